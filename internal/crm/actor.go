@@ -1,0 +1,81 @@
+package crm
+
+// Role says what a person or a key may do in its organisation.
+type Role string
+
+// The roles, from the one that may least.
+const (
+	RoleViewer  Role = "viewer"  // reads everything
+	RoleRep     Role = "rep"     // reads everything, writes what they own
+	RoleManager Role = "manager" // writes everything
+	RoleAdmin   Role = "admin"   // also manages people and keys
+)
+
+// roles lists every role, from the one that may least.
+var roles = []Role{RoleViewer, RoleRep, RoleManager, RoleAdmin}
+
+// ParseRole reads a role's name.
+func ParseRole(s string) (Role, error) {
+	for _, r := range roles {
+		if s == string(r) {
+			return r, nil
+		}
+	}
+	return "", Invalid(FieldError{"role", "must be one of viewer, rep, manager, admin"})
+}
+
+// Actor is on whose behalf a use case runs.
+type Actor struct {
+	Org  ID
+	User ID
+	Role Role
+}
+
+// Operator is the actor of the command line: an admin of the organisation who is
+// nobody in it.
+func Operator(org ID) Actor { return Actor{Org: org, Role: RoleAdmin} }
+
+// userID is the person behind the actor; nil for the operator.
+func (a Actor) userID() *ID {
+	if a.User == (ID{}) {
+		return nil
+	}
+	return &a.User
+}
+
+// writesAll tells whether the actor may write what others own.
+func (a Actor) writesAll() bool { return a.Role == RoleManager || a.Role == RoleAdmin }
+
+// checkWrite refuses an actor who may not write a thing of these owners: those
+// before and after the change. A rep writes only what they own and cannot hand it
+// to somebody else.
+func (a Actor) checkWrite(owners ...*ID) error {
+	if a.writesAll() {
+		return nil
+	}
+	if a.Role != RoleRep {
+		return Forbidden("A viewer may read, not write.")
+	}
+	for _, o := range owners {
+		if o == nil || *o != a.User {
+			return Forbidden("A rep may write only what they own themselves.")
+		}
+	}
+	return nil
+}
+
+// checkReference refuses an actor who may not change reference data.
+func (a Actor) checkReference() error {
+	if a.writesAll() {
+		return nil
+	}
+	return Forbidden("Only managers and admins may change deal stages.")
+}
+
+// checkPeople refuses an actor who may not manage people and keys.
+func (a Actor) checkPeople() error {
+	if a.Role == RoleAdmin {
+		return nil
+	}
+	return Forbidden("Only admins may manage people and keys.")
+}

@@ -1,0 +1,92 @@
+package crm
+
+import "context"
+
+// Companies lists companies.
+func (s *Service) Companies(ctx context.Context, by Actor, q List[CompanyFilter]) (Page[Company], error) {
+	return s.store.Reads().Companies().Page(ctx, by.Org, q)
+}
+
+// CompaniesByID gives those of the ids that exist, at most MaxLimit at once.
+func (s *Service) CompaniesByID(ctx context.Context, by Actor, ids []ID) ([]Company, error) {
+	return s.store.Reads().Companies().ByID(ctx, by.Org, ids)
+}
+
+// Company reads one company.
+func (s *Service) Company(ctx context.Context, by Actor, id ID) (Company, error) {
+	return one(ctx, s.store.Reads().Companies(), by.Org, id, "company")
+}
+
+// CompanyStats gives the numbers of those companies that have any.
+func (s *Service) CompanyStats(ctx context.Context, by Actor, ids []ID) (map[ID]CompanyStats, error) {
+	return s.store.Reads().CompanyStats(ctx, by.Org, ids)
+}
+
+// CreateCompany makes a company, owned by the actor unless the patch says otherwise.
+func (s *Service) CreateCompany(ctx context.Context, by Actor, p CompanyPatch) (Company, error) {
+	var out Company
+	now := s.clock()
+	err := s.store.Write(ctx, by, now, func(tx Tx) error {
+		blank := Company{OrgID: by.Org, ID: NewID(), OwnerID: by.userID(), CreatedAt: now, UpdatedAt: now, Version: 1}
+		out = blank
+		check := checks{ctx: ctx, tx: tx}
+		p.apply(&out, &check.rules)
+		if err := by.checkWrite(out.OwnerID); err != nil {
+			return err
+		}
+		check.company(blank, out)
+		if err := check.err(); err != nil {
+			return err
+		}
+		return tx.Companies().Insert(ctx, []Company{out})
+	})
+	return out, err
+}
+
+// UpdateCompany changes the members that the patch holds.
+func (s *Service) UpdateCompany(ctx context.Context, by Actor, id ID, p CompanyPatch) (Company, error) {
+	var out Company
+	now := s.clock()
+	err := s.store.Write(ctx, by, now, func(tx Tx) error {
+		before, err := lockOne(ctx, tx.Companies(), id, "company")
+		if err != nil {
+			return err
+		}
+		out = before
+		check := checks{ctx: ctx, tx: tx}
+		p.apply(&out, &check.rules)
+		if err := by.checkWrite(before.OwnerID, out.OwnerID); err != nil {
+			return err
+		}
+		check.company(before, out)
+		if err := check.err(); err != nil || same(before, out) {
+			return err
+		}
+		out.UpdatedAt = now
+		return tx.Companies().Update(ctx, []Change[Company]{{before, out}})
+	})
+	return out, err
+}
+
+// DeleteCompany hides a company; its deals and contacts stay, without it.
+func (s *Service) DeleteCompany(ctx context.Context, by Actor, id ID) error {
+	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
+		c, err := lockOne(ctx, tx.Companies(), id, "company")
+		if err != nil {
+			return err
+		}
+		if err := by.checkWrite(c.OwnerID); err != nil {
+			return err
+		}
+		if err := tx.ClearCompany(ctx, id); err != nil {
+			return err
+		}
+		return tx.Companies().Delete(ctx, c)
+	})
+}
+
+func (c *checks) company(before, after Company) {
+	exists(c, "owner_id", changed(before.OwnerID, after.OwnerID), c.tx.Owners(), "an owner")
+	free(c, c.tx.Companies(), KeyDomain, changed(before.Domain, after.Domain), after.ID)
+	free(c, c.tx.Companies(), KeyExternalID, changed(before.ExternalID, after.ExternalID), after.ID)
+}

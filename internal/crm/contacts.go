@@ -1,0 +1,103 @@
+package crm
+
+import "context"
+
+// Contacts lists contacts.
+func (s *Service) Contacts(ctx context.Context, by Actor, q List[ContactFilter]) (Page[Contact], error) {
+	return s.store.Reads().Contacts().Page(ctx, by.Org, q)
+}
+
+// ContactsByID gives those of the ids that exist, at most MaxLimit at once.
+func (s *Service) ContactsByID(ctx context.Context, by Actor, ids []ID) ([]Contact, error) {
+	return s.store.Reads().Contacts().ByID(ctx, by.Org, ids)
+}
+
+// Contact reads one contact.
+func (s *Service) Contact(ctx context.Context, by Actor, id ID) (Contact, error) {
+	return one(ctx, s.store.Reads().Contacts(), by.Org, id, "contact")
+}
+
+// CreateContact makes a contact, owned by the actor unless the patch says otherwise.
+func (s *Service) CreateContact(ctx context.Context, by Actor, p ContactPatch) (Contact, error) {
+	var out Contact
+	now := s.clock()
+	err := s.store.Write(ctx, by, now, func(tx Tx) error {
+		blank := Contact{OrgID: by.Org, ID: NewID(), OwnerID: by.userID(), CreatedAt: now, UpdatedAt: now, Version: 1}
+		out = blank
+		check := checks{ctx: ctx, tx: tx}
+		p.apply(&out, &check.rules)
+		if err := by.checkWrite(out.OwnerID); err != nil {
+			return err
+		}
+		check.contact(blank, out)
+		if err := check.err(); err != nil {
+			return err
+		}
+		if err := endOtherPrimary(ctx, tx, blank, out); err != nil {
+			return err
+		}
+		return tx.Contacts().Insert(ctx, []Contact{out})
+	})
+	return out, err
+}
+
+// UpdateContact changes the members that the patch holds.
+func (s *Service) UpdateContact(ctx context.Context, by Actor, id ID, p ContactPatch) (Contact, error) {
+	var out Contact
+	now := s.clock()
+	err := s.store.Write(ctx, by, now, func(tx Tx) error {
+		before, err := lockOne(ctx, tx.Contacts(), id, "contact")
+		if err != nil {
+			return err
+		}
+		out = before
+		check := checks{ctx: ctx, tx: tx}
+		p.apply(&out, &check.rules)
+		if err := by.checkWrite(before.OwnerID, out.OwnerID); err != nil {
+			return err
+		}
+		check.contact(before, out)
+		if err := check.err(); err != nil || same(before, out) {
+			return err
+		}
+		if err := endOtherPrimary(ctx, tx, before, out); err != nil {
+			return err
+		}
+		out.UpdatedAt = now
+		return tx.Contacts().Update(ctx, []Change[Contact]{{before, out}})
+	})
+	return out, err
+}
+
+// DeleteContact hides a contact; deals that it is on stay, without it.
+func (s *Service) DeleteContact(ctx context.Context, by Actor, id ID) error {
+	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
+		c, err := lockOne(ctx, tx.Contacts(), id, "contact")
+		if err != nil {
+			return err
+		}
+		if err := by.checkWrite(c.OwnerID); err != nil {
+			return err
+		}
+		if err := tx.ClearContact(ctx, id); err != nil {
+			return err
+		}
+		return tx.Contacts().Delete(ctx, c)
+	})
+}
+
+// endOtherPrimary makes room for a contact that becomes its company's primary one.
+func endOtherPrimary(ctx context.Context, tx Tx, before, after Contact) error {
+	was := before.IsPrimary && !differ(before.CompanyID, after.CompanyID)
+	if !after.IsPrimary || was {
+		return nil
+	}
+	return tx.EndPrimary(ctx, []ID{*after.CompanyID})
+}
+
+func (c *checks) contact(before, after Contact) {
+	exists(c, "owner_id", changed(before.OwnerID, after.OwnerID), c.tx.Owners(), "an owner")
+	exists(c, "company_id", changed(before.CompanyID, after.CompanyID), c.tx.Companies(), "a company")
+	free(c, c.tx.Contacts(), KeyEmail, changed(before.Email, after.Email), after.ID)
+	free(c, c.tx.Contacts(), KeyExternalID, changed(before.ExternalID, after.ExternalID), after.ID)
+}

@@ -1,0 +1,225 @@
+package crm
+
+import "context"
+
+// Deals lists deals.
+func (s *Service) Deals(ctx context.Context, by Actor, q List[DealFilter]) (Page[Deal], error) {
+	return s.store.Reads().Deals().Page(ctx, by.Org, q)
+}
+
+// Deal reads one deal.
+func (s *Service) Deal(ctx context.Context, by Actor, id ID) (Deal, error) {
+	return one(ctx, s.store.Reads().Deals(), by.Org, id, "deal")
+}
+
+// CreateDeal makes a deal. What the patch leaves out: the owner is the actor, the
+// stage the first one, the probability that stage's, the company label the deal's
+// own name, the currency the organisation's.
+func (s *Service) CreateDeal(ctx context.Context, by Actor, p DealPatch) (Deal, error) {
+	org, err := s.store.Organisation(ctx, by.Org)
+	if err != nil {
+		return Deal{}, err
+	}
+	var out Deal
+	now := s.clock()
+	err = s.store.Write(ctx, by, now, func(tx Tx) error {
+		d := Deal{
+			OrgID: by.Org, ID: NewID(), Currency: org.DefaultCurrency, Status: StatusActive,
+			OwnerID: by.userID(), CreatedAt: now, UpdatedAt: now, Version: 1,
+		}
+		blank := d
+		check := checks{ctx: ctx, tx: tx}
+		stage, err := check.stageOf(by, p)
+		if err != nil {
+			return err
+		}
+		if stage != nil {
+			d.Probability = stage.DefaultProbability
+		}
+		p.apply(&d, &check.rules)
+		if stage != nil {
+			p.settle(&d, stage, true, now, &check.rules)
+		}
+		if d.Company == nil && d.Name != "" {
+			d.Company = &d.Name
+		}
+		if err := by.checkWrite(d.OwnerID); err != nil {
+			return err
+		}
+		check.deal(blank, d)
+		if err := check.err(); err != nil {
+			return err
+		}
+		if err := tx.Deals().Insert(ctx, []Deal{d}); err != nil {
+			return err
+		}
+		if err := tx.InsertStageMoves(ctx, []StageMove{d.stay(by)}); err != nil {
+			return err
+		}
+		out, err = one(ctx, tx.Reads().Deals(), by.Org, d.ID, "deal")
+		return err
+	})
+	return out, err
+}
+
+// UpdateDeal changes the members that the patch holds; a change of stage is
+// entered in the deal's history.
+func (s *Service) UpdateDeal(ctx context.Context, by Actor, id ID, p DealPatch) (Deal, error) {
+	var out Deal
+	now := s.clock()
+	err := s.store.Write(ctx, by, now, func(tx Tx) error {
+		before, err := lockOne(ctx, tx.Deals(), id, "deal")
+		if err != nil {
+			return err
+		}
+		after := before
+		check := checks{ctx: ctx, tx: tx}
+		p.apply(&after, &check.rules)
+		if err := by.checkWrite(before.OwnerID, after.OwnerID); err != nil {
+			return err
+		}
+		moved := p.StageID.Set && !p.StageID.Null && p.StageID.Value != before.StageID
+		var stage *Stage
+		if moved {
+			if stage, err = check.stageOf(by, p); err != nil {
+				return err
+			}
+		}
+		if !moved || stage != nil {
+			p.settle(&after, stage, moved, now, &check.rules)
+		}
+		check.deal(before, after)
+		if err := check.err(); err != nil {
+			return err
+		}
+		if !same(before, after) {
+			after.UpdatedAt = now
+			if err := tx.Deals().Update(ctx, []Change[Deal]{{before, after}}); err != nil {
+				return err
+			}
+		}
+		if moved {
+			if err := tx.EndStays(ctx, []ID{id}, now); err != nil {
+				return err
+			}
+			if err := tx.InsertStageMoves(ctx, []StageMove{after.stay(by)}); err != nil {
+				return err
+			}
+		}
+		out, err = one(ctx, tx.Reads().Deals(), by.Org, id, "deal")
+		return err
+	})
+	return out, err
+}
+
+// DeleteDeal hides a deal.
+func (s *Service) DeleteDeal(ctx context.Context, by Actor, id ID) error {
+	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
+		d, err := lockDeal(ctx, tx, by, id)
+		if err != nil {
+			return err
+		}
+		return tx.Deals().Delete(ctx, d)
+	})
+}
+
+// DealHistory gives a deal's stays in stages, oldest first, and the stages'
+// names.
+func (s *Service) DealHistory(ctx context.Context, by Actor, id ID) ([]StageMove, error) {
+	if _, err := s.Deal(ctx, by, id); err != nil {
+		return nil, err
+	}
+	return s.store.Reads().StageMoves(ctx, by.Org, id)
+}
+
+// DealContacts gives the further contacts of deals, ordered by deal and contact.
+func (s *Service) DealContacts(ctx context.Context, by Actor, deals []ID) ([]DealContact, error) {
+	return s.store.Reads().DealContacts(ctx, by.Org, deals)
+}
+
+// PutDealContact adds a contact to a deal, or changes the part it plays there.
+func (s *Service) PutDealContact(ctx context.Context, by Actor, deal, contact ID, role string) (DealContact, error) {
+	out := DealContact{DealID: deal, ContactID: contact, Role: role}
+	err := s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
+		d, err := lockDeal(ctx, tx, by, deal)
+		if err != nil {
+			return err
+		}
+		if held, err := tx.Contacts().Hold(ctx, []ID{contact}); err != nil {
+			return err
+		} else if len(held) == 0 {
+			return NotFound("contact")
+		}
+		if _, complaint := oneOf(contactRoles)(role); complaint != "" {
+			return Invalid(FieldError{"role", complaint})
+		}
+		return tx.PutDealContact(ctx, d, out)
+	})
+	return out, err
+}
+
+// DeleteDealContact takes a contact off a deal.
+func (s *Service) DeleteDealContact(ctx context.Context, by Actor, deal, contact ID) error {
+	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
+		d, err := lockDeal(ctx, tx, by, deal)
+		if err != nil {
+			return err
+		}
+		was, err := tx.DeleteDealContact(ctx, d, contact)
+		if err == nil && !was {
+			return NotFound("contact on this deal")
+		}
+		return err
+	})
+}
+
+// lockDeal locks a deal that the actor may write.
+func lockDeal(ctx context.Context, tx Tx, by Actor, id ID) (Deal, error) {
+	d, err := lockOne(ctx, tx.Deals(), id, "deal")
+	if err != nil {
+		return d, err
+	}
+	return d, by.checkWrite(d.OwnerID)
+}
+
+// stay is the stay in a stage that begins with the deal as it is.
+func (d Deal) stay(by Actor) StageMove {
+	return StageMove{OrgID: d.OrgID, ID: NewID(), DealID: d.ID, StageID: d.StageID, EnteredAt: d.StageChangedAt, UserID: by.userID()}
+}
+
+// stageOf gives the stage that a deal enters: the one sent, or else the first. It
+// is nil when there is none, and then that is among the complaints.
+func (c *checks) stageOf(by Actor, p DealPatch) (*Stage, error) {
+	if p.StageID.Set && p.StageID.Null {
+		return nil, nil // said by apply
+	}
+	if p.StageID.Set {
+		rows, err := c.tx.Reads().Stages().ByID(c.ctx, by.Org, []ID{p.StageID.Value})
+		if err != nil {
+			return nil, err
+		}
+		if held, err := c.tx.Stages().Hold(c.ctx, []ID{p.StageID.Value}); err != nil {
+			return nil, err
+		} else if len(rows) > 0 && len(held) > 0 {
+			return &rows[0], nil
+		}
+		c.add("stage_id", "refers to a deal stage that does not exist")
+		return nil, nil
+	}
+	page, err := c.tx.Reads().Stages().Page(c.ctx, by.Org, List[StageFilter]{Sort: StageSorts.Default, Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	if len(page.Rows) == 0 {
+		c.add("stage_id", "must be given: there are no deal stages yet")
+		return nil, nil
+	}
+	return &page.Rows[0], nil
+}
+
+func (c *checks) deal(before, after Deal) {
+	exists(c, "owner_id", changed(before.OwnerID, after.OwnerID), c.tx.Owners(), "an owner")
+	exists(c, "company_id", changed(before.CompanyID, after.CompanyID), c.tx.Companies(), "a company")
+	exists(c, "primary_contact_id", changed(before.PrimaryContactID, after.PrimaryContactID), c.tx.Contacts(), "a contact")
+	free(c, c.tx.Deals(), KeyExternalID, changed(before.ExternalID, after.ExternalID), after.ID)
+}

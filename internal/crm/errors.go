@@ -1,0 +1,99 @@
+package crm
+
+import (
+	"errors"
+	"strings"
+)
+
+// Code says what kind of failure an Error is. The edges (HTTP, GraphQL, the
+// command line) turn codes into their own words in one place each.
+type Code string
+
+// The kinds of failure.
+const (
+	CodeMalformed       Code = "malformed"       // cannot be read at all
+	CodeInvalid         Code = "invalid"         // reads, but members break rules
+	CodeConflict        Code = "conflict"        // collides with what is stored
+	CodeNotFound        Code = "not_found"       // is not there, or belongs to another organisation
+	CodeUnauthenticated Code = "unauthenticated" // who asks is not known
+	CodeForbidden       Code = "forbidden"       // who asks is known and may not
+	CodeUnavailable     Code = "unavailable"     // the database cannot be reached or is too slow
+	CodeInternal        Code = "internal"        // a defect of ours
+)
+
+// FieldError is what is wrong with one member of what was sent.
+type FieldError struct {
+	Field   string // JSON name of the member; for nested members with slashes
+	Message string // "must …", without the name
+}
+
+// Error is the one error type that leaves this package and the ports. Message and
+// Fields are safe to show to whoever asked; Cause is for the log alone.
+type Error struct {
+	Code    Code
+	Message string
+	Fields  []FieldError
+	Cause   error
+}
+
+// Error gives the message with every bad field, and not the cause.
+func (e *Error) Error() string {
+	if len(e.Fields) == 0 {
+		return e.Message
+	}
+	var b strings.Builder
+	b.WriteString(e.Message)
+	for i, f := range e.Fields {
+		if i == 0 {
+			b.WriteString(": ")
+		} else {
+			b.WriteString("; ")
+		}
+		b.WriteString(f.Field + " " + f.Message)
+	}
+	return b.String()
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// CodeOf gives the code of an error: CodeInternal for one that is not an Error,
+// and "" for nil.
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return CodeInternal
+}
+
+// NotFound says that there is no such thing in the actor's organisation.
+func NotFound(what string) *Error {
+	return &Error{Code: CodeNotFound, Message: "There is no such " + what + "."}
+}
+
+// Forbidden says why the actor may not.
+func Forbidden(why string) *Error { return &Error{Code: CodeForbidden, Message: why} }
+
+// Malformed says that something cannot be read.
+func Malformed(message string, fields ...FieldError) *Error {
+	return &Error{Code: CodeMalformed, Message: message, Fields: fields}
+}
+
+// Invalid says that members break rules.
+func Invalid(fields ...FieldError) *Error {
+	return &Error{Code: CodeInvalid, Message: "Some members are not valid", Fields: fields}
+}
+
+// Conflict says that members collide with what is stored.
+func Conflict(message string, fields ...FieldError) *Error {
+	return &Error{Code: CodeConflict, Message: message, Fields: fields}
+}
+
+// Unavailable says that storage could not be reached or was too slow.
+func Unavailable(cause error) *Error {
+	return &Error{Code: CodeUnavailable, Message: "The database cannot be reached at the moment. Try again shortly.", Cause: cause}
+}

@@ -1,0 +1,119 @@
+package crm
+
+import "slices"
+
+// Sort is a list's order: a sort key, then the id, both in the same direction.
+// Things without a value for the key come last in either direction.
+type Sort struct {
+	Field string
+	Desc  bool
+}
+
+// String gives the wire form: the name, with a leading minus to descend.
+func (s Sort) String() string {
+	if s.Desc {
+		return "-" + s.Field
+	}
+	return s.Field
+}
+
+// Sorts tells the orders that a list knows.
+type Sorts struct {
+	Fields  []string
+	Default Sort
+}
+
+// The lists' orders.
+var (
+	CompanySorts = Sorts{[]string{"updated_at", "created_at", "name"}, Sort{"updated_at", true}}
+	ContactSorts = CompanySorts
+	OwnerSorts   = CompanySorts
+	DealSorts    = Sorts{[]string{"updated_at", "created_at", "name", "value", "expected_close_date"}, Sort{"updated_at", true}}
+	// A pipeline is read from its first stage to its last, so that is how it is listed.
+	StageSorts = Sorts{[]string{"order_position", "updated_at", "created_at", "name"}, Sort{"order_position", false}}
+)
+
+// Parse reads the wire form of an order; "" is the default.
+func (s Sorts) Parse(text string) (Sort, bool) {
+	if text == "" {
+		return s.Default, true
+	}
+	sort := Sort{Field: text}
+	if text[0] == '-' {
+		sort = Sort{Field: text[1:], Desc: true}
+	}
+	return sort, slices.Contains(s.Fields, sort.Field)
+}
+
+// Position is a place in a list: the sort key of a row, as a number or as text
+// according to the order, and its id. A page starts after it (going forward) or
+// before it (going backward); at it, when Inclusive.
+type Position struct {
+	Number    int64
+	Text      string
+	ID        ID
+	Inclusive bool
+}
+
+// CountMode says whether and how the rows of the whole list are counted.
+type CountMode int
+
+// The ways to count.
+const (
+	CountNone      CountMode = iota
+	CountExact               // as costly as the list is long
+	CountEstimated           // from the engine's statistics where it has them
+)
+
+// MaxLimit is the most rows of one page.
+const MaxLimit = 1000
+
+// List asks for a page of a list narrowed by F.
+type List[F any] struct {
+	Filter   F
+	Sort     Sort
+	Limit    int       // 1 to MaxLimit
+	From     *Position // nil: from the list's end that Backward says
+	Backward bool      // the rows before From, or the last rows
+	Count    CountMode
+}
+
+// Page is a stretch of a list, always in the list's own order.
+type Page[T any] struct {
+	Rows        []T
+	First, Last *Position // of Rows; nil when there are none
+	HasMore     bool      // there are rows after these
+	HasPrevious bool      // there are rows before these
+	Total       *int64    // when counted
+}
+
+// The filters of the lists; nil members do not narrow.
+type (
+	// CompanyFilter narrows companies.
+	CompanyFilter struct {
+		OwnerID  *ID
+		Industry *string
+		Size     *string
+	}
+	// ContactFilter narrows contacts.
+	ContactFilter struct {
+		OwnerID   *ID
+		CompanyID *ID
+	}
+	// DealFilter narrows deals.
+	DealFilter struct {
+		OwnerID     *ID
+		StageID     *ID
+		CompanyID   *ID
+		ContactID   *ID // primary contact or deal contact
+		Status      *string
+		MinValue    *Money // at least
+		MaxValue    *Money // at most
+		CloseBefore *Date  // expected strictly before
+		CloseAfter  *Date  // expected strictly after
+	}
+	// OwnerFilter narrows owners: by nothing so far.
+	OwnerFilter struct{}
+	// StageFilter narrows stages: by nothing so far.
+	StageFilter struct{}
+)

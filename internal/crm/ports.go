@@ -1,0 +1,129 @@
+package crm
+
+import "context"
+
+// Store is what the domain needs of storage. Errors are *Error: CodeUnavailable
+// when the database cannot be reached or a statement ran out of time, CodeConflict
+// when a constraint was met that the use case did not see coming, the context's
+// error when the caller gave up. internal/store/storetest says in full what an
+// implementation must do.
+type Store interface {
+	Reads() Reads
+	// Write runs fn in one transaction of the actor's organisation, and commits
+	// when fn returns nil. Everything that fn changes is entered in the change log
+	// in that same transaction, as of at. When the engine asks for it (deadlock,
+	// serialisation) the whole is run again, so fn must not keep state between runs.
+	Write(ctx context.Context, by Actor, at Instant, fn func(Tx) error) error
+	// Rehearse is Write that always rolls back, and enters nothing.
+	Rehearse(ctx context.Context, by Actor, at Instant, fn func(Tx) error) error
+
+	Organisations(ctx context.Context) ([]Organisation, error)
+	Organisation(ctx context.Context, id ID) (Organisation, error)
+	// KeyHolder finds the key with this hash, revoked or not, and whom it acts for.
+	KeyHolder(ctx context.Context, hash []byte) (APIKey, Owner, error)
+	APIKeys(ctx context.Context, org ID) ([]APIKey, error)
+	// Setting gives a database-wide setting, storing what initial makes when there
+	// is none yet; all processes that ask at once get the same.
+	Setting(ctx context.Context, name string, initial func() string) (string, error)
+	// Ping asks the database for a sign of life.
+	Ping(ctx context.Context) error
+}
+
+// Reads gives the views, outside a transaction or within one.
+type Reads interface {
+	Companies() View[Company, CompanyFilter]
+	Contacts() View[Contact, ContactFilter]
+	Deals() View[Deal, DealFilter]
+	Stages() View[Stage, StageFilter]
+	Owners() View[Owner, OwnerFilter]
+
+	// DealContacts gives the further contacts of deals, ordered by deal and contact.
+	DealContacts(ctx context.Context, org ID, deals []ID) ([]DealContact, error)
+	// StageMoves gives a deal's stays in stages, oldest first.
+	StageMoves(ctx context.Context, org, deal ID) ([]StageMove, error)
+	// CompanyStats gives the numbers of those companies that have any.
+	CompanyStats(ctx context.Context, org ID, companies []ID) (map[ID]CompanyStats, error)
+	// OwnerStats gives the numbers of those owners that have any.
+	OwnerStats(ctx context.Context, org ID, owners []ID) (map[ID]OwnerStats, error)
+}
+
+// View reads one kind of thing of an organisation. What is deleted is not there.
+type View[T, F any] interface {
+	// Page gives a stretch of the list.
+	Page(ctx context.Context, org ID, q List[F]) (Page[T], error)
+	// ByID gives those of the ids that exist, in no particular order; at most
+	// MaxLimit ids are asked for at once.
+	ByID(ctx context.Context, org ID, ids []ID) ([]T, error)
+}
+
+// Tx is a transaction that writes. Every method is confined to the organisation
+// of the actor that it was begun for.
+type Tx interface {
+	Reads() Reads
+	Companies() Table[Company]
+	Contacts() Table[Contact]
+	Deals() Table[Deal]
+	Stages() Table[Stage]
+	Owners() Table[Owner]
+
+	// PutOrganisation makes the organisation that the transaction is for.
+	PutOrganisation(ctx context.Context, org Organisation) error
+	// PutAPIKey adds a key, RevokeAPIKey ends one (false: there is no such live key).
+	PutAPIKey(ctx context.Context, key APIKey) error
+	RevokeAPIKey(ctx context.Context, id ID) (bool, error)
+
+	// ClearCompany takes a company off its deals and contacts.
+	ClearCompany(ctx context.Context, company ID) error
+	// ClearContact takes a contact off the deals that it is on.
+	ClearContact(ctx context.Context, contact ID) error
+	// EndPrimary makes the primary contacts of these companies ordinary ones.
+	EndPrimary(ctx context.Context, companies []ID) error
+	// PutDealContact adds a contact to a deal, or changes its role there.
+	PutDealContact(ctx context.Context, deal Deal, c DealContact) error
+	// DeleteDealContact takes one off (false: it was not on).
+	DeleteDealContact(ctx context.Context, deal Deal, contact ID) (bool, error)
+	// InsertStageMoves enters stays in stages; EndStay closes a deal's open one.
+	InsertStageMoves(ctx context.Context, moves []StageMove) error
+	EndStays(ctx context.Context, deals []ID, at Instant) error
+	// StageInUse and OwnerInUse tell whether anything refers to them.
+	StageInUse(ctx context.Context, stage ID) (bool, error)
+	OwnerInUse(ctx context.Context, owner ID) (bool, error)
+}
+
+// Found is a thing found by one of its keys.
+type Found struct {
+	Key string // as it was asked for, folded as the key is
+	ID  ID
+}
+
+// Key names a member by which things are found.
+type Key string
+
+// The keys. Names are compared by NameKey, and may fit several things.
+const (
+	KeyExternalID Key = "external_id"
+	KeyDomain     Key = "domain"
+	KeyEmail      Key = "email"
+	KeyName       Key = "name"
+)
+
+// Change is a thing before and after an update.
+type Change[T any] struct{ Before, After T }
+
+// Table writes one kind of thing.
+type Table[T any] interface {
+	// Find gives the things that carry one of the values as their key, without
+	// locking them; any number of values. Names are given as NameKeys.
+	Find(ctx context.Context, key Key, values []string) ([]Found, error)
+	// Lock gives those of the ids that exist, as stored (nothing joined), kept from
+	// change by others until the transaction ends. Any number of ids.
+	Lock(ctx context.Context, ids []ID) ([]T, error)
+	// Hold tells which of the ids exist, kept from deletion until the end.
+	Hold(ctx context.Context, ids []ID) ([]ID, error)
+	// Insert adds rows; many are loaded in bulk.
+	Insert(ctx context.Context, rows []T) error
+	// Update writes rows that Lock gave, changed; the store raises their version.
+	Update(ctx context.Context, changes []Change[T]) error
+	// Delete hides a row that Lock gave.
+	Delete(ctx context.Context, row T) error
+}

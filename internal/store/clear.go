@@ -1,0 +1,107 @@
+package store
+
+import (
+	"context"
+
+	"sixty/internal/crm"
+)
+
+// What happens to those who refer to something when that is deleted or steps back.
+
+var (
+	touchCompanyLinks = &Statement{"company.touch_deal_contacts", `UPDATE deal_contacts SET deal_updated_at = $3
+WHERE org_id = $1 AND deal_id IN (SELECT id FROM deals WHERE org_id = $1 AND company_id = $2 AND deleted_at IS NULL)`}
+	clearCompanyDeals = &Statement{"company.clear_deals", `UPDATE deals SET company_id = NULL, updated_at = $3, version = version + 1
+WHERE org_id = $1 AND company_id = $2 AND deleted_at IS NULL`}
+	clearCompanyContacts = &Statement{"company.clear_contacts", `UPDATE contacts SET company_id = NULL, is_primary = $4, updated_at = $3, version = version + 1
+WHERE org_id = $1 AND company_id = $2 AND deleted_at IS NULL`}
+
+	touchContactLinks = &Statement{"contact.touch_deal_contacts", `UPDATE deal_contacts SET deal_updated_at = $3
+WHERE org_id = $1 AND deal_id IN (SELECT deal_id FROM deal_contacts WHERE org_id = $1 AND contact_id = $2)`}
+	clearContactDeals = &Statement{"contact.clear_deals", `UPDATE deals
+SET primary_contact_id = CASE WHEN primary_contact_id = $2 THEN NULL ELSE primary_contact_id END, updated_at = $3, version = version + 1
+WHERE org_id = $1 AND id IN (SELECT deal_id FROM deal_contacts WHERE org_id = $1 AND contact_id = $2) AND deleted_at IS NULL`}
+	dropContactLinks = &Statement{"contact.drop_deal_contacts", `DELETE FROM deal_contacts WHERE org_id = $1 AND contact_id = $2`}
+
+	stageInUse = &Statement{"deal_stage.in_use", `SELECT 1 FROM deals WHERE org_id = $1 AND stage_id = $2 AND deleted_at IS NULL LIMIT 1`}
+	ownerInUse = []*Statement{
+		{"owner.in_use_deals", `SELECT 1 FROM deals WHERE org_id = $1 AND owner_id = $2 AND deleted_at IS NULL LIMIT 1`},
+		{"owner.in_use_companies", `SELECT 1 FROM companies WHERE org_id = $1 AND owner_id = $2 AND deleted_at IS NULL LIMIT 1`},
+		{"owner.in_use_contacts", `SELECT 1 FROM contacts WHERE org_id = $1 AND owner_id = $2 AND deleted_at IS NULL LIMIT 1`},
+	}
+)
+
+// ClearCompany implements crm.Tx.
+func (t *tx) ClearCompany(ctx context.Context, company crm.ID) error {
+	if _, err := t.exec(ctx, touchCompanyLinks, t.by.Org, company, t.at); err != nil {
+		return err
+	}
+	deals, err := t.exec(ctx, clearCompanyDeals, t.by.Org, company, t.at)
+	if err != nil {
+		return err
+	}
+	contacts, err := t.exec(ctx, clearCompanyContacts, t.by.Org, company, t.at, false)
+	if err != nil {
+		return err
+	}
+	t.logCleared("deal", deals, refs{Company: []crm.ID{company}})
+	t.logCleared("contact", contacts, refs{Company: []crm.ID{company}})
+	return nil
+}
+
+// ClearContact implements crm.Tx.
+func (t *tx) ClearContact(ctx context.Context, contact crm.ID) error {
+	if _, err := t.exec(ctx, touchContactLinks, t.by.Org, contact, t.at); err != nil {
+		return err
+	}
+	deals, err := t.exec(ctx, clearContactDeals, t.by.Org, contact, t.at)
+	if err != nil {
+		return err
+	}
+	if _, err := t.exec(ctx, dropContactLinks, t.by.Org, contact); err != nil {
+		return err
+	}
+	t.logCleared("deal", deals, refs{Contact: []crm.ID{contact}})
+	return nil
+}
+
+// logCleared enters as one what one statement did to many.
+func (t *tx) logCleared(entity string, n int64, r refs) {
+	if n > 0 {
+		t.log(change{entity: entity, op: opBulk, refs: r})
+	}
+}
+
+// EndPrimary implements crm.Tx.
+func (t *tx) EndPrimary(ctx context.Context, companies []crm.ID) error {
+	s := t.store
+	st := s.statement("contact.end_primary", func() *Statement {
+		return &Statement{"contact.end_primary", `UPDATE contacts SET is_primary = $4, updated_at = $3, version = version + 1
+WHERE org_id = $1 AND ` + s.dialect.AnyID("company_id", 2) + ` AND is_primary AND deleted_at IS NULL
+RETURNING id, owner_id, company_id`}
+	})
+	_, err := inParts(companies, func(part []crm.ID) ([]crm.Contact, error) {
+		ended, err := collect(ctx, s, t.db, st, func(c *crm.Contact) []any { return []any{&c.ID, &c.OwnerID, &c.CompanyID} },
+			t.by.Org, s.dialect.IDs(part), t.at, false)
+		for i := range ended {
+			t.log(change{"contact", &ended[i].ID, opUpdated, s.contacts.refs(&ended[i])})
+		}
+		return nil, err
+	})
+	return err
+}
+
+// StageInUse implements crm.Tx.
+func (t *tx) StageInUse(ctx context.Context, stage crm.ID) (bool, error) {
+	return t.exists(ctx, stageInUse, t.by.Org, stage)
+}
+
+// OwnerInUse implements crm.Tx.
+func (t *tx) OwnerInUse(ctx context.Context, owner crm.ID) (bool, error) {
+	for _, st := range ownerInUse {
+		if used, err := t.exists(ctx, st, t.by.Org, owner); err != nil || used {
+			return used, err
+		}
+	}
+	return false, nil
+}

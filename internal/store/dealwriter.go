@@ -1,0 +1,160 @@
+package store
+
+import (
+	"context"
+
+	"sixty/internal/crm"
+)
+
+// dealWriter also keeps deal_contacts in step: a deal's primary contact stands there
+// with is_primary, further contacts with a role (one may be both), and each row
+// carries the deal's updated_at.
+type dealWriter struct {
+	writer[crm.Deal, crm.DealFilter]
+}
+
+var (
+	linkColumns = []string{"org_id", "deal_id", "contact_id", "is_primary", "deal_updated_at"}
+
+	linkPrimary = &Statement{"deal_contact.set_primary", `INSERT INTO deal_contacts (org_id, deal_id, contact_id, is_primary, deal_updated_at)
+VALUES ($1, $2, $3, $4, $5) ON CONFLICT (org_id, deal_id, contact_id) DO UPDATE SET is_primary = excluded.is_primary`}
+	unlinkPrimary = &Statement{"deal_contact.end_primary", `UPDATE deal_contacts SET is_primary = $3
+WHERE org_id = $1 AND deal_id = $2 AND is_primary`}
+	dropUnlinked = &Statement{"deal_contact.drop_unlinked", `DELETE FROM deal_contacts
+WHERE org_id = $1 AND deal_id = $2 AND role IS NULL AND NOT is_primary`}
+	putLink = &Statement{"deal_contact.put", `INSERT INTO deal_contacts (org_id, deal_id, contact_id, role, is_primary, deal_updated_at)
+VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (org_id, deal_id, contact_id) DO UPDATE SET role = excluded.role`}
+	dropRole = &Statement{"deal_contact.drop_role", `UPDATE deal_contacts SET role = NULL
+WHERE org_id = $1 AND deal_id = $2 AND contact_id = $3 AND role IS NOT NULL`}
+	touchDeal = &Statement{"deal.touch", `UPDATE deals SET updated_at = $3, version = version + 1 WHERE org_id = $1 AND id = $2`}
+	// The deals whose rows are to carry a new updated_at: one, or many.
+	touchLinks = &Statement{"deal_contact.touch", `UPDATE deal_contacts SET deal_updated_at = $3 WHERE org_id = $1 AND deal_id = $2`}
+)
+
+func (w *dealWriter) Insert(ctx context.Context, rows []crm.Deal) error {
+	if err := w.writer.Insert(ctx, rows); err != nil {
+		return err
+	}
+	var linked []*crm.Deal
+	for i := range rows {
+		if rows[i].PrimaryContactID != nil {
+			linked = append(linked, &rows[i])
+		}
+	}
+	args := make([]any, 0, len(linkColumns))
+	return w.tx.load(ctx, "deal_contacts", linkColumns, len(linked), func(i int) []any {
+		d := linked[i]
+		args = append(args[:0], d.OrgID, d.ID, d.PrimaryContactID, true, d.UpdatedAt)
+		return args
+	})
+}
+
+func (w *dealWriter) Update(ctx context.Context, changes []crm.Change[crm.Deal]) error {
+	if err := w.writer.Update(ctx, changes); err != nil {
+		return err
+	}
+	if err := w.touchLinks(ctx, changes); err != nil {
+		return err
+	}
+	for _, c := range changes {
+		was, is := c.Before.PrimaryContactID, c.After.PrimaryContactID
+		if was == is || was != nil && is != nil && *was == *is {
+			continue
+		}
+		if err := w.relink(ctx, c.After); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// touchLinks gives the deals' rows in deal_contacts their new updated_at. Deals of
+// one batch share it.
+func (w *dealWriter) touchLinks(ctx context.Context, changes []crm.Change[crm.Deal]) error {
+	s := w.tx.store
+	byTime := map[crm.Instant][]crm.ID{}
+	for _, c := range changes {
+		byTime[c.After.UpdatedAt] = append(byTime[c.After.UpdatedAt], c.After.ID)
+	}
+	many := s.statement("deal_contact.touch_many", func() *Statement {
+		return &Statement{"deal_contact.touch_many", `UPDATE deal_contacts SET deal_updated_at = $3 WHERE org_id = $1 AND ` + s.dialect.AnyID("deal_id", 2)}
+	})
+	for at, deals := range byTime {
+		if _, err := w.tx.exec(ctx, many, w.tx.by.Org, s.dialect.IDs(deals), at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// relink makes deal_contacts agree with a deal's changed primary contact.
+func (w *dealWriter) relink(ctx context.Context, d crm.Deal) error {
+	if _, err := w.tx.exec(ctx, unlinkPrimary, d.OrgID, d.ID, false); err != nil {
+		return err
+	}
+	if _, err := w.tx.exec(ctx, dropUnlinked, d.OrgID, d.ID); err != nil {
+		return err
+	}
+	if d.PrimaryContactID == nil {
+		return nil
+	}
+	_, err := w.tx.exec(ctx, linkPrimary, d.OrgID, d.ID, d.PrimaryContactID, true, d.UpdatedAt)
+	return err
+}
+
+// touch marks a deal as changed because of its further contacts.
+func (t *tx) touch(ctx context.Context, d crm.Deal, contact crm.ID) error {
+	for _, st := range []*Statement{touchDeal, touchLinks} {
+		if _, err := t.exec(ctx, st, t.by.Org, d.ID, t.at); err != nil {
+			return err
+		}
+	}
+	r := t.store.deals.refs(&d)
+	t.log(change{"deal", &d.ID, opUpdated, r.merge(refs{Contact: []crm.ID{contact}})})
+	return nil
+}
+
+// PutDealContact implements crm.Tx.
+func (t *tx) PutDealContact(ctx context.Context, d crm.Deal, c crm.DealContact) error {
+	if _, err := t.exec(ctx, putLink, t.by.Org, d.ID, c.ContactID, c.Role, false, t.at); err != nil {
+		return err
+	}
+	return t.touch(ctx, d, c.ContactID)
+}
+
+// DeleteDealContact implements crm.Tx.
+func (t *tx) DeleteDealContact(ctx context.Context, d crm.Deal, contact crm.ID) (bool, error) {
+	n, err := t.exec(ctx, dropRole, t.by.Org, d.ID, contact)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	if _, err := t.exec(ctx, dropUnlinked, t.by.Org, d.ID); err != nil {
+		return false, err
+	}
+	return true, t.touch(ctx, d, contact)
+}
+
+// InsertStageMoves implements crm.Tx.
+func (t *tx) InsertStageMoves(ctx context.Context, moves []crm.StageMove) error {
+	columns := []string{"org_id", "deal_id", "id", "stage_id", "entered_at", "exited_at", "user_id"}
+	args := make([]any, 0, len(columns))
+	return t.load(ctx, "deal_stage_moves", columns, len(moves), func(i int) []any {
+		m := &moves[i]
+		args = append(args[:0], m.OrgID, m.DealID, m.ID, m.StageID, m.EnteredAt, m.ExitedAt, m.UserID)
+		return args
+	})
+}
+
+// EndStays implements crm.Tx. A stay never ends before it began.
+func (t *tx) EndStays(ctx context.Context, deals []crm.ID, at crm.Instant) error {
+	s := t.store
+	st := s.statement("deal.end_stays", func() *Statement {
+		return &Statement{"deal.end_stays", `UPDATE deal_stage_moves SET exited_at = CASE WHEN entered_at > $3 THEN entered_at ELSE $3 END
+WHERE org_id = $1 AND ` + s.dialect.AnyID("deal_id", 2) + ` AND exited_at IS NULL`}
+	})
+	_, err := inParts(deals, func(part []crm.ID) ([]int64, error) {
+		_, err := t.exec(ctx, st, t.by.Org, s.dialect.IDs(part), at)
+		return nil, err
+	})
+	return err
+}

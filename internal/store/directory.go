@@ -1,0 +1,132 @@
+package store
+
+import (
+	"context"
+
+	"sixty/internal/crm"
+)
+
+// What belongs to no list: organisations, API keys, settings.
+
+var (
+	organisations = &Statement{"organisation.all", `SELECT id, name, default_currency, created_at FROM organisations ORDER BY name_key`}
+	organisation  = &Statement{"organisation.get", `SELECT id, name, default_currency, created_at FROM organisations WHERE id = $1`}
+	putOrg        = &Statement{"organisation.insert", `INSERT INTO organisations (id, name, name_key, default_currency, created_at) VALUES ($1, $2, $3, $4, $5)`}
+
+	putKey = &Statement{"api_key.insert", `INSERT INTO api_keys (org_id, id, user_id, name, role, prefix, hash, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`}
+	revokeKey = &Statement{"api_key.revoke", `UPDATE api_keys SET revoked_at = $3 WHERE org_id = $1 AND id = $2 AND revoked_at IS NULL RETURNING user_id`}
+	apiKeys   = &Statement{"api_key.all", `SELECT org_id, id, user_id, name, role, prefix, hash, created_at, expires_at, revoked_at
+FROM api_keys WHERE org_id = $1 ORDER BY created_at, id`}
+	keyHolder = &Statement{"api_key.holder", `SELECT k.org_id, k.id, k.user_id, k.name, k.role, k.prefix, k.hash, k.created_at, k.expires_at, k.revoked_at, u.deactivated_at
+FROM api_keys k JOIN users u ON u.org_id = k.org_id AND u.id = k.user_id WHERE k.hash = $1 AND u.deleted_at IS NULL`}
+
+	getSetting = &Statement{"setting.get", `SELECT value FROM settings WHERE name = $1`}
+	putSetting = &Statement{"setting.insert", `INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`}
+)
+
+func organisationDest(o *crm.Organisation) []any {
+	return []any{&o.ID, &o.Name, &o.DefaultCurrency, &o.CreatedAt}
+}
+
+// Organisations implements crm.Store.
+func (s *Store) Organisations(ctx context.Context) ([]crm.Organisation, error) {
+	return collect(ctx, s, s.engine, organisations, organisationDest)
+}
+
+// Organisation implements crm.Store.
+func (s *Store) Organisation(ctx context.Context, id crm.ID) (crm.Organisation, error) {
+	rows, err := collect(ctx, s, s.engine, organisation, organisationDest, id)
+	if err != nil {
+		return crm.Organisation{}, err
+	}
+	if len(rows) == 0 {
+		return crm.Organisation{}, crm.NotFound("organisation")
+	}
+	return rows[0], nil
+}
+
+func (t *tx) PutOrganisation(ctx context.Context, o crm.Organisation) error {
+	if _, err := t.exec(ctx, putOrg, o.ID, o.Name, crm.NameKey(o.Name), o.DefaultCurrency, o.CreatedAt); err != nil {
+		return err
+	}
+	t.log(change{entity: "organisation", id: &o.ID, op: opCreated})
+	return nil
+}
+
+func keyDest(k *crm.APIKey) []any {
+	return []any{&k.OrgID, &k.ID, &k.UserID, &k.Name, (*string)(&k.Role), &k.Prefix, &k.Hash, &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt}
+}
+
+// APIKeys implements crm.Store.
+func (s *Store) APIKeys(ctx context.Context, org crm.ID) ([]crm.APIKey, error) {
+	return collect(ctx, s, s.engine, apiKeys, keyDest, org)
+}
+
+// KeyHolder implements crm.Store.
+func (s *Store) KeyHolder(ctx context.Context, hash []byte) (crm.APIKey, crm.Owner, error) {
+	type holder struct {
+		key  crm.APIKey
+		user crm.Owner
+	}
+	rows, err := collect(ctx, s, s.engine, keyHolder, func(h *holder) []any {
+		return append(keyDest(&h.key), &h.user.DeactivatedAt)
+	}, hash)
+	if err != nil {
+		return crm.APIKey{}, crm.Owner{}, err
+	}
+	if len(rows) == 0 {
+		return crm.APIKey{}, crm.Owner{}, crm.NotFound("API key")
+	}
+	h := rows[0]
+	h.user.OrgID, h.user.ID = h.key.OrgID, h.key.UserID
+	return h.key, h.user, nil
+}
+
+func (t *tx) PutAPIKey(ctx context.Context, k crm.APIKey) error {
+	_, err := t.exec(ctx, putKey, t.by.Org, k.ID, k.UserID, k.Name, string(k.Role), k.Prefix, k.Hash, k.CreatedAt, k.ExpiresAt)
+	if err != nil {
+		return err
+	}
+	t.log(change{"api_key", &k.ID, opCreated, refs{Owner: []crm.ID{k.UserID}}})
+	return nil
+}
+
+func (t *tx) RevokeAPIKey(ctx context.Context, id crm.ID) (bool, error) {
+	users, err := collect(ctx, t.store, t.db, revokeKey, func(id *crm.ID) []any { return []any{id} }, t.by.Org, id, t.at)
+	if err != nil || len(users) == 0 {
+		return false, err
+	}
+	t.log(change{"api_key", &id, opDeleted, refs{Owner: users}})
+	return true, nil
+}
+
+// Setting implements crm.Store. It writes outside the change log: settings are the
+// database's, not an organisation's.
+func (s *Store) Setting(ctx context.Context, name string, initial func() string) (string, error) {
+	text := func(v *string) []any { return []any{v} }
+	rows, err := collect(ctx, s, s.engine, getSetting, text, name)
+	if err != nil || len(rows) > 0 {
+		return first(rows), err
+	}
+	etx, err := s.engine.Begin(ctx)
+	if err != nil {
+		return "", s.fault(ctx, err)
+	}
+	defer func() { _ = etx.Rollback() }()
+	if _, err := s.exec(ctx, etx, putSetting, name, initial()); err != nil {
+		return "", err
+	}
+	if err := s.fault(ctx, etx.Commit(ctx)); err != nil {
+		return "", err
+	}
+	rows, err = collect(ctx, s, s.engine, getSetting, text, name)
+	return first(rows), err
+}
+
+func first(rows []string) string {
+	if len(rows) == 0 {
+		return ""
+	}
+	return rows[0]
+}

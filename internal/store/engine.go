@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+
+	"sixty/internal/crm"
+)
+
+// A Statement is SQL with a name. Its placeholders are $1, $2, …, which both
+// engines read.
+type Statement struct {
+	Name string
+	SQL  string
+}
+
+// Querier runs statements that answer rows.
+type Querier interface {
+	Query(ctx context.Context, st *Statement, args []any) (Rows, error)
+}
+
+// Rows are what a statement answers, one after the other. Close may come early.
+type Rows interface {
+	Next() bool
+	Scan(dest ...any) error
+	Err() error
+	Close()
+}
+
+// Engine is a pool of connections to one database. Arguments and destinations are
+// Go's basic types, the domain's value types (crm.ID, Instant, Date, Money), byte
+// slices, and pointers to these, nil being NULL.
+type Engine interface {
+	Querier
+	Dialect() Dialect
+	// Begin starts a transaction that writes.
+	Begin(ctx context.Context) (EngineTx, error)
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+// EngineTx is a transaction that writes.
+type EngineTx interface {
+	Querier
+	Exec(ctx context.Context, st *Statement, args []any) (int64, error)
+	Commit(ctx context.Context) error
+	// Rollback ends the transaction unless it has ended; it needs no live context.
+	Rollback() error
+}
+
+// Stager is an EngineTx that loads many rows faster than one by one: into a staging
+// table with the columns of the named one, emptied before, that lives as long as the
+// transaction. It gives that table's name.
+type Stager interface {
+	Stage(ctx context.Context, table string, columns []string, rows int, row func(i int) []any) (string, error)
+}
+
+// Dialect is what differs in the engines' SQL.
+type Dialect interface {
+	// AnyID and AnyText compose "expr is one of those in $n"; IDs and Texts give
+	// the argument for it.
+	AnyID(expr string, n int) string
+	AnyText(expr string, n int) string
+	IDs(ids []crm.ID) any
+	Texts(texts []string) any
+	// ForUpdate and ForShare end a SELECT whose rows t are to be locked against
+	// change, and against deletion.
+	ForUpdate() string
+	ForShare() string
+	// SumBig sums a bigint column to a bigint, 0 for nothing.
+	SumBig(column string) string
+	// Estimate composes a statement that estimates, in one row of one text or
+	// number, how many rows a SELECT answers, and reads that; ok is false when the
+	// engine cannot, and then rows are counted.
+	Estimate(query string) (sql string, read func(Rows) (int64, error), ok bool)
+	// Classify says what an error of the engine means.
+	Classify(err error) Fault
+}
+
+// Fault is what an engine's error means to the store.
+type Fault struct {
+	Kind       FaultKind
+	Constraint string // the name of the constraint that was met, where the engine tells it
+}
+
+// FaultKind is a kind of fault.
+type FaultKind int
+
+// The kinds of faults.
+const (
+	FaultOther       FaultKind = iota // a defect
+	FaultUnavailable                  // out of reach, out of time, or out of room
+	FaultUnique                       // a unique index was met
+	FaultReference                    // a foreign key was met
+	FaultRetry                        // a deadlock or a serialisation failure
+)

@@ -1,0 +1,212 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"sixty/internal/crm"
+)
+
+// fetchSizes are the row counts that list statements ask for. The count stands in
+// the text, because a planner that does not know it plans for a tenth of the table;
+// a few sizes keep the texts few.
+var fetchSizes = []int{2, 11, 26, 51, 101, 251, 501, crm.MaxLimit + 1}
+
+func fetchSize(rows int) int {
+	for _, n := range fetchSizes {
+		if rows <= n {
+			return n
+		}
+	}
+	return crm.MaxLimit + 1
+}
+
+// A walk is a direction through a list from a place in it.
+type walk struct {
+	forward bool          // in the list's order
+	from    *crm.Position // nil: from the end that lies behind
+	at      bool          // the row at from belongs to it
+}
+
+// page reads a stretch of a list. One row more than asked for tells whether there
+// are more ahead; whether there are any behind is a question of its own, asked only
+// when the walk began inside the list.
+func page[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], org crm.ID, q crm.List[F]) (crm.Page[T], error) {
+	n := narrowing{args: []any{org}, lead: "t", updated: "t.updated_at", id: "t.id"}
+	t.filter(q.Filter, &n)
+	key := t.sorts[q.Sort.Field]
+	w := walk{forward: !q.Backward, from: q.From}
+	if w.from != nil {
+		w.at = w.from.Inclusive
+	}
+	limit := min(max(q.Limit, 1), crm.MaxLimit)
+	st, args := listStatement(s, t, &n, q.Sort, w, fetchSize(limit+1))
+
+	var p crm.Page[T]
+	var row T
+	var number int64
+	var instant crm.Instant
+	var text string
+	dest := t.destinations(&row)
+	switch key.kind {
+	case keyNumber:
+		dest = append(dest, &number)
+	case keyInstant:
+		dest = append(dest, &instant)
+	case keyText:
+		dest = append(dest, &text)
+	}
+	position := func() *crm.Position {
+		return &crm.Position{Number: number + int64(instant), Text: text, ID: t.id(&row)}
+	}
+	p.Rows = make([]T, 0, limit)
+	ahead := false
+	err := s.query(ctx, db, st, args, func(rows Rows) (bool, error) {
+		if len(p.Rows) == limit {
+			ahead = true
+			return false, nil
+		}
+		if err := rows.Scan(dest...); err != nil {
+			return false, err
+		}
+		if p.Rows = append(p.Rows, row); len(p.Rows) == 1 {
+			p.First = position()
+		}
+		return true, nil
+	})
+	if err != nil {
+		return p, err
+	}
+	if len(p.Rows) > 0 {
+		p.Last = position()
+	}
+	behind := false
+	if w.from != nil {
+		back := walk{forward: !w.forward, from: w.from, at: !w.at}
+		if behind, err = anyRow(ctx, s, db, t, &n, q.Sort, back); err != nil {
+			return p, err
+		}
+	}
+	p.HasMore, p.HasPrevious = ahead, behind
+	if q.Backward {
+		p.HasMore, p.HasPrevious = behind, ahead
+		slices.Reverse(p.Rows)
+		p.First, p.Last = p.Last, p.First
+	}
+	if q.Count != crm.CountNone {
+		total, err := count(ctx, s, db, t, &n, q.Count)
+		if err != nil {
+			return p, err
+		}
+		p.Total = &total
+	}
+	return p, nil
+}
+
+// listStatement gives the statement of a page, and its arguments.
+func listStatement[T, F any](s *Store, t *table[T, F], n *narrowing, sort crm.Sort, w walk, fetch int) (*Statement, []any) {
+	shape := shapeOf("p", t.entity, n, sort, w, fetch)
+	st := s.statement(shape, func() *Statement {
+		column, tail := tailOf(t, n, sort, w, fetch)
+		return &Statement{
+			Name: t.entity + ".list",
+			SQL:  "SELECT " + t.selectList(true) + ", " + column + t.from(true, n) + tail,
+		}
+	})
+	return st, n.bounds(t.sorts[sort.Field], w)
+}
+
+// anyRow tells whether a walk meets any row.
+func anyRow[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], n *narrowing, sort crm.Sort, w walk) (bool, error) {
+	st := s.statement(shapeOf("a", t.entity, n, sort, w, 1), func() *Statement {
+		_, tail := tailOf(t, n, sort, w, 1)
+		return &Statement{Name: t.entity + ".any", SQL: "SELECT 1" + t.from(false, n) + tail}
+	})
+	found := false
+	err := s.query(ctx, db, st, n.bounds(t.sorts[sort.Field], w), func(Rows) (bool, error) {
+		found = true
+		return false, nil
+	})
+	return found, err
+}
+
+// tailOf composes everything of a list's statement behind FROM, and tells the
+// column of the order.
+func tailOf[T, F any](t *table[T, F], n *narrowing, sort crm.Sort, w walk, fetch int) (column, tail string) {
+	key := t.sorts[sort.Field]
+	column = "t." + key.asc
+	if sort.Desc {
+		column = "t." + key.desc
+	}
+	id := "t.id"
+	if sort.Field == "updated_at" {
+		column, id = n.updated, n.id
+	}
+	ascending := sort.Desc != w.forward
+	compare, order := " < ", " DESC"
+	if ascending {
+		compare, order = " > ", ""
+	}
+	tail = " WHERE " + n.lead + ".org_id = $1 AND t.deleted_at IS NULL" + t.where + n.where
+	if w.from != nil {
+		if w.at {
+			compare = compare[:2] + "= "
+		}
+		next := len(n.args) + 1
+		tail += " AND (" + column + ", " + id + ")" + compare + "(" + placeholders(next, 2) + ")"
+	}
+	tail += " ORDER BY " + column + order + ", " + id + order + " LIMIT " + strconv.Itoa(fetch)
+	return column, tail
+}
+
+// bounds gives the arguments of a walk's statement.
+func (n *narrowing) bounds(key sortKey, w walk) []any {
+	if w.from == nil {
+		return n.args
+	}
+	args := append(make([]any, 0, len(n.args)+2), n.args...)
+	switch key.kind {
+	case keyInstant:
+		args = append(args, crm.Instant(w.from.Number))
+	case keyText:
+		args = append(args, w.from.Text)
+	default:
+		args = append(args, w.from.Number)
+	}
+	return append(args, w.from.ID)
+}
+
+// shapeOf tells apart the texts of the list statements.
+func shapeOf(what, entity string, n *narrowing, sort crm.Sort, w walk, fetch int) string {
+	b := make([]byte, 0, 64)
+	b = append(append(append(b, what...), entity...), ' ')
+	b = append(append(b, n.shape...), ' ')
+	b = append(b, sort.Field...)
+	flags := byte('0')
+	for i, set := range []bool{sort.Desc, w.forward, w.from != nil, w.at} {
+		if set {
+			flags += 1 << i
+		}
+	}
+	b = append(b, ' ', flags, ' ')
+	return string(strconv.AppendInt(b, int64(fetch), 10))
+}
+
+// count counts the rows of a list, or estimates them.
+func count[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], n *narrowing, mode crm.CountMode) (int64, error) {
+	tail := t.from(false, n) + " WHERE " + n.lead + ".org_id = $1 AND t.deleted_at IS NULL" + t.where + n.where
+	st := &Statement{Name: t.entity + ".count", SQL: "SELECT count(*)" + tail}
+	read := func(rows Rows) (total int64, err error) { return total, rows.Scan(&total) }
+	if mode == crm.CountEstimated {
+		if sql, readEstimate, ok := s.dialect.Estimate("SELECT 1" + tail); ok {
+			st, read = &Statement{Name: t.entity + ".estimate", SQL: sql}, readEstimate
+		}
+	}
+	var total int64
+	err := s.query(ctx, db, st, n.args, func(rows Rows) (_ bool, err error) {
+		total, err = read(rows)
+		return false, err
+	})
+	return total, err
+}

@@ -1,0 +1,191 @@
+// Package postgres is the store's engine on PostgreSQL, over pgx's native interface.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"sixty/internal/store"
+)
+
+// Options are where the database is and how it is used.
+type Options struct {
+	// URL is a connection string of libpq's: postgres://user:password@host:port/name.
+	URL string
+	// The pool holds MinConns connections at rest (2 if 0) and grows to MaxConns
+	// under load (20 if 0).
+	MinConns, MaxConns int32
+	// StatementTimeout bounds every statement (5 s if 0).
+	StatementTimeout time.Duration
+}
+
+const (
+	connectTimeout = 5 * time.Second
+	idleTime       = time.Minute // after which a connection above MinConns is closed
+	healthPeriod   = 15 * time.Second
+	cancelGrace    = 2 * time.Second // for the server to obey a cancellation
+)
+
+// Engine implements store.Engine.
+type Engine struct {
+	pool    *pgxpool.Pool
+	timeout time.Duration
+}
+
+// Open makes the pool; connections are made as they are needed, so that a database
+// that is down is no error here.
+func Open(ctx context.Context, o Options) (*Engine, error) {
+	if o.StatementTimeout == 0 {
+		o.StatementTimeout = 5 * time.Second
+	}
+	config, err := pgxpool.ParseConfig(o.URL)
+	if err != nil {
+		// pgx's message repeats the URL; it hides a password only when it can parse it.
+		return nil, errors.New("the database URL is not one that PostgreSQL understands (postgres://user:password@host:port/name)")
+	}
+	config.MinConns, config.MaxConns = cmpOr(o.MinConns, 2), cmpOr(o.MaxConns, 20)
+	config.MaxConnIdleTime, config.HealthCheckPeriod = idleTime, healthPeriod
+	config.MaxConnLifetime, config.MaxConnLifetimeJitter = time.Hour, 10*time.Minute
+	c := config.ConnConfig
+	c.ConnectTimeout = connectTimeout
+	for name, value := range map[string]string{
+		"application_name": "sixty",
+		"timezone":         "UTC",
+		// The client cancels first; this is for when it cannot.
+		"statement_timeout":                   strconv.FormatInt((o.StatementTimeout + cancelGrace).Milliseconds(), 10),
+		"idle_in_transaction_session_timeout": "60000",
+	} {
+		if _, set := c.RuntimeParams[name]; !set {
+			c.RuntimeParams[name] = value
+		}
+	}
+	// A statement whose request has gone is cancelled on the server, and the
+	// connection lives on.
+	c.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelGrace}
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("opening the pool: %w", err)
+	}
+	return &Engine{pool: pool, timeout: o.StatementTimeout}, nil
+}
+
+func cmpOr(v, or int32) int32 {
+	if v == 0 {
+		return or
+	}
+	return v
+}
+
+// Close closes every connection, waiting for those in use.
+func (e *Engine) Close() error {
+	e.pool.Close()
+	return nil
+}
+
+// Stats tells the pool's connections: how many there are, and how many are in use.
+func (e *Engine) Stats() (open, inUse, limit int) {
+	s := e.pool.Stat()
+	return int(s.TotalConns()), int(s.AcquiredConns()), int(s.MaxConns())
+}
+
+// Dialect gives PostgreSQL's.
+func (e *Engine) Dialect() store.Dialect { return dialect{} }
+
+// Ping asks the server for a sign of life.
+func (e *Engine) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
+	return e.pool.Ping(ctx)
+}
+
+// Query runs a statement on a connection of the pool. pgx prepares it on its first
+// use on a connection, and keeps the 512 used last.
+func (e *Engine) Query(ctx context.Context, st *store.Statement, args []any) (store.Rows, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	r, err := e.pool.Query(ctx, st.SQL, bind(args)...)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	return &rows{Rows: r, cancel: cancel}, nil
+}
+
+// Begin starts a transaction.
+func (e *Engine) Begin(ctx context.Context) (store.EngineTx, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
+	t, err := e.pool.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &tx{tx: t, timeout: e.timeout, staged: map[string]bool{}}, nil
+}
+
+type tx struct {
+	tx      pgx.Tx
+	timeout time.Duration
+	staged  map[string]bool // staging tables that this transaction has filled
+}
+
+func (t *tx) Query(ctx context.Context, st *store.Statement, args []any) (store.Rows, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	r, err := t.tx.Query(ctx, st.SQL, bind(args)...)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	return &rows{Rows: r, cancel: cancel}, nil
+}
+
+func (t *tx) Exec(ctx context.Context, st *store.Statement, args []any) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	defer cancel()
+	tag, err := t.tx.Exec(ctx, st.SQL, bind(args)...)
+	return tag.RowsAffected(), err
+}
+
+func (t *tx) Commit(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	defer cancel()
+	return t.tx.Commit(ctx)
+}
+
+func (t *tx) Rollback() error {
+	ctx, cancel := context.WithTimeout(context.Background(), t.timeout)
+	defer cancel()
+	if err := t.tx.Rollback(ctx); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
+		return err
+	}
+	return nil
+}
+
+// rows hand pgx's rows on, in the domain's types.
+type rows struct {
+	pgx.Rows
+	cancel context.CancelFunc
+	from   []any // the destinations that to stands for
+	to     []any
+}
+
+func (r *rows) Scan(dest ...any) error {
+	// A list is scanned into the same destinations again and again.
+	if len(dest) == 0 || len(r.from) != len(dest) || &r.from[0] != &dest[0] {
+		r.from, r.to = dest, destinations(dest)
+	}
+	return r.Rows.Scan(r.to...)
+}
+
+func (r *rows) Close() {
+	r.Rows.Close()
+	r.cancel()
+}

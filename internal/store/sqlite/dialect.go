@@ -1,0 +1,81 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"strconv"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"sixty/internal/crm"
+	"sixty/internal/store"
+)
+
+type dialect struct{}
+
+// SQLite has no arrays; JSON has no bytes.
+
+func (dialect) AnyID(expr string, n int) string {
+	return expr + " IN (SELECT unhex(value) FROM json_each($" + strconv.Itoa(n) + "))"
+}
+
+func (dialect) AnyText(expr string, n int) string {
+	return expr + " IN (SELECT value FROM json_each($" + strconv.Itoa(n) + "))"
+}
+
+func (dialect) IDs(ids []crm.ID) any {
+	b := make([]byte, 0, 2+35*len(ids))
+	b = append(b, '[')
+	for i, id := range ids {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '"')
+		b = hex.AppendEncode(b, id[:])
+		b = append(b, '"')
+	}
+	return string(append(b, ']'))
+}
+
+func (dialect) Texts(texts []string) any {
+	b, _ := json.Marshal(texts) // strings always marshal
+	return string(b)
+}
+
+// Whoever writes has the whole database to themselves.
+
+func (dialect) ForUpdate() string { return "" }
+func (dialect) ForShare() string  { return "" }
+
+func (dialect) SumBig(column string) string { return "coalesce(sum(" + column + "), 0)" }
+
+// Estimate cannot: SQLite keeps no statistics of its own accord.
+func (dialect) Estimate(string) (string, func(store.Rows) (int64, error), bool) {
+	return "", nil, false
+}
+
+// Classify goes by the extended result codes (sqlite.org/rescode.html).
+func (dialect) Classify(err error) store.Fault {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return store.Fault{Kind: store.FaultUnavailable}
+	}
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return store.Fault{}
+	}
+	switch e.Code() {
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+		return store.Fault{Kind: store.FaultUnique}
+	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+		return store.Fault{Kind: store.FaultReference}
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR,
+		sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM:
+		return store.Fault{Kind: store.FaultUnavailable}
+	}
+	return store.Fault{}
+}

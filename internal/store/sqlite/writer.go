@@ -1,0 +1,170 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+	"time"
+
+	"sixty/internal/store"
+)
+
+// writer is the connection that writes. SQLite lets one write at a time; whoever
+// else wants to waits here, in turn and for as long as they like, rather than
+// polling for the file's lock.
+type writer struct {
+	db   *sql.DB
+	turn chan struct{} // holds a token while a transaction has the connection
+
+	mu       sync.Mutex // guards what follows against Close
+	conn     *sql.Conn
+	prepared map[string]*sql.Stmt
+}
+
+func newWriter(db *sql.DB) *writer {
+	return &writer{db: db, turn: make(chan struct{}, 1), prepared: map[string]*sql.Stmt{}}
+}
+
+// open makes the connection, unless there is one that lives.
+func (w *writer) open(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.conn != nil {
+		return nil
+	}
+	conn, err := w.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	if err := conn.PingContext(ctx); err != nil {
+		_ = conn.Close()
+		return err
+	}
+	w.conn = conn
+	return nil
+}
+
+// close drops the connection; the next transaction makes a new one.
+func (w *writer) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, st := range w.prepared {
+		_ = st.Close()
+	}
+	clear(w.prepared)
+	if w.conn != nil {
+		_ = w.conn.Close()
+		w.conn = nil
+	}
+}
+
+func (w *writer) inUse() int { return len(w.turn) }
+
+// statement gives a statement prepared on the connection; nil when there are so many
+// that it is not kept.
+func (w *writer) statement(ctx context.Context, text string) (*sql.Stmt, error) {
+	if st := w.prepared[text]; st != nil || len(w.prepared) >= maxPrepared {
+		return st, nil
+	}
+	st, err := w.conn.PrepareContext(ctx, text)
+	if err == nil {
+		w.prepared[text] = st
+	}
+	return st, err
+}
+
+// Begin waits for the writer's turn and starts a transaction that may write from
+// the start, so that it never fails halfway for want of the lock.
+func (e *Engine) Begin(ctx context.Context) (store.EngineTx, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
+	w := e.writer
+	select {
+	case w.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	err := w.open(ctx)
+	if err == nil {
+		_, err = w.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+	}
+	if err != nil {
+		<-w.turn
+		return nil, err
+	}
+	return &tx{w: w, timeout: e.timeout}, nil
+}
+
+type tx struct {
+	w       *writer
+	timeout time.Duration
+	ended   bool
+}
+
+func (t *tx) Query(ctx context.Context, st *store.Statement, args []any) (store.Rows, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	p, err := t.w.statement(ctx, st.SQL)
+	var r *sql.Rows
+	switch {
+	case err != nil:
+	case p == nil:
+		r, err = t.w.conn.QueryContext(ctx, st.SQL, bind(args)...)
+	default:
+		r, err = p.QueryContext(ctx, bind(args)...)
+	}
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	return &rows{Rows: r, cancel: cancel}, nil
+}
+
+func (t *tx) Exec(ctx context.Context, st *store.Statement, args []any) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	defer cancel()
+	p, err := t.w.statement(ctx, st.SQL)
+	if err != nil {
+		return 0, err
+	}
+	var r sql.Result
+	if p == nil {
+		r, err = t.w.conn.ExecContext(ctx, st.SQL, bind(args)...)
+	} else {
+		r, err = p.ExecContext(ctx, bind(args)...)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+func (t *tx) Commit(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	defer cancel()
+	if _, err := t.w.conn.ExecContext(ctx, "COMMIT"); err != nil {
+		return err // and Rollback gives up the turn
+	}
+	t.end()
+	return nil
+}
+
+func (t *tx) Rollback() error {
+	if t.ended {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), t.timeout)
+	defer cancel()
+	_, err := t.w.conn.ExecContext(ctx, "ROLLBACK")
+	if err != nil {
+		// SQLite may have rolled back by itself (a full disk, say); a connection of
+		// its own making starts clean in either case.
+		t.w.close()
+	}
+	t.end()
+	return err
+}
+
+func (t *tx) end() {
+	t.ended = true
+	<-t.w.turn
+}

@@ -1,0 +1,174 @@
+// Package store is the domain's storage port in SQL, written once for two engines.
+//
+// What is the same for every kind of thing (pages, reads by id, locks, inserts,
+// updates) is written once over a description of its table; what one kind alone
+// needs stands in a file of its own. Every statement has a name, under which it is
+// prepared once per connection, counted and timed. What differs between the engines
+// is in their Dialect and Engine: connecting, argument forms, locking clauses, bulk
+// loading, and what an error means.
+//
+// The suite in storetest says what the port must do; both engines pass it.
+package store
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"sixty/internal/crm"
+)
+
+// Options are what a Store can be told.
+type Options struct {
+	// Observe hears of every statement that ran: its name, how long it took until
+	// its last row was read, and how it failed. It may be nil, and must not block.
+	Observe func(statement string, took time.Duration, err error)
+}
+
+// Store implements crm.Store over an Engine.
+type Store struct {
+	engine  Engine
+	dialect Dialect
+	observe func(string, time.Duration, error)
+
+	companies table[crm.Company, crm.CompanyFilter]
+	contacts  table[crm.Contact, crm.ContactFilter]
+	deals     table[crm.Deal, crm.DealFilter]
+	stages    table[crm.Stage, crm.StageFilter]
+	owners    table[crm.Owner, crm.OwnerFilter]
+
+	mu    sync.RWMutex
+	texts map[string]*Statement // composed statements by their shape
+}
+
+// maxTexts bounds the composed statements that are kept. Their shapes are few by
+// design; the bound is for whoever finds a way to ask for all of them.
+const maxTexts = 2000
+
+// New makes a Store over an engine, which it then owns.
+func New(engine Engine, o Options) *Store {
+	s := &Store{
+		engine: engine, dialect: engine.Dialect(), observe: o.Observe,
+		companies: companyTable(), contacts: contactTable(), deals: dealTable(),
+		stages: stageTable(), owners: ownerTable(),
+		texts: map[string]*Statement{},
+	}
+	if s.observe == nil {
+		s.observe = func(string, time.Duration, error) {}
+	}
+	return s
+}
+
+// Close closes the engine.
+func (s *Store) Close() error { return s.engine.Close() }
+
+// Ping asks the database for a sign of life.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.fault(ctx, s.engine.Ping(ctx))
+}
+
+// Reads gives the views, outside a transaction.
+func (s *Store) Reads() crm.Reads { return &reader{store: s, db: s.engine} }
+
+// statement gives the statement of a shape, composing it on first use.
+func (s *Store) statement(shape string, compose func() *Statement) *Statement {
+	s.mu.RLock()
+	st := s.texts[shape]
+	s.mu.RUnlock()
+	if st != nil {
+		return st
+	}
+	st = compose()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.texts[shape]; known != nil {
+		return known
+	}
+	if len(s.texts) >= maxTexts {
+		clear(s.texts)
+	}
+	s.texts[shape] = st
+	return st
+}
+
+// query runs a statement and gives each of its rows to each, until that returns
+// false or an error.
+func (s *Store) query(ctx context.Context, db Querier, st *Statement, args []any, each func(Rows) (bool, error)) error {
+	start := time.Now()
+	err := scan(ctx, db, st, args, each)
+	s.observe(st.Name, time.Since(start), err)
+	return s.fault(ctx, err)
+}
+
+func scan(ctx context.Context, db Querier, st *Statement, args []any, each func(Rows) (bool, error)) error {
+	rows, err := db.Query(ctx, st, args)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if more, err := each(rows); err != nil || !more {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// exec runs a statement of a transaction and tells how many rows it changed.
+func (s *Store) exec(ctx context.Context, tx EngineTx, st *Statement, args ...any) (int64, error) {
+	start := time.Now()
+	n, err := tx.Exec(ctx, st, args)
+	s.observe(st.Name, time.Since(start), err)
+	return n, s.fault(ctx, err)
+}
+
+// fault turns an engine's error into the domain's.
+func (s *Store) fault(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	var known *crm.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	switch f := s.dialect.Classify(err); f.Kind {
+	case FaultUnavailable:
+		return crm.Unavailable(err)
+	case FaultUnique:
+		c := crm.Conflict("Something else has this already")
+		if field, ok := uniqueFields[f.Constraint]; ok {
+			c.Fields = []crm.FieldError{{Field: field, Message: "is taken by another one"}}
+		}
+		c.Cause = err
+		return c
+	case FaultReference:
+		c := crm.Conflict("Something that this refers to has just been removed")
+		c.Cause = err
+		return c
+	case FaultRetry:
+		return &retryError{err}
+	}
+	return err
+}
+
+// uniqueFields tells the member behind each unique index, by the index's name.
+var uniqueFields = map[string]string{
+	"users_email_key":            "email",
+	"companies_domain_key":       "domain",
+	"companies_external_id_key":  "external_id",
+	"contacts_email_key":         "email",
+	"contacts_external_id_key":   "external_id",
+	"contacts_primary_key":       "is_primary",
+	"deals_external_id_key":      "external_id",
+	"organisations_name_key_key": "name",
+}
+
+// retryError says that the engine wants the transaction run again.
+type retryError struct{ cause error }
+
+func (e *retryError) Error() string { return "the transaction must be run again: " + e.cause.Error() }
+func (e *retryError) Unwrap() error { return e.cause }

@@ -1,0 +1,153 @@
+package store
+
+import (
+	"strconv"
+	"strings"
+
+	"sixty/internal/crm"
+)
+
+// A column is a column of a table and the member of T that it holds. member gives
+// a pointer, from which the column is written and into which it is read.
+type column[T any] struct {
+	name   string
+	member func(*T) any
+	view   string // how a view reads it, when not as it is stored
+}
+
+// A table describes where the things of one kind are kept.
+type table[T, F any] struct {
+	name    string // of the table
+	entity  string // in the change log and in statements' names
+	columns []column[T]
+	nameOf  func(*T) string // what name_key is folded from; nil: there is none
+	joins   string          // what the view reads beside t
+	where   string          // what else the list demands of t
+	sorts   map[string]sortKey
+	filter  func(F, *narrowing)
+	keys    map[crm.Key]string // columns by which things are found
+	id      func(*T) crm.ID
+	refs    func(*T) refs
+}
+
+// A sortKey tells the columns of an order, never null, whose nulls come last:
+// ascending and descending ones differ where there may be nulls.
+type sortKey struct {
+	asc, desc string
+	kind      keyKind
+}
+
+// keyKind is the kind of a sort key's values.
+type keyKind int
+
+const (
+	keyNumber keyKind = iota
+	keyInstant
+	keyText
+)
+
+var commonSorts = map[string]sortKey{
+	"updated_at": {"updated_at", "updated_at", keyInstant},
+	"created_at": {"created_at", "created_at", keyInstant},
+	"name":       {"name_key", "name_key", keyText},
+}
+
+// selectList gives the columns as SELECT lists them: as stored, or as the view
+// reads them.
+func (t *table[T, F]) selectList(view bool) string {
+	var b strings.Builder
+	for i, c := range t.columns {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		if view && c.view != "" {
+			b.WriteString(c.view)
+		} else {
+			b.WriteString("t." + c.name)
+		}
+	}
+	return b.String()
+}
+
+// from gives the FROM clause.
+func (t *table[T, F]) from(view bool, n *narrowing) string {
+	from := " FROM " + t.name + " t"
+	if n != nil && n.from != "" {
+		from = n.from
+	}
+	if view {
+		from += t.joins
+	}
+	return from
+}
+
+// destinations gives the pointers that a row is scanned into.
+func (t *table[T, F]) destinations(row *T) []any {
+	dest := make([]any, len(t.columns), len(t.columns)+1)
+	for i, c := range t.columns {
+		dest[i] = c.member(row)
+	}
+	return dest
+}
+
+// written gives the names of the columns that are written.
+func (t *table[T, F]) written() []string {
+	names := make([]string, 0, len(t.columns)+1)
+	for _, c := range t.columns {
+		names = append(names, c.name)
+	}
+	if t.nameOf != nil {
+		names = append(names, "name_key")
+	}
+	return names
+}
+
+// values gives what is written of a row, in the order of written, into args.
+func (t *table[T, F]) values(row *T, args []any) []any {
+	args = args[:0]
+	for _, c := range t.columns {
+		args = append(args, c.member(row))
+	}
+	if t.nameOf != nil {
+		args = append(args, crm.NameKey(t.nameOf(row)))
+	}
+	return args
+}
+
+// placeholders gives "$from, …" for n arguments.
+func placeholders(from, n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(from + i))
+	}
+	return b.String()
+}
+
+// narrowing gathers the conditions of a list's filters, and their arguments. shape
+// tells which conditions they are. A filter that another table serves says so in
+// from, lead (whose org_id leads), updated and id (the default order's columns).
+type narrowing struct {
+	from, lead, updated, id string
+
+	where string
+	shape []byte
+	args  []any
+}
+
+// add adds a condition: text before the placeholder, the argument, text after.
+func (n *narrowing) add(letter byte, condition string, arg any) {
+	n.args = append(n.args, arg)
+	n.shape = append(n.shape, letter)
+	n.where += " AND " + condition + " $" + strconv.Itoa(len(n.args))
+}
+
+// narrow adds a condition when the filter's member is there.
+func narrow[T any](n *narrowing, letter byte, condition string, arg *T) {
+	if arg != nil {
+		n.add(letter, condition, arg)
+	}
+}

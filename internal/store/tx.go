@@ -1,0 +1,122 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"sixty/internal/crm"
+)
+
+// tx implements crm.Tx.
+type tx struct {
+	reader
+	by      crm.Actor
+	at      crm.Instant
+	etx     EngineTx
+	changes []change
+	logged  map[string]int // changes noted, by entity
+}
+
+// Transactions that the engine wants run again are, so many times at most, after a
+// pause that grows from the first.
+const (
+	maxAttempts = 5
+	retryPause  = 5 * time.Millisecond
+)
+
+// Write implements crm.Store.
+func (s *Store) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func(crm.Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := s.attempt(ctx, by, at, fn, true)
+		var again *retryError
+		if !errors.As(err, &again) {
+			return err
+		}
+		if attempt == maxAttempts {
+			return crm.Unavailable(err)
+		}
+		pause := time.NewTimer(retryPause<<attempt + rand.N(retryPause))
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return context.Cause(ctx)
+		case <-pause.C:
+		}
+	}
+}
+
+// Rehearse implements crm.Store.
+func (s *Store) Rehearse(ctx context.Context, by crm.Actor, at crm.Instant, fn func(crm.Tx) error) error {
+	err := s.attempt(ctx, by, at, fn, false)
+	var again *retryError
+	if errors.As(err, &again) {
+		return crm.Unavailable(err)
+	}
+	return err
+}
+
+func (s *Store) attempt(ctx context.Context, by crm.Actor, at crm.Instant, fn func(crm.Tx) error, keep bool) (err error) {
+	etx, err := s.engine.Begin(ctx)
+	if err != nil {
+		return s.fault(ctx, err)
+	}
+	defer func() {
+		// After a commit this does nothing; a failed roll-back ends with the connection.
+		_ = etx.Rollback()
+	}()
+	t := &tx{reader: reader{store: s, db: etx}, by: by, at: at, etx: etx, logged: map[string]int{}}
+	if err := fn(t); err != nil || !keep {
+		return err
+	}
+	if len(t.changes) > 0 {
+		if err := t.enter(ctx); err != nil {
+			return err
+		}
+	}
+	return s.fault(ctx, etx.Commit(ctx))
+}
+
+func (t *tx) Reads() crm.Reads { return &t.reader }
+
+// actor is the person who makes the change; nil for the operator.
+func (t *tx) actor() *crm.ID {
+	if t.by.User == (crm.ID{}) {
+		return nil
+	}
+	return &t.by.User
+}
+
+func (t *tx) exec(ctx context.Context, st *Statement, args ...any) (int64, error) {
+	return t.store.exec(ctx, t.etx, st, args...)
+}
+
+// exists tells whether a statement answers any row.
+func (t *tx) exists(ctx context.Context, st *Statement, args ...any) (found bool, err error) {
+	err = t.store.query(ctx, t.db, st, args, func(Rows) (bool, error) {
+		found = true
+		return false, nil
+	})
+	return found, err
+}
+
+func (t *tx) Companies() crm.Table[crm.Company] {
+	return &writer[crm.Company, crm.CompanyFilter]{tx: t, table: &t.store.companies}
+}
+
+func (t *tx) Contacts() crm.Table[crm.Contact] {
+	return &writer[crm.Contact, crm.ContactFilter]{tx: t, table: &t.store.contacts}
+}
+
+func (t *tx) Deals() crm.Table[crm.Deal] {
+	return &dealWriter{writer[crm.Deal, crm.DealFilter]{tx: t, table: &t.store.deals}}
+}
+
+func (t *tx) Stages() crm.Table[crm.Stage] {
+	return &writer[crm.Stage, crm.StageFilter]{tx: t, table: &t.store.stages}
+}
+
+func (t *tx) Owners() crm.Table[crm.Owner] {
+	return &writer[crm.Owner, crm.OwnerFilter]{tx: t, table: &t.store.owners}
+}

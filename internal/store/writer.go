@@ -1,0 +1,222 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"sixty/internal/crm"
+)
+
+// writer implements crm.Table for one kind of thing.
+type writer[T, F any] struct {
+	tx    *tx
+	table *table[T, F]
+}
+
+// stageFrom is the number of rows from which on loading them into a staging table
+// costs less than a statement for each.
+const stageFrom = 20
+
+// maxKeys bounds the values that one statement looks for.
+const maxKeys = 5000
+
+func (w *writer[T, F]) Find(ctx context.Context, key crm.Key, values []string) ([]crm.Found, error) {
+	s, t := w.tx.store, w.table
+	column, ok := t.keys[key]
+	if !ok {
+		return nil, fmt.Errorf("a %s is not found by %s", t.entity, key)
+	}
+	name := t.entity + ".find_" + string(key)
+	st := s.statement(name, func() *Statement {
+		return &Statement{name, "SELECT t." + column + ", t.id FROM " + t.name + " t WHERE t.org_id = $1 AND " +
+			s.dialect.AnyText("t."+column, 2) + " AND t.deleted_at IS NULL"}
+	})
+	var out []crm.Found
+	for len(values) > 0 {
+		n := min(len(values), maxKeys)
+		found, err := collect(ctx, s, w.tx.db, st, func(f *crm.Found) []any { return []any{&f.Key, &f.ID} },
+			w.tx.by.Org, s.dialect.Texts(values[:n]))
+		if err != nil {
+			return nil, err
+		}
+		out, values = append(out, found...), values[n:]
+	}
+	return out, nil
+}
+
+func (w *writer[T, F]) Lock(ctx context.Context, ids []crm.ID) ([]T, error) {
+	return inParts(ids, func(part []crm.ID) ([]T, error) {
+		return byID(ctx, w.tx.store, w.tx.db, w.table, w.tx.by.Org, part, false)
+	})
+}
+
+func (w *writer[T, F]) Hold(ctx context.Context, ids []crm.ID) ([]crm.ID, error) {
+	s, t := w.tx.store, w.table
+	name := t.entity + ".hold"
+	st := s.statement(name, func() *Statement {
+		return &Statement{name, "SELECT t.id FROM " + t.name + " t WHERE t.org_id = $1 AND " +
+			s.dialect.AnyID("t.id", 2) + " AND t.deleted_at IS NULL ORDER BY t.id" + s.dialect.ForShare()}
+	})
+	return inParts(ids, func(part []crm.ID) ([]crm.ID, error) {
+		return collect(ctx, s, w.tx.db, st, func(id *crm.ID) []any { return []any{id} }, w.tx.by.Org, s.dialect.IDs(part))
+	})
+}
+
+// inParts asks for ids in bounded parts.
+func inParts[T any](ids []crm.ID, ask func([]crm.ID) ([]T, error)) ([]T, error) {
+	var out []T
+	for len(ids) > 0 {
+		n := min(len(ids), maxKeys)
+		rows, err := ask(ids[:n])
+		if err != nil {
+			return nil, err
+		}
+		out, ids = append(out, rows...), ids[n:]
+	}
+	return out, nil
+}
+
+func (w *writer[T, F]) Insert(ctx context.Context, rows []T) error {
+	t := w.table
+	args := make([]any, 0, len(t.columns)+1)
+	err := w.tx.load(ctx, t.name, t.written(), len(rows), func(i int) []any {
+		args = t.values(&rows[i], args)
+		return args
+	})
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		id := t.id(&rows[i])
+		w.tx.log(change{t.entity, &id, opCreated, t.refs(&rows[i])})
+	}
+	return nil
+}
+
+// load inserts rows into a table: many through a staging table, where the engine
+// has that, and a few one by one.
+func (t *tx) load(ctx context.Context, table string, columns []string, rows int, row func(i int) []any) error {
+	s := t.store
+	names := strings.Join(columns, ", ")
+	if stager, ok := t.etx.(Stager); ok && rows >= stageFrom {
+		staged, err := stager.Stage(ctx, table, columns, rows, row)
+		if err != nil {
+			return s.fault(ctx, err)
+		}
+		st := s.statement("load "+table, func() *Statement {
+			return &Statement{table + ".load", "INSERT INTO " + table + " (" + names + ") SELECT " + names + " FROM " + staged}
+		})
+		_, err = t.exec(ctx, st)
+		return err
+	}
+	st := s.statement("insert "+table, func() *Statement {
+		return &Statement{table + ".insert", "INSERT INTO " + table + " (" + names + ") VALUES (" + placeholders(1, len(columns)) + ")"}
+	})
+	for i := range rows {
+		if _, err := t.exec(ctx, st, row(i)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer[T, F]) Update(ctx context.Context, changes []crm.Change[T]) error {
+	t, s := w.table, w.tx.store
+	columns := t.written()
+	args := make([]any, 0, len(columns))
+	row := func(i int) []any {
+		args = t.values(&changes[i].After, args)
+		return args
+	}
+	if err := w.tx.rewrite(ctx, t.name, columns, len(changes), row); err != nil {
+		return s.fault(ctx, err)
+	}
+	for i := range changes {
+		id := t.id(&changes[i].After)
+		w.tx.log(change{t.entity, &id, opUpdated, t.refs(&changes[i].Before).merge(t.refs(&changes[i].After))})
+	}
+	return nil
+}
+
+// rewrite updates every column of rows that are there in the version that was read.
+func (t *tx) rewrite(ctx context.Context, table string, columns []string, rows int, row func(i int) []any) error {
+	s := t.store
+	expected := int64(1)
+	var n int64
+	var err error
+	if stager, ok := t.etx.(Stager); ok && rows >= stageFrom {
+		staged, err := stager.Stage(ctx, table, columns, rows, row)
+		if err != nil {
+			return err
+		}
+		st := s.statement("merge "+table, func() *Statement {
+			return &Statement{table + ".merge", "UPDATE " + table + " t SET " + assignments(columns, func(i int) string { return "s." + columns[i] }) +
+				" FROM " + staged + " s WHERE t.org_id = s.org_id AND t.id = s.id AND t.version = s.version"}
+		})
+		if n, err = t.exec(ctx, st); err != nil {
+			return err
+		}
+		return allWritten(table, n, int64(rows))
+	}
+	st := s.statement("update "+table, func() *Statement {
+		where := ""
+		for i, c := range columns {
+			if c == "org_id" || c == "id" || c == "version" {
+				where += " AND " + c + " = $" + strconv.Itoa(i+1)
+			}
+		}
+		return &Statement{table + ".update", "UPDATE " + table + " SET " +
+			assignments(columns, func(i int) string { return "$" + strconv.Itoa(i+1) }) + " WHERE" + where[len(" AND"):]}
+	})
+	for i := range rows {
+		if n, err = t.exec(ctx, st, row(i)...); err != nil {
+			return err
+		}
+		if err := allWritten(table, n, expected); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// assignments composes SET's list; the version goes up by one.
+func assignments(columns []string, value func(i int) string) string {
+	var b strings.Builder
+	for i, c := range columns {
+		switch c {
+		case "org_id", "id":
+			continue
+		case "version":
+			b.WriteString(", version = " + value(i) + " + 1")
+		default:
+			b.WriteString(", " + c + " = " + value(i))
+		}
+	}
+	return b.String()[len(", "):]
+}
+
+// allWritten tells that a write met the rows it was for: they are locked, so that
+// anything else is a defect.
+func allWritten(table string, n, expected int64) error {
+	if n != expected {
+		return fmt.Errorf("a write to %s met %d rows instead of %d", table, n, expected)
+	}
+	return nil
+}
+
+func (w *writer[T, F]) Delete(ctx context.Context, row T) error {
+	t := w.table
+	st := w.tx.store.statement("delete "+t.name, func() *Statement {
+		return &Statement{t.entity + ".delete", "UPDATE " + t.name +
+			" SET deleted_at = $3, updated_at = $3, version = version + 1 WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL"}
+	})
+	id := t.id(&row)
+	n, err := w.tx.exec(ctx, st, w.tx.by.Org, id, w.tx.at)
+	if err != nil {
+		return err
+	}
+	w.tx.log(change{t.entity, &id, opDeleted, t.refs(&row)})
+	return allWritten(t.name, n, 1)
+}
