@@ -63,7 +63,9 @@ func (s *Service) UpdateCompany(ctx context.Context, by Actor, id ID, p CompanyP
 			return err
 		}
 		out.UpdatedAt = now
-		return tx.Companies().Update(ctx, []Change[Company]{{before, out}})
+		err = tx.Companies().Update(ctx, []Change[Company]{{before, out}})
+		out.Version++
+		return err
 	})
 	return out, err
 }

@@ -64,7 +64,9 @@ func (s *Service) UpdateContact(ctx context.Context, by Actor, id ID, p ContactP
 			return err
 		}
 		out.UpdatedAt = now
-		return tx.Contacts().Update(ctx, []Change[Contact]{{before, out}})
+		err = tx.Contacts().Update(ctx, []Change[Contact]{{before, out}})
+		out.Version++
+		return err
 	})
 	return out, err
 }

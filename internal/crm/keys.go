@@ -2,7 +2,7 @@ package crm
 
 import "context"
 
-// APIKeys lists the organisation's keys, newest first, those that have ended
+// APIKeys lists the organisation's keys, oldest first, those that have ended
 // included.
 func (s *Service) APIKeys(ctx context.Context, by Actor) ([]APIKey, error) {
 	if err := by.checkPeople(); err != nil {

@@ -19,7 +19,8 @@ type Store interface {
 
 	Organisations(ctx context.Context) ([]Organisation, error)
 	Organisation(ctx context.Context, id ID) (Organisation, error)
-	// KeyHolder finds the key with this hash, revoked or not, and whom it acts for.
+	// KeyHolder finds the key with this hash, revoked or not, and of the user whom it
+	// acts for the ids and DeactivatedAt.
 	KeyHolder(ctx context.Context, hash []byte) (APIKey, Owner, error)
 	APIKeys(ctx context.Context, org ID) ([]APIKey, error)
 	// Setting gives a database-wide setting, storing what initial makes when there
@@ -122,7 +123,8 @@ type Table[T any] interface {
 	Hold(ctx context.Context, ids []ID) ([]ID, error)
 	// Insert adds rows; many are loaded in bulk.
 	Insert(ctx context.Context, rows []T) error
-	// Update writes rows that Lock gave, changed; the store raises their version.
+	// Update writes rows that Lock gave, changed, and raises their version from the
+	// one that both Before and After carry.
 	Update(ctx context.Context, changes []Change[T]) error
 	// Delete hides a row that Lock gave.
 	Delete(ctx context.Context, row T) error

@@ -66,7 +66,9 @@ func (s *Service) UpdateStage(ctx context.Context, by Actor, id ID, p StagePatch
 			return err
 		}
 		out.UpdatedAt = now
-		return tx.Stages().Update(ctx, []Change[Stage]{{before, out}})
+		err = tx.Stages().Update(ctx, []Change[Stage]{{before, out}})
+		out.Version++
+		return err
 	})
 	return out, err
 }

@@ -1,0 +1,143 @@
+package crm
+
+import (
+	"encoding/json"
+	"math/big"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func TestMoney(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]Money{
+		"0": 0, "-0": 0, "0.00": 0, "1": 100, "1.5": 150, "1.50": 150, "1.500": 150, "-12.05": -1205,
+		"1e3": 100000, "1.25E1": 1250, "125e-2": 125, "0e99": 0, "0.010": 1,
+		"999999999999.99": MaxMoney, "00012.50": 1250,
+	} {
+		got, err := ParseMoney(text)
+		if err != nil || got != want {
+			t.Errorf("ParseMoney(%q) = %d, %v; want %d", text, got, err, want)
+		}
+	}
+	for _, text := range []string{
+		"", "-", ".", "1.", ".5", "abc", "1,5", "1 000", "0x10", "NaN", "Inf", "1e", "1e1000", "1e-1000", "--1", "+1",
+		"1.005", "1250e-4", "1000000000000.00", "-1000000000000", "1e13", "99999999999999999999999999999999999999",
+	} {
+		if got, err := ParseMoney(text); err == nil {
+			t.Errorf("ParseMoney(%q) = %s, want an error", text, got)
+		}
+	}
+}
+
+func TestMoneyRoundTrip(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		m := Money(rapid.Int64Range(int64(-MaxMoney), int64(MaxMoney)).Draw(t, "minor units"))
+		text := m.String()
+		exact, ok := new(big.Rat).SetString(text)
+		if !ok || exact.Cmp(big.NewRat(int64(m), 100)) != 0 {
+			t.Fatalf("%d hundredths are written as %s", int64(m), text)
+		}
+		var back Money
+		if err := json.Unmarshal([]byte(text), &back); err != nil || back != m {
+			t.Fatalf("%s reads as %s, %v", text, back, err)
+		}
+	})
+}
+
+func TestMoneyIsNoString(t *testing.T) {
+	t.Parallel()
+	var m Money
+	if err := json.Unmarshal([]byte(`"12.50"`), &m); err == nil {
+		t.Errorf(`"12.50" was taken for %s`, m)
+	}
+}
+
+func TestInstantRoundTrip(t *testing.T) {
+	t.Parallel()
+	first := time.Date(minYear, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+	last := time.Date(maxYear, 12, 31, 23, 59, 59, 999999000, time.UTC).UnixMicro()
+	rapid.Check(t, func(t *rapid.T) {
+		at := Instant(rapid.Int64Range(first, last).Draw(t, "microseconds"))
+		b, err := json.Marshal(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back Instant
+		if err := json.Unmarshal(b, &back); err != nil || back != at {
+			t.Fatalf("%s reads as %s, %v", b, back, err)
+		}
+		if want := `"` + at.String() + `"`; string(b) != want || len(b) != len(`"2006-01-02T15:04:05.000000Z"`) {
+			t.Fatalf("%s, want %s", b, want)
+		}
+	})
+}
+
+func TestInstantWithOffset(t *testing.T) {
+	t.Parallel()
+	at, err := ParseInstant("2026-01-31T10:30:00.1234567+01:00")
+	if err != nil || at.String() != "2026-01-31T09:30:00.123456Z" {
+		t.Errorf("got %s, %v", at, err)
+	}
+	for _, text := range []string{"", "2026-01-31", "2026-02-30T00:00:00Z", "0000-12-31T00:00:00Z", "2026-01-31T25:00:00Z"} {
+		if at, err := ParseInstant(text); err == nil {
+			t.Errorf("ParseInstant(%q) = %s, want an error", text, at)
+		}
+	}
+}
+
+func TestDateRoundTrip(t *testing.T) {
+	t.Parallel()
+	first, last := DateOf(time.Date(minYear, 1, 1, 0, 0, 0, 0, time.UTC)), DateOf(time.Date(maxYear, 12, 31, 0, 0, 0, 0, time.UTC))
+	rapid.Check(t, func(t *rapid.T) {
+		d := Date(rapid.Int32Range(int32(first), int32(last)).Draw(t, "days"))
+		back, err := ParseDate(d.String())
+		if err != nil || back != d || DateOf(d.Instant().Time()) != d {
+			t.Fatalf("%s reads as %s, %v", d, back, err)
+		}
+	})
+	for _, text := range []string{"", "2026-2-1", "2026-02-30", "2026-13-01", "01/02/2026", "2026-01-01T00:00:00Z"} {
+		if d, err := ParseDate(text); err == nil {
+			t.Errorf("ParseDate(%q) = %s, want an error", text, d)
+		}
+	}
+}
+
+func TestNameKey(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"Acme Ltd":         "acme ltd",
+		"  Acme \t Ltd  ":  "acme ltd",
+		"a\u0308rger":      "ärger", // decomposed
+		"ÄRGER":            "ärger",
+		"":                 "",
+		"acme":             "acme",
+		"acme  two blanks": "acme two blanks",
+	} {
+		if got := NameKey(name); got != want {
+			t.Errorf("NameKey(%q) = %q, want %q", name, got, want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		key := NameKey(rapid.String().Draw(t, "name"))
+		if again := NameKey(key); again != key {
+			t.Fatalf("NameKey(%q) = %q: a key's key is another", key, again)
+		}
+	})
+}
+
+func TestSplitName(t *testing.T) {
+	t.Parallel()
+	for full, want := range map[string]string{
+		"Mei-Mei  Johns":        "Mei-Mei|Johns",
+		"Juan Carlos de la Paz": "Juan|Carlos de la Paz",
+		"Cher":                  "Cher|",
+	} {
+		first, last := SplitName(full)
+		if got := first.Value + "|" + last.Value; got != want {
+			t.Errorf("SplitName(%q) = %q, want %q", full, got, want)
+		}
+	}
+}
