@@ -1,0 +1,59 @@
+# The gates. Every target is one line of help and a few lines of work; what needs
+# more than that is a script.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+# The program is pure Go. Only the race detector needs a C compiler.
+export CGO_ENABLED := 0
+
+PACKAGES ?= ./...
+TEST_FLAGS ?=
+RACE ?=
+FUZZTIME ?= 1m
+
+# The linter is built from its own module (tools/go.mod), so that what it needs
+# stays out of ours, and once per release of Go, because it reads that release's
+# export data. Later runs start the program at once.
+GOLANGCI_LINT = bin/tools/$(shell go env GOVERSION)/golangci-lint
+
+.PHONY: help
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Serve the demo on http://127.0.0.1:8000 (DATA_DIR, PORT)
+	exec bin/sixty serve --demo
+
+.PHONY: build
+build: ## Build bin/sixty
+	go build -trimpath -o bin/sixty ./cmd/sixty
+
+.PHONY: test
+test: export CGO_ENABLED := $(if $(RACE),1,0)
+test: ## Run the tests against real servers (RACE=1, PACKAGES=./internal/crm, TEST_FLAGS="-run X")
+	scripts/install-servers
+	scripts/with-servers go test -timeout 15m $(if $(RACE),-race) $(TEST_FLAGS) $(PACKAGES)
+
+.PHONY: lint
+lint: ## Check formatting, go vet, golangci-lint, and the scripts
+	scripts/lint $(GOLANGCI_LINT)
+
+.PHONY: verify
+verify: ## Check that generated code and go.mod are current, and that all builds
+	scripts/verify
+
+.PHONY: bench
+bench: ## Measure reads, imports and the start on both engines, beside bare handlers
+	scripts/install-servers
+	PROFILE=bench scripts/with-servers go run ./bench
+
+.PHONY: generate
+generate: ## Regenerate the generated code
+	go generate ./...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (1m)
+	scripts/fuzz $(FUZZTIME)
