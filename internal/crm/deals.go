@@ -72,6 +72,10 @@ func (s *Service) UpdateDeal(ctx context.Context, by Actor, id ID, p DealPatch) 
 		if err != nil {
 			return err
 		}
+		p, err := p.ownText(ctx, tx, before)
+		if err != nil {
+			return err
+		}
 		after := before
 		check := checks{ctx: ctx, tx: tx}
 		p.apply(&after, &check.rules)
@@ -110,6 +114,27 @@ func (s *Service) UpdateDeal(ctx context.Context, by Actor, id ID, p DealPatch) 
 		return err
 	})
 	return out, err
+}
+
+// ownText takes contact_name and contact_email out of a patch that sends back what the
+// deal shows of its primary contact: they are the contact's, not the deal's own.
+func (p DealPatch) ownText(ctx context.Context, tx Tx, d Deal) (DealPatch, error) {
+	if d.PrimaryContactID == nil || !p.ContactName.Set && !p.ContactEmail.Set {
+		return p, nil
+	}
+	shown, err := one(ctx, tx.Reads().Deals(), d.OrgID, d.ID, "deal")
+	if err != nil {
+		return p, err
+	}
+	for _, m := range []struct {
+		sent  *Field[string]
+		shown *string
+	}{{&p.ContactName, shown.ContactName}, {&p.ContactEmail, shown.ContactEmail}} {
+		if m.shown != nil && m.sent.Value == *m.shown {
+			*m.sent = Field[string]{}
+		}
+	}
+	return p, nil
 }
 
 // DeleteDeal hides a deal.

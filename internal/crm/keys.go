@@ -21,7 +21,7 @@ func (s *Service) CreateAPIKey(ctx context.Context, by Actor, key APIKey, user *
 	now := s.clock()
 	key.OrgID, key.ID, key.CreatedAt, key.RevokedAt = by.Org, NewID(), now, nil
 	var r rules
-	r.name("name", Of(key.Name), &key.Name)
+	r.name(Of(key.Name), &key.Name)
 	if _, err := ParseRole(string(key.Role)); err != nil {
 		r.add("role", "must be one of viewer, rep, manager, admin")
 	}

@@ -121,4 +121,6 @@ type OwnerPatch struct {
 	Stage     Field[string] `json:"stage"`
 	AvatarURL Field[string] `json:"avatar_url"`
 	Role      Field[string] `json:"role"`
+
+	Unread Unread `json:"-"`
 }

@@ -23,23 +23,13 @@ func (s *Service) OwnerStats(ctx context.Context, by Actor, ids []ID) (map[ID]Ow
 
 // CreateOwner makes a person; a rep unless the patch says otherwise.
 func (s *Service) CreateOwner(ctx context.Context, by Actor, p OwnerPatch) (Owner, error) {
-	return s.createOwner(ctx, by, p, false)
-}
-
-// CreateServiceUser makes a user for a program to act as; nobody can sign in as it.
-func (s *Service) CreateServiceUser(ctx context.Context, by Actor, name string, role Role) (Owner, error) {
-	first, last := SplitName(name)
-	return s.createOwner(ctx, by, OwnerPatch{FirstName: first, LastName: last, Role: Of(string(role))}, true)
-}
-
-func (s *Service) createOwner(ctx context.Context, by Actor, p OwnerPatch, service bool) (Owner, error) {
 	if err := by.checkPeople(); err != nil {
 		return Owner{}, err
 	}
 	var out Owner
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		blank := Owner{OrgID: by.Org, ID: NewID(), Role: RoleRep, Service: service, CreatedAt: now, UpdatedAt: now, Version: 1}
+		blank := Owner{OrgID: by.Org, ID: NewID(), Role: RoleRep, CreatedAt: now, UpdatedAt: now, Version: 1}
 		out = blank
 		check := checks{ctx: ctx, tx: tx}
 		p.apply(&out, &check.rules)
@@ -137,11 +127,20 @@ func (s *Service) CreateOrganisation(ctx context.Context, name string) (Organisa
 	var r rules
 	now := s.clock()
 	org := Organisation{ID: NewID(), DefaultCurrency: s.defaultCurrency, CreatedAt: now}
-	r.name("name", Of(name), &org.Name)
+	r.name(Of(name), &org.Name)
 	if err := r.err(); err != nil {
 		return Organisation{}, err
 	}
-	err := s.store.Write(ctx, Actor{Org: org.ID}, now, func(tx Tx) error {
+	others, err := s.store.Organisations(ctx)
+	if err != nil {
+		return Organisation{}, err
+	}
+	for _, o := range others { // the store keeps to it too, but need not know the member
+		if NameKey(o.Name) == NameKey(org.Name) {
+			return Organisation{}, Conflict("Something else has this already", FieldError{"name", "is taken by another one"})
+		}
+	}
+	err = s.store.Write(ctx, Actor{Org: org.ID}, now, func(tx Tx) error {
 		if err := tx.PutOrganisation(ctx, org); err != nil {
 			return err
 		}

@@ -81,6 +81,10 @@ type Tx interface {
 	EndPrimary(ctx context.Context, companies []ID) error
 	// PutDealContact adds a contact to a deal, or changes its role there.
 	PutDealContact(ctx context.Context, deal Deal, c DealContact) error
+	// InsertDealContacts adds further contacts to deals that the transaction has
+	// just inserted; the deals do not count as changed by it. No contact is twice on
+	// a deal, nor its primary one.
+	InsertDealContacts(ctx context.Context, deals []Deal, contacts []DealContact) error
 	// DeleteDealContact takes one off (false: it was not on).
 	DeleteDealContact(ctx context.Context, deal Deal, contact ID) (bool, error)
 	// InsertStageMoves enters stays in stages; EndStay closes a deal's open one.

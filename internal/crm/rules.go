@@ -216,12 +216,14 @@ func (r *rules) number(field string, f Field[int], dst *int, least, most int) {
 	}
 }
 
-// normalName applies a name: inner space is kept to single blanks.
-func (r *rules) name(field string, f Field[string], dst *string) {
+// name applies a thing's name, which it must have; inner space is kept to single
+// blanks.
+func (r *rules) name(f Field[string], dst *string) {
 	f.Value = cleanSpace(f.Value)
-	r.need(field, f, dst, nameRule)
+	r.need("name", f, dst, nameRule)
 }
 
+// namePart applies a part of a person's name.
 func (r *rules) namePart(field string, f Field[string], dst **string) {
 	f.Value = cleanSpace(f.Value)
 	r.text(field, f, dst, nameRule)
@@ -229,7 +231,7 @@ func (r *rules) namePart(field string, f Field[string], dst **string) {
 
 func (p CompanyPatch) apply(c *Company, r *rules) {
 	r.bad = append(r.bad, p.Unread...)
-	r.name("name", p.Name, &c.Name)
+	r.name(p.Name, &c.Name)
 	r.text("domain", p.Domain, &c.Domain, domainRule)
 	r.text("industry", p.Industry, &c.Industry, shortRule)
 	r.text("size", p.Size, &c.Size, oneOf(companySizes))
@@ -270,7 +272,7 @@ func (p ContactPatch) apply(c *Contact, r *rules) {
 
 func (p StagePatch) apply(s *Stage, r *rules) {
 	r.bad = append(r.bad, p.Unread...)
-	r.name("name", p.Name, &s.Name)
+	r.name(p.Name, &s.Name)
 	r.text("description", p.Description, &s.Description, longRule)
 	r.text("color", p.Color, &s.Color, colorRule)
 	r.number("order_position", p.OrderPosition, &s.OrderPosition, 0, 1_000_000)
@@ -281,6 +283,7 @@ func (p StagePatch) apply(s *Stage, r *rules) {
 }
 
 func (p OwnerPatch) apply(o *Owner, r *rules) {
+	r.bad = append(r.bad, p.Unread...)
 	r.namePart("first_name", p.FirstName, &o.FirstName)
 	r.namePart("last_name", p.LastName, &o.LastName)
 	r.text("email", p.Email, &o.Email, emailRule)
@@ -304,7 +307,7 @@ func (p OwnerPatch) apply(o *Owner, r *rules) {
 // stage, the status and the closing time do to each other is settle's.
 func (p DealPatch) apply(d *Deal, r *rules) {
 	r.bad = append(r.bad, p.Unread...)
-	r.name("name", p.Name, &d.Name)
+	r.name(p.Name, &d.Name)
 	r.text("company", p.Company, &d.Company, shortRule)
 	r.text("contact_name", p.ContactName, &d.ContactName, shortRule)
 	r.text("contact_email", p.ContactEmail, &d.ContactEmail, atMost(maxEmail))

@@ -1,0 +1,344 @@
+package auth_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"regexp"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sixty/internal/auth"
+	"sixty/internal/crm"
+)
+
+// storage is a crm.Store with one key in it, or rather the parts of one that keys
+// need.
+type storage struct {
+	crm.Store
+
+	mu     sync.Mutex
+	key    crm.APIKey
+	holder crm.Owner
+	fault  error
+	asked  atomic.Int64
+	gate   chan struct{} // when not nil, KeyHolder waits for it
+}
+
+func (s *storage) KeyHolder(ctx context.Context, hash []byte) (crm.APIKey, crm.Owner, error) {
+	s.asked.Add(1)
+	if s.gate != nil {
+		select {
+		case <-s.gate:
+		case <-ctx.Done():
+			return crm.APIKey{}, crm.Owner{}, context.Cause(ctx)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.fault != nil:
+		return crm.APIKey{}, crm.Owner{}, s.fault
+	case !bytes.Equal(hash, s.key.Hash):
+		return crm.APIKey{}, crm.Owner{}, crm.NotFound("API key")
+	}
+	return s.key, s.holder, nil
+}
+
+// change changes what is stored.
+func (s *storage) change(f func(*storage)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s)
+}
+
+func (s *storage) Write(_ context.Context, _ crm.Actor, _ crm.Instant, fn func(crm.Tx) error) error {
+	return fn(transaction{s: s})
+}
+
+// transaction is a transaction on the storage.
+type transaction struct {
+	crm.Tx
+	s *storage
+}
+
+func (t transaction) Owners() crm.Table[crm.Owner] { return people{s: t.s} }
+
+func (t transaction) PutAPIKey(_ context.Context, key crm.APIKey) error {
+	t.s.key = key
+	return nil
+}
+
+// people is the storage's table of owners.
+type people struct {
+	crm.Table[crm.Owner]
+	s *storage
+}
+
+func (p people) Insert(_ context.Context, rows []crm.Owner) error {
+	p.s.holder = rows[0]
+	return nil
+}
+
+// clock is a clock that stands still until it is told.
+type clock struct{ at atomic.Int64 }
+
+func newClock() *clock {
+	c := &clock{}
+	c.at.Store(time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC).UnixNano())
+	return c
+}
+
+func (c *clock) now() time.Time          { return time.Unix(0, c.at.Load()).UTC() }
+func (c *clock) advance(d time.Duration) { c.at.Add(int64(d)) }
+
+// newKeys makes keys over a storage that holds one.
+func newKeys(tb testing.TB) (keys *auth.Keys, s *storage, c *clock, secret string, actor crm.Actor) {
+	tb.Helper()
+	s, c = &storage{}, newClock()
+	keys = auth.NewKeys(s, crm.NewService(s, c.now, "GBP"), c.now)
+	tb.Cleanup(keys.Close)
+	org := crm.NewID()
+	secret, key, err := keys.Create(tb.Context(), crm.Operator(org), "  CI   robot ", crm.RoleManager, nil)
+	if err != nil {
+		tb.Fatalf("Create: %v", err)
+	}
+	return keys, s, c, secret, crm.Actor{Org: org, User: key.UserID, Role: crm.RoleManager}
+}
+
+func TestCreate(t *testing.T) {
+	t.Parallel()
+	_, s, _, secret, actor := newKeys(t)
+	if !regexp.MustCompile(`^sixty_[0-9A-Za-z]{8}_[0-9A-Za-z]{43}$`).MatchString(secret) {
+		t.Errorf("the secret has another form")
+	}
+	hash := sha256.Sum256([]byte(secret))
+	if !bytes.Equal(s.key.Hash, hash[:]) {
+		t.Error("what is stored is not the SHA-256 of the whole secret")
+	}
+	if s.key.Prefix != secret[:len("sixty_")+8] {
+		t.Errorf("the prefix is %q", s.key.Prefix)
+	}
+	if s.key.Name != "CI robot" || s.holder.FullName != "CI robot" {
+		t.Errorf("key %q is of service user %q", s.key.Name, s.holder.FullName)
+	}
+	if !s.holder.Service || s.holder.ID != actor.User || s.holder.Role != crm.RoleManager {
+		t.Errorf("the service user is %+v", s.holder)
+	}
+}
+
+func TestCreateRefuses(t *testing.T) {
+	t.Parallel()
+	keys, _, _, _, actor := newKeys(t)
+	admin := crm.Operator(actor.Org)
+	for _, c := range []struct {
+		name  string
+		by    crm.Actor
+		key   string
+		role  crm.Role
+		want  crm.Code
+		field string
+	}{
+		{"NoAdmin", actor, "k", crm.RoleViewer, crm.CodeForbidden, ""},
+		{"NoName", admin, "  ", crm.RoleViewer, crm.CodeInvalid, "name"},
+		{"NoSuchRole", admin, "k", "god", crm.CodeInvalid, "role"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			secret, _, err := keys.Create(t.Context(), c.by, c.key, c.role, nil)
+			if secret != "" || crm.CodeOf(err) != c.want {
+				t.Fatalf("got a secret: %t, error %v; want code %s", secret != "", err, c.want)
+			}
+			var e *crm.Error
+			if c.field != "" && (!errors.As(err, &e) || len(e.Fields) != 1 || e.Fields[0].Field != c.field) {
+				t.Errorf("error %v names another field than %s", err, c.field)
+			}
+		})
+	}
+}
+
+func TestAuthenticate(t *testing.T) {
+	t.Parallel()
+	keys, s, _, secret, want := newKeys(t)
+	for range 3 {
+		got, err := keys.Authenticate(t.Context(), secret)
+		if err != nil || got != want {
+			t.Fatalf("got %+v, %v; want %+v", got, err, want)
+		}
+	}
+	if n := s.asked.Load(); n != 1 {
+		t.Errorf("the database was asked %d times for one key within a second", n)
+	}
+}
+
+// Whatever is wrong with a key, the answer is the same.
+func TestAuthenticateRefuses(t *testing.T) {
+	t.Parallel()
+	instant := func(c *clock, d time.Duration) *crm.Instant {
+		i := crm.InstantOf(c.now().Add(d))
+		return &i
+	}
+	for _, c := range []struct {
+		name   string
+		token  func(secret string) string
+		change func(*storage, *clock)
+		asked  int64
+	}{
+		{"Empty", func(string) string { return "" }, nil, 0},
+		{"OtherForm", func(s string) string { return s[:len(s)-1] + "-" }, nil, 0},
+		{"TooLong", func(s string) string { return s + "0" }, nil, 0},
+		{"Unknown", func(s string) string { return s[:len(s)-2] + "00" }, nil, 1},
+		{"Revoked", nil, func(s *storage, c *clock) { s.key.RevokedAt = instant(c, -time.Hour) }, 1},
+		{"Expired", nil, func(s *storage, c *clock) { s.key.ExpiresAt = instant(c, 0) }, 1},
+		{"Deactivated", nil, func(s *storage, c *clock) { s.holder.DeactivatedAt = instant(c, -time.Hour) }, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			keys, s, clock, token, _ := newKeys(t)
+			if c.token != nil {
+				token = c.token(token)
+			}
+			if c.change != nil {
+				c.change(s, clock)
+			}
+			for i := range int64(2) { // bad answers are not kept
+				actor, err := keys.Authenticate(t.Context(), token)
+				if actor != (crm.Actor{}) || crm.CodeOf(err) != crm.CodeUnauthenticated || err.Error() != "The API key is not valid." {
+					t.Fatalf("got %+v, %v", actor, err)
+				}
+				if n := s.asked.Load(); n != c.asked*(i+1) {
+					t.Fatalf("the database was asked %d times", n)
+				}
+			}
+		})
+	}
+}
+
+func TestRevocationBitesWithinASecond(t *testing.T) {
+	t.Parallel()
+	keys, s, c, secret, _ := newKeys(t)
+	if _, err := keys.Authenticate(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	at := crm.InstantOf(c.now())
+	s.change(func(s *storage) { s.key.RevokedAt = &at })
+	c.advance(time.Second - 1)
+	if _, err := keys.Authenticate(t.Context(), secret); err != nil {
+		t.Errorf("the answer was not kept for a second: %v", err)
+	}
+	c.advance(1)
+	if _, err := keys.Authenticate(t.Context(), secret); crm.CodeOf(err) != crm.CodeUnauthenticated {
+		t.Errorf("a second after it was revoked: %v", err)
+	}
+}
+
+func TestKeyIsNotBelievedBeyondItsExpiry(t *testing.T) {
+	t.Parallel()
+	keys, s, c, secret, _ := newKeys(t)
+	expires := crm.InstantOf(c.now().Add(300 * time.Millisecond))
+	s.change(func(s *storage) { s.key.ExpiresAt = &expires })
+	if _, err := keys.Authenticate(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	c.advance(300 * time.Millisecond)
+	if _, err := keys.Authenticate(t.Context(), secret); crm.CodeOf(err) != crm.CodeUnauthenticated {
+		t.Errorf("at its expiry: %v", err)
+	}
+}
+
+func TestFaultsPassThroughAndAreNotKept(t *testing.T) {
+	t.Parallel()
+	keys, s, _, secret, want := newKeys(t)
+	s.change(func(s *storage) { s.fault = crm.Unavailable(errors.New("gone")) })
+	if _, err := keys.Authenticate(t.Context(), secret); crm.CodeOf(err) != crm.CodeUnavailable {
+		t.Fatalf("while the database is gone: %v", err)
+	}
+	s.change(func(s *storage) { s.fault = nil })
+	if got, err := keys.Authenticate(t.Context(), secret); err != nil || got != want {
+		t.Errorf("when it is back: %+v, %v", got, err)
+	}
+}
+
+// Many requests with one key ask once; whoever gives up does not take the others
+// along, the first one included.
+func TestLookupsAreShared(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		keys, s, _, secret, want := newKeys(t)
+		s.gate = make(chan struct{})
+		ctx, giveUp := context.WithCancel(t.Context())
+		first := make(chan error, 1)
+		go func() {
+			_, err := keys.Authenticate(ctx, secret)
+			first <- err
+		}()
+		synctest.Wait()
+		results := make(chan error, 50)
+		for range cap(results) {
+			go func() {
+				got, err := keys.Authenticate(t.Context(), secret)
+				if err == nil && got != want {
+					err = errors.New("another actor")
+				}
+				results <- err
+			}()
+		}
+		synctest.Wait()
+		giveUp()
+		if err := <-first; !errors.Is(err, context.Canceled) {
+			t.Errorf("who gave up got %v", err)
+		}
+		close(s.gate)
+		for range cap(results) {
+			if err := <-results; err != nil {
+				t.Error(err)
+			}
+		}
+		if n := s.asked.Load(); n != 1 {
+			t.Errorf("the database was asked %d times", n)
+		}
+	})
+}
+
+// A lookup that hangs is not joined for longer than its answer may be believed, and
+// ends by itself.
+func TestSlowLookups(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		keys, s, c, secret, _ := newKeys(t)
+		s.gate = make(chan struct{})
+		results := make(chan error, 2)
+		ask := func() {
+			_, err := keys.Authenticate(t.Context(), secret)
+			results <- err
+		}
+		go ask()
+		synctest.Wait()
+		c.advance(time.Second)
+		go ask()
+		synctest.Wait()
+		if n := s.asked.Load(); n != 2 {
+			t.Errorf("the database was asked %d times, want a second time after a second", n)
+		}
+		for range 2 { // the bubble's time moves on to the lookups' end
+			if err := <-results; crm.CodeOf(err) != crm.CodeUnavailable {
+				t.Errorf("a lookup that hangs ends with %v", err)
+			}
+		}
+	})
+}
+
+func BenchmarkAuthenticateCached(b *testing.B) {
+	keys, _, _, secret, _ := newKeys(b)
+	ctx := b.Context()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := keys.Authenticate(ctx, secret); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

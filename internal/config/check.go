@@ -1,0 +1,140 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/text/currency"
+)
+
+// The bounds of what makes sense.
+const (
+	maxPort          = 65535
+	maxConns         = 1000
+	maxWait          = time.Hour
+	minPaginationKey = 16 // bytes; a shorter one could be guessed
+	maxPaginationKey = 16 // keys; each is tried by id, so this bounds nothing but typing errors
+)
+
+// Invalid is everything that is wrong with the settings, each problem naming its
+// setting as a flag and as an environment variable.
+type Invalid struct{ Problems []string }
+
+// Error gives all problems on one line.
+func (e *Invalid) Error() string { return strings.Join(e.Problems, "; ") }
+
+// Check gives an *Invalid with every problem of the settings, or nil.
+func (c Config) Check() error {
+	return invalid(append(c.Base.problems(), c.Server.problems()...))
+}
+
+// Check gives an *Invalid with every problem of these settings, or nil.
+func (b Base) Check() error { return invalid(b.problems()) }
+
+func invalid(problems []string) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	return &Invalid{Problems: problems}
+}
+
+// complaints gathers problems under the names of their settings.
+type complaints struct {
+	settings any // pointer to the struct that holds the settings
+	found    []string
+}
+
+func (c *complaints) add(field, format string, args ...any) {
+	c.found = append(c.found, NameOf(c.settings, field)+" "+fmt.Sprintf(format, args...))
+}
+
+func (b Base) problems() []string {
+	c := complaints{settings: b}
+	if !slices.Contains([]string{Development, Test, Production}, b.Env) {
+		c.add("Env", "must be one of development, test, production, not %q", b.Env)
+	}
+	if b.DataDir == "" {
+		c.add("DataDir", "must not be empty")
+	}
+	// The text is never repeated: it holds a password.
+	if text := b.DatabaseURL.Reveal(); text != "" {
+		u, err := url.Parse(text)
+		switch {
+		case err != nil:
+			c.add("DatabaseURL", "must be a URL such as postgres://user:password@host:5432/name")
+		case u.Scheme != "postgres" && u.Scheme != "postgresql":
+			c.add("DatabaseURL", "must begin with postgres:// or postgresql://")
+		}
+	}
+	if _, err := currency.ParseISO(b.DefaultCurrency); err != nil {
+		c.add("DefaultCurrency", "must be an ISO 4217 currency such as GBP, not %q", b.DefaultCurrency)
+	}
+	if b.MinConns < 0 {
+		c.add("MinConns", "must not be negative, not %d", b.MinConns)
+	}
+	if b.MaxConns < 1 || b.MaxConns > maxConns {
+		c.add("MaxConns", "must be between 1 and %d, not %d", maxConns, b.MaxConns)
+	} else if b.MinConns > b.MaxConns {
+		c.add("MinConns", "must not be above %s: %d > %d", NameOf(b, "MaxConns"), b.MinConns, b.MaxConns)
+	}
+	c.wait("StatementLimit", b.StatementLimit)
+	return c.found
+}
+
+func (s Server) problems() []string {
+	c := complaints{settings: s}
+	if s.Port < 0 || s.Port > maxPort {
+		c.add("Port", "must be between 0 and %d, not %d", maxPort, s.Port)
+	} else if host, port, err := net.SplitHostPort(s.ListenAddress()); err != nil || strings.ContainsAny(host, "/ []") {
+		c.add("Addr", "must be a host or host:port, not %q", s.Addr)
+	} else if !isPort(port) {
+		c.add("Addr", "must have a port between 0 and %d, not %q", maxPort, port)
+	}
+	for i, key := range s.PaginationKeys {
+		switch {
+		case len(key) < minPaginationKey:
+			c.add("PaginationKeys", "must have at least %d characters in each key; key %d of %d is shorter", minPaginationKey, i+1, len(s.PaginationKeys))
+		case slices.Contains(s.PaginationKeys[:i], key):
+			c.add("PaginationKeys", "must not hold a key twice; key %d of %d is a repetition", i+1, len(s.PaginationKeys))
+		}
+	}
+	if len(s.PaginationKeys) > maxPaginationKey {
+		c.add("PaginationKeys", "must hold at most %d keys, not %d", maxPaginationKey, len(s.PaginationKeys))
+	}
+	for _, origin := range s.FrontendURLs {
+		if !isOrigin(origin) {
+			c.add("FrontendURLs", "must be origins such as https://app.example.com, without a path, not %q", origin)
+		}
+	}
+	c.wait("ShutdownTimeout", s.ShutdownTimeout)
+	return c.found
+}
+
+func (c *complaints) wait(field string, d time.Duration) {
+	if d <= 0 || d > maxWait {
+		c.add(field, "must be more than 0 and at most %s, not %s", maxWait, d)
+	}
+}
+
+// isPort tells a port number; names of services are not understood.
+func isPort(s string) bool {
+	n := 0
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' || n > maxPort {
+			return false
+		}
+		n = n*10 + int(c-'0')
+	}
+	return s != "" && n <= maxPort
+}
+
+// isOrigin tells an origin (RFC 6454); people add a slash to it.
+func isOrigin(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" &&
+		strings.TrimSuffix(s, "/") == u.Scheme+"://"+u.Host
+}

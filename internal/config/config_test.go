@@ -1,0 +1,166 @@
+package config_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sixty/internal/config"
+)
+
+func TestDefault(t *testing.T) {
+	t.Parallel()
+	want := config.Config{
+		Base: config.Base{
+			Env: "development", LogLevel: slog.LevelInfo, DataDir: "data", DefaultCurrency: "GBP",
+			MinConns: 2, MaxConns: 20, StatementLimit: 5 * time.Second,
+		},
+		Server: config.Server{
+			Addr: "127.0.0.1", Port: 8000, FrontendURLs: []string{"http://localhost:5173"}, ShutdownTimeout: 15 * time.Second,
+		},
+	}
+	got := config.Default()
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if err := got.Check(); err != nil {
+		t.Errorf("the defaults are refused: %v", err)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		change func(*config.Config)
+		want   string // what the problem begins with; "" for none
+	}{
+		{"PortZero", func(c *config.Config) { c.Port = 0 }, ""},
+		{"PortAbove", func(c *config.Config) { c.Port = 65536 }, "--port (PORT) must be between 0 and 65535"},
+		{"PortBelow", func(c *config.Config) { c.Port = -1 }, "--port (PORT) must be between"},
+		{"AddrWithPort", func(c *config.Config) { c.Addr = "0.0.0.0:80" }, ""},
+		{"AddrIPv6", func(c *config.Config) { c.Addr = "::1" }, ""},
+		{"AddrIPv6WithPort", func(c *config.Config) { c.Addr = "[::1]:80" }, ""},
+		{"AddrBadPort", func(c *config.Config) { c.Addr = "localhost:http" }, "--addr (SIXTY_ADDR) must have a port"},
+		{"AddrPortAbove", func(c *config.Config) { c.Addr = "localhost:99999999999999999999" }, "--addr (SIXTY_ADDR) must have a port"},
+		{"AddrURL", func(c *config.Config) { c.Addr = "http://localhost" }, "--addr (SIXTY_ADDR) must have a port"},
+		{"AddrPath", func(c *config.Config) { c.Addr = "localhost/x" }, "--addr (SIXTY_ADDR) must be a host or host:port"},
+		{"Env", func(c *config.Config) { c.Env = "prod" }, "--env (NODE_ENV) must be one of"},
+		{"NoDataDir", func(c *config.Config) { c.DataDir = "" }, "--data-dir (SIXTY_DATA_DIR) must not be empty"},
+		{"Postgres", func(c *config.Config) { c.DatabaseURL = "postgres://u:p@h/d" }, ""},
+		{"PostgreSQL", func(c *config.Config) { c.DatabaseURL = "postgresql:///d?host=/run" }, ""},
+		{"OtherDatabase", func(c *config.Config) { c.DatabaseURL = "mysql://geheim@h/d" }, "--database-url (DATABASE_URL) must begin with postgres://"},
+		{"NotAURL", func(c *config.Config) { c.DatabaseURL = "postgres://u:geheim%@h/d" }, "--database-url (DATABASE_URL) must be a URL"},
+		{"Currency", func(c *config.Config) { c.DefaultCurrency = "POUND" }, "--default-currency (SIXTY_DEFAULT_CURRENCY) must be"},
+		{"MinAboveMax", func(c *config.Config) { c.MinConns = 21 }, "--db-min-conns (SIXTY_DB_MIN_CONNS) must not be above --db-max-conns (SIXTY_DB_MAX_CONNS): 21 > 20"},
+		{"MinBelow", func(c *config.Config) { c.MinConns = -1 }, "--db-min-conns (SIXTY_DB_MIN_CONNS) must not be negative"},
+		{"MaxBelow", func(c *config.Config) { c.MaxConns = 0 }, "--db-max-conns (SIXTY_DB_MAX_CONNS) must be between 1 and"},
+		{"NoTimeout", func(c *config.Config) { c.StatementLimit = 0 }, "--db-statement-timeout (SIXTY_DB_STATEMENT_TIMEOUT) must be more than 0"},
+		{"LongDrain", func(c *config.Config) { c.ShutdownTimeout = 2 * time.Hour }, "--shutdown-timeout (SIXTY_SHUTDOWN_TIMEOUT) must be more than 0 and at most"},
+		{"ShortKey", func(c *config.Config) { c.PaginationKeys = []config.Secret{"0123456789abcdef", "geheim"} }, "--pagination-key (PAGINATION_KEY) must have at least 16 characters in each key; key 2 of 2"},
+		{"RepeatedKey", func(c *config.Config) { c.PaginationKeys = []config.Secret{"0123456789abcdef", "0123456789abcdef"} }, "--pagination-key (PAGINATION_KEY) must not hold a key twice"},
+		{"TooManyKeys", func(c *config.Config) {
+			for i := range 17 {
+				c.PaginationKeys = append(c.PaginationKeys, config.Secret(fmt.Sprintf("0123456789abcdef%d", i)))
+			}
+		}, "--pagination-key (PAGINATION_KEY) must hold at most 16 keys, not 17"},
+		{"Origins", func(c *config.Config) { c.FrontendURLs = []string{"https://a.example", "http://localhost:3000/"} }, ""},
+		{"RelativeOrigin", func(c *config.Config) { c.FrontendURLs = []string{"/app"} }, "--frontend-url (FRONTEND_URL) must be origins"},
+		{"OriginWithPath", func(c *config.Config) { c.FrontendURLs = []string{"https://a.example/app"} }, "--frontend-url (FRONTEND_URL) must be origins"},
+		{"OriginWithQuery", func(c *config.Config) { c.FrontendURLs = []string{"https://a.example?"} }, "--frontend-url (FRONTEND_URL) must be origins"},
+		{"OriginOfFile", func(c *config.Config) { c.FrontendURLs = []string{"file://a"} }, "--frontend-url (FRONTEND_URL) must be origins"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			cfg := config.Default()
+			c.change(&cfg)
+			err := cfg.Check()
+			if c.want == "" {
+				if err != nil {
+					t.Errorf("refused: %v", err)
+				}
+				return
+			}
+			var invalid *config.Invalid
+			if !errors.As(err, &invalid) || len(invalid.Problems) != 1 || !strings.HasPrefix(err.Error(), c.want) {
+				t.Errorf("error %v; want one problem that begins with %q", err, c.want)
+			}
+			if strings.Contains(err.Error(), "geheim") {
+				t.Errorf("a secret is told: %v", err)
+			}
+		})
+	}
+}
+
+func TestCheckTellsEverythingAtOnce(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	cfg.Env, cfg.Port, cfg.MaxConns, cfg.FrontendURLs = "x", -1, 0, []string{"a", "b"}
+	var invalid *config.Invalid
+	if err := cfg.Check(); !errors.As(err, &invalid) || len(invalid.Problems) != 5 || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v, want five problems on one line", err)
+	}
+	if err := cfg.Base.Check(); !errors.As(err, &invalid) || len(invalid.Problems) != 2 {
+		t.Errorf("got %v, want the two problems that are not the server's", err)
+	}
+}
+
+func TestListenAddress(t *testing.T) {
+	t.Parallel()
+	for addr, want := range map[string]string{
+		"127.0.0.1": "127.0.0.1:8000", "": ":8000", "::1": "[::1]:8000", "[::1]": "[::1]:8000",
+		"localhost:81": "localhost:81", "[::]:81": "[::]:81", ":81": ":81",
+	} {
+		s := config.Server{Addr: addr, Port: 8000}
+		if got := s.ListenAddress(); got != want {
+			t.Errorf("%q: %q, want %q", addr, got, want)
+		}
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	t.Parallel()
+	s := config.Server{FrontendURLs: []string{"http://localhost:5173/", "https://a.example"}}
+	if d := cmp.Diff([]string{"http://localhost:5173", "https://a.example"}, s.Origins()); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestSecretsAreNotShown(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	cfg.DatabaseURL, cfg.PaginationKeys = "geheim", []config.Secret{"geheim"}
+	var shown strings.Builder
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+		fmt.Fprintf(&shown, verb, cfg)
+		fmt.Fprintf(&shown, verb, &cfg.DatabaseURL)
+		fmt.Fprintf(&shown, verb, cfg.DatabaseURL)
+	}
+	fmt.Fprintln(&shown, cfg, cfg.DatabaseURL)
+	encoded, err := json.Marshal(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown.Write(encoded)
+	for _, json := range []bool{true, false} {
+		var h slog.Handler = slog.NewTextHandler(&shown, nil)
+		if json {
+			h = slog.NewJSONHandler(&shown, nil)
+		}
+		slog.New(h).Info("settings", "config", cfg, "url", cfg.DatabaseURL)
+	}
+	for _, form := range []string{"geheim", "67656865696d", "67656865696D", "103 101"} {
+		if strings.Contains(shown.String(), form) {
+			t.Errorf("a secret is shown: %s", shown.String())
+		}
+	}
+	if got := cfg.DatabaseURL.Reveal(); got != "geheim" {
+		t.Errorf("Reveal gives %q", got)
+	}
+}

@@ -1,0 +1,64 @@
+package config
+
+import (
+	"encoding"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Default gives the settings with nothing set, as the tags say.
+func Default() Config {
+	var c Config
+	setDefaults(reflect.ValueOf(&c.Base).Elem())
+	setDefaults(reflect.ValueOf(&c.Server).Elem())
+	return c
+}
+
+// NameOf gives the name of a setting as people know it, such as "--port (PORT)",
+// for the field of a settings struct.
+func NameOf(settings any, field string) string {
+	f, ok := reflect.TypeOf(settings).FieldByName(field)
+	if !ok {
+		panic("config: there is no setting " + field)
+	}
+	return "--" + f.Tag.Get("name") + " (" + f.Tag.Get("env") + ")"
+}
+
+// setDefaults fills a settings struct from its tags. A tag that does not parse is
+// a mistake of this package, which its test finds.
+func setDefaults(settings reflect.Value) {
+	for i := range settings.NumField() {
+		text, ok := settings.Type().Field(i).Tag.Lookup("default")
+		if !ok {
+			continue
+		}
+		if err := setText(settings.Field(i), text); err != nil {
+			panic(fmt.Sprintf("config: default of %s: %v", settings.Type().Field(i).Name, err))
+		}
+	}
+}
+
+func setText(v reflect.Value, text string) error {
+	switch dst := v.Addr().Interface().(type) {
+	case encoding.TextUnmarshaler:
+		return dst.UnmarshalText([]byte(text))
+	case *time.Duration:
+		d, err := time.ParseDuration(text)
+		*dst = d
+		return err
+	case *int:
+		n, err := strconv.Atoi(text)
+		*dst = n
+		return err
+	case *string:
+		*dst = text
+		return nil
+	case *[]string:
+		*dst = strings.Split(text, ",")
+		return nil
+	}
+	return fmt.Errorf("no defaults for %s", v.Type())
+}

@@ -1,0 +1,258 @@
+package crm
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ImportRow is a row of somebody else's data: what it says of a thing, and of the
+// things that it refers to. A member that it leaves open (no Set, no text) changes
+// nothing.
+type ImportRow[P any] struct {
+	// Patch holds the members; a row with an Unread one is rejected. References in
+	// it are ignored: they are resolved from the texts below.
+	Patch P
+	// CreatedAt is when the thing came to be; unlike a client, an import may say.
+	CreatedAt Field[Instant]
+	// What the row refers to, in whatever way the row names it: by id, external_id,
+	// e-mail address (people) or name, the first that leads anywhere.
+	Company, Owner, Stage, Contact string
+}
+
+// Reference is a kind of thing that rows refer to.
+type Reference string
+
+// The kinds of references.
+const (
+	RefCompany Reference = "company"
+	RefOwner   Reference = "owner"
+	RefStage   Reference = "stage"
+	RefContact Reference = "contact"
+)
+
+// The references of each kind of row that an import can be told to make when they
+// are missing.
+var (
+	CompanyReferences = []Reference{RefOwner}
+	ContactReferences = []Reference{RefCompany, RefOwner}
+	DealReferences    = []Reference{RefCompany, RefOwner, RefStage}
+)
+
+// The keys by which each kind of row can be recognised, the surest first.
+var (
+	CompanyKeys = []Key{KeyExternalID, KeyDomain, KeyName}
+	ContactKeys = []Key{KeyExternalID, KeyEmail, KeyName}
+	DealKeys    = []Key{KeyExternalID, KeyName}
+	OwnerKeys   = []Key{KeyEmail, KeyName}
+)
+
+// ImportOptions say how rows are understood.
+type ImportOptions struct {
+	// Key is the member by which a row's thing is recognised: the row changes the
+	// thing that has the row's value, and makes one when there is none.
+	Key Key
+	// CreateMissing are the references that are made when they are missing:
+	// companies and people of that name (reps), and stages, as the last ones of the
+	// pipeline. Without, the row is rejected.
+	CreateMissing []Reference
+	// StageOutcomes are the outcomes of stages that are made, by name in any case.
+	// Those that are called won, closed won or signed, lost or closed lost need not
+	// be named; all others are open. Stages that exist keep theirs.
+	StageOutcomes map[string]Outcome
+	// Rehearse finds out what would happen, exactly, and then takes it all back.
+	// What the import touches is locked meanwhile.
+	Rehearse bool
+}
+
+// RowVerdict is what became of a row.
+type RowVerdict string
+
+// The verdicts.
+const (
+	RowCreated   RowVerdict = "created"
+	RowUpdated   RowVerdict = "updated"
+	RowUnchanged RowVerdict = "unchanged" // the thing was already as the row says; nothing was written
+	RowRejected  RowVerdict = "rejected"
+)
+
+// RowResult tells what became of a row.
+type RowResult struct {
+	Verdict RowVerdict
+	Reason  string      // why it was rejected, everything at once
+	Missing []Reference // whose absence is among the reasons, although they could be made
+}
+
+// Load loads one batch of rows in one transaction and gives a result for each. A
+// batch ends as if its rows had been loaded one by one, in their order; a row that
+// cannot be taken is rejected and does not touch the others. When it fails, the
+// results are those of the rows that were loaded nevertheless, which are the
+// first ones. It is for use by one goroutine at a time.
+type Load[P any] func(ctx context.Context, rows []ImportRow[P]) ([]RowResult, error)
+
+// ImportCompanies lets feed load companies. The actor must be a manager or an
+// admin, and an admin to make people. feed is run once more when a rehearsal was
+// disturbed and begins anew.
+func (s *Service) ImportCompanies(ctx context.Context, by Actor, opt ImportOptions, feed func(Load[CompanyPatch]) error) error {
+	return importAll(ctx, s, by, opt, CompanyKeys, CompanyReferences, newCompanyImport, feed)
+}
+
+// ImportContacts is ImportCompanies for contacts.
+func (s *Service) ImportContacts(ctx context.Context, by Actor, opt ImportOptions, feed func(Load[ContactPatch]) error) error {
+	return importAll(ctx, s, by, opt, ContactKeys, ContactReferences, newContactImport, feed)
+}
+
+// ImportDeals is ImportCompanies for deals. What a row leaves open of a new deal is
+// as in CreateDeal. It enters its stage when it is closed, if it is, and else when
+// it is created.
+func (s *Service) ImportDeals(ctx context.Context, by Actor, opt ImportOptions, feed func(Load[DealPatch]) error) error {
+	return importAll(ctx, s, by, opt, DealKeys, DealReferences, newDealImport, feed)
+}
+
+// ImportOwners is ImportCompanies for people; the actor must be an admin.
+func (s *Service) ImportOwners(ctx context.Context, by Actor, opt ImportOptions, feed func(Load[OwnerPatch]) error) error {
+	if err := by.checkPeople(); err != nil {
+		return err
+	}
+	return importAll(ctx, s, by, opt, OwnerKeys, nil, newOwnerImport, feed)
+}
+
+// importRun is one import, from its first batch to its last.
+type importRun struct {
+	service  *Service
+	by       Actor
+	opt      ImportOptions
+	outcomes map[string]Outcome // of stages that are made, by NameKey
+	org      Organisation
+	known    knownReferences
+}
+
+func importAll[T, P any](
+	ctx context.Context, s *Service, by Actor, opt ImportOptions, keys []Key, refs []Reference,
+	begin func(*importTx) importKind[T, P], feed func(Load[P]) error,
+) error {
+	if !by.writesAll() {
+		return Forbidden("Only managers and admins may import.")
+	}
+	if slices.Contains(opt.CreateMissing, RefOwner) {
+		if err := by.checkPeople(); err != nil {
+			return err
+		}
+	}
+	if err := opt.check(keys, refs); err != nil {
+		return err
+	}
+	org, err := s.store.Organisation(ctx, by.Org)
+	if err != nil {
+		return err
+	}
+	outcomes := make(map[string]Outcome, len(opt.StageOutcomes))
+	for name, outcome := range opt.StageOutcomes {
+		outcomes[NameKey(name)] = outcome
+	}
+	start := func() *importRun {
+		return &importRun{service: s, by: by, opt: opt, outcomes: outcomes, org: org, known: newKnownReferences()}
+	}
+	if opt.Rehearse {
+		now := s.clock()
+		return s.store.Rehearse(ctx, by, now, func(tx Tx) error {
+			run := start() // what is learnt in a rehearsal holds in its transaction only
+			return feed(func(ctx context.Context, rows []ImportRow[P]) ([]RowResult, error) {
+				return loadWithin(ctx, run, tx, now, begin, rows)
+			})
+		})
+	}
+	run := start()
+	return feed(func(ctx context.Context, rows []ImportRow[P]) ([]RowResult, error) {
+		return loadCommitted(ctx, run, begin, rows)
+	})
+}
+
+func (o ImportOptions) check(keys []Key, refs []Reference) error {
+	var r rules
+	if !slices.Contains(keys, o.Key) {
+		r.add("key", "must be one of %s", joined(keys))
+	}
+	for _, ref := range o.CreateMissing {
+		switch {
+		case slices.Contains(refs, ref):
+		case len(refs) == 0:
+			r.add("create_missing", "must be empty: these rows refer to nothing")
+		default:
+			r.add("create_missing", "must be of %s, and not %s", joined(refs), ref)
+		}
+	}
+	for name, outcome := range o.StageOutcomes {
+		if !slices.Contains(stageOutcomes, string(outcome)) {
+			r.add("stage_outcome", "of %s must be one of %s", name, strings.Join(stageOutcomes, ", "))
+		}
+	}
+	return r.err()
+}
+
+func joined[S ~string](values []S) string {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = string(v)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// loadWithin loads rows in a transaction that the caller commits, or does not.
+func loadWithin[T, P any](
+	ctx context.Context, run *importRun, tx Tx, now Instant, begin func(*importTx) importKind[T, P], rows []ImportRow[P],
+) ([]RowResult, error) {
+	b := newImportTx(ctx, run, tx, now)
+	results, err := loadRows(b, begin, rows)
+	if err == nil {
+		b.refs.learn(&run.known)
+	}
+	return results, err
+}
+
+// batchAttempts is how often a batch is tried as a whole: other clients write too,
+// and what a batch collided with is seen by the next attempt.
+const batchAttempts = 2
+
+// loadCommitted loads rows in a transaction of their own. When they collide with
+// what is stored in a way that was not seen coming, again and again, they are
+// loaded in halves, down to the row that it is about, which is rejected.
+func loadCommitted[T, P any](
+	ctx context.Context, run *importRun, begin func(*importTx) importKind[T, P], rows []ImportRow[P],
+) ([]RowResult, error) {
+	var err error
+	for range batchAttempts {
+		var b *importTx
+		var results []RowResult
+		now := run.service.clock()
+		err = run.service.store.Write(ctx, run.by, now, func(tx Tx) error {
+			b = newImportTx(ctx, run, tx, now)
+			results, err = loadRows(b, begin, rows)
+			return err
+		})
+		if err == nil {
+			b.refs.learn(&run.known)
+			return results, nil
+		}
+		if CodeOf(err) != CodeConflict {
+			return nil, err
+		}
+	}
+	if len(rows) == 1 {
+		return []RowResult{{Verdict: RowRejected, Reason: err.Error()}}, nil
+	}
+	half := len(rows) / 2
+	first, err := loadCommitted(ctx, run, begin, rows[:half])
+	if err != nil {
+		return first, err
+	}
+	second, err := loadCommitted(ctx, run, begin, rows[half:])
+	return append(first, second...), err
+}
+
+// disturbed says that another client changed what a batch had just found: the
+// batch must be tried again.
+func disturbed(what string) error {
+	return Conflict(fmt.Sprintf("Another client changed the same %s at the same moment. Try again.", what))
+}

@@ -1,0 +1,199 @@
+package crm
+
+import (
+	"maps"
+	"slices"
+)
+
+// dealImport is the import of deals, with the history of their stages.
+type dealImport struct {
+	quietKind[Deal]
+	*importTx
+	stages map[ID]*Stage // that rows refer to
+	first  *Stage        // of the pipeline, for deals that name none; nil: there is none
+	moves  []StageMove
+	last   map[ID]int       // deals' latest stay among moves
+	ends   map[Instant][]ID // deals that leave the stage they are stored in
+}
+
+func newDealImport(b *importTx) importKind[Deal, DealPatch] {
+	return &dealImport{importTx: b, last: map[ID]int{}, ends: map[Instant][]ID{}}
+}
+
+func (k *dealImport) nouns() (string, string)  { return "deal", "deals" }
+func (k *dealImport) table() Table[Deal]       { return k.tx.Deals() }
+func (k *dealImport) id(d *Deal) ID            { return d.ID }
+func (k *dealImport) created(d *Deal) *Instant { return &d.CreatedAt }
+func (k *dealImport) updated(d *Deal) *Instant { return &d.UpdatedAt }
+func (k *dealImport) unique() []Key            { return []Key{KeyExternalID} }
+
+func (k *dealImport) blank() Deal {
+	return Deal{
+		OrgID: k.by.Org, ID: NewID(), Currency: k.run.org.DefaultCurrency, Status: StatusActive,
+		OwnerID: k.by.userID(), CreatedAt: k.now, UpdatedAt: k.now, Version: 1,
+	}
+}
+
+func (k *dealImport) key(d *Deal, key Key) string {
+	if key == KeyExternalID {
+		return text(d.ExternalID)
+	}
+	return NameKey(d.Name)
+}
+
+func (k *dealImport) unread(p *DealPatch) Unread { return p.Unread }
+
+func (k *dealImport) members(p *DealPatch, d *Deal, r *rules) { p.apply(d, r) }
+
+func (k *dealImport) row(row *ImportRow[DealPatch], d *Deal, isNew bool, r *rules) {
+	p := row.Patch
+	k.refs.companies.into(row.Company, &p.CompanyID, r)
+	k.refs.owners.into(row.Owner, &p.OwnerID, r)
+	k.refs.contacts.into(row.Contact, &p.PrimaryContactID, r)
+	k.refs.stages.into(row.Stage, &p.StageID, r)
+	stage := k.stage(row, isNew, p.StageID, r)
+	if isNew && stage != nil {
+		d.Probability = stage.DefaultProbability
+	}
+	p.apply(d, r)
+	if len(r.bad) > 0 {
+		return
+	}
+	moved := stage != nil && (isNew || stage.ID != d.StageID)
+	at := k.now
+	if isNew && row.CreatedAt.Set {
+		at = row.CreatedAt.Value
+	}
+	if moved && stage.Outcome != OutcomeOpen && p.ClosedAt.Set {
+		at = p.ClosedAt.Value
+	}
+	if !isNew {
+		at = max(at, d.StageChangedAt) // no stay ends before it begins
+	}
+	p.settle(d, stage, moved, at, r)
+	if isNew && d.Company == nil {
+		d.Company = ptr(d.Name)
+	}
+}
+
+// stage gives the stage that a row puts its deal into; nil when it puts it into
+// none.
+func (k *dealImport) stage(row *ImportRow[DealPatch], isNew bool, id Field[ID], r *rules) *Stage {
+	switch {
+	case id.Set:
+		return k.stages[id.Value]
+	case row.Stage != "" || !isNew:
+		return nil
+	case k.first != nil:
+		return k.first
+	}
+	for _, n := range k.refs.stages.makes {
+		if n.used { // the first one is made by an earlier row
+			return &n.thing
+		}
+	}
+	r.add("stage", "must be given: there are no deal stages yet")
+	return nil
+}
+
+func (k *dealImport) accept(before, after *Deal, isNew bool) {
+	if !isNew && before.StageID == after.StageID {
+		return
+	}
+	at := after.StageChangedAt
+	if i, ok := k.last[after.ID]; ok {
+		k.moves[i].ExitedAt = &at
+	} else if !isNew {
+		k.ends[at] = append(k.ends[at], after.ID)
+	}
+	k.last[after.ID] = len(k.moves)
+	k.moves = append(k.moves, after.stay(k.by))
+}
+
+func (k *dealImport) complete() error {
+	for _, at := range slices.Sorted(maps.Keys(k.ends)) {
+		if err := k.tx.EndStays(k.ctx, k.ends[at], at); err != nil {
+			return err
+		}
+	}
+	if len(k.moves) == 0 {
+		return nil
+	}
+	return k.tx.InsertStageMoves(k.ctx, k.moves)
+}
+
+// begin reads the stages that rows refer to, and the first one for those that refer
+// to none.
+func (k *dealImport) begin(someStageless bool) error {
+	ids := k.refs.stages.ids()
+	k.stages = make(map[ID]*Stage, len(ids))
+	view := k.tx.Reads().Stages()
+	for part := range slices.Chunk(ids, MaxLimit) {
+		stages, err := view.ByID(k.ctx, k.by.Org, part)
+		if err != nil {
+			return err
+		}
+		for i := range stages {
+			k.stages[stages[i].ID] = &stages[i]
+		}
+	}
+	if len(k.stages) < len(ids) {
+		return disturbed("stages")
+	}
+	for _, n := range k.refs.stages.makes {
+		k.stages[n.id] = &n.thing
+	}
+	if !someStageless {
+		return nil
+	}
+	page, err := view.Page(k.ctx, k.by.Org, List[StageFilter]{Sort: StageSorts.Default, Limit: 1})
+	if err != nil || len(page.Rows) == 0 {
+		return err
+	}
+	k.first = &page.Rows[0]
+	held, err := k.tx.Stages().Hold(k.ctx, []ID{k.first.ID})
+	if err == nil && len(held) == 0 {
+		err = disturbed("stages")
+	}
+	return err
+}
+
+// appendStages numbers stages that are made, behind the last one of the pipeline.
+func (b *importTx) appendStages(made []Stage) error {
+	last, err := b.tx.Reads().Stages().Page(b.ctx, b.by.Org, List[StageFilter]{Sort: StageSorts.Default, Limit: 1, Backward: true})
+	if err != nil {
+		return err
+	}
+	position := 0
+	for _, l := range last.Rows {
+		position = l.OrderPosition
+	}
+	for i := range made {
+		made[i].OrderPosition = position + 1 + i
+	}
+	return nil
+}
+
+// wonNames and lostNames are what stages of these outcomes are usually called.
+var (
+	wonNames  = []string{"won", "closed won", "signed"}
+	lostNames = []string{"lost", "closed lost"}
+)
+
+// newStage makes a stage that rows name.
+func (b *importTx) newStage(name string, r *rules) (ID, Stage) {
+	s := Stage{OrgID: b.by.Org, ID: NewID(), Outcome: OutcomeOpen, CreatedAt: b.now, UpdatedAt: b.now, Version: 1}
+	StagePatch{Name: Of(name)}.apply(&s, r)
+	folded := NameKey(name)
+	if outcome, ok := b.run.outcomes[folded]; ok {
+		s.Outcome = outcome
+	} else if slices.Contains(wonNames, folded) {
+		s.Outcome = OutcomeWon
+	} else if slices.Contains(lostNames, folded) {
+		s.Outcome = OutcomeLost
+	}
+	if s.Outcome == OutcomeWon {
+		s.DefaultProbability = 100
+	}
+	return s.ID, s
+}

@@ -1,0 +1,122 @@
+package crm
+
+// importKind is what an import has to know about one kind of thing. A value serves
+// one stretch of rows and remembers what has to be written beside them.
+type importKind[T, P any] interface {
+	nouns() (one, many string)
+	table() Table[T]
+	// blank is a new thing before a row is applied to it.
+	blank() T
+	id(t *T) ID
+	created(t *T) *Instant
+	updated(t *T) *Instant
+	// unique are the keys of which no two things may have the same value.
+	unique() []Key
+	// key gives the value by which the thing is found; "" is none.
+	key(t *T, k Key) string
+	unread(p *P) Unread
+	// members applies what the patch says, by the rules for each member.
+	members(p *P, t *T, r *rules)
+	// row applies a whole row, with its references and with the rules across members.
+	row(row *ImportRow[P], t *T, isNew bool, r *rules)
+	// begin is run before anything else; someStageless: not every row names a stage.
+	begin(someStageless bool) error
+	// stored is told of a thing that rows will be applied to.
+	stored(t *T)
+	// accept is told of a row that was applied to a thing.
+	accept(before, after *T, isNew bool)
+	// prepare is run before the things are written, complete after them.
+	prepare(entries []*importEntry[T]) error
+	complete() error
+}
+
+// quietKind is the part of a kind that has nothing to write beside its rows.
+type quietKind[T any] struct{}
+
+func (quietKind[T]) begin(bool) error                { return nil }
+func (quietKind[T]) stored(*T)                       {}
+func (quietKind[T]) accept(_, _ *T, _ bool)          {}
+func (quietKind[T]) prepare([]*importEntry[T]) error { return nil }
+func (quietKind[T]) complete() error                 { return nil }
+
+// text gives an optional key's value.
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+type companyImport struct {
+	quietKind[Company]
+	*importTx
+}
+
+func newCompanyImport(b *importTx) importKind[Company, CompanyPatch] {
+	return &companyImport{importTx: b}
+}
+
+func (k *companyImport) nouns() (string, string)     { return "company", "companies" }
+func (k *companyImport) table() Table[Company]       { return k.tx.Companies() }
+func (k *companyImport) id(c *Company) ID            { return c.ID }
+func (k *companyImport) created(c *Company) *Instant { return &c.CreatedAt }
+func (k *companyImport) updated(c *Company) *Instant { return &c.UpdatedAt }
+func (k *companyImport) unique() []Key               { return []Key{KeyExternalID, KeyDomain} }
+
+func (k *companyImport) blank() Company {
+	return Company{OrgID: k.by.Org, ID: NewID(), OwnerID: k.by.userID(), CreatedAt: k.now, UpdatedAt: k.now, Version: 1}
+}
+
+func (k *companyImport) key(c *Company, key Key) string {
+	switch key {
+	case KeyExternalID:
+		return text(c.ExternalID)
+	case KeyDomain:
+		return text(c.Domain)
+	default:
+		return NameKey(c.Name)
+	}
+}
+
+func (k *companyImport) unread(p *CompanyPatch) Unread { return p.Unread }
+
+func (k *companyImport) members(p *CompanyPatch, c *Company, r *rules) { p.apply(c, r) }
+
+func (k *companyImport) row(row *ImportRow[CompanyPatch], c *Company, _ bool, r *rules) {
+	p := row.Patch
+	k.refs.owners.into(row.Owner, &p.OwnerID, r)
+	p.apply(c, r)
+}
+
+type ownerImport struct {
+	quietKind[Owner]
+	*importTx
+}
+
+func newOwnerImport(b *importTx) importKind[Owner, OwnerPatch] { return &ownerImport{importTx: b} }
+
+func (k *ownerImport) nouns() (string, string)   { return "owner", "owners" }
+func (k *ownerImport) table() Table[Owner]       { return k.tx.Owners() }
+func (k *ownerImport) id(o *Owner) ID            { return o.ID }
+func (k *ownerImport) created(o *Owner) *Instant { return &o.CreatedAt }
+func (k *ownerImport) updated(o *Owner) *Instant { return &o.UpdatedAt }
+func (k *ownerImport) unique() []Key             { return []Key{KeyEmail} }
+
+func (k *ownerImport) blank() Owner {
+	return Owner{OrgID: k.by.Org, ID: NewID(), Role: RoleRep, CreatedAt: k.now, UpdatedAt: k.now, Version: 1}
+}
+
+func (k *ownerImport) key(o *Owner, key Key) string {
+	if key == KeyEmail {
+		return text(o.Email)
+	}
+	return NameKey(o.FullName)
+}
+
+func (k *ownerImport) unread(p *OwnerPatch) Unread { return p.Unread }
+
+func (k *ownerImport) members(p *OwnerPatch, o *Owner, r *rules) { p.apply(o, r) }
+
+func (k *ownerImport) row(row *ImportRow[OwnerPatch], o *Owner, _ bool, r *rules) {
+	row.Patch.apply(o, r)
+}

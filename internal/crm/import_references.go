@@ -1,0 +1,415 @@
+package crm
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// maxKnown bounds what an import remembers of the references of one kind. When it
+// is full it is forgotten as a whole: files name the same few things over and over,
+// and those are soon known again.
+const maxKnown = 10_000
+
+// knownReferences are the references that committed batches of an import resolved:
+// ids by text. They are checked again before each use.
+type knownReferences struct{ companies, owners, stages, contacts map[string]ID }
+
+func newKnownReferences() knownReferences {
+	return knownReferences{map[string]ID{}, map[string]ID{}, map[string]ID{}, map[string]ID{}}
+}
+
+// references resolves what the rows of one batch refer to.
+type references struct {
+	companies lookup[Company]
+	owners    lookup[Owner]
+	stages    lookup[Stage]
+	contacts  lookup[Contact]
+}
+
+func newReferences(b *importTx) *references {
+	known := b.run.known
+	f := &references{
+		companies: lookup[Company]{
+			ref: RefCompany, many: "companies", table: b.tx.Companies(), known: known.companies,
+			keys: []Key{KeyExternalID, KeyName},
+		},
+		owners: lookup[Owner]{
+			ref: RefOwner, many: "owners", table: b.tx.Owners(), known: known.owners,
+			keys: []Key{KeyEmail, KeyName},
+		},
+		stages: lookup[Stage]{
+			ref: RefStage, many: "stages", table: b.tx.Stages(), known: known.stages,
+			keys: []Key{KeyName},
+		},
+		contacts: lookup[Contact]{
+			ref: RefContact, many: "contacts", table: b.tx.Contacts(), known: known.contacts,
+			keys: []Key{KeyExternalID, KeyEmail, KeyName},
+		},
+	}
+	for _, ref := range b.run.opt.CreateMissing {
+		switch ref {
+		case RefCompany:
+			f.companies.create = b.newCompany
+		case RefOwner:
+			f.owners.create = b.newOwner
+		case RefStage:
+			f.stages.create, f.stages.arrange = b.newStage, b.appendStages
+		}
+	}
+	return f
+}
+
+// newCompany makes a company that rows name.
+func (b *importTx) newCompany(name string, r *rules) (ID, Company) {
+	c := Company{OrgID: b.by.Org, ID: NewID(), OwnerID: b.by.userID(), CreatedAt: b.now, UpdatedAt: b.now, Version: 1}
+	CompanyPatch{Name: Of(name)}.apply(&c, r)
+	return c.ID, c
+}
+
+// newOwner makes a person whom rows name, or whose address they give.
+func (b *importTx) newOwner(name string, r *rules) (ID, Owner) {
+	o := Owner{OrgID: b.by.Org, ID: NewID(), Role: RoleRep, CreatedAt: b.now, UpdatedAt: b.now, Version: 1}
+	var p OwnerPatch
+	if _, complaint := emailRule(name); complaint == "" {
+		p.Email = Of(name)
+	} else {
+		p.FirstName, p.LastName = SplitName(name)
+	}
+	p.apply(&o, r)
+	return o.ID, o
+}
+
+// askReferences notes what a row refers to.
+func askReferences[P any](f *references, row *ImportRow[P]) {
+	f.companies.ask(row.Company)
+	f.owners.ask(row.Owner)
+	f.stages.ask(row.Stage)
+	f.contacts.ask(row.Contact)
+}
+
+// useReferences notes that a row was taken, so that what it refers to is needed.
+func useReferences[P any](f *references, row *ImportRow[P]) {
+	f.companies.use(row.Company)
+	f.owners.use(row.Owner)
+	f.stages.use(row.Stage)
+}
+
+// missingReferences tells what a row refers to that does not exist and could be
+// made.
+func missingReferences[P any](f *references, row *ImportRow[P]) (missing []Reference) {
+	if f.companies.isMissing(row.Company) {
+		missing = append(missing, RefCompany)
+	}
+	if f.owners.isMissing(row.Owner) {
+		missing = append(missing, RefOwner)
+	}
+	if f.stages.isMissing(row.Stage) {
+		missing = append(missing, RefStage)
+	}
+	return missing
+}
+
+// resolve finds everything that was asked for.
+func (f *references) resolve(ctx context.Context) error {
+	for _, resolve := range []func(context.Context) error{
+		f.companies.resolve, f.owners.resolve, f.stages.resolve, f.contacts.resolve,
+	} {
+		if err := resolve(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insert writes what was made and is needed.
+func (f *references) insert(ctx context.Context) error {
+	for _, insert := range []func(context.Context) error{f.owners.insert, f.companies.insert, f.stages.insert} {
+		if err := insert(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// learn remembers for the next batches what was resolved in this one.
+func (f *references) learn(k *knownReferences) {
+	k.companies = f.companies.learn(k.companies)
+	k.owners = f.owners.learn(k.owners)
+	k.stages = f.stages.learn(k.stages)
+	k.contacts = f.contacts.learn(k.contacts)
+}
+
+// lookup resolves references to one kind of thing, all of a batch at once.
+type lookup[T any] struct {
+	ref     Reference
+	many    string // of the noun
+	table   Table[T]
+	keys    []Key // asked after the id, in this order
+	known   map[string]ID
+	create  func(name string, r *rules) (ID, T) // nil: what is missing is not made
+	arrange func([]T) error                     // completes what is about to be inserted
+
+	targets map[string]*target[T] // by text, trimmed
+	order   []string              // of targets
+	made    map[string]*newcomer[T]
+	makes   []*newcomer[T] // made, in their order
+}
+
+// target is what a text refers to: a thing, or a reason why none.
+type target[T any] struct {
+	id        ID
+	made      *newcomer[T]
+	complaint *FieldError
+	missing   bool // and the complaint is that
+}
+
+// newcomer is a thing that does not exist yet.
+type newcomer[T any] struct {
+	id           ID
+	thing        T
+	used, stored bool
+}
+
+func (t *target[T]) resolved() bool { return t.id != ID{} || t.complaint != nil }
+
+func (l *lookup[T]) ask(text string) {
+	text = strings.TrimSpace(text)
+	if text == "" || l.targets[text] != nil {
+		return
+	}
+	t := &target[T]{}
+	if _, complaint := shortRule(text); complaint != "" {
+		t.complaint = &FieldError{string(l.ref), complaint}
+	}
+	if l.targets == nil {
+		l.targets = map[string]*target[T]{}
+	}
+	l.targets[text] = t
+	l.order = append(l.order, text)
+}
+
+// into enters the id that a text refers to in a patch, or complains.
+func (l *lookup[T]) into(text string, f *Field[ID], r *rules) {
+	*f = Field[ID]{}
+	if text = strings.TrimSpace(text); text == "" {
+		return
+	}
+	if t := l.targets[text]; t.complaint != nil {
+		r.bad = append(r.bad, *t.complaint)
+	} else {
+		*f = Of(t.id)
+	}
+}
+
+func (l *lookup[T]) use(text string) {
+	if t := l.targets[strings.TrimSpace(text)]; t != nil && t.made != nil {
+		t.made.used = true
+	}
+}
+
+func (l *lookup[T]) isMissing(text string) bool {
+	t := l.targets[strings.TrimSpace(text)]
+	return t != nil && t.missing
+}
+
+// ids gives the things that exist and are referred to.
+func (l *lookup[T]) ids() []ID {
+	distinct := map[ID]bool{}
+	for _, t := range l.targets {
+		if t.complaint == nil && t.made == nil {
+			distinct[t.id] = true
+		}
+	}
+	return slices.SortedFunc(maps.Keys(distinct), compareIDs)
+}
+
+// resolve finds what every text refers to; what it finds is kept from deletion.
+func (l *lookup[T]) resolve(ctx context.Context) error {
+	if len(l.order) == 0 {
+		return nil
+	}
+	if err := l.byID(ctx); err != nil {
+		return err
+	}
+	before := l.ids()
+	for _, key := range l.keys {
+		if err := l.byKey(ctx, key); err != nil {
+			return err
+		}
+	}
+	found := slices.DeleteFunc(l.ids(), func(id ID) bool {
+		_, held := slices.BinarySearchFunc(before, id, compareIDs)
+		return held
+	})
+	if len(found) > 0 {
+		held, err := l.table.Hold(ctx, found)
+		if err != nil {
+			return err
+		}
+		if len(held) < len(found) {
+			return disturbed(l.many)
+		}
+	}
+	l.makeMissing()
+	return nil
+}
+
+// byID resolves texts that are ids, and those whose ids are known, if these still
+// exist.
+func (l *lookup[T]) byID(ctx context.Context) error {
+	candidates := map[ID]bool{}
+	idOf := func(text string) (ID, bool) {
+		if id, ok := l.known[text]; ok {
+			return id, true
+		}
+		id, err := ParseID(text)
+		return id, err == nil
+	}
+	for _, text := range l.order {
+		if id, ok := idOf(text); ok {
+			candidates[id] = true
+		}
+	}
+	if len(candidates) == 0 {
+		return nil
+	}
+	held, err := l.table.Hold(ctx, slices.SortedFunc(maps.Keys(candidates), compareIDs))
+	if err != nil {
+		return err
+	}
+	exists := make(map[ID]bool, len(held))
+	for _, id := range held {
+		exists[id] = true
+	}
+	for _, text := range l.order {
+		if id, ok := idOf(text); ok && exists[id] && l.targets[text].complaint == nil {
+			l.targets[text].id = id
+		}
+	}
+	return nil
+}
+
+// byKey resolves what is left by one key.
+func (l *lookup[T]) byKey(ctx context.Context, key Key) error {
+	asked := map[string][]*target[T]{}
+	var values []string
+	for _, text := range l.order {
+		t := l.targets[text]
+		if t.resolved() {
+			continue
+		}
+		value := text
+		switch key {
+		case KeyName:
+			value = NameKey(text)
+		case KeyEmail:
+			if value = strings.ToLower(text); !strings.Contains(value, "@") {
+				continue
+			}
+		}
+		if asked[value] == nil {
+			values = append(values, value)
+		}
+		asked[value] = append(asked[value], t)
+	}
+	if len(values) == 0 {
+		return nil
+	}
+	found, err := l.table.Find(ctx, key, values)
+	if err != nil {
+		return err
+	}
+	fits := map[string][]ID{}
+	for _, f := range found {
+		fits[f.Key] = append(fits[f.Key], f.ID)
+	}
+	for value, ids := range fits {
+		for _, t := range asked[value] {
+			if len(ids) == 1 {
+				t.id = ids[0]
+			} else {
+				t.complaint = &FieldError{"", fmt.Sprintf("%d %s are called %q", len(ids), l.many, value)}
+			}
+		}
+	}
+	return nil
+}
+
+// makeMissing makes what nothing was found for, or complains. Texts that differ
+// as a name's spelling may mean the same thing.
+func (l *lookup[T]) makeMissing() {
+	for _, text := range l.order {
+		t := l.targets[text]
+		switch {
+		case t.resolved():
+		case l.create == nil:
+			t.complaint = &FieldError{"", fmt.Sprintf("no %s called %q", l.ref, text)}
+			t.missing = l.ref != RefContact
+		default:
+			name := NameKey(text)
+			n := l.made[name]
+			if n == nil {
+				var r rules
+				n = &newcomer[T]{}
+				if n.id, n.thing = l.create(text, &r); len(r.bad) > 0 {
+					t.complaint = &FieldError{string(l.ref), r.bad[0].Message}
+					continue
+				}
+				if l.made == nil {
+					l.made = map[string]*newcomer[T]{}
+				}
+				l.made[name] = n
+				l.makes = append(l.makes, n)
+			}
+			t.id, t.made = n.id, n
+		}
+	}
+}
+
+// insert writes what was made and is used, and is not written yet.
+func (l *lookup[T]) insert(ctx context.Context) error {
+	var rows []T
+	var which []*newcomer[T]
+	for _, n := range l.makes {
+		if n.used && !n.stored {
+			rows, which = append(rows, n.thing), append(which, n)
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	if l.arrange != nil {
+		if err := l.arrange(rows); err != nil {
+			return err
+		}
+	}
+	if err := l.table.Insert(ctx, rows); err != nil {
+		return err
+	}
+	for _, n := range which {
+		n.stored = true
+	}
+	return nil
+}
+
+// learn adds what was resolved to what is known.
+func (l *lookup[T]) learn(known map[string]ID) map[string]ID {
+	for _, text := range l.order {
+		t := l.targets[text]
+		if t.complaint != nil || t.made != nil && !t.made.stored || known[text] == t.id {
+			continue
+		}
+		if len(known) >= maxKnown {
+			known = map[string]ID{}
+		}
+		// The text is a part of its row; kept as it is, it would keep all of it.
+		known[strings.Clone(text)] = t.id
+	}
+	return known
+}
+
+func compareIDs(a, b ID) int { return bytes.Compare(a[:], b[:]) }
