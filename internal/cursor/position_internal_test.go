@@ -23,8 +23,8 @@ func TestOpenRefusesOddPlaintext(t *testing.T) {
 		w.raw = append(w.raw, s.keys[0].id[:]...)
 		w.bind(&scope)
 		nonce := w.deriveNonce(plaintext)
-		raw := append(w.raw, nonce...)
-		return encoding.EncodeToString(s.keys[0].aead.Seal(raw, nonce, plaintext, w.bound))
+		w.raw = append(w.raw, nonce...)
+		return encoding.EncodeToString(s.keys[0].aead.Seal(w.raw, nonce, plaintext, w.bound))
 	}
 
 	good := at.appendTo(nil)

@@ -9,19 +9,20 @@ import (
 // What happens to those who refer to something when that is deleted or steps back.
 
 var (
-	touchCompanyLinks = &Statement{"company.touch_deal_contacts", `UPDATE deal_contacts SET deal_updated_at = $3
-WHERE org_id = $1 AND deal_id IN (SELECT id FROM deals WHERE org_id = $1 AND company_id = $2 AND deleted_at IS NULL)`}
 	clearCompanyDeals = &Statement{"company.clear_deals", `UPDATE deals SET company_id = NULL, updated_at = $3, version = version + 1
 WHERE org_id = $1 AND company_id = $2 AND deleted_at IS NULL`}
 	clearCompanyContacts = &Statement{"company.clear_contacts", `UPDATE contacts SET company_id = NULL, is_primary = $4, updated_at = $3, version = version + 1
 WHERE org_id = $1 AND company_id = $2 AND deleted_at IS NULL`}
 
-	touchContactLinks = &Statement{"contact.touch_deal_contacts", `UPDATE deal_contacts SET deal_updated_at = $3
-WHERE org_id = $1 AND deal_id IN (SELECT deal_id FROM deal_contacts WHERE org_id = $1 AND contact_id = $2)`}
 	clearContactDeals = &Statement{"contact.clear_deals", `UPDATE deals
 SET primary_contact_id = CASE WHEN primary_contact_id = $2 THEN NULL ELSE primary_contact_id END, updated_at = $3, version = version + 1
 WHERE org_id = $1 AND id IN (SELECT deal_id FROM deal_contacts WHERE org_id = $1 AND contact_id = $2) AND deleted_at IS NULL`}
 	dropContactLinks = &Statement{"contact.drop_deal_contacts", `DELETE FROM deal_contacts WHERE org_id = $1 AND contact_id = $2`}
+
+	// The deals that a transaction has cleared are those of its time: while it waits
+	// for one of them, another may leave, or join, those that it set out to clear.
+	touchCleared = &Statement{"deal.touch_cleared", `UPDATE deal_contacts SET deal_updated_at = $2
+WHERE org_id = $1 AND deal_id IN (SELECT id FROM deals WHERE org_id = $1 AND updated_at = $2 AND deleted_at IS NULL)`}
 
 	stageInUse = &Statement{"deal_stage.in_use", `SELECT 1 FROM deals WHERE org_id = $1 AND stage_id = $2 AND deleted_at IS NULL LIMIT 1`}
 	ownerInUse = []*Statement{
@@ -33,9 +34,6 @@ WHERE org_id = $1 AND id IN (SELECT deal_id FROM deal_contacts WHERE org_id = $1
 
 // ClearCompany implements crm.Tx.
 func (t *tx) ClearCompany(ctx context.Context, company crm.ID) error {
-	if _, err := t.exec(ctx, touchCompanyLinks, t.by.Org, company, t.at); err != nil {
-		return err
-	}
 	deals, err := t.exec(ctx, clearCompanyDeals, t.by.Org, company, t.at)
 	if err != nil {
 		return err
@@ -44,16 +42,12 @@ func (t *tx) ClearCompany(ctx context.Context, company crm.ID) error {
 	if err != nil {
 		return err
 	}
-	t.logCleared("deal", deals, refs{Company: []crm.ID{company}})
-	t.logCleared("contact", contacts, refs{Company: []crm.ID{company}})
-	return nil
+	t.logCleared("contact", contacts)
+	return t.cleared(ctx, deals)
 }
 
 // ClearContact implements crm.Tx.
 func (t *tx) ClearContact(ctx context.Context, contact crm.ID) error {
-	if _, err := t.exec(ctx, touchContactLinks, t.by.Org, contact, t.at); err != nil {
-		return err
-	}
 	deals, err := t.exec(ctx, clearContactDeals, t.by.Org, contact, t.at)
 	if err != nil {
 		return err
@@ -61,14 +55,23 @@ func (t *tx) ClearContact(ctx context.Context, contact crm.ID) error {
 	if _, err := t.exec(ctx, dropContactLinks, t.by.Org, contact); err != nil {
 		return err
 	}
-	t.logCleared("deal", deals, refs{Contact: []crm.ID{contact}})
-	return nil
+	return t.cleared(ctx, deals)
+}
+
+// cleared keeps deal_contacts in step with so many deals that have been cleared.
+func (t *tx) cleared(ctx context.Context, deals int64) error {
+	if deals == 0 {
+		return nil
+	}
+	t.logCleared("deal", deals)
+	_, err := t.exec(ctx, touchCleared, t.by.Org, t.at)
+	return err
 }
 
 // logCleared enters as one what one statement did to many.
-func (t *tx) logCleared(entity string, n int64, r refs) {
+func (t *tx) logCleared(entity string, n int64) {
 	if n > 0 {
-		t.log(change{entity: entity, op: opBulk, refs: r})
+		t.log(change{entity: entity, op: opBulk})
 	}
 }
 

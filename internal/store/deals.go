@@ -55,6 +55,7 @@ func dealTable() table[crm.Deal, crm.DealFilter] {
 		filter: dealFilter,
 		keys:   map[crm.Key]string{crm.KeyExternalID: "external_id", crm.KeyName: "name_key"},
 		id:     func(d *crm.Deal) crm.ID { return d.ID },
+		org:    func(d *crm.Deal) crm.ID { return d.OrgID },
 		refs: func(d *crm.Deal) refs {
 			return refs{Owner: idsOf(d.OwnerID), Company: idsOf(d.CompanyID), Contact: idsOf(d.PrimaryContactID), Stage: []crm.ID{d.StageID}}
 		},

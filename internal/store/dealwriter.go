@@ -14,7 +14,7 @@ type dealWriter struct {
 }
 
 var (
-	linkColumns = []string{"org_id", "deal_id", "contact_id", "is_primary", "deal_updated_at"}
+	linkColumns = []string{"org_id", "deal_id", "contact_id", "role", "is_primary", "deal_updated_at"}
 
 	linkPrimary = &Statement{"deal_contact.set_primary", `INSERT INTO deal_contacts (org_id, deal_id, contact_id, is_primary, deal_updated_at)
 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (org_id, deal_id, contact_id) DO UPDATE SET is_primary = excluded.is_primary`}
@@ -44,7 +44,7 @@ func (w *dealWriter) Insert(ctx context.Context, rows []crm.Deal) error {
 	args := make([]any, 0, len(linkColumns))
 	return w.tx.load(ctx, "deal_contacts", linkColumns, len(linked), func(i int) []any {
 		d := linked[i]
-		args = append(args[:0], d.OrgID, d.ID, d.PrimaryContactID, true, d.UpdatedAt)
+		args = append(args[:0], d.OrgID, d.ID, d.PrimaryContactID, nil, true, d.UpdatedAt)
 		return args
 	})
 }
@@ -122,6 +122,20 @@ func (t *tx) PutDealContact(ctx context.Context, d crm.Deal, c crm.DealContact) 
 	return t.touch(ctx, d, c.ContactID)
 }
 
+// InsertDealContacts implements crm.Tx.
+func (t *tx) InsertDealContacts(ctx context.Context, deals []crm.Deal, contacts []crm.DealContact) error {
+	updatedAt := make(map[crm.ID]crm.Instant, len(deals))
+	for i := range deals {
+		updatedAt[deals[i].ID] = deals[i].UpdatedAt
+	}
+	args := make([]any, 0, len(linkColumns))
+	return t.load(ctx, "deal_contacts", linkColumns, len(contacts), func(i int) []any {
+		c := &contacts[i]
+		args = append(args[:0], t.by.Org, c.DealID, c.ContactID, c.Role, false, updatedAt[c.DealID])
+		return args
+	})
+}
+
 // DeleteDealContact implements crm.Tx.
 func (t *tx) DeleteDealContact(ctx context.Context, d crm.Deal, contact crm.ID) (bool, error) {
 	n, err := t.exec(ctx, dropRole, t.by.Org, d.ID, contact)
@@ -136,6 +150,11 @@ func (t *tx) DeleteDealContact(ctx context.Context, d crm.Deal, contact crm.ID) 
 
 // InsertStageMoves implements crm.Tx.
 func (t *tx) InsertStageMoves(ctx context.Context, moves []crm.StageMove) error {
+	for i := range moves {
+		if err := t.confine("stage move", moves[i].OrgID); err != nil {
+			return err
+		}
+	}
 	columns := []string{"org_id", "deal_id", "id", "stage_id", "entered_at", "exited_at", "user_id"}
 	args := make([]any, 0, len(columns))
 	return t.load(ctx, "deal_stage_moves", columns, len(moves), func(i int) []any {

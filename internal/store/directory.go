@@ -47,6 +47,9 @@ func (s *Store) Organisation(ctx context.Context, id crm.ID) (crm.Organisation, 
 }
 
 func (t *tx) PutOrganisation(ctx context.Context, o crm.Organisation) error {
+	if err := t.confine("record", o.ID); err != nil {
+		return err
+	}
 	if _, err := t.exec(ctx, putOrg, o.ID, o.Name, crm.NameKey(o.Name), o.DefaultCurrency, o.CreatedAt); err != nil {
 		return err
 	}

@@ -35,6 +35,7 @@ func companyTable() table[crm.Company, crm.CompanyFilter] {
 		},
 		keys: map[crm.Key]string{crm.KeyExternalID: "external_id", crm.KeyDomain: "domain", crm.KeyName: "name_key"},
 		id:   func(c *crm.Company) crm.ID { return c.ID },
+		org:  func(c *crm.Company) crm.ID { return c.OrgID },
 		refs: func(c *crm.Company) refs { return refs{Owner: idsOf(c.OwnerID)} },
 	}
 }
@@ -68,6 +69,7 @@ func contactTable() table[crm.Contact, crm.ContactFilter] {
 		},
 		keys: map[crm.Key]string{crm.KeyExternalID: "external_id", crm.KeyEmail: "email", crm.KeyName: "name_key"},
 		id:   func(c *crm.Contact) crm.ID { return c.ID },
+		org:  func(c *crm.Contact) crm.ID { return c.OrgID },
 		refs: func(c *crm.Contact) refs { return refs{Owner: idsOf(c.OwnerID), Company: idsOf(c.CompanyID)} },
 	}
 }
@@ -98,6 +100,7 @@ func stageTable() table[crm.Stage, crm.StageFilter] {
 		filter: func(crm.StageFilter, *narrowing) {},
 		keys:   map[crm.Key]string{crm.KeyName: "name_key"},
 		id:     func(s *crm.Stage) crm.ID { return s.ID },
+		org:    func(s *crm.Stage) crm.ID { return s.OrgID },
 		refs:   func(s *crm.Stage) refs { return refs{Stage: []crm.ID{s.ID}} },
 	}
 }
@@ -127,6 +130,7 @@ func ownerTable() table[crm.Owner, crm.OwnerFilter] {
 		filter: func(crm.OwnerFilter, *narrowing) {},
 		keys:   map[crm.Key]string{crm.KeyEmail: "email", crm.KeyName: "name_key"},
 		id:     func(o *crm.Owner) crm.ID { return o.ID },
+		org:    func(o *crm.Owner) crm.ID { return o.OrgID },
 		refs:   func(o *crm.Owner) refs { return refs{Owner: []crm.ID{o.ID}} },
 	}
 }

@@ -197,7 +197,11 @@ func shapeOf(what, entity string, n *narrowing, sort crm.Sort, w walk, fetch int
 func count[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], n *narrowing, mode crm.CountMode) (int64, error) {
 	tail := t.from(false, n) + " WHERE " + n.lead + ".org_id = $1 AND t.deleted_at IS NULL" + t.where + n.where
 	st := &Statement{Name: t.entity + ".count", SQL: "SELECT count(*)" + tail}
-	read := func(rows Rows) (total int64, err error) { return total, rows.Scan(&total) }
+	read := func(rows Rows) (int64, error) {
+		var total int64
+		err := rows.Scan(&total)
+		return total, err
+	}
 	if mode == crm.CountEstimated {
 		if sql, readEstimate, ok := s.dialect.Estimate("SELECT 1" + tail); ok {
 			st, read = &Statement{Name: t.entity + ".estimate", SQL: sql}, readEstimate

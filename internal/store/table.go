@@ -27,6 +27,7 @@ type table[T, F any] struct {
 	filter  func(F, *narrowing)
 	keys    map[crm.Key]string // columns by which things are found
 	id      func(*T) crm.ID
+	org     func(*T) crm.ID
 	refs    func(*T) refs
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -37,7 +38,7 @@ func (s *Store) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func
 		if attempt == maxAttempts {
 			return crm.Unavailable(err)
 		}
-		pause := time.NewTimer(retryPause<<attempt + rand.N(retryPause))
+		pause := time.NewTimer(retryPause<<attempt + rand.N(retryPause)) //nolint:gosec // jitter, no secret
 		select {
 		case <-ctx.Done():
 			pause.Stop()
@@ -86,6 +87,15 @@ func (t *tx) actor() *crm.ID {
 		return nil
 	}
 	return &t.by.User
+}
+
+// confine refuses to write what belongs to another organisation than the
+// transaction is for. No use case can come to that, so it is a defect.
+func (t *tx) confine(what string, org crm.ID) error {
+	if org != t.by.Org {
+		return fmt.Errorf("a %s of the organisation %s is not written for %s", what, org, t.by.Org)
+	}
+	return nil
 }
 
 func (t *tx) exec(ctx context.Context, st *Statement, args ...any) (int64, error) {

@@ -17,7 +17,7 @@ type writer[T, F any] struct {
 
 // stageFrom is the number of rows from which on loading them into a staging table
 // costs less than a statement for each.
-const stageFrom = 20
+const stageFrom = 2 * rowsPerInsert
 
 // maxKeys bounds the values that one statement looks for.
 const maxKeys = 5000
@@ -80,6 +80,11 @@ func inParts[T any](ids []crm.ID, ask func([]crm.ID) ([]T, error)) ([]T, error) 
 
 func (w *writer[T, F]) Insert(ctx context.Context, rows []T) error {
 	t := w.table
+	for i := range rows {
+		if err := w.tx.confine(t.entity, t.org(&rows[i])); err != nil {
+			return err
+		}
+	}
 	args := make([]any, 0, len(t.columns)+1)
 	err := w.tx.load(ctx, t.name, t.written(), len(rows), func(i int) []any {
 		args = t.values(&rows[i], args)
@@ -95,8 +100,11 @@ func (w *writer[T, F]) Insert(ctx context.Context, rows []T) error {
 	return nil
 }
 
+// rowsPerInsert is the number of rows that one INSERT takes when there are as many.
+const rowsPerInsert = 25
+
 // load inserts rows into a table: many through a staging table, where the engine
-// has that, and a few one by one.
+// has that.
 func (t *tx) load(ctx context.Context, table string, columns []string, rows int, row func(i int) []any) error {
 	s := t.store
 	names := strings.Join(columns, ", ")
@@ -111,19 +119,44 @@ func (t *tx) load(ctx context.Context, table string, columns []string, rows int,
 		_, err = t.exec(ctx, st)
 		return err
 	}
-	st := s.statement("insert "+table, func() *Statement {
-		return &Statement{table + ".insert", "INSERT INTO " + table + " (" + names + ") VALUES (" + placeholders(1, len(columns)) + ")"}
-	})
-	for i := range rows {
-		if _, err := t.exec(ctx, st, row(i)...); err != nil {
+	for i := 0; i < rows; {
+		n := 1
+		if rows-i >= rowsPerInsert {
+			n = rowsPerInsert
+		}
+		args := make([]any, 0, n*len(columns))
+		for end := i + n; i < end; i++ {
+			args = append(args, row(i)...)
+		}
+		if _, err := t.exec(ctx, s.insertStatement(table, columns, n), args...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// insertStatement gives the statement that inserts so many rows at once.
+func (s *Store) insertStatement(table string, columns []string, rows int) *Statement {
+	return s.statement("insert "+strconv.Itoa(rows)+" "+table, func() *Statement {
+		var b strings.Builder
+		b.WriteString("INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES ")
+		for i := range rows {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString("(" + placeholders(1+i*len(columns), len(columns)) + ")")
+		}
+		return &Statement{table + ".insert", b.String()}
+	})
+}
+
 func (w *writer[T, F]) Update(ctx context.Context, changes []crm.Change[T]) error {
 	t, s := w.table, w.tx.store
+	for i := range changes {
+		if err := w.tx.confine(t.entity, t.org(&changes[i].After)); err != nil {
+			return err
+		}
+	}
 	columns := t.written()
 	args := make([]any, 0, len(columns))
 	row := func(i int) []any {

@@ -15,6 +15,7 @@ import (
 
 	_ "modernc.org/sqlite" // registers the driver
 
+	"sixty/internal/crm"
 	"sixty/internal/store"
 )
 
@@ -151,7 +152,7 @@ func (e *Engine) query(ctx context.Context, st *store.Statement, args []any) (*s
 	p, full := e.prepared[st.SQL], len(e.prepared) >= maxPrepared
 	e.mu.RUnlock()
 	if p == nil && !full {
-		made, err := e.read.PrepareContext(ctx, st.SQL)
+		made, err := e.read.PrepareContext(ctx, positional(st.SQL))
 		if err != nil {
 			return nil, err
 		}
@@ -169,10 +170,43 @@ func (e *Engine) query(ctx context.Context, st *store.Statement, args []any) (*s
 	return p.QueryContext(ctx, args...)
 }
 
-// rows hand database/sql's rows on.
+// rows hand database/sql's rows on, in the domain's types.
 type rows struct {
 	*sql.Rows
 	cancel context.CancelFunc
+	dest   []any          // the destinations that from stands for
+	from   []any          // what database/sql scans into: values, or for ids bytes
+	values []any          // as the driver has them
+	bytes  []sql.RawBytes // not copied: they are read before the next row
+}
+
+func (r *rows) Scan(dest ...any) error {
+	// A list is scanned into the same destinations again and again.
+	if len(dest) == 0 || len(r.dest) != len(dest) || &r.dest[0] != &dest[0] {
+		r.prepare(dest)
+	}
+	if err := r.Rows.Scan(r.from...); err != nil {
+		return err
+	}
+	for i, d := range dest {
+		if err := assign(d, r.values[i], r.bytes[i]); err != nil {
+			return fmt.Errorf("column %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func (r *rows) prepare(dest []any) {
+	r.dest, r.from = dest, make([]any, len(dest))
+	r.values, r.bytes = make([]any, len(dest)), make([]sql.RawBytes, len(dest))
+	for i, d := range dest {
+		switch d.(type) {
+		case *crm.ID, **crm.ID:
+			r.from[i] = &r.bytes[i]
+		default:
+			r.from[i] = &r.values[i]
+		}
+	}
 }
 
 func (r *rows) Close() {

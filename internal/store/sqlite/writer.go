@@ -66,7 +66,7 @@ func (w *writer) statement(ctx context.Context, text string) (*sql.Stmt, error) 
 	if st := w.prepared[text]; st != nil || len(w.prepared) >= maxPrepared {
 		return st, nil
 	}
-	st, err := w.conn.PrepareContext(ctx, text)
+	st, err := w.conn.PrepareContext(ctx, positional(text))
 	if err == nil {
 		w.prepared[text] = st
 	}
@@ -89,6 +89,9 @@ func (e *Engine) Begin(ctx context.Context) (store.EngineTx, error) {
 		_, err = w.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
 	}
 	if err != nil {
+		// A BEGIN that was cancelled may have begun all the same; a connection of the
+		// next one's own starts clean.
+		w.close()
 		<-w.turn
 		return nil, err
 	}

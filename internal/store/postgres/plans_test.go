@@ -1,0 +1,127 @@
+package postgres_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"sixty/internal/crm"
+	"sixty/internal/store"
+	"sixty/internal/store/storetest"
+)
+
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	storetest.RunPlans(t, database, storetest.Explainer{Faults: planFaults})
+}
+
+// node is a node of a plan as EXPLAIN (FORMAT JSON) writes it.
+type node struct {
+	Type      string `json:"Node Type"`
+	Index     string `json:"Index Name"`
+	IndexCond string `json:"Index Cond"`
+	Filter    string `json:"Filter"`
+	Plans     []node `json:"Plans"`
+}
+
+// planFaults reads a statement's plan for whatever arguments and for these ones:
+// PostgreSQL takes either for a prepared statement.
+func planFaults(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any, want storetest.Bounds) []string {
+	tb.Helper()
+	exec(tb, tx, "PREPARE explained AS "+st.SQL)
+	defer exec(tb, tx, "DEALLOCATE explained") // the connection goes back to the pool
+	literals := make([]string, len(args))
+	for i, a := range args {
+		literals[i] = literal(tb, a)
+	}
+	var faults []string
+	for _, mode := range []string{"force_generic_plan", "force_custom_plan"} {
+		exec(tb, tx, "SET LOCAL plan_cache_mode = "+mode)
+		text := explain(tb, tx, "EXPLAIN (FORMAT JSON) EXECUTE explained ("+strings.Join(literals, ", ")+")")
+		var plans []struct{ Plan node }
+		if err := json.Unmarshal([]byte(text), &plans); err != nil || len(plans) != 1 {
+			tb.Fatalf("the plan %s: %v", text, err)
+		}
+		for _, fault := range nodeFaults(plans[0].Plan, want) {
+			faults = append(faults, fmt.Sprintf("%s, by %s:\n%s\nwith %s\n%s", fault, mode, st.SQL, literals, text))
+		}
+	}
+	return faults
+}
+
+// nodeFaults looks for steps other than those of a page, and at how the scan that
+// drives them is entered.
+func nodeFaults(root node, want storetest.Bounds) []string {
+	var faults []string
+	var visit func(n node)
+	visit = func(n node) {
+		if !slices.Contains([]string{"Limit", "Nested Loop", "Memoize", "Index Scan", "Index Only Scan"}, n.Type) {
+			faults = append(faults, "a step "+n.Type)
+		}
+		for _, p := range n.Plans {
+			visit(p)
+		}
+	}
+	visit(root)
+	driving := root
+	for len(driving.Plans) > 0 {
+		driving = driving.Plans[0]
+	}
+	if driving.Filter != "" {
+		faults = append(faults, "a condition of the driving scan is no index condition")
+	}
+	if want.Keyset && !strings.Contains(driving.IndexCond, "ROW(") {
+		faults = append(faults, "the position is no index condition")
+	}
+	if want.Column != "" && !strings.Contains(driving.IndexCond, "("+want.Column+" = ") {
+		faults = append(faults, "the filter is no index condition")
+	}
+	return faults
+}
+
+func exec(tb testing.TB, tx store.EngineTx, sql string) {
+	tb.Helper()
+	if _, err := tx.Exec(tb.Context(), &store.Statement{Name: "test", SQL: sql}, nil); err != nil {
+		tb.Fatalf("%s: %v", sql, err)
+	}
+}
+
+func explain(tb testing.TB, tx store.EngineTx, sql string) string {
+	tb.Helper()
+	rows, err := tx.Query(tb.Context(), &store.Statement{Name: "test", SQL: sql}, nil)
+	if err != nil {
+		tb.Fatalf("%s: %v", sql, err)
+	}
+	defer rows.Close()
+	var text string
+	if rows.Next() {
+		if err := rows.Scan(&text); err != nil {
+			tb.Fatalf("%s: %v", sql, err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		tb.Fatalf("%s: %v", sql, err)
+	}
+	return text
+}
+
+// literal writes an argument as EXECUTE takes it; its type is the parameter's.
+func literal(tb testing.TB, arg any) string {
+	tb.Helper()
+	switch v := arg.(type) {
+	case crm.ID, crm.Instant, *crm.ID, *crm.Date:
+		return fmt.Sprintf("'%s'", v)
+	case string:
+		return "'" + strings.ReplaceAll(v, "'", "''") + "'"
+	case *string:
+		return literal(tb, *v)
+	case int64:
+		return fmt.Sprint(v)
+	case *crm.Money:
+		return fmt.Sprint(int64(*v))
+	}
+	tb.Fatalf("an argument of type %T", arg)
+	return ""
+}

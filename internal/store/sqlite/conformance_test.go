@@ -1,0 +1,28 @@
+package sqlite_test
+
+import (
+	"testing"
+	"time"
+
+	"sixty/internal/store/sqlite"
+	"sixty/internal/store/storetest"
+)
+
+// database makes an empty database for a test.
+func database(tb testing.TB) storetest.Opener {
+	tb.Helper()
+	path := storetest.SQLitePath(tb)
+	return func(tb testing.TB, statementTimeout time.Duration) storetest.Engine {
+		tb.Helper()
+		e, err := sqlite.Open(tb.Context(), sqlite.Options{Path: path, StatementTimeout: statementTimeout})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return e
+	}
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, database)
+}

@@ -1,0 +1,57 @@
+package sqlite_test
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"sixty/internal/store"
+	"sixty/internal/store/storetest"
+)
+
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	// SQLite gathers no statistics of its own accord.
+	storetest.RunPlans(t, database, storetest.Explainer{Faults: planFaults, Unanalysed: true})
+}
+
+// keyset is a position as an index condition, such as (updated_at,id)<(?,?).
+var keyset = regexp.MustCompile(`\(\w+,\w+\)[<>]\(\?,\?\)`)
+
+// planFaults reads what EXPLAIN QUERY PLAN says, one line for each table, the
+// driving one first: SEARCH t USING INDEX name (conditions).
+func planFaults(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any, want storetest.Bounds) []string {
+	tb.Helper()
+	rows, err := tx.Query(tb.Context(), &store.Statement{Name: "test", SQL: "EXPLAIN QUERY PLAN " + st.SQL}, args)
+	if err != nil {
+		tb.Fatalf("%s: %v", st.SQL, err)
+	}
+	defer rows.Close()
+	var steps, faults []string
+	for rows.Next() {
+		var id, parent, unused int64
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			tb.Fatal(err)
+		}
+		steps = append(steps, step)
+		if !strings.HasPrefix(step, "SEARCH ") {
+			faults = append(faults, "a step "+step)
+		}
+	}
+	if err := rows.Err(); err != nil || len(steps) == 0 {
+		tb.Fatalf("%s: %d steps, %v", st.SQL, len(steps), err)
+	}
+	driving := steps[0]
+	if want.Keyset && !keyset.MatchString(driving) {
+		faults = append(faults, "the position is no index condition")
+	}
+	if want.Column != "" && !strings.Contains(driving, " "+want.Column+"=?") {
+		faults = append(faults, "the filter is no index condition")
+	}
+	for i := range faults {
+		faults[i] += fmt.Sprintf(":\n%s\n%s", st.SQL, strings.Join(steps, "\n"))
+	}
+	return faults
+}

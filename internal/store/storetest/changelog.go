@@ -1,0 +1,281 @@
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"sixty/internal/crm"
+	"sixty/internal/store"
+)
+
+// logged is a row of the change log.
+type logged struct {
+	Seq    int64
+	Entity string
+	ID     *crm.ID
+	Op     string
+	Actor  *crm.ID
+	At     crm.Instant
+	Refs   map[string][]crm.ID
+}
+
+var readLog = &store.Statement{Name: "test.changes", SQL: `SELECT seq, entity, entity_id, op, actor_id, at, CAST(refs AS TEXT)
+FROM changes WHERE org_id = $1 ORDER BY seq`}
+
+// changeLog reads an organisation's change log.
+func changeLog(f *fixture, o tenant) []logged {
+	f.Helper()
+	rows, err := f.engine.Query(f.Context(), readLog, []any{o.ID})
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer rows.Close()
+	var out []logged
+	for rows.Next() {
+		var l logged
+		var refs string
+		if err := rows.Scan(&l.Seq, &l.Entity, &l.ID, &l.Op, &l.Actor, &l.At, &refs); err != nil {
+			f.Fatal(err)
+		}
+		if err := json.Unmarshal([]byte(refs), &l.Refs); err != nil {
+			f.Fatal(err)
+		}
+		out = append(out, l)
+	}
+	if err := rows.Err(); err != nil {
+		f.Fatal(err)
+	}
+	for i, l := range out {
+		if l.Seq != int64(i+1) {
+			f.Fatalf("the change log's row %d has the number %d", i+1, l.Seq)
+		}
+	}
+	return out
+}
+
+// entered gives the rows that fn adds to the home organisation's change log.
+func entered(f *fixture, fn func()) []logged {
+	f.Helper()
+	before := len(changeLog(f, f.home))
+	fn()
+	return changeLog(f, f.home)[before:]
+}
+
+// logEntries enters one row for each change: what, who, when, and whom it concerns
+// before and after.
+func logEntries(f *fixture) {
+	w, _ := newWorlds(f)
+	ctx, other := f.Context(), f.home.newOwner("Other")
+	insert(f, f.home, owners(), other)
+	type ids = []crm.ID
+	for _, c := range []struct {
+		name string
+		do   func()
+		want []logged
+	}{
+		{"insert", func() {
+			c := w.company
+			c.ID, c.Domain, c.ExternalID = crm.ID{1}, nil, nil
+			insert(f, f.home, companies(), c)
+		}, []logged{{Entity: "company", ID: &crm.ID{1}, Op: "created", At: at(1), Refs: map[string]ids{"owner_id": {w.owner.ID}}}}},
+		{"update", func() {
+			update(f, f.home, deals(), 2, func(d *crm.Deal) {
+				d.OwnerID, d.StageID, d.CompanyID, d.PrimaryContactID = &other.ID, f.home.stage.ID, nil, &w.further.ID
+			}, w.deal.ID)
+		}, []logged{{Entity: "deal", ID: &w.deal.ID, Op: "updated", At: at(2), Refs: map[string]ids{
+			"owner_id": {w.owner.ID, other.ID}, "stage_id": {w.stage.ID, f.home.stage.ID},
+			"company_id": {w.company.ID}, "contact_id": {w.contact.ID, w.further.ID},
+		}}}},
+		{"update of two", func() {
+			update(f, f.home, contacts(), 3, func(c *crm.Contact) { c.OwnerID = nil }, w.contact.ID, w.further.ID)
+		}, []logged{
+			{Entity: "contact", ID: &w.contact.ID, Op: "updated", At: at(3), Refs: map[string]ids{"owner_id": {w.owner.ID}, "company_id": {w.company.ID}}},
+			{Entity: "contact", ID: &w.further.ID, Op: "updated", At: at(3), Refs: map[string]ids{}},
+		}},
+		{"end of a primary contact", func() {
+			f.write(f.home, 4, func(tx crm.Tx) error { return tx.EndPrimary(ctx, ids{w.company.ID}) })
+		}, []logged{{Entity: "contact", ID: &w.contact.ID, Op: "updated", At: at(4), Refs: map[string]ids{"company_id": {w.company.ID}}}}},
+		{"deal contact", func() {
+			f.write(f.home, 5, func(tx crm.Tx) error {
+				return tx.PutDealContact(ctx, w.deal, crm.DealContact{DealID: w.deal.ID, ContactID: w.further.ID, Role: "blocker"})
+			})
+		}, []logged{{Entity: "deal", ID: &w.deal.ID, Op: "updated", At: at(5), Refs: map[string]ids{
+			"owner_id": {w.owner.ID}, "stage_id": {w.stage.ID}, "company_id": {w.company.ID}, "contact_id": {w.contact.ID, w.further.ID},
+		}}}},
+		{"revocation", func() {
+			f.write(f.home, 6, func(tx crm.Tx) error { _, err := tx.RevokeAPIKey(ctx, w.key.ID); return err })
+		}, []logged{{Entity: "api_key", ID: &w.key.ID, Op: "deleted", At: at(6), Refs: map[string]ids{"owner_id": {w.owner.ID}}}}},
+		{"deletion", func() { remove(f, f.home, stages(), 7, f.home.stage.ID) },
+			[]logged{{Entity: "deal_stage", ID: &f.home.stage.ID, Op: "deleted", At: at(7), Refs: map[string]ids{"stage_id": {f.home.stage.ID}}}}},
+	} {
+		got := entered(f, c.do)
+		for i := range c.want {
+			c.want[i].Actor = &f.home.by.User
+		}
+		if diff := cmp.Diff(c.want, got, cmpopts.IgnoreFields(logged{}, "Seq"), cmpopts.EquateEmpty()); diff != "" {
+			f.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
+	}
+	got := entered(f, func() {
+		err := f.store.Write(ctx, crm.Operator(f.home.ID), at(8), func(tx crm.Tx) error {
+			return tx.Companies().Insert(ctx, []crm.Company{f.home.newCompany("By the operator")})
+		})
+		if err != nil {
+			f.Fatal(err)
+		}
+	})
+	if len(got) != 1 || got[0].Actor != nil {
+		f.Errorf("what nobody did is entered as %+v", got)
+	}
+	first := changeLog(f, f.home)[0]
+	if first.Entity != "organisation" || first.Op != "created" || first.ID == nil || *first.ID != f.home.ID {
+		f.Errorf("the log begins with %+v", first)
+	}
+}
+
+// logBulk enters more than a hundred changes of one kind as one row that names no
+// thing, beside those of other kinds; so does what one statement does to many.
+func logBulk(f *fixture) {
+	w, _ := newWorlds(f)
+	ctx := f.Context()
+	for _, c := range []struct {
+		n, want int
+	}{{100, 100}, {101, 1}, {5000, 1}} {
+		rows := copies(companies(), []crm.Company{f.home.newCompany("Many")}, c.n)
+		got := entered(f, func() {
+			f.write(f.home, 1, func(tx crm.Tx) error {
+				if err := tx.Companies().Insert(ctx, rows[:50]); err != nil {
+					return err
+				}
+				if err := tx.Stages().Insert(ctx, []crm.Stage{f.home.newStage("One")}); err != nil {
+					return err
+				}
+				return tx.Companies().Insert(ctx, rows[50:])
+			})
+		})
+		if len(got) != c.want+1 {
+			f.Fatalf("%d changes and another are entered as %d", c.n, len(got))
+		}
+		last := got[len(got)-1]
+		if bulk := last.Op == "bulk" && last.ID == nil && last.Entity == "company" && len(last.Refs) == 0; bulk != (c.want == 1) {
+			f.Errorf("%d changes end with %+v", c.n, last)
+		}
+	}
+	got := entered(f, func() {
+		f.write(f.home, 2, func(tx crm.Tx) error { return tx.ClearCompany(ctx, w.company.ID) })
+	})
+	var kinds []string
+	for _, l := range got {
+		kinds = append(kinds, l.Op+" "+l.Entity)
+	}
+	if diff := cmp.Diff([]string{"bulk contact", "bulk deal"}, kinds); diff != "" {
+		f.Errorf("clearing a company (-want +got):\n%s", diff)
+	}
+}
+
+// logSilence enters nothing where nothing changed.
+func logSilence(f *fixture) {
+	w, _ := newWorlds(f)
+	ctx, nothing := f.Context(), crm.NewID()
+	got := entered(f, func() {
+		f.write(f.home, 2, func(tx crm.Tx) error {
+			for _, step := range []func() error{
+				func() error { return tx.Companies().Insert(ctx, nil) },
+				func() error { return tx.Deals().Update(ctx, nil) },
+				func() error { return tx.ClearCompany(ctx, nothing) },
+				func() error { return tx.ClearContact(ctx, nothing) },
+				func() error { return tx.EndPrimary(ctx, []crm.ID{nothing}) },
+				func() error { return tx.EndPrimary(ctx, nil) },
+				func() error { return tx.EndStays(ctx, []crm.ID{nothing}, at(2)) },
+				func() error { _, err := tx.RevokeAPIKey(ctx, nothing); return err },
+				func() error { _, err := tx.DeleteDealContact(ctx, w.deal, nothing); return err },
+				func() error { _, err := tx.Deals().Lock(ctx, []crm.ID{w.deal.ID}); return err },
+				func() error { _, err := tx.Deals().Hold(ctx, []crm.ID{w.deal.ID}); return err },
+			} {
+				if err := step(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	if len(got) > 0 {
+		f.Errorf("entered: %+v", got)
+	}
+}
+
+var logEnds = &store.Statement{Name: "test.changes_end", SQL: `SELECT count(*), coalesce(max(seq), 0) FROM changes WHERE org_id = $1`}
+
+// logOrder has many write to two organisations at once while others read their
+// logs: at every moment a log ends with the number of its rows, so that numbers
+// appear in their order and without gaps.
+func logOrder(f *fixture) {
+	const writers, writes = 8, 12
+	orgs := []tenant{f.home, f.away}
+	ctx, stop := context.WithCancelCause(f.Context())
+	defer stop(nil)
+	var writing, reading sync.WaitGroup
+	for _, o := range orgs {
+		reading.Go(func() {
+			for ctx.Err() == nil {
+				if err := checkLogEnd(ctx, f, o); err != nil {
+					stop(err)
+				}
+			}
+		})
+	}
+	for n := range writers {
+		writing.Go(func() {
+			o := orgs[n%len(orgs)]
+			for i := range writes {
+				err := f.store.Write(ctx, o.by, at(i), func(tx crm.Tx) error {
+					rows := make([]crm.Company, 1+i%3)
+					for j := range rows {
+						rows[j] = o.newCompany(fmt.Sprintf("%d %d", n, i))
+					}
+					return tx.Companies().Insert(ctx, rows)
+				})
+				if err != nil {
+					stop(err)
+				}
+			}
+		})
+	}
+	writing.Wait()
+	done := errors.New("done")
+	stop(done)
+	reading.Wait()
+	if err := context.Cause(ctx); !errors.Is(err, done) {
+		f.Fatal(err)
+	}
+	for _, o := range orgs {
+		want := 3 + writers/len(orgs)*(writes/3)*(1+2+3)
+		if got := len(changeLog(f, o)); got != want {
+			f.Errorf("%d changes are entered, want %d", got, want)
+		}
+	}
+}
+
+func checkLogEnd(ctx context.Context, f *fixture, o tenant) error {
+	rows, err := f.engine.Query(ctx, logEnds, []any{o.ID})
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var count, last int64
+	if rows.Next() {
+		if err := rows.Scan(&count, &last); err != nil {
+			return err
+		}
+		if count != last {
+			return fmt.Errorf("the log has %d rows, the last of them numbered %d", count, last)
+		}
+	}
+	return rows.Err()
+}

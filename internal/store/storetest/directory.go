@@ -1,0 +1,139 @@
+package storetest
+
+import (
+	"errors"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sixty/internal/crm"
+)
+
+// organisations tells every organisation by name, and each by its id.
+func organisations(f *fixture) {
+	third := f.tenant("house of Ümlauts")
+	got, err := f.store.Organisations(f.Context())
+	if diff := cmp.Diff([]crm.Organisation{f.away.Organisation, f.home.Organisation, third.Organisation}, must(f, got, err)); diff != "" {
+		f.Errorf("(-want +got):\n%s", diff)
+	}
+	one, err := f.store.Organisation(f.Context(), f.home.ID)
+	if diff := cmp.Diff(f.home.Organisation, must(f, one, err)); diff != "" {
+		f.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, err := f.store.Organisation(f.Context(), crm.NewID()); crm.CodeOf(err) != crm.CodeNotFound {
+		f.Errorf("an unknown organisation: %v", err)
+	}
+	nobody := tenant{Organisation: crm.Organisation{ID: crm.NewID()}}
+	err = f.store.Write(f.Context(), crm.Operator(nobody.ID), at(1), func(tx crm.Tx) error {
+		return tx.Companies().Insert(f.Context(), []crm.Company{nobody.newCompany("Nobody's")})
+	})
+	if err == nil {
+		f.Error("a company of an organisation that does not exist is accepted")
+	}
+}
+
+// apiKeys finds keys by their hash, whatever has become of them, unless their user
+// is gone; and ends each once.
+func apiKeys(f *fixture) {
+	o, ctx := f.home, f.Context()
+	people := []crm.Owner{o.newOwner("Holder"), o.newOwner("Deactivated"), o.newOwner("Deleted")}
+	people[1].DeactivatedAt = ptr(at(1))
+	insert(f, o, owners(), people...)
+	keys := make([]crm.APIKey, 4)
+	for i := range keys {
+		keys[i] = crm.APIKey{
+			OrgID: o.ID, ID: crm.NewID(), UserID: people[i%3].ID, Name: "Key " + strconv.Itoa(i), Role: crm.RoleViewer,
+			Prefix: "sixty_" + strconv.Itoa(i), Hash: []byte{0, 0xff, byte(i)}, CreatedAt: at(i),
+		}
+	}
+	keys[3].ExpiresAt = ptr(at(-1)) // of the holder
+	f.write(o, 1, func(tx crm.Tx) error {
+		for _, k := range keys {
+			if err := tx.PutAPIKey(ctx, k); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	remove(f, o, owners(), 2, people[2].ID)
+	revoke := func(o tenant, id crm.ID, want bool) {
+		f.Helper()
+		f.write(o, 5, func(tx crm.Tx) error {
+			was, err := tx.RevokeAPIKey(ctx, id)
+			if was != want {
+				f.Errorf("revoked: %v, want %v", was, want)
+			}
+			return err
+		})
+	}
+	revoke(f.away, keys[0].ID, false)
+	revoke(o, keys[0].ID, true)
+	revoke(o, keys[0].ID, false)
+	revoke(o, crm.NewID(), false)
+	keys[0].RevokedAt = ptr(at(5))
+
+	listed, err := f.store.APIKeys(ctx, o.ID)
+	if diff := cmp.Diff(keys, must(f, listed, err)); diff != "" {
+		f.Errorf("listed (-want +got):\n%s", diff)
+	}
+	for i, k := range keys {
+		got, holder, err := f.store.KeyHolder(ctx, k.Hash)
+		if k.UserID == people[2].ID {
+			if crm.CodeOf(err) != crm.CodeNotFound {
+				f.Errorf("the key of a user who is gone: %v", err)
+			}
+			continue
+		}
+		if diff := cmp.Diff(k, must(f, got, err)); diff != "" {
+			f.Errorf("key %d (-want +got):\n%s", i, diff)
+		}
+		if holder.ID != k.UserID || holder.OrgID != o.ID || (holder.DeactivatedAt != nil) != (k.UserID == people[1].ID) {
+			f.Errorf("key %d acts for %+v", i, holder)
+		}
+	}
+	for _, hash := range [][]byte{nil, {}, {0}, {0, 0xff, 9}} {
+		if _, _, err := f.store.KeyHolder(ctx, hash); crm.CodeOf(err) != crm.CodeNotFound {
+			f.Errorf("hash %x: %v", hash, err)
+		}
+	}
+	again := keys[1]
+	again.ID = crm.NewID()
+	conflicts(f, f.fails(o, func(tx crm.Tx) error { return tx.PutAPIKey(ctx, again) }), "")
+}
+
+// settings gives all who ask at once, in one process or in two, the same value,
+// which stays.
+func settings(f *fixture) {
+	_, second := f.open(0)
+	var made atomic.Int64
+	initial := func() string { return "value " + strconv.FormatInt(made.Add(1), 10) }
+	got, errs := make([]string, 10), make([]error, 10)
+	var asking sync.WaitGroup
+	for i := range got {
+		s := f.store
+		if i%2 == 1 {
+			s = second
+		}
+		asking.Go(func() { got[i], errs[i] = s.Setting(f.Context(), "name", initial) })
+	}
+	asking.Wait()
+	if err := errors.Join(errs...); err != nil {
+		f.Fatal(err)
+	}
+	for _, v := range got {
+		if v != got[0] || v == "" {
+			f.Fatalf("values: %q", got)
+		}
+	}
+	known := made.Load()
+	v, err := f.store.Setting(f.Context(), "name", initial)
+	if must(f, v, err); v != got[0] || made.Load() != known {
+		f.Errorf("later: %q after %q, made %d times more", v, got[0], made.Load()-known)
+	}
+	v, err = f.store.Setting(f.Context(), "other", func() string { return oddText })
+	if must(f, v, err) != oddText {
+		f.Errorf("another: %q", v)
+	}
+}

@@ -1,0 +1,178 @@
+package storetest
+
+import (
+	"slices"
+
+	"sixty/internal/crm"
+)
+
+// The lists, filled, and their filters.
+
+func companyList(f *fixture) *list[crm.Company, crm.CompanyFilter] {
+	m := newMaker()
+	people := three(f, owners(), f.home.newOwner)
+	industries, sizes := []string{"Mining", "mining", "Food & drink"}, []string{"startup", "small", "enterprise"}
+	l := &list[crm.Company, crm.CompanyFilter]{
+		kind: companies(),
+		key: func(field string, c *crm.Company) sortKey {
+			return commonKey(field, c.UpdatedAt, c.CreatedAt, c.Name)
+		},
+		conditions: []condition[crm.Company, crm.CompanyFilter]{
+			{"owner", func(f *crm.CompanyFilter) { f.OwnerID = &people[0] }, func(c *crm.Company) bool { return is(c.OwnerID, people[0]) }},
+			{"industry", func(f *crm.CompanyFilter) { f.Industry = &industries[0] }, func(c *crm.Company) bool { return is(c.Industry, "Mining") }},
+			{"size", func(f *crm.CompanyFilter) { f.Size = &sizes[1] }, func(c *crm.Company) bool { return is(c.Size, "small") }},
+		},
+	}
+	ids := l.fill(f, m, func(int) crm.Company {
+		c := f.home.newCompany(m.name())
+		c.OwnerID, c.Industry, c.Size = some(m, people), some(m, industries), some(m, sizes)
+		c.CreatedAt, c.UpdatedAt = m.instant(), m.instant()
+		return c
+	}, func(c *crm.Company) { c.OwnerID = nil })
+	return l.settle(f, ids...)
+}
+
+func commonKey(field string, updated, created crm.Instant, name string) sortKey {
+	switch field {
+	case "updated_at":
+		return number(&updated)
+	case "created_at":
+		return number(&created)
+	}
+	return named(name)
+}
+
+// personKey sorts people by their e-mail address when they have no name.
+func personKey(field string, updated, created crm.Instant, name string, email *string) sortKey {
+	if name == "" && email != nil {
+		name = *email
+	}
+	return commonKey(field, updated, created, name)
+}
+
+func contactList(f *fixture) *list[crm.Contact, crm.ContactFilter] {
+	m := newMaker()
+	people, firms := three(f, owners(), f.home.newOwner), three(f, companies(), f.home.newCompany)
+	l := &list[crm.Contact, crm.ContactFilter]{
+		kind: contacts(),
+		key: func(field string, c *crm.Contact) sortKey {
+			return personKey(field, c.UpdatedAt, c.CreatedAt, c.FullName, c.Email)
+		},
+		conditions: []condition[crm.Contact, crm.ContactFilter]{
+			{"owner", func(f *crm.ContactFilter) { f.OwnerID = &people[1] }, func(c *crm.Contact) bool { return is(c.OwnerID, people[1]) }},
+			{"company", func(f *crm.ContactFilter) { f.CompanyID = &firms[2] }, func(c *crm.Contact) bool { return is(c.CompanyID, firms[2]) }},
+		},
+	}
+	ids := l.fill(f, m, func(i int) crm.Contact {
+		c := f.home.newContact(m.name())
+		if i%5 == 0 {
+			c.FirstName, c.FullName, c.Email = nil, "", distinct(ptr("0000nobody@example.org"), i)
+		}
+		c.OwnerID, c.CompanyID = some(m, people), some(m, firms)
+		c.CreatedAt, c.UpdatedAt = m.instant(), m.instant()
+		return c
+	}, func(c *crm.Contact) { c.OwnerID, c.CompanyID = nil, nil })
+	return l.settle(f, ids...)
+}
+
+func stageList(f *fixture) *list[crm.Stage, crm.StageFilter] {
+	m := newMaker()
+	l := &list[crm.Stage, crm.StageFilter]{
+		kind: stages(),
+		key: func(field string, s *crm.Stage) sortKey {
+			if field == "order_position" {
+				return number(&s.OrderPosition)
+			}
+			return commonKey(field, s.UpdatedAt, s.CreatedAt, s.Name)
+		},
+	}
+	ids := l.fill(f, m, func(int) crm.Stage {
+		s := f.home.newStage(m.name())
+		s.OrderPosition, s.CreatedAt, s.UpdatedAt = m.IntN(20), m.instant(), m.instant()
+		return s
+	}, func(*crm.Stage) {})
+	return l.settle(f, append(ids, f.home.stage.ID)...)
+}
+
+// ownerList lists people; users of programs are no people.
+func ownerList(f *fixture) *list[crm.Owner, crm.OwnerFilter] {
+	m := newMaker()
+	l := &list[crm.Owner, crm.OwnerFilter]{
+		kind: owners(),
+		key: func(field string, o *crm.Owner) sortKey {
+			return personKey(field, o.UpdatedAt, o.CreatedAt, o.FullName, o.Email)
+		},
+	}
+	ids := l.fill(f, m, func(i int) crm.Owner {
+		o := f.home.newOwner(m.name())
+		if i%5 == 0 {
+			o.FirstName, o.FullName, o.Email = nil, "", distinct(ptr("0000nobody@example.org"), i)
+		}
+		o.Service, o.CreatedAt, o.UpdatedAt = i%7 == 0, m.instant(), m.instant()
+		return o
+	}, func(*crm.Owner) {})
+	l.settle(f, append(ids, f.home.owner.ID)...)
+	l.rows = slices.DeleteFunc(l.rows, func(o crm.Owner) bool { return o.Service })
+	return l
+}
+
+func dealList(f *fixture) *list[crm.Deal, crm.DealFilter] {
+	m := newMaker()
+	people, firms := three(f, owners(), f.home.newOwner), three(f, companies(), f.home.newCompany)
+	steps, persons := three(f, stages(), f.home.newStage), three(f, contacts(), f.home.newContact)
+	amounts := []crm.Money{0, 1, 100, 5_000, 5_001, crm.MaxMoney}
+	days := []crm.Date{-1, 0, 20_000, 20_001, 20_002, lastDay}
+	statuses := []string{crm.StatusActive, crm.StatusWon, crm.StatusLost}
+	further := map[crm.ID]bool{}
+	l := &list[crm.Deal, crm.DealFilter]{
+		kind: deals(),
+		key: func(field string, d *crm.Deal) sortKey {
+			switch field {
+			case "value":
+				return number(d.Value)
+			case "expected_close_date":
+				return number(d.ExpectedCloseDate)
+			}
+			return commonKey(field, d.UpdatedAt, d.CreatedAt, d.Name)
+		},
+		conditions: []condition[crm.Deal, crm.DealFilter]{
+			{"owner", func(f *crm.DealFilter) { f.OwnerID = &people[0] }, func(d *crm.Deal) bool { return is(d.OwnerID, people[0]) }},
+			{"stage", func(f *crm.DealFilter) { f.StageID = &steps[1] }, func(d *crm.Deal) bool { return d.StageID == steps[1] }},
+			{"company", func(f *crm.DealFilter) { f.CompanyID = &firms[2] }, func(d *crm.Deal) bool { return is(d.CompanyID, firms[2]) }},
+			{"contact", func(f *crm.DealFilter) { f.ContactID = &persons[0] }, func(d *crm.Deal) bool {
+				return is(d.PrimaryContactID, persons[0]) || further[d.ID]
+			}},
+			{"status", func(f *crm.DealFilter) { f.Status = ptr(crm.StatusWon) }, func(d *crm.Deal) bool { return d.Status == crm.StatusWon }},
+			{"minValue", func(f *crm.DealFilter) { f.MinValue = &amounts[2] }, func(d *crm.Deal) bool { return d.Value != nil && *d.Value >= amounts[2] }},
+			{"maxValue", func(f *crm.DealFilter) { f.MaxValue = &amounts[3] }, func(d *crm.Deal) bool { return d.Value != nil && *d.Value <= amounts[3] }},
+			{"closeBefore", func(f *crm.DealFilter) { f.CloseBefore = &days[3] }, func(d *crm.Deal) bool {
+				return d.ExpectedCloseDate != nil && *d.ExpectedCloseDate < days[3]
+			}},
+			{"closeAfter", func(f *crm.DealFilter) { f.CloseAfter = &days[1] }, func(d *crm.Deal) bool {
+				return d.ExpectedCloseDate != nil && *d.ExpectedCloseDate > days[1]
+			}},
+		},
+	}
+	ids := l.fill(f, m, func(int) crm.Deal {
+		d := f.home.newDeal(m.name())
+		d.StageID, d.Status = steps[m.IntN(3)], statuses[m.IntN(3)]
+		if d.Status != crm.StatusActive {
+			d.ClosedAt = ptr(m.instant())
+		}
+		d.OwnerID, d.CompanyID, d.PrimaryContactID = some(m, people), some(m, firms), some(m, persons)
+		d.Value, d.ExpectedCloseDate = some(m, amounts), some(m, days)
+		d.CreatedAt, d.UpdatedAt = m.instant(), m.instant()
+		return d
+	}, func(d *crm.Deal) {
+		d.OwnerID, d.CompanyID, d.PrimaryContactID, d.StageID = nil, nil, nil, f.away.stage.ID
+	})
+	for i, id := range ids[listSize/10:] {
+		if i%6 == 0 {
+			further[id] = true
+			f.write(f.home, i%10, func(tx crm.Tx) error {
+				return tx.PutDealContact(f.Context(), crm.Deal{OrgID: f.home.ID, ID: id}, crm.DealContact{DealID: id, ContactID: persons[0], Role: "champion"})
+			})
+		}
+	}
+	return l.settle(f, ids...)
+}

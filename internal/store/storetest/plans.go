@@ -1,0 +1,292 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"sixty/internal/crm"
+	"sixty/internal/store"
+)
+
+// An Explainer asks an engine how it would run a list's statement.
+type Explainer struct {
+	// Faults gives what is wrong with the plan of a statement, together with the plan:
+	// a whole scan, a sort step, or a condition that is judged row by row where
+	// an index could tell.
+	Faults func(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any, want Bounds) []string
+	// Unanalysed says that the engine is also used without statistics, and is asked
+	// before it has gathered any, too.
+	Unanalysed bool
+}
+
+// Bounds are what a statement's driving index must be entered by.
+type Bounds struct {
+	Keyset bool   // the row comparison of a page that starts at a position
+	Column string // the column that a filter compares with one value; may be empty
+}
+
+// The sizes of the larger organisation. They are such that neither to scan a whole
+// list nor to fetch and sort what is left of one is ever the wise thing to do.
+const (
+	planDeals     = 50_000
+	planCompanies = 20_000
+	planContacts  = 10_000
+	planOwners    = 4_000
+	planStages    = 4_000
+)
+
+// RunPlans holds an engine to a page's costing the same wherever in a list it is. It
+// reads the plans of every list unfiltered in each of its orders, and with each
+// single filter in its default order, in both directions, with and without a
+// position.
+func RunPlans(t *testing.T, database func(tb testing.TB) Opener, explain Explainer) {
+	t.Helper()
+	f := newFixture(t, database)
+	p := newPlans(f, explain)
+	if explain.Unanalysed {
+		p.explainAll(f, "unanalysed ")
+	}
+	p.run(f, &store.Statement{Name: "test.analyse", SQL: "ANALYZE"})
+	p.explainAll(f, "")
+}
+
+// plans are lists large enough for plans to matter.
+type plans struct {
+	explain   Explainer
+	companies planned[crm.Company, crm.CompanyFilter]
+	contacts  planned[crm.Contact, crm.ContactFilter]
+	deals     planned[crm.Deal, crm.DealFilter]
+	stages    planned[crm.Stage, crm.StageFilter]
+	owners    planned[crm.Owner, crm.OwnerFilter]
+}
+
+// A planned list is a kind with positions to start from, by sort field, and single
+// filters.
+type planned[T, F any] struct {
+	kind[T, F]
+	from    map[string][]crm.Position
+	filters []planFilter[F]
+}
+
+type planFilter[F any] struct {
+	name   string
+	column string // see Bounds
+	filter F
+}
+
+// newPlans fills a large organisation and a small one.
+func newPlans(f *fixture, explain Explainer) *plans {
+	f.Helper()
+	m := newMaker()
+	m.populate(f, f.away, planDeals/10)
+	ids := m.populate(f, f.home, planDeals)
+	money, day := crm.Money(500_000), crm.Date(20_200)
+	p := &plans{
+		explain: explain,
+		companies: planned[crm.Company, crm.CompanyFilter]{kind: companies(), filters: []planFilter[crm.CompanyFilter]{
+			{"owner", "owner_id", crm.CompanyFilter{OwnerID: &ids.owner}},
+			{"industry", "industry", crm.CompanyFilter{Industry: ptr("Industry 7")}},
+			{"size", "size", crm.CompanyFilter{Size: ptr("medium")}},
+		}},
+		contacts: planned[crm.Contact, crm.ContactFilter]{kind: contacts(), filters: []planFilter[crm.ContactFilter]{
+			{"owner", "owner_id", crm.ContactFilter{OwnerID: &ids.owner}},
+			{"company", "company_id", crm.ContactFilter{CompanyID: &ids.company}},
+		}},
+		deals: planned[crm.Deal, crm.DealFilter]{kind: deals(), filters: []planFilter[crm.DealFilter]{
+			{"owner", "owner_id", crm.DealFilter{OwnerID: &ids.owner}},
+			{"stage", "stage_id", crm.DealFilter{StageID: &ids.stage}},
+			{"company", "company_id", crm.DealFilter{CompanyID: &ids.company}},
+			{"contact", "contact_id", crm.DealFilter{ContactID: &ids.contact}},
+			{"status", "status", crm.DealFilter{Status: ptr(crm.StatusWon)}},
+			{"minValue", "", crm.DealFilter{MinValue: &money}},
+			{"maxValue", "", crm.DealFilter{MaxValue: &money}},
+			{"closeBefore", "", crm.DealFilter{CloseBefore: &day}},
+			{"closeAfter", "", crm.DealFilter{CloseAfter: &day}},
+		}},
+		stages: planned[crm.Stage, crm.StageFilter]{kind: stages()},
+		owners: planned[crm.Owner, crm.OwnerFilter]{kind: owners()},
+	}
+	p.companies.positions(f)
+	p.contacts.positions(f)
+	p.deals.positions(f)
+	p.stages.positions(f)
+	p.owners.positions(f)
+	return p
+}
+
+// positions takes a position early, in the middle and late in each order, with many
+// rows on either side. It goes there page by page: positions come from pages.
+func (l *planned[T, F]) positions(f *fixture) {
+	f.Helper()
+	l.from = map[string][]crm.Position{}
+	for _, field := range l.sorts.Fields {
+		var all []crm.Position
+		q := crm.List[F]{Sort: crm.Sort{Field: field}, Limit: crm.MaxLimit}
+		for more := true; more; {
+			p, err := l.view(f.store.Reads()).Page(f.Context(), f.home.ID, q)
+			all = append(all, *must(f, p, err).Last)
+			q.From, more = p.Last, p.HasMore
+		}
+		l.from[field] = []crm.Position{all[0], all[len(all)/2], all[len(all)-3]}
+	}
+}
+
+// run runs a statement in a transaction of its own.
+func (p *plans) run(f *fixture, st *store.Statement) {
+	f.Helper()
+	tx, err := f.engine.Begin(f.Context())
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	if _, err := tx.Exec(f.Context(), st, nil); err != nil {
+		f.Fatal(err)
+	}
+	if err := tx.Commit(f.Context()); err != nil {
+		f.Fatal(err)
+	}
+}
+
+func (p *plans) explainAll(f *fixture, prefix string) {
+	f.sub(prefix+"companies", func(f *fixture) { explainList(f, p.explain, &p.companies) })
+	f.sub(prefix+"contacts", func(f *fixture) { explainList(f, p.explain, &p.contacts) })
+	f.sub(prefix+"deals", func(f *fixture) { explainList(f, p.explain, &p.deals) })
+	f.sub(prefix+"stages", func(f *fixture) { explainList(f, p.explain, &p.stages) })
+	f.sub(prefix+"owners", func(f *fixture) { explainList(f, p.explain, &p.owners) })
+}
+
+func explainList[T, F any](f *fixture, explain Explainer, l *planned[T, F]) {
+	for _, field := range l.sorts.Fields {
+		for _, desc := range []bool{false, true} {
+			explainPages(f, explain, l, crm.Sort{Field: field, Desc: desc}, planFilter[F]{name: "unfiltered"})
+		}
+	}
+	for _, filter := range l.filters {
+		explainPages(f, explain, l, l.sorts.Default, filter)
+	}
+}
+
+// explainPages reads pages of a list in one order, and explains the statements that
+// were run for them.
+func explainPages[T, F any](f *fixture, explain Explainer, l *planned[T, F], sort crm.Sort, filter planFilter[F]) {
+	f.Helper()
+	from := []*crm.Position{nil}
+	for i := range l.from[sort.Field] {
+		from = append(from, &l.from[sort.Field][i])
+	}
+	for i, position := range from {
+		for _, backward := range []bool{false, true} {
+			seen := &recorder{Engine: f.engine}
+			q := crm.List[F]{Filter: filter.filter, Sort: sort, Limit: 50, From: position, Backward: backward}
+			if _, err := l.view(store.New(seen, store.Options{}).Reads()).Page(f.Context(), f.home.ID, q); err != nil {
+				f.Fatal(err)
+			}
+			want := Bounds{Keyset: position != nil, Column: filter.column}
+			for _, s := range seen.ran {
+				for _, fault := range faults(f, explain, s, want) {
+					f.Errorf("%s by %s, position %d, backward %v: %s", filter.name, sort, i, backward, fault)
+				}
+			}
+		}
+	}
+}
+
+func faults(f *fixture, explain Explainer, s execution, want Bounds) []string {
+	f.Helper()
+	tx, err := f.engine.Begin(f.Context())
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	return explain.Faults(f.T, tx, s.statement, s.args, want)
+}
+
+// A recorder is an engine that remembers the statements that it has run.
+type recorder struct {
+	store.Engine
+	ran []execution
+}
+
+type execution struct {
+	statement *store.Statement
+	args      []any
+}
+
+func (r *recorder) Query(ctx context.Context, st *store.Statement, args []any) (store.Rows, error) {
+	r.ran = append(r.ran, execution{st, args})
+	return r.Engine.Query(ctx, st, args)
+}
+
+// sample is one thing of each kind that has others referring to it.
+type sample struct{ owner, company, contact, stage crm.ID }
+
+// populate gives an organisation so many deals and what belongs to them, every
+// order of a list being its own.
+func (m maker) populate(f *fixture, o tenant, n int) sample {
+	f.Helper()
+	share := func(of int) int { return of * n / planDeals }
+	people := fill(f, o, owners(), share(planOwners), func() crm.Owner {
+		p := o.newOwner(m.word())
+		p.CreatedAt, p.UpdatedAt = m.moment(), m.moment()
+		return p
+	})
+	steps := fill(f, o, stages(), share(planStages), func() crm.Stage {
+		s := o.newStage(m.word())
+		s.OrderPosition, s.CreatedAt, s.UpdatedAt = m.IntN(1_000_000), m.moment(), m.moment()
+		return s
+	})
+	sizes := []string{"startup", "small", "medium", "large", "enterprise"}
+	firms := fill(f, o, companies(), share(planCompanies), func() crm.Company {
+		c := o.newCompany(m.word())
+		c.OwnerID, c.Size, c.Industry = some(m, people), some(m, sizes), ptr(fmt.Sprintf("Industry %d", m.IntN(8)))
+		c.CreatedAt, c.UpdatedAt = m.moment(), m.moment()
+		return c
+	})
+	persons := fill(f, o, contacts(), share(planContacts), func() crm.Contact {
+		c := o.newContact(m.word())
+		c.OwnerID, c.CompanyID, c.CreatedAt, c.UpdatedAt = some(m, people), some(m, firms), m.moment(), m.moment()
+		return c
+	})
+	fill(f, o, deals(), n, func() crm.Deal {
+		d := o.newDeal(m.word())
+		d.OwnerID, d.CompanyID, d.PrimaryContactID, d.StageID = some(m, people), some(m, firms), some(m, persons), steps[m.IntN(len(steps))]
+		if d.Status = []string{crm.StatusActive, crm.StatusWon, crm.StatusLost}[m.IntN(3)]; d.Status != crm.StatusActive {
+			d.ClosedAt = ptr(m.moment())
+		}
+		if m.IntN(5) > 0 {
+			d.Value, d.ExpectedCloseDate = ptr(crm.Money(m.IntN(1_000_000))), ptr(crm.Date(20_000+m.IntN(400)))
+		}
+		d.CreatedAt, d.UpdatedAt = m.moment(), m.moment()
+		return d
+	})
+	return sample{people[0], firms[0], persons[0], steps[0]}
+}
+
+// moment is one of a year's.
+func (m maker) moment() crm.Instant { return at(0) + crm.Instant(m.Int64N(365*24*3600*1e6)) }
+
+// word is a name like no other.
+func (m maker) word() string {
+	var b strings.Builder
+	for range 12 {
+		b.WriteByte(byte('a' + m.IntN(26)))
+	}
+	return b.String()
+}
+
+// fill stores n rows, in loads of a bounded size, and gives their ids.
+func fill[T, F any](f *fixture, o tenant, k kind[T, F], n int, build func() T) []crm.ID {
+	f.Helper()
+	ids := make([]crm.ID, 0, n)
+	for len(ids) < n {
+		rows := make([]T, min(n-len(ids), 5000))
+		for i := range rows {
+			rows[i] = build()
+		}
+		insert(f, o, k, rows...)
+		ids = append(ids, idsOf(k, rows)...)
+	}
+	return ids
+}

@@ -1,0 +1,198 @@
+package storetest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"sixty/internal/crm"
+	"sixty/internal/store"
+)
+
+// Engine is an engine as its package opens it: with its migrations.
+type Engine interface {
+	store.Engine
+	Migrate(ctx context.Context) error
+}
+
+// Opener opens an engine on one and the same database each time that it is called.
+// A statementTimeout of 0 is the engine's default.
+type Opener func(tb testing.TB, statementTimeout time.Duration) Engine
+
+// maxAtOnce bounds the cases that run at the same time, and with them the
+// databases and connections in use.
+const maxAtOnce = 4
+
+// Run holds an engine to the definition of the port. database makes an empty
+// database for every case, which lives as long as the case.
+func Run(t *testing.T, database func(tb testing.TB) Opener) {
+	t.Helper()
+	slots := make(chan struct{}, maxAtOnce)
+	for _, c := range []struct {
+		name string
+		run  func(f *fixture)
+	}{
+		{"RoundTrip", roundTrips},
+		{"Bulk", bulkLoads},
+		{"Update", updates},
+		{"DealContactText", dealContactText},
+		{"WalkCompanies", func(f *fixture) { walks(f, companyList(f)) }},
+		{"WalkContacts", func(f *fixture) { walks(f, contactList(f)) }},
+		{"WalkDeals", func(f *fixture) { walks(f, dealList(f)) }},
+		{"WalkStages", func(f *fixture) { walks(f, stageList(f)) }},
+		{"WalkOwners", func(f *fixture) { walks(f, ownerList(f)) }},
+		{"Positions", positions},
+		{"FilterCompanies", func(f *fixture) { filters(f, companyList(f)) }},
+		{"FilterContacts", func(f *fixture) { filters(f, contactList(f)) }},
+		{"FilterDeals", func(f *fixture) { filters(f, dealList(f)) }},
+		{"EmptyList", emptyList},
+		{"IsolatedReads", isolatedReads},
+		{"IsolatedWrites", isolatedWrites},
+		{"ForeignRows", foreignRows},
+		{"Unique", uniqueKeys},
+		{"UniqueOrganisation", uniqueOrganisation},
+		{"References", references},
+		{"ReferencesInBulk", referencesInBulk},
+		{"Rollback", rollback},
+		{"Rehearse", rehearse},
+		{"Panic", panics},
+		{"OwnWrites", ownWrites},
+		{"LogEntries", logEntries},
+		{"LogBulk", logBulk},
+		{"LogSilence", logSilence},
+		{"LogOrder", logOrder},
+		{"ClearCompany", clearCompany},
+		{"ClearContact", clearContact},
+		{"ClearWhileWriting", clearWhileWriting},
+		{"EndPrimary", endPrimary},
+		{"DealContacts", dealContacts},
+		{"DealContactOrder", dealContactOrder},
+		{"NewDealContacts", newDealContacts},
+		{"StageMoves", stageMoves},
+		{"InUse", inUse},
+		{"CompanyStats", companyStats},
+		{"OwnerStats", ownerStats},
+		{"Find", finds},
+		{"LockMany", lockMany},
+		{"LockCrosswise", lockCrosswise},
+		{"LostUpdate", lostUpdate},
+		{"HoldAgainstDelete", holdAgainstDelete},
+		{"Organisations", organisations},
+		{"APIKeys", apiKeys},
+		{"Setting", settings},
+		{"CancelledBefore", cancelledBefore},
+		{"CancelledWaiting", cancelledWaiting},
+		{"CancelledAnywhere", cancelledAnywhere},
+		{"OutOfTime", outOfTime},
+		{"Migrate", migrations},
+		{"TwoEngines", twoEngines},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			c.run(newFixture(t, database))
+		})
+	}
+}
+
+// A fixture is what a case runs on: a migrated database with two organisations.
+type fixture struct {
+	*testing.T
+	database   func(testing.TB) Opener
+	opener     Opener
+	engine     Engine
+	store      *store.Store
+	home, away tenant
+}
+
+// A tenant is an organisation with one owner, who acts in it, and one stage.
+type tenant struct {
+	crm.Organisation
+	by    crm.Actor
+	owner crm.Owner
+	stage crm.Stage
+}
+
+func newFixture(t *testing.T, database func(testing.TB) Opener) *fixture {
+	t.Helper()
+	f := &fixture{T: t, database: database, opener: database(t)}
+	f.engine, f.store = f.open(0)
+	if err := f.engine.Migrate(t.Context()); err != nil {
+		t.Fatalf("migrate: %v", err)
+	}
+	f.home, f.away = f.tenant("Home"), f.tenant("Away")
+	return f
+}
+
+// open opens another engine on the case's database, and a store over it.
+func (f *fixture) open(statementTimeout time.Duration) (Engine, *store.Store) {
+	f.Helper()
+	e := f.opener(f.T, statementTimeout)
+	s := store.New(e, store.Options{})
+	f.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			f.Errorf("close: %v", err)
+		}
+	})
+	return e, s
+}
+
+// sub runs a part of a case, on the case's database.
+func (f *fixture) sub(name string, run func(f *fixture)) {
+	f.Run(name, func(t *testing.T) { //nolint:tparallel // the parts of a case follow each other
+		part := *f
+		part.T = t
+		run(&part)
+	})
+}
+
+func (f *fixture) tenant(name string) tenant {
+	f.Helper()
+	o := tenant{Organisation: crm.Organisation{ID: crm.NewID(), Name: name, DefaultCurrency: "GBP", CreatedAt: at(0)}}
+	o.owner = o.newOwner("Ada")
+	o.stage = o.newStage("Lead")
+	o.by = crm.Actor{Org: o.ID, User: o.owner.ID, Role: crm.RoleAdmin}
+	f.write(o, 0, func(tx crm.Tx) error {
+		if err := tx.PutOrganisation(f.Context(), o.Organisation); err != nil {
+			return err
+		}
+		if err := tx.Owners().Insert(f.Context(), []crm.Owner{o.owner}); err != nil {
+			return err
+		}
+		return tx.Stages().Insert(f.Context(), []crm.Stage{o.stage})
+	})
+	return o
+}
+
+// at gives an instant that ascends with n.
+func at(n int) crm.Instant {
+	return crm.InstantOf(time.Date(2026, 1, 2, 3, 4, 5, 678_901_000, time.UTC).Add(time.Duration(n) * time.Second))
+}
+
+// write runs a transaction of a tenant's owner that must succeed.
+func (f *fixture) write(o tenant, n int, fn func(tx crm.Tx) error) {
+	f.Helper()
+	if err := f.store.Write(f.Context(), o.by, at(n), fn); err != nil {
+		f.Fatalf("write: %v", err)
+	}
+}
+
+// fails runs a transaction that must fail.
+func (f *fixture) fails(o tenant, fn func(tx crm.Tx) error) error {
+	f.Helper()
+	err := f.store.Write(f.Context(), o.by, at(1), fn)
+	if err == nil {
+		f.Fatal("the transaction succeeded")
+	}
+	return err
+}
+
+// must ends the test when something that is not under test fails.
+func must[T any](f *fixture, v T, err error) T {
+	f.Helper()
+	if err != nil {
+		f.Fatal(err)
+	}
+	return v
+}
