@@ -1,0 +1,170 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"sixty/internal/crm"
+	"sixty/internal/cursor"
+)
+
+// Authenticator tells on whose behalf a request acts.
+type Authenticator interface {
+	// Authenticate finds the actor who holds a bearer token. The error's code is
+	// crm.CodeUnauthenticated when nobody does.
+	Authenticate(ctx context.Context, token string) (crm.Actor, error)
+}
+
+// Options is what an API needs. The first four must be there.
+type Options struct {
+	Service       *crm.Service
+	Authenticator Authenticator
+	Sealer        *cursor.Sealer
+	Logger        *slog.Logger
+
+	// Health tells whether the program can serve; an error means that it cannot.
+	// Nil: it always can.
+	Health func(context.Context) error
+	// Metrics answers /metrics; nil: there is no such path.
+	Metrics http.Handler
+	// Docs opens /docs and the API document.
+	Docs bool
+	// FrontendOrigins are the origins of pages that may call the API from another
+	// host (CORS), such as http://localhost:5173. They are compared exactly.
+	FrontendOrigins []string
+	// StrictTransport tells browsers to come back over TLS alone (HSTS, RFC 6797).
+	StrictTransport bool
+	// RequestTimeout bounds a request's work; DefaultRequestTimeout if zero.
+	RequestTimeout time.Duration
+}
+
+// DefaultRequestTimeout bounds a request's work unless Options says otherwise.
+const DefaultRequestTimeout = 30 * time.Second
+
+// API is the REST face: an http.Handler. It is safe for concurrent use.
+type API struct {
+	service  *crm.Service
+	auth     Authenticator
+	sealer   *cursor.Sealer
+	log      *slog.Logger
+	health   func(context.Context) error
+	mux      *http.ServeMux
+	huma     huma.API
+	schemas  schemas
+	bodies   bodies
+	jsonType []string               // the header's value, shared so that an answer allocates none
+	asJSON   func() ([]byte, error) // the API document
+	asYAML   func() ([]byte, error)
+	handler  http.Handler
+}
+
+// New makes the API. It fails when it is not given what it needs.
+func New(o Options) (*API, error) {
+	if o.Service == nil || o.Authenticator == nil || o.Sealer == nil || o.Logger == nil {
+		return nil, errors.New("httpapi: a service, an authenticator, a sealer and a logger are needed")
+	}
+	if o.RequestTimeout == 0 {
+		o.RequestTimeout = DefaultRequestTimeout
+	}
+	if o.Health == nil {
+		o.Health = func(context.Context) error { return nil }
+	}
+	mux := http.NewServeMux()
+	a := &API{
+		service: o.Service,
+		auth:    o.Authenticator,
+		sealer:  o.Sealer,
+		log:     o.Logger,
+		health:  o.Health,
+		mux:     mux,
+		huma:    humago.New(mux, documentConfig()),
+
+		jsonType: []string{"application/json"},
+	}
+	a.schemas = schemas{a.huma.OpenAPI().Components.Schemas.Map()}
+	for _, op := range a.operations() {
+		a.register(op)
+	}
+	if o.Metrics != nil {
+		mux.Handle("GET /metrics", o.Metrics)
+	}
+	// Written when it is first asked for: that takes longer than all the rest of a start.
+	a.asJSON = sync.OnceValues(func() ([]byte, error) { return json.Marshal(a.huma.OpenAPI()) })
+	a.asYAML = sync.OnceValues(a.huma.OpenAPI().YAML)
+	if o.Docs {
+		a.serveDocs()
+	}
+	mux.HandleFunc("/", a.unrouted)
+	a.handler = a.chain(o)
+	return a, nil
+}
+
+// ServeHTTP answers a request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
+
+// Document gives the API document (OpenAPI 3.1) as YAML. It is the same for every API.
+func (a *API) Document() ([]byte, error) { return a.asYAML() }
+
+// operations lists everything that the API document describes.
+func (a *API) operations() []operation {
+	companies, contacts, deals, stages := a.companies(), a.contacts(), a.deals(), a.stages()
+	var all []operation
+	all = append(all, a.systemOperations()...)
+	all = append(all, a.peopleOperations()...)
+	all = append(all, companies.operations(a)...)
+	all = append(all, contacts.operations(a)...)
+	all = append(all, a.contactsByQuery(contacts)...)
+	all = append(all, deals.operations(a)...)
+	all = append(all, a.dealPartOperations()...)
+	all = append(all, stages.operations(a)...)
+	all = append(all,
+		contacts.within(a, parent{"company", "/api/companies/{id}/contacts", "listCompanyContacts", "companyId", a.hasCompany},
+			func(f *crm.ContactFilter, id *crm.ID) { f.CompanyID = id }),
+		deals.within(a, parent{"company", "/api/companies/{id}/deals", "listCompanyDeals", "companyId", a.hasCompany},
+			func(f *crm.DealFilter, id *crm.ID) { f.CompanyID = id }),
+		deals.within(a, parent{"contact", "/api/contacts/{id}/deals", "listContactDeals", "contactId", a.hasContact},
+			func(f *crm.DealFilter, id *crm.ID) { f.ContactID = id }),
+	)
+	return all
+}
+
+// unrouted answers what no operation matches: 404, or 405 (with Allow, RFC 9110
+// section 15.5.6) when the path exists with other methods.
+func (a *API) unrouted(w http.ResponseWriter, r *http.Request) {
+	allow := a.allowed(r)
+	switch {
+	case allow == "":
+		a.fail(w, r, notFound("There is nothing at this path."))
+	case r.Method == http.MethodOptions:
+		w.Header().Set("Allow", allow)
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		w.Header().Set("Allow", allow)
+		a.fail(w, r, &problem{status: http.StatusMethodNotAllowed, detail: "This path does not know the method; it knows " + allow + "."})
+	}
+}
+
+// allowed lists the methods that the path of a request knows; "" when it is unknown.
+func (a *API) allowed(r *http.Request) string {
+	probe := *r
+	list := ""
+	for _, method := range [...]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		probe.Method = method
+		if _, pattern := a.mux.Handler(&probe); pattern == "/" || pattern == "" {
+			continue
+		}
+		list += method + ", "
+	}
+	if list == "" {
+		return ""
+	}
+	return list + http.MethodOptions
+}

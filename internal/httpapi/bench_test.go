@@ -1,0 +1,49 @@
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"testing"
+
+	"sixty/internal/crm"
+)
+
+func BenchmarkAppendDeals(b *testing.B) {
+	rows := dealsPage(50).Rows
+	var out []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		out = appendRows(out[:0], rows, appendDeal)
+	}
+	b.SetBytes(int64(len(out)))
+}
+
+// BenchmarkListDeals is a request for a page of 50 deals through all of the API, with
+// the database's time left out.
+func BenchmarkListDeals(b *testing.B) {
+	page := dealsPage(50)
+	a := apiOver(b, func(context.Context) (crm.Page[crm.Deal], error) { return page, nil }, func(o *Options) {
+		o.Logger = slog.New(slog.DiscardHandler)
+	})
+	r := listDeals(b)
+	w := &discard{header: http.Header{}}
+	b.ReportAllocs()
+	for b.Loop() {
+		clear(w.header)
+		a.ServeHTTP(w, r)
+	}
+	if w.status != 0 && w.status != http.StatusOK {
+		b.Fatalf("the answer is a %d", w.status)
+	}
+}
+
+// discard is a client that reads nothing.
+type discard struct {
+	header http.Header
+	status int
+}
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d *discard) WriteHeader(status int)      { d.status = status }

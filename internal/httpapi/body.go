@@ -1,0 +1,144 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	// maxBody is the most bytes of a request's body.
+	maxBody = 1 << 20
+	// maxDepth is how deeply objects and arrays of a body may be nested.
+	maxDepth = 64
+)
+
+// readBody reads the JSON text of a request's body: complete, of bounded size and
+// depth, valid, and UTF-8.
+func readBody(r *http.Request) ([]byte, error) {
+	if err := checkContentType(r.Header.Get("Content-Type")); err != nil {
+		return nil, err
+	}
+	if r.ContentLength > maxBody {
+		return nil, tooLarge()
+	}
+	var buf bytes.Buffer
+	if r.ContentLength > 0 {
+		buf.Grow(int(r.ContentLength) + bytes.MinRead)
+	}
+	if _, err := buf.ReadFrom(r.Body); err != nil {
+		var big *http.MaxBytesError
+		switch {
+		case errors.As(err, &big):
+			return nil, tooLarge()
+		case r.Context().Err() != nil:
+			return nil, r.Context().Err()
+		}
+		return nil, malformed("The body could not be read to its end.")
+	}
+	text := buf.Bytes()
+	switch {
+	case len(bytes.TrimSpace(text)) == 0:
+		return nil, malformed("The body is empty; it must be a JSON object.")
+	case !utf8.Valid(text):
+		return nil, malformed("The body is not valid UTF-8.")
+	case tooDeep(text):
+		return nil, malformed(fmt.Sprintf("The body is nested more than %d levels deep.", maxDepth))
+	}
+	return text, checkSyntax(text)
+}
+
+func malformed(detail string) *problem {
+	return &problem{status: http.StatusBadRequest, detail: detail}
+}
+
+func tooLarge() *problem {
+	return &problem{status: http.StatusRequestEntityTooLarge, detail: fmt.Sprintf("The body is larger than %d bytes.", maxBody)}
+}
+
+// checkContentType accepts JSON, under its own name and those built on it (such as
+// application/merge-patch+json), in UTF-8 (RFC 8259 section 8.1). A body without a
+// type is taken for JSON.
+func checkContentType(header string) error {
+	if header == "" {
+		return nil
+	}
+	media, parameters, err := mime.ParseMediaType(header)
+	isJSON := media == "application/json" ||
+		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
+	charset := parameters["charset"]
+	if err != nil || !isJSON || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return &problem{
+			status: http.StatusUnsupportedMediaType,
+			detail: "The body must be JSON in UTF-8 (Content-Type: application/json).",
+			header: "Accept: application/json", // RFC 9110 section 15.5.16
+		}
+	}
+	return nil
+}
+
+// tooDeep tells whether a JSON text is nested beyond maxDepth. It looks before
+// anything is parsed, so that no parser's own limit is met.
+func tooDeep(text []byte) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// checkSyntax says where a text stops being JSON.
+func checkSyntax(text []byte) error {
+	var whole json.RawMessage
+	err := json.Unmarshal(text, &whole)
+	var syntax *json.SyntaxError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &syntax):
+		return malformed(fmt.Sprintf("The body is not valid JSON: %s, at byte %d.", syntax, syntax.Offset))
+	default:
+		return malformed("The body is not valid JSON.")
+	}
+}
+
+// eachMember calls visit with the members of a JSON object, in their order, for as
+// long as it returns true. The text is known to be valid JSON.
+func eachMember(text []byte, visit func(name string, value json.RawMessage) bool) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	if start, err := d.Token(); err != nil || start != json.Delim('{') {
+		return malformed("The body must be a JSON object.")
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return fmt.Errorf("read a member's name of valid JSON: %w", err)
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("read a member of valid JSON: %w", err)
+		}
+		if text, ok := name.(string); ok && !visit(text, value) {
+			return nil
+		}
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package httpapi
+
+import (
+	"reflect"
+
+	"sixty/internal/crm"
+)
+
+func (a *API) companies() *resource[crm.Company, crm.CompanyFilter, crm.CompanyPatch] {
+	stats := expansion[crm.Company]{
+		parameter: "includeStats", doc: "Adds contactCount, dealsCount and dealsValue.", load: loadCompanyStats,
+	}
+	return &resource[crm.Company, crm.CompanyFilter, crm.CompanyPatch]{
+		one: "company", many: "companies", name: "Company", names: "Companies", tag: "Companies",
+		paths: []string{"/api/companies"},
+		pager: newPager("companies", crm.CompanySorts, filtersOf(stats,
+			reference("ownerId", "Only companies of this owner.", func(f *crm.CompanyFilter) **crm.ID { return &f.OwnerID }),
+			narrow("industry", "Only companies of exactly this industry.", textKind(), func(f *crm.CompanyFilter) **string { return &f.Industry }),
+			narrow("size", "Only companies of this size.", enumKind(words[crm.Company]("size")...), func(f *crm.CompanyFilter) **string { return &f.Size }),
+		), a.service.Companies),
+		body:     newBodyReader(func(p *crm.CompanyPatch) *crm.Unread { return &p.Unread }, reflect.TypeFor[companyView]()),
+		required: []string{"name"},
+		defaults: "Without an owner_id, whoever makes the company owns it.",
+		example:  exampleCompany(),
+		id:       func(c *crm.Company) crm.ID { return c.ID },
+		read:     a.service.Company,
+		create:   a.service.CreateCompany,
+		update:   a.service.UpdateCompany,
+		remove:   a.service.DeleteCompany,
+		write:    appendCompany,
+		expand:   stats,
+		view:     reflect.TypeFor[companyView](),
+	}
+}
+
+// hasCompany tells whether a company is there; not found, if it is not.
+func (a *API) hasCompany(c *call, id crm.ID) error {
+	_, err := a.service.Company(c.ctx, c.by, id)
+	return err
+}
+
+// companyView is a company as it is answered, with what can be joined to it.
+type companyView struct {
+	crm.Company
+	*companyNumbers
+}
+
+// companyNumbers is what includeStats adds.
+type companyNumbers struct {
+	ContactCount         int64                `json:"contactCount" doc:"With includeStats=true."`
+	DealsCount           int64                `json:"dealsCount" doc:"With includeStats=true."`
+	DealsValue           crm.Money            `json:"dealsValue" doc:"With includeStats=true: the sum in the organisation's default currency."`
+	DealsValueByCurrency map[string]crm.Money `json:"dealsValueByCurrency,omitempty" doc:"With includeStats=true, where other currencies occur: the sums in all of them."`
+}
+
+func loadCompanyStats(c *call, rows []crm.Company) (appender[crm.Company], error) {
+	org, err := c.api.service.Organisation(c.ctx, c.by)
+	if err != nil {
+		return nil, err
+	}
+	stats, err := c.api.service.CompanyStats(c.ctx, c.by, idsOf(rows, func(r *crm.Company) *crm.ID { return &r.ID }))
+	if err != nil {
+		return nil, err
+	}
+	return func(b []byte, row *crm.Company) []byte {
+		s := stats[row.ID]
+		b = reopen(appendCompany(b, row))
+		b = appendInt(append(b, `,"contactCount":`...), s.Contacts)
+		b = appendInt(append(b, `,"dealsCount":`...), s.Deals)
+		return append(appendSums(b, "dealsValue", s.Value, org.DefaultCurrency), '}')
+	}, nil
+}
+
+// appendSums appends the sum in the default currency as the member name, and where
+// other currencies occur the sums in all of them as nameByCurrency. The sums ascend
+// by currency.
+func appendSums(b []byte, name string, sums []crm.Sum, defaultCurrency string) []byte {
+	var standard crm.Money
+	others := false
+	for _, s := range sums {
+		if s.Currency == defaultCurrency {
+			standard = s.Amount
+		} else {
+			others = true
+		}
+	}
+	b = append(append(append(b, `,"`...), name...), `":`...)
+	b = appendMoney(b, standard)
+	if !others {
+		return b
+	}
+	b = append(append(append(b, `,"`...), name...), `ByCurrency":{`...)
+	for i, s := range sums {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendMoney(append(appendString(b, s.Currency), ':'), s.Amount)
+	}
+	return append(b, '}')
+}

@@ -1,0 +1,162 @@
+package httpapi
+
+import (
+	"net/http"
+	"reflect"
+
+	"sixty/internal/crm"
+)
+
+type contactResource = resource[crm.Contact, crm.ContactFilter, crm.ContactPatch]
+
+func (a *API) contacts() *contactResource {
+	company := expansion[crm.Contact]{
+		parameter: "includeCompany", doc: "Adds the contact's company, as companies and as company.", load: loadContactCompany,
+	}
+	return &contactResource{
+		one: "contact", many: "contacts", name: "Contact", names: "Contacts", tag: "Contacts",
+		paths: []string{"/api/contacts"},
+		pager: newPager("contacts", crm.ContactSorts, filtersOf(company,
+			reference("ownerId", "Only contacts of this owner.", func(f *crm.ContactFilter) **crm.ID { return &f.OwnerID }),
+			reference("companyId", "Only contacts at this company.", func(f *crm.ContactFilter) **crm.ID { return &f.CompanyID }),
+			parameter[listArgs[crm.ContactFilter]]{
+				name: nameParameter, doc: "Answers this contact instead of a list. (Older form of GET /api/contacts/{id}.)", schema: idSchema(),
+				read: func(dst *listArgs[crm.ContactFilter], value string) error {
+					id, err := idKind().parse(value)
+					dst.named = &id
+					return err
+				},
+			},
+		), a.service.Contacts),
+		body:     newBodyReader(func(p *crm.ContactPatch) *crm.Unread { return &p.Unread }, reflect.TypeFor[contactView]()),
+		defaults: "Without an owner_id, whoever makes the contact owns it.",
+		example:  exampleContact(),
+		id:       func(c *crm.Contact) crm.ID { return c.ID },
+		read:     a.service.Contact,
+		create:   a.service.CreateContact,
+		update:   a.service.UpdateContact,
+		remove:   a.service.DeleteContact,
+		write:    appendContact,
+		expand:   company,
+		view:     reflect.TypeFor[contactView](),
+	}
+}
+
+// hasContact tells whether a contact is there; not found, if it is not.
+func (a *API) hasContact(c *call, id crm.ID) error {
+	_, err := a.service.Contact(c.ctx, c.by, id)
+	return err
+}
+
+// nameParameter is how the front end names a contact in some requests: ?id=.
+const nameParameter = "id"
+
+// contactsByQuery gives the operations on one contact that is named in the query. The
+// list answers such a contact too.
+func (a *API) contactsByQuery(contacts *contactResource) []operation {
+	named := query[crm.ID]{plain(nameParameter, "The contact's id.", idKind(), func(id *crm.ID) *crm.ID { return id })}
+	named[0].needed = true
+	target := func(c *call) (crm.ID, error) {
+		var id crm.ID
+		if flaws, malformed := named.read(c.r.URL.RawQuery, &id); len(flaws) > 0 {
+			return id, badQuery(flaws, malformed)
+		}
+		return id, nil
+	}
+	change := contacts.change(a, http.MethodPatch, "/api/contacts", target)
+	drop := contacts.drop(a, "/api/contacts", target)
+	drop.problems = append(drop.problems, http.StatusBadRequest)
+	ops := []operation{change, drop, a.contactOwner()}
+	for i := range 2 {
+		ops[i].id += "ByQuery"
+		ops[i].summary += " named in the query"
+		ops[i].query = named.document()
+	}
+	return ops
+}
+
+// contactOwner answers a contact's owner.
+func (a *API) contactOwner() operation {
+	return operation{
+		method: http.MethodGet, path: "/api/contacts/{id}/owner", id: "getContactOwner", tag: "Contacts",
+		summary:     "Read a contact's owner",
+		description: "data is null when nobody owns the contact.",
+		answer:      a.schemas.envelopeOrNull("Owner"),
+		problems:    []int{http.StatusNotFound},
+		run: func(c *call) error {
+			id, err := c.pathID("id", "contact")
+			if err != nil {
+				return err
+			}
+			contact, err := a.service.Contact(c.ctx, c.by, id)
+			if err != nil {
+				return err
+			}
+			if contact.OwnerID == nil {
+				c.out = append(c.out, `{"data":null,"error":null}`...)
+				return nil
+			}
+			owner, err := a.service.Owner(c.ctx, c.by, *contact.OwnerID)
+			if err != nil {
+				return err
+			}
+			answerOne(c, &owner, appendOwner)
+			return nil
+		},
+	}
+}
+
+// contactView is a contact as it is answered, with what can be joined to it.
+type contactView struct {
+	crm.Contact
+	*contactCompany
+}
+
+// contactCompany is what includeCompany adds: the company twice, under the name that
+// the front end's lists read and the one that its pages read.
+type contactCompany struct {
+	Companies *companySummary `json:"companies" doc:"With includeCompany=true."`
+	Company   *companySummary `json:"company" doc:"The same as companies."`
+}
+
+// companySummary is a company as part of a contact.
+type companySummary struct {
+	ID       crm.ID  `json:"id"`
+	Name     string  `json:"name"`
+	Domain   *string `json:"domain"`
+	Size     *string `json:"size"`
+	Industry *string `json:"industry"`
+	Website  *string `json:"website"`
+}
+
+func loadContactCompany(c *call, rows []crm.Contact) (appender[crm.Contact], error) {
+	companies, err := c.companiesByID(idsOf(rows, func(r *crm.Contact) *crm.ID { return r.CompanyID }))
+	if err != nil {
+		return nil, err
+	}
+	return func(b []byte, row *crm.Contact) []byte {
+		company := at(companies, row.CompanyID)
+		b = reopen(appendContact(b, row))
+		b = appendCompanySummary(append(b, `,"companies":`...), company)
+		b = appendCompanySummary(append(b, `,"company":`...), company)
+		return append(b, '}')
+	}, nil
+}
+
+func appendCompanySummary(b []byte, c *crm.Company) []byte {
+	if c == nil {
+		return append(b, "null"...)
+	}
+	return append(appendCompanyCore(b, c), '}')
+}
+
+// appendCompanyCore appends what every summary of a company has, and leaves the object
+// open.
+func appendCompanyCore(b []byte, c *crm.Company) []byte {
+	b = appendID(append(b, `{"id":`...), c.ID)
+	b = appendString(append(b, `,"name":`...), c.Name)
+	b = appendText(append(b, `,"domain":`...), c.Domain)
+	b = appendText(append(b, `,"size":`...), c.Size)
+	b = appendText(append(b, `,"industry":`...), c.Industry)
+	return appendText(append(b, `,"website":`...), c.Website)
+}

@@ -1,0 +1,171 @@
+package httpapi
+
+import (
+	"net/http"
+	"reflect"
+
+	"sixty/internal/crm"
+)
+
+// dealPartOperations gives what belongs to a single deal: its further contacts and
+// its history.
+func (a *API) dealPartOperations() []operation {
+	a.schemas.thing("DealContact", reflect.TypeFor[furtherContact]())
+	a.schemas.thing("StageMove", reflect.TypeFor[stageMove]())
+	a.schemas.patch("DealContactInput", reflect.TypeFor[rolePatch](), reflect.TypeFor[furtherContact](), []string{"role"})
+	const item = "/api/deals/{id}/contacts/{contactId}"
+	return []operation{
+		{
+			method: http.MethodGet, path: "/api/deals/{id}/contacts", id: "listDealContacts", tag: "Deals",
+			summary: "List a deal's further contacts", description: "All of them, in one page.",
+			answer: a.schemas.list("DealContact"), problems: []int{http.StatusNotFound},
+			run: a.listDealContacts,
+		},
+		{
+			method: http.MethodPut, path: item, id: "putDealContact", tag: "Deals",
+			summary: "Put a contact on a deal, or change its role there",
+			body:    ref("DealContactInput"), answer: a.schemas.envelope("DealContact"),
+			problems: []int{
+				http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound,
+				http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
+			},
+			run: a.dealContactPutter(),
+		},
+		{
+			method: http.MethodDelete, path: item, id: "deleteDealContact", tag: "Deals",
+			summary: "Take a contact off a deal",
+			answer:  a.schemas.deleted(), problems: []int{http.StatusForbidden, http.StatusNotFound},
+			run: func(c *call) error {
+				deal, contact, err := c.dealContactIDs()
+				if err != nil {
+					return err
+				}
+				if err := a.service.DeleteDealContact(c.ctx, c.by, deal, contact); err != nil {
+					return err
+				}
+				c.answerDeleted(contact)
+				return nil
+			},
+		},
+		{
+			method: http.MethodGet, path: "/api/deals/{id}/history", id: "listDealHistory", tag: "Deals",
+			summary: "List a deal's stays in stages", description: "All of them, oldest first, in one page.",
+			answer: a.schemas.list("StageMove"), problems: []int{http.StatusNotFound},
+			run: a.listDealHistory,
+		},
+	}
+}
+
+func (c *call) dealContactIDs() (deal, contact crm.ID, err error) {
+	if deal, err = c.pathID("id", "deal"); err != nil {
+		return deal, contact, err
+	}
+	contact, err = c.pathID("contactId", "contact")
+	return deal, contact, err
+}
+
+func (a *API) listDealContacts(c *call) error {
+	deal, err := c.pathID("id", "deal")
+	if err != nil {
+		return err
+	}
+	if _, err := a.service.Deal(c.ctx, c.by, deal); err != nil {
+		return err
+	}
+	rows, err := a.service.DealContacts(c.ctx, c.by, []crm.ID{deal})
+	if err != nil {
+		return err
+	}
+	people, err := c.contactsByID(idsOf(rows, func(r *crm.DealContact) *crm.ID { return &r.ContactID }))
+	if err != nil {
+		return err
+	}
+	there := rows[:0]
+	for _, r := range rows {
+		if people[r.ContactID] != nil { // deleted since the deal's contacts were read
+			there = append(there, r)
+		}
+	}
+	answerAll(c, there, func(b []byte, r *crm.DealContact) []byte {
+		return appendFurther(b, r.Role, people[r.ContactID])
+	})
+	return nil
+}
+
+// rolePatch is the body that puts a contact on a deal.
+type rolePatch struct {
+	Role   crm.Field[string] `json:"role"`
+	Unread crm.Unread        `json:"-"`
+}
+
+func (a *API) dealContactPutter() func(*call) error {
+	body := newBodyReader(func(p *rolePatch) *crm.Unread { return &p.Unread }, reflect.TypeFor[furtherContact]())
+	return func(c *call) error {
+		deal, contact, err := c.dealContactIDs()
+		if err != nil {
+			return err
+		}
+		patch, err := body.read(c.r)
+		if err != nil {
+			return err
+		}
+		if len(patch.Unread) > 0 {
+			return crm.Invalid(patch.Unread...)
+		}
+		part, err := a.service.PutDealContact(c.ctx, c.by, deal, contact, patch.Role.Value)
+		if err != nil {
+			return err
+		}
+		person, err := a.service.Contact(c.ctx, c.by, contact)
+		if err != nil {
+			return err
+		}
+		answerOne(c, &part, func(b []byte, p *crm.DealContact) []byte { return appendFurther(b, p.Role, &person) })
+		return nil
+	}
+}
+
+// stageMove is a stay of a deal in a stage, as it is answered.
+type stageMove struct {
+	StageID         crm.ID       `json:"stage_id"`
+	StageName       *string      `json:"stage_name" doc:"Null when the stage is deleted."`
+	EnteredAt       crm.Instant  `json:"entered_at"`
+	ExitedAt        *crm.Instant `json:"exited_at" doc:"Null while the stay lasts."`
+	DurationSeconds *int64       `json:"duration_seconds" doc:"Null while the stay lasts."`
+	UserID          *crm.ID      `json:"user_id" doc:"Who moved the deal there."`
+}
+
+func (a *API) listDealHistory(c *call) error {
+	deal, err := c.pathID("id", "deal")
+	if err != nil {
+		return err
+	}
+	moves, err := a.service.DealHistory(c.ctx, c.by, deal)
+	if err != nil {
+		return err
+	}
+	stages, err := c.stagesByID(idsOf(moves, func(m *crm.StageMove) *crm.ID { return &m.StageID }))
+	if err != nil {
+		return err
+	}
+	answerAll(c, moves, func(b []byte, m *crm.StageMove) []byte { return appendStageMove(b, m, stages[m.StageID]) })
+	return nil
+}
+
+func appendStageMove(b []byte, m *crm.StageMove, stage *crm.Stage) []byte {
+	var name *string
+	if stage != nil {
+		name = &stage.Name
+	}
+	var duration *int64
+	if m.ExitedAt != nil {
+		seconds := int64(*m.ExitedAt-m.EnteredAt) / 1_000_000
+		duration = &seconds
+	}
+	b = appendID(append(b, `{"stage_id":`...), m.StageID)
+	b = appendText(append(b, `,"stage_name":`...), name)
+	b = appendInstant(append(b, `,"entered_at":`...), m.EnteredAt)
+	b = appendOptional(append(b, `,"exited_at":`...), m.ExitedAt, appendInstant)
+	b = appendOptional(append(b, `,"duration_seconds":`...), duration, appendInt[int64])
+	return append(appendOptional(append(b, `,"user_id":`...), m.UserID, appendID), '}')
+}

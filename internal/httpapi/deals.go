@@ -1,0 +1,219 @@
+package httpapi
+
+import (
+	"reflect"
+
+	"sixty/internal/crm"
+)
+
+func (a *API) deals() *resource[crm.Deal, crm.DealFilter, crm.DealPatch] {
+	type filter = crm.DealFilter
+	relations := expansion[crm.Deal]{
+		parameter: "includeRelationships", doc: "Adds the deal's company, primary contact, stage and further contacts.", load: loadDealRelations,
+	}
+	return &resource[crm.Deal, crm.DealFilter, crm.DealPatch]{
+		one: "deal", many: "deals", name: "Deal", names: "Deals", tag: "Deals",
+		paths: []string{"/api/deals"},
+		pager: newPager("deals", crm.DealSorts, filtersOf(relations,
+			reference("ownerId", "Only deals of this owner.", func(f *filter) **crm.ID { return &f.OwnerID }),
+			reference("stageId", "Only deals in this stage.", func(f *filter) **crm.ID { return &f.StageID }),
+			reference("companyId", "Only deals with this company.", func(f *filter) **crm.ID { return &f.CompanyID }),
+			reference("contactId", "Only deals that this contact is on, as primary or further contact.", func(f *filter) **crm.ID { return &f.ContactID }),
+			narrow("status", "Only deals of this status.", enumKind(words[crm.Deal]("status")...), func(f *filter) **string { return &f.Status }),
+			narrow("minValue", "Only deals of at least this value.", moneyKind(), func(f *filter) **crm.Money { return &f.MinValue }),
+			narrow("maxValue", "Only deals of at most this value.", moneyKind(), func(f *filter) **crm.Money { return &f.MaxValue }),
+			narrow("closeBefore", "Only deals expected to close before this day.", dateKind(), func(f *filter) **crm.Date { return &f.CloseBefore }),
+			narrow("closeAfter", "Only deals expected to close after this day.", dateKind(), func(f *filter) **crm.Date { return &f.CloseAfter }),
+		), a.service.Deals),
+		body:     newBodyReader(func(p *crm.DealPatch) *crm.Unread { return &p.Unread }, reflect.TypeFor[dealView]()),
+		required: []string{"name"},
+		defaults: "What is left out: the owner is who makes the deal, the stage the first one, the probability the stage's, the company label the deal's own name, the currency the organisation's.",
+		example:  exampleDeal(),
+		id:       func(d *crm.Deal) crm.ID { return d.ID },
+		read:     a.service.Deal,
+		create:   a.service.CreateDeal,
+		update:   a.service.UpdateDeal,
+		remove:   a.service.DeleteDeal,
+		write:    appendDeal,
+		expand:   relations,
+		view:     reflect.TypeFor[dealView](),
+	}
+}
+
+// dealView is a deal as it is answered, with what can be joined to it.
+type dealView struct {
+	crm.Deal
+	*dealRelations
+}
+
+// dealRelations is what includeRelationships adds: flat for the front end's tables,
+// and the same as objects.
+type dealRelations struct {
+	CompanyName      *string          `json:"company_name" doc:"With includeRelationships=true."`
+	CompanyDomain    *string          `json:"company_domain" doc:"With includeRelationships=true."`
+	CompanySize      *string          `json:"company_size" doc:"With includeRelationships=true."`
+	CompanyIndustry  *string          `json:"company_industry" doc:"With includeRelationships=true."`
+	ContactTitle     *string          `json:"contact_title" doc:"With includeRelationships=true."`
+	StageName        *string          `json:"stage_name" doc:"With includeRelationships=true."`
+	StageColor       *string          `json:"stage_color" doc:"With includeRelationships=true."`
+	StageProbability *int             `json:"stage_probability" doc:"With includeRelationships=true: the stage's default_probability."`
+	Companies        *dealCompany     `json:"companies" doc:"With includeRelationships=true."`
+	Contacts         *dealContact     `json:"contacts" doc:"With includeRelationships=true: the primary contact."`
+	DealStages       *dealStage       `json:"deal_stages" doc:"With includeRelationships=true."`
+	DealContacts     []furtherContact `json:"deal_contacts" doc:"With includeRelationships=true: the further contacts."`
+}
+
+// dealCompany is a company as part of a deal.
+type dealCompany struct {
+	companySummary
+	LinkedInURL *string `json:"linkedin_url"`
+}
+
+// dealContact is a primary contact as part of a deal.
+type dealContact struct {
+	ID          crm.ID  `json:"id"`
+	FirstName   *string `json:"first_name"`
+	LastName    *string `json:"last_name"`
+	FullName    string  `json:"full_name"`
+	Email       *string `json:"email"`
+	Phone       *string `json:"phone"`
+	Title       *string `json:"title"`
+	LinkedInURL *string `json:"linkedin_url"`
+	IsPrimary   bool    `json:"is_primary"`
+}
+
+// dealStage is a stage as part of a deal.
+type dealStage struct {
+	ID                 crm.ID  `json:"id"`
+	Name               string  `json:"name"`
+	Color              *string `json:"color"`
+	DefaultProbability int     `json:"default_probability"`
+}
+
+// furtherContact is a contact that takes part in a deal.
+type furtherContact struct {
+	ContactID crm.ID       `json:"contact_id"`
+	Role      string       `json:"role" enum:"decision_maker,influencer,stakeholder,champion,blocker"`
+	Contact   contactBrief `json:"contact"`
+}
+
+// contactBrief is the least that is said of a contact.
+type contactBrief struct {
+	ID       crm.ID  `json:"id"`
+	FullName string  `json:"full_name"`
+	Email    *string `json:"email"`
+	Title    *string `json:"title"`
+}
+
+// relations is what the deals of a page refer to.
+type relations struct {
+	companies map[crm.ID]*crm.Company
+	contacts  map[crm.ID]*crm.Contact
+	stages    map[crm.ID]*crm.Stage
+	further   map[crm.ID][]crm.DealContact // by deal
+}
+
+func loadDealRelations(c *call, rows []crm.Deal) (appender[crm.Deal], error) {
+	var rel relations
+	var err error
+	if rel.companies, err = c.companiesByID(idsOf(rows, func(d *crm.Deal) *crm.ID { return d.CompanyID })); err != nil {
+		return nil, err
+	}
+	if rel.stages, err = c.stagesByID(idsOf(rows, func(d *crm.Deal) *crm.ID { return &d.StageID })); err != nil {
+		return nil, err
+	}
+	further, err := c.api.service.DealContacts(c.ctx, c.by, idsOf(rows, func(d *crm.Deal) *crm.ID { return &d.ID }))
+	if err != nil {
+		return nil, err
+	}
+	rel.further = make(map[crm.ID][]crm.DealContact, len(rows))
+	for _, f := range further {
+		rel.further[f.DealID] = append(rel.further[f.DealID], f)
+	}
+	// Primary and further contacts are often the same people: one look-up for both.
+	all := make([]*crm.ID, 0, len(rows)+len(further))
+	for i := range rows {
+		all = append(all, rows[i].PrimaryContactID)
+	}
+	for i := range further {
+		all = append(all, &further[i].ContactID)
+	}
+	if rel.contacts, err = c.contactsByID(idsOf(all, func(id **crm.ID) *crm.ID { return *id })); err != nil {
+		return nil, err
+	}
+	return rel.append, nil
+}
+
+func (rel *relations) append(b []byte, d *crm.Deal) []byte {
+	b = reopen(appendDeal(b, d))
+	company, contact := at(rel.companies, d.CompanyID), at(rel.contacts, d.PrimaryContactID)
+	b = appendDealCompany(b, company)
+	b = appendDealStage(b, rel.stages[d.StageID])
+	b = appendDealContact(b, contact)
+	b = append(b, `,"deal_contacts":[`...)
+	first := true
+	for _, f := range rel.further[d.ID] {
+		person := rel.contacts[f.ContactID]
+		if person == nil {
+			continue // deleted since the deal's contacts were read
+		}
+		if !first {
+			b = append(b, ',')
+		}
+		first = false
+		b = appendFurther(b, f.Role, person)
+	}
+	return append(b, "]}"...)
+}
+
+func appendDealCompany(b []byte, c *crm.Company) []byte {
+	if c == nil {
+		return append(b, `,"company_name":null,"company_domain":null,"company_size":null,"company_industry":null,"companies":null`...)
+	}
+	b = appendString(append(b, `,"company_name":`...), c.Name)
+	b = appendText(append(b, `,"company_domain":`...), c.Domain)
+	b = appendText(append(b, `,"company_size":`...), c.Size)
+	b = appendText(append(b, `,"company_industry":`...), c.Industry)
+	b = appendCompanyCore(append(b, `,"companies":`...), c)
+	return append(appendText(append(b, `,"linkedin_url":`...), c.LinkedInURL), '}')
+}
+
+func appendDealStage(b []byte, s *crm.Stage) []byte {
+	if s == nil {
+		return append(b, `,"stage_name":null,"stage_color":null,"stage_probability":null,"deal_stages":null`...)
+	}
+	b = appendString(append(b, `,"stage_name":`...), s.Name)
+	b = appendText(append(b, `,"stage_color":`...), s.Color)
+	b = appendInt(append(b, `,"stage_probability":`...), s.DefaultProbability)
+	b = appendID(append(b, `,"deal_stages":{"id":`...), s.ID)
+	b = appendString(append(b, `,"name":`...), s.Name)
+	b = appendText(append(b, `,"color":`...), s.Color)
+	return append(appendInt(append(b, `,"default_probability":`...), s.DefaultProbability), '}')
+}
+
+// appendDealContact appends the primary contact; contact_name and contact_email are
+// members of the deal itself, which has the contact's in them.
+func appendDealContact(b []byte, c *crm.Contact) []byte {
+	if c == nil {
+		return append(b, `,"contact_title":null,"contacts":null`...)
+	}
+	b = appendText(append(b, `,"contact_title":`...), c.Title)
+	b = appendID(append(b, `,"contacts":{"id":`...), c.ID)
+	b = appendText(append(b, `,"first_name":`...), c.FirstName)
+	b = appendText(append(b, `,"last_name":`...), c.LastName)
+	b = appendString(append(b, `,"full_name":`...), c.FullName)
+	b = appendText(append(b, `,"email":`...), c.Email)
+	b = appendText(append(b, `,"phone":`...), c.Phone)
+	b = appendText(append(b, `,"title":`...), c.Title)
+	b = appendText(append(b, `,"linkedin_url":`...), c.LinkedInURL)
+	return append(appendBool(append(b, `,"is_primary":`...), c.IsPrimary), '}')
+}
+
+func appendFurther(b []byte, role string, c *crm.Contact) []byte {
+	b = appendID(append(b, `{"contact_id":`...), c.ID)
+	b = appendString(append(b, `,"role":`...), role)
+	b = appendID(append(b, `,"contact":{"id":`...), c.ID)
+	b = appendString(append(b, `,"full_name":`...), c.FullName)
+	b = appendText(append(b, `,"email":`...), c.Email)
+	return append(appendText(append(b, `,"title":`...), c.Title), "}}"...)
+}

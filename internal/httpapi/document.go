@@ -1,0 +1,140 @@
+package httpapi
+
+import (
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// documentConfig is the API document before it has any operations. huma's own pages
+// are off: serveDocs has what needs nothing from elsewhere.
+func documentConfig() huma.Config {
+	c := huma.DefaultConfig("sixty", "1")
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", "", nil
+	c.Info.Description = strings.Join([]string{
+		"The backend of a sales dashboard: companies, contacts, deals, their pipeline and the people who own them.",
+		"Requests are signed with `Authorization: Bearer <API key>`. The key decides the organisation and the role: a viewer reads; " +
+			"a rep reads everything and writes what they own; a manager writes everything; an admin also manages people and keys.",
+		"Answers are envelopes, `{\"data\": …, \"error\": null}`. Failures are problems (RFC 9457) that name every bad field at once: " +
+			"400 for what cannot be read, 422 for what reads but breaks rules, 409 for what collides with what is stored.",
+		"Lists are read a page at a time, in either direction, with opaque cursors that never age. " +
+			"A parameter with an empty value counts as not given; unknown parameters are ignored.",
+		"Ids are UUIDs, instants are RFC 3339 in UTC, dates are YYYY-MM-DD, money is an exact decimal with two places.",
+	}, "\n\n")
+	c.Servers = []*huma.Server{{URL: "/"}}
+	c.Security = []map[string][]string{{"bearer": {}}}
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"bearer": {Type: "http", Scheme: "bearer", Description: "An API key, as `sixty apikey create` prints it."},
+	}
+	c.Tags = []*huma.Tag{
+		{Name: "Companies", Description: "Accounts."},
+		{Name: "Contacts", Description: "People at companies."},
+		{Name: "Deals", Description: "Opportunities, the contacts who take part in them, and their way through the pipeline."},
+		{Name: "Deal stages", Description: "The steps of the pipeline."},
+		{Name: "People", Description: "Who owns records."},
+		{Name: "System", Description: "For whoever runs the program."},
+	}
+	return c
+}
+
+// problemWords says what a status means, wherever it is answered.
+func problemWords(status int) string {
+	switch status {
+	case http.StatusBadRequest:
+		return "The request cannot be read: malformed JSON or cursor, or a parameter that does not parse."
+	case http.StatusUnauthorized:
+		return "The request is not signed with a valid API key."
+	case http.StatusForbidden:
+		return "The key's role may not do this."
+	case http.StatusNotFound:
+		return "There is no such thing in the key's organisation."
+	case http.StatusConflict:
+		return "It collides with what is stored."
+	case http.StatusRequestEntityTooLarge:
+		return "The body is larger than 1 MiB."
+	case http.StatusUnsupportedMediaType:
+		return "The body is not JSON in UTF-8."
+	case http.StatusUnprocessableEntity:
+		return "The request reads, but parts of it break rules; all of them are named."
+	case http.StatusServiceUnavailable:
+		return "The database cannot be reached or is too slow."
+	default:
+		return "A defect of the program."
+	}
+}
+
+// describe gives an operation's entry in the API document.
+func (a *API) describe(op operation) *huma.Operation {
+	entry := &huma.Operation{
+		Method: op.method, Path: op.path, OperationID: op.id, Tags: []string{op.tag},
+		Summary: op.summary, Description: op.description,
+		Parameters: append(pathParameters(op.path), op.query...),
+		Responses:  map[string]*huma.Response{},
+	}
+	if op.open {
+		entry.Security = []map[string][]string{{}} // OpenAPI's way to say: none is needed
+	}
+	if op.body != nil {
+		entry.RequestBody = &huma.RequestBody{
+			Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: op.body}},
+		}
+	}
+	status := http.StatusOK
+	if op.status != 0 {
+		status = op.status
+	}
+	answer := &huma.Response{
+		Description: http.StatusText(status),
+		Content:     map[string]*huma.MediaType{"application/json": {Schema: op.answer, Example: op.example}},
+	}
+	if status == http.StatusCreated {
+		answer.Headers = map[string]*huma.Header{
+			"Location": {Description: "The path of what was made.", Schema: &huma.Schema{Type: huma.TypeString, Format: "uri-reference"}},
+		}
+	}
+	if op.answer != nil && strings.HasSuffix(op.answer.Ref, "List") {
+		answer.Headers = map[string]*huma.Header{
+			"Link": {Description: "The pages around this one, rel=next and rel=prev (RFC 8288).", Schema: &huma.Schema{Type: huma.TypeString}},
+		}
+	}
+	entry.Responses[strconv.Itoa(status)] = answer
+	problems := append(slices.Clone(op.problems), http.StatusInternalServerError, http.StatusServiceUnavailable)
+	if !op.open {
+		problems = append(problems, http.StatusUnauthorized)
+	}
+	for _, p := range problems {
+		entry.Responses[strconv.Itoa(p)] = &huma.Response{Ref: "#/components/responses/" + a.problemResponse(p)}
+	}
+	return entry
+}
+
+// problemResponse names the response that a problem of a status is.
+func (a *API) problemResponse(status int) string {
+	name := strings.ReplaceAll(http.StatusText(status), " ", "")
+	c := a.huma.OpenAPI().Components
+	if c.Responses == nil {
+		c.Responses = map[string]*huma.Response{}
+	}
+	c.Responses[name] = &huma.Response{
+		Description: problemWords(status),
+		Content: map[string]*huma.MediaType{
+			"application/problem+json": {Schema: a.schemas.thing("Problem", reflect.TypeFor[problemView]())},
+		},
+	}
+	return name
+}
+
+// pathParameters describes the ids in a path.
+func pathParameters(path string) []*huma.Param {
+	var all []*huma.Param
+	for part := range strings.SplitSeq(path, "/") {
+		if name, ok := strings.CutPrefix(part, "{"); ok {
+			all = append(all, &huma.Param{Name: strings.TrimSuffix(name, "}"), In: "path", Required: true, Schema: idSchema()})
+		}
+	}
+	return all
+}

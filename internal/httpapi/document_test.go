@@ -1,0 +1,165 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"sixty/internal/crm"
+)
+
+var update = flag.Bool("update", false, "write api/openapi.yaml anew instead of comparing it")
+
+// documentPath is where the API document is kept for readers.
+const documentPath = "../../api/openapi.yaml"
+
+func newAPI(tb testing.TB, change ...func(*Options)) *API {
+	tb.Helper()
+	o := Options{
+		Service: crm.NewService(nil, time.Now, "GBP"), Authenticator: everyone{}, Sealer: newSealer(tb, "a secret of tests, long enough"),
+		Logger: slog.New(slog.DiscardHandler), Docs: true,
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	a, err := New(o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return a
+}
+
+func documentOf(t *testing.T, a *API) []byte {
+	t.Helper()
+	document, err := a.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return document
+}
+
+func TestNewNeedsWhatItNeeds(t *testing.T) {
+	t.Parallel()
+	if _, err := New(Options{}); err == nil {
+		t.Error("an API is made of nothing")
+	}
+}
+
+// The committed document changes only on purpose: go generate ./internal/httpapi.
+func TestAPIDocumentIsCurrent(t *testing.T) {
+	t.Parallel()
+	document := documentOf(t, newAPI(t))
+	if *update {
+		if err := os.WriteFile(documentPath, document, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	kept, err := os.ReadFile(documentPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(kept, document) {
+		t.Error("api/openapi.yaml is not what the code says: run go generate ./internal/httpapi and look at the difference")
+	}
+}
+
+func TestAPIDocumentIsTheSameEachTime(t *testing.T) {
+	t.Parallel()
+	if !bytes.Equal(documentOf(t, newAPI(t)), documentOf(t, newAPI(t))) {
+		t.Error("two documents of the same program differ")
+	}
+}
+
+// openapiDocument is as much of an API document as the tests read.
+type openapiDocument struct {
+	OpenAPI    string                                `json:"openapi"`
+	Paths      map[string]map[string]json.RawMessage `json:"paths"`
+	Components struct {
+		Schemas   map[string]json.RawMessage `json:"schemas"`
+		Responses map[string]json.RawMessage `json:"responses"`
+	} `json:"components"`
+}
+
+func TestAPIDocumentRefersOnlyToWhatItHas(t *testing.T) {
+	t.Parallel()
+	text, err := json.Marshal(newAPI(t).huma.OpenAPI())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d openapiDocument
+	if err := json.Unmarshal(text, &d); err != nil {
+		t.Fatal(err)
+	}
+	if d.OpenAPI != "3.1.0" {
+		t.Errorf("openapi = %q, want 3.1.0", d.OpenAPI)
+	}
+	refs := 0
+	for _, part := range strings.Split(string(text), `"$ref":"#/components/`)[1:] {
+		refs++
+		target, _, _ := strings.Cut(part, `"`)
+		kind, name, _ := strings.Cut(target, "/")
+		known := d.Components.Schemas
+		if kind == "responses" {
+			known = d.Components.Responses
+		}
+		if body, ok := known[name]; !ok || string(body) == "null" {
+			t.Errorf("%s is referred to, and not there", target)
+		}
+	}
+	if refs < 100 {
+		t.Errorf("found %d references: the test reads the document wrongly", refs)
+	}
+}
+
+func TestEveryOperationTellsItsProblems(t *testing.T) {
+	t.Parallel()
+	for path, item := range newAPI(t).huma.OpenAPI().Paths {
+		for method, op := range map[string]any{
+			http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put,
+			http.MethodPatch: item.Patch, http.MethodDelete: item.Delete,
+		} {
+			text, err := json.Marshal(op)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(text) == "null" {
+				continue
+			}
+			var entry struct {
+				Summary     string                     `json:"summary"`
+				OperationID string                     `json:"operationId"`
+				Security    []map[string][]string      `json:"security"`
+				RequestBody json.RawMessage            `json:"requestBody"`
+				Responses   map[string]json.RawMessage `json:"responses"`
+			}
+			if err := json.Unmarshal(text, &entry); err != nil {
+				t.Fatal(err)
+			}
+			if entry.Summary == "" || entry.OperationID == "" {
+				t.Errorf("%s %s has no summary or no id", method, path)
+			}
+			want := []string{"500", "503"}
+			if entry.Security == nil {
+				want = append(want, "401")
+			}
+			if strings.Contains(path, "{") {
+				want = append(want, "404")
+			}
+			if entry.RequestBody != nil {
+				want = append(want, "400", "413", "415", "422")
+			}
+			for _, status := range want {
+				if _, ok := entry.Responses[status]; !ok {
+					t.Errorf("%s %s does not tell of its %s", method, path, status)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,257 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"sixty/internal/crm"
+	"sixty/internal/cursor"
+)
+
+// defaultLimit is the rows of a page unless the client says otherwise.
+const defaultLimit = 50
+
+// listArgs is what a client may say of a page of a list narrowed by F.
+type listArgs[F any] struct {
+	list     crm.List[F]
+	token    string  // the cursor, sealed
+	expanded bool    // what the list can have joined to its rows was asked for
+	named    *crm.ID // one thing was asked for instead of a page
+}
+
+// listQuery declares the parameters of a list: those that every list has, then its
+// own filters.
+func listQuery[F any](sorts crm.Sorts, filters []parameter[listArgs[F]]) query[listArgs[F]] {
+	directions, counts := enumKind("forward", "backward"), enumKind("exact", "estimated")
+	q := query[listArgs[F]]{
+		plain("limit", "The most rows of a page.", rangeKind(1, crm.MaxLimit, defaultLimit),
+			func(a *listArgs[F]) *int { return &a.list.Limit }),
+		plain("cursor", "Where the page starts: a nextCursor (with direction=forward) or prevCursor (with direction=backward) "+
+			"of the same list with the same filters and sort. It never ages.",
+			kind[string]{
+				parse:  func(s string) (string, error) { return s, nil },
+				schema: &huma.Schema{Type: huma.TypeString},
+			},
+			func(a *listArgs[F]) *string { return &a.token }),
+		{
+			name: "direction",
+			doc: "A backward page holds the rows just before the cursor, in the list's own order; " +
+				"without a cursor it is the last page.",
+			schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"forward", "backward"}, Default: "forward"},
+			read: func(a *listArgs[F], value string) error {
+				v, err := directions.parse(value)
+				a.list.Backward = v == "backward"
+				return err
+			},
+		},
+		{
+			name: "sort",
+			doc: "The order of the list: a name, or -name to descend. Rows without a value for it come last " +
+				"either way, rows of equal values are ordered by id.",
+			schema: sortSchema(sorts),
+			read: func(a *listArgs[F], value string) error {
+				sort, ok := sorts.Parse(value)
+				if !ok {
+					return broken("must be one of " + strings.Join(sortNames(sorts), ", "))
+				}
+				a.list.Sort = sort
+				return nil
+			},
+		},
+		{
+			name: "count",
+			doc: "Asks for meta.totalCount, the rows of the whole list: exact is as costly as the list is long, " +
+				"estimated comes from the database's statistics where it has them.",
+			schema: counts.schema,
+			read: func(a *listArgs[F], value string) error {
+				v, err := counts.parse(value)
+				switch v {
+				case "exact":
+					a.list.Count = crm.CountExact
+				case "estimated":
+					a.list.Count = crm.CountEstimated
+				}
+				return err
+			},
+		},
+	}
+	return append(q, filters...)
+}
+
+func sortNames(sorts crm.Sorts) []string {
+	var names []string
+	for _, f := range sorts.Fields {
+		names = append(names, f, "-"+f)
+	}
+	return names
+}
+
+func sortSchema(sorts crm.Sorts) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Enum: anys(sortNames(sorts)), Default: sorts.Default.String()}
+}
+
+// A pager answers pages of one list.
+type pager[T, F any] struct {
+	name   string // of the list, as cursors are bound to it
+	sorts  crm.Sorts
+	query  query[listArgs[F]] // what is read from the query string
+	scopes query[listArgs[F]] // what narrows the list, by name, wherever it was read from
+	page   func(context.Context, crm.Actor, crm.List[F]) (crm.Page[T], error)
+}
+
+func newPager[T, F any](
+	name string, sorts crm.Sorts, filters []parameter[listArgs[F]],
+	page func(context.Context, crm.Actor, crm.List[F]) (crm.Page[T], error),
+) pager[T, F] {
+	p := pager[T, F]{name: name, sorts: sorts, query: listQuery(sorts, filters), page: page}
+	for _, f := range filters {
+		if f.scope != nil {
+			p.scopes = append(p.scopes, f)
+		}
+	}
+	slices.SortFunc(p.scopes, func(a, b parameter[listArgs[F]]) int { return strings.Compare(a.name, b.name) })
+	return p
+}
+
+// read reads what a request says of the list. narrowed, if not nil, sets what the
+// path says.
+func (p *pager[T, F]) read(c *call, narrowed func(*F)) (listArgs[F], cursor.Scope, error) {
+	args := listArgs[F]{list: crm.List[F]{Sort: p.sorts.Default, Limit: defaultLimit}}
+	flaws, malformed := p.query.read(c.r.URL.RawQuery, &args)
+	if narrowed != nil {
+		narrowed(&args.list.Filter)
+	}
+	scope := cursor.Scope{Organisation: c.by.Org, List: p.name, Filters: p.filters(&args), Sort: args.list.Sort.String()}
+	if args.token != "" {
+		at, err := c.api.openCursor(scope, args.list.Sort, args.token)
+		// What a cursor is bound to is known only when everything else could be read.
+		if err == nil {
+			args.list.From = &at
+		} else if len(flaws) == 0 || !errors.Is(err, cursor.ErrForeign) {
+			flaws, malformed = append(flaws, flaw{inQuery, "cursor", cursorComplaint(err)}), true
+		}
+	}
+	if len(flaws) > 0 {
+		return args, scope, badQuery(flaws, malformed)
+	}
+	return args, scope, nil
+}
+
+// filters is the canonical form of what narrows the list.
+func (p *pager[T, F]) filters(args *listArgs[F]) string {
+	var b []byte
+	for i := range p.scopes {
+		b = p.scopes[i].scope(b, args)
+	}
+	return string(b)
+}
+
+// answer reads a page and appends it as the list's envelope.
+func (p *pager[T, F]) answer(c *call, args listArgs[F], scope cursor.Scope, view func([]T) (appender[T], error)) error {
+	page, err := p.page(c.ctx, c.by, args.list)
+	if err != nil {
+		return err
+	}
+	write, err := view(page.Rows)
+	if err != nil {
+		return err
+	}
+	next, previous, err := pageCursors(c.api, scope, args.list, page)
+	if err != nil {
+		return err
+	}
+	c.link(next, previous)
+	c.out = appendRows(append(c.out, `{"data":`...), page.Rows, write)
+	c.out = appendListTail(c.out, listTail{
+		count: len(page.Rows), limit: args.list.Limit, total: page.Total, backward: args.list.Backward,
+		hasMore: page.HasMore, hasPrevious: page.HasPrevious, next: next, previous: previous,
+	})
+	return nil
+}
+
+// appendRows appends things as an array.
+func appendRows[T any](b []byte, rows []T, write appender[T]) []byte {
+	b = append(b, '[')
+	for i := range rows {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = write(b, &rows[i])
+	}
+	return append(b, ']')
+}
+
+// listTail is what follows the data in the envelope of a list.
+type listTail struct {
+	count, limit         int
+	total                *int64
+	backward             bool
+	hasMore, hasPrevious bool
+	next, previous       string // "" for none
+}
+
+func appendListTail(b []byte, t listTail) []byte {
+	b = appendInt(append(b, `,"error":null,"count":`...), t.count)
+	b = appendBool(append(b, `,"pagination":{"hasMore":`...), t.hasMore)
+	b = appendBool(append(b, `,"hasPrevious":`...), t.hasPrevious)
+	b = appendToken(append(b, `,"nextCursor":`...), t.next)
+	b = appendToken(append(b, `,"prevCursor":`...), t.previous)
+	b = appendInt(append(b, `,"limit":`...), t.limit)
+	b = appendInt(append(b, `,"count":`...), t.count)
+	b = appendOptional(append(b, `},"meta":{"totalCount":`...), t.total, appendInt[int64])
+	direction := "forward"
+	if t.backward {
+		direction = "backward"
+	}
+	b = appendString(append(b, `,"direction":`...), direction)
+	return append(b, `}}`...)
+}
+
+func appendToken(b []byte, token string) []byte {
+	if token == "" {
+		return append(b, "null"...)
+	}
+	return appendString(b, token)
+}
+
+// link sends the pages around this one as links (RFC 8288).
+func (c *call) link(next, previous string) {
+	if next != "" {
+		c.w.Header().Add("Link", pageLink(c.r.URL, next, "forward", "next"))
+	}
+	if previous != "" {
+		c.w.Header().Add("Link", pageLink(c.r.URL, previous, "backward", "prev"))
+	}
+}
+
+// pageLink gives the request's own address with another place in the list. What may
+// not stand between angle brackets is percent-encoded.
+func pageLink(u *url.URL, token, direction, rel string) string {
+	var b strings.Builder
+	b.WriteByte('<')
+	b.WriteString(u.EscapedPath())
+	b.WriteByte('?')
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
+		name, _, _ := strings.Cut(pair, "=")
+		if pair == "" || name == "cursor" || name == "direction" {
+			continue
+		}
+		for i := range len(pair) {
+			if c := pair[i]; c <= ' ' || c >= 0x7f || c == '<' || c == '>' || c == '"' {
+				b.WriteByte('%')
+				b.WriteByte(upperHex[c>>4])
+				b.WriteByte(upperHex[c&15])
+			} else {
+				b.WriteByte(c)
+			}
+		}
+		b.WriteByte('&')
+	}
+	b.WriteString("direction=" + direction + "&cursor=" + token + `>; rel="` + rel + `"`)
+	return b.String()
+}

@@ -1,0 +1,66 @@
+package httpapi
+
+import (
+	"slices"
+
+	"sixty/internal/crm"
+)
+
+// idsOf gives the ids that rows refer to, each once.
+func idsOf[T any](rows []T, at func(*T) *crm.ID) []crm.ID {
+	ids := make([]crm.ID, 0, len(rows))
+	seen := make(map[crm.ID]struct{}, len(rows))
+	for i := range rows {
+		id := at(&rows[i])
+		if id == nil {
+			continue
+		}
+		if _, twice := seen[*id]; !twice {
+			seen[*id] = struct{}{}
+			ids = append(ids, *id)
+		}
+	}
+	return ids
+}
+
+// lookUp reads the things with these ids, as many at once as may be asked for, and
+// gives them by id.
+func lookUp[T any](ids []crm.ID, read func([]crm.ID) ([]T, error), id func(*T) crm.ID) (map[crm.ID]*T, error) {
+	found := make(map[crm.ID]*T, len(ids))
+	for some := range slices.Chunk(ids, crm.MaxLimit) {
+		rows, err := read(some)
+		if err != nil {
+			return nil, err
+		}
+		for i := range rows {
+			found[id(&rows[i])] = &rows[i]
+		}
+	}
+	return found, nil
+}
+
+// at gives the thing that a reference leads to; nil when there is none.
+func at[T any](found map[crm.ID]*T, id *crm.ID) *T {
+	if id == nil {
+		return nil
+	}
+	return found[*id]
+}
+
+func (c *call) companiesByID(ids []crm.ID) (map[crm.ID]*crm.Company, error) {
+	return lookUp(ids, func(some []crm.ID) ([]crm.Company, error) {
+		return c.api.service.CompaniesByID(c.ctx, c.by, some)
+	}, func(r *crm.Company) crm.ID { return r.ID })
+}
+
+func (c *call) contactsByID(ids []crm.ID) (map[crm.ID]*crm.Contact, error) {
+	return lookUp(ids, func(some []crm.ID) ([]crm.Contact, error) {
+		return c.api.service.ContactsByID(c.ctx, c.by, some)
+	}, func(r *crm.Contact) crm.ID { return r.ID })
+}
+
+func (c *call) stagesByID(ids []crm.ID) (map[crm.ID]*crm.Stage, error) {
+	return lookUp(ids, func(some []crm.ID) ([]crm.Stage, error) {
+		return c.api.service.StagesByID(c.ctx, c.by, some)
+	}, func(r *crm.Stage) crm.ID { return r.ID })
+}

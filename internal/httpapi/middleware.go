@@ -1,0 +1,218 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rs/cors"
+
+	"sixty/internal/crm"
+)
+
+type middleware func(http.Handler) http.Handler
+
+// chain puts the middleware in front of the operations. A request passes from the
+// first to the last; each stands where it does because of what comes after it.
+func (a *API) chain(o Options) http.Handler {
+	list := []middleware{
+		a.identify,                  // every answer and every line of the log names the request
+		a.logAccess,                 // sees the status of everything below, problems and panics included
+		a.recoverPanic,              // a defect in one request must not end the others
+		secure(o.StrictTransport),   // problems carry these headers too
+		crossOrigin(o),              // before authentication: browsers send no credentials with a preflight
+		timeLimit(o.RequestTimeout), // bounds all work from here on
+		bodyLimit,                   // whoever reads the body, reads no more
+		// Authentication is part of an operation (operation.go): an unknown path is a 404
+		// to everyone, and the health operations are open.
+	}
+	var h http.Handler = a.mux
+	for _, m := range slices.Backward(list) {
+		h = m(h)
+	}
+	return h
+}
+
+const requestIDHeader = "X-Request-Id"
+
+// identify gives the request an id: the client's, if it is fit for headers and logs,
+// or a new one. It is sent back.
+func (a *API) identify(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get(requestIDHeader)
+		if !isRequestID(id) {
+			id = crm.NewID().String()
+		}
+		w.Header().Set(requestIDHeader, id)
+		next.ServeHTTP(w, r)
+	})
+}
+
+func isRequestID(s string) bool {
+	notFit := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.", r)
+	}
+	return s != "" && len(s) <= 128 && !strings.ContainsFunc(s, notFit)
+}
+
+// recorder notes what is answered.
+type recorder struct {
+	http.ResponseWriter
+	status int // 0: nothing was written yet
+	bytes  int
+}
+
+// statusGone is logged for a client that went away before it was answered.
+const statusGone = 499
+
+func (rec *recorder) WriteHeader(status int) {
+	if rec.status == 0 && status >= http.StatusOK {
+		rec.status = status
+	}
+	rec.ResponseWriter.WriteHeader(status)
+}
+
+func (rec *recorder) Write(b []byte) (int, error) {
+	if rec.status == 0 {
+		rec.status = http.StatusOK
+	}
+	n, err := rec.ResponseWriter.Write(b)
+	rec.bytes += n
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection's own writer.
+func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
+
+// recorderOf finds the recorder beneath whatever wraps it.
+func recorderOf(w http.ResponseWriter) *recorder {
+	for {
+		switch v := w.(type) {
+		case *recorder:
+			return v
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = v.Unwrap()
+		default:
+			return nil
+		}
+	}
+}
+
+// noteGone notes that nobody waits for the answer any more.
+func noteGone(w http.ResponseWriter) {
+	if rec := recorderOf(w); rec != nil && rec.status == 0 {
+		rec.status = statusGone
+	}
+}
+
+// logAccess writes a line for every request.
+func (a *API) logAccess(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rec := &recorder{ResponseWriter: w}
+		start := time.Now()
+		defer func() {
+			if !a.log.Enabled(r.Context(), slog.LevelInfo) {
+				return
+			}
+			a.log.LogAttrs(r.Context(), slog.LevelInfo, "request",
+				slog.String("request_id", w.Header().Get(requestIDHeader)),
+				slog.String("method", r.Method),
+				slog.String("path", r.URL.Path),
+				slog.Int("status", rec.status),
+				slog.Int("bytes", rec.bytes),
+				slog.Duration("took", time.Since(start)))
+		}()
+		next.ServeHTTP(rec, r)
+	})
+}
+
+// recoverPanic turns a panic into a problem, logged with its stack.
+func (a *API) recoverPanic(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			v := recover()
+			if v == nil {
+				return
+			}
+			if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(v) // net/http's own way to end a connection, which is not a defect
+			}
+			if rec := recorderOf(w); rec != nil && rec.status != 0 {
+				a.log.LogAttrs(r.Context(), slog.LevelError, "panic after the answer began",
+					slog.String("path", r.URL.Path), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+				panic(http.ErrAbortHandler) // half an answer must not look like a whole one
+			}
+			a.fail(w, r, &problem{
+				status: http.StatusInternalServerError, detail: "Something went wrong on our side.",
+				cause: fmt.Errorf("panic: %v\n%s", v, debug.Stack()),
+			})
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// secure sets the headers that keep a browser from taking an answer for something
+// else. What is under /api is somebody's: shared caches keep none of it, and a
+// browser asks before it uses what it has.
+func secure(strictTransport bool) middleware {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h := w.Header()
+			h.Set("X-Content-Type-Options", "nosniff")
+			h.Set("X-Frame-Options", "DENY")
+			h.Set("Referrer-Policy", "no-referrer")
+			h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+			if strictTransport {
+				h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+			}
+			if strings.HasPrefix(r.URL.Path, "/api/") {
+				h.Set("Cache-Control", "private, no-cache")
+				h.Add("Vary", "Authorization")
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// crossOrigin lets the front end's pages call from their own origins.
+func crossOrigin(o Options) middleware {
+	if len(o.FrontendOrigins) == 0 {
+		return func(next http.Handler) http.Handler { return next }
+	}
+	return cors.New(cors.Options{
+		// Not AllowedOrigins, which knows wildcards: with credentials, exact is safe.
+		AllowOriginFunc:  func(origin string) bool { return slices.Contains(o.FrontendOrigins, origin) },
+		AllowedMethods:   []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
+		AllowedHeaders:   []string{"Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", requestIDHeader},
+		ExposedHeaders:   []string{"ETag", "Link", "Location", "Retry-After", requestIDHeader},
+		AllowCredentials: true,
+		MaxAge:           600,
+	}).Handler
+}
+
+// timeLimit bounds the work of a request.
+func timeLimit(limit time.Duration) middleware {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithTimeout(r.Context(), limit)
+			defer cancel()
+			next.ServeHTTP(w, r.WithContext(ctx))
+		})
+	}
+}
+
+// bodyLimit bounds what may be read of a body, whatever length it says it has.
+func bodyLimit(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Body != nil && r.Body != http.NoBody {
+			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		}
+		next.ServeHTTP(w, r)
+	})
+}

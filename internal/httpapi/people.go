@@ -1,0 +1,87 @@
+package httpapi
+
+import (
+	"net/http"
+	"reflect"
+
+	"sixty/internal/crm"
+)
+
+// peopleOperations gives what can be asked about the organisation's people.
+func (a *API) peopleOperations() []operation {
+	a.schemas.thing("Owner", reflect.TypeFor[ownerView]())
+	a.schemas.thing("User", reflect.TypeFor[userView]())
+	owners := newPager("owners", crm.OwnerSorts, nil, a.service.Owners)
+	return []operation{
+		{
+			method: http.MethodGet, path: "/api/user", id: "getUser", tag: "People",
+			summary: "Read who the request acts for",
+			answer:  a.schemas.envelope("User"),
+			run: func(c *call) error {
+				user, err := a.service.Owner(c.ctx, c.by, c.by.User)
+				if err != nil {
+					return err
+				}
+				answerOne(c, &user, func(b []byte, o *crm.Owner) []byte {
+					b = reopen(appendOwner(b, o))
+					return append(appendBool(append(b, `,"is_admin":`...), c.by.Role == crm.RoleAdmin), '}')
+				})
+				return nil
+			},
+		},
+		{
+			method: http.MethodGet, path: "/api/owners", id: "listOwners", tag: "People",
+			summary: "List the people who own records, with their numbers",
+			query:   owners.query.document(),
+			answer:  a.schemas.list("Owner"), problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
+			run: func(c *call) error {
+				args, scope, err := owners.read(c, nil)
+				if err != nil {
+					return err
+				}
+				return owners.answer(c, args, scope, func(rows []crm.Owner) (appender[crm.Owner], error) {
+					return loadOwnerStats(c, rows)
+				})
+			},
+		},
+	}
+}
+
+// userView is the signed-in user as answered.
+type userView struct {
+	crm.Owner
+	IsAdmin bool `json:"is_admin" doc:"The request may manage people and keys."`
+}
+
+// ownerView is a person as answered in a list of owners.
+type ownerView struct {
+	crm.Owner
+	*ownerNumbers
+}
+
+// ownerNumbers is what a list of owners adds.
+type ownerNumbers struct {
+	DealCount            int64                `json:"deal_count" doc:"In /api/owners."`
+	TotalValue           crm.Money            `json:"total_value" doc:"In /api/owners: the sum in the organisation's default currency."`
+	TotalValueByCurrency map[string]crm.Money `json:"total_valueByCurrency,omitempty" doc:"In /api/owners, where other currencies occur: the sums in all of them."`
+}
+
+func loadOwnerStats(c *call, rows []crm.Owner) (appender[crm.Owner], error) {
+	if len(rows) == 0 {
+		return appendOwner, nil
+	}
+	org, err := c.api.service.Organisation(c.ctx, c.by)
+	if err != nil {
+		return nil, err
+	}
+	stats, err := c.api.service.OwnerStats(c.ctx, c.by, idsOf(rows, func(o *crm.Owner) *crm.ID { return &o.ID }))
+	if err != nil {
+		return nil, err
+	}
+	return func(b []byte, o *crm.Owner) []byte {
+		s := stats[o.ID]
+		b = reopen(appendOwner(b, o))
+		b = appendInt(append(b, `,"deal_count":`...), s.Deals)
+		return append(appendSums(b, "total_value", s.Value, org.DefaultCurrency), '}')
+	}, nil
+}

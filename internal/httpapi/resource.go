@@ -1,0 +1,269 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"sixty/internal/crm"
+)
+
+// A resource is a kind of thing T that can be listed (narrowed by F), read, made,
+// changed (by a patch P) and deleted.
+type resource[T, F, P any] struct {
+	one, many string // "company", "companies": in texts
+	name      string // "Company": in operation ids and schemas
+	names     string // "Companies"
+	tag       string
+	paths     []string // of the collection; the first is the proper one
+	pager     pager[T, F]
+	body      *bodyReader[P]
+	required  []string // members without which none can be made
+	defaults  string   // what one is made with when members are left out
+	example   T
+
+	id     func(*T) crm.ID
+	read   func(context.Context, crm.Actor, crm.ID) (T, error)
+	create func(context.Context, crm.Actor, P) (T, error)
+	update func(context.Context, crm.Actor, crm.ID, P) (T, error)
+	remove func(context.Context, crm.Actor, crm.ID) error
+
+	write  appender[T]
+	expand expansion[T]
+	view   reflect.Type // T with what can be joined to it, as the document describes it
+}
+
+// An expansion is what a client can ask to have joined to things: includeStats and
+// the like. The zero one is none.
+type expansion[T any] struct {
+	parameter, doc string
+	// load reads what belongs to all of the rows at once, never row by row, and gives
+	// the function that writes a row with it.
+	load func(*call, []T) (appender[T], error)
+}
+
+// expanded declares the parameter that asks for the expansion.
+func expanded[T, A any](e expansion[T], at func(*A) *bool) query[A] {
+	if e.load == nil {
+		return nil
+	}
+	return query[A]{plain(e.parameter, e.doc, boolKind(), at)}
+}
+
+// filtersOf puts an expansion's parameter behind the filters of a list.
+func filtersOf[T, F any](e expansion[T], filters ...parameter[listArgs[F]]) []parameter[listArgs[F]] {
+	return append(filters, expanded(e, func(a *listArgs[F]) *bool { return &a.expanded })...)
+}
+
+// show gives the function that writes rows, expanded if that was asked for.
+func (res *resource[T, F, P]) show(c *call, asked bool, rows []T) (appender[T], error) {
+	if !asked || len(rows) == 0 {
+		return res.write, nil
+	}
+	return res.expand.load(c, rows)
+}
+
+// operations gives everything that can be done with the resource.
+func (res *resource[T, F, P]) operations(a *API) []operation {
+	a.schemas.thing(res.name, res.view)
+	a.schemas.patch(res.name+"Input", reflect.TypeFor[P](), res.view, nil)
+	a.schemas.patch(res.name+"New", reflect.TypeFor[P](), res.view, res.required)
+	var all []operation
+	for i, path := range res.paths {
+		ops := append([]operation{res.list(a, path), res.post(a, path)}, res.item(a, path+"/{id}")...)
+		for j := range ops {
+			if i > 0 {
+				ops[j].id += "Alias"
+				ops[j].description = "The same as under " + res.paths[0] + "."
+			}
+		}
+		all = append(all, ops...)
+	}
+	return all
+}
+
+func (res *resource[T, F, P]) list(a *API, path string) operation {
+	answer := a.schemas.list(res.name)
+	if len(res.pager.query.without(nameParameter)) < len(res.pager.query) {
+		answer = &huma.Schema{AnyOf: []*huma.Schema{answer, a.schemas.envelope(res.name)}}
+	}
+	return operation{
+		method: http.MethodGet, path: path, id: "list" + res.names, tag: res.tag,
+		summary: "List " + res.many,
+		query:   res.pager.query.document(),
+		answer:  answer, example: res.exampleList(),
+		problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
+		run:      func(c *call) error { return res.answerList(c, &res.pager, nil) },
+	}
+}
+
+func (res *resource[T, F, P]) answerList(c *call, p *pager[T, F], narrowed func(*F)) error {
+	args, scope, err := p.read(c, narrowed)
+	if err != nil {
+		return err
+	}
+	if args.named != nil {
+		return res.answerItem(c, *args.named, args.expanded)
+	}
+	return p.answer(c, args, scope, func(rows []T) (appender[T], error) { return res.show(c, args.expanded, rows) })
+}
+
+func (res *resource[T, F, P]) post(a *API, path string) operation {
+	return operation{
+		method: http.MethodPost, path: path, id: "create" + res.name, tag: res.tag,
+		summary: "Make a " + res.one, description: res.defaults,
+		body:   ref(res.name + "New"),
+		status: http.StatusCreated,
+		answer: a.schemas.envelope(res.name), example: res.exampleOne(),
+		problems: []int{
+			http.StatusBadRequest, http.StatusForbidden, http.StatusConflict, http.StatusRequestEntityTooLarge,
+			http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
+		},
+		run: func(c *call) error {
+			patch, err := res.body.read(c.r)
+			if err != nil {
+				return err
+			}
+			row, err := res.create(c.ctx, c.by, patch)
+			if err != nil {
+				return err
+			}
+			c.w.Header().Set("Location", path+"/"+res.id(&row).String())
+			answerOne(c, &row, res.write)
+			return nil
+		},
+	}
+}
+
+// item gives the operations on one thing.
+func (res *resource[T, F, P]) item(a *API, path string) []operation {
+	inPath := func(c *call) (crm.ID, error) { return c.pathID("id", res.one) }
+	single := expanded(res.expand, func(asked *bool) *bool { return asked })
+	all := []operation{{
+		method: http.MethodGet, path: path, id: "get" + res.name, tag: res.tag,
+		summary: "Read a " + res.one,
+		query:   single.document(),
+		answer:  a.schemas.envelope(res.name), example: res.exampleOne(),
+		problems: []int{http.StatusBadRequest, http.StatusNotFound},
+		run: func(c *call) error {
+			var asked bool
+			if flaws, malformed := single.read(c.r.URL.RawQuery, &asked); len(flaws) > 0 {
+				return badQuery(flaws, malformed)
+			}
+			id, err := inPath(c)
+			if err != nil {
+				return err
+			}
+			return res.answerItem(c, id, asked)
+		},
+	}}
+	for _, method := range []string{http.MethodPut, http.MethodPatch} {
+		all = append(all, res.change(a, method, path, inPath))
+	}
+	return append(all, res.drop(a, path, inPath))
+}
+
+func (res *resource[T, F, P]) answerItem(c *call, id crm.ID, asked bool) error {
+	row, err := res.read(c.ctx, c.by, id)
+	if err != nil {
+		return err
+	}
+	rows := []T{row}
+	write, err := res.show(c, asked, rows)
+	if err != nil {
+		return err
+	}
+	answerOne(c, &rows[0], write)
+	return nil
+}
+
+// change gives the operation that changes a thing; target finds out which.
+func (res *resource[T, F, P]) change(a *API, method, path string, target func(*call) (crm.ID, error)) operation {
+	id := map[string]string{http.MethodPut: "put", http.MethodPatch: "patch"}[method]
+	return operation{
+		method: method, path: path, id: id + res.name, tag: res.tag,
+		summary:     "Change a " + res.one,
+		description: "Changes the members that are sent and no others; an explicit null clears one (RFC 7396).",
+		body:        ref(res.name + "Input"),
+		answer:      a.schemas.envelope(res.name), example: res.exampleOne(),
+		problems: []int{
+			http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
+			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
+		},
+		run: func(c *call) error {
+			id, err := target(c)
+			if err != nil {
+				return err
+			}
+			patch, err := res.body.read(c.r)
+			if err != nil {
+				return err
+			}
+			row, err := res.update(c.ctx, c.by, id, patch)
+			if err != nil {
+				return err
+			}
+			answerOne(c, &row, res.write)
+			return nil
+		},
+	}
+}
+
+// drop gives the operation that deletes a thing; target finds out which.
+func (res *resource[T, F, P]) drop(a *API, path string, target func(*call) (crm.ID, error)) operation {
+	return operation{
+		method: http.MethodDelete, path: path, id: "delete" + res.name, tag: res.tag,
+		summary:  "Delete a " + res.one,
+		answer:   a.schemas.deleted(),
+		problems: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict},
+		run: func(c *call) error {
+			id, err := target(c)
+			if err != nil {
+				return err
+			}
+			if err := res.remove(c.ctx, c.by, id); err != nil {
+				return err
+			}
+			c.answerDeleted(id)
+			return nil
+		},
+	}
+}
+
+// A parent is a thing that has a list of its own: those that refer to it.
+type parent struct {
+	one       string // "company"
+	path      string // of the list
+	operation string // its operationId
+	filter    string // the list's parameter that the path stands for
+	exists    func(*call, crm.ID) error
+}
+
+// within gives the list of a parent's things. It takes every parameter of the whole
+// list but the one that the path stands for, and their cursors are each other's.
+func (res *resource[T, F, P]) within(a *API, of parent, narrow func(*F, *crm.ID)) operation {
+	p := res.pager
+	p.query = p.query.without(of.filter).without(nameParameter)
+	return operation{
+		method: http.MethodGet, path: of.path, id: of.operation, tag: res.tag,
+		summary: "List the " + res.many + " of a " + of.one,
+		query:   p.query.document(),
+		answer:  a.schemas.list(res.name), example: res.exampleList(),
+		problems: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity},
+		run: func(c *call) error {
+			id, err := c.pathID("id", of.one)
+			if err != nil {
+				return err
+			}
+			if err := of.exists(c, id); err != nil {
+				return err
+			}
+			return res.answerList(c, &p, func(f *F) { narrow(f, &id) })
+		},
+	}
+}
+
+// ref refers to a named schema of the document.
+func ref(name string) *huma.Schema { return &huma.Schema{Ref: "#/components/schemas/" + name} }

@@ -1,0 +1,244 @@
+package httpapi
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"sixty/internal/crm"
+)
+
+// schemas makes the named schemas of the API document from the Go types that are
+// answered and read. A member that may be null is a pointer; one that is only there
+// when it is asked for is promoted from an embedded pointer.
+type schemas struct{ named map[string]*huma.Schema }
+
+func idSchema() *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Format: "uuid"}
+}
+
+func dateSchema() *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Format: "date"}
+}
+
+func instantSchema() *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Format: "date-time"}
+}
+
+func moneySchema() *huma.Schema {
+	hundredth := 0.01
+	return &huma.Schema{Type: huma.TypeNumber, MultipleOf: &hundredth}
+}
+
+// thing names the schema of a struct as it is answered.
+func (s schemas) thing(name string, t reflect.Type) *huma.Schema {
+	if _, known := s.named[name]; !known {
+		s.named[name] = nil // known while its members are described
+		s.named[name] = s.object(t)
+	}
+	return ref(name)
+}
+
+func (s schemas) object(t reflect.Type) *huma.Schema {
+	o := &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{}}
+	for _, f := range reflect.VisibleFields(t) {
+		name := jsonName(f)
+		if name == "" {
+			continue
+		}
+		o.Properties[name] = s.member(f, f.Type)
+		if !isJoined(t, f) && !strings.Contains(f.Tag.Get("json"), ",omitempty") {
+			o.Required = append(o.Required, name)
+		}
+	}
+	slices.Sort(o.Required)
+	return o
+}
+
+// isJoined tells whether a field is promoted from an embedded pointer, which is how
+// the views hold what is only there when it is asked for.
+func isJoined(t reflect.Type, f reflect.StructField) bool {
+	return len(f.Index) > 1 && t.Field(f.Index[0]).Type.Kind() == reflect.Pointer
+}
+
+// member gives the schema of a struct's field of the JSON type t, with what the
+// field's tags say.
+func (s schemas) member(f reflect.StructField, t reflect.Type) *huma.Schema {
+	nullable := t.Kind() == reflect.Pointer
+	if nullable {
+		t = t.Elem()
+	}
+	m := s.value(t)
+	if enum := f.Tag.Get("enum"); enum != "" {
+		m.Enum = anys(strings.Split(enum, ","))
+		if nullable {
+			m.Enum = append(m.Enum, nil)
+		}
+	}
+	switch {
+	case nullable && m.Ref != "":
+		m = &huma.Schema{AnyOf: []*huma.Schema{m, null()}}
+	case nullable:
+		m.Nullable = true
+	}
+	m.Description = f.Tag.Get("doc")
+	return m
+}
+
+// value gives the schema of a Go type's JSON.
+func (s schemas) value(t reflect.Type) *huma.Schema {
+	switch t {
+	case reflect.TypeFor[crm.ID]():
+		return idSchema()
+	case reflect.TypeFor[crm.Instant]():
+		return instantSchema()
+	case reflect.TypeFor[crm.Date]():
+		return dateSchema()
+	case reflect.TypeFor[crm.Money]():
+		return moneySchema()
+	case reflect.TypeFor[struct{}]():
+		return null()
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return &huma.Schema{Type: huma.TypeString}
+	case reflect.Bool:
+		return &huma.Schema{Type: huma.TypeBoolean}
+	case reflect.Int, reflect.Int64:
+		return &huma.Schema{Type: huma.TypeInteger}
+	case reflect.Slice:
+		return &huma.Schema{Type: huma.TypeArray, Items: s.value(t.Elem())}
+	case reflect.Map:
+		return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: s.value(t.Elem())}
+	case reflect.Struct:
+		return s.thing(strings.ToUpper(t.Name()[:1])+t.Name()[1:], t)
+	}
+	panic(fmt.Sprintf("httpapi: %s has no JSON schema", t)) // met when the program starts, by every test
+}
+
+// patch names the schema of a body that makes or changes a thing: the members of the
+// patch, each described as in the thing, and clearable by null where the thing's is.
+func (s schemas) patch(name string, patch, thing reflect.Type, required []string) {
+	o := &huma.Schema{
+		Type: huma.TypeObject, Properties: map[string]*huma.Schema{}, Required: required,
+		Description: "Members that are unknown are refused; those that are read-only are ignored.",
+	}
+	for i := range patch.NumField() {
+		f := patch.Field(i)
+		member := jsonName(f)
+		if member == "" {
+			continue
+		}
+		described := fieldByJSON(thing, member)
+		value, _ := f.Type.FieldByName("Value")
+		t := value.Type
+		if described.Type.Kind() == reflect.Pointer {
+			t = reflect.PointerTo(t)
+		}
+		o.Properties[member] = s.member(described, t)
+	}
+	s.named[name] = o
+}
+
+// fieldByJSON gives the field of a struct by its JSON name. The names are ours, so that
+// a wrong one is met when the program starts, by every test.
+func fieldByJSON(t reflect.Type, name string) reflect.StructField {
+	for _, f := range reflect.VisibleFields(t) {
+		if jsonName(f) == name {
+			return f
+		}
+	}
+	panic(fmt.Sprintf("httpapi: %s has no member %s", t, name))
+}
+
+// words gives the values of an enumerated member of T.
+func words[T any](member string) []string {
+	f := fieldByJSON(reflect.TypeFor[T](), member)
+	return strings.Split(f.Tag.Get("enum"), ",")
+}
+
+func null() *huma.Schema { return &huma.Schema{Type: "null"} }
+
+// envelope gives the schema of the answer that holds one thing.
+func (s schemas) envelope(name string) *huma.Schema {
+	return s.answer(name+"Answer", ref(name))
+}
+
+// envelopeOrNull is envelope for a thing that need not be there.
+func (s schemas) envelopeOrNull(name string) *huma.Schema {
+	return s.answer(name+"AnswerOrNull", &huma.Schema{AnyOf: []*huma.Schema{ref(name), null()}})
+}
+
+// deleted gives the schema of the answer to a deletion.
+func (s schemas) deleted() *huma.Schema {
+	return s.answer("DeletedAnswer", &huma.Schema{
+		Type: huma.TypeObject, Required: []string{"deleted", "id"},
+		Properties: map[string]*huma.Schema{
+			"deleted": {Type: huma.TypeBoolean, Enum: []any{true}},
+			"id":      idSchema(),
+		},
+	})
+}
+
+func (s schemas) answer(name string, data *huma.Schema) *huma.Schema {
+	s.named[name] = &huma.Schema{
+		Type: huma.TypeObject, Required: []string{"data", "error"},
+		Properties: map[string]*huma.Schema{"data": data, "error": null()},
+	}
+	return ref(name)
+}
+
+// list gives the schema of the answer that holds a page of things.
+func (s schemas) list(name string) *huma.Schema {
+	s.thing("Pagination", reflect.TypeFor[pagination]())
+	s.thing("ListMeta", reflect.TypeFor[listMeta]())
+	s.named[name+"List"] = &huma.Schema{
+		Type: huma.TypeObject, Required: []string{"data", "error", "count", "pagination", "meta"},
+		Properties: map[string]*huma.Schema{
+			"data":       {Type: huma.TypeArray, Items: ref(name)},
+			"error":      null(),
+			"count":      {Type: huma.TypeInteger, Description: "The rows in this page."},
+			"pagination": ref("Pagination"),
+			"meta":       ref("ListMeta"),
+		},
+	}
+	return ref(name + "List")
+}
+
+// pagination and listMeta describe what appendListTail writes.
+type (
+	pagination struct {
+		HasMore     bool    `json:"hasMore" doc:"There are rows after this page, in the list's order."`
+		HasPrevious bool    `json:"hasPrevious" doc:"There are rows before this page, in the list's order."`
+		NextCursor  *string `json:"nextCursor" doc:"To be sent with direction=forward."`
+		PrevCursor  *string `json:"prevCursor" doc:"To be sent with direction=backward."`
+		Limit       int     `json:"limit"`
+		Count       int     `json:"count" doc:"The rows in this page."`
+	}
+	listMeta struct {
+		TotalCount *int64 `json:"totalCount" doc:"The rows of the whole list, when asked for by count."`
+		Direction  string `json:"direction" enum:"forward,backward"`
+	}
+)
+
+// problemView and flawView describe what problem.appendJSON writes.
+type (
+	problemView struct {
+		Type     string     `json:"type" enum:"about:blank"`
+		Title    string     `json:"title" doc:"The status in words."`
+		Status   int        `json:"status"`
+		Detail   string     `json:"detail" doc:"What happened, with every bad field."`
+		Instance string     `json:"instance" doc:"The path of the request."`
+		Errors   []flawView `json:"errors" doc:"Every bad field; empty when the problem is not about fields."`
+		Data     struct{}   `json:"data" doc:"Always null."`
+		Error    string     `json:"error" doc:"The same as detail."`
+	}
+	flawView struct {
+		Detail    string `json:"detail" doc:"What it must be."`
+		Pointer   string `json:"pointer,omitempty" doc:"JSON pointer to a member of the body, such as #/name."`
+		Parameter string `json:"parameter,omitempty" doc:"Name of a query parameter."`
+	}
+)

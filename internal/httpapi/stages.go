@@ -1,0 +1,26 @@
+package httpapi
+
+import (
+	"reflect"
+
+	"sixty/internal/crm"
+)
+
+func (a *API) stages() *resource[crm.Stage, crm.StageFilter, crm.StagePatch] {
+	return &resource[crm.Stage, crm.StageFilter, crm.StagePatch]{
+		one: "deal stage", many: "deal stages", name: "DealStage", names: "DealStages", tag: "Deal stages",
+		paths:    []string{"/api/deal-stages", "/api/stages"},
+		pager:    newPager("deal-stages", crm.StageSorts, nil, a.service.Stages),
+		body:     newBodyReader(func(p *crm.StagePatch) *crm.Unread { return &p.Unread }, reflect.TypeFor[crm.Stage]()),
+		required: []string{"name"},
+		defaults: "What is left out: the stage is the last one, and open.",
+		example:  exampleStage(),
+		id:       func(s *crm.Stage) crm.ID { return s.ID },
+		read:     a.service.Stage,
+		create:   a.service.CreateStage,
+		update:   a.service.UpdateStage,
+		remove:   a.service.DeleteStage,
+		write:    appendStage,
+		view:     reflect.TypeFor[crm.Stage](),
+	}
+}
