@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"sixty/internal/app"
+	"sixty/internal/crm"
+)
+
+type apikeyCmd struct {
+	Create apikeyCreateCmd `cmd:"" help:"Make an API key, and print it: it cannot be shown again."`
+	List   apikeyListCmd   `cmd:"" help:"List the API keys."`
+	Revoke apikeyRevokeCmd `cmd:"" help:"End an API key for good; servers refuse it within a second."`
+}
+
+type apikeyCreateCmd struct {
+	orgFlag
+	Name string `required:"" placeholder:"NAME" help:"What the key is for."`
+	Role string `required:"" enum:"admin,manager,rep,viewer" placeholder:"ROLE" help:"What the key may do: ${enum}."`
+	User string `placeholder:"E-MAIL" help:"Person to act as; without one, a service user is made for the key."`
+}
+
+func (c *apikeyCreateCmd) Run(ctx context.Context, env *environment) error {
+	return env.with(ctx, func(core *app.Core) error {
+		org, err := c.orDefault(ctx, core)
+		if err != nil {
+			return err
+		}
+		by := crm.Operator(org.ID)
+		var user *crm.ID
+		if c.User != "" {
+			person, err := core.Service.OwnerByEmail(ctx, by, c.User)
+			if crm.CodeOf(err) == crm.CodeNotFound {
+				return usage("--user: nobody in %q has the e-mail address %q", org.Name, c.User)
+			}
+			if err != nil {
+				return err
+			}
+			user = &person.ID
+		}
+		secret, _, err := core.Keys.Create(ctx, by, c.Name, crm.Role(c.Role), user)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(env.stdout, secret)
+		return err
+	})
+}
+
+type apikeyListCmd struct {
+	orgFlag
+	jsonFlag
+}
+
+func (c *apikeyListCmd) Run(ctx context.Context, env *environment) error {
+	type row struct {
+		ID        crm.ID       `json:"id"`
+		Name      string       `json:"name"`
+		Prefix    string       `json:"prefix"`
+		Role      crm.Role     `json:"role"`
+		UserID    crm.ID       `json:"user_id"`
+		CreatedAt crm.Instant  `json:"created_at"`
+		ExpiresAt *crm.Instant `json:"expires_at"`
+		RevokedAt *crm.Instant `json:"revoked_at"`
+	}
+	return env.with(ctx, func(core *app.Core) error {
+		org, err := c.existing(ctx, core)
+		if err != nil {
+			return err
+		}
+		keys, err := core.Keys.List(ctx, crm.Operator(org.ID))
+		if err != nil {
+			return err
+		}
+		rows := make([]row, len(keys))
+		for i, k := range keys {
+			rows[i] = row{k.ID, k.Name, k.Prefix, k.Role, k.UserID, k.CreatedAt, k.ExpiresAt, k.RevokedAt}
+		}
+		now := crm.InstantOf(env.clock())
+		return list(env.stdout, c.jsonFlag, []string{"ID", "NAME", "KEY", "ROLE", "CREATED", "STATE"}, rows, func(r row) []string {
+			state := "live"
+			switch {
+			case r.RevokedAt != nil:
+				state = "revoked"
+			case r.ExpiresAt != nil && *r.ExpiresAt <= now:
+				state = "expired"
+			}
+			return []string{r.ID.String(), r.Name, r.Prefix + "…", string(r.Role), r.CreatedAt.String(), state}
+		})
+	})
+}
+
+type apikeyRevokeCmd struct {
+	orgFlag
+	Key string `arg:"" help:"The key, by id or by the beginning that the list shows."`
+}
+
+func (c *apikeyRevokeCmd) Run(ctx context.Context, env *environment) error {
+	return env.with(ctx, func(core *app.Core) error {
+		org, err := c.existing(ctx, core)
+		if err != nil {
+			return err
+		}
+		by := crm.Operator(org.ID)
+		id, err := crm.ParseID(c.Key)
+		if err != nil {
+			if id, err = keyByPrefix(ctx, core, by, c.Key); err != nil {
+				return err
+			}
+		}
+		return core.Keys.Revoke(ctx, by, id)
+	})
+}
+
+// keyByPrefix finds the one key that is shown by this beginning.
+func keyByPrefix(ctx context.Context, core *app.Core, by crm.Actor, prefix string) (crm.ID, error) {
+	keys, err := core.Keys.List(ctx, by)
+	if err != nil {
+		return crm.ID{}, err
+	}
+	for _, k := range keys {
+		if k.Prefix == prefix { // 47 random bits: there are no two
+			return k.ID, nil
+		}
+	}
+	return crm.ID{}, crm.NotFound("API key")
+}

@@ -1,0 +1,129 @@
+// Command sixty is the backend of a sales dashboard. This package only reads the
+// command line and the environment and calls internal/app.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"sixty/internal/app"
+	"sixty/internal/config"
+	"sixty/internal/crm"
+)
+
+// The exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2 // the command line or the environment makes no sense
+)
+
+// cli is the command line. Its settings are flags of every command.
+type cli struct {
+	Settings config.Base `embed:""`
+
+	Serve   serveCmd   `cmd:"" help:"Serve the API."`
+	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to date, and do nothing else."`
+	Seed    seedCmd    `cmd:"" help:"Make up data, as much as is wanted."`
+	Import  importCmd  `cmd:"" help:"Import CSV files: companies, contacts, deals or owners."`
+	Org     orgCmd     `cmd:"" help:"Organisations."`
+	User    userCmd    `cmd:"" help:"People of an organisation."`
+	APIKey  apikeyCmd  `cmd:"" name:"apikey" help:"API keys of an organisation."`
+	Version versionCmd `cmd:"" help:"Tell the program's version."`
+}
+
+// environment is what a command works with, besides its own flags.
+type environment struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	clock          func() time.Time
+	config         config.Base
+}
+
+// open opens the database of the settings, migrated. Close must follow.
+func (e *environment) open(ctx context.Context) (*app.Core, error) {
+	return app.Open(ctx, e.config, e.options())
+}
+
+func (e *environment) options() app.Options {
+	return app.Options{Stderr: e.stderr, Clock: e.clock}
+}
+
+// with opens the database, runs a command's work on it and closes it.
+func (e *environment) with(ctx context.Context, work func(*app.Core) error) (err error) {
+	core, err := e.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, core.Close()) }()
+	return work(core)
+}
+
+// usageError says that the command line makes no sense.
+type usageError struct{ message string }
+
+func (e *usageError) Error() string { return e.message }
+
+func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+func main() {
+	env := &environment{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, clock: time.Now}
+	os.Exit(run(os.Args[1:], env))
+}
+
+// run runs the command line and gives the exit code.
+func run(args []string, env *environment) int {
+	// The first signal asks to end; then the default is back, so that the second
+	// one ends the program at once.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+
+	command, err := parse(args, env)
+	if err == nil {
+		command.BindTo(ctx, (*context.Context)(nil))
+		err = command.Run(env)
+	}
+	if err == nil {
+		return exitDone
+	}
+	_, _ = fmt.Fprintln(env.stderr, "sixty: "+oneLine(err))
+	return exitCode(err)
+}
+
+// exitCode is the one place that turns errors into exit codes.
+func exitCode(err error) int {
+	var (
+		parse    *kong.ParseError
+		wrong    *usageError
+		settings *config.Invalid
+	)
+	if errors.As(err, &parse) || errors.As(err, &wrong) || errors.As(err, &settings) {
+		return exitUsage
+	}
+	switch crm.CodeOf(err) {
+	case crm.CodeInvalid, crm.CodeMalformed:
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// oneLine words an error for whoever runs the program. Unlike a client of the API,
+// they are told why the database cannot be reached.
+func oneLine(err error) string {
+	text := err.Error()
+	var e *crm.Error
+	if errors.As(err, &e) && e.Code == crm.CodeUnavailable && e.Cause != nil {
+		text += " (" + e.Cause.Error() + ")"
+	}
+	return strings.Join(strings.Fields(text), " ")
+}

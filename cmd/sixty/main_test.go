@@ -1,0 +1,210 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"sixty": main}) }
+
+// TestScripts runs the command line as people do: the scripts in testdata/script.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":    exits,
+			"freeport": freePort,
+			"ready":    ready,
+			"get":      get,
+			"hold":     hold,
+			"end":      end,
+			"lines":    lines,
+			"refused":  refused,
+			"same":     same,
+		},
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+	})
+}
+
+// patience bounds the waits of the scripts.
+const patience = 30 * time.Second
+
+// exits runs a program that must exit with a code: exits CODE PROGRAM ARGUMENT…
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGUMENT…")
+	}
+	code := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+// freePort sets a variable to a port that nobody listens on: freeport VARIABLE
+func freePort(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: freeport VARIABLE")
+	}
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	ts.Check(err)
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	ts.Check(errors.Join(err, l.Close()))
+	ts.Setenv(args[0], port)
+}
+
+// dial opens a connection to a port.
+func dial(port string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: patience}
+	return dialer.DialContext(context.Background(), "tcp", "127.0.0.1:"+port)
+}
+
+// request asks once, and gives the status and the body.
+func request(url, key string) (status int, body string, err error) {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return 0, "", err
+	}
+	req.Close = true
+	if key != "" {
+		req.Header.Set("Authorization", "Bearer "+key)
+	}
+	client := http.Client{Timeout: patience}
+	res, err := client.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	return res.StatusCode, string(text), err
+}
+
+// ready waits until a server says that it is: ready PORT
+func ready(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: ready PORT")
+	}
+	until(ts, "it is not ready", func() bool {
+		status, _, err := request("http://127.0.0.1:"+args[0]+"/readyz", "")
+		return err == nil && status == http.StatusOK
+	})
+}
+
+// get asks a server, expects a status and prints the body: get STATUS URL [KEYFILE]
+func get(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: get STATUS URL [KEYFILE]")
+	}
+	key := ""
+	if len(args) == 3 {
+		key = strings.TrimSpace(ts.ReadFile(args[2]))
+	}
+	status, body, err := request(args[1], key)
+	ts.Check(err)
+	_, err = io.WriteString(ts.Stdout(), body)
+	ts.Check(err)
+	if strconv.Itoa(status) != args[0] {
+		ts.Fatalf("status %d, want %s", status, args[0])
+	}
+}
+
+// hold begins a request, waits until the server reads its body, and does not send
+// that before the script ends: hold PORT KEYFILE
+func hold(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: hold PORT KEYFILE")
+	}
+	conn, err := dial(args[0])
+	ts.Check(err)
+	ts.Defer(func() { _ = conn.Close() })
+	ts.Check(conn.SetDeadline(time.Now().Add(patience)))
+	_, err = io.WriteString(conn, "POST /api/companies HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer "+strings.TrimSpace(ts.ReadFile(args[1]))+
+		"\r\nContent-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n")
+	ts.Check(err)
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil || !strings.Contains(line, "100 Continue") {
+		ts.Fatalf("the request is not in flight: %q, %v", line, err)
+	}
+}
+
+// refused waits until a server lets nobody in any more: refused PORT
+func refused(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: refused PORT")
+	}
+	until(ts, "the server accepts connections", func() bool {
+		conn, err := dial(args[0])
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err != nil
+	})
+}
+
+// until asks until the answer is yes.
+func until(ts *testscript.TestScript, complaint string, yes func() bool) {
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for !yes() {
+		select {
+		case <-again.C:
+		case <-deadline.C:
+			ts.Fatalf("after %s, %s", patience, complaint)
+		}
+	}
+}
+
+// end sends a signal to the programs in the background: end INT|TERM
+func end(ts *testscript.TestScript, neg bool, args []string) {
+	signals := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM}
+	if neg || len(args) != 1 || signals[args[0]] == nil {
+		ts.Fatalf("usage: end INT|TERM")
+	}
+	for _, cmd := range ts.BackgroundCmds() {
+		ts.Check(cmd.Process.Signal(signals[args[0]]))
+	}
+}
+
+// lines expects a file (stdout and stderr too) to have so many lines: lines N FILE
+func lines(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: lines N FILE")
+	}
+	if n := strings.Count(ts.ReadFile(args[1]), "\n"); strconv.Itoa(n) != args[0] {
+		ts.Fatalf("%s has %d lines, want %s", args[1], n, args[0])
+	}
+}
+
+// same expects two files to begin with the same line, or not to: [!] same FILE FILE
+func same(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: same FILE FILE")
+	}
+	a, _, _ := strings.Cut(ts.ReadFile(args[0]), "\n")
+	b, _, _ := strings.Cut(ts.ReadFile(args[1]), "\n")
+	if (a == b) == neg {
+		ts.Fatalf("the first lines of %s and %s: %q, %q", args[0], args[1], a, b)
+	}
+}

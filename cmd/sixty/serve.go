@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"sixty/internal/app"
+	"sixty/internal/config"
+)
+
+type serveCmd struct {
+	Settings config.Server `embed:""`
+	Demo     bool          `help:"Fill an empty database with made-up data, and tell how to sign in."`
+}
+
+func (c *serveCmd) Run(ctx context.Context, env *environment) (err error) {
+	cfg := config.Config{Base: env.config, Server: c.Settings}
+	if c.Demo && cfg.Production() {
+		return usage("--demo is not for production (NODE_ENV)")
+	}
+	a, err := app.New(ctx, cfg, env.options())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	base := baseURL(a.Addr())
+	if c.Demo {
+		access, err := a.Core().Demo(ctx, cfg.DataDir)
+		if err != nil {
+			return err
+		}
+		greet(env.stdout, base, access)
+	} else {
+		_, _ = fmt.Fprintf(env.stdout, "sixty listens on %s (the API's pages are at %s/docs)\n", base, base)
+	}
+	return a.Run(ctx)
+}
+
+// baseURL gives the address as a person would visit it from this machine.
+func baseURL(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); err == nil && ip.IsUnspecified() {
+		address = net.JoinHostPort("localhost", port)
+	}
+	return "http://" + address
+}
+
+// greet tells a newcomer what to do.
+func greet(w io.Writer, base string, d app.DemoAccess) {
+	_, _ = fmt.Fprintf(w, `sixty listens on %[1]s with the demonstration's data.
+
+  Pages of the API   %[1]s/docs
+  Organisation       %[2]s
+  You are            %[3]s, %[4]s
+  Sign in with       Authorization: Bearer %[5]s
+
+A first request:
+
+  curl -H 'Authorization: Bearer %[5]s' '%[1]s/api/deals?limit=3&includeRelationships=true'
+
+The key is kept in %[6]s. End with Ctrl-C.
+`, base, d.Organisation.Name, d.Admin.FullName, d.Admin.Role, d.Key, d.KeyFile)
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"sixty/internal/app"
+	"sixty/internal/crm"
+)
+
+type userCmd struct {
+	Create     userCreateCmd     `cmd:"" help:"Make a person, and print their id."`
+	List       userListCmd       `cmd:"" help:"List the people."`
+	Deactivate userDeactivateCmd `cmd:"" help:"End what a person may do; their records stay theirs."`
+	Delete     userDeleteCmd     `cmd:"" help:"Remove a person who owns nothing."`
+}
+
+type userCreateCmd struct {
+	orgFlag
+	Name  string `placeholder:"NAME" help:"Full name."`
+	Email string `placeholder:"E-MAIL" help:"E-mail address; a person without one cannot sign in."`
+	Role  string `enum:"admin,manager,rep,viewer" default:"rep" help:"What they may do: ${enum}."`
+	Title string `placeholder:"TITLE" help:"Job title."`
+}
+
+func (c *userCreateCmd) Run(ctx context.Context, env *environment) error {
+	if c.Name == "" && c.Email == "" {
+		return usage("--name or --email must be given")
+	}
+	return env.with(ctx, func(core *app.Core) error {
+		org, err := c.orDefault(ctx, core)
+		if err != nil {
+			return err
+		}
+		first, last := crm.SplitName(c.Name)
+		person, err := core.Service.CreateOwner(ctx, crm.Operator(org.ID), crm.OwnerPatch{
+			FirstName: first, LastName: last, Email: crm.Of(c.Email), Stage: crm.Of(c.Title), Role: crm.Of(c.Role),
+		})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(env.stdout, person.ID)
+		return err
+	})
+}
+
+type userListCmd struct {
+	orgFlag
+	jsonFlag
+}
+
+func (c *userListCmd) Run(ctx context.Context, env *environment) error {
+	type row struct {
+		ID          crm.ID   `json:"id"`
+		Name        string   `json:"name"`
+		Email       *string  `json:"email"`
+		Role        crm.Role `json:"role"`
+		Title       *string  `json:"title"`
+		Deactivated bool     `json:"deactivated"`
+	}
+	return env.with(ctx, func(core *app.Core) error {
+		org, err := c.existing(ctx, core)
+		if err != nil {
+			return err
+		}
+		rows := []row{}
+		err = eachOwner(ctx, core, org.ID, func(o crm.Owner) {
+			rows = append(rows, row{o.ID, o.FullName, o.Email, o.Role, o.Stage, o.DeactivatedAt != nil})
+		})
+		if err != nil {
+			return err
+		}
+		return list(env.stdout, c.jsonFlag, []string{"ID", "NAME", "E-MAIL", "ROLE", "TITLE", "STATE"}, rows, func(r row) []string {
+			state := "active"
+			if r.Deactivated {
+				state = "deactivated"
+			}
+			return []string{r.ID.String(), or(&r.Name), or(r.Email), string(r.Role), or(r.Title), state}
+		})
+	})
+}
+
+// eachOwner goes through the people of an organisation by name.
+func eachOwner(ctx context.Context, core *app.Core, org crm.ID, each func(crm.Owner)) error {
+	q := crm.List[crm.OwnerFilter]{Sort: crm.Sort{Field: "name"}, Limit: crm.MaxLimit}
+	for {
+		page, err := core.Service.Owners(ctx, crm.Operator(org), q)
+		if err != nil {
+			return err
+		}
+		for _, o := range page.Rows {
+			each(o)
+		}
+		if !page.HasMore {
+			return nil
+		}
+		q.From = page.Last
+	}
+}
+
+// userArg names a person.
+type userArg struct {
+	User string `arg:"" help:"Person, by e-mail address or id."`
+}
+
+// find gives the person's id.
+func (a userArg) find(ctx context.Context, core *app.Core, org crm.ID) (crm.ID, error) {
+	if id, err := crm.ParseID(a.User); err == nil {
+		return id, nil
+	}
+	person, err := core.Service.OwnerByEmail(ctx, crm.Operator(org), a.User)
+	return person.ID, err
+}
+
+type userDeactivateCmd struct {
+	orgFlag
+	userArg
+}
+
+func (c *userDeactivateCmd) Run(ctx context.Context, env *environment) error {
+	return c.change(ctx, env, c.orgFlag, (*crm.Service).DeactivateOwner)
+}
+
+type userDeleteCmd struct {
+	orgFlag
+	userArg
+}
+
+func (c *userDeleteCmd) Run(ctx context.Context, env *environment) error {
+	return c.change(ctx, env, c.orgFlag, (*crm.Service).DeleteOwner)
+}
+
+func (a userArg) change(ctx context.Context, env *environment, f orgFlag, change func(*crm.Service, context.Context, crm.Actor, crm.ID) error) error {
+	return env.with(ctx, func(core *app.Core) error {
+		org, err := f.existing(ctx, core)
+		if err != nil {
+			return err
+		}
+		id, err := a.find(ctx, core, org.ID)
+		if err != nil {
+			return err
+		}
+		return change(core.Service, ctx, crm.Operator(org.ID), id)
+	})
+}

@@ -1,0 +1,104 @@
+package app_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// apiDocument is the API document as a running program serves it. The tests that
+// must hold for every operation find the operations here, so that a new one cannot
+// be forgotten.
+type apiDocument struct {
+	t    testing.TB
+	root object
+}
+
+func (c *client) document() apiDocument {
+	c.t.Helper()
+	_, _, root := c.do("GET", "/openapi.json", "", nil)
+	return apiDocument{c.t, root}
+}
+
+// apiOperation is an operation as the document describes it.
+type apiOperation struct {
+	method, path string
+	query        []object // its query parameters
+	body         object   // the schema of its body, nil if it takes none
+	open         bool     // it needs no key
+}
+
+func (op apiOperation) String() string { return op.method + " " + op.path }
+
+func (d apiDocument) operations() []apiOperation {
+	d.t.Helper()
+	var all []apiOperation
+	paths, _ := d.root["paths"].(object)
+	for path, item := range paths {
+		for method, entry := range item.(object) {
+			e := entry.(object)
+			op := apiOperation{method: strings.ToUpper(method), path: path}
+			parameters, _ := e["parameters"].([]any)
+			for _, p := range parameters {
+				if p := p.(object); p["in"] == "query" {
+					op.query = append(op.query, p)
+				}
+			}
+			if security, ok := e["security"].([]any); ok && len(security) == 1 && len(security[0].(object)) == 0 {
+				op.open = true
+			}
+			if schema, ok := at(e, "requestBody", "content", "application/json", "schema").(object); ok {
+				op.body = d.resolve(schema)
+			}
+			all = append(all, op)
+		}
+	}
+	if len(all) < 30 {
+		d.t.Fatalf("the API document has %d operations: it is read wrongly", len(all))
+	}
+	return all
+}
+
+// resolve follows a schema's reference.
+func (d apiDocument) resolve(schema object) object {
+	ref, ok := schema["$ref"].(string)
+	if !ok {
+		return schema
+	}
+	resolved, ok := at(d.root, strings.Split(strings.TrimPrefix(ref, "#/"), "/")...).(object)
+	if !ok {
+		d.t.Fatalf("%s is not there", ref)
+	}
+	return resolved
+}
+
+// references gives the names of a schema's members that are ids.
+func references(schema object) []string {
+	var names []string
+	properties, _ := schema["properties"].(object)
+	for name, p := range properties {
+		if p.(object)["format"] == "uuid" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// minimal makes a body that has just what a schema requires.
+func (d apiDocument) minimal(schema object) object {
+	d.t.Helper()
+	body := object{}
+	required, _ := schema["required"].([]any)
+	for _, name := range required {
+		p := at(schema, "properties", name.(string)).(object)
+		values, _ := p["enum"].([]any)
+		switch {
+		case len(values) > 0:
+			body[name.(string)] = values[0]
+		case p["type"] == "string" && p["format"] == nil:
+			body[name.(string)] = "text"
+		default:
+			d.t.Fatalf("cannot make a %s: teach the test", name)
+		}
+	}
+	return body
+}

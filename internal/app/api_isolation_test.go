@@ -1,0 +1,216 @@
+package app_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sixty/internal/crm"
+)
+
+// things are the ids of one thing of every kind, by the word that paths call it.
+type things map[string]string
+
+// ours makes a thing of every kind.
+func (u user) ours() things {
+	u.t.Helper()
+	company := u.make("/api/companies", object{"name": "Isolated", "domain": "isolated.example"})
+	contact := u.make("/api/contacts", object{"first_name": "Isolated", "company_id": id(company), "email": "isolated@isolated.example"})
+	deal := u.make("/api/deals", object{"name": "Isolated", "company_id": id(company), "primary_contact_id": id(contact), "value": 1})
+	u.thing(http.StatusOK, "PUT", "/api/deals/"+id(deal)+"/contacts/"+id(contact), object{"role": "champion"})
+	return things{
+		"company": id(company), "contact": id(contact), "deal": id(deal), "stage": deal["stage_id"].(string), "owner": deal["owner_id"].(string),
+	}
+}
+
+// kinds tells what an id in a path, a parameter or a body names.
+var kinds = map[string]string{
+	"companies": "company", "contacts": "contact", "deals": "deal", "deal-stages": "stage", "stages": "stage", "contactId": "contact",
+	"ownerId": "owner", "owner_id": "owner", "companyId": "company", "company_id": "company", "stageId": "stage", "stage_id": "stage",
+	"contact_id": "contact", "primary_contact_id": "contact",
+}
+
+// A key of one organisation reaches nothing of another, whatever the operation: the
+// operations are those of the API document.
+func TestIsolation(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, c *client) {
+		theirs, mine := newUser(c, "Theirs", crm.RoleAdmin), newUser(c, "Mine", crm.RoleAdmin)
+		iso := isolation{doc: c.document(), by: mine, foreign: theirs.ours(), own: mine.ours()}
+		before := theirs.everything()
+		tried := 0
+		for _, op := range iso.doc.operations() {
+			if op.open {
+				continue
+			}
+			t.Run(op.String(), func(t *testing.T) {
+				iso := iso
+				iso.by = mine.in(t)
+				tried += iso.paths(t, op) + iso.parameters(t, op) + iso.references(t, op) + iso.answer(t, op)
+			})
+		}
+		if tried < 100 {
+			t.Errorf("only %d requests were tried", tried)
+		}
+		if diff := cmp.Diff(before, theirs.everything()); diff != "" {
+			t.Errorf("the other organisation's things changed:\n%s", diff)
+		}
+	})
+}
+
+// isolation tries to reach foreign things.
+type isolation struct {
+	doc          apiDocument
+	by           user
+	foreign, own things
+}
+
+var pathParameter = regexp.MustCompile(`([^/]+)/\{([^}]+)\}`)
+
+// pathIDs gives the kinds of the ids in an operation's path, in their order.
+func pathIDs(t *testing.T, path string) []string {
+	t.Helper()
+	var all []string
+	for _, m := range pathParameter.FindAllStringSubmatch(path, -1) {
+		kind := kinds[m[2]]
+		if m[2] == "id" {
+			kind = kinds[m[1]]
+		}
+		if kind == "" {
+			t.Fatalf("what is {%s} in %s? Teach the test", m[2], path)
+		}
+		all = append(all, kind)
+	}
+	return all
+}
+
+// fill puts ids into a path, foreign ones where the bits of which say so.
+func (iso isolation) fill(path string, ids []string, which int) string {
+	i := 0
+	return regexp.MustCompile(`\{[^}]+\}`).ReplaceAllStringFunc(path, func(string) string {
+		from := iso.own
+		if which&(1<<i) != 0 {
+			from = iso.foreign
+		}
+		i++
+		return from[ids[i-1]]
+	})
+}
+
+func (iso isolation) body(op apiOperation) any {
+	if op.body == nil {
+		return nil
+	}
+	return iso.doc.minimal(op.body)
+}
+
+// paths tries every combination of ids in the path with a foreign one among them: 404.
+func (iso isolation) paths(t *testing.T, op apiOperation) int {
+	t.Helper()
+	ids := pathIDs(t, op.path)
+	tries := 0
+	for which := 1; which < 1<<len(ids); which++ {
+		path := iso.fill(op.path, ids, which)
+		status, _, answer := iso.by.raw(op.method, path, iso.by.key, iso.body(op))
+		if status != http.StatusNotFound {
+			t.Errorf("%s %s: %d, want 404: %s", op.method, path, status, answer)
+		}
+		tries++
+	}
+	return tries
+}
+
+// parameters tries foreign ids in the query: a list is empty, a thing is not found.
+func (iso isolation) parameters(t *testing.T, op apiOperation) int {
+	t.Helper()
+	tries := 0
+	for _, p := range op.query {
+		if at(p, "schema", "format") != "uuid" {
+			continue
+		}
+		name := p["name"].(string)
+		kind := kinds[name]
+		if name == "id" {
+			kind = kinds[op.path[strings.LastIndexByte(op.path, '/')+1:]]
+		}
+		if kind == "" {
+			t.Fatalf("what is the parameter %s of %s? Teach the test", name, op)
+		}
+		path := iso.fill(op.path, pathIDs(t, op.path), 0) + "?" + url.Values{name: {iso.foreign[kind]}}.Encode()
+		status, _, answer := iso.by.do(op.method, path, iso.by.key, iso.body(op))
+		rows, isList := answer["data"].([]any)
+		if empty := status == http.StatusOK && isList && len(rows) == 0; !empty && status != http.StatusNotFound {
+			t.Errorf("%s %s: %d %v", op.method, path, status, answer)
+		}
+		tries++
+	}
+	return tries
+}
+
+// references tries foreign ids in the body: 422, and it says which.
+func (iso isolation) references(t *testing.T, op apiOperation) int {
+	t.Helper()
+	tries := 0
+	for _, name := range references(op.body) {
+		if kinds[name] == "" {
+			t.Fatalf("what is the member %s of %s? Teach the test", name, op)
+		}
+		body := iso.doc.minimal(op.body)
+		body[name] = iso.foreign[kinds[name]]
+		path := iso.fill(op.path, pathIDs(t, op.path), 0)
+		if len(op.query) > 0 {
+			path += "?id=" + iso.own[kinds[op.path[strings.LastIndexByte(op.path, '/')+1:]]]
+		}
+		status, _, answer := iso.by.do(op.method, path, iso.by.key, body)
+		if status != http.StatusUnprocessableEntity || !strings.Contains(complaints(answer), "#/"+name) {
+			t.Errorf("%s %s with a foreign %s: %d %v", op.method, path, name, status, answer)
+		}
+		tries++
+	}
+	return tries
+}
+
+// answer looks for foreign ids in what is answered about one's own things.
+func (iso isolation) answer(t *testing.T, op apiOperation) int {
+	t.Helper()
+	if op.method != http.MethodGet {
+		return 0
+	}
+	path := iso.fill(op.path, pathIDs(t, op.path), 0) + "?limit=1000&includeStats=true&includeCompany=true&includeRelationships=true"
+	status, _, answer := iso.by.raw(op.method, path, iso.by.key, nil)
+	if status != http.StatusOK {
+		t.Errorf("%s %s: %d %s", op.method, path, status, answer)
+	}
+	for kind, foreign := range iso.foreign {
+		if strings.Contains(string(answer), foreign) {
+			t.Errorf("%s %s tells the other organisation's %s", op.method, path, kind)
+		}
+	}
+	return 1
+}
+
+// A key that is none reaches nothing at all.
+func TestEveryOperationNeedsAKey(t *testing.T) {
+	t.Parallel()
+	c := boot(t, "sqlite")
+	for _, op := range c.document().operations() {
+		path := regexp.MustCompile(`\{[^}]+\}`).ReplaceAllString(op.path, crm.ID{15: 1}.String())
+		for _, key := range []string{"", "nonsense", "sixty_" + strings.Repeat("A", 40)} {
+			status, header, _ := c.do(op.method, path, key, nil)
+			if op.open {
+				if status != http.StatusOK {
+					t.Errorf("%s: %d", op, status)
+				}
+				continue
+			}
+			if status != http.StatusUnauthorized || !strings.HasPrefix(header.Get("WWW-Authenticate"), "Bearer") {
+				t.Errorf("%s with the key %q: %d, %q", op, key, status, fmt.Sprint(header.Values("WWW-Authenticate")))
+			}
+		}
+	}
+}

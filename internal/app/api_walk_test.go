@@ -1,0 +1,282 @@
+package app_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sixty/internal/crm"
+)
+
+// stride is the limit of the walks: it divides no list's length.
+const stride = 37
+
+// Every list, in every order that the API document names, is walked forward to its
+// end and backward to its start; each row is met exactly once either way.
+func TestWalkEveryList(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, c *client) {
+		u := newUser(c, "Walk", crm.RoleManager)
+		with := u.fillLists(t, 130)
+		walked := 0
+		for _, op := range c.document().operations() {
+			orders := sortsOf(op)
+			if op.method != http.MethodGet || len(orders) == 0 {
+				continue
+			}
+			path := op.path
+			for _, kind := range pathIDs(t, op.path) {
+				path = strings.Replace(path, "{id}", with[kind], 1)
+			}
+			for _, order := range orders {
+				t.Run(op.path+" by "+order, func(t *testing.T) {
+					walked++
+					u := u.in(t)
+					q := url.Values{"sort": {order}, "limit": {fmt.Sprint(stride)}}
+					w := u.walk(t, path, q)
+					if total := u.total(path); len(w.rows) != total || total <= stride {
+						t.Errorf("met %d rows of %d", len(w.rows), total)
+					}
+					w.check(t, func(string) bool { return true })
+				})
+			}
+		}
+		if walked < 40 {
+			t.Errorf("only %d walks", walked)
+		}
+	})
+}
+
+// sortsOf gives the orders that a list names in the document; none for what is no list.
+func sortsOf(op apiOperation) []string {
+	var all []string
+	for _, p := range op.query {
+		if p["name"] == "sort" {
+			for _, v := range at(p, "schema", "enum").([]any) {
+				all = append(all, v.(string))
+			}
+		}
+	}
+	return all
+}
+
+// A walked list: the ids as they were met forward, and as they were met backward,
+// both in the list's own order.
+type walked struct {
+	rows, back []string
+}
+
+// walk walks a list forward to the end and from there backward to the start.
+func (u user) walk(t *testing.T, path string, q url.Values) walked {
+	t.Helper()
+	const most = 200 // pages; more are a circle
+	var w walked
+	var page object
+	var rows []object
+	limit := q.Get("limit")
+	for range most {
+		rows, page = u.list(path + "?" + q.Encode())
+		w.rows = append(w.rows, ids(rows)...)
+		token, more := at(page, "pagination", "nextCursor").(string)
+		if more != (at(page, "pagination", "hasMore") == true) || len(rows) > 0 && more && fmt.Sprint(len(rows)) != limit {
+			t.Fatalf("a page of %d rows has the pagination %v", len(rows), page["pagination"])
+		}
+		if !more {
+			break
+		}
+		q.Set("cursor", token)
+		q.Set("direction", "forward")
+	}
+	w.back = ids(rows)
+	for range most {
+		token, more := at(page, "pagination", "prevCursor").(string)
+		if more != (at(page, "pagination", "hasPrevious") == true) {
+			t.Fatalf("the pagination is %v", page["pagination"])
+		}
+		if !more {
+			return w
+		}
+		q.Set("cursor", token)
+		q.Set("direction", "backward")
+		rows, page = u.list(path + "?" + q.Encode())
+		w.back = append(ids(rows), w.back...)
+	}
+	t.Fatalf("%s is not walked in %d pages", path, most)
+	return w
+}
+
+func ids(rows []object) []string {
+	all := make([]string, len(rows))
+	for i, row := range rows {
+		all[i] = id(row)
+	}
+	return all
+}
+
+// check holds a walk to what must be so for the rows that did not change meanwhile:
+// each was met exactly once in either direction, and in one order.
+func (w walked) check(t *testing.T, unchanged func(id string) bool) {
+	t.Helper()
+	forward, backward := slices.Clone(w.rows), slices.Clone(w.back)
+	changed := func(id string) bool { return !unchanged(id) }
+	forward, backward = slices.DeleteFunc(forward, changed), slices.DeleteFunc(backward, changed)
+	seen := map[string]bool{}
+	for _, id := range forward {
+		if seen[id] {
+			t.Errorf("%s was met twice", id)
+		}
+		seen[id] = true
+	}
+	if !slices.Equal(forward, backward) {
+		t.Errorf("forward %d rows, backward %d, and not the same ones in one order", len(forward), len(backward))
+	}
+}
+
+// fillLists makes at least n things of every kind, with equal and absent sort keys
+// among them, and gives the ids of a company and a contact that have the most of them.
+func (u user) fillLists(t *testing.T, n int) things {
+	t.Helper()
+	ctx, by, random := t.Context(), crm.Operator(u.org), rand.New(rand.NewPCG(1, 2))
+	base := crm.InstantOf(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	when := func() crm.Instant { return base + crm.Instant(random.IntN(n/4))*1_000_000 } // many are equal
+	name := func() string {
+		return []string{"Émile", "émile", "Zoë", "a", "A b", "日本"}[random.IntN(6)] + strings.Repeat("x", random.IntN(3))
+	}
+	var companies []crm.Company
+	var contacts []crm.Contact
+	var deals []crm.Deal
+	var stages []crm.Stage
+	var owners []crm.Owner
+	for i := range n {
+		at := when()
+		c := crm.Company{OrgID: u.org, ID: crm.NewID(), Name: name(), CreatedAt: at, UpdatedAt: when(), Version: 1}
+		companies = append(companies, c)
+		first := name()
+		p := crm.Contact{OrgID: u.org, ID: crm.NewID(), FirstName: &first, FullName: first, CompanyID: &companies[0].ID, CreatedAt: at, UpdatedAt: when(), Version: 1}
+		contacts = append(contacts, p)
+		s := crm.Stage{OrgID: u.org, ID: crm.NewID(), Name: name(), OrderPosition: 10 + i/3, Outcome: crm.OutcomeOpen, CreatedAt: at, UpdatedAt: when(), Version: 1}
+		stages = append(stages, s)
+		owners = append(owners, crm.Owner{OrgID: u.org, ID: crm.NewID(), FirstName: &first, FullName: first, Role: crm.RoleRep, CreatedAt: at, UpdatedAt: when(), Version: 1})
+		d := crm.Deal{
+			OrgID: u.org, ID: crm.NewID(), Name: name(), Currency: "GBP", Status: crm.StatusActive, StageID: stages[0].ID, StageChangedAt: at,
+			CompanyID: &companies[0].ID, PrimaryContactID: &contacts[0].ID, CreatedAt: at, UpdatedAt: when(), Version: 1,
+		}
+		if i%3 != 0 {
+			value, day := crm.Money(random.IntN(20)*100), crm.Date(20_000+random.IntN(20))
+			d.Value, d.ExpectedCloseDate = &value, &day
+		}
+		deals = append(deals, d)
+	}
+	err := u.app.Core().Store.Write(ctx, by, base, func(tx crm.Tx) error {
+		for _, insert := range []func() error{
+			func() error { return tx.Owners().Insert(ctx, owners) },
+			func() error { return tx.Stages().Insert(ctx, stages) },
+			func() error { return tx.Companies().Insert(ctx, companies) },
+			func() error { return tx.Contacts().Insert(ctx, contacts) },
+			func() error { return tx.Deals().Insert(ctx, deals) },
+		} {
+			if err := insert(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return things{"company": companies[0].ID.String(), "contact": contacts[0].ID.String()}
+}
+
+// While other clients insert rows and change some, the rows that nobody changes are
+// neither skipped nor met twice, in any order, in either direction.
+func TestWalkWhileOthersWrite(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, c *client) {
+		u := newUser(c, "Busy", crm.RoleManager)
+		u.fillLists(t, 300)
+		rows, _ := u.list("/api/deals?limit=1000&sort=created_at")
+		still, busy := map[string]bool{}, []string{}
+		for i, row := range rows {
+			if i%4 == 0 {
+				busy = append(busy, id(row))
+			} else {
+				still[id(row)] = true
+			}
+		}
+		stop := u.disturb(busy)
+		defer stop()
+		for _, order := range crm.DealSorts.Fields {
+			for _, order := range []string{order, "-" + order} {
+				w := u.walk(t, "/api/deals", url.Values{"sort": {order}, "limit": {fmt.Sprint(stride)}})
+				w.check(t, func(id string) bool { return still[id] })
+				met := 0
+				for _, id := range w.rows {
+					if still[id] {
+						met++
+					}
+				}
+				if met != len(still) {
+					t.Errorf("by %s, %d of %d unchanged rows were met", order, met, len(still))
+				}
+			}
+		}
+		if n := stop(); n < 20 {
+			t.Errorf("the others wrote only %d times: the test shows nothing", n)
+		}
+	})
+}
+
+// disturb lets two clients insert deals and change the busy ones until it is stopped,
+// which gives the number of their writes.
+func (u user) disturb(busy []string) (stop func() int) {
+	const most = 2000 // writes of each client
+	ctx, cancel := context.WithCancel(u.t.Context())
+	var clients sync.WaitGroup
+	var writes [2]int
+	for i := range writes {
+		clients.Go(func() {
+			random := rand.New(rand.NewPCG(3, uint64(i)))
+			for n := 0; n < most && ctx.Err() == nil; n++ {
+				method, path := "POST", "/api/deals"
+				if n%3 != 0 {
+					method, path = "PATCH", "/api/deals/"+busy[random.IntN(len(busy))]
+				}
+				body := object{"name": fmt.Sprint("Busy ", random.IntN(100)), "value": random.IntN(2000), "expected_close_date": fmt.Sprintf("2024-10-%02d", 1+random.IntN(28))}
+				if !u.write(ctx, method, path, body) {
+					return
+				}
+				writes[i]++
+			}
+		})
+	}
+	return func() int {
+		cancel()
+		clients.Wait()
+		return writes[0] + writes[1]
+	}
+}
+
+// write sends a write from a goroutine that may not end the test, and tells whether it
+// was done.
+func (u user) write(ctx context.Context, method, path string, body object) bool {
+	res, err := http.DefaultClient.Do(u.request(method, path, u.key, body).WithContext(ctx))
+	if err != nil {
+		if ctx.Err() == nil {
+			u.t.Errorf("%s %s: %v", method, path, err)
+		}
+		return false
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusOK && res.StatusCode != http.StatusCreated {
+		u.t.Errorf("%s %s: %s", method, path, res.Status)
+		return false
+	}
+	return true
+}

@@ -1,0 +1,205 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"sixty/internal/config"
+	"sixty/internal/cursor"
+	"sixty/internal/httpapi"
+)
+
+// The server's bounds on its clients.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 30 * time.Second // a whole request
+	writeTimeout      = 90 * time.Second // from the end of its header to the end of the answer
+	idleTimeout       = 2 * time.Minute  // a connection between requests
+	maxHeaderBytes    = 64 << 10
+)
+
+const (
+	pingTimeout = 2 * time.Second // for the database to answer the readiness check
+	cutOffGrace = 5 * time.Second // for requests to end that were cut off
+)
+
+// settingPaginationKey names the database-wide setting that holds the key of the
+// cursors when none is configured.
+const settingPaginationKey = "pagination_key"
+
+var errCutOff = errors.New("the server has shut down")
+
+// App is the server. New makes it, Run serves until its context ends, Close frees
+// what it holds.
+type App struct {
+	core     *Core
+	listener net.Listener
+	server   *http.Server
+	drain    time.Duration
+	cutOff   context.CancelCauseFunc // ends the context of every request
+	// requests is held for reading by each request that is being answered, so that
+	// holding it for writing means that there is none.
+	requests sync.RWMutex
+	closing  func() error
+}
+
+// New opens everything and listens, so that Addr is known and clients queue, but
+// answers nobody before Run. Close must follow.
+func New(ctx context.Context, cfg config.Config, o Options) (*App, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	core, err := Open(ctx, cfg.Base, o)
+	if err != nil {
+		return nil, err
+	}
+	a, err := newApp(ctx, core, cfg)
+	if err != nil {
+		return nil, errors.Join(err, core.Close())
+	}
+	return a, nil
+}
+
+func newApp(ctx context.Context, core *Core, cfg config.Config) (*App, error) {
+	sealer, err := newSealer(ctx, core, cfg.PaginationKeys)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{core: core, drain: cfg.ShutdownTimeout}
+	api, err := httpapi.New(httpapi.Options{
+		Service:         core.Service,
+		Authenticator:   core.Keys,
+		Sealer:          sealer,
+		Logger:          core.Log,
+		Health:          a.health,
+		Metrics:         core.metrics.Handler(),
+		Docs:            true,
+		FrontendOrigins: cfg.Origins(),
+		StrictTransport: cfg.Production(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.ListenAddress()); err != nil {
+		return nil, fmt.Errorf("%s, %s: %w", config.NameOf(cfg.Server, "Addr"), config.NameOf(cfg.Server, "Port"), err)
+	}
+	requests, cutOff := context.WithCancelCause(context.Background())
+	a.cutOff = cutOff
+	a.server = &http.Server{
+		Handler:           a.counted(api),
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		BaseContext:       func(net.Listener) context.Context { return requests },
+		ErrorLog:          slog.NewLogLogger(core.Log.Handler(), slog.LevelWarn),
+	}
+	a.closing = sync.OnceValue(a.close)
+	return a, nil
+}
+
+// newSealer makes the cursors' sealer from the configured keys or, without any, from
+// the one in the database, which all processes share and the first one makes.
+func newSealer(ctx context.Context, core *Core, keys []config.Secret) (*cursor.Sealer, error) {
+	var secrets []string
+	for _, key := range keys {
+		secrets = append(secrets, key.Reveal())
+	}
+	if len(secrets) == 0 {
+		key, err := core.Store.Setting(ctx, settingPaginationKey, cursor.GenerateKey)
+		if err != nil {
+			return nil, fmt.Errorf("read the key of the cursors: %w", err)
+		}
+		secrets = append(secrets, key)
+	}
+	sealer, err := cursor.NewSealer(secrets...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", config.NameOf(config.Server{}, "PaginationKeys"), err)
+	}
+	return sealer, nil
+}
+
+// Core gives the storage and the use cases that the server works on.
+func (a *App) Core() *Core { return a.core }
+
+// Addr gives the address that the server listens on, as HOST:PORT.
+func (a *App) Addr() string { return a.listener.Addr().String() }
+
+// Run answers requests until ctx ends. Then it refuses connections, which is how
+// readiness checks learn of it, begins no request more, and gives those in flight
+// the shutdown timeout to end before they are cut off. Its error is nil unless the
+// listener failed by itself.
+func (a *App) Run(ctx context.Context) error {
+	served := make(chan error, 1)
+	go func() { served <- a.server.Serve(a.listener) }()
+	a.core.Log.Info("listening", "address", a.Addr())
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	a.core.Log.Info("shutting down", "timeout", a.drain)
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.drain)
+	defer cancel()
+	if err := a.server.Shutdown(limit); err != nil {
+		a.core.Log.Warn("requests in flight were cut off", "timeout", a.drain)
+		a.endRequests()
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Close ends what Run may have left and frees everything, the database last. It may
+// be called more than once, but not while Run runs.
+func (a *App) Close() error { return a.closing() }
+
+func (a *App) close() error {
+	a.endRequests()
+	_ = a.listener.Close() // closed already if Run ran
+	return a.core.Close()
+}
+
+// endRequests cuts off the requests in flight and waits for them, so that none uses
+// what is closed next.
+func (a *App) endRequests() {
+	a.cutOff(errCutOff)
+	_ = a.server.Close() // the error would be the listener's, and it is going anyway
+	ended := make(chan struct{})
+	go func() {
+		a.requests.Lock()
+		defer a.requests.Unlock()
+		close(ended)
+	}()
+	grace := time.NewTimer(cutOffGrace)
+	defer grace.Stop()
+	select {
+	case <-ended:
+	case <-grace.C:
+		a.core.Log.Error("requests did not end although they were cut off", "grace", cutOffGrace)
+	}
+}
+
+// counted counts requests while they are answered.
+func (a *App) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.requests.RLock()
+		defer a.requests.RUnlock()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// health tells whether requests can be answered here: whether the database is there.
+func (a *App) health(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	return a.core.Store.Ping(ctx)
+}

@@ -1,0 +1,123 @@
+// Package app puts the program together from its rooms: it is the only one that
+// knows every other. New gives the server, Open what commands need that do not
+// serve.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"sixty/internal/auth"
+	"sixty/internal/config"
+	"sixty/internal/crm"
+	"sixty/internal/store"
+	"sixty/internal/store/postgres"
+	"sixty/internal/store/sqlite"
+	"sixty/internal/telemetry"
+)
+
+// databaseFile is the SQLite database's name in the data folder.
+const databaseFile = "sixty.db"
+
+// Options are what the program gets from whoever runs it, and not from its settings.
+type Options struct {
+	Stderr io.Writer        // where logs go; nowhere if nil
+	Clock  func() time.Time // time.Now if nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Stderr == nil {
+		o.Stderr = io.Discard
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	return o
+}
+
+// Core is the program without its server: the storage, migrated, and the use cases.
+type Core struct {
+	Store   *store.Store
+	Service *crm.Service
+	Keys    *auth.Keys
+	Log     *slog.Logger
+	Clock   func() time.Time
+
+	metrics *telemetry.Metrics
+}
+
+// Open connects to the database that the settings name and brings its schema up to
+// date, under the engine's lock. Close must follow.
+func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	o = o.withDefaults()
+	currency, ok := crm.ValidCurrency(cfg.DefaultCurrency)
+	if !ok { // cannot be: Check asks the same list
+		return nil, fmt.Errorf("%q is not a currency", cfg.DefaultCurrency)
+	}
+	metrics := telemetry.NewMetrics()
+	engine, err := openEngine(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	if err := engine.Migrate(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("bring the database's schema up to date: %w", err), engine.Close())
+	}
+	metrics.ObservePool(engine.Stats)
+	s := store.New(engine, store.Options{Observe: metrics.ObserveStatement})
+	service := crm.NewService(s, o.Clock, currency)
+	return &Core{
+		Store:   s,
+		Service: service,
+		Keys:    auth.NewKeys(s, service, o.Clock),
+		Log:     telemetry.NewLogger(o.Stderr, cfg.Production(), cfg.LogLevel),
+		Clock:   o.Clock,
+		metrics: metrics,
+	}, nil
+}
+
+// Close waits for what still runs and closes the database.
+func (c *Core) Close() error {
+	c.Keys.Close()
+	return c.Store.Close()
+}
+
+// engine is what both engines can do.
+type engine interface {
+	store.Engine
+	Migrate(ctx context.Context) error
+	Stats() (open, inUse, limit int)
+}
+
+// openEngine picks the engine: this is the only place that knows there are two.
+func openEngine(ctx context.Context, cfg config.Base) (engine, error) {
+	if url := cfg.DatabaseURL.Reveal(); url != "" {
+		// Config has checked the scheme and the bounds.
+		e, err := postgres.Open(ctx, postgres.Options{
+			URL: url, MinConns: int32(cfg.MinConns), MaxConns: int32(cfg.MaxConns), StatementTimeout: cfg.StatementLimit,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return e, nil
+	}
+	// The folder is for one account alone: it holds customers' data and keys.
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return nil, err
+	}
+	e, err := sqlite.Open(ctx, sqlite.Options{
+		Path: filepath.Join(cfg.DataDir, databaseFile), MaxConns: cfg.MaxConns, StatementTimeout: cfg.StatementLimit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}

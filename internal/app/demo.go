@@ -1,0 +1,144 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sixty/internal/crm"
+	"sixty/internal/demo"
+)
+
+const (
+	demoOrganisation = "Demo"
+	demoKeyName      = "Demo"
+	demoKeyFile      = "demo-api-key"
+)
+
+// DemoAccess is how to get at the demonstration.
+type DemoAccess struct {
+	Organisation crm.Organisation
+	Admin        crm.Owner
+	Key          string // an admin's
+	KeyFile      string // where the key is kept
+}
+
+// Demo finds the demonstration or, in a database without any organisation, makes it.
+// The database knows only the hash of its key, so the key itself is kept in the data
+// folder, readable by nobody else; where that file is missing or does not fit the
+// database, the old key is revoked and another one made.
+func (c *Core) Demo(ctx context.Context, dataDir string) (DemoAccess, error) {
+	org, err := c.demoOrganisation(ctx)
+	if err != nil {
+		return DemoAccess{}, err
+	}
+	by := crm.Operator(org.ID)
+	admin, err := c.Service.OwnerByEmail(ctx, by, demo.AdminEmail)
+	if crm.CodeOf(err) == crm.CodeNotFound {
+		// An organisation without people is new, or its filling was interrupted.
+		if err = c.fillDemo(ctx, by); err == nil {
+			admin, err = c.Service.OwnerByEmail(ctx, by, demo.AdminEmail)
+		}
+	}
+	if err != nil {
+		return DemoAccess{}, err
+	}
+	d := DemoAccess{Organisation: org, Admin: admin, KeyFile: filepath.Join(dataDir, demoKeyFile)}
+	d.Key, err = c.demoKey(ctx, by, d)
+	return d, err
+}
+
+// demoOrganisation gives the demonstration's organisation.
+func (c *Core) demoOrganisation(ctx context.Context) (crm.Organisation, error) {
+	orgs, err := c.Service.Organisations(ctx)
+	if err != nil {
+		return crm.Organisation{}, err
+	}
+	names := make([]string, len(orgs))
+	for i, o := range orgs {
+		if o.Name == demoOrganisation {
+			return o, nil
+		}
+		names[i] = fmt.Sprintf("%q", o.Name)
+	}
+	if len(orgs) > 0 {
+		return crm.Organisation{}, fmt.Errorf("the demonstration needs a database of its own (another --data-dir, say): this one holds %s", strings.Join(names, ", "))
+	}
+	return c.Service.CreateOrganisation(ctx, demoOrganisation)
+}
+
+// fillDemo fills the demonstration, unless the organisation is somebody's own.
+func (c *Core) fillDemo(ctx context.Context, by crm.Actor) error {
+	anybody, err := c.Service.Owners(ctx, by, crm.List[crm.OwnerFilter]{Sort: crm.OwnerSorts.Default, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(anybody.Rows) > 0 {
+		return fmt.Errorf("the organisation %q is not the demonstration's: it has people, but not %s", demoOrganisation, demo.AdminEmail)
+	}
+	_, err = demo.Fill(ctx, c.Store, by, demo.Demonstration(c.Clock()))
+	return err
+}
+
+// demoKey gives a key that works.
+func (c *Core) demoKey(ctx context.Context, by crm.Actor, d DemoAccess) (string, error) {
+	text, err := os.ReadFile(d.KeyFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	key := strings.TrimSpace(string(text))
+	actor, err := c.Keys.Authenticate(ctx, key)
+	if err == nil && actor.Org == by.Org {
+		return key, nil
+	}
+	if err != nil && crm.CodeOf(err) != crm.CodeUnauthenticated {
+		return "", err
+	}
+	if err := c.revokeDemoKeys(ctx, by); err != nil {
+		return "", err
+	}
+	key, _, err = c.Keys.Create(ctx, by, demoKeyName, crm.RoleAdmin, &d.Admin.ID)
+	if err != nil {
+		return "", err
+	}
+	return key, writePrivate(d.KeyFile, key+"\n")
+}
+
+// revokeDemoKeys ends the keys whose secret is lost.
+func (c *Core) revokeDemoKeys(ctx context.Context, by crm.Actor) error {
+	keys, err := c.Keys.List(ctx, by)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if k.Name == demoKeyName && k.RevokedAt == nil {
+			if err := c.Keys.Revoke(ctx, by, k.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// writePrivate writes a file that only its owner can read, whole or not at all.
+func writePrivate(path, text string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		err = errors.Join(err, os.Remove(f.Name()))
+	}
+	return err
+}

@@ -1,0 +1,234 @@
+package demo
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"sixty/internal/crm"
+)
+
+var products = []string{
+	"Annual licence", "Platform rollout", "Support renewal", "Pilot", "Team plan", "Enterprise plan",
+	"Onboarding package", "Integration project", "Data migration", "Training programme", "Seat expansion",
+}
+
+// sources are where deals come from.
+var sources = []struct{ kind, channel string }{
+	{"inbound", "website"}, {"inbound", "organic search"}, {"inbound", "webinar"}, {"inbound", "referral"},
+	{"outbound", "cold e-mail"}, {"outbound", "linkedin"}, {"outbound", "phone"},
+	{"partner", "reseller"}, {"partner", "marketplace"}, {"event", "trade show"},
+}
+
+var nextSteps = []string{
+	"Send the proposal", "Book a demo with the wider team", "Agree the scope", "Chase procurement", "Answer the security questionnaire",
+	"Call back after the budget round", "Share a reference customer", "Send the contract for signature",
+}
+
+var contactRoles = []string{"decision_maker", "influencer", "stakeholder", "champion", "blocker"}
+
+// How deals go.
+const (
+	stayMedian   = 8.5  // days in a stage
+	stallChance  = 0.06 // that one stays much longer
+	loseInStage  = 0.17 // that a stage ends the deal instead of leading on
+	foreignShare = 0.06 // of deals in another currency
+)
+
+// story is a deal with what belongs to it.
+type story struct {
+	deal     crm.Deal
+	moves    []crm.StageMove
+	contacts []crm.DealContact
+}
+
+// story makes the plan's deal d.
+func (g *generator) story(d int) story {
+	number := g.hadDeals + d
+	r := g.random(kindDeal, number)
+	from, subject, median := g.start(), "", sizes[1].median
+	var deal crm.Deal
+	company := -1
+	if g.plan.Companies > 0 {
+		// Some companies buy much more than others.
+		company = int(math.Pow(r.Float64(), 1.4) * float64(g.plan.Companies))
+		c, _ := g.companyHead(company)
+		from, subject, median = c.created, c.name+": ", c.size.median
+		deal.CompanyID, deal.OwnerID, deal.Company = &c.id, c.owner, &c.name
+	}
+	if deal.OwnerID == nil || chance(r, 0.15) {
+		deal.OwnerID = g.pickOwner(r)
+	}
+	created := within(r, from, g.plan.Now)
+	deal.OrgID, deal.ID, deal.Version = g.org, g.id(kindDeal, number, 0, created), 1
+	deal.Name = subject + pick(r, products)
+	if deal.Company == nil {
+		deal.Company = &deal.Name // as a deal made without a label gets it
+	}
+	deal.CreatedAt = crm.InstantOf(created)
+	g.price(r, &deal, median)
+	s := story{deal: deal}
+	if company >= 0 {
+		g.cast(r, &s, company)
+	}
+	g.walk(r, &s, number, created)
+	g.schedule(r, &s.deal)
+	return s
+}
+
+// price gives a deal its value and what follows from it.
+func (g *generator) price(r *rand.Rand, d *crm.Deal, median float64) {
+	d.Currency = g.currency
+	if chance(r, foreignShare) {
+		d.Currency = pick(r, []string{"EUR", "USD"})
+	}
+	source := pick(r, sources)
+	d.LeadSourceType, d.LeadSourceChannel = maybe(r, 0.9, source.kind), maybe(r, 0.85, source.channel)
+	if chance(r, 0.04) {
+		return // nobody has put a price on it yet
+	}
+	total := round(logNormal(r, median, 0.65))
+	switch u := r.Float64(); {
+	case u < 0.4: // once
+		d.OneOffRevenue, d.Value = &total, &total
+	case u < 0.75: // by the month
+		monthly := round(float64(total/100) / 12)
+		annual := 12 * monthly
+		d.MonthlyMRR, d.AnnualValue, d.Value = &monthly, &annual, &annual
+	default: // both
+		once := round(float64(total/100) / 4)
+		monthly := round(float64(total/100) * 3 / 4 / 12)
+		annual := 12 * monthly
+		sum := once + annual
+		d.OneOffRevenue, d.MonthlyMRR, d.AnnualValue, d.Value = &once, &monthly, &annual, &sum
+	}
+	class, priority := "large", "high"
+	switch v := *d.Value; {
+	case v < 10_000_00:
+		class, priority = "small", "low"
+	case v < 50_000_00:
+		class, priority = "medium", "medium"
+	}
+	d.DealSize, d.Priority = maybe(r, 0.8, class), maybe(r, 0.85, priority)
+}
+
+// round makes an amount that a person would write on an offer.
+func round(units float64) crm.Money {
+	step := 5.0
+	for step*100 < units {
+		step *= 10
+	}
+	return crm.Money(math.Max(math.Round(units/step), 1) * step * 100)
+}
+
+// cast gives a deal its contacts among those of its company.
+func (g *generator) cast(r *rand.Rand, s *story, company int) {
+	n := g.contactsOf(company)
+	if n == 0 {
+		return
+	}
+	lead := r.IntN(n)
+	if chance(r, 0.93) {
+		h, _ := g.contactHead(g.contactAt(company, lead))
+		s.deal.PrimaryContactID = &h.id
+		kind := "email"
+		s.deal.ContactIdentifier, s.deal.ContactIdentifierType = &h.email, &kind
+	}
+	for further := 1; further < min(n, 3) && chance(r, 0.2); further++ {
+		h, _ := g.contactHead(g.contactAt(company, (lead+further)%n))
+		s.contacts = append(s.contacts, crm.DealContact{DealID: s.deal.ID, ContactID: h.id, Role: pick(r, contactRoles)})
+	}
+}
+
+// walk takes a deal through the pipeline, from its beginning until now or until it
+// is won or lost.
+func (g *generator) walk(r *rand.Rand, s *story, number int, created time.Time) {
+	at, d := created, &s.deal
+	enter := func(stage *crm.Stage) {
+		d.StageID, d.StageChangedAt, d.Probability = stage.ID, crm.InstantOf(at), stage.DefaultProbability
+		if n := len(s.moves); n > 0 {
+			left := d.StageChangedAt
+			s.moves[n-1].ExitedAt = &left
+		}
+		s.moves = append(s.moves, crm.StageMove{
+			OrgID: g.org, ID: g.id(kindDeal, number, 1+len(s.moves), at), DealID: d.ID, StageID: stage.ID,
+			EnteredAt: d.StageChangedAt, UserID: d.OwnerID,
+		})
+	}
+	d.Status = crm.StatusActive
+	for i := range g.open {
+		enter(&g.open[i])
+		days := logNormal(r, stayMedian, 0.75)
+		if chance(r, stallChance) {
+			days *= 6
+		}
+		until := at.Add(time.Duration(days * float64(day)))
+		if moved := working(r, until); moved.After(at) {
+			until = moved
+		}
+		if !until.Before(g.plan.Now) {
+			break // there it stands
+		}
+		end := g.lost
+		if !chance(r, loseInStage) {
+			if i < len(g.open)-1 {
+				at = until
+				continue
+			}
+			end = g.won
+		}
+		if end == nil {
+			break // the pipeline knows no such end
+		}
+		at = until
+		enter(end)
+		d.Status = string(end.Outcome)
+		closed := d.StageChangedAt
+		d.ClosedAt = &closed
+		d.UpdatedAt = closed
+		return
+	}
+	d.UpdatedAt = crm.InstantOf(within(r, at, g.plan.Now))
+	if chance(r, 0.2) { // somebody knows better than the stage's default
+		d.Probability = min(max(d.Probability+5*(r.IntN(7)-3), 5), 95)
+	}
+}
+
+// schedule gives a deal its dates and next steps.
+func (g *generator) schedule(r *rand.Rand, d *crm.Deal) {
+	if d.ClosedAt == nil {
+		// A few are overdue, as they are everywhere.
+		expected := crm.DateOf(g.plan.Now) + crm.Date(r.IntN(95)-12)
+		d.ExpectedCloseDate = maybe(r, 0.9, expected)
+		d.NextSteps = maybe(r, 0.6, pick(r, nextSteps))
+		return
+	}
+	closed := d.ClosedAt.Time()
+	d.ExpectedCloseDate = maybe(r, 0.95, crm.DateOf(closed)+crm.Date(r.IntN(29)-14))
+	if d.Status == crm.StatusWon {
+		billing := crm.DateOf(time.Date(closed.Year(), closed.Month()+1, 1, 0, 0, 0, 0, time.UTC))
+		d.FirstBillingDate = maybe(r, 0.85, billing)
+	}
+}
+
+func (g *generator) writeDeals(ctx context.Context, tx crm.Tx, from, to int) error {
+	stories := rows(from, to, g.story)
+	deals := make([]crm.Deal, len(stories))
+	var (
+		moves    []crm.StageMove
+		contacts []crm.DealContact
+	)
+	for i := range stories {
+		deals[i] = stories[i].deal
+		moves = append(moves, stories[i].moves...)
+		contacts = append(contacts, stories[i].contacts...)
+	}
+	if err := tx.Deals().Insert(ctx, deals); err != nil {
+		return err
+	}
+	if err := tx.InsertStageMoves(ctx, moves); err != nil {
+		return err
+	}
+	return tx.InsertDealContacts(ctx, deals, contacts)
+}

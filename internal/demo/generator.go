@@ -1,0 +1,193 @@
+package demo
+
+import (
+	"context"
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"sixty/internal/crm"
+)
+
+// kind keeps the random numbers of different uses apart.
+type kind uint64
+
+const (
+	kindPerson kind = iota + 1
+	kindCompany
+	kindContact
+	kindDeal
+	kindID
+)
+
+// generator makes rows. It changes nothing in itself, so that rows can be made
+// again.
+type generator struct {
+	plan     Plan
+	org      crm.ID
+	currency string
+	names    *vocabulary
+	owners   []crm.ID    // who can own records; those of the plan's people when there was nobody
+	open     []crm.Stage // the pipeline in order
+	won      *crm.Stage  // nil when the organisation has no such stage
+	lost     *crm.Stage
+
+	// How many rows the organisation had: the plan's are numbered from there.
+	hadCompanies, hadContacts, hadDeals int
+}
+
+// newGenerator reads what the rows must fit to.
+func newGenerator(ctx context.Context, store crm.Store, org crm.ID, plan Plan) (*generator, error) {
+	o, err := store.Organisation(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	g := &generator{plan: plan, org: org, currency: o.DefaultCurrency, names: newVocabulary(plan.Seed)}
+	r := store.Reads()
+	if g.hadCompanies, err = count(ctx, r.Companies(), org, crm.CompanySorts); err != nil {
+		return nil, err
+	}
+	if g.hadContacts, err = count(ctx, r.Contacts(), org, crm.ContactSorts); err != nil {
+		return nil, err
+	}
+	if g.hadDeals, err = count(ctx, r.Deals(), org, crm.DealSorts); err != nil {
+		return nil, err
+	}
+	stages, err := r.Stages().Page(ctx, org, crm.List[crm.StageFilter]{Sort: crm.StageSorts.Default, Limit: crm.MaxLimit})
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range stages.Rows {
+		switch {
+		case s.Outcome == crm.OutcomeWon && g.won == nil:
+			g.won = &s
+		case s.Outcome == crm.OutcomeLost && g.lost == nil:
+			g.lost = &s
+		case s.Outcome == crm.OutcomeOpen:
+			g.open = append(g.open, s)
+		}
+	}
+	if len(g.open) == 0 && plan.Deals > 0 {
+		return nil, crm.Conflict("The organisation has no open deal stage, so that there can be no deals.")
+	}
+	owners, err := r.Owners().Page(ctx, org, crm.List[crm.OwnerFilter]{Sort: crm.Sort{Field: "created_at"}, Limit: crm.MaxLimit})
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range owners.Rows {
+		if !p.Service && p.DeactivatedAt == nil {
+			g.owners = append(g.owners, p.ID)
+		}
+	}
+	if len(g.owners) > 0 {
+		g.plan.People = 0
+	}
+	for i := range g.plan.People {
+		g.owners = append(g.owners, g.person(i).ID)
+	}
+	return g, nil
+}
+
+// count counts the rows of a list.
+func count[T, F any](ctx context.Context, v crm.View[T, F], org crm.ID, sorts crm.Sorts) (int, error) {
+	page, err := v.Page(ctx, org, crm.List[F]{Sort: sorts.Default, Limit: 1, Count: crm.CountExact})
+	if err != nil || page.Total == nil {
+		return 0, err
+	}
+	return int(*page.Total), nil
+}
+
+// random gives the random numbers of a row: always the same ones.
+func (g *generator) random(k kind, number int) *rand.Rand {
+	return rand.New(rand.NewPCG(mix(g.plan.Seed), mix(uint64(k)<<56^uint64(number))))
+}
+
+// id makes the UUIDv7 (RFC 9562, 5.7) of a row.
+func (g *generator) id(k kind, number, part int, created time.Time) crm.ID {
+	high := binary.BigEndian.Uint64(g.org[:8]) ^ mix(g.plan.Seed) ^ mix(uint64(kindID)<<56^uint64(g.plan.Now.UnixMicro()))
+	low := binary.BigEndian.Uint64(g.org[8:]) ^ mix(uint64(k)<<56^uint64(part)<<48^uint64(number))
+	bits := rand.NewPCG(high, low)
+	var id crm.ID
+	binary.BigEndian.PutUint64(id[:8], uint64(created.UnixMilli())<<16|0x7000|bits.Uint64()&0x0fff)
+	binary.BigEndian.PutUint64(id[8:], 1<<63|bits.Uint64()>>2)
+	return id
+}
+
+// mix spreads near numbers far apart (the finaliser of SplitMix64).
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+const day = 24 * time.Hour
+
+// year is how far back history reaches.
+const year = 365 * day
+
+// start is when history begins.
+func (g *generator) start() time.Time { return g.plan.Now.Add(-year) }
+
+// within gives a time between two, most likely on a working day in working hours.
+func within(r *rand.Rand, from, to time.Time) time.Time {
+	span := to.Sub(from)
+	if span <= 0 {
+		return from.Truncate(time.Microsecond)
+	}
+	t := from
+	for range 6 { // a short span may hold no working hour at all
+		t = from.Add(time.Duration(r.Float64() * float64(span)))
+		if w := working(r, t); w.After(from) && w.Before(to) {
+			return w
+		}
+	}
+	return t.Truncate(time.Microsecond)
+}
+
+// working moves a time to working hours of its day or, mostly, of the Friday before
+// when it is a weekend.
+func working(r *rand.Rand, t time.Time) time.Time {
+	const evenOnWeekends = 0.06
+	t = t.UTC()
+	midnight := time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
+	if r.Float64() > evenOnWeekends {
+		switch midnight.Weekday() {
+		case time.Saturday:
+			midnight = midnight.Add(-day)
+		case time.Sunday:
+			midnight = midnight.Add(-2 * day)
+		}
+	}
+	hour := min(max(12.8+2.6*r.NormFloat64(), 6.5), 21)
+	return midnight.Add(time.Duration(hour * float64(time.Hour))).Truncate(time.Microsecond)
+}
+
+// logNormal gives a positive number around a median, with a long tail upwards.
+func logNormal(r *rand.Rand, median, sigma float64) float64 {
+	return median * math.Exp(sigma*r.NormFloat64())
+}
+
+// chance is true with a probability.
+func chance(r *rand.Rand, p float64) bool { return r.Float64() < p }
+
+// pick takes one at random.
+func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
+
+// pickOwner takes an owner, some more often than others; rarely nobody.
+func (g *generator) pickOwner(r *rand.Rand) *crm.ID {
+	if len(g.owners) == 0 || chance(r, 0.03) {
+		return nil
+	}
+	u := r.Float64()
+	return &g.owners[int(u*math.Sqrt(u)*float64(len(g.owners)))]
+}
+
+// maybe gives the value with a probability, and else nothing.
+func maybe[T any](r *rand.Rand, p float64, v T) *T {
+	if !chance(r, p) {
+		return nil
+	}
+	return &v
+}

@@ -1,0 +1,260 @@
+package transfer
+
+import (
+	"cmp"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"sixty/internal/crm"
+)
+
+// pair is an item of a list "name=value,…".
+type pair struct{ name, value string }
+
+// parsePairs reads lists of pairs, which are CSV; a name may itself hold equals
+// signs, a value cannot.
+func parsePairs(flag string, lists []string) ([]pair, error) {
+	var pairs []pair
+	for _, list := range lists {
+		r := csv.NewReader(strings.NewReader(list))
+		r.FieldsPerRecord, r.TrimLeadingSpace = -1, true
+		for {
+			items, err := r.Read()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return nil, usage(`%s %q cannot be read: an item that holds a comma is written in quotes as a whole, "a, b=c"`, flag, list)
+			}
+			for _, item := range items {
+				if strings.TrimSpace(item) == "" {
+					continue
+				}
+				i := strings.LastIndexByte(item, '=')
+				p := pair{strings.TrimSpace(item[:max(i, 0)]), strings.TrimSpace(item[i+1:])}
+				if p.name == "" || p.value == "" {
+					return nil, usage("%s: %q must have something on either side of an equals sign", flag, item)
+				}
+				pairs = append(pairs, p)
+			}
+		}
+	}
+	return pairs, nil
+}
+
+// plainName is what names of columns and fields are compared by.
+func plainName(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == ' ' || r == '-' {
+			return '_'
+		}
+		return r
+	}, strings.ToLower(strings.TrimSpace(s)))
+}
+
+// binding is a column and a field that it feeds.
+type binding[P any] struct {
+	column int
+	field  *field[P]
+}
+
+// mapping tells which columns feed which fields.
+type mapping[P any] struct {
+	bindings []binding[P]
+	fed      map[string]int // columns by field
+	left     []string       // columns that feed nothing
+}
+
+// newMapping maps the columns of a header: those that are named in pairs as it is
+// said there, the others to the fields of their own names.
+func newMapping[P any](header []string, pairs []pair, fields *fields[P]) (*mapping[P], error) {
+	m := &mapping[P]{fed: map[string]int{}}
+	named := map[int]bool{}
+	for _, p := range pairs {
+		column, err := findColumn(header, p.name)
+		if err != nil {
+			return nil, err
+		}
+		f := fields.named(p.value)
+		if f == nil {
+			return nil, usage("--map: there is no field %q; there are %s", p.value, strings.Join(fields.names(), ", "))
+		}
+		if other, ok := m.fed[f.name]; ok && other != column {
+			return nil, usage("--map: %s would be fed by two columns, %q and %q", f.name, header[other], header[column])
+		}
+		named[column] = true
+		m.fed[f.name] = column
+	}
+	if a, b := fields.clash(m.fed); a != "" {
+		return nil, usage("--map: %s and %s say the same; map one of them", a, b)
+	}
+	for i, column := range header {
+		if named[i] {
+			continue
+		}
+		f := fields.named(column)
+		if f == nil || !m.offer(f, i, fields) {
+			if column != "" {
+				m.left = append(m.left, column)
+			}
+		}
+	}
+	if len(m.fed) == 0 {
+		return nil, usage("no column feeds a field; the columns are %s, the fields %s (see --map)",
+			quoted(header), strings.Join(fields.names(), ", "))
+	}
+	for name, column := range m.fed {
+		m.bindings = append(m.bindings, binding[P]{column, fields.named(name)})
+	}
+	// In a fixed order, in which ids come after the names that they overrule.
+	slices.SortFunc(m.bindings, func(a, b binding[P]) int {
+		return cmp.Or(cmp.Compare(a.field.rank, b.field.rank), cmp.Compare(a.column, b.column), cmp.Compare(a.field.name, b.field.name))
+	})
+	return m, nil
+}
+
+// offer feeds a field from a column of its name, unless it is fed already.
+func (m *mapping[P]) offer(f *field[P], column int, fields *fields[P]) bool {
+	if _, ok := m.fed[f.name]; ok {
+		return false
+	}
+	m.fed[f.name] = column
+	if a, _ := fields.clash(m.fed); a != "" {
+		delete(m.fed, f.name)
+		return false
+	}
+	return true
+}
+
+// findColumn finds a column by its name as it stands in the header or, if there is
+// none, by its plain name.
+func findColumn(header []string, name string) (int, error) {
+	if i := slices.Index(header, name); i >= 0 {
+		return i, nil
+	}
+	found := -1
+	for i, column := range header {
+		if column == "" || plainName(column) != plainName(name) {
+			continue
+		}
+		if found >= 0 {
+			return 0, usage("--map: %q fits two columns, %q and %q", name, header[found], column)
+		}
+		found = i
+	}
+	if found < 0 {
+		return 0, usage("--map: there is no column %q; there are %s", name, quoted(header))
+	}
+	return found, nil
+}
+
+// quoted lists columns.
+func quoted(names []string) string {
+	out := make([]string, 0, len(names))
+	for _, name := range names {
+		if name != "" {
+			out = append(out, fmt.Sprintf("%q", name))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// importing reads the options that are about rows, not about columns. The key may
+// still be open.
+func (o Options) importing() (crm.ImportOptions, error) {
+	opt := crm.ImportOptions{Key: crm.Key(o.Key), StageOutcomes: map[string]crm.Outcome{}, Rehearse: o.DryRun}
+	keys, references := o.Kind.keys(), o.Kind.references()
+	if o.Key != "" && !slices.Contains(keys, opt.Key) {
+		return opt, usage("--key: %s are recognised by %s, not by %q", o.Kind, listed(keys, " or "), o.Key)
+	}
+	for _, name := range o.CreateMissing {
+		if !slices.Contains(references, crm.Reference(name)) {
+			if len(references) == 0 {
+				return opt, usage("--create-missing: %s refer to nothing", o.Kind)
+			}
+			return opt, usage("--create-missing: of what %s refer to, %s can be made, not %q", o.Kind, listed(references, ", "), name)
+		}
+		opt.CreateMissing = append(opt.CreateMissing, crm.Reference(name))
+	}
+	pairs, err := parsePairs("--stage-outcome", o.StageOutcomes)
+	if err != nil {
+		return opt, err
+	}
+	if len(pairs) > 0 && o.Kind != Deals {
+		return opt, usage("--stage-outcome: only deals have stages")
+	}
+	for _, p := range pairs {
+		switch outcome := crm.Outcome(strings.ToLower(p.value)); outcome {
+		case crm.OutcomeOpen, crm.OutcomeWon, crm.OutcomeLost:
+			opt.StageOutcomes[p.name] = outcome
+		default:
+			return opt, usage("--stage-outcome: %q must be open, won or lost, not %q", p.name, p.value)
+		}
+	}
+	return opt, nil
+}
+
+// chooseKey settles by which field rows are recognised.
+func chooseKey[P any](kind Kind, key crm.Key, m *mapping[P]) (crm.Key, error) {
+	for _, k := range kind.keys() {
+		if (key == "" || key == k) && m.feedsKey(k) {
+			return k, nil
+		}
+	}
+	fed := strings.Join(slices.Sorted(maps.Keys(m.fed)), ", ")
+	if key == "" {
+		return "", usage("no column feeds %s, by which %s are recognised; fed are %s (see --map)", listed(kind.keys(), " or "), kind, fed)
+	}
+	return "", usage("--key %s: no column feeds it; fed are %s (see --map)", key, fed)
+}
+
+// feedsKey tells whether rows have a key's value; people's names have parts.
+func (m *mapping[P]) feedsKey(key crm.Key) bool {
+	names := []string{string(key)}
+	if key == crm.KeyName {
+		names = append(names, fieldFullName, fieldFirstName, fieldLastName)
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		_, ok := m.fed[name]
+		return ok
+	})
+}
+
+func (k Kind) keys() []crm.Key {
+	switch k {
+	case Companies:
+		return crm.CompanyKeys
+	case Contacts:
+		return crm.ContactKeys
+	case Deals:
+		return crm.DealKeys
+	case Owners:
+		return crm.OwnerKeys
+	}
+	return nil
+}
+
+func (k Kind) references() []crm.Reference {
+	switch k {
+	case Companies:
+		return crm.CompanyReferences
+	case Contacts:
+		return crm.ContactReferences
+	case Deals:
+		return crm.DealReferences
+	}
+	return nil
+}
+
+func listed[S ~string](values []S, separator string) string {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = string(v)
+	}
+	return strings.Join(texts, separator)
+}

@@ -1,0 +1,159 @@
+// Package transfer brings files into the program: it turns the columns of CSV
+// files into rows of companies, contacts, deals and owners, and hands them to the
+// use cases of crm in batches.
+//
+// Reading and writing overlap, and memory is bounded by the batch, not by the file:
+// of each file two batches are held, one that is parsed and one that is written.
+package transfer
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"sixty/internal/crm"
+)
+
+// Kind is the kind of the things in a file.
+type Kind string
+
+// The kinds.
+const (
+	Companies Kind = "companies"
+	Contacts  Kind = "contacts"
+	Deals     Kind = "deals"
+	Owners    Kind = "owners"
+)
+
+// Options say what the files hold and how it is understood.
+type Options struct {
+	Kind Kind
+	// Maps name the fields that columns feed, as "column=field,…": CSV, so that
+	// an item whose column holds a comma is written in quotes. Columns that are not
+	// named feed the field of their own name.
+	Maps []string
+	// DateFormat is how dates are written beside ISO 8601, such as M/D/YYYY.
+	DateFormat string
+	// Key is the field by which a row's thing is recognised; "" takes the surest one
+	// that the files feed.
+	Key string
+	// CreateMissing lists the references that are made when they are missing:
+	// company, owner, stage.
+	CreateMissing []string
+	// StageOutcomes are the outcomes of stages that are made, as "NAME=won,…", in
+	// CSV as Maps is.
+	StageOutcomes []string
+	// DryRun finds out what would happen and takes it back.
+	DryRun bool
+	// Errors is the file that rejected rows are written to; "" is none.
+	Errors string
+
+	// Notice is told, once, what one should know beforehand: the key, the columns that
+	// are left. May be nil.
+	Notice func(message string)
+	// Rejected is told of each rejected row. May be nil.
+	Rejected func(Rejection)
+	// Progress is told after each batch. May be nil.
+	Progress func(Progress)
+}
+
+// Rejection is a row that was not taken.
+type Rejection struct {
+	File   string
+	Line   int // on which the row begins
+	Reason string
+}
+
+// Summary counts what became of the rows.
+type Summary struct {
+	Read      int64 `json:"read"`
+	Created   int64 `json:"created"`
+	Updated   int64 `json:"updated"`
+	Unchanged int64 `json:"unchanged"`
+	Rejected  int64 `json:"rejected"`
+}
+
+// Progress tells how far an import is.
+type Progress struct {
+	Summary
+	Done, Total int64 // bytes of the files; Total is -1 when that is not known
+}
+
+// Source is a file to import.
+type Source struct {
+	Name string // for messages
+	Size int64  // in bytes; -1: not known
+	// Open opens it at its beginning. A Close must end a Read that is under way.
+	Open func() (io.ReadCloser, error)
+	// Once says that it cannot be opened again, such as standard input.
+	Once bool
+}
+
+// File is the source that a path leads to.
+func File(path string) (Source, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Source{}, err
+	}
+	s := Source{Name: path, Size: -1, Open: func() (io.ReadCloser, error) { return os.Open(path) }}
+	if info.Mode().IsRegular() {
+		s.Size = info.Size()
+	} else {
+		s.Once = true
+	}
+	return s, nil
+}
+
+// UsageError says that the options do not fit together, or not with the files.
+// Nothing was imported.
+type UsageError struct{ Message string }
+
+// Error gives the message.
+func (e *UsageError) Error() string { return e.Message }
+
+func usage(format string, args ...any) error {
+	return &UsageError{fmt.Sprintf(format, args...)}
+}
+
+// Import loads the sources, one after the other, as one run. The actor must be a
+// manager or an admin; an admin to import or make people. Rejected rows are no
+// error. When it fails, the summary counts what was loaded nevertheless, and a run
+// that is repeated ends in the same data. Errors: *UsageError, those of crm and of
+// csvio.Open, the context's.
+func Import(ctx context.Context, service *crm.Service, by crm.Actor, opt Options, sources ...Source) (Summary, error) {
+	importing, err := opt.importing()
+	if err != nil {
+		return Summary{}, err
+	}
+	dates, err := parseDateFormat(opt.DateFormat)
+	if err != nil {
+		return Summary{}, err
+	}
+	switch opt.Kind {
+	case Companies:
+		fields := newFields[crm.CompanyPatch, crm.Company](dates, crm.RefOwner)
+		return run(ctx, opt, importing, sources, fields, func(o crm.ImportOptions, feed feeder[crm.CompanyPatch]) error {
+			return service.ImportCompanies(ctx, by, o, feed)
+		})
+	case Contacts:
+		fields := newFields[crm.ContactPatch, crm.Contact](dates, crm.RefCompany, crm.RefOwner)
+		return run(ctx, opt, importing, sources, fields, func(o crm.ImportOptions, feed feeder[crm.ContactPatch]) error {
+			return service.ImportContacts(ctx, by, o, feed)
+		})
+	case Deals:
+		fields := newFields[crm.DealPatch, crm.Deal](dates, crm.RefCompany, crm.RefOwner, crm.RefStage, crm.RefContact)
+		return run(ctx, opt, importing, sources, fields, func(o crm.ImportOptions, feed feeder[crm.DealPatch]) error {
+			return service.ImportDeals(ctx, by, o, feed)
+		})
+	case Owners:
+		fields := newFields[crm.OwnerPatch, crm.Owner](dates)
+		return run(ctx, opt, importing, sources, fields, func(o crm.ImportOptions, feed feeder[crm.OwnerPatch]) error {
+			return service.ImportOwners(ctx, by, o, feed)
+		})
+	}
+	return Summary{}, usage("%q cannot be imported: companies, contacts, deals or owners can", opt.Kind)
+}
+
+// feeder lets an import load rows.
+type feeder[P any] = func(crm.Load[P]) error
