@@ -1,0 +1,211 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"sixty/internal/crm"
+	"sixty/internal/store"
+	"sixty/internal/store/postgres"
+	"sixty/internal/store/sqlite"
+)
+
+// pageSize is the number of deals of the page that is measured.
+const pageSize = 50
+
+// page measures an uncached page of deals beside a bare handler that runs the same
+// statement, and beside pgbench running it with no handler at all.
+func (b *bed) page(deals, rounds int) error {
+	if err := b.seed(deals); err != nil {
+		return err
+	}
+	job, err := b.recordStatement()
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(b.dir, "bare.json")
+	text, err := json.Marshal(job)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return err
+	}
+	addrs := [2]string{}
+	for i := range addrs {
+		if addrs[i], err = freeAddr(); err != nil {
+			return err
+		}
+	}
+	_, endSixty, err := serve(b.ctx, b.command("serve", "--addr", addrs[0]), addrs[0])
+	if err != nil {
+		return err
+	}
+	defer endSixty()
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	bare := exec.CommandContext(b.ctx, self, "-bare", file+","+addrs[1])
+	_, endBare, err := serve(b.ctx, bare, addrs[1])
+	if err != nil {
+		return err
+	}
+	defer endBare()
+
+	ours := &peer{name: "sixty", url: fmt.Sprintf("http://%s/api/deals?limit=%d", addrs[0], pageSize), key: b.key}
+	theirs := &peer{name: "bare", url: "http://" + addrs[1] + "/", key: b.key}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients, DisableCompression: true}}
+	defer client.CloseIdleConnections()
+	if err := sameDeals(b.ctx, client, ours, theirs); err != nil {
+		return err
+	}
+	for i := range rounds + 1 {
+		pair := []*peer{ours, theirs}
+		if i%2 == 1 {
+			slices.Reverse(pair)
+		}
+		for _, p := range pair {
+			if err := p.round(b.ctx, client); err != nil {
+				return err
+			}
+		}
+		if i == 0 { // to warm up
+			ours.rates, ours.p99, theirs.rates, theirs.p99 = nil, nil, nil, nil
+		}
+	}
+	mid, least, most := ratios(ours, theirs)
+	fmt.Printf("%-10s  page of %d of %d deals, uncached, %d connections:\n", b.engine, pageSize, deals, clients)
+	fmt.Printf("%-10s    sixty  %6.0f/s  p99 %5.1f ms\n", "", median(ours.rates), median(ours.p99))
+	fmt.Printf("%-10s    bare   %6.0f/s  p99 %5.1f ms\n", "", median(theirs.rates), median(theirs.p99))
+	fmt.Printf("%-10s    sixty / bare = %.2f (rounds %.2f to %.2f; aim: 0.80)\n", "", mid, least, most)
+	if b.url != "" {
+		return b.pgbench(job, median(ours.rates))
+	}
+	return nil
+}
+
+// A job is what the bare peer does: one statement with its arguments.
+type job struct {
+	DatabaseURL string // "" for SQLite
+	Path        string
+	SQL         string
+	Org         crm.ID
+}
+
+// recordStatement asks the store for the page and keeps the statement that it runs.
+func (b *bed) recordStatement() (*job, error) {
+	j := &job{DatabaseURL: b.url, Path: filepath.Join(b.dir, "sixty.db")}
+	var engine store.Engine
+	var err error
+	if b.url != "" {
+		engine, err = postgres.Open(b.ctx, postgres.Options{URL: b.url})
+	} else {
+		engine, err = sqlite.Open(b.ctx, sqlite.Options{Path: j.Path})
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := store.New(&recorder{Engine: engine, job: j}, store.Options{})
+	defer func() { _ = s.Close() }()
+	orgs, err := s.Organisations(b.ctx)
+	if err != nil || len(orgs) != 1 {
+		return nil, fmt.Errorf("%d organisations, %w", len(orgs), err)
+	}
+	j.Org = orgs[0].ID
+	_, err = s.Reads().Deals().Page(b.ctx, j.Org, crm.List[crm.DealFilter]{Sort: crm.DealSorts.Default, Limit: pageSize})
+	return j, err
+}
+
+// recorder keeps the text of the last statement.
+type recorder struct {
+	store.Engine
+	job *job
+}
+
+func (r *recorder) Query(ctx context.Context, st *store.Statement, args []any) (store.Rows, error) {
+	r.job.SQL = st.SQL
+	return r.Engine.Query(ctx, st, args)
+}
+
+// sameDeals checks that both answer the same deals in the same order.
+func sameDeals(ctx context.Context, client *http.Client, peers ...*peer) error {
+	var want []string
+	for i, p := range peers {
+		body, err := p.fetch(ctx, client)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		var answer struct {
+			Data []struct {
+				ID          string
+				ContactName *string `json:"contact_name"`
+				Value       json.Number
+			}
+		}
+		err = errors.Join(json.NewDecoder(body).Decode(&answer), body.Close())
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		var got []string
+		for _, d := range answer.Data {
+			name := ""
+			if d.ContactName != nil {
+				name = *d.ContactName
+			}
+			got = append(got, d.ID+" "+name+" "+d.Value.String())
+		}
+		if len(got) != pageSize {
+			return fmt.Errorf("%s answers %d deals", p.name, len(got))
+		}
+		if i > 0 && !slices.Equal(got, want) {
+			return fmt.Errorf("the peers answer different deals:\n%q\n%q", got[0], want[0])
+		}
+		want = got
+	}
+	return nil
+}
+
+// pgbench runs the same statement by PostgreSQL's own load tool: a ceiling.
+func (b *bed) pgbench(j *job, ours float64) error {
+	script := filepath.Join(b.dir, "page.sql")
+	text := strings.ReplaceAll(j.SQL, "$1", "'"+j.Org.String()+"'::uuid")
+	if err := os.WriteFile(script, []byte(text+";\n"), 0o600); err != nil {
+		return err
+	}
+	u, err := url.Parse(b.url)
+	if err != nil {
+		return err
+	}
+	c := exec.CommandContext(b.ctx, "pgbench", "-n", "-M", "prepared", "-c", fmt.Sprint(clients), "-j", "2", "-T", "8",
+		"-f", script, "-h", u.Hostname(), "-p", u.Port(), "-U", u.User.Username(), strings.TrimPrefix(u.Path, "/"))
+	c.WaitDelay = 5 * time.Second
+	var errs bytes.Buffer
+	c.Stderr = &errs
+	out, err := c.Output()
+	if err != nil {
+		return fmt.Errorf("pgbench: %w: %s", err, errs.String())
+	}
+	m := regexp.MustCompile(`tps = ([0-9.]+)`).FindSubmatch(out)
+	if m == nil {
+		return fmt.Errorf("pgbench printed no rate: %s", out)
+	}
+	var tps float64
+	if _, err := fmt.Sscan(string(m[1]), &tps); err != nil {
+		return err
+	}
+	fmt.Printf("%-10s    pgbench -M prepared, the statement alone: %.0f/s; sixty reaches %.2f of that\n", "", tps, ours/tps)
+	return nil
+}
