@@ -31,7 +31,7 @@ func (w *writer[T, F]) Find(ctx context.Context, key crm.Key, values []string) (
 	name := t.entity + ".find_" + string(key)
 	st := s.statement(name, func() *Statement {
 		return &Statement{name, "SELECT t." + column + ", t.id FROM " + t.name + " t WHERE t.org_id = $1 AND " +
-			s.dialect.AnyText("t."+column, 2) + " AND t.deleted_at IS NULL"}
+			s.dialect.AnyText("t."+column, 2) + " AND t.deleted_at IS NULL" + t.where}
 	})
 	var out []crm.Found
 	for len(values) > 0 {

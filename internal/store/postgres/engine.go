@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"sixty/internal/store"
@@ -112,7 +113,7 @@ func (e *Engine) Ping(ctx context.Context) error {
 // use on a connection, and keeps the 512 used last.
 func (e *Engine) Query(ctx context.Context, st *store.Statement, args []any) (store.Rows, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
-	r, err := e.pool.Query(ctx, st.SQL, bind(args)...)
+	r, err := e.pool.Query(ctx, st.SQL, arguments(args)...)
 	if err != nil {
 		cancel()
 		return nil, err
@@ -139,7 +140,7 @@ type tx struct {
 
 func (t *tx) Query(ctx context.Context, st *store.Statement, args []any) (store.Rows, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
-	r, err := t.tx.Query(ctx, st.SQL, bind(args)...)
+	r, err := t.tx.Query(ctx, st.SQL, arguments(args)...)
 	if err != nil {
 		cancel()
 		return nil, err
@@ -150,7 +151,7 @@ func (t *tx) Query(ctx context.Context, st *store.Statement, args []any) (store.
 func (t *tx) Exec(ctx context.Context, st *store.Statement, args []any) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
-	tag, err := t.tx.Exec(ctx, st.SQL, bind(args)...)
+	tag, err := t.tx.Exec(ctx, st.SQL, arguments(args)...)
 	return tag.RowsAffected(), err
 }
 
@@ -167,6 +168,22 @@ func (t *tx) Rollback() error {
 		return err
 	}
 	return nil
+}
+
+// arguments gives what pgx's Query takes: how to run the statement, then the values.
+//
+// A statement on an array is planned for each array. Prepared, it would get one plan
+// for arrays of any length, which on a table without statistics (one that is just
+// being filled) is to read all of the organisation's rows.
+func arguments(args []any) []any {
+	bound := bind(args)
+	for _, a := range bound {
+		switch a.(type) {
+		case []pgtype.UUID, []string:
+			return append([]any{pgx.QueryExecModeCacheDescribe}, bound...)
+		}
+	}
+	return bound
 }
 
 // rows hand pgx's rows on, in the domain's types.
