@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -116,8 +117,9 @@ func prepareAll[P any](ctx context.Context, opt Options, sources []Source, field
 
 // inFile says which of several files a mistake in the use is about.
 func inFile(source Source, files int, err error) error {
-	if e, ok := err.(*UsageError); ok && files > 1 {
-		return usage("%s: %s", source.Name, e.Message)
+	var wrong *UsageError
+	if files > 1 && errors.As(err, &wrong) {
+		return usage("%s: %s", source.Name, wrong.Message)
 	}
 	return err
 }

@@ -51,7 +51,10 @@ func newRejects[P any](path string, all *inputs[P]) (*rejects, error) {
 		header = append(header, freeName(header))
 	}
 	r.header = header
-	return r, r.restart(in.reader.Separator())
+	if err := r.restart(in.reader.Separator()); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return r, nil
 }
 
 // freeName gives a name for the reason's column that no other one has.

@@ -13,7 +13,7 @@ import (
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	// SQLite gathers no statistics of its own accord.
-	storetest.RunPlans(t, database, storetest.Explainer{Faults: planFaults, Unanalysed: true})
+	storetest.RunPlans(t, database, storetest.Explainer{Faults: planFaults, Deals: planDeals, Unanalysed: true})
 }
 
 // keyset is a position as an index condition, such as (updated_at,id)<(?,?).

@@ -106,7 +106,7 @@ func apiKeys(f *fixture) {
 // settings gives all who ask at once, in one process or in two, the same value,
 // which stays.
 func settings(f *fixture) {
-	_, second := f.open(0)
+	_, second := f.open(patience)
 	var made atomic.Int64
 	initial := func() string { return "value " + strconv.FormatInt(made.Add(1), 10) }
 	got, errs := make([]string, 10), make([]error, 10)

@@ -228,6 +228,8 @@ func isolatedWrites(f *fixture) {
 // foreignRows hands a transaction rows of another organisation: they are refused.
 func foreignRows(f *fixture) {
 	w, other := newWorlds(f)
+	theirs := f.away.newContact("Theirs")
+	insert(f, f.away, contacts(), theirs)
 	before, mine := other.picture(f, f.away), w.picture(f, f.home)
 	refuse := func(what string, fn func(tx crm.Tx) error) {
 		f.Helper()
@@ -241,9 +243,6 @@ func foreignRows(f *fixture) {
 	foreignKind(f, deals(), f.away.newDeal("New"), other.deal, refuse)
 	foreignKind(f, stages(), f.away.newStage("New"), other.stage, refuse)
 	foreignKind(f, owners(), f.away.newOwner("New"), other.owner, refuse)
-	theirs := f.away.newContact("Theirs")
-	insert(f, f.away, contacts(), theirs)
-	before = other.picture(f, f.away)
 	refuse("a deal contact", func(tx crm.Tx) error {
 		return tx.PutDealContact(ctx, w.deal, crm.DealContact{DealID: w.deal.ID, ContactID: theirs.ID, Role: "champion"})
 	})

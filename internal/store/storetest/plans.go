@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -16,6 +17,9 @@ type Explainer struct {
 	// a whole scan, a sort step, or a condition that is judged row by row where
 	// an index could tell.
 	Faults func(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any, want Bounds) []string
+	// Deals is the number of deals in the larger organisation, 50,000 if it is 0;
+	// there is less of everything else, in proportion.
+	Deals int
 	// Unanalysed says that the engine is also used without statistics, and is asked
 	// before it has gathered any, too.
 	Unanalysed bool
@@ -80,8 +84,9 @@ type planFilter[F any] struct {
 func newPlans(f *fixture, explain Explainer) *plans {
 	f.Helper()
 	m := newMaker()
-	m.populate(f, f.away, planDeals/10)
-	ids := m.populate(f, f.home, planDeals)
+	n := cmp.Or(explain.Deals, planDeals)
+	m.populate(f, f.away, n/10)
+	ids := m.populate(f, f.home, n)
 	money, day := crm.Money(500_000), crm.Date(20_200)
 	p := &plans{
 		explain: explain,
@@ -129,7 +134,7 @@ func (l *planned[T, F]) positions(f *fixture) {
 			all = append(all, *must(f, p, err).Last)
 			q.From, more = p.Last, p.HasMore
 		}
-		l.from[field] = []crm.Position{all[0], all[len(all)/2], all[len(all)-3]}
+		l.from[field] = []crm.Position{all[0], all[len(all)/2], all[max(len(all)-3, 0)]}
 	}
 }
 

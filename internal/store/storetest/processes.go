@@ -25,7 +25,7 @@ func migrations(f *fixture) {
 	var starting sync.WaitGroup
 	for i := range processes {
 		starting.Go(func() {
-			engine, _ := empty.open(0)
+			engine, _ := empty.open(patience)
 			errs[i] = engine.Migrate(f.Context())
 		})
 	}
@@ -33,14 +33,14 @@ func migrations(f *fixture) {
 	if err := errors.Join(errs...); err != nil {
 		f.Fatalf("at once: %v", err)
 	}
-	empty.engine, empty.store = empty.open(0)
+	empty.engine, empty.store = empty.open(patience)
 	empty.home = empty.tenant("Home")
 	works(&empty, empty.store)
 }
 
 // twoEngines on one database see what the other commits, in lists and locks alike.
 func twoEngines(f *fixture) {
-	_, second := f.open(0)
+	_, second := f.open(patience)
 	there := *f
 	there.store = second
 	for range 3 {

@@ -19,6 +19,10 @@ type Engine interface {
 // A statementTimeout of 0 is the engine's default.
 type Opener func(tb testing.TB, statementTimeout time.Duration) Engine
 
+// patience is the time that a statement may take where time is not under test: tests
+// run on busy machines, and slowed down by the race detector.
+const patience = time.Minute
+
 // maxAtOnce bounds the cases that run at the same time, and with them the
 // databases and connections in use.
 const maxAtOnce = 4
@@ -117,7 +121,7 @@ type tenant struct {
 func newFixture(t *testing.T, database func(testing.TB) Opener) *fixture {
 	t.Helper()
 	f := &fixture{T: t, database: database, opener: database(t)}
-	f.engine, f.store = f.open(0)
+	f.engine, f.store = f.open(patience)
 	if err := f.engine.Migrate(t.Context()); err != nil {
 		t.Fatalf("migrate: %v", err)
 	}
@@ -140,7 +144,7 @@ func (f *fixture) open(statementTimeout time.Duration) (Engine, *store.Store) {
 
 // sub runs a part of a case, on the case's database.
 func (f *fixture) sub(name string, run func(f *fixture)) {
-	f.Run(name, func(t *testing.T) { //nolint:tparallel // the parts of a case follow each other
+	f.Run(name, func(t *testing.T) {
 		part := *f
 		part.T = t
 		run(&part)

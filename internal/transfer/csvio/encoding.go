@@ -193,7 +193,7 @@ func tallyRest(t *tally, r io.Reader, carry []byte) error {
 	if f, ok := r.(interface{ Stat() (fs.FileInfo, error) }); ok {
 		// Devices and pipes may accept a seek without effect.
 		if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-			return nil
+			return nil //nolint:nilerr // the prefix has to do
 		}
 	}
 	seeker, ok := r.(io.Seeker)
@@ -202,7 +202,7 @@ func tallyRest(t *tally, r io.Reader, carry []byte) error {
 	}
 	position, err := seeker.Seek(0, io.SeekCurrent)
 	if err != nil {
-		return nil
+		return nil //nolint:nilerr // the prefix has to do
 	}
 	buf := make([]byte, sniffSize)
 	kept := copy(buf, carry)

@@ -2,6 +2,7 @@ package csvio_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
+
 	"sixty/internal/transfer/csvio"
 )
 
@@ -97,7 +99,7 @@ func TestEncoding(t *testing.T) {
 						t.Errorf("%s: fields (-want +got):\n%s", name, diff)
 					}
 				}
-				if rec, err := reader.Read(); err != io.EOF {
+				if rec, err := reader.Read(); !errors.Is(err, io.EOF) {
 					t.Errorf("%s: at the end: %+v, %v", name, rec, err)
 				}
 				if got := reader.Offset(); got != int64(len(tt.in)) {
@@ -209,7 +211,7 @@ func TestEncoding_BehindThePrefix(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { file.Close() })
+	t.Cleanup(func() { _ = file.Close() })
 	tests := []struct {
 		name     string
 		source   io.Reader
@@ -236,7 +238,7 @@ func TestEncoding_BehindThePrefix(t *testing.T) {
 			n := 0
 			for {
 				rec, err := reader.Read()
-				if err == io.EOF {
+				if errors.Is(err, io.EOF) {
 					break
 				}
 				if err != nil {

@@ -45,7 +45,8 @@ func (w *Writer) Write(fields []string) error {
 	if w.CRLF {
 		line = append(line, '\r')
 	}
-	w.line = append(line, '\n')
+	line = append(line, '\n')
+	w.line = line
 	_, err := w.w.Write(w.line)
 	return err
 }
