@@ -64,6 +64,28 @@ func (a Actor) checkWrite(owners ...*ID) error {
 	return nil
 }
 
+// checkWriteTask refuses an actor who may not write a task that is as before and
+// becomes as after. A rep writes tasks that are assigned to them or made by them,
+// and cannot say that somebody else made one.
+func (a Actor) checkWriteTask(before, after Task) error {
+	if a.writesAll() {
+		return nil
+	}
+	if a.Role != RoleRep {
+		return Forbidden("A viewer may read, not write.")
+	}
+	mine := func(id *ID) bool { return id != nil && *id == a.User }
+	for _, t := range []Task{before, after} {
+		if !mine(t.AssignedTo) && !mine(t.CreatedBy) {
+			return Forbidden("A rep may write only tasks that are assigned to them or made by them.")
+		}
+	}
+	if differ(before.CreatedBy, after.CreatedBy) {
+		return Forbidden("A rep may not change who made a task.")
+	}
+	return nil
+}
+
 // checkReference refuses an actor who may not change reference data.
 func (a Actor) checkReference() error {
 	if a.writesAll() {

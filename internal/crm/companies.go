@@ -70,7 +70,8 @@ func (s *Service) UpdateCompany(ctx context.Context, by Actor, id ID, p CompanyP
 	return out, err
 }
 
-// DeleteCompany hides a company; its deals and contacts stay, without it.
+// DeleteCompany hides a company; its deals, contacts, activities and tasks stay,
+// without it.
 func (s *Service) DeleteCompany(ctx context.Context, by Actor, id ID) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
 		c, err := lockOne(ctx, tx.Companies(), id, "company")

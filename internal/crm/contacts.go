@@ -71,7 +71,7 @@ func (s *Service) UpdateContact(ctx context.Context, by Actor, id ID, p ContactP
 	return out, err
 }
 
-// DeleteContact hides a contact; deals that it is on stay, without it.
+// DeleteContact hides a contact; its deals, activities and tasks stay, without it.
 func (s *Service) DeleteContact(ctx context.Context, by Actor, id ID) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
 		c, err := lockOne(ctx, tx.Contacts(), id, "contact")

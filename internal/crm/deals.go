@@ -137,11 +137,14 @@ func (p DealPatch) ownText(ctx context.Context, tx Tx, d Deal) (DealPatch, error
 	return p, nil
 }
 
-// DeleteDeal hides a deal.
+// DeleteDeal hides a deal; its activities and tasks stay, without it.
 func (s *Service) DeleteDeal(ctx context.Context, by Actor, id ID) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
 		d, err := lockDeal(ctx, tx, by, id)
 		if err != nil {
+			return err
+		}
+		if err := tx.ClearDeal(ctx, id); err != nil {
 			return err
 		}
 		return tx.Deals().Delete(ctx, d)

@@ -14,12 +14,26 @@ type ImportRow[P any] struct {
 	// Patch holds the members; a row with an Unread one is rejected. References in
 	// it are ignored: they are resolved from the texts below.
 	Patch P
+	// ID is what the row is recognised by when the key is KeyID, and the id of the
+	// thing that it makes; otherwise it is ignored.
+	ID Field[ID]
 	// CreatedAt is when the thing came to be; unlike a client, an import may say.
 	CreatedAt Field[Instant]
+	// UpdatedAt is when a thing that the row makes was last changed. One that exists
+	// is changed by the import, and at its time.
+	UpdatedAt Field[Instant]
+	// StageChangedAt is when a deal entered the stage that the row puts it into.
+	StageChangedAt Field[Instant]
 	// What the row refers to, in whatever way the row names it: by id, external_id,
 	// e-mail address (people) or name, the first that leads anywhere.
-	Company, Owner, Stage, Contact string
+	Company, Owner, Stage, Contact, Deal string
+	// Else names the same things once more, for a row that gives an id and a name: it
+	// counts where the text above leads to nothing that exists.
+	Else References
 }
+
+// References are the texts by which a row refers to other things.
+type References struct{ Company, Owner, Stage, Contact, Deal string }
 
 // Reference is a kind of thing that rows refer to.
 type Reference string
@@ -30,6 +44,7 @@ const (
 	RefOwner   Reference = "owner"
 	RefStage   Reference = "stage"
 	RefContact Reference = "contact"
+	RefDeal    Reference = "deal"
 )
 
 // The references of each kind of row that an import can be told to make when they
@@ -38,14 +53,22 @@ var (
 	CompanyReferences = []Reference{RefOwner}
 	ContactReferences = []Reference{RefCompany, RefOwner}
 	DealReferences    = []Reference{RefCompany, RefOwner, RefStage}
+
+	ActivityReferences = []Reference{RefCompany, RefOwner}
 )
 
 // The keys by which each kind of row can be recognised, the surest first.
+//
+// A row that is recognised by its id is a copy of a thing of this program, and
+// says all of it: a deal without a company label has none, and a status that is not
+// its stage's is taken, since a client may have set both in turn.
 var (
-	CompanyKeys = []Key{KeyExternalID, KeyDomain, KeyName}
-	ContactKeys = []Key{KeyExternalID, KeyEmail, KeyName}
-	DealKeys    = []Key{KeyExternalID, KeyName}
+	CompanyKeys = []Key{KeyID, KeyExternalID, KeyDomain, KeyName}
+	ContactKeys = []Key{KeyID, KeyExternalID, KeyEmail, KeyName}
+	DealKeys    = []Key{KeyID, KeyExternalID, KeyName}
 	OwnerKeys   = []Key{KeyEmail, KeyName}
+
+	ActivityKeys = []Key{KeyID, KeyExternalID}
 )
 
 // ImportOptions say how rows are understood.
@@ -108,6 +131,13 @@ func (s *Service) ImportContacts(ctx context.Context, by Actor, opt ImportOption
 // it is created.
 func (s *Service) ImportDeals(ctx context.Context, by Actor, opt ImportOptions, feed func(Load[DealPatch]) error) error {
 	return importAll(ctx, s, by, opt, DealKeys, DealReferences, newDealImport, feed)
+}
+
+// ImportActivities is ImportCompanies for activities. What a row leaves open of a new
+// activity is as in CreateActivity, but its date is when it was created, if the row
+// says that.
+func (s *Service) ImportActivities(ctx context.Context, by Actor, opt ImportOptions, feed func(Load[ActivityPatch]) error) error {
+	return importAll(ctx, s, by, opt, ActivityKeys, ActivityReferences, newActivityImport, feed)
 }
 
 // ImportOwners is ImportCompanies for people; the actor must be an admin.

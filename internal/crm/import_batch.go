@@ -35,6 +35,7 @@ func loadRows[T, P any](b *importTx, begin func(*importTx) importKind[T, P], row
 	if err := b.refs.resolve(b.ctx); err != nil {
 		return nil, err
 	}
+	rows = insteadOf(b.refs, rows)
 	results := make([]RowResult, 0, len(rows))
 	for len(results) < len(rows) {
 		s := newStretch(b, begin(b), rows[len(results):])
@@ -103,12 +104,12 @@ func (s *stretch[T, P]) find() error {
 	wanted := make(map[Key][]string, len(s.keys))
 	for i := range s.rows {
 		// What the rules make of the members on their own is what they are compared as.
-		probe, r := s.kind.blank(), rules{}
+		probe, r := s.kind.blank(s.rows[i].ID.Value), rules{}
 		s.kind.members(&s.rows[i].Patch, &probe, &r)
 		s.wrong[i] = r.bad
 		s.values[i] = make([]string, len(s.keys))
 		for j, key := range s.keys {
-			value := s.kind.key(&probe, key)
+			value := s.keyOf(&probe, key)
 			s.values[i][j] = value
 			if _, asked := s.index[key][value]; value != "" && !asked {
 				s.index[key][value] = nil
@@ -117,7 +118,7 @@ func (s *stretch[T, P]) find() error {
 		}
 	}
 	for _, key := range s.keys {
-		if len(wanted[key]) == 0 {
+		if key == KeyID || len(wanted[key]) == 0 { // ids are found as they are locked
 			continue
 		}
 		found, err := s.kind.table().Find(s.ctx, key, wanted[key])
@@ -131,9 +132,23 @@ func (s *stretch[T, P]) find() error {
 	return s.lock()
 }
 
+// keyOf gives the value of a key, "" for none.
+func (s *stretch[T, P]) keyOf(t *T, key Key) string {
+	if key != KeyID {
+		return s.kind.key(t, key)
+	}
+	if id := s.kind.id(t); id != (ID{}) {
+		return id.String()
+	}
+	return ""
+}
+
 // lock locks the things that the rows are about.
 func (s *stretch[T, P]) lock() error {
 	key := s.run.opt.Key
+	if key == KeyID {
+		return s.lockByID()
+	}
 	var ids []ID
 	for _, fits := range s.index[key] {
 		if len(fits) == 1 {
@@ -153,15 +168,50 @@ func (s *stretch[T, P]) lock() error {
 		if fits := s.index[key][s.kind.key(&t, key)]; len(fits) != 1 || fits[0] != s.kind.id(&t) {
 			return disturbed(s.many())
 		}
-		e := &importEntry[T]{before: t, after: t}
-		s.entries[s.kind.id(&t)] = e
-		s.order = append(s.order, e)
-		s.kind.stored(&e.after)
+		s.enter(t)
 	}
 	if len(locked) < len(ids) {
 		return disturbed(s.many())
 	}
 	return nil
+}
+
+// lockByID is lock for rows that name ids: those that lead nowhere are new.
+func (s *stretch[T, P]) lockByID() error {
+	var ids []ID
+	for i := range s.rows {
+		value := s.values[i][slices.Index(s.keys, KeyID)]
+		if fits, asked := s.index[KeyID][value]; asked && fits == nil {
+			s.index[KeyID][value] = []ID{} // asked once is enough
+			ids = append(ids, s.rows[i].ID.Value)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	slices.SortFunc(ids, compareIDs)
+	locked, err := s.kind.table().Lock(s.ctx, ids)
+	for _, t := range locked {
+		s.index[KeyID][s.keyOf(&t, KeyID)] = []ID{s.kind.id(&t)}
+		s.enter(t)
+	}
+	return err
+}
+
+// enter takes up a stored thing, that rows may be applied to it.
+func (s *stretch[T, P]) enter(t T) {
+	e := &importEntry[T]{before: t, after: t}
+	s.entries[s.kind.id(&t)] = e
+	s.order = append(s.order, e)
+	s.kind.stored(&e.after)
+}
+
+// newID gives the id of the thing that a row makes.
+func (s *stretch[T, P]) newID(i int) ID {
+	if s.run.opt.Key == KeyID {
+		return s.rows[i].ID.Value
+	}
+	return NewID()
 }
 
 // row applies one row. It asks for a cut before the row when that must not be
@@ -174,13 +224,16 @@ func (s *stretch[T, P]) row(i int) (result RowResult, cut bool) {
 	}
 	isNew := e == nil
 	if isNew {
-		e = &importEntry[T]{after: s.kind.blank(), isNew: true}
+		e = &importEntry[T]{after: s.kind.blank(s.newID(i)), isNew: true}
 	}
 	after := e.after
 	var r rules
 	s.kind.row(row, &after, isNew, &r)
 	if row.CreatedAt.Set && !row.CreatedAt.Null {
 		*s.kind.created(&after) = row.CreatedAt.Value
+	}
+	if isNew && row.UpdatedAt.Set && !row.UpdatedAt.Null {
+		*s.kind.updated(&after) = row.UpdatedAt.Value
 	}
 	cut = s.collide(&e.after, &after, isNew, &r)
 	switch {
@@ -261,9 +314,9 @@ func (s *stretch[T, P]) collide(before, after *T, isNew bool, r *rules) (freed b
 func (s *stretch[T, P]) reindex(e *importEntry[T], after *T, isNew bool) {
 	id := s.kind.id(after)
 	for _, key := range s.keys {
-		was, is := "", s.kind.key(after, key)
+		was, is := "", s.keyOf(after, key)
 		if !isNew {
-			was = s.kind.key(&e.after, key)
+			was = s.keyOf(&e.after, key)
 		}
 		if was == is {
 			continue

@@ -22,8 +22,8 @@ func (k *contactImport) created(c *Contact) *Instant { return &c.CreatedAt }
 func (k *contactImport) updated(c *Contact) *Instant { return &c.UpdatedAt }
 func (k *contactImport) unique() []Key               { return []Key{KeyExternalID, KeyEmail} }
 
-func (k *contactImport) blank() Contact {
-	return Contact{OrgID: k.by.Org, ID: NewID(), OwnerID: k.by.userID(), CreatedAt: k.now, UpdatedAt: k.now, Version: 1}
+func (k *contactImport) blank(id ID) Contact {
+	return Contact{OrgID: k.by.Org, ID: id, OwnerID: k.by.userID(), CreatedAt: k.now, UpdatedAt: k.now, Version: 1}
 }
 
 func (k *contactImport) key(c *Contact, key Key) string {

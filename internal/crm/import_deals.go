@@ -27,9 +27,9 @@ func (k *dealImport) created(d *Deal) *Instant { return &d.CreatedAt }
 func (k *dealImport) updated(d *Deal) *Instant { return &d.UpdatedAt }
 func (k *dealImport) unique() []Key            { return []Key{KeyExternalID} }
 
-func (k *dealImport) blank() Deal {
+func (k *dealImport) blank(id ID) Deal {
 	return Deal{
-		OrgID: k.by.Org, ID: NewID(), Currency: k.run.org.DefaultCurrency, Status: StatusActive,
+		OrgID: k.by.Org, ID: id, Currency: k.run.org.DefaultCurrency, Status: StatusActive,
 		OwnerID: k.by.userID(), CreatedAt: k.now, UpdatedAt: k.now, Version: 1,
 	}
 }
@@ -51,6 +51,10 @@ func (k *dealImport) row(row *ImportRow[DealPatch], d *Deal, isNew bool, r *rule
 	k.refs.owners.into(row.Owner, &p.OwnerID, r)
 	k.refs.contacts.into(row.Contact, &p.PrimaryContactID, r)
 	k.refs.stages.into(row.Stage, &p.StageID, r)
+	if k.run.opt.Key == KeyID && p.PrimaryContactID.Set {
+		// In a copy these are the contact's, and not what the deal itself says.
+		p.ContactName, p.ContactEmail = Field[string]{}, Field[string]{}
+	}
 	stage := k.stage(row, isNew, p.StageID, r)
 	if isNew && stage != nil {
 		d.Probability = stage.DefaultProbability
@@ -64,11 +68,21 @@ func (k *dealImport) row(row *ImportRow[DealPatch], d *Deal, isNew bool, r *rule
 	if isNew && row.CreatedAt.Set {
 		at = row.CreatedAt.Value
 	}
-	if moved && stage.Outcome != OutcomeOpen && p.ClosedAt.Set {
+	if moved && row.StageChangedAt.Set {
+		at = row.StageChangedAt.Value
+	} else if moved && stage.Outcome != OutcomeOpen && p.ClosedAt.Set {
 		at = p.ClosedAt.Value
 	}
 	if !isNew {
 		at = max(at, d.StageChangedAt) // no stay ends before it begins
+	}
+	if k.run.opt.Key == KeyID {
+		// A copy: a client may have set a status that is not the stage's, afterwards.
+		entering := p
+		entering.Status = Field[string]{}
+		entering.settle(d, stage, moved, at, r)
+		p.settle(d, nil, false, at, r)
+		return
 	}
 	p.settle(d, stage, moved, at, r)
 	if isNew && d.Company == nil {

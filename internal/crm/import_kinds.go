@@ -5,8 +5,8 @@ package crm
 type importKind[T, P any] interface {
 	nouns() (one, many string)
 	table() Table[T]
-	// blank is a new thing before a row is applied to it.
-	blank() T
+	// blank is a new thing of that id before a row is applied to it.
+	blank(id ID) T
 	id(t *T) ID
 	created(t *T) *Instant
 	updated(t *T) *Instant
@@ -63,8 +63,8 @@ func (k *companyImport) created(c *Company) *Instant { return &c.CreatedAt }
 func (k *companyImport) updated(c *Company) *Instant { return &c.UpdatedAt }
 func (k *companyImport) unique() []Key               { return []Key{KeyExternalID, KeyDomain} }
 
-func (k *companyImport) blank() Company {
-	return Company{OrgID: k.by.Org, ID: NewID(), OwnerID: k.by.userID(), CreatedAt: k.now, UpdatedAt: k.now, Version: 1}
+func (k *companyImport) blank(id ID) Company {
+	return Company{OrgID: k.by.Org, ID: id, OwnerID: k.by.userID(), CreatedAt: k.now, UpdatedAt: k.now, Version: 1}
 }
 
 func (k *companyImport) key(c *Company, key Key) string {
@@ -102,8 +102,8 @@ func (k *ownerImport) created(o *Owner) *Instant { return &o.CreatedAt }
 func (k *ownerImport) updated(o *Owner) *Instant { return &o.UpdatedAt }
 func (k *ownerImport) unique() []Key             { return []Key{KeyEmail} }
 
-func (k *ownerImport) blank() Owner {
-	return Owner{OrgID: k.by.Org, ID: NewID(), Role: RoleRep, CreatedAt: k.now, UpdatedAt: k.now, Version: 1}
+func (k *ownerImport) blank(id ID) Owner {
+	return Owner{OrgID: k.by.Org, ID: id, Role: RoleRep, CreatedAt: k.now, UpdatedAt: k.now, Version: 1}
 }
 
 func (k *ownerImport) key(o *Owner, key Key) string {

@@ -16,10 +16,10 @@ const maxKnown = 10_000
 
 // knownReferences are the references that committed batches of an import resolved:
 // ids by text. They are checked again before each use.
-type knownReferences struct{ companies, owners, stages, contacts map[string]ID }
+type knownReferences struct{ companies, owners, stages, contacts, deals map[string]ID }
 
 func newKnownReferences() knownReferences {
-	return knownReferences{map[string]ID{}, map[string]ID{}, map[string]ID{}, map[string]ID{}}
+	return knownReferences{map[string]ID{}, map[string]ID{}, map[string]ID{}, map[string]ID{}, map[string]ID{}}
 }
 
 // references resolves what the rows of one batch refer to.
@@ -28,6 +28,7 @@ type references struct {
 	owners    lookup[Owner]
 	stages    lookup[Stage]
 	contacts  lookup[Contact]
+	deals     lookup[Deal]
 }
 
 func newReferences(b *importTx) *references {
@@ -48,6 +49,10 @@ func newReferences(b *importTx) *references {
 		contacts: lookup[Contact]{
 			ref: RefContact, many: "contacts", table: b.tx.Contacts(), known: known.contacts,
 			keys: []Key{KeyExternalID, KeyEmail, KeyName},
+		},
+		deals: lookup[Deal]{
+			ref: RefDeal, many: "deals", table: b.tx.Deals(), known: known.deals,
+			keys: []Key{KeyExternalID, KeyName},
 		},
 	}
 	for _, ref := range b.run.opt.CreateMissing {
@@ -89,6 +94,36 @@ func askReferences[P any](f *references, row *ImportRow[P]) {
 	f.owners.ask(row.Owner)
 	f.stages.ask(row.Stage)
 	f.contacts.ask(row.Contact)
+	f.deals.ask(row.Deal)
+	f.companies.ask(row.Else.Company)
+	f.owners.ask(row.Else.Owner)
+	f.stages.ask(row.Else.Stage)
+	f.contacts.ask(row.Else.Contact)
+	f.deals.ask(row.Else.Deal)
+}
+
+// insteadOf gives the rows with their second texts in the place of the first ones
+// that lead to nothing. The rows that were given stay as they are, because a batch
+// may be tried again.
+func insteadOf[P any](f *references, rows []ImportRow[P]) []ImportRow[P] {
+	given := rows
+	for i := range given {
+		row := given[i]
+		if row.Else == (References{}) {
+			continue
+		}
+		f.companies.instead(&row.Company, row.Else.Company)
+		f.owners.instead(&row.Owner, row.Else.Owner)
+		f.stages.instead(&row.Stage, row.Else.Stage)
+		f.contacts.instead(&row.Contact, row.Else.Contact)
+		f.deals.instead(&row.Deal, row.Else.Deal)
+		row.Else = References{}
+		if &rows[0] == &given[0] {
+			rows = slices.Clone(given)
+		}
+		rows[i] = row
+	}
+	return rows
 }
 
 // useReferences notes that a row was taken, so that what it refers to is needed.
@@ -116,7 +151,7 @@ func missingReferences[P any](f *references, row *ImportRow[P]) (missing []Refer
 // resolve finds everything that was asked for.
 func (f *references) resolve(ctx context.Context) error {
 	for _, resolve := range []func(context.Context) error{
-		f.companies.resolve, f.owners.resolve, f.stages.resolve, f.contacts.resolve,
+		f.companies.resolve, f.owners.resolve, f.stages.resolve, f.contacts.resolve, f.deals.resolve,
 	} {
 		if err := resolve(ctx); err != nil {
 			return err
@@ -141,6 +176,7 @@ func (f *references) learn(k *knownReferences) {
 	k.owners = f.owners.learn(k.owners)
 	k.stages = f.stages.learn(k.stages)
 	k.contacts = f.contacts.learn(k.contacts)
+	k.deals = f.deals.learn(k.deals)
 }
 
 // lookup resolves references to one kind of thing, all of a batch at once.
@@ -202,6 +238,16 @@ func (l *lookup[T]) into(text string, f *Field[ID], r *rules) {
 		r.bad = append(r.bad, *t.complaint)
 	} else {
 		*f = Of(t.id)
+	}
+}
+
+// instead puts another text in the place of one that leads to nothing that exists.
+func (l *lookup[T]) instead(text *string, other string) {
+	if strings.TrimSpace(other) == "" {
+		return
+	}
+	if t := l.targets[strings.TrimSpace(*text)]; t == nil || t.complaint != nil || t.made != nil {
+		*text = other
 	}
 }
 
@@ -348,7 +394,7 @@ func (l *lookup[T]) makeMissing() {
 		case t.resolved():
 		case l.create == nil:
 			t.complaint = &FieldError{"", fmt.Sprintf("no %s called %q", l.ref, text)}
-			t.missing = l.ref != RefContact
+			t.missing = l.ref != RefContact && l.ref != RefDeal
 		default:
 			name := NameKey(text)
 			n := l.made[name]

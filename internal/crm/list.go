@@ -25,10 +25,12 @@ type Sorts struct {
 
 // The lists' orders.
 var (
-	CompanySorts = Sorts{[]string{"updated_at", "created_at", "name"}, Sort{"updated_at", true}}
-	ContactSorts = CompanySorts
-	OwnerSorts   = CompanySorts
-	DealSorts    = Sorts{[]string{"updated_at", "created_at", "name", "value", "expected_close_date"}, Sort{"updated_at", true}}
+	CompanySorts  = Sorts{[]string{"updated_at", "created_at", "name"}, Sort{"updated_at", true}}
+	ContactSorts  = CompanySorts
+	OwnerSorts    = CompanySorts
+	DealSorts     = Sorts{[]string{"updated_at", "created_at", "name", "value", "expected_close_date"}, Sort{"updated_at", true}}
+	ActivitySorts = Sorts{[]string{"updated_at", "created_at", "date"}, Sort{"updated_at", true}}
+	TaskSorts     = Sorts{[]string{"updated_at", "created_at", "title", "due_date"}, Sort{"updated_at", true}}
 	// A pipeline is read from its first stage to its last, so that is how it is listed.
 	StageSorts = Sorts{[]string{"order_position", "updated_at", "created_at", "name"}, Sort{"order_position", false}}
 )
@@ -46,9 +48,11 @@ func (s Sorts) Parse(text string) (Sort, bool) {
 }
 
 // Position is a place in a list: the sort key of a row, as a number or as text
-// according to the order, and its id. A page starts after it (going forward) or
-// before it (going backward); at it, when Inclusive.
+// according to the order, and its id. By rank, equals are ordered by Number, the time
+// of the last change. A page starts after it (going forward) or before it (going
+// backward); at it, when Inclusive.
 type Position struct {
+	Rank      int64
 	Number    int64
 	Text      string
 	ID        ID
@@ -71,7 +75,8 @@ const MaxLimit = 1000
 // List asks for a page of a list narrowed by F.
 type List[F any] struct {
 	Filter   F
-	Sort     Sort
+	Search   *Query    // nil: everything; of companies, contacts and deals alone
+	Sort     Sort      // ByRank with Search alone
 	Limit    int       // 1 to MaxLimit
 	From     *Position // nil: from the list's end that Backward says
 	Backward bool      // the rows before From, or the last rows
@@ -111,6 +116,24 @@ type (
 		MaxValue    *Money // at most
 		CloseBefore *Date  // expected strictly before
 		CloseAfter  *Date  // expected strictly after
+	}
+	// ActivityFilter narrows activities.
+	ActivityFilter struct {
+		OwnerID   *ID
+		ContactID *ID
+		CompanyID *ID
+		DealID    *ID
+		Type      *string
+		Status    *string
+	}
+	// TaskFilter narrows tasks.
+	TaskFilter struct {
+		AssignedTo *ID
+		ContactID  *ID
+		CompanyID  *ID
+		DealID     *ID
+		Status     *string // as shown at Now
+		Now        Instant // what is overdue is judged by
 	}
 	// OwnerFilter narrows owners: by nothing so far.
 	OwnerFilter struct{}

@@ -113,6 +113,45 @@ type DealPatch struct {
 	Unread Unread `json:"-"`
 }
 
+// ActivityPatch holds the members of an activity that a client may write, and the
+// external id that an import recognises it by.
+type ActivityPatch struct {
+	Type        Field[string] `json:"type"`
+	Status      Field[string] `json:"status"`
+	Priority    Field[string] `json:"priority"`
+	Description Field[string] `json:"description"`
+	Amount      Field[Money]  `json:"amount"`
+	Quantity    Field[int]    `json:"quantity"`
+	Date        Field[Moment] `json:"date"`
+	ContactID   Field[ID]     `json:"contact_id"`
+	CompanyID   Field[ID]     `json:"company_id"`
+	DealID      Field[ID]     `json:"deal_id"`
+	OwnerID     Field[ID]     `json:"owner_id"`
+
+	ExternalID Field[string] `json:"-" import:"external_id"`
+	Unread     Unread        `json:"-"`
+}
+
+// TaskPatch holds the members of a task that a client may write.
+type TaskPatch struct {
+	Title       Field[string]  `json:"title"`
+	Description Field[string]  `json:"description"`
+	Notes       Field[string]  `json:"notes"`
+	DueDate     Field[Moment]  `json:"due_date"`
+	Completed   Field[bool]    `json:"completed"`
+	CompletedAt Field[Instant] `json:"completed_at"`
+	Priority    Field[string]  `json:"priority"`
+	Status      Field[string]  `json:"status"`
+	TaskType    Field[string]  `json:"task_type"`
+	AssignedTo  Field[ID]      `json:"assigned_to"`
+	CreatedBy   Field[ID]      `json:"created_by"`
+	DealID      Field[ID]      `json:"deal_id"`
+	CompanyID   Field[ID]      `json:"company_id"`
+	ContactID   Field[ID]      `json:"contact_id"`
+
+	Unread Unread `json:"-"`
+}
+
 // OwnerPatch holds what can be said of a person when they are made or imported.
 type OwnerPatch struct {
 	FirstName Field[string] `json:"first_name"`

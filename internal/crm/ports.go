@@ -9,6 +9,11 @@ import "context"
 // implementation must do.
 type Store interface {
 	Reads() Reads
+	// Snapshot runs fn over one state of the database, that of its first read: what
+	// others commit meanwhile it does not see. It reads one thing after the other,
+	// every statement within its own time; together they hold a connection, and on
+	// some engines the room of what is written meanwhile, so it ends soon or often.
+	Snapshot(ctx context.Context, fn func(Reads) error) error
 	// Write runs fn in one transaction of the actor's organisation, and commits
 	// when fn returns nil. Everything that fn changes is entered in the change log
 	// in that same transaction, as of at. When the engine asks for it (deadlock,
@@ -37,6 +42,12 @@ type Reads interface {
 	Deals() View[Deal, DealFilter]
 	Stages() View[Stage, StageFilter]
 	Owners() View[Owner, OwnerFilter]
+	Activities() View[Activity, ActivityFilter]
+	Tasks() View[Task, TaskFilter]
+
+	// Search gives a stretch of what a search of everything has found, ByRank. What
+	// search means is said in search.go; a view's Page searches within its list.
+	Search(ctx context.Context, org ID, q List[HitFilter]) (Page[Hit], error)
 
 	// DealContacts gives the further contacts of deals, ordered by deal and contact.
 	DealContacts(ctx context.Context, org ID, deals []ID) ([]DealContact, error)
@@ -44,6 +55,14 @@ type Reads interface {
 	StageMoves(ctx context.Context, org, deal ID) ([]StageMove, error)
 	// CompanyStats gives the numbers of those companies that have any.
 	CompanyStats(ctx context.Context, org ID, companies []ID) (map[ID]CompanyStats, error)
+	// CompanyTotals gives all numbers of a company, ContactTotals those of a contact.
+	CompanyTotals(ctx context.Context, org, company ID) (CompanyTotals, error)
+	ContactTotals(ctx context.Context, org, contact ID) (ContactTotals, error)
+	// DealGroups gives the sums of the deals that a dashboard counts to each, in no
+	// particular order; what each gets is gone when it returns.
+	DealGroups(ctx context.Context, org ID, f DashboardFilter, each func(*DealGroup)) error
+	// ActivityNumbers gives those of a dashboard, by type ascending.
+	ActivityNumbers(ctx context.Context, org ID, f DashboardFilter) ([]ActivityNumbers, error)
 	// OwnerStats gives the numbers of those owners that have any.
 	OwnerStats(ctx context.Context, org ID, owners []ID) (map[ID]OwnerStats, error)
 }
@@ -66,6 +85,8 @@ type Tx interface {
 	Deals() Table[Deal]
 	Stages() Table[Stage]
 	Owners() Table[Owner]
+	Activities() Table[Activity]
+	Tasks() Table[Task]
 
 	// PutOrganisation makes the organisation that the transaction is for.
 	PutOrganisation(ctx context.Context, org Organisation) error
@@ -73,10 +94,13 @@ type Tx interface {
 	PutAPIKey(ctx context.Context, key APIKey) error
 	RevokeAPIKey(ctx context.Context, id ID) (bool, error)
 
-	// ClearCompany takes a company off its deals and contacts.
+	// ClearCompany takes a company off its deals, contacts, activities and tasks.
 	ClearCompany(ctx context.Context, company ID) error
-	// ClearContact takes a contact off the deals that it is on.
+	// ClearContact takes a contact off the deals that it is on, and off its activities
+	// and tasks.
 	ClearContact(ctx context.Context, contact ID) error
+	// ClearDeal takes a deal off its activities and tasks.
+	ClearDeal(ctx context.Context, deal ID) error
 	// EndPrimary makes the primary contacts of these companies ordinary ones.
 	EndPrimary(ctx context.Context, companies []ID) error
 	// PutDealContact adds a contact to a deal, or changes its role there.
@@ -106,6 +130,7 @@ type Key string
 
 // The keys. Names are compared by NameKey, and may fit several things.
 const (
+	KeyID         Key = "id" // of imports alone; Find does not know it, since Lock and Hold do
 	KeyExternalID Key = "external_id"
 	KeyDomain     Key = "domain"
 	KeyEmail      Key = "email"

@@ -194,3 +194,61 @@ type OwnerStats struct {
 	Deals int64
 	Value []Sum // by currency, ascending
 }
+
+// ActivityCompleted is the status of an activity that took place.
+const ActivityCompleted = "completed"
+
+// Activity is something that was done, or is to be done, with a customer.
+type Activity struct {
+	OrgID       ID      `json:"-"`
+	ID          ID      `json:"id"`
+	Type        string  `json:"type" enum:"outbound,meeting,proposal,sale,call,email,note"`
+	Status      string  `json:"status" enum:"pending,completed,cancelled,no_show"`
+	Priority    *string `json:"priority" enum:"low,medium,high"`
+	Description *string `json:"description"`
+	Amount      *Money  `json:"amount" doc:"In the organisation's default currency."`
+	Quantity    *int    `json:"quantity" doc:"How many things were sold, sent or made."`
+	Date        Instant `json:"date" doc:"When it was, or will be; a date without a time is read as its midnight in UTC."`
+	ContactID   *ID     `json:"contact_id"`
+	CompanyID   *ID     `json:"company_id"`
+	DealID      *ID     `json:"deal_id"`
+	OwnerID     *ID     `json:"owner_id"`
+	CreatedAt   Instant `json:"created_at"`
+	UpdatedAt   Instant `json:"updated_at"`
+
+	ExternalID *string `json:"-"` // of imports, which recognise an activity by it
+	Version    int64   `json:"-"`
+}
+
+// The statuses of a task that rules speak of.
+const (
+	TaskPending    = "pending"
+	TaskInProgress = "in_progress"
+	TaskCompleted  = "completed"
+	TaskOverdue    = "overdue" // shown, not kept: an open task whose due date has passed
+)
+
+// Task is something that somebody is to do.
+type Task struct {
+	OrgID       ID       `json:"-"`
+	ID          ID       `json:"id"`
+	Title       string   `json:"title"`
+	Description *string  `json:"description"`
+	Notes       *string  `json:"notes"`
+	DueDate     *Instant `json:"due_date" doc:"A date without a time is read as its midnight in UTC."`
+	Completed   bool     `json:"completed" doc:"The status is completed: each sets the other."`
+	CompletedAt *Instant `json:"completed_at"`
+	Priority    string   `json:"priority" enum:"low,medium,high,urgent"`
+	Status      string   `json:"status" enum:"pending,in_progress,completed,cancelled,overdue" doc:"overdue is what an open task is shown as once its due_date has passed; sent, it leaves the task as open as it was."`
+	TaskType    string   `json:"task_type" enum:"call,email,meeting,follow_up,proposal,demo,general"`
+	AssignedTo  *ID      `json:"assigned_to"`
+	CreatedBy   *ID      `json:"created_by"`
+	DealID      *ID      `json:"deal_id"`
+	CompanyID   *ID      `json:"company_id"`
+	ContactID   *ID      `json:"contact_id"`
+	CreatedAt   Instant  `json:"created_at"`
+	UpdatedAt   Instant  `json:"updated_at"`
+
+	ExternalID *string `json:"-"` // of imports
+	Version    int64   `json:"-"`
+}

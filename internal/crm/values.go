@@ -118,6 +118,25 @@ func ParseDate(s string) (Date, error) {
 	return DateOf(t), nil
 }
 
+// Moment is an Instant that a client may also write as a day, which means the
+// midnight, UTC, that it begins with.
+type Moment Instant
+
+// ParseMoment reads what ParseInstant or ParseDate reads.
+func ParseMoment(s string) (Moment, error) {
+	if d, err := ParseDate(s); err == nil {
+		return Moment(d.Instant()), nil
+	}
+	at, err := ParseInstant(s)
+	if err != nil {
+		return 0, errors.New("must be a date-time such as 2026-01-31T09:30:00Z, or a date such as 2026-01-31")
+	}
+	return Moment(at), nil
+}
+
+// UnmarshalJSON reads what ParseMoment reads.
+func (m *Moment) UnmarshalJSON(b []byte) error { return unmarshalText(b, m, ParseMoment) }
+
 // Money is an exact amount in minor units: hundredths of the currency it stands
 // beside. On the wire it is a JSON number with two places.
 type Money int64

@@ -15,6 +15,7 @@ type refs struct {
 	Company []crm.ID `json:"company_id,omitempty"`
 	Contact []crm.ID `json:"contact_id,omitempty"`
 	Stage   []crm.ID `json:"stage_id,omitempty"`
+	Deal    []crm.ID `json:"deal_id,omitempty"`
 }
 
 func idsOf(id *crm.ID) []crm.ID {
@@ -34,7 +35,7 @@ func (r refs) merge(o refs) refs {
 		}
 		return a
 	}
-	return refs{unite(r.Owner, o.Owner), unite(r.Company, o.Company), unite(r.Contact, o.Contact), unite(r.Stage, o.Stage)}
+	return refs{unite(r.Owner, o.Owner), unite(r.Company, o.Company), unite(r.Contact, o.Contact), unite(r.Stage, o.Stage), unite(r.Deal, o.Deal)}
 }
 
 // The operations of the change log.

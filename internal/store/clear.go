@@ -19,6 +19,10 @@ SET primary_contact_id = CASE WHEN primary_contact_id = $2 THEN NULL ELSE primar
 WHERE org_id = $1 AND id IN (SELECT deal_id FROM deal_contacts WHERE org_id = $1 AND contact_id = $2) AND deleted_at IS NULL`}
 	dropContactLinks = &Statement{"contact.drop_deal_contacts", `DELETE FROM deal_contacts WHERE org_id = $1 AND contact_id = $2`}
 
+	clearCompanyWork = clearWork("company")
+	clearContactWork = clearWork("contact")
+	clearDealWork    = clearWork("deal")
+
 	// The deals that a transaction has cleared are those of its time: while it waits
 	// for one of them, another may leave, or join, those that it set out to clear.
 	touchCleared = &Statement{"deal.touch_cleared", `UPDATE deal_contacts SET deal_updated_at = $2
@@ -29,8 +33,43 @@ WHERE org_id = $1 AND deal_id IN (SELECT id FROM deals WHERE org_id = $1 AND upd
 		{"owner.in_use_deals", `SELECT 1 FROM deals WHERE org_id = $1 AND owner_id = $2 AND deleted_at IS NULL LIMIT 1`},
 		{"owner.in_use_companies", `SELECT 1 FROM companies WHERE org_id = $1 AND owner_id = $2 AND deleted_at IS NULL LIMIT 1`},
 		{"owner.in_use_contacts", `SELECT 1 FROM contacts WHERE org_id = $1 AND owner_id = $2 AND deleted_at IS NULL LIMIT 1`},
+		{"owner.in_use_activities", `SELECT 1 FROM activities WHERE org_id = $1 AND owner_id = $2 AND deleted_at IS NULL LIMIT 1`},
+		{"owner.in_use_tasks", `SELECT 1 FROM tasks WHERE org_id = $1 AND assigned_to = $2 AND deleted_at IS NULL LIMIT 1`},
 	}
 )
+
+// clearing takes something off the rows of one kind.
+type clearing struct {
+	entity    string
+	statement *Statement
+}
+
+// clearWork gives what takes something off the activities and tasks that name it.
+func clearWork(what string) []clearing {
+	var all []clearing
+	for _, of := range []struct{ entity, table string }{{"activity", "activities"}, {"task", "tasks"}} {
+		all = append(all, clearing{of.entity, &Statement{what + ".clear_" + of.table, "UPDATE " + of.table + " SET " + what +
+			"_id = NULL, updated_at = $3, version = version + 1 WHERE org_id = $1 AND " + what + "_id = $2 AND deleted_at IS NULL"}})
+	}
+	return all
+}
+
+// clear takes something off what names it.
+func (t *tx) clear(ctx context.Context, all []clearing, id crm.ID) error {
+	for _, c := range all {
+		n, err := t.exec(ctx, c.statement, t.by.Org, id, t.at)
+		if err != nil {
+			return err
+		}
+		t.logCleared(c.entity, n)
+	}
+	return nil
+}
+
+// ClearDeal implements crm.Tx.
+func (t *tx) ClearDeal(ctx context.Context, deal crm.ID) error {
+	return t.clear(ctx, clearDealWork, deal)
+}
 
 // ClearCompany implements crm.Tx.
 func (t *tx) ClearCompany(ctx context.Context, company crm.ID) error {
@@ -43,7 +82,10 @@ func (t *tx) ClearCompany(ctx context.Context, company crm.ID) error {
 		return err
 	}
 	t.logCleared("contact", contacts)
-	return t.cleared(ctx, deals)
+	if err := t.cleared(ctx, deals); err != nil {
+		return err
+	}
+	return t.clear(ctx, clearCompanyWork, company)
 }
 
 // ClearContact implements crm.Tx.
@@ -55,7 +97,10 @@ func (t *tx) ClearContact(ctx context.Context, contact crm.ID) error {
 	if _, err := t.exec(ctx, dropContactLinks, t.by.Org, contact); err != nil {
 		return err
 	}
-	return t.cleared(ctx, deals)
+	if err := t.cleared(ctx, deals); err != nil {
+		return err
+	}
+	return t.clear(ctx, clearContactWork, contact)
 }
 
 // cleared keeps deal_contacts in step with so many deals that have been cleared.

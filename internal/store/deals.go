@@ -59,6 +59,7 @@ func dealTable() table[crm.Deal, crm.DealFilter] {
 		refs: func(d *crm.Deal) refs {
 			return refs{Owner: idsOf(d.OwnerID), Company: idsOf(d.CompanyID), Contact: idsOf(d.PrimaryContactID), Stage: []crm.ID{d.StageID}}
 		},
+		search: &searching[crm.Deal]{crm.HitDeal, "d", []string{"name", "company", "contact_name", "external_id"}, (*crm.Deal).Searched},
 	}
 }
 
@@ -67,6 +68,7 @@ func dealFilter(f crm.DealFilter, n *narrowing) {
 		// The deals of a contact are listed by deal_contacts, in order.
 		n.from = " FROM deal_contacts l JOIN deals t ON t.org_id = l.org_id AND t.id = l.deal_id"
 		n.lead, n.updated, n.id = "l", "l.deal_updated_at", "l.deal_id"
+		n.beside = " JOIN deal_contacts l ON l.org_id = t.org_id AND l.deal_id = t.id"
 		n.add('p', "l.contact_id =", f.ContactID)
 	}
 	narrow(n, 'o', "t.owner_id =", f.OwnerID)

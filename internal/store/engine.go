@@ -34,6 +34,9 @@ type Engine interface {
 	Dialect() Dialect
 	// Begin starts a transaction that writes.
 	Begin(ctx context.Context) (EngineTx, error)
+	// Snapshot starts a transaction that only reads, and sees the database as it is
+	// at its first statement.
+	Snapshot(ctx context.Context) (EngineSnapshot, error)
 	Ping(ctx context.Context) error
 	Close() error
 }
@@ -45,6 +48,13 @@ type EngineTx interface {
 	Commit(ctx context.Context) error
 	// Rollback ends the transaction unless it has ended; it needs no live context.
 	Rollback() error
+}
+
+// EngineSnapshot is a transaction that only reads, one statement after the other.
+type EngineSnapshot interface {
+	Querier
+	// Close ends it; it needs no live context.
+	Close() error
 }
 
 // Stager is an EngineTx that loads many rows faster than one by one: into a staging
@@ -68,6 +78,19 @@ type Dialect interface {
 	ForShare() string
 	// SumBig sums a bigint column to a bigint, 0 for nothing.
 	SumBig(column string) string
+	// Matches composes what finds rows of the table search: the tables to read, s
+	// among them, the condition that a row's terms begin with each of those in $n, and
+	// the column that descends from what was entered last. Prefixes gives the argument.
+	// Terms are letters and digits.
+	Matches(n int) (tables, condition, newest string)
+	Prefixes(terms []string) any
+	// AnyOf composes "expr is one of those that the query gives", which are few, and for
+	// which a table is to be entered by an index, whatever the statistics say.
+	AnyOf(expr, query string) string
+	// MonthOf gives the first day of the month that an instant is in, as a date, and
+	// DaysBetween the number of days from one instant's day to another's; all in UTC.
+	MonthOf(instant string) string
+	DaysBetween(from, to string) string
 	// Estimate composes a statement that estimates, in one row of one text or
 	// number, how many rows a SELECT answers, and reads that; ok is false when the
 	// engine cannot, and then rows are counted.

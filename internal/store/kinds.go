@@ -33,10 +33,11 @@ func companyTable() table[crm.Company, crm.CompanyFilter] {
 			narrow(n, 'i', "t.industry =", f.Industry)
 			narrow(n, 's', "t.size =", f.Size)
 		},
-		keys: map[crm.Key]string{crm.KeyExternalID: "external_id", crm.KeyDomain: "domain", crm.KeyName: "name_key"},
-		id:   func(c *crm.Company) crm.ID { return c.ID },
-		org:  func(c *crm.Company) crm.ID { return c.OrgID },
-		refs: func(c *crm.Company) refs { return refs{Owner: idsOf(c.OwnerID)} },
+		keys:   map[crm.Key]string{crm.KeyExternalID: "external_id", crm.KeyDomain: "domain", crm.KeyName: "name_key"},
+		id:     func(c *crm.Company) crm.ID { return c.ID },
+		org:    func(c *crm.Company) crm.ID { return c.OrgID },
+		refs:   func(c *crm.Company) refs { return refs{Owner: idsOf(c.OwnerID)} },
+		search: &searching[crm.Company]{crm.HitCompany, "c", []string{"name", "domain", "industry"}, (*crm.Company).Searched},
 	}
 }
 
@@ -67,10 +68,11 @@ func contactTable() table[crm.Contact, crm.ContactFilter] {
 			narrow(n, 'o', "t.owner_id =", f.OwnerID)
 			narrow(n, 'c', "t.company_id =", f.CompanyID)
 		},
-		keys: map[crm.Key]string{crm.KeyExternalID: "external_id", crm.KeyEmail: "email", crm.KeyName: "name_key"},
-		id:   func(c *crm.Contact) crm.ID { return c.ID },
-		org:  func(c *crm.Contact) crm.ID { return c.OrgID },
-		refs: func(c *crm.Contact) refs { return refs{Owner: idsOf(c.OwnerID), Company: idsOf(c.CompanyID)} },
+		keys:   map[crm.Key]string{crm.KeyExternalID: "external_id", crm.KeyEmail: "email", crm.KeyName: "name_key"},
+		id:     func(c *crm.Contact) crm.ID { return c.ID },
+		org:    func(c *crm.Contact) crm.ID { return c.OrgID },
+		refs:   func(c *crm.Contact) refs { return refs{Owner: idsOf(c.OwnerID), Company: idsOf(c.CompanyID)} },
+		search: &searching[crm.Contact]{crm.HitContact, "p", []string{"full_name", "email", "title"}, (*crm.Contact).Searched},
 	}
 }
 

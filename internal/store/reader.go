@@ -38,7 +38,18 @@ func (r *reader) Owners() crm.View[crm.Owner, crm.OwnerFilter] {
 	return view[crm.Owner, crm.OwnerFilter]{r, &r.store.owners}
 }
 
+func (r *reader) Activities() crm.View[crm.Activity, crm.ActivityFilter] {
+	return view[crm.Activity, crm.ActivityFilter]{r, &r.store.activities}
+}
+
+func (r *reader) Tasks() crm.View[crm.Task, crm.TaskFilter] {
+	return view[crm.Task, crm.TaskFilter]{r, &r.store.tasks}
+}
+
 func (v view[T, F]) Page(ctx context.Context, org crm.ID, q crm.List[F]) (crm.Page[T], error) {
+	if q.Search != nil && v.table.search != nil {
+		return searchPage(ctx, v.reader, v.table, org, q)
+	}
 	return page(ctx, v.store, v.db, v.table, org, q)
 }
 
@@ -106,56 +117,56 @@ func (r *reader) StageMoves(ctx context.Context, org, deal crm.ID) ([]crm.StageM
 type tally struct {
 	id    crm.ID
 	sum   crm.Sum
-	deals int64
+	count int64
 }
 
 func (t *tally) destinations() []any {
-	return []any{&t.id, &t.sum.Currency, &t.deals, &t.sum.Amount}
+	return []any{&t.id, &t.sum.Currency, &t.count, &t.sum.Amount}
 }
 
-// dealTallies sums the deals of a page's companies or owners, in one statement.
-func (r *reader) dealTallies(ctx context.Context, name, column string, org crm.ID, ids []crm.ID) ([]tally, error) {
-	s := r.store
-	st := s.statement(name, func() *Statement {
-		return &Statement{name, "SELECT " + column + ", currency, count(*), " + s.dialect.SumBig("value") + `
-FROM deals WHERE org_id = $1 AND ` + s.dialect.AnyID(column, 2) + ` AND deleted_at IS NULL
-GROUP BY ` + column + `, currency ORDER BY ` + column + `, currency`}
-	})
-	return collect(ctx, s, r.db, st, (*tally).destinations, org, s.dialect.IDs(ids))
+// dealTallies composes the sums of the deals of a page's companies or owners.
+func (s *Store) dealTallies(column string) string {
+	return "SELECT " + column + ", currency, count(*), " + s.dialect.SumBig("value") + `
+FROM deals WHERE org_id = $1 AND ` + s.dialect.AnyID(column, 2) + ` AND deleted_at IS NULL GROUP BY ` + column + `, currency`
 }
+
+// noCurrency stands in a tally that is of contacts.
+const noCurrency = ""
 
 func (r *reader) CompanyStats(ctx context.Context, org crm.ID, companies []crm.ID) (map[crm.ID]crm.CompanyStats, error) {
 	s := r.store
-	out := make(map[crm.ID]crm.CompanyStats, len(companies))
-	tallies, err := r.dealTallies(ctx, "company.deal_stats", "company_id", org, companies)
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range tallies {
-		c := out[t.id]
-		c.Deals += t.deals
-		c.Value = append(c.Value, t.sum)
-		out[t.id] = c
-	}
-	st := s.statement("company.contact_stats", func() *Statement {
-		return &Statement{"company.contact_stats", `SELECT company_id, '', count(*), 0
-FROM contacts WHERE org_id = $1 AND ` + s.dialect.AnyID("company_id", 2) + ` AND deleted_at IS NULL GROUP BY company_id`}
+	st := s.statement("company.stats", func() *Statement {
+		return &Statement{"company.stats", s.dealTallies("company_id") + `
+UNION ALL
+SELECT company_id, '` + noCurrency + `', count(*), 0
+FROM contacts WHERE org_id = $1 AND ` + s.dialect.AnyID("company_id", 2) + ` AND deleted_at IS NULL GROUP BY company_id
+ORDER BY 1, 2`}
 	})
-	tallies, err = collect(ctx, s, r.db, st, (*tally).destinations, org, s.dialect.IDs(companies))
+	tallies, err := collect(ctx, s, r.db, st, (*tally).destinations, org, s.dialect.IDs(companies))
+	out := make(map[crm.ID]crm.CompanyStats, len(companies))
 	for _, t := range tallies {
 		c := out[t.id]
-		c.Contacts = t.deals
+		if t.sum.Currency == noCurrency {
+			c.Contacts = t.count
+		} else {
+			c.Deals += t.count
+			c.Value = append(c.Value, t.sum)
+		}
 		out[t.id] = c
 	}
 	return out, err
 }
 
 func (r *reader) OwnerStats(ctx context.Context, org crm.ID, owners []crm.ID) (map[crm.ID]crm.OwnerStats, error) {
+	s := r.store
+	st := s.statement("owner.stats", func() *Statement {
+		return &Statement{"owner.stats", s.dealTallies("owner_id") + " ORDER BY 1, 2"}
+	})
+	tallies, err := collect(ctx, s, r.db, st, (*tally).destinations, org, s.dialect.IDs(owners))
 	out := make(map[crm.ID]crm.OwnerStats, len(owners))
-	tallies, err := r.dealTallies(ctx, "owner.deal_stats", "owner_id", org, owners)
 	for _, t := range tallies {
 		o := out[t.id]
-		o.Deals += t.deals
+		o.Deals += t.count
 		o.Value = append(o.Value, t.sum)
 		out[t.id] = o
 	}

@@ -32,11 +32,13 @@ type Store struct {
 	dialect Dialect
 	observe func(string, time.Duration, error)
 
-	companies table[crm.Company, crm.CompanyFilter]
-	contacts  table[crm.Contact, crm.ContactFilter]
-	deals     table[crm.Deal, crm.DealFilter]
-	stages    table[crm.Stage, crm.StageFilter]
-	owners    table[crm.Owner, crm.OwnerFilter]
+	companies  table[crm.Company, crm.CompanyFilter]
+	contacts   table[crm.Contact, crm.ContactFilter]
+	deals      table[crm.Deal, crm.DealFilter]
+	stages     table[crm.Stage, crm.StageFilter]
+	owners     table[crm.Owner, crm.OwnerFilter]
+	activities table[crm.Activity, crm.ActivityFilter]
+	tasks      table[crm.Task, crm.TaskFilter]
 
 	mu    sync.RWMutex
 	texts map[string]*Statement // composed statements by their shape
@@ -52,6 +54,7 @@ func New(engine Engine, o Options) *Store {
 		engine: engine, dialect: engine.Dialect(), observe: o.Observe,
 		companies: companyTable(), contacts: contactTable(), deals: dealTable(),
 		stages: stageTable(), owners: ownerTable(),
+		activities: activityTable(), tasks: taskTable(),
 		texts: map[string]*Statement{},
 	}
 	if s.observe == nil {
@@ -163,6 +166,8 @@ var uniqueFields = map[string]string{
 	"contacts_email_key":         "email",
 	"contacts_external_id_key":   "external_id",
 	"contacts_primary_key":       "is_primary",
+	"activities_external_id_key": "external_id",
+	"tasks_external_id_key":      "external_id",
 	"deals_external_id_key":      "external_id",
 	"organisations_name_key_key": "name",
 }

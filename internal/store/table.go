@@ -29,6 +29,7 @@ type table[T, F any] struct {
 	id      func(*T) crm.ID
 	org     func(*T) crm.ID
 	refs    func(*T) refs
+	search  *searching[T] // nil: it is not searched
 }
 
 // A sortKey tells the columns of an order, never null, whose nulls come last:
@@ -133,6 +134,9 @@ func placeholders(from, n int) string {
 // from, lead (whose org_id leads), updated and id (the default order's columns).
 type narrowing struct {
 	from, lead, updated, id string
+
+	// beside joins that other table to t where a search finds t first.
+	beside string
 
 	where string
 	shape []byte

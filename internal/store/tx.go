@@ -130,3 +130,11 @@ func (t *tx) Stages() crm.Table[crm.Stage] {
 func (t *tx) Owners() crm.Table[crm.Owner] {
 	return &writer[crm.Owner, crm.OwnerFilter]{tx: t, table: &t.store.owners}
 }
+
+func (t *tx) Activities() crm.Table[crm.Activity] {
+	return &writer[crm.Activity, crm.ActivityFilter]{tx: t, table: &t.store.activities}
+}
+
+func (t *tx) Tasks() crm.Table[crm.Task] {
+	return &writer[crm.Task, crm.TaskFilter]{tx: t, table: &t.store.tasks}
+}

@@ -93,6 +93,9 @@ func (w *writer[T, F]) Insert(ctx context.Context, rows []T) error {
 	if err != nil {
 		return err
 	}
+	if err := w.enterTerms(ctx, len(rows), func(i int) *T { return &rows[i] }); err != nil {
+		return err
+	}
 	for i := range rows {
 		id := t.id(&rows[i])
 		w.tx.log(change{t.entity, &id, opCreated, t.refs(&rows[i])})
@@ -165,6 +168,9 @@ func (w *writer[T, F]) Update(ctx context.Context, changes []crm.Change[T]) erro
 	}
 	if err := w.tx.rewrite(ctx, t.name, columns, len(changes), row); err != nil {
 		return s.fault(ctx, err)
+	}
+	if err := w.changeTerms(ctx, changes); err != nil {
+		return err
 	}
 	for i := range changes {
 		id := t.id(&changes[i].After)
@@ -251,5 +257,8 @@ func (w *writer[T, F]) Delete(ctx context.Context, row T) error {
 		return err
 	}
 	w.tx.log(change{t.entity, &id, opDeleted, t.refs(&row)})
-	return allWritten(t.name, n, 1)
+	if err := allWritten(t.name, n, 1); err != nil {
+		return err
+	}
+	return w.dropTerms(ctx, []crm.ID{id})
 }

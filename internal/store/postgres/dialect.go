@@ -39,6 +39,27 @@ func (dialect) ForShare() string  { return " FOR SHARE OF t" }
 
 func (dialect) SumBig(column string) string { return "coalesce(sum(" + column + "), 0)::bigint" }
 
+// Matches are found by the inverted index over the terms, which stand in a tsvector as
+// they are: no parser and no dictionary of PostgreSQL's has a say.
+func (dialect) Matches(n int) (tables, condition, newest string) {
+	return "search s", "search_vector(s.terms) @@ $" + strconv.Itoa(n) + "::tsquery", "s.pos"
+}
+
+// Prefixes writes a tsquery; terms in quotes are nothing but terms.
+func (dialect) Prefixes(terms []string) any {
+	return "'" + strings.Join(terms, "':* & '") + "':*"
+}
+
+func (dialect) MonthOf(instant string) string {
+	return "date_trunc('month', " + instant + " AT TIME ZONE 'UTC')::date"
+}
+
+func (dialect) DaysBetween(from, to string) string {
+	return "((" + to + " AT TIME ZONE 'UTC')::date - (" + from + " AT TIME ZONE 'UTC')::date)"
+}
+
+func (dialect) AnyOf(expr, query string) string { return expr + " = ANY (ARRAY(" + query + "))" }
+
 // Estimate asks the planner.
 func (dialect) Estimate(query string) (string, func(store.Rows) (int64, error), bool) {
 	read := func(rows store.Rows) (int64, error) {

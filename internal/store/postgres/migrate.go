@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"sixty/internal/store"
 )
 
 //go:embed migrations/*.sql
@@ -33,7 +36,7 @@ func (e *Engine) Migrate(ctx context.Context) error {
 	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	db := stdlib.OpenDB(*config)
 	defer func() { _ = db.Close() }()
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(locker))
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithGoMigrations(e.fillSearch()), goose.WithSessionLocker(locker))
 	if err != nil {
 		return err
 	}
@@ -41,4 +44,10 @@ func (e *Engine) Migrate(ctx context.Context) error {
 		return fmt.Errorf("migrating the database: %w", err)
 	}
 	return nil
+}
+
+// fillSearch is migration 5, which fills the search index that 3 has made: words
+// are folded in Go.
+func (e *Engine) fillSearch() *goose.Migration {
+	return goose.NewGoMigration(5, &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) error { return store.FillSearch(ctx, e) }}, nil)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"sixty/internal/crm"
 	"sixty/internal/store"
 	"sixty/internal/store/storetest"
@@ -21,6 +23,7 @@ func TestPlans(t *testing.T) {
 type node struct {
 	Type      string `json:"Node Type"`
 	Index     string `json:"Index Name"`
+	Table     string `json:"Relation Name"`
 	IndexCond string `json:"Index Cond"`
 	Filter    string `json:"Filter"`
 	Plans     []node `json:"Plans"`
@@ -30,25 +33,33 @@ type node struct {
 // PostgreSQL takes either for a prepared statement.
 func planFaults(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any, want storetest.Bounds) []string {
 	tb.Helper()
+	var faults []string
+	for _, text := range planTexts(tb, tx, st, args) {
+		var plans []struct{ Plan node }
+		if err := json.Unmarshal([]byte(text), &plans); err != nil || len(plans) != 1 {
+			tb.Fatalf("the plan %s: %v", text, err)
+		}
+		for _, fault := range nodeFaults(plans[0].Plan, want) {
+			faults = append(faults, fmt.Sprintf("%s:\n%s\nwith %s\n%s", fault, st.SQL, args, text))
+		}
+	}
+	return faults
+}
+
+// planTexts gives a statement's plans as JSON: for whatever arguments, and for these.
+func planTexts(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any) (plans []string) {
+	tb.Helper()
 	exec(tb, tx, "PREPARE explained AS "+st.SQL)
 	defer exec(tb, tx, "DEALLOCATE explained") // the connection goes back to the pool
 	literals := make([]string, len(args))
 	for i, a := range args {
 		literals[i] = literal(tb, a)
 	}
-	var faults []string
 	for _, mode := range []string{"force_generic_plan", "force_custom_plan"} {
 		exec(tb, tx, "SET LOCAL plan_cache_mode = "+mode)
-		text := explain(tb, tx, "EXPLAIN (FORMAT JSON) EXECUTE explained ("+strings.Join(literals, ", ")+")")
-		var plans []struct{ Plan node }
-		if err := json.Unmarshal([]byte(text), &plans); err != nil || len(plans) != 1 {
-			tb.Fatalf("the plan %s: %v", text, err)
-		}
-		for _, fault := range nodeFaults(plans[0].Plan, want) {
-			faults = append(faults, fmt.Sprintf("%s, by %s:\n%s\nwith %s\n%s", fault, mode, st.SQL, literals, text))
-		}
+		plans = append(plans, explain(tb, tx, "EXPLAIN (FORMAT JSON) EXECUTE explained ("+strings.Join(literals, ", ")+")"))
 	}
-	return faults
+	return plans
 }
 
 // nodeFaults looks for steps other than those of a page, and at how the scan that
@@ -121,6 +132,12 @@ func literal(tb testing.TB, arg any) string {
 		return fmt.Sprint(v)
 	case *crm.Money:
 		return fmt.Sprint(int64(*v))
+	case []pgtype.UUID:
+		ids := make([]string, len(v))
+		for i, id := range v {
+			ids[i] = id.String()
+		}
+		return "'{" + strings.Join(ids, ",") + "}'"
 	}
 	tb.Fatalf("an argument of type %T", arg)
 	return ""

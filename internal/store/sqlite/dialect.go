@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -51,6 +52,34 @@ func (dialect) ForUpdate() string { return "" }
 func (dialect) ForShare() string  { return "" }
 
 func (dialect) SumBig(column string) string { return "coalesce(sum(" + column + "), 0)" }
+
+// Matches come from the full-text index in the order of its rows, newest first, so
+// that no more of them are read than are asked for.
+func (dialect) Matches(n int) (tables, condition, newest string) {
+	return "search_index i CROSS JOIN search s ON s.pos = i.rowid", "i.search_index MATCH $" + strconv.Itoa(n), "i.rowid"
+}
+
+// Prefixes writes a query of FTS5's; terms in quotes are nothing but terms.
+func (dialect) Prefixes(terms []string) any {
+	return `"` + strings.Join(terms, `"* AND "`) + `"*`
+}
+
+// Instants are microseconds, and SQLite rounds quotients towards zero. Counted from
+// the year 1, the first that there is, they are never negative.
+const (
+	microsToYear1 = "62135596800000000"
+	microsPerDay  = "86400000000"
+)
+
+func (dialect) MonthOf(instant string) string {
+	return "unixepoch((" + instant + " + " + microsToYear1 + ") / 1000000 - 62135596800, 'unixepoch', 'start of month') / 86400"
+}
+
+func (dialect) DaysBetween(from, to string) string {
+	return "((" + to + " + " + microsToYear1 + ") / " + microsPerDay + " - (" + from + " + " + microsToYear1 + ") / " + microsPerDay + ")"
+}
+
+func (dialect) AnyOf(expr, query string) string { return expr + " IN (" + query + ")" }
 
 // Estimate cannot: SQLite keeps no statistics of its own accord.
 func (dialect) Estimate(string) (string, func(store.Rows) (int64, error), bool) {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
+
+	"sixty/internal/store"
 )
 
 //go:embed migrations/*.sql
@@ -40,7 +42,7 @@ func (e *Engine) Migrate(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithGoMigrations(e.fillSearch()))
 	if err != nil {
 		return err
 	}
@@ -64,4 +66,10 @@ func (e *Engine) lock(ctx context.Context) (func() error, error) {
 		return nil, err
 	}
 	return db.Close, nil
+}
+
+// fillSearch is migration 5, which fills the search index that 3 has made: words
+// are folded in Go.
+func (e *Engine) fillSearch() *goose.Migration {
+	return goose.NewGoMigration(5, &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) error { return store.FillSearch(ctx, e) }}, nil)
 }

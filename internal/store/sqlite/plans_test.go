@@ -23,25 +23,12 @@ var keyset = regexp.MustCompile(`\(\w+,\w+\)[<>]\(\?,\?\)`)
 // driving one first: SEARCH t USING INDEX name (conditions).
 func planFaults(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any, want storetest.Bounds) []string {
 	tb.Helper()
-	rows, err := tx.Query(tb.Context(), &store.Statement{Name: "test", SQL: "EXPLAIN QUERY PLAN " + st.SQL}, args)
-	if err != nil {
-		tb.Fatalf("%s: %v", st.SQL, err)
-	}
-	defer rows.Close()
-	var steps, faults []string
-	for rows.Next() {
-		var id, parent, unused int64
-		var step string
-		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
-			tb.Fatal(err)
-		}
-		steps = append(steps, step)
+	steps := queryPlan(tb, tx, st, args)
+	var faults []string
+	for _, step := range steps {
 		if !strings.HasPrefix(step, "SEARCH ") {
 			faults = append(faults, "a step "+step)
 		}
-	}
-	if err := rows.Err(); err != nil || len(steps) == 0 {
-		tb.Fatalf("%s: %d steps, %v", st.SQL, len(steps), err)
 	}
 	driving := steps[0]
 	if want.Keyset && !keyset.MatchString(driving) {
@@ -54,4 +41,26 @@ func planFaults(tb testing.TB, tx store.EngineTx, st *store.Statement, args []an
 		faults[i] += fmt.Sprintf(":\n%s\n%s", st.SQL, strings.Join(steps, "\n"))
 	}
 	return faults
+}
+
+// queryPlan gives the steps of a statement's plan.
+func queryPlan(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any) (steps []string) {
+	tb.Helper()
+	rows, err := tx.Query(tb.Context(), &store.Statement{Name: "test", SQL: "EXPLAIN QUERY PLAN " + st.SQL}, args)
+	if err != nil {
+		tb.Fatalf("%s: %v", st.SQL, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, parent, unused int64
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			tb.Fatal(err)
+		}
+		steps = append(steps, step)
+	}
+	if err := rows.Err(); err != nil || len(steps) == 0 {
+		tb.Fatalf("%s: %d steps, %v", st.SQL, len(steps), err)
+	}
+	return steps
 }

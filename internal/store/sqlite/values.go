@@ -63,7 +63,12 @@ func bindable(a any) any {
 	case *int64:
 		return *v
 	case *int:
-		return int64(*v)
+		if v != nil {
+			return int64(*v)
+		}
+		return nil
+	case **int:
+		return bindable(*v)
 	case *bool:
 		return *v
 	}
@@ -101,6 +106,8 @@ func assign(dest, v any, bytes []byte) error {
 		ok = assignOptionalNumber(d, v)
 	case *int:
 		ok = assignNumber(d, v)
+	case **int:
+		ok = assignOptionalNumber(d, v)
 	case *bool:
 		var n int64
 		n, ok = v.(int64)

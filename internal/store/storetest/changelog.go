@@ -174,7 +174,7 @@ func logBulk(f *fixture) {
 	for _, l := range got {
 		kinds = append(kinds, l.Op+" "+l.Entity)
 	}
-	if diff := cmp.Diff([]string{"bulk contact", "bulk deal"}, kinds); diff != "" {
+	if diff := cmp.Diff([]string{"bulk contact", "bulk deal", "bulk activity", "bulk task"}, kinds); diff != "" {
 		f.Errorf("clearing a company (-want +got):\n%s", diff)
 	}
 }
@@ -190,6 +190,7 @@ func logSilence(f *fixture) {
 				func() error { return tx.Deals().Update(ctx, nil) },
 				func() error { return tx.ClearCompany(ctx, nothing) },
 				func() error { return tx.ClearContact(ctx, nothing) },
+				func() error { return tx.ClearDeal(ctx, nothing) },
 				func() error { return tx.EndPrimary(ctx, []crm.ID{nothing}) },
 				func() error { return tx.EndPrimary(ctx, nil) },
 				func() error { return tx.EndStays(ctx, []crm.ID{nothing}, at(2)) },

@@ -280,4 +280,14 @@ func inUse(f *fixture) {
 	remove(f, o, deals(), 3, d.ID)
 	check("owner of a deleted deal", owner, false)
 	check("stage of a deleted deal", stage, false)
+
+	a, t := o.newActivity("call"), o.newTask("T")
+	a.OwnerID, t.AssignedTo = &o.owner.ID, &o.owner.ID
+	insert(f, o, activities(), a)
+	check("owner of an activity", owner, true)
+	remove(f, o, activities(), 3, a.ID)
+	insert(f, o, tasks(), t)
+	check("owner of a task", owner, true)
+	remove(f, o, tasks(), 3, t.ID)
+	check("owner of a deleted activity and task", owner, false)
 }

@@ -51,6 +51,7 @@ func cancelledBefore(f *fixture) {
 		},
 		"by id":         func() error { _, err := f.store.Reads().Deals().ByID(ctx, f.home.ID, ids); return err },
 		"company stats": func() error { _, err := f.store.Reads().CompanyStats(ctx, f.home.ID, ids); return err },
+		"snapshot":      func() error { return f.store.Snapshot(ctx, func(crm.Reads) error { return nil }) },
 		"write":         func() error { return f.store.Write(ctx, f.home.by, at(1), touch) },
 		"rehearse":      func() error { return f.store.Rehearse(ctx, f.home.by, at(1), touch) },
 		"organisations": func() error { _, err := f.store.Organisations(ctx); return err },

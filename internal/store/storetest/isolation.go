@@ -18,6 +18,9 @@ type world struct {
 	deal    crm.Deal
 	move    crm.StageMove
 	key     crm.APIKey
+
+	activity crm.Activity
+	task     crm.Task
 }
 
 func newWorlds(f *fixture) (home, away world) {
@@ -31,13 +34,18 @@ func newWorlds(f *fixture) (home, away world) {
 	w.deal.StageID, w.deal.Value = w.stage.ID, ptr(crm.Money(100))
 	w.move = crm.StageMove{OrgID: o.ID, ID: crm.NewID(), DealID: w.deal.ID, StageID: w.stage.ID, EnteredAt: at(1), UserID: &w.owner.ID}
 	w.key = crm.APIKey{OrgID: o.ID, ID: crm.NewID(), UserID: w.owner.ID, Name: "key", Role: crm.RoleRep, Prefix: "sk", Hash: []byte("home"), CreatedAt: at(1)}
+	w.activity, w.task = o.newActivity("meeting"), o.newTask("Call")
+	w.activity.OwnerID, w.activity.CompanyID, w.activity.ContactID, w.activity.DealID = &w.owner.ID, &w.company.ID, &w.contact.ID, &w.deal.ID
+	w.task.AssignedTo, w.task.CreatedBy, w.task.CompanyID, w.task.ContactID, w.task.DealID = &w.owner.ID, &w.owner.ID, &w.company.ID, &w.contact.ID, &w.deal.ID
+	w.activity.ExternalID, w.task.ExternalID = ptr("A-1"), ptr("T-1")
 	w.store(f, f.home)
 	away = w
-	for _, org := range []*crm.ID{&away.owner.OrgID, &away.stage.OrgID, &away.company.OrgID, &away.contact.OrgID, &away.further.OrgID, &away.deal.OrgID, &away.move.OrgID, &away.key.OrgID} {
+	for _, org := range []*crm.ID{&away.owner.OrgID, &away.stage.OrgID, &away.company.OrgID, &away.contact.OrgID, &away.further.OrgID, &away.deal.OrgID, &away.move.OrgID, &away.key.OrgID, &away.activity.OrgID, &away.task.OrgID} {
 		*org = f.away.ID
 	}
 	away.key.Hash, away.deal.Value = []byte("away"), ptr(crm.Money(999))
 	away.owner.FullName, away.company.Industry, away.contact.FullName = "Ada of Away", ptr("Away"), "Grace of Away"
+	away.activity.Date, away.task.Notes = at(9), ptr("Away")
 	away.store(f, f.away)
 	return w, away
 }
@@ -49,6 +57,8 @@ func (w world) store(f *fixture, o tenant) {
 	insert(f, o, companies(), w.company)
 	insert(f, o, contacts(), w.contact, w.further)
 	insert(f, o, deals(), w.deal)
+	insert(f, o, activities(), w.activity)
+	insert(f, o, tasks(), w.task)
 	f.write(o, 1, func(tx crm.Tx) error {
 		if err := tx.InsertStageMoves(f.Context(), []crm.StageMove{w.move}); err != nil {
 			return err
@@ -67,11 +77,15 @@ type picture struct {
 	Deals        map[crm.ID]crm.Deal
 	Stages       map[crm.ID]crm.Stage
 	Owners       map[crm.ID]crm.Owner
+	Activities   map[crm.ID]crm.Activity
+	Tasks        map[crm.ID]crm.Task
 	DealContacts []crm.DealContact
 	StageMoves   []crm.StageMove
 	Keys         []crm.APIKey
 	CompanyStats map[crm.ID]crm.CompanyStats
 	OwnerStats   map[crm.ID]crm.OwnerStats
+	Company      crm.CompanyTotals
+	Contact      crm.ContactTotals
 	Changes      []logged
 }
 
@@ -80,6 +94,7 @@ func (w world) picture(f *fixture, o tenant) picture {
 	p := picture{
 		Companies: listAll(f, o, companies()), Contacts: listAll(f, o, contacts()), Deals: listAll(f, o, deals()),
 		Stages: listAll(f, o, stages()), Owners: listAll(f, o, owners()), Changes: changeLog(f, o),
+		Activities: listAll(f, o, activities()), Tasks: listAll(f, o, tasks()),
 	}
 	reads, ctx := f.store.Reads(), f.Context()
 	var err error
@@ -93,6 +108,10 @@ func (w world) picture(f *fixture, o tenant) picture {
 	p.CompanyStats = must(f, p.CompanyStats, err)
 	p.OwnerStats, err = reads.OwnerStats(ctx, o.ID, []crm.ID{w.owner.ID})
 	p.OwnerStats = must(f, p.OwnerStats, err)
+	p.Company, err = reads.CompanyTotals(ctx, o.ID, w.company.ID)
+	p.Company = must(f, p.Company, err)
+	p.Contact, err = reads.ContactTotals(ctx, o.ID, w.contact.ID)
+	p.Contact = must(f, p.Contact, err)
 	return p
 }
 
@@ -105,6 +124,8 @@ func isolatedReads(f *fixture) {
 	isolatedKind(f, deals(), w.deal.ID, map[crm.Key]string{crm.KeyName: "ship", crm.KeyExternalID: "D-1"})
 	isolatedKind(f, owners(), w.owner.ID, map[crm.Key]string{crm.KeyEmail: "ada@acme.example"})
 	isolatedKind(f, stages(), w.stage.ID, nil)
+	isolatedKind(f, activities(), w.activity.ID, map[crm.Key]string{crm.KeyExternalID: "A-1"})
+	isolatedKind(f, tasks(), w.task.ID, map[crm.Key]string{crm.KeyExternalID: "T-1"})
 
 	p := w.picture(f, f.home)
 	if d := p.Deals[w.deal.ID]; *d.ContactName != "Grace" || *d.Value != 100 {
@@ -119,6 +140,14 @@ func isolatedReads(f *fixture) {
 	}
 	if diff := cmp.Diff(map[crm.ID]crm.OwnerStats{w.owner.ID: {Deals: 1, Value: want}}, p.OwnerStats); diff != "" {
 		f.Errorf("owner stats (-want +got):\n%s", diff)
+	}
+	one := crm.Tally{Deals: 1, Value: want}
+	standing := crm.DealTotals{All: one, Open: one}
+	if diff := cmp.Diff(crm.CompanyTotals{Contacts: 1, Deals: standing, LastActivity: &w.activity.Date}, p.Company); diff != "" {
+		f.Errorf("company totals (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(crm.ContactTotals{Meetings: 1, Deals: standing}, p.Contact); diff != "" {
+		f.Errorf("contact totals (-want +got):\n%s", diff)
 	}
 	for _, k := range []crm.APIKey{w.key, other.key} {
 		key, holder, err := f.store.KeyHolder(f.Context(), k.Hash)
@@ -197,6 +226,8 @@ func isolatedWrites(f *fixture) {
 	update(f, f.home, deals(), 2, func(d *crm.Deal) { d.Name, d.PrimaryContactID = "Changed", &w.further.ID }, w.deal.ID)
 	update(f, f.home, stages(), 2, func(s *crm.Stage) { s.Name = "Changed" }, w.stage.ID)
 	update(f, f.home, owners(), 2, func(o *crm.Owner) { o.FullName = "Changed" }, w.owner.ID)
+	update(f, f.home, activities(), 2, func(a *crm.Activity) { a.Type = "call" }, w.activity.ID)
+	update(f, f.home, tasks(), 2, func(t *crm.Task) { t.Title = "Changed" }, w.task.ID)
 	f.write(f.home, 3, func(tx crm.Tx) error {
 		for _, step := range []func() error{
 			func() error { return tx.EndPrimary(ctx, []crm.ID{w.company.ID}) },
@@ -207,6 +238,7 @@ func isolatedWrites(f *fixture) {
 			},
 			func() error { return tx.ClearCompany(ctx, w.company.ID) },
 			func() error { return tx.ClearContact(ctx, w.contact.ID) },
+			func() error { return tx.ClearDeal(ctx, w.deal.ID) },
 			func() error { _, err := tx.RevokeAPIKey(ctx, w.key.ID); return err },
 		} {
 			if err := step(); err != nil {
@@ -215,6 +247,8 @@ func isolatedWrites(f *fixture) {
 		}
 		return nil
 	})
+	remove(f, f.home, activities(), 4, w.activity.ID)
+	remove(f, f.home, tasks(), 4, w.task.ID)
 	remove(f, f.home, deals(), 4, w.deal.ID)
 	remove(f, f.home, contacts(), 4, w.contact.ID, w.further.ID)
 	remove(f, f.home, companies(), 4, w.company.ID)
@@ -243,6 +277,8 @@ func foreignRows(f *fixture) {
 	foreignKind(f, deals(), f.away.newDeal("New"), other.deal, refuse)
 	foreignKind(f, stages(), f.away.newStage("New"), other.stage, refuse)
 	foreignKind(f, owners(), f.away.newOwner("New"), other.owner, refuse)
+	foreignKind(f, activities(), f.away.newActivity("call"), other.activity, refuse)
+	foreignKind(f, tasks(), f.away.newTask("New"), other.task, refuse)
 	refuse("a deal contact", func(tx crm.Tx) error {
 		return tx.PutDealContact(ctx, w.deal, crm.DealContact{DealID: w.deal.ID, ContactID: theirs.ID, Role: "champion"})
 	})

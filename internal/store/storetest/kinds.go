@@ -98,6 +98,38 @@ func owners() kind[crm.Owner, crm.OwnerFilter] {
 	}
 }
 
+func activities() kind[crm.Activity, crm.ActivityFilter] {
+	return kind[crm.Activity, crm.ActivityFilter]{
+		entity:  "activity",
+		view:    crm.Reads.Activities,
+		table:   crm.Tx.Activities,
+		sorts:   crm.ActivitySorts,
+		id:      func(a *crm.Activity) *crm.ID { return &a.ID },
+		org:     func(a *crm.Activity) *crm.ID { return &a.OrgID },
+		version: func(a *crm.Activity) *int64 { return &a.Version },
+		updated: func(a *crm.Activity) *crm.Instant { return &a.UpdatedAt },
+		fresh: func(a *crm.Activity, n int) {
+			a.ID, a.ExternalID = crm.NewID(), distinct(a.ExternalID, n)
+		},
+	}
+}
+
+func tasks() kind[crm.Task, crm.TaskFilter] {
+	return kind[crm.Task, crm.TaskFilter]{
+		entity:  "task",
+		view:    crm.Reads.Tasks,
+		table:   crm.Tx.Tasks,
+		sorts:   crm.TaskSorts,
+		id:      func(t *crm.Task) *crm.ID { return &t.ID },
+		org:     func(t *crm.Task) *crm.ID { return &t.OrgID },
+		version: func(t *crm.Task) *int64 { return &t.Version },
+		updated: func(t *crm.Task) *crm.Instant { return &t.UpdatedAt },
+		fresh: func(t *crm.Task, n int) {
+			t.ID, t.ExternalID = crm.NewID(), distinct(t.ExternalID, n)
+		},
+	}
+}
+
 // insert stores rows, at the time 1.
 func insert[T, F any](f *fixture, o tenant, k kind[T, F], rows ...T) {
 	f.Helper()

@@ -39,7 +39,13 @@ const (
 	planContacts  = 10_000
 	planOwners    = 4_000
 	planStages    = 4_000
+
+	planActivities = 10_000
+	planTasks      = 10_000
 )
+
+// planNow is in the middle of the times that tasks are due.
+var planNow = at(182 * 24 * 3600)
 
 // RunPlans holds an engine to a page's costing the same wherever in a list it is. It
 // reads the plans of every list unfiltered in each of its orders, and with each
@@ -64,6 +70,9 @@ type plans struct {
 	deals     planned[crm.Deal, crm.DealFilter]
 	stages    planned[crm.Stage, crm.StageFilter]
 	owners    planned[crm.Owner, crm.OwnerFilter]
+
+	activities planned[crm.Activity, crm.ActivityFilter]
+	tasks      planned[crm.Task, crm.TaskFilter]
 }
 
 // A planned list is a kind with positions to start from, by sort field, and single
@@ -112,12 +121,31 @@ func newPlans(f *fixture, explain Explainer) *plans {
 		}},
 		stages: planned[crm.Stage, crm.StageFilter]{kind: stages()},
 		owners: planned[crm.Owner, crm.OwnerFilter]{kind: owners()},
+		activities: planned[crm.Activity, crm.ActivityFilter]{kind: activities(), filters: []planFilter[crm.ActivityFilter]{
+			{"owner", "owner_id", crm.ActivityFilter{OwnerID: &ids.owner}},
+			{"contact", "contact_id", crm.ActivityFilter{ContactID: &ids.contact}},
+			{"company", "company_id", crm.ActivityFilter{CompanyID: &ids.company}},
+			{"deal", "deal_id", crm.ActivityFilter{DealID: &ids.deal}},
+			{"type", "type", crm.ActivityFilter{Type: ptr("call")}},
+			{"status", "status", crm.ActivityFilter{Status: ptr("pending")}},
+		}},
+		tasks: planned[crm.Task, crm.TaskFilter]{kind: tasks(), filters: []planFilter[crm.TaskFilter]{
+			{"assigned", "assigned_to", crm.TaskFilter{AssignedTo: &ids.owner}},
+			{"contact", "contact_id", crm.TaskFilter{ContactID: &ids.contact}},
+			{"company", "company_id", crm.TaskFilter{CompanyID: &ids.company}},
+			{"deal", "deal_id", crm.TaskFilter{DealID: &ids.deal}},
+			{"completed", "status", crm.TaskFilter{Status: ptr(crm.TaskCompleted)}},
+			{"pending", "status", crm.TaskFilter{Status: ptr(crm.TaskPending), Now: planNow}},
+			{"overdue", "", crm.TaskFilter{Status: ptr(crm.TaskOverdue), Now: planNow}},
+		}},
 	}
 	p.companies.positions(f)
 	p.contacts.positions(f)
 	p.deals.positions(f)
 	p.stages.positions(f)
 	p.owners.positions(f)
+	p.activities.positions(f)
+	p.tasks.positions(f)
 	return p
 }
 
@@ -160,6 +188,8 @@ func (p *plans) explainAll(f *fixture, prefix string) {
 	f.sub(prefix+"deals", func(f *fixture) { explainList(f, p.explain, &p.deals) })
 	f.sub(prefix+"stages", func(f *fixture) { explainList(f, p.explain, &p.stages) })
 	f.sub(prefix+"owners", func(f *fixture) { explainList(f, p.explain, &p.owners) })
+	f.sub(prefix+"activities", func(f *fixture) { explainList(f, p.explain, &p.activities) })
+	f.sub(prefix+"tasks", func(f *fixture) { explainList(f, p.explain, &p.tasks) })
 }
 
 func explainList[T, F any](f *fixture, explain Explainer, l *planned[T, F]) {
@@ -225,7 +255,7 @@ func (r *recorder) Query(ctx context.Context, st *store.Statement, args []any) (
 }
 
 // sample is one thing of each kind that has others referring to it.
-type sample struct{ owner, company, contact, stage crm.ID }
+type sample struct{ owner, company, contact, stage, deal crm.ID }
 
 // populate gives an organisation so many deals and what belongs to them, every
 // order of a list being its own.
@@ -254,7 +284,7 @@ func (m maker) populate(f *fixture, o tenant, n int) sample {
 		c.OwnerID, c.CompanyID, c.CreatedAt, c.UpdatedAt = some(m, people), some(m, firms), m.moment(), m.moment()
 		return c
 	})
-	fill(f, o, deals(), n, func() crm.Deal {
+	chances := fill(f, o, deals(), n, func() crm.Deal {
 		d := o.newDeal(m.word())
 		d.OwnerID, d.CompanyID, d.PrimaryContactID, d.StageID = some(m, people), some(m, firms), some(m, persons), steps[m.IntN(len(steps))]
 		if d.Status = []string{crm.StatusActive, crm.StatusWon, crm.StatusLost}[m.IntN(3)]; d.Status != crm.StatusActive {
@@ -266,7 +296,31 @@ func (m maker) populate(f *fixture, o tenant, n int) sample {
 		d.CreatedAt, d.UpdatedAt = m.moment(), m.moment()
 		return d
 	})
-	return sample{people[0], firms[0], persons[0], steps[0]}
+	// Where a page of the table holds many rows, an index that picks out some of them
+	// saves a planner no reading; so these are as wide as rows with real notes.
+	bulk := strings.Repeat("note ", 200)
+	fill(f, o, activities(), share(planActivities), func() crm.Activity {
+		a := o.newActivity([]string{"call", "email", "meeting", "note", "sale"}[m.IntN(5)])
+		a.Status = []string{crm.ActivityCompleted, "pending", "cancelled", "no_show"}[m.IntN(4)]
+		a.Description = &bulk
+		a.OwnerID, a.CompanyID, a.ContactID, a.DealID = some(m, people), some(m, firms), some(m, persons), some(m, chances)
+		a.Date, a.CreatedAt, a.UpdatedAt = m.moment(), m.moment(), m.moment()
+		return a
+	})
+	fill(f, o, tasks(), share(planTasks), func() crm.Task {
+		t := o.newTask(m.word())
+		t.Notes = &bulk
+		if t.Status = []string{crm.TaskPending, crm.TaskInProgress, crm.TaskCompleted, "cancelled"}[m.IntN(4)]; t.Status == crm.TaskCompleted {
+			t.Completed, t.CompletedAt = true, ptr(m.moment())
+		}
+		t.AssignedTo, t.CompanyID, t.ContactID, t.DealID = some(m, people), some(m, firms), some(m, persons), some(m, chances)
+		if m.IntN(5) > 0 {
+			t.DueDate = ptr(m.moment())
+		}
+		t.CreatedAt, t.UpdatedAt = m.moment(), m.moment()
+		return t
+	})
+	return sample{people[0], firms[0], persons[0], steps[0], chances[0]}
 }
 
 // moment is one of a year's.

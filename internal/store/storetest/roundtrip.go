@@ -15,12 +15,13 @@ import (
 // newRefs stores one of each kind, for others to refer to.
 func newRefs(f *fixture, o tenant) refs {
 	f.Helper()
-	r := refs{owner: o.newOwner("Referred"), company: o.newCompany("Referred"), contact: o.newContact("Referred Person"), stage: o.newStage("Referred")}
+	r := refs{owner: o.newOwner("Referred"), company: o.newCompany("Referred"), contact: o.newContact("Referred Person"), stage: o.newStage("Referred"), deal: o.newDeal("Referred")}
 	r.contact.Email = ptr("referred@full.example")
 	insert(f, o, owners(), r.owner)
 	insert(f, o, companies(), r.company)
 	insert(f, o, contacts(), r.contact)
 	insert(f, o, stages(), r.stage)
+	insert(f, o, deals(), r.deal)
 	return r
 }
 
@@ -45,6 +46,8 @@ func roundTrips(f *fixture) {
 	f.sub("owners", func(f *fixture) {
 		roundTrip(f, owners(), ownerVariants(f.home, r), same, func(o *crm.Owner) bool { return !o.Service })
 	})
+	f.sub("activities", func(f *fixture) { roundTrip(f, activities(), activityVariants(f.home, r), same, nil) })
+	f.sub("tasks", func(f *fixture) { roundTrip(f, tasks(), taskVariants(f.home, r), same, nil) })
 }
 
 // roundTrip stores the variants of a kind and reads them in every way. shows gives
@@ -127,6 +130,8 @@ func bulkLoads(f *fixture) {
 	})
 	f.sub("stages", func(f *fixture) { bulkLoad(f, stages(), stageVariants(f.home, r), same) })
 	f.sub("owners", func(f *fixture) { bulkLoad(f, owners(), ownerVariants(f.home, r), same) })
+	f.sub("activities", func(f *fixture) { bulkLoad(f, activities(), activityVariants(f.home, r), same) })
+	f.sub("tasks", func(f *fixture) { bulkLoad(f, tasks(), taskVariants(f.home, r), same) })
 }
 
 func bulkLoad[T, F any](f *fixture, k kind[T, F], variants []T, shows func(T) T) {
@@ -181,6 +186,8 @@ func updates(f *fixture) {
 	})
 	f.sub("stages", func(f *fixture) { updateAll(f, stages(), stageVariants(f.home, r), same) })
 	f.sub("owners", func(f *fixture) { updateAll(f, owners(), ownerVariants(f.home, r), same) })
+	f.sub("activities", func(f *fixture) { updateAll(f, activities(), activityVariants(f.home, r), same) })
+	f.sub("tasks", func(f *fixture) { updateAll(f, tasks(), taskVariants(f.home, r), same) })
 }
 
 func updateAll[T, F any](f *fixture, k kind[T, F], variants []T, shows func(T) T) {

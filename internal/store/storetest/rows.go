@@ -55,6 +55,20 @@ func (o tenant) newDeal(name string) crm.Deal {
 	}
 }
 
+func (o tenant) newActivity(kind string) crm.Activity {
+	return crm.Activity{
+		OrgID: o.ID, ID: crm.NewID(), Type: kind, Status: crm.ActivityCompleted, Date: at(0),
+		CreatedAt: at(0), UpdatedAt: at(0), Version: 1,
+	}
+}
+
+func (o tenant) newTask(title string) crm.Task {
+	return crm.Task{
+		OrgID: o.ID, ID: crm.NewID(), Title: title, Priority: "medium", Status: crm.TaskPending, TaskType: "general",
+		CreatedAt: at(0), UpdatedAt: at(0), Version: 1,
+	}
+}
+
 // The ends of what the values can be.
 var (
 	longText  = strings.Repeat("\U0001F469\u200D\U0001F4BB", 85)                                         // 255 characters, joined emoji
@@ -78,6 +92,7 @@ type refs struct {
 	company crm.Company
 	contact crm.Contact
 	stage   crm.Stage
+	deal    crm.Deal
 }
 
 func companyVariants(o tenant, r refs) []crm.Company {

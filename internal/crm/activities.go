@@ -1,0 +1,91 @@
+package crm
+
+import "context"
+
+// Activities lists activities.
+func (s *Service) Activities(ctx context.Context, by Actor, q List[ActivityFilter]) (Page[Activity], error) {
+	return s.store.Reads().Activities().Page(ctx, by.Org, q)
+}
+
+// Activity reads one activity.
+func (s *Service) Activity(ctx context.Context, by Actor, id ID) (Activity, error) {
+	return one(ctx, s.store.Reads().Activities(), by.Org, id, "activity")
+}
+
+// CreateActivity makes an activity: completed, of now, and the actor's, unless the
+// patch says otherwise.
+func (s *Service) CreateActivity(ctx context.Context, by Actor, p ActivityPatch) (Activity, error) {
+	var out Activity
+	now := s.clock()
+	err := s.store.Write(ctx, by, now, func(tx Tx) error {
+		blank := newActivity(by, now)
+		out = blank
+		check := checks{ctx: ctx, tx: tx}
+		p.apply(&out, &check.rules)
+		if err := by.checkWrite(out.OwnerID); err != nil {
+			return err
+		}
+		check.activity(blank, out)
+		if err := check.err(); err != nil {
+			return err
+		}
+		return tx.Activities().Insert(ctx, []Activity{out})
+	})
+	return out, err
+}
+
+// newActivity is an activity of which nothing is said yet.
+func newActivity(by Actor, now Instant) Activity {
+	return Activity{
+		OrgID: by.Org, ID: NewID(), Status: ActivityCompleted, Date: now,
+		OwnerID: by.userID(), CreatedAt: now, UpdatedAt: now, Version: 1,
+	}
+}
+
+// UpdateActivity changes the members that the patch holds.
+func (s *Service) UpdateActivity(ctx context.Context, by Actor, id ID, p ActivityPatch) (Activity, error) {
+	var out Activity
+	now := s.clock()
+	err := s.store.Write(ctx, by, now, func(tx Tx) error {
+		before, err := lockOne(ctx, tx.Activities(), id, "activity")
+		if err != nil {
+			return err
+		}
+		out = before
+		check := checks{ctx: ctx, tx: tx}
+		p.apply(&out, &check.rules)
+		if err := by.checkWrite(before.OwnerID, out.OwnerID); err != nil {
+			return err
+		}
+		check.activity(before, out)
+		if err := check.err(); err != nil || same(before, out) {
+			return err
+		}
+		out.UpdatedAt = now
+		err = tx.Activities().Update(ctx, []Change[Activity]{{before, out}})
+		out.Version++
+		return err
+	})
+	return out, err
+}
+
+// DeleteActivity hides an activity.
+func (s *Service) DeleteActivity(ctx context.Context, by Actor, id ID) error {
+	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
+		a, err := lockOne(ctx, tx.Activities(), id, "activity")
+		if err != nil {
+			return err
+		}
+		if err := by.checkWrite(a.OwnerID); err != nil {
+			return err
+		}
+		return tx.Activities().Delete(ctx, a)
+	})
+}
+
+func (c *checks) activity(before, after Activity) {
+	exists(c, "owner_id", changed(before.OwnerID, after.OwnerID), c.tx.Owners(), "an owner")
+	exists(c, "company_id", changed(before.CompanyID, after.CompanyID), c.tx.Companies(), "a company")
+	exists(c, "contact_id", changed(before.ContactID, after.ContactID), c.tx.Contacts(), "a contact")
+	exists(c, "deal_id", changed(before.DealID, after.DealID), c.tx.Deals(), "a deal")
+}

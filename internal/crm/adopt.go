@@ -1,0 +1,179 @@
+package crm
+
+import "context"
+
+// AdoptRow is a row of another system's database that becomes a thing here, with
+// its id. What the patch leaves open stays as it is; references are ids in the patch.
+type AdoptRow[P any] struct {
+	ID    ID
+	Patch P
+	// When the thing came to be and was last changed there, and, of a deal, when it
+	// entered its stage.
+	CreatedAt, UpdatedAt, StageChangedAt Field[Instant]
+}
+
+// RowDeferred is the verdict on a row that wants a key which another thing has at
+// the moment. That one may give it up in a row that is still to come: the row is to
+// be adopted again at the end.
+const RowDeferred RowVerdict = "deferred"
+
+// AdoptResult tells what became of an adopted row.
+type AdoptResult struct {
+	Verdict RowVerdict
+	Reason  string       // why it was rejected
+	Left    []FieldError // what the row says and breaks a rule: the thing was taken without it
+}
+
+// The most characters of texts, for adoptions that would rather cut than leave out.
+const (
+	MaxNameLength = maxName
+	MaxTextLength = maxText
+)
+
+// AdoptOwners makes people with the ids that the rows have, or changes them to what
+// the rows say, in one transaction; things that are so already are not written.
+// Members that break a rule or refer to nothing are left out, and a row without what
+// a thing cannot be without is rejected: neither touches the other rows. last says that a row
+// whose key is taken is not to be deferred but to be taken without it. The actor
+// must be an admin. A person's role changes only between admin and not.
+func (s *Service) AdoptOwners(ctx context.Context, by Actor, rows []AdoptRow[OwnerPatch], last bool) ([]AdoptResult, error) {
+	return adopt(ctx, s, by, rows, last, func(b *importTx) adoptKind[Owner, OwnerPatch] {
+		return &ownerAdoption{ownerImport: &ownerImport{importTx: b}}
+	})
+}
+
+// AdoptStages is AdoptOwners for deal stages. A new one whose outcome is not said is
+// won or lost if it is called so.
+func (s *Service) AdoptStages(ctx context.Context, by Actor, rows []AdoptRow[StagePatch], last bool) ([]AdoptResult, error) {
+	return adopt(ctx, s, by, rows, last, func(b *importTx) adoptKind[Stage, StagePatch] {
+		return &stageAdoption{importTx: b}
+	})
+}
+
+// AdoptCompanies is AdoptOwners for companies.
+func (s *Service) AdoptCompanies(ctx context.Context, by Actor, rows []AdoptRow[CompanyPatch], last bool) ([]AdoptResult, error) {
+	return adopt(ctx, s, by, rows, last, func(b *importTx) adoptKind[Company, CompanyPatch] {
+		return &companyAdoption{companyImport: &companyImport{importTx: b}}
+	})
+}
+
+// AdoptContacts is AdoptOwners for contacts. A row that makes its contact a
+// company's primary one ends that for another.
+func (s *Service) AdoptContacts(ctx context.Context, by Actor, rows []AdoptRow[ContactPatch], last bool) ([]AdoptResult, error) {
+	return adopt(ctx, s, by, rows, last, func(b *importTx) adoptKind[Contact, ContactPatch] {
+		return &contactAdoption{contactImport: &contactImport{importTx: b, primary: map[ID]*Contact{}, ends: map[ID]bool{}}}
+	})
+}
+
+// AdoptDeals is AdoptOwners for deals. A new one without a stage gets the first. In
+// a won or lost stage the status is the stage's, whatever the row says.
+func (s *Service) AdoptDeals(ctx context.Context, by Actor, rows []AdoptRow[DealPatch], last bool) ([]AdoptResult, error) {
+	return adopt(ctx, s, by, rows, last, func(b *importTx) adoptKind[Deal, DealPatch] {
+		return &dealAdoption{dealImport: &dealImport{importTx: b, last: map[ID]int{}, ends: map[Instant][]ID{}}}
+	})
+}
+
+// AdoptActivities is AdoptOwners for activities. One of an unknown type is a note.
+func (s *Service) AdoptActivities(ctx context.Context, by Actor, rows []AdoptRow[ActivityPatch], last bool) ([]AdoptResult, error) {
+	return adopt(ctx, s, by, rows, last, func(b *importTx) adoptKind[Activity, ActivityPatch] {
+		return &activityAdoption{importTx: b}
+	})
+}
+
+// AdoptTasks is AdoptOwners for tasks. One that its status or its flag calls completed
+// is, whatever the other says.
+func (s *Service) AdoptTasks(ctx context.Context, by Actor, rows []AdoptRow[TaskPatch], last bool) ([]AdoptResult, error) {
+	return adopt(ctx, s, by, rows, last, func(b *importTx) adoptKind[Task, TaskPatch] {
+		return &taskAdoption{importTx: b}
+	})
+}
+
+// adopt adopts a batch in one transaction. When it collides with what is stored in a
+// way that was not seen coming, again and again, it is adopted in halves, down to the
+// row that it is about, which is rejected.
+func adopt[T, P any](
+	ctx context.Context, s *Service, by Actor, rows []AdoptRow[P], last bool, kind func(*importTx) adoptKind[T, P],
+) ([]AdoptResult, error) {
+	if err := by.checkPeople(); err != nil {
+		return nil, err
+	}
+	org, err := s.store.Organisation(ctx, by.Org)
+	if err != nil {
+		return nil, err
+	}
+	return inHalves(rows, func(rows []AdoptRow[P]) (results []AdoptResult, err error) {
+		now := s.clock()
+		err = s.store.Write(ctx, by, now, func(tx Tx) error {
+			b := &importTx{ctx: ctx, run: &importRun{service: s, by: by, org: org}, tx: tx, by: by, now: now}
+			results, err = adoptBatch(b, kind(b), rows, last)
+			return err
+		})
+		return results, err
+	})
+}
+
+// inHalves does rows together; if they conflict even when tried again, half by half.
+func inHalves[R any](rows []R, do func([]R) ([]AdoptResult, error)) ([]AdoptResult, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	var err error
+	for range batchAttempts {
+		var results []AdoptResult
+		if results, err = do(rows); err == nil {
+			return results, nil
+		}
+		if CodeOf(err) != CodeConflict {
+			return nil, err
+		}
+	}
+	if len(rows) == 1 {
+		return []AdoptResult{{Verdict: RowRejected, Reason: err.Error() + " It may have been deleted here."}}, nil
+	}
+	first, err := inHalves(rows[:len(rows)/2], do)
+	if err != nil {
+		return first, err
+	}
+	second, err := inHalves(rows[len(rows)/2:], do)
+	return append(first, second...), err
+}
+
+// RetireDefaultStages deletes the pipeline that the organisation was made with, if
+// it is as it was made and no deal stands in it: an adopted one takes its place.
+func (s *Service) RetireDefaultStages(ctx context.Context, by Actor) error {
+	if err := by.checkReference(); err != nil {
+		return err
+	}
+	org, err := s.store.Organisation(ctx, by.Org)
+	if err != nil {
+		return err
+	}
+	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
+		page, err := tx.Reads().Stages().Page(ctx, by.Org, List[StageFilter]{Sort: StageSorts.Default, Limit: MaxLimit})
+		if err != nil {
+			return err
+		}
+		var born []ID
+		for _, stage := range page.Rows {
+			if stage.Version == 1 && stage.CreatedAt == org.CreatedAt {
+				born = append(born, stage.ID)
+			}
+			if used, err := tx.StageInUse(ctx, stage.ID); err != nil || used {
+				return err
+			}
+		}
+		if len(born) == len(page.Rows) { // nothing takes their place
+			return nil
+		}
+		stages, err := tx.Stages().Lock(ctx, born)
+		if err != nil {
+			return err
+		}
+		for _, stage := range stages {
+			if err := tx.Stages().Delete(ctx, stage); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,127 @@
+package crm
+
+import (
+	"context"
+	"maps"
+	"slices"
+)
+
+// AdoptDealContacts puts contacts on deals in the roles that the rows say, as
+// AdoptOwners makes people. The deals keep their updated_at.
+func (s *Service) AdoptDealContacts(ctx context.Context, by Actor, rows []DealContact) ([]AdoptResult, error) {
+	if err := by.checkPeople(); err != nil {
+		return nil, err
+	}
+	return inHalves(rows, func(rows []DealContact) (results []AdoptResult, err error) {
+		err = s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
+			l := linkAdoption{ctx: ctx, tx: tx, by: by}
+			results, err = l.batch(rows)
+			return err
+		})
+		return results, err
+	})
+}
+
+// linkAdoption is a batch of deals' further contacts.
+type linkAdoption struct {
+	ctx context.Context
+	tx  Tx
+	by  Actor
+}
+
+// link is what a further contact is known by.
+type link struct{ deal, contact ID }
+
+func (l linkAdoption) batch(rows []DealContact) ([]AdoptResult, error) {
+	dealIDs, contactIDs := map[ID]bool{}, map[ID]bool{}
+	for _, row := range rows {
+		dealIDs[row.DealID], contactIDs[row.ContactID] = true, true
+	}
+	locked, err := l.tx.Deals().Lock(l.ctx, slices.SortedFunc(maps.Keys(dealIDs), compareIDs))
+	if err != nil {
+		return nil, err
+	}
+	deals := make(map[ID]Deal, len(locked))
+	for _, d := range locked {
+		deals[d.ID] = d
+	}
+	held, err := l.tx.Contacts().Hold(l.ctx, slices.SortedFunc(maps.Keys(contactIDs), compareIDs))
+	if err != nil {
+		return nil, err
+	}
+	contacts := make(map[ID]bool, len(held))
+	for _, id := range held {
+		contacts[id] = true
+	}
+	roles, err := l.stored(deals)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]AdoptResult, len(rows))
+	touched := map[ID]bool{}
+	for i, row := range rows {
+		deal, ok := deals[row.DealID]
+		var bad []FieldError
+		if !ok {
+			bad = append(bad, FieldError{"deal_id", "refers to no deal that exists"})
+		}
+		if !contacts[row.ContactID] {
+			bad = append(bad, FieldError{"contact_id", "refers to no contact that exists"})
+		}
+		if _, complaint := oneOf(contactRoles)(row.Role); complaint != "" {
+			bad = append(bad, FieldError{"role", complaint})
+		}
+		if len(bad) > 0 {
+			results[i] = AdoptResult{Verdict: RowRejected, Reason: rejected(bad...).Reason}
+			continue
+		}
+		at := link{row.DealID, row.ContactID}
+		role, was := roles[at]
+		switch {
+		case was && role == row.Role:
+			results[i].Verdict = RowUnchanged
+			continue
+		case was:
+			results[i].Verdict = RowUpdated
+		default:
+			results[i].Verdict = RowCreated
+		}
+		if err := l.tx.PutDealContact(l.ctx, deal, row); err != nil {
+			return nil, err
+		}
+		roles[at], touched[row.DealID] = row.Role, true
+	}
+	return results, l.restore(deals, touched)
+}
+
+// stored gives the roles that the deals' further contacts have.
+func (l linkAdoption) stored(deals map[ID]Deal) (map[link]string, error) {
+	roles := map[link]string{}
+	for part := range slices.Chunk(slices.SortedFunc(maps.Keys(deals), compareIDs), MaxLimit) {
+		found, err := l.tx.Reads().DealContacts(l.ctx, l.by.Org, part)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range found {
+			roles[link{c.DealID, c.ContactID}] = c.Role
+		}
+	}
+	return roles, nil
+}
+
+// restore gives the deals that were touched the updated_at that they had.
+func (l linkAdoption) restore(deals map[ID]Deal, touched map[ID]bool) error {
+	if len(touched) == 0 {
+		return nil
+	}
+	now, err := l.tx.Deals().Lock(l.ctx, slices.SortedFunc(maps.Keys(touched), compareIDs))
+	if err != nil {
+		return err
+	}
+	changes := make([]Change[Deal], len(now))
+	for i, d := range now {
+		changes[i] = Change[Deal]{Before: d, After: d}
+		changes[i].After.UpdatedAt = deals[d.ID].UpdatedAt
+	}
+	return l.tx.Deals().Update(l.ctx, changes)
+}

@@ -1,0 +1,175 @@
+package crm
+
+import (
+	"context"
+	"time"
+)
+
+// ExportRow is a thing that leaves, with readable names of what it refers to, by
+// which ImportRow could find the same: of people and contacts the e-mail address,
+// else the name; of a deal the external_id, else the name. "" is none.
+type ExportRow[T any] struct {
+	Thing                                T
+	Company, Owner, Stage, Contact, Deal string
+}
+
+// exportLimit bounds an export: while it lasts, its snapshot keeps SQLite's log from
+// being reset and PostgreSQL from vacuuming what was deleted since.
+const exportLimit = time.Hour
+
+var errExportLimit = &Error{
+	Code: CodeUnavailable, Message: "The export took longer than an hour and was ended. Narrow it by filters.",
+}
+
+// ExportCompanies gives the companies that a filter leaves to each, oldest first, in
+// batches of at most MaxLimit that each must not keep. All of it is one state of the
+// database, whatever others write meanwhile; it must end within an hour.
+func (s *Service) ExportCompanies(ctx context.Context, by Actor, f CompanyFilter, each func([]ExportRow[Company]) error) error {
+	return export(ctx, s, by, f, Reads.Companies, func(c *Company) links { return links{owner: c.OwnerID} }, each)
+}
+
+// ExportContacts is ExportCompanies for contacts.
+func (s *Service) ExportContacts(ctx context.Context, by Actor, f ContactFilter, each func([]ExportRow[Contact]) error) error {
+	return export(ctx, s, by, f, Reads.Contacts, func(c *Contact) links { return links{owner: c.OwnerID, company: c.CompanyID} }, each)
+}
+
+// ExportDeals is ExportCompanies for deals.
+func (s *Service) ExportDeals(ctx context.Context, by Actor, f DealFilter, each func([]ExportRow[Deal]) error) error {
+	return export(ctx, s, by, f, Reads.Deals, func(d *Deal) links {
+		return links{owner: d.OwnerID, company: d.CompanyID, stage: &d.StageID, contact: d.PrimaryContactID}
+	}, each)
+}
+
+// ExportActivities is ExportCompanies for activities.
+func (s *Service) ExportActivities(ctx context.Context, by Actor, f ActivityFilter, each func([]ExportRow[Activity]) error) error {
+	return export(ctx, s, by, f, Reads.Activities, func(a *Activity) links {
+		return links{owner: a.OwnerID, company: a.CompanyID, contact: a.ContactID, deal: a.DealID}
+	}, each)
+}
+
+// links are the ids of what a thing refers to.
+type links struct{ company, owner, stage, contact, deal *ID }
+
+func export[T, F any](
+	ctx context.Context, s *Service, by Actor, filter F, view func(Reads) View[T, F], refer func(*T) links, each func([]ExportRow[T]) error,
+) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, exportLimit, errExportLimit)
+	defer cancel()
+	return s.store.Snapshot(ctx, func(r Reads) error {
+		names := newExportNames(r)
+		things := view(r)
+		rows := make([]ExportRow[T], 0, MaxLimit)
+		refs := make([]links, 0, MaxLimit)
+		// By created_at, which no change of a thing moves.
+		q := List[F]{Filter: filter, Sort: Sort{Field: "created_at"}, Limit: MaxLimit}
+		for {
+			page, err := things.Page(ctx, by.Org, q)
+			if err != nil {
+				return err
+			}
+			rows, refs = rows[:0], refs[:0]
+			for i := range page.Rows {
+				rows = append(rows, ExportRow[T]{Thing: page.Rows[i]})
+				refs = append(refs, refer(&page.Rows[i]))
+			}
+			if err := names.find(ctx, by.Org, refs); err != nil {
+				return err
+			}
+			for i, l := range refs {
+				rows[i].Company, rows[i].Owner, rows[i].Stage = names.companies.of(l.company), names.owners.of(l.owner), names.stages.of(l.stage)
+				rows[i].Contact, rows[i].Deal = names.contacts.of(l.contact), names.deals.of(l.deal)
+			}
+			if len(rows) > 0 {
+				if err := each(rows); err != nil {
+					return err
+				}
+			}
+			if !page.HasMore {
+				return nil
+			}
+			q.From = page.Last
+		}
+	})
+}
+
+// exportNames are the names of what rows refer to.
+type exportNames struct {
+	companies namer[Company, CompanyFilter]
+	owners    namer[Owner, OwnerFilter]
+	stages    namer[Stage, StageFilter]
+	contacts  namer[Contact, ContactFilter]
+	deals     namer[Deal, DealFilter]
+}
+
+func newExportNames(r Reads) *exportNames {
+	return &exportNames{
+		companies: namer[Company, CompanyFilter]{view: r.Companies(), name: func(c *Company) (ID, string) { return c.ID, c.Name }},
+		owners:    namer[Owner, OwnerFilter]{view: r.Owners(), name: func(o *Owner) (ID, string) { return o.ID, textOr(o.Email, o.FullName) }},
+		stages:    namer[Stage, StageFilter]{view: r.Stages(), name: func(s *Stage) (ID, string) { return s.ID, s.Name }},
+		contacts:  namer[Contact, ContactFilter]{view: r.Contacts(), name: func(c *Contact) (ID, string) { return c.ID, textOr(c.Email, c.FullName) }},
+		deals:     namer[Deal, DealFilter]{view: r.Deals(), name: func(d *Deal) (ID, string) { return d.ID, textOr(d.ExternalID, d.Name) }},
+	}
+}
+
+func textOr(first *string, second string) string {
+	if first != nil {
+		return *first
+	}
+	return second
+}
+
+// find learns the names of everything that rows refer to.
+func (n *exportNames) find(ctx context.Context, org ID, refs []links) error {
+	for _, find := range []func() error{
+		func() error { return n.companies.find(ctx, org, refs, func(l links) *ID { return l.company }) },
+		func() error { return n.owners.find(ctx, org, refs, func(l links) *ID { return l.owner }) },
+		func() error { return n.stages.find(ctx, org, refs, func(l links) *ID { return l.stage }) },
+		func() error { return n.contacts.find(ctx, org, refs, func(l links) *ID { return l.contact }) },
+		func() error { return n.deals.find(ctx, org, refs, func(l links) *ID { return l.deal }) },
+	} {
+		if err := find(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// namer names the things of one kind, and remembers some names.
+type namer[T, F any] struct {
+	view  View[T, F]
+	name  func(*T) (ID, string)
+	known map[ID]string
+}
+
+func (n *namer[T, F]) find(ctx context.Context, org ID, refs []links, of func(links) *ID) error {
+	if n.known == nil || len(n.known) > maxKnown {
+		n.known = map[ID]string{} // the names of this batch are all asked for again
+	}
+	var ids []ID
+	for _, l := range refs {
+		id := of(l)
+		if id == nil {
+			continue
+		}
+		if _, ok := n.known[*id]; !ok {
+			n.known[*id] = ""
+			ids = append(ids, *id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	things, err := n.view.ByID(ctx, org, ids) // no more than rows of a batch
+	for i := range things {
+		id, name := n.name(&things[i])
+		n.known[id] = name
+	}
+	return err
+}
+
+func (n *namer[T, F]) of(id *ID) string {
+	if id == nil {
+		return ""
+	}
+	return n.known[*id]
+}

@@ -1,0 +1,110 @@
+package crm
+
+import "context"
+
+// StatusAt is the status that a task is shown with at a time: overdue while it is
+// open and its due date has passed, else the one that is kept.
+func (t *Task) StatusAt(now Instant) string {
+	open := t.Status == TaskPending || t.Status == TaskInProgress
+	if open && t.DueDate != nil && *t.DueDate < now {
+		return TaskOverdue
+	}
+	return t.Status
+}
+
+// Tasks lists tasks, each with the status that it is shown with. The filter's Now is
+// the clock's.
+func (s *Service) Tasks(ctx context.Context, by Actor, q List[TaskFilter]) (Page[Task], error) {
+	now := s.clock()
+	q.Filter.Now = now
+	page, err := s.store.Reads().Tasks().Page(ctx, by.Org, q)
+	for i := range page.Rows {
+		page.Rows[i].Status = page.Rows[i].StatusAt(now)
+	}
+	return page, err
+}
+
+// Task reads one task, with the status that it is shown with.
+func (s *Service) Task(ctx context.Context, by Actor, id ID) (Task, error) {
+	t, err := one(ctx, s.store.Reads().Tasks(), by.Org, id, "task")
+	t.Status = t.StatusAt(s.clock())
+	return t, err
+}
+
+// CreateTask makes a task: pending, of medium priority, made by the actor and
+// assigned to them, unless the patch says otherwise.
+func (s *Service) CreateTask(ctx context.Context, by Actor, p TaskPatch) (Task, error) {
+	var out Task
+	now := s.clock()
+	err := s.store.Write(ctx, by, now, func(tx Tx) error {
+		blank := Task{
+			OrgID: by.Org, ID: NewID(), Priority: "medium", Status: TaskPending, TaskType: "general",
+			AssignedTo: by.userID(), CreatedBy: by.userID(), CreatedAt: now, UpdatedAt: now, Version: 1,
+		}
+		out = blank
+		check := checks{ctx: ctx, tx: tx}
+		p.apply(&out, &check.rules)
+		p.settle(&out, true, now, &check.rules)
+		if err := by.checkWriteTask(blank, out); err != nil {
+			return err
+		}
+		check.task(blank, out)
+		if err := check.err(); err != nil {
+			return err
+		}
+		return tx.Tasks().Insert(ctx, []Task{out})
+	})
+	out.Status = out.StatusAt(now)
+	return out, err
+}
+
+// UpdateTask changes the members that the patch holds.
+func (s *Service) UpdateTask(ctx context.Context, by Actor, id ID, p TaskPatch) (Task, error) {
+	var out Task
+	now := s.clock()
+	err := s.store.Write(ctx, by, now, func(tx Tx) error {
+		before, err := lockOne(ctx, tx.Tasks(), id, "task")
+		if err != nil {
+			return err
+		}
+		out = before
+		check := checks{ctx: ctx, tx: tx}
+		p.apply(&out, &check.rules)
+		p.settle(&out, false, now, &check.rules)
+		if err := by.checkWriteTask(before, out); err != nil {
+			return err
+		}
+		check.task(before, out)
+		if err := check.err(); err != nil || same(before, out) {
+			return err
+		}
+		out.UpdatedAt = now
+		err = tx.Tasks().Update(ctx, []Change[Task]{{before, out}})
+		out.Version++
+		return err
+	})
+	out.Status = out.StatusAt(now)
+	return out, err
+}
+
+// DeleteTask hides a task.
+func (s *Service) DeleteTask(ctx context.Context, by Actor, id ID) error {
+	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
+		t, err := lockOne(ctx, tx.Tasks(), id, "task")
+		if err != nil {
+			return err
+		}
+		if err := by.checkWriteTask(t, t); err != nil {
+			return err
+		}
+		return tx.Tasks().Delete(ctx, t)
+	})
+}
+
+func (c *checks) task(before, after Task) {
+	exists(c, "assigned_to", changed(before.AssignedTo, after.AssignedTo), c.tx.Owners(), "an owner")
+	exists(c, "created_by", changed(before.CreatedBy, after.CreatedBy), c.tx.Owners(), "an owner")
+	exists(c, "company_id", changed(before.CompanyID, after.CompanyID), c.tx.Companies(), "a company")
+	exists(c, "contact_id", changed(before.ContactID, after.ContactID), c.tx.Contacts(), "a contact")
+	exists(c, "deal_id", changed(before.DealID, after.DealID), c.tx.Deals(), "a deal")
+}

@@ -1,0 +1,44 @@
+package postgres_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"sixty/internal/store"
+	"sixty/internal/store/storetest"
+)
+
+func TestSearchPlans(t *testing.T) {
+	t.Parallel()
+	storetest.RunSearchPlans(t, database, func(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any) []string {
+		tb.Helper()
+		var faults []string
+		for _, text := range planTexts(tb, tx, st, args) {
+			var plans []struct{ Plan node }
+			if err := json.Unmarshal([]byte(text), &plans); err != nil || len(plans) != 1 {
+				tb.Fatalf("the plan %s: %v", text, err)
+			}
+			steps, indexes := stepsOf(plans[0].Plan)
+			if !slices.Contains(indexes, "search_terms") || slices.Contains(steps, "Seq Scan on search") {
+				faults = append(faults, fmt.Sprintf("%s\nwith %s\n%s", st.SQL, args, text))
+			}
+		}
+		return faults
+	})
+}
+
+// stepsOf gives all steps of a plan, and the indexes that they go by.
+func stepsOf(n node) (steps, indexes []string) {
+	steps, indexes = []string{n.Type + " on " + n.Table}, []string{n.Index}
+	if n.Index == "search_pkey" && strings.Contains(n.IndexCond, "(id = t") {
+		indexes = append(indexes, "search_terms") // as good: a row at a time of what a filter leaves
+	}
+	for _, p := range n.Plans {
+		s, i := stepsOf(p)
+		steps, indexes = append(steps, s...), append(indexes, i...)
+	}
+	return steps, indexes
+}

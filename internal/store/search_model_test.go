@@ -1,0 +1,244 @@
+package store_test
+
+import (
+	"bytes"
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"sixty/internal/crm"
+	"sixty/internal/store"
+)
+
+// A searchModel is things whose words are known, and what is to be found among them,
+// in the plainest Go.
+type searchModel struct {
+	random *rand.Rand
+	org    crm.Organisation
+	owners []crm.Owner
+	stage  crm.Stage
+	things []*thing // in the order in which they are entered
+}
+
+// A thing is one of three, and its words.
+type thing struct {
+	company       *crm.Company
+	contact       *crm.Contact
+	deal          *crm.Deal
+	hit           crm.Hit
+	created       crm.Instant
+	title, beside []string
+}
+
+func (t *thing) all() []string { return slices.Concat(t.title, t.beside) }
+
+var epoch = crm.InstantOf(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+
+func newSearchModel() *searchModel {
+	m := &searchModel{random: rand.New(rand.NewPCG(3, 4))} //nolint:gosec // the rows are to be the same in every run
+	m.org = crm.Organisation{ID: m.id(), Name: "Home", DefaultCurrency: "GBP", CreatedAt: epoch}
+	for _, name := range []string{"Ada", "Grace"} {
+		m.owners = append(m.owners, crm.Owner{OrgID: m.org.ID, ID: m.id(), FirstName: &name, FullName: name, Role: crm.RoleRep, CreatedAt: epoch, UpdatedAt: epoch, Version: 1})
+	}
+	m.stage = crm.Stage{OrgID: m.org.ID, ID: m.id(), Name: "Lead", Outcome: crm.OutcomeOpen, CreatedAt: epoch, UpdatedAt: epoch, Version: 1}
+	for i := range searchedRows {
+		m.things = append(m.things, m.newThing(i))
+	}
+	return m
+}
+
+func (m *searchModel) id() (id crm.ID) {
+	for i := range id {
+		id[i] = byte(m.random.IntN(256))
+	}
+	return id
+}
+
+func (m *searchModel) newThing(i int) *thing {
+	t := &thing{}
+	name, words := randomPieces(m.random, 1+m.random.IntN(3))
+	if i%4 == 0 {
+		name, words = name+" "+strconv.Itoa(i), append(words, strconv.Itoa(i))
+	}
+	t.title = words
+	label := func(odds int) *string {
+		if m.random.IntN(odds) > 0 {
+			return nil
+		}
+		text, words := randomPieces(m.random, 1)
+		t.beside = append(t.beside, words...)
+		return &text
+	}
+	var owner *crm.ID
+	if n := m.random.IntN(len(m.owners) + 1); n > 0 {
+		owner = &m.owners[n-1].ID
+	}
+	id, updated := m.id(), epoch+crm.Instant(m.random.IntN(50))*1_000_000
+	t.created = epoch + crm.Instant(m.random.IntN(50))*1_000_000
+	t.hit = crm.Hit{ID: id, Title: name, OwnerID: owner, UpdatedAt: updated}
+	switch m.random.IntN(4) {
+	case 0:
+		c := crm.Company{OrgID: m.org.ID, ID: id, Name: name, Industry: label(2), OwnerID: owner, CreatedAt: t.created, UpdatedAt: updated, Version: 1}
+		if i%10 == 0 {
+			domain := "d" + strconv.Itoa(i) + ".example"
+			c.Domain, t.beside = &domain, append(t.beside, "d"+strconv.Itoa(i), "example")
+		}
+		if t.hit.Kind, t.hit.Subtitle = crm.HitCompany, c.Domain; c.Domain == nil {
+			t.hit.Subtitle = c.Industry
+		}
+		t.company = &c
+	case 1:
+		c := crm.Contact{OrgID: m.org.ID, ID: id, FirstName: &name, FullName: name, Title: label(2), OwnerID: owner, CreatedAt: t.created, UpdatedAt: updated, Version: 1}
+		t.hit.Kind, t.hit.Subtitle = crm.HitContact, c.Title
+		t.contact = &c
+	default:
+		d := crm.Deal{
+			OrgID: m.org.ID, ID: id, Name: name, Company: label(2), ContactName: label(3), Currency: "GBP", StageID: m.stage.ID, StageChangedAt: epoch,
+			Status: crm.StatusActive, OwnerID: owner, CreatedAt: t.created, UpdatedAt: updated, Version: 1,
+		}
+		t.hit.Kind, t.hit.Subtitle = crm.HitDeal, d.Company
+		t.deal = &d
+	}
+	return t
+}
+
+// store enters the things: some in bulk, some few at a time.
+func (m *searchModel) store(t *testing.T, s *store.Store) {
+	t.Helper()
+	by := crm.Actor{Org: m.org.ID, User: m.owners[0].ID, Role: crm.RoleAdmin}
+	write := func(fn func(tx crm.Tx) error) {
+		if err := s.Write(t.Context(), by, epoch, fn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(func(tx crm.Tx) error {
+		if err := tx.PutOrganisation(t.Context(), m.org); err != nil {
+			return err
+		}
+		if err := tx.Owners().Insert(t.Context(), m.owners); err != nil {
+			return err
+		}
+		return tx.Stages().Insert(t.Context(), []crm.Stage{m.stage})
+	})
+	for rest, size := m.things, 7; len(rest) > 0; size = 1000 - size {
+		n := min(size, len(rest))
+		var companies []crm.Company
+		var contacts []crm.Contact
+		var deals []crm.Deal
+		for _, x := range rest[:n] {
+			switch {
+			case x.company != nil:
+				companies = append(companies, *x.company)
+			case x.contact != nil:
+				contacts = append(contacts, *x.contact)
+			default:
+				deals = append(deals, *x.deal)
+			}
+		}
+		write(func(tx crm.Tx) error {
+			if err := tx.Companies().Insert(t.Context(), companies); err != nil {
+				return err
+			}
+			if err := tx.Contacts().Insert(t.Context(), contacts); err != nil {
+				return err
+			}
+			return tx.Deals().Insert(t.Context(), deals)
+		})
+		rest = rest[n:]
+	}
+}
+
+// found gives what fits, of one kind and owner if these are said, with its rank: of
+// each kind those entered last.
+func (m *searchModel) found(q typed, kind string, owner *crm.ID) []*thing {
+	var all []*thing
+	taken := map[string]int{}
+	for _, t := range slices.Backward(m.things) {
+		if kind != "" && t.hit.Kind != kind || owner != nil && (t.hit.OwnerID == nil || *t.hit.OwnerID != *owner) {
+			continue
+		}
+		rank := rankOf(t, q.words)
+		if rank == 0 || taken[t.hit.Kind] == 1000 {
+			continue
+		}
+		taken[t.hit.Kind]++
+		ranked := *t
+		ranked.hit.Rank = rank
+		all = append(all, &ranked)
+	}
+	return all
+}
+
+// rankOf gives 0 for what does not fit.
+func rankOf(t *thing, words []string) (rank int64) {
+	var different []string
+	for _, w := range words {
+		if !slices.Contains(different, w) {
+			different = append(different, w)
+		}
+	}
+	for _, w := range different {
+		begins := func(word string) bool { return strings.HasPrefix(word, w) }
+		switch {
+		case slices.Contains(t.title, w):
+			rank += 40
+		case slices.ContainsFunc(t.title, begins):
+			rank += 30
+		case slices.Contains(t.beside, w):
+			rank += 20
+		case slices.ContainsFunc(t.beside, begins):
+			rank += 10
+		default:
+			return 0
+		}
+	}
+	query, title := strings.Join(different, " "), strings.Join(t.title, " ")
+	switch {
+	case query == "":
+	case query == title:
+		rank += 1280
+	case strings.HasPrefix(title, query):
+		rank += 640
+	}
+	return rank
+}
+
+// hits gives what a search of everything is to find.
+func (m *searchModel) hits(q typed) []crm.Hit {
+	all := m.found(q, "", nil)
+	slices.SortFunc(all, byRank)
+	hits := make([]crm.Hit, len(all))
+	for i, t := range all {
+		hits[i] = t.hit
+	}
+	return hits
+}
+
+func byRank(a, b *thing) int {
+	return cmp.Or(cmp.Compare(b.hit.Rank, a.hit.Rank), cmp.Compare(b.hit.UpdatedAt, a.hit.UpdatedAt), bytes.Compare(b.hit.ID[:], a.hit.ID[:]))
+}
+
+// list gives the ids that a searched list is to hold.
+func (m *searchModel) list(q typed, kind string, owner *crm.ID, sort crm.Sort) []crm.ID {
+	all := m.found(q, kind, owner)
+	slices.SortFunc(all, func(a, b *thing) int {
+		switch sort.Field {
+		case "updated_at":
+			return cmp.Or(cmp.Compare(b.hit.UpdatedAt, a.hit.UpdatedAt), bytes.Compare(b.hit.ID[:], a.hit.ID[:]))
+		case "name":
+			return cmp.Or(strings.Compare(crm.NameKey(a.hit.Title), crm.NameKey(b.hit.Title)), bytes.Compare(a.hit.ID[:], b.hit.ID[:]))
+		case "created_at":
+			return cmp.Or(cmp.Compare(a.created, b.created), bytes.Compare(a.hit.ID[:], b.hit.ID[:]))
+		}
+		return byRank(a, b)
+	})
+	ids := make([]crm.ID, len(all))
+	for i, t := range all {
+		ids[i] = t.hit.ID
+	}
+	return ids
+}

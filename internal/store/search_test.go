@@ -1,0 +1,250 @@
+package store_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sixty/internal/crm"
+	"sixty/internal/store"
+	"sixty/internal/store/postgres"
+	"sixty/internal/store/sqlite"
+	"sixty/internal/store/storetest"
+)
+
+const (
+	searchedRows = 5_000
+	typedQueries = 500
+	timeout      = time.Minute
+)
+
+// Both engines are given the same rows and the same queries. What they find, its
+// order, its ranks and the walks by cursors are the model's, and so each other's.
+func TestSearchAgrees(t *testing.T) {
+	t.Parallel()
+	m := newSearchModel()
+	stores := map[string]*store.Store{"sqlite": openSQLite(t), "postgres": openPostgres(t)}
+	for _, s := range stores {
+		m.store(t, s)
+	}
+	queries := m.queries()
+	for name, s := range stores {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			found := 0
+			for i, q := range queries {
+				want := m.hits(q)
+				found += len(want)
+				checkSearch(t, s, m.org.ID, q, want, i%10 == 0)
+				checkLists(t, s, m, q, i)
+				if t.Failed() {
+					t.Fatalf("typed: %.200q", q.typed)
+				}
+			}
+			if found < 10*typedQueries {
+				t.Errorf("all queries together find %d", found)
+			}
+		})
+	}
+}
+
+// checkSearch compares a search of everything with what it is to find, as one list
+// and, when walked, page by page in both directions.
+func checkSearch(t *testing.T, s *store.Store, org crm.ID, q typed, want []crm.Hit, walked bool) {
+	t.Helper()
+	query := crm.ParseQuery(q.typed)
+	list := crm.List[crm.HitFilter]{Search: &query, Sort: crm.ByRank, Limit: crm.MaxLimit}
+	if got := walk(t, s, org, list); !slices.EqualFunc(got, want, sameHit) {
+		t.Error(cmp.Diff(want, got))
+	}
+	if !walked {
+		return
+	}
+	list.Limit = len(want)/3 + 1
+	if got := walk(t, s, org, list); !slices.EqualFunc(got, want, sameHit) {
+		t.Errorf("in pages of %d: %s", list.Limit, cmp.Diff(want, got))
+	}
+	list.Backward = true
+	if got := walk(t, s, org, list); !slices.EqualFunc(got, want, sameHit) {
+		t.Errorf("backward in pages of %d: %s", list.Limit, cmp.Diff(want, got))
+	}
+}
+
+func sameHit(a, b crm.Hit) bool {
+	return a.Kind == b.Kind && a.ID == b.ID && a.Title == b.Title && a.Rank == b.Rank && a.UpdatedAt == b.UpdatedAt && cmp.Equal(a.Subtitle, b.Subtitle)
+}
+
+func walk(t *testing.T, s *store.Store, org crm.ID, list crm.List[crm.HitFilter]) []crm.Hit {
+	t.Helper()
+	all := []crm.Hit{}
+	for {
+		p, err := s.Reads().Search(t.Context(), org, list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if list.Backward {
+			all = append(p.Rows, all...)
+		} else {
+			all = append(all, p.Rows...)
+		}
+		if list.From = p.Last; list.Backward {
+			list.From = p.First
+		}
+		if more := p.HasMore && !list.Backward || p.HasPrevious && list.Backward; !more {
+			return all
+		}
+	}
+}
+
+// checkLists compares the lists of each kind, now in one order, now in another, now
+// narrowed, now not.
+func checkLists(t *testing.T, s *store.Store, m *searchModel, q typed, i int) {
+	t.Helper()
+	query := crm.ParseQuery(q.typed)
+	orders := []crm.Sort{crm.ByRank, {Field: "updated_at", Desc: true}, {Field: "name"}, {Field: "created_at"}}
+	sort := orders[i%len(orders)]
+	var owner *crm.ID
+	if i%3 == 0 {
+		owner = &m.owners[i%len(m.owners)].ID
+	}
+	r := s.Reads()
+	var got []crm.ID
+	var err error
+	kind := []string{crm.HitCompany, crm.HitContact, crm.HitDeal}[i%7%3]
+	switch kind {
+	case crm.HitCompany:
+		var p crm.Page[crm.Company]
+		p, err = r.Companies().Page(t.Context(), m.org.ID, crm.List[crm.CompanyFilter]{Search: &query, Sort: sort, Limit: crm.MaxLimit, Filter: crm.CompanyFilter{OwnerID: owner}})
+		got = idsOf(p.Rows, func(c *crm.Company) crm.ID { return c.ID })
+	case crm.HitContact:
+		var p crm.Page[crm.Contact]
+		p, err = r.Contacts().Page(t.Context(), m.org.ID, crm.List[crm.ContactFilter]{Search: &query, Sort: sort, Limit: crm.MaxLimit, Filter: crm.ContactFilter{OwnerID: owner}})
+		got = idsOf(p.Rows, func(c *crm.Contact) crm.ID { return c.ID })
+	case crm.HitDeal:
+		var p crm.Page[crm.Deal]
+		p, err = r.Deals().Page(t.Context(), m.org.ID, crm.List[crm.DealFilter]{Search: &query, Sort: sort, Limit: crm.MaxLimit, Filter: crm.DealFilter{OwnerID: owner}})
+		got = idsOf(p.Rows, func(d *crm.Deal) crm.ID { return d.ID })
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := m.list(q, kind, owner, sort); !slices.Equal(got, want) {
+		t.Errorf("%s by %s, owner %v: got %d %v, want %d %v", kind, sort, owner, len(got), got, len(want), want)
+	}
+}
+
+func idsOf[T any](rows []T, id func(*T) crm.ID) []crm.ID {
+	all := make([]crm.ID, len(rows))
+	for i := range rows {
+		all[i] = id(&rows[i])
+	}
+	return all
+}
+
+type engine interface {
+	store.Engine
+	Migrate(ctx context.Context) error
+}
+
+func openSQLite(t *testing.T) *store.Store {
+	t.Helper()
+	e, err := sqlite.Open(t.Context(), sqlite.Options{Path: storetest.SQLitePath(t), MaxConns: 2, StatementTimeout: timeout})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return opened(t, e)
+}
+
+func openPostgres(t *testing.T) *store.Store {
+	t.Helper()
+	e, err := postgres.Open(t.Context(), postgres.Options{URL: storetest.PostgresURL(t), MinConns: 1, MaxConns: 2, StatementTimeout: timeout})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return opened(t, e)
+}
+
+func opened(t *testing.T, e engine) *store.Store {
+	t.Helper()
+	s := store.New(e, store.Options{})
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := e.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// What is typed and, word by word, what it comes to.
+type typed struct {
+	typed string
+	words []string
+}
+
+// A piece of a name, and the words that it is to count as.
+type piece struct{ text, words string }
+
+var pieces = []piece{
+	{"Müller", "muller"}, {"Mu\u0308ller", "muller"}, {"Muller", "muller"}, {"Mullerson", "mullerson"}, {"Jörg", "jorg"},
+	{"Acme", "acme"}, {"ACME", "acme"}, {"Acmeville", "acmeville"}, {"Ac", "ac"}, {"O'Neill", "o neill"}, {"Straße", "strasse"},
+	{"Łódź", "lodz"}, {"Søren", "soren"}, {"Ænima", "aenima"}, {"Zoë", "zoe"}, {"naïve", "naive"}, {"R&D", "r d"}, {"100%", "100"},
+	{"10th", "10th"}, {"Ltd.", "ltd"}, {"a-b_c", "a b c"}, {"東京", "東京"}, {"東京都", "東京都"}, {"Москва", "москва"}, {"Йод", "иод"},
+	{"ΟΔΟΣ", "οδοσ"}, {"\U0001F980", ""}, {"«»", ""}, {"ﬁne", "fine"}, {"İstanbul", "istanbul"}, {"'--", ""}, {"\"q\"", "q"}, {"x\\y", "x y"},
+	{"and", "and"}, {"OR", "or"}, {"NOT", "not"}, {"near", "near"}, {"ada@acme.example", "ada acme example"},
+}
+
+// Further things that are typed: of all these no word comes, or few.
+var oddities = []typed{
+	{"", nil}, {`"`, nil}, {"'", nil}, {"%", nil}, {"_%_", nil}, {`\`, nil}, {"*", nil}, {"\U0001F469\u200D\U0001F4BB", nil}, {"\x00", nil}, {" \t\r\n", nil},
+	{"' OR 1=1 --", []string{"or", "1"}}, {`"acme" AND (`, []string{"acme", "and"}}, {"acme:*", []string{"acme"}}, {"!acme", []string{"acme"}},
+	{"acme & muller | x", []string{"acme", "muller", "x"}}, {"NEAR(acme muller, 2)", []string{"near", "acme", "muller", "2"}}, {"^acme", []string{"acme"}},
+	{"{terms}: acme", []string{"terms", "acme"}}, {"acme'::tsquery", []string{"acme", "tsquery"}}, {"$1 ?2 :x", []string{"1", "2", "x"}},
+	{strings.Repeat("acme ", 2_000), []string{"acme"}}, {strings.Repeat("x", 10_000), []string{strings.Repeat("x", 64)}},
+	{strings.Repeat("\U0001F980", 10_000), nil}, {strings.Repeat("%'\"", 3_334), nil},
+	{"a b c d e f g h i", []string{"a", "b", "c", "d", "e", "f", "g", "h"}},
+}
+
+// randomPieces gives some pieces, and the words of all.
+func randomPieces(r *rand.Rand, n int) (text string, words []string) {
+	var texts []string
+	for range n {
+		p := pieces[r.IntN(len(pieces))]
+		texts = append(texts, p.text)
+		words = append(words, strings.Fields(p.words)...)
+	}
+	return strings.Join(texts, " "), words
+}
+
+// queries gives what is typed: whole pieces, in any case, and beginnings of words.
+func (m *searchModel) queries() []typed {
+	all := slices.Clone(oddities)
+	for len(all) < typedQueries {
+		text, words := randomPieces(m.random, 1+m.random.IntN(3))
+		switch m.random.IntN(4) {
+		case 0: // as somebody types
+			if len(words) == 0 {
+				continue
+			}
+			last := []rune(words[len(words)-1])
+			words[len(words)-1] = string(last[:1+m.random.IntN(len(last))])
+			text = strings.Join(words, " ")
+		case 1:
+			text = strings.ToUpper(text)
+		case 2: // the words of a thing, in another order
+			words = slices.Clone(m.things[m.random.IntN(len(m.things))].all())
+			m.random.Shuffle(len(words), func(i, j int) { words[i], words[j] = words[j], words[i] })
+			words = words[:min(len(words), 1+m.random.IntN(3))]
+			text = strings.Join(words, `"%,`)
+		}
+		all = append(all, typed{text, words[:min(len(words), 8)]})
+	}
+	return all
+}

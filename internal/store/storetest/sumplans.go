@@ -1,0 +1,63 @@
+package storetest
+
+import (
+	"testing"
+
+	"sixty/internal/crm"
+	"sixty/internal/store"
+)
+
+// sumPlanDeals are the deals that plans of sums are read on: so many that nobody
+// would read them all for the numbers of a page.
+const sumPlanDeals = 10_000
+
+// RunSumPlans has an engine explain the statements that sum up: the numbers of a page
+// of companies or owners (company.stats, owner.stats) and of the dashboard
+// (dashboard.deals). wrong gives what is wrong with a plan, together with the plan.
+func RunSumPlans(t *testing.T, database func(tb testing.TB) Opener, wrong func(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any) []string) {
+	t.Helper()
+	f := newFixture(t, database)
+	ids := newMaker().populate(f, f.home, sumPlanDeals)
+	(&plans{}).run(f, &store.Statement{Name: "test.analyse", SQL: "ANALYZE"})
+	firms, people := firstPage(f, companies()), firstPage(f, owners())
+	from, to := crm.DateOf(at(0).Time()), crm.DateOf(at(0).Time())+30
+	nothing := func(*crm.DealGroup) {}
+	for name, read := range map[string]func(r crm.Reads) error{
+		"companies": func(r crm.Reads) error { _, err := r.CompanyStats(f.Context(), f.home.ID, firms); return err },
+		"owners":    func(r crm.Reads) error { _, err := r.OwnerStats(f.Context(), f.home.ID, people); return err },
+		"dashboard": func(r crm.Reads) error {
+			return r.DealGroups(f.Context(), f.home.ID, crm.DashboardFilter{}, nothing)
+		},
+		"dashboard of days": func(r crm.Reads) error {
+			return r.DealGroups(f.Context(), f.home.ID, crm.DashboardFilter{From: &from, To: &to}, nothing)
+		},
+		"dashboard of an owner": func(r crm.Reads) error {
+			return r.DealGroups(f.Context(), f.home.ID, crm.DashboardFilter{From: &from, OwnerID: &ids.owner}, nothing)
+		},
+	} {
+		seen := &recorder{Engine: f.engine}
+		if err := read(store.New(seen, store.Options{}).Reads()); err != nil {
+			f.Fatal(err)
+		}
+		if len(seen.ran) != 1 {
+			f.Errorf("%s: %d statements, want one", name, len(seen.ran))
+		}
+		explain := Explainer{Faults: func(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any, _ Bounds) []string {
+			tb.Helper()
+			return wrong(tb, tx, st, args)
+		}}
+		for _, s := range seen.ran {
+			for _, fault := range faults(f, explain, s, Bounds{}) {
+				f.Errorf("%s: %s", name, fault)
+			}
+		}
+	}
+}
+
+// firstPage gives the ids of a short page: one of fifty would be a large part of what
+// there is here, and reading everything the wise thing to do.
+func firstPage[T, F any](f *fixture, k kind[T, F]) []crm.ID {
+	f.Helper()
+	p, err := k.view(f.store.Reads()).Page(f.Context(), f.home.ID, crm.List[F]{Sort: k.sorts.Default, Limit: 5})
+	return idsOf(k, must(f, p, err).Rows)
+}
