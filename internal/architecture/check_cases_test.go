@@ -77,7 +77,7 @@ func TestCheck(t *testing.T) {
 		"EngineUsesAnotherDriver": {
 			imports: map[string][]string{"sixty/internal/store/sqlite": {"github.com/jackc/pgx/v5"}},
 			want: []string{"internal/store/sqlite imports github.com/jackc/pgx/v5, which belongs in " +
-				"internal/store/postgres, internal/jobs/river, bench: " + house().drivers[1].reason},
+				"internal/store/postgres, internal/adopt, internal/jobs/river, bench: " + house().drivers[1].reason},
 		},
 		"EdgeImportsEngine": {
 			imports: map[string][]string{"sixty/internal/httpapi": {"sixty/internal/store/postgres"}},

@@ -83,6 +83,12 @@ func (f dateFormat) parseInstant(cell string) (crm.Instant, error) {
 	return crm.InstantOf(t), err
 }
 
+// parseMoment is parseInstant for members that clients may write as a day, too.
+func (f dateFormat) parseMoment(cell string) (crm.Moment, error) {
+	at, err := f.parseInstant(cell)
+	return crm.Moment(at), err
+}
+
 // parseDate reads a day; of a date-time, the one that it is at its own place.
 func (f dateFormat) parseDate(cell string) (crm.Date, error) {
 	t, err := f.parse(cell)

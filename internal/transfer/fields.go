@@ -17,6 +17,10 @@ const (
 	fieldLastName  = "last_name"
 )
 
+// fieldCompanyName is the company that a deal is with. In a file that has it, the
+// company is only the deal's label; elsewhere it is both.
+const fieldCompanyName = "company_name"
+
 // field is a field of a row that cells can be read into.
 type field[P any] struct {
 	name string
@@ -30,18 +34,29 @@ type field[P any] struct {
 type fields[P any] struct {
 	row    crm.ImportRow[P]
 	byName map[string]*field[P]
+	ids    map[string]bool // the members that are references
+	dates  dateFormat
 	unread *crm.Unread // of the row
 	person bool        // has a name that is split
+	// byID says that columns called id are of this program, and not somebody's numbers.
+	byID bool
+	// Of the row that is read: whether it has a company's label, and the name of the
+	// company that it refers to, in columns of their own.
+	labelled, companyNamed bool
 }
 
 // newFields makes the fields of the rows that patch a T and refer to other things.
 func newFields[P, T any](dates dateFormat, references ...crm.Reference) *fields[P] {
-	f := &fields[P]{byName: map[string]*field[P]{}}
+	f := &fields[P]{byName: map[string]*field[P]{}, ids: map[string]bool{}, dates: dates}
 	enumerated := enumeratedMembers[T]()
 	texts := map[string]*crm.Field[string]{}
 	v := reflect.ValueOf(&f.row.Patch).Elem()
 	for i := range v.NumField() {
-		name := v.Type().Field(i).Tag.Get("json")
+		tag := v.Type().Field(i).Tag
+		name := tag.Get("json")
+		if only := tag.Get("import"); only != "" {
+			name = only // not for clients
+		}
 		switch member := v.Field(i).Addr().Interface().(type) {
 		case *crm.Field[string]:
 			texts[name] = member
@@ -60,14 +75,19 @@ func newFields[P, T any](dates dateFormat, references ...crm.Reference) *fields[
 			f.add(name, reader(member, dates.parseDate))
 		case *crm.Field[crm.Instant]:
 			f.add(name, reader(member, dates.parseInstant))
+		case *crm.Field[crm.Moment]:
+			f.add(name, reader(member, dates.parseMoment))
 		case *crm.Field[crm.ID]: // is a reference
+			f.ids[name] = true
 		case *crm.Unread:
 			f.unread = member
 		default:
 			panic(fmt.Sprintf("transfer: no cell can be read into %s, a %T", name, member))
 		}
 	}
+	f.add(string(crm.KeyID), reader(&f.row.ID, crm.ParseID))
 	f.add("created_at", reader(&f.row.CreatedAt, dates.parseInstant))
+	f.add("updated_at", reader(&f.row.UpdatedAt, dates.parseInstant))
 	for _, ref := range references {
 		f.addReference(ref, texts)
 	}
@@ -87,31 +107,51 @@ func (f *fields[P]) add(name string, read func(string) error) *field[P] {
 }
 
 // addReference adds a reference under the name of what it leads to and under that
-// of the id that it becomes. Both are understood alike, and the id overrules; only
-// the name is also a deal's label.
+// of the id that it becomes. Both are understood alike; where both are given, the
+// name counts if the id leads to nothing. Only the name is also a deal's label.
 func (f *fields[P]) addReference(ref crm.Reference, texts map[string]*crm.Field[string]) {
 	idName := string(ref) + "_id"
-	var text *string
+	var text, other *string
 	switch ref {
 	case crm.RefCompany:
-		text = &f.row.Company
+		text, other = &f.row.Company, &f.row.Else.Company
 	case crm.RefOwner:
-		text = &f.row.Owner
+		text, other = &f.row.Owner, &f.row.Else.Owner
 	case crm.RefStage:
-		text = &f.row.Stage
+		text, other = &f.row.Stage, &f.row.Else.Stage
+		f.add("stage_changed_at", reader(&f.row.StageChangedAt, f.dates.parseInstant))
 	case crm.RefContact:
-		text, idName = &f.row.Contact, "primary_contact_id"
-	}
-	label := texts[string(ref)]
-	f.add(string(ref), func(cell string) error {
-		*text = cell
-		if label != nil {
-			*label = crm.Of(cell)
+		text, other = &f.row.Contact, &f.row.Else.Contact
+		if !f.ids[idName] {
+			idName = "primary_contact_id"
 		}
-		return nil
-	})
-	f.add(idName, func(cell string) error {
+	case crm.RefDeal:
+		text, other = &f.row.Deal, &f.row.Else.Deal
+	}
+	named := func(cell string) error {
 		*text = cell
+		return nil
+	}
+	if label := texts[string(ref)]; label != nil {
+		f.add(string(ref), func(cell string) error {
+			*label = crm.Of(cell)
+			if !f.companyNamed {
+				*text = cell
+			}
+			return nil
+		})
+		f.add(fieldCompanyName, func(cell string) error {
+			if !f.labelled {
+				*label = crm.Of(cell)
+			}
+			*text = cell
+			return nil
+		})
+	} else {
+		f.add(string(ref), named)
+	}
+	f.add(idName, func(cell string) error {
+		*text, *other = cell, *text
 		return nil
 	}).rank = 1
 }
@@ -152,8 +192,9 @@ func (f *fields[P]) clash(fed map[string]int) (a, b string) {
 // clears.
 func (f *fields[P]) parse(m *mapping[P], cells []string) crm.ImportRow[P] {
 	f.row = crm.ImportRow[P]{}
+	f.labelled, f.companyNamed = m.feeds(string(crm.RefCompany)), m.feeds(fieldCompanyName)
 	for _, b := range m.bindings {
-		cell := strings.TrimSpace(cells[b.column])
+		cell := unguard(strings.TrimSpace(cells[b.column]))
 		if cell == "" {
 			continue
 		}

@@ -338,7 +338,7 @@ func TestUsage(t *testing.T) {
 		{"TwoColumns", func(o *transfer.Options) { o.Maps = []string{"product=name,name=name"} }, good, `name would be fed by two columns, "product" and "name"`},
 		{"HalfAPair", func(o *transfer.Options) { o.Maps = []string{"product"} }, good, `"product" must have something on either side`},
 		{"BrokenQuotes", func(o *transfer.Options) { o.Maps = []string{`"a, b"=name`} }, good, `in quotes as a whole`},
-		{"Key", func(o *transfer.Options) { o.Key = "domain" }, good, `deals are recognised by external_id or name`},
+		{"Key", func(o *transfer.Options) { o.Key = "domain" }, good, `deals are recognised by id or external_id or name`},
 		{"KeyNotFed", func(o *transfer.Options) { o.Key = "external_id" }, "name\nOne\n", `no column feeds it; fed are name`},
 		{"OtherKey", func(*transfer.Options) {}, "name\nOne\n", `no column feeds it; fed are name`},
 		{"NothingFed", func(*transfer.Options) {}, "a,b\n1,2\n", `no column feeds a field`},

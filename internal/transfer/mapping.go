@@ -118,9 +118,16 @@ func newMapping[P any](header []string, pairs []pair, fields *fields[P]) (*mappi
 	return m, nil
 }
 
-// offer feeds a field from a column of its name, unless it is fed already.
+// feeds tells whether a column feeds a field.
+func (m *mapping[P]) feeds(field string) bool {
+	_, ok := m.fed[field]
+	return ok
+}
+
+// offer feeds a field from a column of its name, unless it is fed already. An id is
+// somebody else's number unless it is said to be the key.
 func (m *mapping[P]) offer(f *field[P], column int, fields *fields[P]) bool {
-	if _, ok := m.fed[f.name]; ok {
+	if m.feeds(f.name) || f.name == string(crm.KeyID) && !fields.byID {
 		return false
 	}
 	m.fed[f.name] = column
@@ -201,6 +208,9 @@ func (o Options) importing() (crm.ImportOptions, error) {
 
 // chooseKey settles by which field rows are recognised.
 func chooseKey[P any](kind Kind, key crm.Key, m *mapping[P]) (crm.Key, error) {
+	if m.feeds(string(crm.KeyID)) && key != "" && key != crm.KeyID {
+		return "", usage("--key %s: rows that have an id are recognised by it; map no column to it, or use --key id", key)
+	}
 	for _, k := range kind.keys() {
 		if (key == "" || key == k) && m.feedsKey(k) {
 			return k, nil
@@ -208,7 +218,8 @@ func chooseKey[P any](kind Kind, key crm.Key, m *mapping[P]) (crm.Key, error) {
 	}
 	fed := strings.Join(slices.Sorted(maps.Keys(m.fed)), ", ")
 	if key == "" {
-		return "", usage("no column feeds %s, by which %s are recognised; fed are %s (see --map)", listed(kind.keys(), " or "), kind, fed)
+		keys := slices.DeleteFunc(slices.Clone(kind.keys()), func(k crm.Key) bool { return k == crm.KeyID }) // which no column feeds unasked
+		return "", usage("no column feeds %s, by which %s are recognised; fed are %s (see --map)", listed(keys, " or "), kind, fed)
 	}
 	return "", usage("--key %s: no column feeds it; fed are %s (see --map)", key, fed)
 }
@@ -219,10 +230,7 @@ func (m *mapping[P]) feedsKey(key crm.Key) bool {
 	if key == crm.KeyName {
 		names = append(names, fieldFullName, fieldFirstName, fieldLastName)
 	}
-	return slices.ContainsFunc(names, func(name string) bool {
-		_, ok := m.fed[name]
-		return ok
-	})
+	return slices.ContainsFunc(names, m.feeds)
 }
 
 func (k Kind) keys() []crm.Key {
@@ -235,6 +243,8 @@ func (k Kind) keys() []crm.Key {
 		return crm.DealKeys
 	case Owners:
 		return crm.OwnerKeys
+	case Activities:
+		return crm.ActivityKeys
 	}
 	return nil
 }
@@ -247,6 +257,8 @@ func (k Kind) references() []crm.Reference {
 		return crm.ContactReferences
 	case Deals:
 		return crm.DealReferences
+	case Activities:
+		return crm.ActivityReferences
 	}
 	return nil
 }

@@ -96,18 +96,18 @@ func TestFieldsOfEveryKind(t *testing.T) {
 		got, want []string
 	}{
 		{Companies, newFields[crm.CompanyPatch, crm.Company]("", crm.RefOwner).names(), []string{
-			"address", "created_at", "description", "domain", "external_id", "industry", "linkedin_url", "name", "owner", "owner_id", "phone", "size", "website",
+			"address", "created_at", "description", "domain", "external_id", "id", "industry", "linkedin_url", "name", "owner", "owner_id", "phone", "size", "updated_at", "website",
 		}},
 		{Contacts, newFields[crm.ContactPatch, crm.Contact]("", crm.RefCompany, crm.RefOwner).names(), []string{
-			"company", "company_id", "created_at", "email", "external_id", "first_name", "full_name", "is_primary", "last_name", "linkedin_url", "owner", "owner_id", "phone", "title",
+			"company", "company_id", "created_at", "email", "external_id", "first_name", "full_name", "id", "is_primary", "last_name", "linkedin_url", "owner", "owner_id", "phone", "title", "updated_at",
 		}},
 		{Deals, newFields[crm.DealPatch, crm.Deal]("", crm.RefCompany, crm.RefOwner, crm.RefStage, crm.RefContact).names(), []string{
-			"annual_value", "closed_at", "company", "company_id", "contact", "contact_email", "contact_identifier", "contact_identifier_type", "contact_name", "contact_phone",
-			"created_at", "currency", "deal_size", "description", "expected_close_date", "external_id", "first_billing_date", "lead_source_channel", "lead_source_type",
-			"monthly_mrr", "name", "next_steps", "one_off_revenue", "owner", "owner_id", "primary_contact_id", "priority", "probability", "stage", "stage_id", "status", "value",
+			"annual_value", "closed_at", "company", "company_id", "company_name", "contact", "contact_email", "contact_identifier", "contact_identifier_type", "contact_name", "contact_phone",
+			"created_at", "currency", "deal_size", "description", "expected_close_date", "external_id", "first_billing_date", "id", "lead_source_channel", "lead_source_type",
+			"monthly_mrr", "name", "next_steps", "one_off_revenue", "owner", "owner_id", "primary_contact_id", "priority", "probability", "stage", "stage_changed_at", "stage_id", "status", "updated_at", "value",
 		}},
 		{Owners, newFields[crm.OwnerPatch, crm.Owner]("").names(), []string{
-			"avatar_url", "created_at", "email", "first_name", "full_name", "last_name", "role", "stage",
+			"avatar_url", "created_at", "email", "first_name", "full_name", "id", "last_name", "role", "stage", "updated_at",
 		}},
 	} {
 		if diff := cmp.Diff(c.want, c.got); diff != "" {

@@ -48,6 +48,7 @@ func run[P any](
 	ctx context.Context, opt Options, importing crm.ImportOptions, sources []Source, fields *fields[P],
 	use func(importing crm.ImportOptions, feed feeder[P]) error,
 ) (summary Summary, err error) {
+	fields.byID = opt.Key == string(crm.KeyID)
 	all, err := prepareAll(ctx, opt, sources, fields)
 	defer all.close()
 	if err != nil {

@@ -1,6 +1,7 @@
-// Package transfer brings files into the program: it turns the columns of CSV
-// files into rows of companies, contacts, deals and owners, and hands them to the
-// use cases of crm in batches.
+// Package transfer brings files into the program and out of it. Import turns the
+// columns of CSV files into rows of companies, contacts, deals, activities and owners,
+// and hands them to the use cases of crm in batches. Export writes what those give: as
+// CSV that Import reads back, as JSON or as a workbook.
 //
 // Reading and writing overlap, and memory is bounded by the batch, not by the file:
 // of each file two batches are held, one that is parsed and one that is written.
@@ -24,6 +25,8 @@ const (
 	Contacts  Kind = "contacts"
 	Deals     Kind = "deals"
 	Owners    Kind = "owners"
+
+	Activities Kind = "activities"
 )
 
 // Options say what the files hold and how it is understood.
@@ -146,13 +149,18 @@ func Import(ctx context.Context, service *crm.Service, by crm.Actor, opt Options
 		return run(ctx, opt, importing, sources, fields, func(o crm.ImportOptions, feed feeder[crm.DealPatch]) error {
 			return service.ImportDeals(ctx, by, o, feed)
 		})
+	case Activities:
+		fields := newFields[crm.ActivityPatch, crm.Activity](dates, crm.RefCompany, crm.RefOwner, crm.RefContact, crm.RefDeal)
+		return run(ctx, opt, importing, sources, fields, func(o crm.ImportOptions, feed feeder[crm.ActivityPatch]) error {
+			return service.ImportActivities(ctx, by, o, feed)
+		})
 	case Owners:
 		fields := newFields[crm.OwnerPatch, crm.Owner](dates)
 		return run(ctx, opt, importing, sources, fields, func(o crm.ImportOptions, feed feeder[crm.OwnerPatch]) error {
 			return service.ImportOwners(ctx, by, o, feed)
 		})
 	}
-	return Summary{}, usage("%q cannot be imported: companies, contacts, deals or owners can", opt.Kind)
+	return Summary{}, usage("%q cannot be imported: companies, contacts, deals, activities or owners can", opt.Kind)
 }
 
 // feeder lets an import load rows.

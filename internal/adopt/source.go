@@ -1,0 +1,224 @@
+package adopt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// connectTimeout bounds how long the source may take to answer at first,
+// closeTimeout how long it may take to say goodbye.
+const (
+	connectTimeout = 30 * time.Second
+	closeTimeout   = 5 * time.Second
+)
+
+// source is a database that is read in one read-only transaction. It speaks the
+// simple protocol alone, so that a pooler between may be of any kind.
+type source struct {
+	ctx  context.Context
+	conn *pgx.Conn
+	tx   pgx.Tx
+}
+
+// Check tells what is wrong with the URL of a source before anything is opened: it
+// is none, or leads to the database that is adopted into ("" if that is no
+// PostgreSQL), which would be migrated.
+func Check(from, into string) error {
+	source, err := pgx.ParseConfig(from)
+	if err != nil || !strings.HasPrefix(from, "postgres://") && !strings.HasPrefix(from, "postgresql://") {
+		return &SourceError{"must be the URL of a PostgreSQL database: postgres://…"}
+	}
+	if into == "" {
+		return nil
+	}
+	target, err := pgx.ParseConfig(into)
+	if err == nil && host(source) == host(target) && source.Port == target.Port && source.Database == target.Database {
+		return &SourceError{"must be another database than the one that is adopted into"}
+	}
+	return nil
+}
+
+// host gives the host that a configuration leads to, this one always by the same name.
+func host(c *pgx.ConnConfig) string {
+	if ip := net.ParseIP(c.Host); c.Host == "localhost" || strings.HasPrefix(c.Host, "/") || ip != nil && ip.IsLoopback() {
+		return "localhost"
+	}
+	return strings.ToLower(c.Host)
+}
+
+// open connects to the source and begins the transaction.
+func open(ctx context.Context, url string) (*source, error) {
+	if err := Check(url, ""); err != nil {
+		return nil, err
+	}
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, &SourceError{"the URL of the source cannot be read"} // Check has read it
+	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	config.ConnectTimeout = connectTimeout
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, unreachable(ctx, err)
+	}
+	s := &source{ctx: ctx, conn: conn}
+	if s.tx, err = conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}); err != nil {
+		s.close()
+		return nil, s.fault(err)
+	}
+	// How values look as text, and that a long run is not cut short, for this
+	// transaction alone.
+	for _, setting := range []string{
+		"TimeZone = 'UTC'", "DateStyle = 'ISO'", "bytea_output = 'hex'", "statement_timeout = 0", "idle_in_transaction_session_timeout = 0",
+	} {
+		if _, err := s.tx.Exec(ctx, "SET LOCAL "+setting); err != nil {
+			s.close()
+			return nil, s.fault(err)
+		}
+	}
+	return s, nil
+}
+
+// unreachable words a failure to connect by its cause: the driver's own words repeat
+// whom it tried to connect as, and where.
+func unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	reason := "it does not answer"
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		reason = map[string]string{
+			"28P01": "the password is wrong", "28000": "it does not let this user in", "3D000": "it has no database of this name",
+			"53300": "it has too many clients", "57P03": "it is starting or stopping",
+		}[refused.Code]
+		if reason == "" {
+			reason = "it refuses with SQLSTATE " + refused.Code
+		}
+	}
+	return &SourceError{"cannot connect to the source: " + reason}
+}
+
+// fault words an error of the source.
+func (s *source) fault(err error) error {
+	if err == nil {
+		return nil
+	}
+	if s.ctx.Err() != nil {
+		return context.Cause(s.ctx)
+	}
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return &SourceError{fmt.Sprintf("the source refuses: %s (SQLSTATE %s)", refused.Message, refused.Code)}
+	}
+	return &SourceError{"the connection to the source broke"}
+}
+
+// close ends the transaction and the connection; there is nothing to lose.
+func (s *source) close() {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), closeTimeout)
+	defer cancel()
+	_ = s.conn.Close(ctx)
+}
+
+// recognise refuses a database that is none of a dashboard, or one of this program.
+func (s *source) recognise() error {
+	var known, own int
+	err := s.tx.QueryRow(s.ctx, `SELECT
+count(DISTINCT table_name) FILTER (WHERE column_name = 'id' AND table_name IN ('profiles', 'companies', 'contacts', 'deal_stages', 'deals', 'activities', 'tasks')),
+count(*) FILTER (WHERE table_name = 'organisations' AND column_name = 'log_seq')
+FROM information_schema.columns WHERE table_schema = 'public'`).Scan(&known, &own)
+	switch {
+	case err != nil:
+		return s.fault(err)
+	case own > 0:
+		return &SourceError{"the source is a database of this program, not of a sales dashboard"}
+	case known == 0:
+		return &SourceError{"the source has no table of a sales dashboard in its schema public, or none that this user may read"}
+	}
+	return nil
+}
+
+// columns gives the columns of a table that may be read; none: there is no such table.
+func (s *source) columns(table string) (map[string]bool, error) {
+	rows, err := s.tx.Query(s.ctx, `SELECT column_name::text FROM information_schema.columns
+WHERE table_schema = 'public' AND table_name = $1 AND has_column_privilege(format('%I.%I', table_schema, table_name), column_name::text, 'SELECT')`, table)
+	if err != nil {
+		return nil, s.fault(err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, s.fault(err)
+	}
+	columns := make(map[string]bool, len(names))
+	for _, name := range names {
+		columns[name] = true
+	}
+	return columns, nil
+}
+
+// A cursor walks the rows of a query.
+type cursor struct {
+	s      *source
+	fields int
+}
+
+const cursorName = "sixty_adopt"
+
+// query opens a cursor over columns of a table, as texts of at most so many
+// characters each.
+func (s *source) query(table string, columns []string, limits []int, order []string) (*cursor, error) {
+	var b strings.Builder
+	b.WriteString("DECLARE " + cursorName + " NO SCROLL CURSOR FOR SELECT ")
+	for i, c := range columns {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("left(" + pgx.Identifier{c}.Sanitize() + "::text, " + strconv.Itoa(limits[i]) + ")")
+	}
+	b.WriteString(" FROM " + pgx.Identifier{"public", table}.Sanitize())
+	for i, c := range order {
+		if i == 0 {
+			b.WriteString(" ORDER BY ")
+		} else {
+			b.WriteString(", ")
+		}
+		b.WriteString(pgx.Identifier{c}.Sanitize())
+	}
+	_, err := s.tx.Exec(s.ctx, b.String())
+	return &cursor{s, len(columns)}, s.fault(err)
+}
+
+// next gives the next rows, at most n; none at the end. A null is nil.
+func (c *cursor) next(n int) ([][]*string, error) {
+	rows, err := c.s.tx.Query(c.s.ctx, "FETCH "+strconv.Itoa(n)+" FROM "+cursorName)
+	if err != nil {
+		return nil, c.s.fault(err)
+	}
+	defer rows.Close()
+	var out [][]*string
+	for rows.Next() {
+		record := make([]*string, c.fields)
+		for i, raw := range rows.RawValues() {
+			if raw != nil {
+				text := string(raw)
+				record[i] = &text
+			}
+		}
+		out = append(out, record)
+	}
+	return out, c.s.fault(rows.Err())
+}
+
+func (c *cursor) close() error {
+	_, err := c.s.tx.Exec(c.s.ctx, "CLOSE "+cursorName)
+	return c.s.fault(err)
+}

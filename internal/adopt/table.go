@@ -1,0 +1,201 @@
+package adopt
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"sixty/internal/crm"
+)
+
+// maxShort is how much of a text is read that is short by nature; what is longer
+// cannot be taken anyhow.
+const maxShort = 2500
+
+// A table is a table of the source and how its rows are understood. All columns read
+// into one row, which is emptied before each record.
+type table[P any] struct {
+	name    string
+	keys    []string // the columns that make a row's id, without which it has none
+	order   []string // of the rows, by those of these columns that are there
+	columns []column
+	// finish completes a row of which everything was read. May be nil.
+	finish func(*table[P])
+
+	row   crm.AdoptRow[P]
+	other extras
+	left  []string // what could not be read, of this row
+	ids   []string // of this row, as the source has them
+	last  string   // id of the row before
+}
+
+// extras are what rows say that are no members: they become some.
+type extras struct {
+	fullName crm.Field[string]
+	isAdmin  crm.Field[bool]
+}
+
+// A column is a column's name and how its values are read; a null is nil.
+type column struct {
+	name  string
+	limit int // characters that are read of a value
+	read  func(value *string) (complaint string)
+}
+
+// newTable makes a table whose rows have an id of their own and carry their times.
+func newTable[P any](name string) *table[P] {
+	t := &table[P]{name: name, keys: []string{"id"}, order: []string{"id"}}
+	t.key("id", &t.row.ID)
+	add(t, "created_at", &t.row.CreatedAt, parseInstant)
+	add(t, "updated_at", &t.row.UpdatedAt, parseInstant)
+	return t
+}
+
+// key adds a column of the row's id.
+func (t *table[P]) key(name string, id *crm.ID) {
+	t.columns = append(t.columns, column{name, maxShort, func(value *string) string {
+		if value == nil {
+			return "must not be null"
+		}
+		t.ids = append(t.ids, *value)
+		var err error
+		if *id, err = crm.ParseID(strings.TrimSpace(*value)); err != nil {
+			return err.Error()
+		}
+		return ""
+	}})
+}
+
+// add adds a column that is read with parse. What cannot be read is left out; parse
+// may also read it and complain of what it left out of it.
+func add[P, V any](t *table[P], name string, member *crm.Field[V], parse func(string) (V, error)) {
+	t.columns = append(t.columns, column{name, maxShort, reading(member, parse)})
+}
+
+// text adds a column of short texts, such as addresses, that mean nothing when cut.
+func (t *table[P]) text(name string, member *crm.Field[string]) {
+	add(t, name, member, parseText)
+}
+
+// label adds a text that is cut where a name must end, long one where any text must.
+func (t *table[P]) label(name string, member *crm.Field[string]) {
+	t.cut(name, member, crm.MaxNameLength)
+}
+func (t *table[P]) long(name string, member *crm.Field[string]) {
+	t.cut(name, member, crm.MaxTextLength)
+}
+
+func (t *table[P]) cut(name string, member *crm.Field[string], most int) {
+	// One more than may be is enough to see that it is too long; space around it
+	// does not count, if there is not too much of it.
+	t.columns = append(t.columns, column{name, most + maxShort, reading(member, func(s string) (string, error) {
+		s = strings.TrimSpace(s)
+		if utf8.RuneCountInString(s) <= most {
+			return s, nil
+		}
+		return string([]rune(s)[:most]), &inexact{fmt.Sprintf("was cut after %d characters", most)}
+	})})
+}
+
+// reading gives what reads a value into a member.
+func reading[V any](member *crm.Field[V], parse func(string) (V, error)) func(*string) string {
+	return func(value *string) string {
+		*member = crm.Null[V]()
+		if value == nil || strings.TrimSpace(*value) == "" {
+			return ""
+		}
+		v, err := parse(strings.TrimSpace(*value))
+		if near, ok := err.(*inexact); ok { //nolint:errorlint // parsers give it as it is
+			*member = crm.Of(v)
+			return near.what
+		}
+		if err != nil {
+			return err.Error() + " (it is " + quoted(*value) + ")"
+		}
+		*member = crm.Of(v)
+		return ""
+	}
+}
+
+// inexact says that a value was read, though not as it is.
+type inexact struct{ what string }
+
+func (e *inexact) Error() string { return e.what }
+
+// fit keeps those of the columns that the source has.
+func (t *table[P]) fit(names map[string]bool) error {
+	for _, key := range t.keys {
+		if !names[key] {
+			return &SourceError{fmt.Sprintf("the source's table %s has no column %s that this user may read", t.name, key)}
+		}
+	}
+	var columns []column
+	for _, c := range t.columns {
+		if names[c.name] {
+			columns = append(columns, c)
+		}
+	}
+	var order []string
+	for _, name := range t.order {
+		if names[name] {
+			order = append(order, name)
+		}
+	}
+	t.columns, t.order = columns, order
+	return nil
+}
+
+// query gives what source.query asks for.
+func (t *table[P]) query() (name string, columns []string, limits []int, order []string) {
+	for _, c := range t.columns {
+		columns, limits = append(columns, c.name), append(limits, c.limit)
+	}
+	return t.name, columns, limits, t.order
+}
+
+// parse understands a record, or gives the reason why it is none.
+func (t *table[P]) parse(record []*string) (row parsed[P], reason string) {
+	t.row, t.other, t.left, t.ids = crm.AdoptRow[P]{}, extras{}, nil, nil
+	for i, c := range t.columns {
+		complaint := c.read(record[i])
+		if complaint == "" {
+			continue
+		}
+		t.left = append(t.left, c.name+" "+complaint)
+		for _, key := range t.keys {
+			if c.name == key {
+				reason = joined([]string{reason, c.name + " " + complaint})
+			}
+		}
+	}
+	id := strings.Join(t.ids, " ")
+	if reason == "" && id == t.last {
+		reason = "the row before has the same id"
+	}
+	t.last = id
+	if reason == "" && t.finish != nil {
+		t.finish(t)
+	}
+	return parsed[P]{t.row, id, t.left}, reason
+}
+
+// maxShown is how much of a value is repeated in a reason, in characters.
+const maxShown = 40
+
+func quoted(value string) string {
+	if r := []rune(value); len(r) > maxShown {
+		value = string(r[:maxShown]) + "…"
+	}
+	return fmt.Sprintf("%q", value)
+}
+
+// joined puts reasons together.
+func joined(reasons []string) string {
+	var said []string
+	for _, r := range reasons {
+		if r != "" {
+			said = append(said, r)
+		}
+	}
+	return strings.Join(said, "; ")
+}
