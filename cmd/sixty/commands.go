@@ -28,6 +28,8 @@ type seedCmd struct {
 	Companies  int    `default:"1000" help:"How many companies."`
 	Contacts   int    `default:"3000" help:"How many contacts."`
 	Deals      int    `default:"5000" help:"How many deals."`
+	Activities int    `default:"8000" help:"How many activities, about the deals."`
+	Tasks      int    `default:"1000" help:"How many tasks, about the deals."`
 	RandomSeed uint64 `default:"1" help:"Equal seeds give equal data."`
 }
 
@@ -35,7 +37,7 @@ func (c *seedCmd) Run(ctx context.Context, env *environment) error {
 	for _, a := range []struct {
 		flag  string
 		value int
-	}{{"companies", c.Companies}, {"contacts", c.Contacts}, {"deals", c.Deals}} {
+	}{{"companies", c.Companies}, {"contacts", c.Contacts}, {"deals", c.Deals}, {"activities", c.Activities}, {"tasks", c.Tasks}} {
 		if a.value < 0 || a.value > maxSeeded {
 			return usage("--%s must be between 0 and %d, not %d", a.flag, maxSeeded, a.value)
 		}
@@ -47,11 +49,13 @@ func (c *seedCmd) Run(ctx context.Context, env *environment) error {
 		}
 		start := env.clock()
 		done, err := demo.Fill(ctx, core.Store, crm.Operator(org.ID), demo.Plan{
-			Amounts: demo.Amounts{People: 8, Companies: c.Companies, Contacts: c.Contacts, Deals: c.Deals},
-			Seed:    c.RandomSeed, Now: start,
+			Amounts: demo.Amounts{
+				People: 8, Companies: c.Companies, Contacts: c.Contacts, Deals: c.Deals, Activities: c.Activities, Tasks: c.Tasks,
+			},
+			Seed: c.RandomSeed, Now: start,
 		})
-		_, _ = fmt.Fprintf(env.stdout, "Added %d people, %d companies, %d contacts and %d deals to %s in %s.\n",
-			done.People, done.Companies, done.Contacts, done.Deals, org.Name, env.clock().Sub(start).Round(time.Millisecond))
+		_, _ = fmt.Fprintf(env.stdout, "Added %d people, %d companies, %d contacts, %d deals, %d activities and %d tasks to %s in %s.\n",
+			done.People, done.Companies, done.Contacts, done.Deals, done.Activities, done.Tasks, org.Name, env.clock().Sub(start).Round(time.Millisecond))
 		return err
 	})
 }

@@ -19,17 +19,20 @@ import (
 // the file that --errors names.
 const maxShownRejections = 10
 
-// errRejected makes the command fail although it did all that could be done.
-var errRejected = errors.New("some rows were rejected; the others are in")
+// Rejected rows make the command fail although it did all that could be done.
+var (
+	errRejected        = errors.New("some rows were rejected; the others are in")
+	errWouldBeRejected = errors.New("some rows would be rejected")
+)
 
 type importCmd struct {
 	orgFlag
-	Kind  string   `arg:"" enum:"companies,contacts,deals,owners" placeholder:"KIND" help:"What the files hold: companies, contacts, deals or owners."`
+	Kind  string   `arg:"" enum:"companies,contacts,deals,activities,owners" placeholder:"KIND" help:"What the files hold: companies, contacts, deals, activities or owners."`
 	Files []string `arg:"" name:"file" help:"CSV files, imported as one; - is standard input."`
 
 	Map           []string `sep:"none" placeholder:"COLUMN=FIELD,…" help:"Fields that columns feed; columns of a field's name need not be named. Put an item in double quotes when its column holds a comma. May be repeated."`
 	DateFormat    string   `placeholder:"FORMAT" help:"How dates are written beside 2026-01-31, such as M/D/YYYY or DD.MM.YYYY HH:mm."`
-	Key           string   `placeholder:"FIELD" help:"Field by which a row's record is recognised, to be changed rather than made anew: external_id, domain, email or name. Without it, the first of these that the files have."`
+	Key           string   `placeholder:"FIELD" help:"Field by which a row's record is recognised, to be changed rather than made anew: external_id, domain, email or name. Without it, the first of these that the files have. For files that sixty exported also id, which new records keep."`
 	CreateMissing []string `placeholder:"KIND,…" help:"What is made when a row refers to it and it does not exist: company, owner, stage."`
 	StageOutcome  []string `sep:"none" placeholder:"NAME=OUTCOME,…" help:"Outcomes (open, won, lost) of stages that are made; those called won, closed won, signed, lost or closed lost are known."`
 	DryRun        bool     `help:"Tell what would happen, and change nothing."`
@@ -69,13 +72,16 @@ func (c *importCmd) Run(ctx context.Context, env *environment) error {
 		if errors.As(err, &wrong) {
 			return usage("%s", wrong.Message)
 		}
-		if printed := c.print(env.stdout, summary); err == nil {
-			err = printed
+		if err == nil || summary.Read > 0 {
+			err = errors.Join(err, c.print(env.stdout, summary))
 		}
-		if err == nil && summary.Rejected > 0 {
-			err = errRejected
+		switch {
+		case err != nil || summary.Rejected == 0:
+			return err
+		case c.DryRun:
+			return errWouldBeRejected
 		}
-		return err
+		return errRejected
 	})
 }
 

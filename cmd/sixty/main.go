@@ -35,6 +35,8 @@ type cli struct {
 	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to date, and do nothing else."`
 	Seed    seedCmd    `cmd:"" help:"Make up data, as much as is wanted."`
 	Import  importCmd  `cmd:"" help:"Import CSV files: companies, contacts, deals or owners."`
+	Export  exportCmd  `cmd:"" help:"Export companies, contacts, deals or activities, as CSV, JSON or XLSX."`
+	Adopt   adoptCmd   `cmd:"" help:"Copy the database of an existing sales dashboard into an organisation."`
 	Org     orgCmd     `cmd:"" help:"Organisations."`
 	User    userCmd    `cmd:"" help:"People of an organisation."`
 	APIKey  apikeyCmd  `cmd:"" name:"apikey" help:"API keys of an organisation."`

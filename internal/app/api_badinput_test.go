@@ -72,7 +72,7 @@ func TestBadInput(t *testing.T) {
 func (u user) everything() object {
 	u.t.Helper()
 	all := object{}
-	for _, path := range []string{"/api/companies", "/api/contacts", "/api/deals?includeRelationships=true", "/api/deal-stages", "/api/owners"} {
+	for _, path := range []string{"/api/companies", "/api/contacts", "/api/deals?includeRelationships=true", "/api/deal-stages", "/api/owners", "/api/activities", "/api/tasks"} {
 		_, all[path] = u.list(path)
 	}
 	return all
@@ -114,6 +114,14 @@ func badInputs(company, contact, deal, foreign string) []badInput {
 		{"BadRole", "PUT", oneDeal + "/contacts/" + contact, object{"role": "friend"}, 422, "#/role", "decision_maker"},
 		{"NoRole", "PUT", oneDeal + "/contacts/" + contact, object{}, 422, "#/role", "must be one of"},
 		{"RoleOfWrongType", "PUT", oneDeal + "/contacts/" + contact, object{"role": 1}, 422, "#/role", "must be a string"},
+		{"BadActivity", "POST", "/api/activities", object{"status": "won", "quantity": -1, "date": "yesterday", "amount": "1", "deal_id": nowhere, "external_id": "x"}, 422,
+			"#/type #/status #/quantity #/date #/amount #/deal_id #/external_id", "must be a date-time such as 2026-01-31T09:30:00Z, or a date"},
+		{"ForeignInActivity", "POST", "/api/activities", object{"type": "call", "company_id": foreign, "contact_id": deal, "owner_id": contact}, 422,
+			"#/company_id #/contact_id #/owner_id", "does not exist"},
+		{"DateCleared", "POST", "/api/activities", object{"type": "call", "date": nil}, 422, "#/date", "must not be null"},
+		{"BadTask", "POST", "/api/tasks", object{"priority": "top", "status": "done", "task_type": "visit", "due_date": "2026-02-30", "completed": 1, "assigned_to": nowhere}, 422,
+			"#/title #/priority #/status #/task_type #/due_date #/completed #/assigned_to", "pending, in_progress, completed, cancelled, overdue"},
+		{"TaskDoneAndNot", "POST", "/api/tasks", object{"title": "X", "status": "pending", "completed": true}, 422, "#/completed", "must be false with the status pending"},
 
 		{"DuplicateDomain", "POST", companies, object{"name": "X", "domain": "ACME.example"}, 409, "#/domain", "taken"},
 		{"DuplicateEmail", "POST", contacts, object{"first_name": "X", "email": "ADA@acme.example"}, 409, "#/email", "taken"},
@@ -136,6 +144,8 @@ func badInputs(company, contact, deal, foreign string) []badInput {
 		{"UnknownSort", "GET", contacts + "?sort=value", nil, 422, "sort", "must be one of"},
 		{"ManyParameters", "GET", deals + "?limit=0&sort=x&ownerId=nope&status=open", nil, 400, "limit sort ownerId status", "must be a UUID"},
 		{"BothNames", "GET", deals + "?ownerId=" + company + "&owner_id=" + contact, nil, 400, "ownerId", "different values"},
+		{"BadFilters", "GET", "/api/tasks?assignedTo=me&status=late&sort=name", nil, 400, "assignedTo status sort", "must be a UUID"},
+		{"BadType", "GET", "/api/activities?type=visit", nil, 422, "type", "outbound, meeting"},
 		{"BadCursor", "GET", deals + "?cursor=abc", nil, 400, "cursor", "must be a cursor"},
 		{"BadPercent", "GET", deals + "?limit=%zz", nil, 400, "?", "percent-encoded"},
 		{"BadInclude", "GET", companies + "?includeStats=yes", nil, 400, "includeStats", "true or false"},

@@ -23,7 +23,11 @@ func (u user) ours() things {
 	contact := u.make("/api/contacts", object{"first_name": "Isolated", "company_id": id(company), "email": "isolated@isolated.example"})
 	deal := u.make("/api/deals", object{"name": "Isolated", "company_id": id(company), "primary_contact_id": id(contact), "value": 1})
 	u.thing(http.StatusOK, "PUT", "/api/deals/"+id(deal)+"/contacts/"+id(contact), object{"role": "champion"})
+	about := object{"company_id": id(company), "contact_id": id(contact), "deal_id": id(deal)}
+	activity := u.make("/api/activities", with(about, object{"type": "call"}))
+	task := u.make("/api/tasks", with(about, object{"title": "Isolated"}))
 	return things{
+		"activity": id(activity), "task": id(task),
 		"company": id(company), "contact": id(contact), "deal": id(deal), "stage": deal["stage_id"].(string), "owner": deal["owner_id"].(string),
 	}
 }
@@ -33,6 +37,8 @@ var kinds = map[string]string{
 	"companies": "company", "contacts": "contact", "deals": "deal", "deal-stages": "stage", "stages": "stage", "contactId": "contact",
 	"ownerId": "owner", "owner_id": "owner", "companyId": "company", "company_id": "company", "stageId": "stage", "stage_id": "stage",
 	"contact_id": "contact", "primary_contact_id": "contact",
+	"activities": "activity", "tasks": "task", "dealId": "deal", "deal_id": "deal",
+	"assignedTo": "owner", "assigned_to": "owner", "created_by": "owner",
 }
 
 // A key of one organisation reaches nothing of another, whatever the operation: the
@@ -143,13 +149,28 @@ func (iso isolation) parameters(t *testing.T, op apiOperation) int {
 		}
 		path := iso.fill(op.path, pathIDs(t, op.path), 0) + "?" + url.Values{name: {iso.foreign[kind]}}.Encode()
 		status, _, answer := iso.by.do(op.method, path, iso.by.key, iso.body(op))
-		rows, isList := answer["data"].([]any)
-		if empty := status == http.StatusOK && isList && len(rows) == 0; !empty && status != http.StatusNotFound {
+		if empty := status == http.StatusOK && holdsNothing(answer["data"]); !empty && status != http.StatusNotFound {
 			t.Errorf("%s %s: %d %v", op.method, path, status, answer)
 		}
 		tries++
 	}
 	return tries
+}
+
+// holdsNothing tells whether an answer is an empty list, or has nothing but those.
+func holdsNothing(data any) bool {
+	switch d := data.(type) {
+	case []any:
+		return len(d) == 0
+	case object:
+		for _, v := range d {
+			if !holdsNothing(v) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
 }
 
 // references tries foreign ids in the body: 422, and it says which.

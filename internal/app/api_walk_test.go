@@ -140,7 +140,7 @@ func (w walked) check(t *testing.T, unchanged func(id string) bool) {
 }
 
 // fillLists makes at least n things of every kind, with equal and absent sort keys
-// among them, and gives the ids of a company and a contact that have the most of them.
+// among them, and gives the ids of a company, a contact and a deal that have the most of them.
 func (u user) fillLists(t *testing.T, n int) things {
 	t.Helper()
 	ctx, by, random := t.Context(), crm.Operator(u.org), rand.New(rand.NewPCG(1, 2))
@@ -154,6 +154,8 @@ func (u user) fillLists(t *testing.T, n int) things {
 	var deals []crm.Deal
 	var stages []crm.Stage
 	var owners []crm.Owner
+	var activities []crm.Activity
+	var tasks []crm.Task
 	for i := range n {
 		at := when()
 		c := crm.Company{OrgID: u.org, ID: crm.NewID(), Name: name(), CreatedAt: at, UpdatedAt: when(), Version: 1}
@@ -173,6 +175,18 @@ func (u user) fillLists(t *testing.T, n int) things {
 			d.Value, d.ExpectedCloseDate = &value, &day
 		}
 		deals = append(deals, d)
+		activities = append(activities, crm.Activity{
+			OrgID: u.org, ID: crm.NewID(), Type: "call", Status: crm.ActivityCompleted, Date: when(), CompanyID: &companies[0].ID,
+			ContactID: &contacts[0].ID, DealID: &deals[0].ID, CreatedAt: at, UpdatedAt: when(), Version: 1,
+		})
+		task := crm.Task{
+			OrgID: u.org, ID: crm.NewID(), Title: name(), Priority: "low", Status: crm.TaskPending, TaskType: "call", CreatedAt: at, UpdatedAt: when(), Version: 1,
+		}
+		if i%3 != 0 {
+			due := when()
+			task.DueDate = &due
+		}
+		tasks = append(tasks, task)
 	}
 	err := u.app.Core().Store.Write(ctx, by, base, func(tx crm.Tx) error {
 		for _, insert := range []func() error{
@@ -181,6 +195,8 @@ func (u user) fillLists(t *testing.T, n int) things {
 			func() error { return tx.Companies().Insert(ctx, companies) },
 			func() error { return tx.Contacts().Insert(ctx, contacts) },
 			func() error { return tx.Deals().Insert(ctx, deals) },
+			func() error { return tx.Activities().Insert(ctx, activities) },
+			func() error { return tx.Tasks().Insert(ctx, tasks) },
 		} {
 			if err := insert(); err != nil {
 				return err
@@ -191,7 +207,7 @@ func (u user) fillLists(t *testing.T, n int) things {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return things{"company": companies[0].ID.String(), "contact": contacts[0].ID.String()}
+	return things{"company": companies[0].ID.String(), "contact": contacts[0].ID.String(), "deal": deals[0].ID.String()}
 }
 
 // While other clients insert rows and change some, the rows that nobody changes are

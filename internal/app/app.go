@@ -21,7 +21,7 @@ const (
 	readTimeout       = 30 * time.Second // a whole request
 	writeTimeout      = 90 * time.Second // from the end of its header to the end of the answer
 	idleTimeout       = 2 * time.Minute  // a connection between requests
-	maxHeaderBytes    = 64 << 10
+	maxHeaderBytes    = 128 << 10        // ten thousand emoji, percent-encoded, may be searched for
 )
 
 const (

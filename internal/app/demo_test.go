@@ -18,7 +18,7 @@ import (
 func (c *client) counts(key string) map[string]any {
 	c.t.Helper()
 	counts := map[string]any{}
-	for _, kind := range []string{"companies", "contacts", "deals"} {
+	for _, kind := range []string{"companies", "contacts", "deals", "activities", "tasks"} {
 		status, _, answer := c.do(http.MethodGet, "/api/"+kind+"?limit=1&count=exact", key, nil)
 		if status != http.StatusOK {
 			c.t.Fatalf("%s: %d %v", kind, status, answer)
@@ -36,7 +36,7 @@ func TestDemo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := map[string]any{"companies": 120.0, "contacts": 400.0, "deals": 600.0}
+		want := map[string]any{"companies": 120.0, "contacts": 400.0, "deals": 600.0, "activities": 1500.0, "tasks": 240.0}
 		if d := cmp.Diff(want, c.counts(first.Key)); d != "" {
 			t.Error(d)
 		}
@@ -82,7 +82,7 @@ func TestDemoLeavesOtherDataAlone(t *testing.T) {
 			if err != nil || len(orgs) != 1 {
 				t.Errorf("it made an organisation all the same: %+v, %v", orgs, err)
 			}
-			if d := cmp.Diff(map[string]any{"companies": 0.0, "contacts": 0.0, "deals": 0.0}, c.counts(c.key(org.ID, crm.RoleViewer))); d != "" {
+			if d := cmp.Diff(map[string]any{"companies": 0.0, "contacts": 0.0, "deals": 0.0, "activities": 0.0, "tasks": 0.0}, c.counts(c.key(org.ID, crm.RoleViewer))); d != "" {
 				t.Error(d)
 			}
 		})
@@ -95,7 +95,7 @@ func TestFillAgain(t *testing.T) {
 	eachEngine(t, func(t *testing.T, c *client) {
 		org := c.organisation("Fill")
 		by, store := crm.Operator(org.ID), c.app.Core().Store
-		plan := demo.Plan{Amounts: demo.Amounts{People: 8, Companies: 300, Contacts: 700, Deals: 900}, Seed: 5, Now: time.Now()}
+		plan := demo.Plan{Amounts: demo.Amounts{People: 8, Companies: 300, Contacts: 700, Deals: 900, Activities: 50, Tasks: 40}, Seed: 5, Now: time.Now()}
 		done, err := demo.Fill(t.Context(), store, by, plan)
 		if err != nil || done != plan.Amounts {
 			t.Fatalf("Fill: %+v, %v", done, err)
@@ -116,7 +116,7 @@ func TestFillAgain(t *testing.T) {
 		if err != nil || done != plan.Amounts {
 			t.Fatalf("Fill again: %+v, %v", done, err)
 		}
-		want := map[string]any{"companies": 593.0, "contacts": 1400.0, "deals": 1800.0}
+		want := map[string]any{"companies": 593.0, "contacts": 1400.0, "deals": 1800.0, "activities": 100.0, "tasks": 80.0}
 		if d := cmp.Diff(want, c.counts(c.key(org.ID, crm.RoleViewer))); d != "" {
 			t.Error(d)
 		}

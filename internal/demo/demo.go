@@ -29,6 +29,10 @@ type Amounts struct {
 	Companies int
 	Contacts  int
 	Deals     int
+
+	// What is done, and to be done, about the deals that are made with it.
+	Activities int
+	Tasks      int
 }
 
 // Plan says what to make.
@@ -44,7 +48,7 @@ type Plan struct {
 // Demonstration is what a demonstration is filled with.
 func Demonstration(now time.Time) Plan {
 	return Plan{
-		Amounts: Amounts{People: 8, Companies: 120, Contacts: 400, Deals: 600},
+		Amounts: Amounts{People: 8, Companies: 120, Contacts: 400, Deals: 600, Activities: 1500, Tasks: 240},
 		Seed:    1, Now: now, Whole: true,
 	}
 }
@@ -100,6 +104,8 @@ func (g *generator) steps() iter.Seq[step] {
 		{g.plan.Companies, func(a *Amounts) *int { return &a.Companies }, g.writeCompanies},
 		{g.plan.Contacts, func(a *Amounts) *int { return &a.Contacts }, g.writeContacts},
 		{g.plan.Deals, func(a *Amounts) *int { return &a.Deals }, g.writeDeals},
+		{g.plan.Activities, func(a *Amounts) *int { return &a.Activities }, g.writeActivities},
+		{g.plan.Tasks, func(a *Amounts) *int { return &a.Tasks }, g.writeTasks},
 	}
 	return func(yield func(step) bool) {
 		for _, k := range kinds {

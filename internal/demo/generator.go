@@ -19,6 +19,8 @@ const (
 	kindContact
 	kindDeal
 	kindID
+	kindActivity
+	kindTask
 )
 
 // generator makes rows. It changes nothing in itself, so that rows can be made
@@ -35,6 +37,7 @@ type generator struct {
 
 	// How many rows the organisation had: the plan's are numbered from there.
 	hadCompanies, hadContacts, hadDeals int
+	hadActivities, hadTasks             int
 }
 
 // newGenerator reads what the rows must fit to.
@@ -52,6 +55,12 @@ func newGenerator(ctx context.Context, store crm.Store, org crm.ID, plan Plan) (
 		return nil, err
 	}
 	if g.hadDeals, err = count(ctx, r.Deals(), org, crm.DealSorts); err != nil {
+		return nil, err
+	}
+	if g.hadActivities, err = count(ctx, r.Activities(), org, crm.ActivitySorts); err != nil {
+		return nil, err
+	}
+	if g.hadTasks, err = count(ctx, r.Tasks(), org, crm.TaskSorts); err != nil {
 		return nil, err
 	}
 	stages, err := r.Stages().Page(ctx, org, crm.List[crm.StageFilter]{Sort: crm.StageSorts.Default, Limit: crm.MaxLimit})

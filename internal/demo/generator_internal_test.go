@@ -164,6 +164,54 @@ func TestDealsKeepTheRules(t *testing.T) {
 	}
 }
 
+func TestWorkKeepsTheRules(t *testing.T) {
+	t.Parallel()
+	g := newTestGenerator(t, Amounts{People: 8, Companies: 120, Contacts: 400, Deals: 600, Activities: 1500, Tasks: 600})
+	deals := map[crm.ID]crm.Deal{}
+	for d := range g.plan.Deals {
+		s := g.story(d)
+		deals[s.deal.ID] = s.deal
+	}
+	ids, types, shown := unique[crm.ID]{}, map[string]int{}, map[string]int{}
+	for i := range g.plan.Activities {
+		a := g.activity(i)
+		ids.add(t, "id", a.ID, i)
+		types[a.Type]++
+		d, ok := deals[*a.DealID]
+		if !ok || cmp.Diff(a.CompanyID, d.CompanyID) != "" || cmp.Diff(a.ContactID, d.PrimaryContactID) != "" {
+			t.Errorf("activity %d is not about its deal: %+v", i, a)
+		}
+		if a.Date < d.CreatedAt || a.Date > crm.InstantOf(now) || a.UpdatedAt > crm.InstantOf(now) || a.CreatedAt > a.UpdatedAt {
+			t.Errorf("activity %d has times out of order: %+v", i, a)
+		}
+		if a.Amount != nil && d.Currency != g.currency {
+			t.Errorf("activity %d has an amount of another currency: %+v", i, a)
+		}
+	}
+	for i := range g.plan.Tasks {
+		w := g.task(i)
+		ids.add(t, "id", w.ID, i)
+		shown[w.StatusAt(crm.InstantOf(now))]++
+		if d, ok := deals[*w.DealID]; !ok || w.CreatedAt < d.CreatedAt || w.UpdatedAt > crm.InstantOf(now) || w.UpdatedAt < w.CreatedAt {
+			t.Errorf("task %d has times out of order: %+v", i, w)
+		}
+		if w.Completed != (w.Status == crm.TaskCompleted) || w.Completed != (w.CompletedAt != nil) {
+			t.Errorf("task %d is completed and not, or neither: %+v", i, w)
+		}
+	}
+	// Believable: of everything something, and a few tasks late.
+	for _, kind := range []string{"email", "call", "meeting", "outbound", "note", "proposal", "sale"} {
+		if types[kind] < 20 {
+			t.Errorf("there are %d activities of type %s", types[kind], kind)
+		}
+	}
+	for _, status := range []string{crm.TaskPending, crm.TaskInProgress, crm.TaskCompleted, crm.TaskOverdue, "cancelled"} {
+		if shown[status] == 0 {
+			t.Errorf("no task is %s", status)
+		}
+	}
+}
+
 func TestSamePlanSameRows(t *testing.T) {
 	t.Parallel()
 	amounts := Amounts{People: 8, Companies: 50, Contacts: 100, Deals: 100}
@@ -180,6 +228,12 @@ func TestSamePlanSameRows(t *testing.T) {
 		}
 		if d := cmp.Diff(a.story(i), b.story(i), cmp.AllowUnexported(story{})); d != "" {
 			t.Fatalf("deal %d: %s", i, d)
+		}
+		if d := cmp.Diff(a.activity(i), b.activity(i)); d != "" {
+			t.Fatalf("activity %d: %s", i, d)
+		}
+		if d := cmp.Diff(a.task(i), b.task(i)); d != "" {
+			t.Fatalf("task %d: %s", i, d)
 		}
 		if a.company(i).ID == later.company(i).ID {
 			t.Fatalf("company %d has the same id a minute later", i)
@@ -202,6 +256,13 @@ func TestNobodyAndNothing(t *testing.T) {
 		}
 		if s := g.story(i); s.deal.CompanyID != nil || s.deal.OwnerID != nil || s.deal.PrimaryContactID != nil || len(s.contacts) > 0 {
 			t.Errorf("deal %d refers to what is not there: %+v", i, s)
+		}
+		g := newTestGenerator(t, Amounts{})
+		if a := g.activity(i); a.CompanyID != nil || a.ContactID != nil || a.DealID != nil || a.OwnerID != nil {
+			t.Errorf("activity %d refers to what is not there: %+v", i, a)
+		}
+		if w := g.task(i); w.CompanyID != nil || w.ContactID != nil || w.DealID != nil || w.AssignedTo != nil {
+			t.Errorf("task %d refers to what is not there: %+v", i, w)
 		}
 	}
 }

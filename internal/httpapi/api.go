@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -116,6 +118,16 @@ func (a *API) Document() ([]byte, error) { return a.asYAML() }
 // operations lists everything that the API document describes.
 func (a *API) operations() []operation {
 	companies, contacts, deals, stages := a.companies(), a.contacts(), a.deals(), a.stages()
+	activities, tasks := a.activities(), a.tasks()
+	contacts.parts = map[string]operation{
+		"stats": a.contactTotals(),
+		"deals": deals.within(a, parent{"contact", "/api/contacts/{id}/deals", "listContactDeals", "contactId", a.hasContact},
+			func(f *crm.DealFilter, id *crm.ID) { f.ContactID = id }),
+		"activities": activities.within(a, parent{"contact", "/api/contacts/{id}/activities", "listContactActivities", "contactId", a.hasContact},
+			func(f *crm.ActivityFilter, id *crm.ID) { f.ContactID = id }),
+		"owner": a.contactOwner(),
+		"tasks": a.contactTasks(),
+	}
 	var all []operation
 	all = append(all, a.systemOperations()...)
 	all = append(all, a.peopleOperations()...)
@@ -125,13 +137,22 @@ func (a *API) operations() []operation {
 	all = append(all, deals.operations(a)...)
 	all = append(all, a.dealPartOperations()...)
 	all = append(all, stages.operations(a)...)
+	all = append(all, a.searchOperation(), a.dashboard())
+	all = append(all, activities.operations(a)...)
+	all = append(all, tasks.operations(a)...)
+	for _, name := range slices.Sorted(maps.Keys(contacts.parts)) {
+		all = append(all, contacts.parts[name])
+	}
 	all = append(all,
 		contacts.within(a, parent{"company", "/api/companies/{id}/contacts", "listCompanyContacts", "companyId", a.hasCompany},
 			func(f *crm.ContactFilter, id *crm.ID) { f.CompanyID = id }),
 		deals.within(a, parent{"company", "/api/companies/{id}/deals", "listCompanyDeals", "companyId", a.hasCompany},
 			func(f *crm.DealFilter, id *crm.ID) { f.CompanyID = id }),
-		deals.within(a, parent{"contact", "/api/contacts/{id}/deals", "listContactDeals", "contactId", a.hasContact},
-			func(f *crm.DealFilter, id *crm.ID) { f.ContactID = id }),
+		activities.within(a, parent{"company", "/api/companies/{id}/activities", "listCompanyActivities", "companyId", a.hasCompany},
+			func(f *crm.ActivityFilter, id *crm.ID) { f.CompanyID = id }),
+		activities.within(a, parent{"deal", "/api/deals/{id}/activities", "listDealActivities", "dealId", a.hasDeal},
+			func(f *crm.ActivityFilter, id *crm.ID) { f.DealID = id }),
+		a.companyTotals(),
 	)
 	return all
 }

@@ -187,7 +187,7 @@ func TestComplaintsAreBounded(t *testing.T) {
 // Every member that any patch has can be read: null is fit for all of them.
 func TestEveryPatchCanBeRead(t *testing.T) {
 	t.Parallel()
-	for _, patch := range []any{&crm.CompanyPatch{}, &crm.ContactPatch{}, &crm.DealPatch{}, &crm.StagePatch{}, &rolePatch{}} {
+	for _, patch := range []any{&crm.CompanyPatch{}, &crm.ContactPatch{}, &crm.DealPatch{}, &crm.StagePatch{}, &crm.ActivityPatch{}, &crm.TaskPatch{}, &rolePatch{}} {
 		v := reflect.ValueOf(patch).Elem()
 		for i := range v.NumField() {
 			if name := jsonName(v.Type().Field(i)); name != "" {

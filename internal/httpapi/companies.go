@@ -14,6 +14,7 @@ func (a *API) companies() *resource[crm.Company, crm.CompanyFilter, crm.CompanyP
 		one: "company", many: "companies", name: "Company", names: "Companies", tag: "Companies",
 		paths: []string{"/api/companies"},
 		pager: newPager("companies", crm.CompanySorts, filtersOf(stats,
+			searchWithin[crm.CompanyFilter](),
 			reference("ownerId", "Only companies of this owner.", func(f *crm.CompanyFilter) **crm.ID { return &f.OwnerID }),
 			narrow("industry", "Only companies of exactly this industry.", textKind(), func(f *crm.CompanyFilter) **string { return &f.Industry }),
 			narrow("size", "Only companies of this size.", enumKind(words[crm.Company]("size")...), func(f *crm.CompanyFilter) **string { return &f.Size }),

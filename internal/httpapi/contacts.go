@@ -10,24 +10,19 @@ import (
 type contactResource = resource[crm.Contact, crm.ContactFilter, crm.ContactPatch]
 
 func (a *API) contacts() *contactResource {
+	parts := []string{"stats", "deals", "activities", "owner", "tasks"}
 	company := expansion[crm.Contact]{
 		parameter: "includeCompany", doc: "Adds the contact's company, as companies and as company.", load: loadContactCompany,
 	}
 	return &contactResource{
 		one: "contact", many: "contacts", name: "Contact", names: "Contacts", tag: "Contacts",
-		paths: []string{"/api/contacts"},
-		pager: newPager("contacts", crm.ContactSorts, filtersOf(company,
+		paths:  []string{"/api/contacts"},
+		naming: namingQuery("contact", parts, func(n *naming) *naming { return n }),
+		pager: newPager("contacts", crm.ContactSorts, append(filtersOf(company,
+			searchWithin[crm.ContactFilter](),
 			reference("ownerId", "Only contacts of this owner.", func(f *crm.ContactFilter) **crm.ID { return &f.OwnerID }),
 			reference("companyId", "Only contacts at this company.", func(f *crm.ContactFilter) **crm.ID { return &f.CompanyID }),
-			parameter[listArgs[crm.ContactFilter]]{
-				name: nameParameter, doc: "Answers this contact instead of a list. (Older form of GET /api/contacts/{id}.)", schema: idSchema(),
-				read: func(dst *listArgs[crm.ContactFilter], value string) error {
-					id, err := idKind().parse(value)
-					dst.named = &id
-					return err
-				},
-			},
-		), a.service.Contacts),
+		), namingQuery("contact", parts, func(a *listArgs[crm.ContactFilter]) *naming { return &a.naming })...), a.service.Contacts),
 		body:     newBodyReader(func(p *crm.ContactPatch) *crm.Unread { return &p.Unread }, reflect.TypeFor[contactView]()),
 		defaults: "Without an owner_id, whoever makes the contact owns it.",
 		example:  exampleContact(),
@@ -48,9 +43,6 @@ func (a *API) hasContact(c *call, id crm.ID) error {
 	return err
 }
 
-// nameParameter is how the front end names a contact in some requests: ?id=.
-const nameParameter = "id"
-
 // contactsByQuery gives the operations on one contact that is named in the query. The
 // list answers such a contact too.
 func (a *API) contactsByQuery(contacts *contactResource) []operation {
@@ -66,8 +58,8 @@ func (a *API) contactsByQuery(contacts *contactResource) []operation {
 	change := contacts.change(a, http.MethodPatch, "/api/contacts", target)
 	drop := contacts.drop(a, "/api/contacts", target)
 	drop.problems = append(drop.problems, http.StatusBadRequest)
-	ops := []operation{change, drop, a.contactOwner()}
-	for i := range 2 {
+	ops := []operation{change, drop}
+	for i := range ops {
 		ops[i].id += "ByQuery"
 		ops[i].summary += " named in the query"
 		ops[i].query = named.document()
@@ -77,17 +69,12 @@ func (a *API) contactsByQuery(contacts *contactResource) []operation {
 
 // contactOwner answers a contact's owner.
 func (a *API) contactOwner() operation {
-	return operation{
+	return partOf("contact", operation{
 		method: http.MethodGet, path: "/api/contacts/{id}/owner", id: "getContactOwner", tag: "Contacts",
 		summary:     "Read a contact's owner",
 		description: "data is null when nobody owns the contact.",
 		answer:      a.schemas.envelopeOrNull("Owner"),
-		problems:    []int{http.StatusNotFound},
-		run: func(c *call) error {
-			id, err := c.pathID("id", "contact")
-			if err != nil {
-				return err
-			}
+		part: func(c *call, id crm.ID) error {
 			contact, err := a.service.Contact(c.ctx, c.by, id)
 			if err != nil {
 				return err
@@ -103,7 +90,7 @@ func (a *API) contactOwner() operation {
 			answerOne(c, &owner, appendOwner)
 			return nil
 		},
-	}
+	})
 }
 
 // contactView is a contact as it is answered, with what can be joined to it.

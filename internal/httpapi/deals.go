@@ -15,6 +15,7 @@ func (a *API) deals() *resource[crm.Deal, crm.DealFilter, crm.DealPatch] {
 		one: "deal", many: "deals", name: "Deal", names: "Deals", tag: "Deals",
 		paths: []string{"/api/deals"},
 		pager: newPager("deals", crm.DealSorts, filtersOf(relations,
+			searchWithin[filter](),
 			reference("ownerId", "Only deals of this owner.", func(f *filter) **crm.ID { return &f.OwnerID }),
 			reference("stageId", "Only deals in this stage.", func(f *filter) **crm.ID { return &f.StageID }),
 			reference("companyId", "Only deals with this company.", func(f *filter) **crm.ID { return &f.CompanyID }),
@@ -38,6 +39,12 @@ func (a *API) deals() *resource[crm.Deal, crm.DealFilter, crm.DealPatch] {
 		expand:   relations,
 		view:     reflect.TypeFor[dealView](),
 	}
+}
+
+// hasDeal tells whether a deal is there; not found, if it is not.
+func (a *API) hasDeal(c *call, id crm.ID) error {
+	_, err := a.service.Deal(c.ctx, c.by, id)
+	return err
 }
 
 // dealView is a deal as it is answered, with what can be joined to it.

@@ -35,6 +35,10 @@ func documentConfig() huma.Config {
 		{Name: "Contacts", Description: "People at companies."},
 		{Name: "Deals", Description: "Opportunities, the contacts who take part in them, and their way through the pipeline."},
 		{Name: "Deal stages", Description: "The steps of the pipeline."},
+		{Name: "Activities", Description: "What was done, or is to be done, with customers."},
+		{Name: "Tasks", Description: "What somebody is to do."},
+		{Name: "Search", Description: "Companies, contacts and deals together."},
+		{Name: "Dashboard", Description: "The team's numbers."},
 		{Name: "People", Description: "Who owns records."},
 		{Name: "System", Description: "For whoever runs the program."},
 	}

@@ -64,3 +64,19 @@ func exampleDeal() crm.Deal {
 		ExpectedCloseDate: &day, OwnerID: some(exampleID(9)), CreatedAt: exampleCreated, UpdatedAt: exampleUpdated,
 	}
 }
+
+func exampleActivity() crm.Activity {
+	return crm.Activity{
+		ID: exampleID(5), Type: "meeting", Status: crm.ActivityCompleted, Priority: some("high"), Description: some("Went through the offer"),
+		Quantity: some(1), Date: exampleUpdated, ContactID: some(exampleID(2)), CompanyID: some(exampleID(1)), DealID: some(exampleID(3)),
+		OwnerID: some(exampleID(9)), CreatedAt: exampleUpdated, UpdatedAt: exampleUpdated,
+	}
+}
+
+func exampleTask() crm.Task {
+	return crm.Task{
+		ID: exampleID(6), Title: "Send the contract for signature", DueDate: some(exampleUpdated + 7*24*3600*1e6), Priority: "high",
+		Status: crm.TaskPending, TaskType: "follow_up", AssignedTo: some(exampleID(9)), CreatedBy: some(exampleID(9)),
+		DealID: some(exampleID(3)), CompanyID: some(exampleID(1)), ContactID: some(exampleID(2)), CreatedAt: exampleUpdated, UpdatedAt: exampleUpdated,
+	}
+}

@@ -19,9 +19,9 @@ const defaultLimit = 50
 // listArgs is what a client may say of a page of a list narrowed by F.
 type listArgs[F any] struct {
 	list     crm.List[F]
-	token    string  // the cursor, sealed
-	expanded bool    // what the list can have joined to its rows was asked for
-	named    *crm.ID // one thing was asked for instead of a page
+	token    string // the cursor, sealed
+	expanded bool   // what the list can have joined to its rows was asked for
+	naming   naming // one thing was asked for instead of a page
 }
 
 // listQuery declares the parameters of a list: those that every list has, then its
@@ -121,8 +121,15 @@ func newPager[T, F any](
 // read reads what a request says of the list. narrowed, if not nil, sets what the
 // path says.
 func (p *pager[T, F]) read(c *call, narrowed func(*F)) (listArgs[F], cursor.Scope, error) {
-	args := listArgs[F]{list: crm.List[F]{Sort: p.sorts.Default, Limit: defaultLimit}}
+	args := listArgs[F]{list: crm.List[F]{Limit: defaultLimit}}
 	flaws, malformed := p.query.read(c.r.URL.RawQuery, &args)
+	switch {
+	case args.list.Sort != crm.Sort{}:
+	case args.list.Search != nil:
+		args.list.Sort = crm.ByRank
+	default:
+		args.list.Sort = p.sorts.Default
+	}
 	if narrowed != nil {
 		narrowed(&args.list.Filter)
 	}

@@ -124,6 +124,8 @@ func readMember(field any, value json.RawMessage) error {
 		return setMember(f, null, value, textThen(crm.ParseDate))
 	case *crm.Field[crm.Instant]:
 		return setMember(f, null, value, textThen(crm.ParseInstant))
+	case *crm.Field[crm.Moment]:
+		return setMember(f, null, value, textThen(crm.ParseMoment))
 	case *crm.Field[crm.Money]:
 		return setMember(f, null, value, readMoney)
 	}

@@ -29,6 +29,9 @@ type operation struct {
 	open         bool  // answers without a bearer token
 	// run appends the answer to the call's out.
 	run func(*call) error
+	// part is run for a thing that is named by other means than the path; nil where
+	// there are none.
+	part func(*call, crm.ID) error
 }
 
 // A call is a request on its way through an operation.

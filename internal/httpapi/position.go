@@ -8,35 +8,56 @@ import (
 	"sixty/internal/cursor"
 )
 
-// The first byte of a sealed sort key says of which kind it is.
+// keyKind is the first byte of a sealed sort key, which says of which kind it is.
+type keyKind byte
+
 const (
-	keyNumber = 'n' // then 8 bytes, big-endian
-	keyText   = 't' // then the text
+	keyNumber keyKind = 'n' // then 8 bytes, big-endian
+	keyText   keyKind = 't' // then the text
+	keyRank   keyKind = 'r' // then two numbers: the rank, and what orders its equals
 )
 
-// sortsByText tells whether the sort key of an order is text; all others are numbers.
-func sortsByText(sort crm.Sort) bool { return sort.Field == "name" }
+// keyOf tells of which kind the sort key of an order is.
+func keyOf(sort crm.Sort) keyKind {
+	switch sort.Field {
+	case "name", "title":
+		return keyText
+	case crm.ByRank.Field:
+		return keyRank
+	}
+	return keyNumber
+}
 
 // sealed gives a place in a list as it is sealed.
-func sealed(at crm.Position, text bool) cursor.Position {
-	var key []byte
-	if text {
-		key = append(make([]byte, 0, 1+len(at.Text)), keyText)
+func sealed(at crm.Position, kind keyKind) cursor.Position {
+	key := append(make([]byte, 0, 17+len(at.Text)), byte(kind))
+	switch kind {
+	case keyText:
 		key = append(key, at.Text...)
-	} else {
-		key = binary.BigEndian.AppendUint64(append(make([]byte, 0, 9), keyNumber), uint64(at.Number))
+	case keyRank:
+		key = binary.BigEndian.AppendUint64(key, uint64(at.Rank))
+		key = binary.BigEndian.AppendUint64(key, uint64(at.Number))
+	case keyNumber:
+		key = binary.BigEndian.AppendUint64(key, uint64(at.Number))
 	}
 	return cursor.Position{Key: key, ID: at.ID, Inclusive: at.Inclusive}
 }
 
 // unsealed undoes sealed.
-func unsealed(p cursor.Position, text bool) (crm.Position, error) {
+func unsealed(p cursor.Position, kind keyKind) (crm.Position, error) {
 	at := crm.Position{ID: p.ID, Inclusive: p.Inclusive}
+	if len(p.Key) == 0 || p.Key[0] != byte(kind) {
+		return at, cursor.ErrMalformed
+	}
+	key := p.Key[1:]
 	switch {
-	case text && len(p.Key) > 0 && p.Key[0] == keyText:
-		at.Text = string(p.Key[1:])
-	case !text && len(p.Key) == 9 && p.Key[0] == keyNumber:
-		at.Number = int64(binary.BigEndian.Uint64(p.Key[1:]))
+	case kind == keyText:
+		at.Text = string(key)
+	case kind == keyRank && len(key) == 16:
+		at.Rank = int64(binary.BigEndian.Uint64(key))
+		at.Number = int64(binary.BigEndian.Uint64(key[8:]))
+	case kind == keyNumber && len(key) == 8:
+		at.Number = int64(binary.BigEndian.Uint64(key))
 	default:
 		return at, cursor.ErrMalformed
 	}
@@ -49,7 +70,7 @@ func (a *API) openCursor(scope cursor.Scope, sort crm.Sort, token string) (crm.P
 	if err != nil {
 		return crm.Position{}, err
 	}
-	return unsealed(p, sortsByText(sort))
+	return unsealed(p, keyOf(sort))
 }
 
 // pageCursors seals the places after and before a page; "" where nothing follows. When
@@ -62,14 +83,14 @@ func pageCursors[T, F any](a *API, scope cursor.Scope, q crm.List[F], page crm.P
 		turned.Inclusive = !turned.Inclusive
 		first, last = &turned, &turned
 	}
-	text := sortsByText(q.Sort)
+	kind := keyOf(q.Sort)
 	if page.HasMore && last != nil {
-		if next, err = a.sealer.Seal(scope, sealed(*last, text)); err != nil {
+		if next, err = a.sealer.Seal(scope, sealed(*last, kind)); err != nil {
 			return "", "", err
 		}
 	}
 	if page.HasPrevious && first != nil {
-		if previous, err = a.sealer.Seal(scope, sealed(*first, text)); err != nil {
+		if previous, err = a.sealer.Seal(scope, sealed(*first, kind)); err != nil {
 			return "", "", err
 		}
 	}

@@ -16,22 +16,29 @@ import (
 func TestPositionsComeBack(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.Bool().Draw(t, "text")
+		kinds := []keyKind{keyNumber, keyText, keyRank}
+		kind := rapid.SampledFrom(kinds).Draw(t, "kind")
+		number := rapid.OneOf(rapid.Int64(), rapid.SampledFrom([]int64{math.MinInt64, math.MaxInt64}))
 		want := crm.Position{ID: crm.ID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id")), Inclusive: rapid.Bool().Draw(t, "inclusive")}
-		if text {
+		switch kind {
+		case keyText:
 			want.Text = rapid.String().Draw(t, "key")
-		} else {
-			want.Number = rapid.OneOf(rapid.Int64(), rapid.SampledFrom([]int64{math.MinInt64, math.MaxInt64})).Draw(t, "key")
+		case keyRank:
+			want.Rank, want.Number = number.Draw(t, "rank"), number.Draw(t, "key")
+		case keyNumber:
+			want.Number = number.Draw(t, "key")
 		}
-		got, err := unsealed(sealed(want, text), text)
+		got, err := unsealed(sealed(want, kind), kind)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got != want {
 			t.Fatalf("got %v, want %v", got, want)
 		}
-		if _, err := unsealed(sealed(want, text), !text); err == nil {
-			t.Fatal("a key of one kind is taken for the other")
+		for _, other := range kinds {
+			if _, err := unsealed(sealed(want, kind), other); other != kind && err == nil {
+				t.Fatal("a key of one kind is taken for another")
+			}
 		}
 	})
 }

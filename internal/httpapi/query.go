@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -115,12 +116,12 @@ func (q query[A]) document() []*huma.Param {
 	return all
 }
 
-// without gives the query less the parameter of that name, whose value comes from
+// without gives the query less the parameters of these names, whose values come from
 // the path instead.
-func (q query[A]) without(name string) query[A] {
+func (q query[A]) without(names ...string) query[A] {
 	var rest query[A]
 	for _, p := range q {
-		if p.name != name {
+		if !slices.Contains(names, p.name) {
 			rest = append(rest, p)
 		}
 	}

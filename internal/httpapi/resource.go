@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -33,6 +34,10 @@ type resource[T, F, P any] struct {
 	write  appender[T]
 	expand expansion[T]
 	view   reflect.Type // T with what can be joined to it, as the document describes it
+
+	// What can be asked of one thing at the list's path, and how it is asked for there.
+	parts  map[string]operation
+	naming query[naming]
 }
 
 // An expansion is what a client can ask to have joined to things: includeStats and
@@ -85,17 +90,18 @@ func (res *resource[T, F, P]) operations(a *API) []operation {
 }
 
 func (res *resource[T, F, P]) list(a *API, path string) operation {
-	answer := a.schemas.list(res.name)
-	if len(res.pager.query.without(nameParameter)) < len(res.pager.query) {
-		answer = &huma.Schema{AnyOf: []*huma.Schema{answer, a.schemas.envelope(res.name)}}
-	}
 	return operation{
 		method: http.MethodGet, path: path, id: "list" + res.names, tag: res.tag,
 		summary: "List " + res.many,
 		query:   res.pager.query.document(),
-		answer:  answer, example: res.exampleList(),
+		answer:  res.listAnswer(a), example: res.exampleList(),
 		problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
-		run:      func(c *call) error { return res.answerList(c, &res.pager, nil) },
+		run: func(c *call) error {
+			if op, id, ok := res.named(c); ok {
+				return op.part(c, id)
+			}
+			return res.answerList(c, &res.pager, nil)
+		},
 	}
 }
 
@@ -104,8 +110,11 @@ func (res *resource[T, F, P]) answerList(c *call, p *pager[T, F], narrowed func(
 	if err != nil {
 		return err
 	}
-	if args.named != nil {
-		return res.answerItem(c, *args.named, args.expanded)
+	switch {
+	case args.naming.id != nil:
+		return res.answerItem(c, *args.naming.id, args.expanded)
+	case args.naming.part != "":
+		return badQuery([]flaw{{inQuery, nameParameter, "must be given with " + args.naming.part}}, true)
 	}
 	return p.answer(c, args, scope, func(rows []T) (appender[T], error) { return res.show(c, args.expanded, rows) })
 }
@@ -113,7 +122,7 @@ func (res *resource[T, F, P]) answerList(c *call, p *pager[T, F], narrowed func(
 func (res *resource[T, F, P]) post(a *API, path string) operation {
 	return operation{
 		method: http.MethodPost, path: path, id: "create" + res.name, tag: res.tag,
-		summary: "Make a " + res.one, description: res.defaults,
+		summary: "Make " + an(res.one), description: res.defaults,
 		body:   ref(res.name + "New"),
 		status: http.StatusCreated,
 		answer: a.schemas.envelope(res.name), example: res.exampleOne(),
@@ -143,7 +152,7 @@ func (res *resource[T, F, P]) item(a *API, path string) []operation {
 	single := expanded(res.expand, func(asked *bool) *bool { return asked })
 	all := []operation{{
 		method: http.MethodGet, path: path, id: "get" + res.name, tag: res.tag,
-		summary: "Read a " + res.one,
+		summary: "Read " + an(res.one),
 		query:   single.document(),
 		answer:  a.schemas.envelope(res.name), example: res.exampleOne(),
 		problems: []int{http.StatusBadRequest, http.StatusNotFound},
@@ -184,7 +193,7 @@ func (res *resource[T, F, P]) change(a *API, method, path string, target func(*c
 	id := map[string]string{http.MethodPut: "put", http.MethodPatch: "patch"}[method]
 	return operation{
 		method: method, path: path, id: id + res.name, tag: res.tag,
-		summary:     "Change a " + res.one,
+		summary:     "Change " + an(res.one),
 		description: "Changes the members that are sent and no others; an explicit null clears one (RFC 7396).",
 		body:        ref(res.name + "Input"),
 		answer:      a.schemas.envelope(res.name), example: res.exampleOne(),
@@ -215,7 +224,7 @@ func (res *resource[T, F, P]) change(a *API, method, path string, target func(*c
 func (res *resource[T, F, P]) drop(a *API, path string, target func(*call) (crm.ID, error)) operation {
 	return operation{
 		method: http.MethodDelete, path: path, id: "delete" + res.name, tag: res.tag,
-		summary:  "Delete a " + res.one,
+		summary:  "Delete " + an(res.one),
 		answer:   a.schemas.deleted(),
 		problems: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict},
 		run: func(c *call) error {
@@ -245,24 +254,31 @@ type parent struct {
 // list but the one that the path stands for, and their cursors are each other's.
 func (res *resource[T, F, P]) within(a *API, of parent, narrow func(*F, *crm.ID)) operation {
 	p := res.pager
-	p.query = p.query.without(of.filter).without(nameParameter)
-	return operation{
+	p.query = p.query.without(of.filter)
+	for _, n := range res.naming {
+		p.query = p.query.without(n.name)
+	}
+	return partOf(of.one, operation{
 		method: http.MethodGet, path: of.path, id: of.operation, tag: res.tag,
 		summary: "List the " + res.many + " of a " + of.one,
 		query:   p.query.document(),
 		answer:  a.schemas.list(res.name), example: res.exampleList(),
-		problems: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity},
-		run: func(c *call) error {
-			id, err := c.pathID("id", of.one)
-			if err != nil {
-				return err
-			}
+		problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
+		part: func(c *call, id crm.ID) error {
 			if err := of.exists(c, id); err != nil {
 				return err
 			}
 			return res.answerList(c, &p, func(f *F) { narrow(f, &id) })
 		},
+	})
+}
+
+// an puts the indefinite article before a noun.
+func an(noun string) string {
+	if strings.ContainsRune("aeiou", rune(noun[0])) {
+		return "an " + noun
 	}
+	return "a " + noun
 }
 
 // ref refers to a named schema of the document.

@@ -28,9 +28,11 @@ func instantSchema() *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Format: "date-time"}
 }
 
-func moneySchema() *huma.Schema {
-	hundredth := 0.01
-	return &huma.Schema{Type: huma.TypeNumber, MultipleOf: &hundredth}
+func moneySchema() *huma.Schema { return placesSchema(0.01) }
+
+// placesSchema is a decimal number whose last place is that of the unit.
+func placesSchema(unit float64) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeNumber, MultipleOf: &unit}
 }
 
 // thing names the schema of a struct as it is answered.
@@ -95,10 +97,18 @@ func (s schemas) value(t reflect.Type) *huma.Schema {
 		return idSchema()
 	case reflect.TypeFor[crm.Instant]():
 		return instantSchema()
+	case reflect.TypeFor[crm.Moment](): // its two forms have no format in common
+		return &huma.Schema{Type: huma.TypeString}
 	case reflect.TypeFor[crm.Date]():
 		return dateSchema()
 	case reflect.TypeFor[crm.Money]():
 		return moneySchema()
+	case reflect.TypeFor[crm.Ratio]():
+		return placesSchema(0.0001)
+	case reflect.TypeFor[crm.Days]():
+		return placesSchema(0.01)
+	case reflect.TypeFor[crm.Month]():
+		return &huma.Schema{Type: huma.TypeString, Pattern: `^\d{4}-\d{2}$`}
 	case reflect.TypeFor[struct{}]():
 		return null()
 	}

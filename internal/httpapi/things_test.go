@@ -48,6 +48,10 @@ func TestThingsAreWrittenAsEncodingJSONDoes(t *testing.T) {
 	t.Run("Deal", sameBytes(appendDeal))
 	t.Run("Stage", sameBytes(appendStage))
 	t.Run("Owner", sameBytes(appendOwner))
+	t.Run("Dashboard", sameBytes(appendDashboard))
+	t.Run("Activity", sameBytes(appendActivity))
+	t.Run("Task", sameBytes(appendTask))
+	t.Run("FollowUp", sameBytes(appendFollowUp))
 }
 
 func sameBytes[T any](write appender[T]) func(*testing.T) {

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"text/tabwriter"
+
+	"sixty/internal/adopt"
+	"sixty/internal/app"
+	"sixty/internal/config"
+	"sixty/internal/crm"
+	"sixty/internal/transfer/csvio"
+)
+
+type adoptCmd struct {
+	orgFlag
+	From   config.Secret `required:"" env:"SIXTY_ADOPT_FROM" placeholder:"URL" help:"PostgreSQL database to copy, postgres://…; it is only read. In the variable it is not seen by others on this machine."`
+	Errors string        `placeholder:"FILE.csv" help:"File for the rows that were rejected, or taken without something, with the reason."`
+	JSON   bool          `name:"json" help:"Print the summary as JSON."`
+}
+
+// Help is what the command's help says beside its flags.
+func (*adoptCmd) Help() string {
+	return `Copies the tables profiles, deal_stages, companies, contacts, deals, deal_contacts, activities and tasks of the schema public into an organisation, with their ids. ` +
+		`It can be interrupted, and run again: only what differs is written, and what was deleted in the source stays. ` +
+		`The exit code is 1 when rows were rejected; the others are in.`
+}
+
+func (c *adoptCmd) Run(ctx context.Context, env *environment) error {
+	if err := adopt.Check(c.From.Reveal(), env.config.DatabaseURL.Reveal()); err != nil {
+		return usage("--from (SIXTY_ADOPT_FROM) %v", err)
+	}
+	problems, err := newProblems(env, c.Errors)
+	if err != nil {
+		return usage("--errors: %v", err)
+	}
+	return env.with(ctx, func(core *app.Core) error {
+		org, err := c.orDefault(ctx, core)
+		if err != nil {
+			return errors.Join(err, problems.close())
+		}
+		summary, err := adopt.Run(ctx, core.Service, crm.Operator(org.ID), adopt.Options{
+			From: c.From.Reveal(), Problem: problems.tell,
+		})
+		err = errors.Join(err, problems.close(), c.print(env, summary))
+		if err == nil && summary.Rejected() > 0 {
+			return errRejected
+		}
+		return err
+	})
+}
+
+// print prints what became of the tables.
+func (c *adoptCmd) print(env *environment, s adopt.Summary) error {
+	if c.JSON {
+		return json.NewEncoder(env.stdout).Encode(s)
+	}
+	w := tabwriter.NewWriter(env.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	_, _ = fmt.Fprintln(w, "TABLE\tREAD\tCREATED\tUPDATED\tUNCHANGED\tREJECTED\tWARNINGS\t")
+	for _, t := range s.Tables {
+		if t.Missing {
+			_, _ = fmt.Fprintf(w, "%s\tmissing\t\t\t\t\t\t\n", t.Name)
+			continue
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t\n", t.Name, t.Read, t.Created, t.Updated, t.Unchanged, t.Rejected, t.Warnings)
+	}
+	return w.Flush()
+}
+
+// problems tells of rows that were not taken as they are: the first ones on standard
+// error, all of them in a file if there is one.
+type problems struct {
+	env  *environment
+	told int
+	more int
+	file *os.File // nil: none
+	w    *csvio.Writer
+}
+
+func newProblems(env *environment, path string) (*problems, error) {
+	p := &problems{env: env}
+	if path == "" {
+		return p, nil
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // the path is the user's own; it holds customers' data
+	if err != nil {
+		return nil, err
+	}
+	p.file, p.w = file, csvio.NewWriter(file)
+	if err := p.w.Write([]string{"table", "id", "verdict", "reason"}); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return p, nil
+}
+
+func (p *problems) tell(problem adopt.Problem) error {
+	verdict := "taken without"
+	if problem.Rejected {
+		verdict = "rejected"
+	}
+	if p.told < maxShownRejections {
+		p.told++
+		_, _ = fmt.Fprintf(p.env.stderr, "%s %s: %s: %s\n", problem.Table, problem.ID, verdict, problem.Reason)
+	} else {
+		p.more++
+	}
+	if p.file == nil {
+		return nil
+	}
+	return p.w.Write([]string{problem.Table, problem.ID, verdict, problem.Reason})
+}
+
+func (p *problems) close() error {
+	if p.more > 0 {
+		_, _ = fmt.Fprintf(p.env.stderr, "… and %d more (--errors FILE.csv has them all)\n", p.more)
+	}
+	if p.file == nil {
+		return nil
+	}
+	return errors.Join(p.w.Flush(), p.file.Close())
+}

@@ -1,0 +1,52 @@
+package httpapi
+
+import (
+	"reflect"
+
+	"sixty/internal/crm"
+)
+
+type activityResource = resource[crm.Activity, crm.ActivityFilter, crm.ActivityPatch]
+
+func (a *API) activities() *activityResource {
+	type filter = crm.ActivityFilter
+	return &activityResource{
+		one: "activity", many: "activities", name: "Activity", names: "Activities", tag: "Activities",
+		paths: []string{"/api/activities"},
+		pager: newPager("activities", crm.ActivitySorts, filtersOf(expansion[crm.Activity]{},
+			reference("ownerId", "Only activities of this owner.", func(f *filter) **crm.ID { return &f.OwnerID }),
+			narrow("type", "Only activities of this type.", enumKind(words[crm.Activity]("type")...), func(f *filter) **string { return &f.Type }),
+			narrow("status", "Only activities of this status.", enumKind(words[crm.Activity]("status")...), func(f *filter) **string { return &f.Status }),
+			reference("contactId", "Only activities with this contact.", func(f *filter) **crm.ID { return &f.ContactID }),
+			reference("companyId", "Only activities with this company.", func(f *filter) **crm.ID { return &f.CompanyID }),
+			reference("dealId", "Only activities for this deal.", func(f *filter) **crm.ID { return &f.DealID }),
+		), a.service.Activities),
+		body:     newBodyReader(func(p *crm.ActivityPatch) *crm.Unread { return &p.Unread }, reflect.TypeFor[crm.Activity]()),
+		required: []string{"type"},
+		defaults: "What is left out: the status is completed, the date now, the owner who makes the activity.",
+		example:  exampleActivity(),
+		id:       func(r *crm.Activity) crm.ID { return r.ID },
+		read:     a.service.Activity,
+		create:   a.service.CreateActivity,
+		update:   a.service.UpdateActivity,
+		remove:   a.service.DeleteActivity,
+		write:    appendActivity,
+		view:     reflect.TypeFor[crm.Activity](),
+	}
+}
+
+func appendActivity(b []byte, a *crm.Activity) []byte {
+	b = appendID(append(b, `{"id":`...), a.ID)
+	b = appendString(append(b, `,"type":`...), a.Type)
+	b = appendString(append(b, `,"status":`...), a.Status)
+	b = appendText(append(b, `,"priority":`...), a.Priority)
+	b = appendText(append(b, `,"description":`...), a.Description)
+	b = appendOptional(append(b, `,"amount":`...), a.Amount, appendMoney)
+	b = appendOptional(append(b, `,"quantity":`...), a.Quantity, appendInt[int])
+	b = appendInstant(append(b, `,"date":`...), a.Date)
+	b = appendOptional(append(b, `,"contact_id":`...), a.ContactID, appendID)
+	b = appendOptional(append(b, `,"company_id":`...), a.CompanyID, appendID)
+	b = appendOptional(append(b, `,"deal_id":`...), a.DealID, appendID)
+	b = appendOptional(append(b, `,"owner_id":`...), a.OwnerID, appendID)
+	return appendTimes(b, a.CreatedAt, a.UpdatedAt)
+}

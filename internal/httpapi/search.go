@@ -1,0 +1,86 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"sixty/internal/crm"
+)
+
+// searching declares the parameter that holds what somebody looks for. Whatever it is,
+// it is no error; what cannot be looked for finds nothing.
+func searching[F any](name, doc string) parameter[listArgs[F]] {
+	return parameter[listArgs[F]]{
+		name: name, doc: doc, schema: &huma.Schema{Type: huma.TypeString},
+		read: func(dst *listArgs[F], value string) error {
+			q := crm.ParseQuery(strings.ToValidUTF8(value, " "))
+			dst.list.Search = &q
+			return nil
+		},
+		scope: func(b []byte, src *listArgs[F]) []byte {
+			if src.list.Search == nil {
+				return b
+			}
+			b = appendString(append(append(b, name...), '='), src.list.Search.String())
+			return append(b, ';')
+		},
+	}
+}
+
+// searchWithin is searching for a list.
+func searchWithin[F any]() parameter[listArgs[F]] {
+	return searching[F]("search", "Only what has every one of these words, or words that begin so: among the 1000 newest that do. "+
+		"Accents, case and punctuation do not matter. Without sort, the best come first.")
+}
+
+// searchOperation gives the search of everything.
+func (a *API) searchOperation() operation {
+	a.schemas.thing("SearchHit", reflect.TypeFor[crm.Hit]())
+	p := newPager("search", crm.Sorts{Default: crm.ByRank}, []parameter[listArgs[crm.HitFilter]]{
+		searching[crm.HitFilter]("q", "What to look for: each word, or the beginning of one, in names, e-mail addresses, domains, titles and labels. "+
+			"Without a word nothing is found."),
+		narrow("kind", "Only things of this kind.", enumKind(words[crm.Hit]("kind")...), func(f *crm.HitFilter) **string { return &f.Kind }),
+	}, a.service.Search)
+	p.query = p.query.without("sort")
+	example := exampleHit()
+	b := appendRows([]byte(`{"data":`), []crm.Hit{example}, appendHit)
+	return operation{
+		method: http.MethodGet, path: "/api/search", id: "search", tag: "Search",
+		summary: "Search companies, contacts and deals together",
+		description: "The best come first, among equals the newest. Of each kind the 1000 newest that fit are looked at. " +
+			"The rank comes from the query and the thing alone, so that a cursor holds while other things change.",
+		query:  p.query.document(),
+		answer: a.schemas.list("SearchHit"), example: json.RawMessage(appendListTail(b, listTail{count: 1, limit: defaultLimit})),
+		problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
+		run: func(c *call) error {
+			args, scope, err := p.read(c, nil)
+			if err != nil {
+				return err
+			}
+			return p.answer(c, args, scope, func([]crm.Hit) (appender[crm.Hit], error) { return appendHit, nil })
+		},
+	}
+}
+
+func appendHit(b []byte, h *crm.Hit) []byte {
+	b = appendString(append(b, `{"kind":`...), h.Kind)
+	b = appendID(append(b, `,"id":`...), h.ID)
+	b = appendString(append(b, `,"title":`...), h.Title)
+	b = appendText(append(b, `,"subtitle":`...), h.Subtitle)
+	b = appendOptional(append(b, `,"owner_id":`...), h.OwnerID, appendID)
+	b = appendInt(append(b, `,"rank":`...), h.Rank)
+	b = appendInstant(append(b, `,"updated_at":`...), h.UpdatedAt)
+	return append(b, '}')
+}
+
+func exampleHit() crm.Hit {
+	company := exampleCompany()
+	found := company.Searched()
+	q := crm.ParseQuery("acm")
+	found.Rank, _ = q.Rank(&found)
+	return found.Hit
+}

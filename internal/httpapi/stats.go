@@ -1,0 +1,94 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"sixty/internal/crm"
+)
+
+// companyStats is all numbers of one company, as they are answered.
+type companyStats struct {
+	ContactCount         int64                `json:"contactCount"`
+	DealsCount           int64                `json:"dealsCount"`
+	DealsValue           crm.Money            `json:"dealsValue" doc:"The sum in the organisation's default currency."`
+	DealsValueByCurrency map[string]crm.Money `json:"dealsValueByCurrency,omitempty" doc:"Where other currencies occur: the sums in all of them."`
+	OpenDeals            int64                `json:"openDeals"`
+	OpenValue            crm.Money            `json:"openValue" doc:"The sum in the organisation's default currency."`
+	OpenValueByCurrency  map[string]crm.Money `json:"openValueByCurrency,omitempty" doc:"Where other currencies occur: the sums in all of them."`
+	WonDeals             int64                `json:"wonDeals"`
+	WonValue             crm.Money            `json:"wonValue" doc:"The sum in the organisation's default currency."`
+	WonValueByCurrency   map[string]crm.Money `json:"wonValueByCurrency,omitempty" doc:"Where other currencies occur: the sums in all of them."`
+	LostDeals            int64                `json:"lostDeals"`
+	LastActivityAt       *crm.Instant         `json:"lastActivityAt" doc:"When the latest of the completed activities was."`
+}
+
+// contactStats is all numbers of one contact, as they are answered.
+type contactStats struct {
+	Meetings                  int64                `json:"meetings"`
+	Emails                    int64                `json:"emails"`
+	Calls                     int64                `json:"calls"`
+	TotalDeals                int64                `json:"totalDeals" doc:"That the contact is on, as primary or further contact."`
+	ActiveDeals               int64                `json:"activeDeals"`
+	TotalDealsValue           crm.Money            `json:"totalDealsValue" doc:"The sum in the organisation's default currency."`
+	TotalDealsValueByCurrency map[string]crm.Money `json:"totalDealsValueByCurrency,omitempty" doc:"Where other currencies occur: the sums in all of them."`
+	EngagementScore           int64                `json:"engagementScore" doc:"15 a meeting, 5 an e-mail, 10 a call; at most 100."`
+}
+
+func (a *API) companyTotals() operation {
+	a.schemas.thing("CompanyStats", reflect.TypeFor[companyStats]())
+	return statsOf(a, "company", "/api/companies/{id}/stats", "CompanyStats", "Companies", a.service.CompanyTotals, appendCompanyTotals)
+}
+
+func (a *API) contactTotals() operation {
+	a.schemas.thing("ContactStats", reflect.TypeFor[contactStats]())
+	return statsOf(a, "contact", "/api/contacts/{id}/stats", "ContactStats", "Contacts", a.service.ContactTotals, appendContactTotals)
+}
+
+// statsOf answers the numbers of one thing.
+func statsOf[T any](
+	a *API, one, path, schema, tag string, read func(context.Context, crm.Actor, crm.ID) (T, error),
+	write func(b []byte, totals *T, currency string) []byte,
+) operation {
+	return partOf(one, operation{
+		method: http.MethodGet, path: path, id: "get" + schema, tag: tag,
+		summary: "Read a " + one + "'s numbers",
+		answer:  a.schemas.envelope(schema),
+		part: func(c *call, id crm.ID) error {
+			totals, err := read(c.ctx, c.by, id)
+			if err != nil {
+				return err
+			}
+			org, err := a.service.Organisation(c.ctx, c.by)
+			if err != nil {
+				return err
+			}
+			answerOne(c, &totals, func(b []byte, t *T) []byte { return write(b, t, org.DefaultCurrency) })
+			return nil
+		},
+	})
+}
+
+func appendCompanyTotals(b []byte, t *crm.CompanyTotals, currency string) []byte {
+	d := &t.Deals
+	b = appendInt(append(b, `{"contactCount":`...), t.Contacts)
+	b = appendInt(append(b, `,"dealsCount":`...), d.All.Deals)
+	b = appendSums(b, "dealsValue", d.All.Value, currency)
+	b = appendInt(append(b, `,"openDeals":`...), d.Open.Deals)
+	b = appendSums(b, "openValue", d.Open.Value, currency)
+	b = appendInt(append(b, `,"wonDeals":`...), d.Won.Deals)
+	b = appendSums(b, "wonValue", d.Won.Value, currency)
+	b = appendInt(append(b, `,"lostDeals":`...), d.Lost.Deals)
+	return append(appendOptional(append(b, `,"lastActivityAt":`...), t.LastActivity, appendInstant), '}')
+}
+
+func appendContactTotals(b []byte, t *crm.ContactTotals, currency string) []byte {
+	b = appendInt(append(b, `{"meetings":`...), t.Meetings)
+	b = appendInt(append(b, `,"emails":`...), t.Emails)
+	b = appendInt(append(b, `,"calls":`...), t.Calls)
+	b = appendInt(append(b, `,"totalDeals":`...), t.Deals.All.Deals)
+	b = appendInt(append(b, `,"activeDeals":`...), t.Deals.Open.Deals)
+	b = appendSums(b, "totalDealsValue", t.Deals.All.Value, currency)
+	return append(appendInt(append(b, `,"engagementScore":`...), t.Engagement()), '}')
+}

@@ -1,0 +1,83 @@
+package httpapi
+
+import (
+	"net/http"
+	"reflect"
+
+	"sixty/internal/crm"
+)
+
+func (a *API) tasks() *resource[crm.Task, crm.TaskFilter, crm.TaskPatch] {
+	type filter = crm.TaskFilter
+	return &resource[crm.Task, crm.TaskFilter, crm.TaskPatch]{
+		one: "task", many: "tasks", name: "Task", names: "Tasks", tag: "Tasks",
+		paths: []string{"/api/tasks"},
+		pager: newPager("tasks", crm.TaskSorts, filtersOf(expansion[crm.Task]{},
+			reference("assignedTo", "Only tasks that are assigned to this person.", func(f *filter) **crm.ID { return &f.AssignedTo }),
+			narrow("status", "Only tasks that are shown with this status.", enumKind(words[crm.Task]("status")...), func(f *filter) **string { return &f.Status }),
+			reference("contactId", "Only tasks about this contact.", func(f *filter) **crm.ID { return &f.ContactID }),
+			reference("companyId", "Only tasks about this company.", func(f *filter) **crm.ID { return &f.CompanyID }),
+			reference("dealId", "Only tasks about this deal.", func(f *filter) **crm.ID { return &f.DealID }),
+		), a.service.Tasks),
+		body:     newBodyReader(func(p *crm.TaskPatch) *crm.Unread { return &p.Unread }, reflect.TypeFor[crm.Task]()),
+		required: []string{"title"},
+		defaults: "What is left out: the priority is medium, the status pending, the type general; the task is made by and assigned to who makes it.",
+		example:  exampleTask(),
+		id:       func(t *crm.Task) crm.ID { return t.ID },
+		read:     a.service.Task,
+		create:   a.service.CreateTask,
+		update:   a.service.UpdateTask,
+		remove:   a.service.DeleteTask,
+		write:    appendTask,
+		view:     reflect.TypeFor[crm.Task](),
+	}
+}
+
+func appendTask(b []byte, t *crm.Task) []byte {
+	b = appendID(append(b, `{"id":`...), t.ID)
+	b = appendString(append(b, `,"title":`...), t.Title)
+	b = appendText(append(b, `,"description":`...), t.Description)
+	b = appendText(append(b, `,"notes":`...), t.Notes)
+	b = appendOptional(append(b, `,"due_date":`...), t.DueDate, appendInstant)
+	b = appendBool(append(b, `,"completed":`...), t.Completed)
+	b = appendOptional(append(b, `,"completed_at":`...), t.CompletedAt, appendInstant)
+	b = appendString(append(b, `,"priority":`...), t.Priority)
+	b = appendString(append(b, `,"status":`...), t.Status)
+	b = appendString(append(b, `,"task_type":`...), t.TaskType)
+	b = appendOptional(append(b, `,"assigned_to":`...), t.AssignedTo, appendID)
+	b = appendOptional(append(b, `,"created_by":`...), t.CreatedBy, appendID)
+	b = appendOptional(append(b, `,"deal_id":`...), t.DealID, appendID)
+	b = appendOptional(append(b, `,"company_id":`...), t.CompanyID, appendID)
+	b = appendOptional(append(b, `,"contact_id":`...), t.ContactID, appendID)
+	return appendTimes(b, t.CreatedAt, t.UpdatedAt)
+}
+
+// contactTasks answers what is to be done about a contact.
+func (a *API) contactTasks() operation {
+	a.schemas.thing("FollowUp", reflect.TypeFor[crm.FollowUp]())
+	return partOf("contact", operation{
+		method: http.MethodGet, path: "/api/contacts/{id}/tasks", id: "listContactTasks", tag: "Contacts",
+		summary: "List what is to be done about a contact",
+		description: "Its tasks, a follow-up 3 days after each activity of its last 30 days, and one 7 days after each of its deals " +
+			"that is not lost was last changed; by due date, newest first, at most 10.",
+		answer: a.schemas.list("FollowUp"),
+		part: func(c *call, id crm.ID) error {
+			rows, err := a.service.ContactTasks(c.ctx, c.by, id)
+			if err != nil {
+				return err
+			}
+			answerAll(c, rows, appendFollowUp)
+			return nil
+		},
+	})
+}
+
+func appendFollowUp(b []byte, f *crm.FollowUp) []byte {
+	b = appendString(append(b, `{"source":`...), f.Source)
+	b = appendID(append(b, `,"id":`...), f.ID)
+	b = appendString(append(b, `,"title":`...), f.Title)
+	b = appendText(append(b, `,"description":`...), f.Description)
+	b = appendString(append(b, `,"priority":`...), f.Priority)
+	b = appendOptional(append(b, `,"due_date":`...), f.DueDate, appendInstant)
+	return append(appendBool(append(b, `,"completed":`...), f.Completed), '}')
+}
