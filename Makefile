@@ -46,7 +46,7 @@ verify: ## Check that generated code and go.mod are current, and that all builds
 	scripts/verify
 
 .PHONY: bench
-bench: ## Measure reads, imports and the start on both engines, beside bare handlers
+bench: ## Measure reads, imports, exports and the start on both engines, beside bare handlers
 	scripts/install-servers
 	PROFILE=bench scripts/with-servers go run ./bench
 

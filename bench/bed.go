@@ -28,9 +28,11 @@ type bed struct {
 	sixty  string // the program
 	dir    string
 	url    string // of the database; "" for SQLite
-	seeded bool
-	key    string
-	drop   func()
+	deals  int    // made up so far
+	// imported says that the organisation Imported has its deals.
+	imported bool
+	key      string
+	drop     func()
 }
 
 // newBed makes an empty database, migrated.
@@ -95,7 +97,7 @@ func (b *bed) run(args ...string) (string, error) {
 
 // seed fills the database, once, and makes an API key.
 func (b *bed) seed(deals int) error {
-	if b.seeded {
+	if b.deals > 0 {
 		return nil
 	}
 	key, err := b.run("apikey", "create", "--name", "bench", "--role", "admin")
@@ -107,7 +109,7 @@ func (b *bed) seed(deals int) error {
 	if err != nil {
 		return err
 	}
-	b.seeded = true
+	b.deals = deals
 	if b.url != "" {
 		return administer(b.ctx, b.url, "VACUUM ANALYZE")
 	}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"time"
 )
 
@@ -42,9 +41,9 @@ func (b *bed) importing(rows int) error {
 	if summary.Created != rows {
 		return fmt.Errorf("created %d of %d deals", summary.Created, rows)
 	}
-	peak := c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss / 1024
+	b.imported = true
 	fmt.Printf("%-10s  import of %d deals, all indexes in place: %.0f rows/s (aim: 6,000), peak memory %d MB (aim: 150)\n",
-		b.engine, rows, float64(rows)/took.Seconds(), peak)
+		b.engine, rows, float64(rows)/took.Seconds(), peak(c))
 	return nil
 }
 

@@ -1,5 +1,5 @@
 // Command bench measures the program beside bare peers, in one run on one machine:
-// a page of deals, importing, and the start, on PostgreSQL and on SQLite.
+// a page of deals, importing, exporting, and the start, on PostgreSQL and on SQLite.
 //
 // It is run by `make bench`, which starts a PostgreSQL with durable settings. What
 // it prints are ratios to a peer that does the least: figures of one machine mean
@@ -19,10 +19,10 @@ import (
 )
 
 func main() {
-	rows := flag.Int("import-rows", 1_000_000, "deals to import")
+	rows := flag.Int("import-rows", 1_000_000, "deals to import and export")
 	deals := flag.Int("deals", 50_000, "deals behind the page")
 	rounds := flag.Int("rounds", 7, "rounds of each peer")
-	only := flag.String("only", "page,start,import", "what to measure")
+	only := flag.String("only", "page,start,import,export", "what to measure")
 	bare := flag.String("bare", "", "serve as the bare peer (used by the program itself)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -74,6 +74,8 @@ func (b *bed) all(only string, deals, rows, rounds int) error {
 		{"page", func() error { return b.page(deals, rounds) }},
 		{"start", func() error { return b.start(deals) }},
 		{"import", func() error { return b.importing(rows) }},
+		{"export", func() error { return b.exporting(rows) }},
+		{"scale", func() error { return b.scale(rows) }},
 	} {
 		if !strings.Contains(only, m.name) {
 			continue

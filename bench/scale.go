@@ -1,0 +1,153 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// scaleSizes are the numbers of deals at which the dashboard's requests are measured.
+var scaleSizes = []int{10_000, 100_000, 1_000_000}
+
+// scaleRequests is how often each request is sent, one after the other.
+const scaleRequests = 200
+
+// scale measures, over a growing database, the requests whose cost could grow with
+// it: a page far behind, search, the dashboard, and companies with statistics.
+func (b *bed) scale(most int) error {
+	if err := b.seed(scaleSizes[0]); err != nil {
+		return err
+	}
+	fmt.Printf("%-10s  milliseconds, median / p95 of %d requests, one at a time, uncached:\n", b.engine, scaleRequests)
+	fmt.Printf("%12s %18s %18s %18s %18s %18s %18s\n", "deals", "page 1", "page 2", "last page but one", "search", "dashboard", "companies+stats")
+	for _, size := range scaleSizes {
+		if size > most {
+			break
+		}
+		if size < b.deals {
+			continue
+		}
+		if more := size - b.deals; more > 0 {
+			_, err := b.run("seed", "--companies", strconv.Itoa(more/25), "--contacts", strconv.Itoa(more/5), "--deals", strconv.Itoa(more), "--random-seed", strconv.Itoa(size))
+			if err != nil {
+				return err
+			}
+			b.deals = size
+		}
+		if b.url != "" {
+			if err := administer(b.ctx, b.url, "VACUUM ANALYZE"); err != nil {
+				return err
+			}
+		}
+		if err := b.scaleRow(size); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bed) scaleRow(size int) error {
+	addr, err := freeAddr()
+	if err != nil {
+		return err
+	}
+	_, end, err := serve(b.ctx, b.command("serve", "--addr", addr), addr)
+	if err != nil {
+		return err
+	}
+	defer end()
+	c := &caller{bed: b, client: &http.Client{}, base: "http://" + addr}
+	defer c.client.CloseIdleConnections()
+
+	deals := fmt.Sprintf("/api/deals?limit=%d", pageSize)
+	first, err := c.page(deals)
+	if err != nil {
+		return err
+	}
+	last, err := c.page(deals + "&direction=backward")
+	if err != nil {
+		return err
+	}
+	beforeLast, err := c.page(deals + "&direction=backward&cursor=" + last.Pagination.PrevCursor)
+	if err != nil {
+		return err
+	}
+	before, err := c.page(deals + "&direction=backward&cursor=" + beforeLast.Pagination.PrevCursor)
+	if err != nil {
+		return err
+	}
+	companies, err := c.page(fmt.Sprintf("/api/companies?limit=%d", pageSize))
+	if err != nil {
+		return err
+	}
+	var searches []string
+	for _, row := range companies.Data {
+		word, _, _ := strings.Cut(row.Name, " ")
+		for _, typed := range []string{string([]rune(word)[:min(3, len([]rune(word)))]), word} {
+			searches = append(searches, "/api/search?q="+url.QueryEscape(typed))
+		}
+	}
+	fmt.Printf("%12d", size)
+	for _, paths := range [][]string{
+		{deals},
+		{deals + "&cursor=" + first.Pagination.NextCursor},
+		{deals + "&cursor=" + before.Pagination.NextCursor},
+		searches,
+		{"/api/dashboard"},
+		{fmt.Sprintf("/api/companies?limit=%d&includeStats=true", pageSize)},
+	} {
+		median, p95, err := c.time(paths)
+		if err != nil {
+			return err
+		}
+		fmt.Printf(" %8.2f /%8.2f", median, p95)
+	}
+	fmt.Println()
+	return nil
+}
+
+// caller sends requests one at a time.
+type caller struct {
+	bed    *bed
+	client *http.Client
+	base   string
+}
+
+type pageAnswer struct {
+	Data       []struct{ Name string }
+	Pagination struct{ NextCursor, PrevCursor string }
+}
+
+func (c *caller) page(path string) (*pageAnswer, error) {
+	p := &peer{name: path, url: c.base + path, key: c.bed.key}
+	body, err := p.fetch(c.bed.ctx, c.client)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	var answer pageAnswer
+	err = errors.Join(json.NewDecoder(body).Decode(&answer), body.Close())
+	return &answer, err
+}
+
+// time gives the median and the 95th percentile in milliseconds.
+func (c *caller) time(paths []string) (mid, p95 float64, err error) {
+	var took []float64
+	for i := range scaleRequests + 5 {
+		p := &peer{url: c.base + paths[i%len(paths)], key: c.bed.key}
+		begin := time.Now()
+		if err := p.get(c.bed.ctx, c.client); err != nil {
+			return 0, 0, fmt.Errorf("%s: %w", p.url, err)
+		}
+		if i >= 5 { // the first ones warm up
+			took = append(took, time.Since(begin).Seconds()*1000)
+		}
+	}
+	slices.Sort(took)
+	return median(took), took[len(took)*95/100], nil
+}
