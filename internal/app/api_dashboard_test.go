@@ -106,5 +106,5 @@ func (u user) text(path string) string {
 
 // stageText is how a stage is told in the dashboard.
 func stageText(s object) string {
-	return fmt.Sprintf(`"stage_id":"%s","name":"%s","color":"%s","order_position":%v`, s["id"], s["name"], s["color"], s["order_position"])
+	return fmt.Sprintf(`"stage_id":%q,"name":%q,"color":%q,"order_position":%v`, s["id"], s["name"], s["color"], s["order_position"])
 }

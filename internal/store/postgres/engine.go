@@ -60,6 +60,8 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	for name, value := range map[string]string{
 		"application_name": "sixty",
 		"timezone":         "UTC",
+		// Compiling a plan takes longer than any statement here runs.
+		"jit": "off",
 		// The client cancels first; this is for when it cannot.
 		"statement_timeout":                   strconv.FormatInt((o.StatementTimeout + cancelGrace).Milliseconds(), 10),
 		"idle_in_transaction_session_timeout": "60000",
