@@ -1,0 +1,62 @@
+package ratelimit_test
+
+import (
+	"log/slog"
+	"net/netip"
+	"os"
+	"testing"
+
+	"github.com/redis/rueidis"
+	"go.uber.org/goleak"
+
+	"sixty/internal/crm"
+	"sixty/internal/ratelimit"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func newLimiter(tb testing.TB, o ratelimit.Options) *ratelimit.Limiter {
+	tb.Helper()
+	l, err := ratelimit.New(o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(l.Close)
+	return l
+}
+
+// onRedis gives o on the tests' Redis, with keys of its own.
+func onRedis(tb testing.TB, o ratelimit.Options) ratelimit.Options {
+	tb.Helper()
+	client := connect(tb, redisAddress(tb))
+	o.Redis = func() rueidis.Client { return client }
+	o.Prefix = "test:" + crm.NewID().String() + ":"
+	o.Logger = slog.New(slog.DiscardHandler)
+	return o
+}
+
+func redisAddress(tb testing.TB) string {
+	tb.Helper()
+	address := os.Getenv("SIXTY_TEST_REDIS_ADDR")
+	if address == "" {
+		tb.Fatal("SIXTY_TEST_REDIS_ADDR is not set: run make test")
+	}
+	return address
+}
+
+func connect(tb testing.TB, address string) rueidis.Client {
+	tb.Helper()
+	client, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress: []string{address}, ForceSingleClient: true, DisableCache: true, DisableRetry: true,
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(client.Close)
+	return client
+}
+
+// from is an address's caller.
+func from(address string) ratelimit.Caller {
+	return ratelimit.Address(netip.MustParseAddr(address))
+}

@@ -1,0 +1,173 @@
+package ratelimit_test
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/Shopify/toxiproxy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/rueidis"
+	"github.com/rs/zerolog"
+
+	"sixty/internal/crm"
+	"sixty/internal/ratelimit"
+)
+
+// patient bounds what is waited for.
+const patient = 20 * time.Second
+
+// instances gives limiters of instances that share a Redis.
+func instances(t *testing.T, address string, o ratelimit.Options) (all [3]*ratelimit.Limiter) {
+	t.Helper()
+	o.Prefix = "test:" + crm.NewID().String() + ":"
+	o.Logger = slog.New(slog.DiscardHandler)
+	for i := range all {
+		client := connect(t, address)
+		o.Redis = func() rueidis.Client { return client }
+		skewed := time.Duration(i-1) * time.Hour // clocks of instances differ
+		o.Now = func() time.Time { return time.Now().Add(skewed) }
+		all[i] = newLimiter(t, o)
+	}
+	return all
+}
+
+// hourly are limits that nothing grows back of while a test runs.
+func hourly(n int64) ratelimit.Options {
+	return ratelimit.Options{
+		API: ratelimit.Limit{Requests: n, Window: time.Hour}, PrincipalFactor: 1, OrganisationFactor: 2,
+		Penalties: ratelimit.Penalties{MaxHeld: -1, First: time.Hour, Longest: time.Hour},
+	}
+}
+
+// settled charges when Redis decides, or when it does not.
+func settled(t *testing.T, l *ratelimit.Limiter, c ratelimit.Caller, cost ratelimit.Cost, shared bool) ratelimit.Decision {
+	t.Helper()
+	deadline := time.NewTimer(patient)
+	defer deadline.Stop()
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for {
+		d := l.Charge(t.Context(), c, ratelimit.API, cost)
+		if d.Shared == shared {
+			return d
+		}
+		select {
+		case <-again.C:
+		case <-deadline.C:
+			t.Fatalf("Redis decides: %t, want %t", d.Shared, shared)
+		}
+	}
+}
+
+func TestRedisGoesAwayAndComesBack(t *testing.T) {
+	t.Parallel()
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
+	proxy := toxiproxy.NewProxy(server, "redis", "127.0.0.1:0", redisAddress(t))
+	if err := proxy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(proxy.Stop)
+	const n = 5
+	all := instances(t, proxy.Listen, hourly(n))
+	used, fresh := ratelimit.Principal(crm.ID{1}, crm.ID{1}), ratelimit.Principal(crm.ID{2}, crm.ID{1})
+
+	// One instance uses the limit up; all hear of it.
+	settled(t, all[0], used, n*ratelimit.Request, true)
+	for i, l := range all {
+		if d := settled(t, l, used, ratelimit.Request, true); d.Allowed {
+			t.Errorf("before: instance %d knows nothing of what another has taken: %+v", i, d)
+		}
+	}
+
+	proxy.Stop()
+	for i, l := range all {
+		if d := settled(t, l, used, ratelimit.Request, false); d.Allowed {
+			t.Errorf("without Redis: instance %d hands out a fresh allowance: %+v", i, d)
+		}
+		for range n {
+			if d := settled(t, l, fresh, ratelimit.Request, false); !d.Allowed {
+				t.Errorf("without Redis: instance %d refuses who has not come before: %+v", i, d)
+			}
+		}
+		if d := settled(t, l, fresh, ratelimit.Request, false); d.Allowed {
+			t.Errorf("without Redis: instance %d has no limit: %+v", i, d)
+		}
+	}
+
+	if err := proxy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// Redis has heard nothing of what was taken meanwhile, until the first of them
+	// tells it.
+	for i, l := range all {
+		if d := settled(t, l, fresh, ratelimit.Request, true); d.Allowed {
+			t.Errorf("when it is back: instance %d hands out a fresh allowance: %+v", i, d)
+		}
+	}
+	later := ratelimit.Principal(crm.ID{3}, crm.ID{1})
+	settled(t, all[2], later, n*ratelimit.Request, true)
+	for i, l := range all {
+		if d := settled(t, l, later, ratelimit.Request, true); d.Allowed {
+			t.Errorf("when it is back: instance %d shares nothing: %+v", i, d)
+		}
+	}
+}
+
+// Redis that comes back with nothing in it is told again.
+func TestRedisComesBackEmpty(t *testing.T) {
+	t.Parallel()
+	const n = 5
+	o := onRedis(t, hourly(n))
+	l := newLimiter(t, o)
+	c := from("203.0.113.7")
+	settled(t, l, c, n*ratelimit.Request, true)
+	client := o.Redis()
+	key := o.Prefix + "{203.0.113.7}"
+	if err := client.Do(t.Context(), client.B().Del().Key(key).Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	if d := settled(t, l, c, ratelimit.Request, true); d.Allowed {
+		t.Errorf("what Redis has forgotten is allowed again: %+v", d)
+	}
+}
+
+// Redis forgets a key when it says nothing any more.
+func TestKeysEnd(t *testing.T) {
+	t.Parallel()
+	o := onRedis(t, ratelimit.Options{API: ratelimit.Limit{Requests: 10, Window: 20 * time.Minute}})
+	l := newLimiter(t, o)
+	c := from("203.0.113.7")
+	settled(t, l, c, 3*ratelimit.Request, true)
+	d := settled(t, l, c, 0, true)
+	want := d.Standings()[ratelimit.API].Reset
+	client := o.Redis()
+	left, err := client.Do(t.Context(), client.B().Pttl().Key(o.Prefix+"{203.0.113.7}").Build()).AsInt64()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := time.Duration(left) * time.Millisecond; got > want+time.Millisecond || got < want-patient || want < 5*time.Minute {
+		t.Errorf("the key ends in %s, all has grown back in %s", got, want)
+	}
+}
+
+// Redis that holds what is none of ours, or that does not answer, is as none.
+func TestRedisIsOfNoUse(t *testing.T) {
+	t.Parallel()
+	o := onRedis(t, hourly(1))
+	client := o.Redis()
+	c := from("203.0.113.7")
+	if err := client.Do(t.Context(), client.B().Set().Key(o.Prefix+"{203.0.113.7}").Value("\xd3").Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	none := hourly(1)
+	none.Redis, none.Logger = func() rueidis.Client { return nil }, o.Logger
+	for name, o := range map[string]ratelimit.Options{"a key that cannot be read": o, "not connected yet": none} {
+		l := newLimiter(t, o)
+		for _, want := range []bool{true, false} {
+			if d := charge(t, l, c, ratelimit.API); d.Allowed != want || d.Shared {
+				t.Errorf("%s: %+v, allowed: %t is expected", name, d, want)
+			}
+		}
+	}
+}
