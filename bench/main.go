@@ -1,5 +1,6 @@
 // Command bench measures the program beside bare peers, in one run on one machine:
-// a page of deals, importing, exporting, and the start, on PostgreSQL and on SQLite.
+// pages of deals, cached and not, a sales team's day, many connections, importing,
+// exporting, and the start; and it looks for stale answers while things break.
 //
 // It is run by `make bench`, which starts a PostgreSQL with durable settings. What
 // it prints are ratios to a peer that does the least: figures of one machine mean
@@ -11,26 +12,49 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
+	"time"
+
+	"sixty/bench/internal/fleet"
 )
 
+// settings say how much is measured.
+type settings struct {
+	only    []string
+	rows    int
+	deals   int
+	rounds  int
+	rate    int
+	lasting time.Duration
+	seed    uint64
+}
+
 func main() {
-	rows := flag.Int("import-rows", 1_000_000, "deals to import and export")
-	deals := flag.Int("deals", 50_000, "deals behind the page")
-	rounds := flag.Int("rounds", 7, "rounds of each peer")
-	only := flag.String("only", "page,start,import,export", "what to measure")
+	var s settings
+	flag.IntVar(&s.rows, "import-rows", 1_000_000, "deals to import and export")
+	flag.IntVar(&s.deals, "deals", 50_000, "deals behind the page")
+	flag.IntVar(&s.rounds, "rounds", 7, "rounds of each peer")
+	flag.IntVar(&s.rate, "rate", 200, "requests per second of the day")
+	flag.DurationVar(&s.lasting, "lasting", time.Minute, "how long the day, the connections, and each search for stale answers last")
+	flag.Uint64Var(&s.seed, "seed", uint64(time.Now().UnixNano()), "of what is random")
+	only := flag.String("only", "page,cached,start,day,stale,connections,import,export", "what to measure, of these and scale")
 	bare := flag.String("bare", "", "serve as the bare peer (used by the program itself)")
+	memory := flag.String("memory", "", "serve bytes from memory as a bare peer (used by the program itself)")
 	flag.Parse()
+	s.only = strings.Split(*only, ",")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	var err error
-	if *bare != "" {
+	switch {
+	case *bare != "":
 		err = serveBare(ctx, *bare)
-	} else {
-		err = measure(ctx, *only, *deals, *rows, *rounds)
+	case *memory != "":
+		err = serveMemory(ctx, *memory)
+	default:
+		err = measure(ctx, s)
 	}
 	stop()
 	if err != nil {
@@ -39,25 +63,22 @@ func main() {
 	}
 }
 
-func measure(ctx context.Context, only string, deals, rows, rounds int) error {
+func measure(ctx context.Context, s settings) error {
 	dir, err := os.MkdirTemp("", "sixty-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	sixty := filepath.Join(dir, "sixty")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", sixty, "./cmd/sixty")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		return fmt.Errorf("building the program: %w", err)
+	sixty, err := fleet.Build(ctx, dir)
+	if err != nil {
+		return err
 	}
 	for _, engine := range []string{"PostgreSQL", "SQLite"} {
 		b, err := newBed(ctx, engine, sixty, filepath.Join(dir, strings.ToLower(engine)))
 		if err != nil {
 			return err
 		}
-		err = b.all(only, deals, rows, rounds)
+		err = b.all(s)
 		b.close()
 		if err != nil {
 			return fmt.Errorf("%s: %w", engine, err)
@@ -66,18 +87,22 @@ func measure(ctx context.Context, only string, deals, rows, rounds int) error {
 	return nil
 }
 
-func (b *bed) all(only string, deals, rows, rounds int) error {
+func (b *bed) all(s settings) error {
 	for _, m := range []struct {
 		name string
 		run  func() error
 	}{
-		{"page", func() error { return b.page(deals, rounds) }},
-		{"start", func() error { return b.start(deals) }},
-		{"import", func() error { return b.importing(rows) }},
-		{"export", func() error { return b.exporting(rows) }},
-		{"scale", func() error { return b.scale(rows) }},
+		{"page", func() error { return b.page(s.deals, s.rounds) }},
+		{"cached", func() error { return b.onServer(func() error { return b.cached(s.deals, s.rounds) }) }},
+		{"start", func() error { return b.start(s.deals) }},
+		{"day", func() error { return b.onServer(func() error { return b.day(s) }) }},
+		{"stale", func() error { return b.stale(s) }},
+		{"connections", func() error { return b.onServer(func() error { return b.connections(s) }) }},
+		{"import", func() error { return b.importing(s.rows) }},
+		{"export", func() error { return b.exporting(s.rows) }},
+		{"scale", func() error { return b.scale(s.rows) }},
 	} {
-		if !strings.Contains(only, m.name) {
+		if !slices.Contains(s.only, m.name) {
 			continue
 		}
 		if err := m.run(); err != nil {
@@ -85,4 +110,12 @@ func (b *bed) all(only string, deals, rows, rounds int) error {
 		}
 	}
 	return nil
+}
+
+// onServer measures on PostgreSQL alone what the engine has no part in.
+func (b *bed) onServer(run func() error) error {
+	if b.url == "" {
+		return nil
+	}
+	return run()
 }

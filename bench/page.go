@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"sixty/bench/internal/fleet"
 	"sixty/internal/crm"
 	"sixty/internal/store"
 	"sixty/internal/store/postgres"
@@ -43,50 +44,28 @@ func (b *bed) page(deals, rounds int) error {
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		return err
 	}
-	addrs := [2]string{}
-	for i := range addrs {
-		if addrs[i], err = freeAddr(); err != nil {
-			return err
-		}
-	}
-	_, endSixty, err := serve(b.ctx, b.command("serve", "--addr", addrs[0]), addrs[0])
+	server, err := b.program.Serve(b.ctx, "", withoutCache)
 	if err != nil {
 		return err
 	}
-	defer endSixty()
-	self, err := os.Executable()
+	defer server.Stop()
+	bare, err := b.startBare("-bare", file)
 	if err != nil {
 		return err
 	}
-	bare := exec.CommandContext(b.ctx, self, "-bare", file+","+addrs[1])
-	_, endBare, err := serve(b.ctx, bare, addrs[1])
-	if err != nil {
-		return err
-	}
-	defer endBare()
+	defer bare.Stop()
 
-	ours := &peer{name: "sixty", url: fmt.Sprintf("http://%s/api/deals?limit=%d", addrs[0], pageSize), key: b.key}
-	theirs := &peer{name: "bare", url: "http://" + addrs[1] + "/", key: b.key}
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients, DisableCompression: true}}
+	ours := &peer{name: "sixty", addr: server.Addr, path: fmt.Sprintf("/api/deals?limit=%d", pageSize), key: b.key}
+	theirs := &peer{name: "bare", addr: bare.Addr, path: "/", key: b.key}
+	client := &http.Client{Transport: &http.Transport{DisableCompression: true}}
 	defer client.CloseIdleConnections()
 	if err := sameDeals(b.ctx, client, ours, theirs); err != nil {
 		return err
 	}
-	for i := range rounds + 1 {
-		pair := []*peer{ours, theirs}
-		if i%2 == 1 {
-			slices.Reverse(pair)
-		}
-		for _, p := range pair {
-			if err := p.round(b.ctx, client); err != nil {
-				return err
-			}
-		}
-		if i == 0 { // to warm up
-			ours.rates, ours.p99, theirs.rates, theirs.p99 = nil, nil, nil, nil
-		}
+	if err := turns([]*peer{ours, theirs}, rounds, func(p *peer) error { return p.round(b.ctx, clients) }); err != nil {
+		return err
 	}
-	mid, least, most := ratios(ours, theirs)
+	mid, least, most := ratios(ours.rates, theirs.rates)
 	fmt.Printf("%-10s  page of %d of %d deals, uncached, %d connections:\n", b.engine, pageSize, deals, clients)
 	fmt.Printf("%-10s    sixty  %6.0f/s  p99 %5.1f ms\n", "", median(ours.rates), median(ours.p99))
 	fmt.Printf("%-10s    bare   %6.0f/s  p99 %5.1f ms\n", "", median(theirs.rates), median(theirs.p99))
@@ -95,6 +74,21 @@ func (b *bed) page(deals, rounds int) error {
 		return b.pgbench(job, median(ours.rates))
 	}
 	return nil
+}
+
+// startBare starts this program as a bare peer.
+func (b *bed) startBare(flag, file string, env ...string) (*fleet.Process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	addr, err := fleet.FreeAddr()
+	if err != nil {
+		return nil, err
+	}
+	c := exec.CommandContext(b.ctx, self, flag, file+","+addr)
+	c.Env = append(os.Environ(), env...)
+	return fleet.Start(b.ctx, c, addr, b.dir, fleet.Ready)
 }
 
 // A job is what the bare peer does: one statement with its arguments.

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sixty/bench/internal/fleet"
 )
 
 // scaleSizes are the numbers of deals at which the dashboard's requests are measured.
@@ -41,7 +43,7 @@ func (b *bed) scale(most int) error {
 			b.deals = size
 		}
 		if b.url != "" {
-			if err := administer(b.ctx, b.url, "VACUUM ANALYZE"); err != nil {
+			if err := fleet.Administer(b.ctx, b.url, "VACUUM ANALYZE"); err != nil {
 				return err
 			}
 		}
@@ -53,16 +55,12 @@ func (b *bed) scale(most int) error {
 }
 
 func (b *bed) scaleRow(size int) error {
-	addr, err := freeAddr()
+	server, err := b.program.Serve(b.ctx, "", withoutCache)
 	if err != nil {
 		return err
 	}
-	_, end, err := serve(b.ctx, b.command("serve", "--addr", addr), addr)
-	if err != nil {
-		return err
-	}
-	defer end()
-	c := &caller{bed: b, client: &http.Client{}, base: "http://" + addr}
+	defer server.Stop()
+	c := &caller{bed: b, client: &http.Client{}, addr: server.Addr}
 	defer c.client.CloseIdleConnections()
 
 	deals := fmt.Sprintf("/api/deals?limit=%d", pageSize)
@@ -116,7 +114,7 @@ func (b *bed) scaleRow(size int) error {
 type caller struct {
 	bed    *bed
 	client *http.Client
-	base   string
+	addr   string
 }
 
 type pageAnswer struct {
@@ -125,7 +123,7 @@ type pageAnswer struct {
 }
 
 func (c *caller) page(path string) (*pageAnswer, error) {
-	p := &peer{name: path, url: c.base + path, key: c.bed.key}
+	p := &peer{name: path, addr: c.addr, path: path, key: c.bed.key}
 	body, err := p.fetch(c.bed.ctx, c.client)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -139,10 +137,10 @@ func (c *caller) page(path string) (*pageAnswer, error) {
 func (c *caller) time(paths []string) (mid, p95 float64, err error) {
 	var took []float64
 	for i := range scaleRequests + 5 {
-		p := &peer{url: c.base + paths[i%len(paths)], key: c.bed.key}
+		p := &peer{addr: c.addr, path: paths[i%len(paths)], key: c.bed.key}
 		begin := time.Now()
 		if err := p.get(c.bed.ctx, c.client); err != nil {
-			return 0, 0, fmt.Errorf("%s: %w", p.url, err)
+			return 0, 0, fmt.Errorf("%s: %w", p.path, err)
 		}
 		if i >= 5 { // the first ones warm up
 			took = append(took, time.Since(begin).Seconds()*1000)

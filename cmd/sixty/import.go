@@ -48,6 +48,7 @@ func (*importCmd) Help() string {
 }
 
 func (c *importCmd) Run(ctx context.Context, env *environment) error {
+	tuneCollector(importGrowth)
 	sources := make([]transfer.Source, len(c.Files))
 	for i, path := range c.Files {
 		if path == "-" {

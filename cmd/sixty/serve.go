@@ -28,7 +28,7 @@ func (c *serveCmd) Run(ctx context.Context, env *environment) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	tuneCollector()
+	tuneCollector(serverGrowth)
 	base := baseURL(a.Addr())
 	if c.Demo {
 		access, err := a.Core().Demo(ctx, cfg.DataDir)
@@ -42,12 +42,19 @@ func (c *serveCmd) Run(ctx context.Context, env *environment) (err error) {
 	return a.Run(ctx)
 }
 
-// tuneCollector lets the heap grow to five times what is live before it is
-// collected, unless the environment says otherwise (GOGC). What is live is a few
-// megabytes, so that the default would collect after every few dozen requests.
-func tuneCollector() {
+// What a heap may grow by before it is collected, in percent of what is live. A server
+// has a few megabytes live, so that the default (100) would collect after every few
+// dozen requests; an import has two batches of rows live, and time to collect.
+const (
+	serverGrowth = 400
+	importGrowth = 50
+)
+
+// tuneCollector lets the heap grow by so much, unless the environment says otherwise
+// (GOGC).
+func tuneCollector(growth int) {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
+		debug.SetGCPercent(growth)
 	}
 }
 

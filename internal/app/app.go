@@ -39,6 +39,7 @@ var errCutOff = errors.New("the server has shut down")
 // what it holds.
 type App struct {
 	core     *Core
+	serving  *serving
 	listener net.Listener
 	server   *http.Server
 	drain    time.Duration
@@ -71,11 +72,28 @@ func newApp(ctx context.Context, core *Core, cfg config.Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{core: core, drain: cfg.ShutdownTimeout}
+	serving, err := newServing(ctx, core, cfg.Server)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{core: core, serving: serving, drain: cfg.ShutdownTimeout}
+	if err := a.open(ctx, cfg, sealer); err != nil {
+		serving.close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// open makes the API and listens.
+func (a *App) open(ctx context.Context, cfg config.Config, sealer *cursor.Sealer) error {
+	core := a.core
 	api, err := httpapi.New(httpapi.Options{
 		Service:         core.Service,
 		Authenticator:   core.Keys,
 		Sealer:          sealer,
+		Cache:           a.serving.cache,
+		Changes:         core.changes,
+		Epoch:           a.serving.epoch,
 		Logger:          core.Log,
 		Health:          a.health,
 		Metrics:         core.metrics.Handler(),
@@ -84,10 +102,10 @@ func newApp(ctx context.Context, core *Core, cfg config.Config) (*App, error) {
 		StrictTransport: cfg.Production(),
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.ListenAddress()); err != nil {
-		return nil, fmt.Errorf("%s, %s: %w", config.NameOf(cfg.Server, "Addr"), config.NameOf(cfg.Server, "Port"), err)
+		return fmt.Errorf("%s, %s: %w", config.NameOf(cfg.Server, "Addr"), config.NameOf(cfg.Server, "Port"), err)
 	}
 	requests, cutOff := context.WithCancelCause(context.Background())
 	a.cutOff = cutOff
@@ -101,8 +119,9 @@ func newApp(ctx context.Context, core *Core, cfg config.Config) (*App, error) {
 		BaseContext:       func(net.Listener) context.Context { return requests },
 		ErrorLog:          slog.NewLogLogger(core.Log.Handler(), slog.LevelWarn),
 	}
+	a.server.RegisterOnShutdown(api.EndStreams)
 	a.closing = sync.OnceValue(a.close)
-	return a, nil
+	return nil
 }
 
 // newSealer makes the cursors' sealer from the configured keys or, without any, from
@@ -165,6 +184,7 @@ func (a *App) Close() error { return a.closing() }
 func (a *App) close() error {
 	a.endRequests()
 	_ = a.listener.Close() // closed already if Run ran
+	a.serving.close()
 	return a.core.Close()
 }
 

@@ -53,6 +53,12 @@ type client struct {
 // temporary folder, or PostgreSQL in a database of its own.
 func newApp(t *testing.T, engine string, change ...func(*config.Config)) *app.App {
 	t.Helper()
+	return newAppBy(t, time.Now, engine, change...)
+}
+
+// newAppBy is newApp by another clock.
+func newAppBy(t *testing.T, clock func() time.Time, engine string, change ...func(*config.Config)) *app.App {
+	t.Helper()
 	cfg := config.Default()
 	cfg.Env, cfg.Port, cfg.DataDir, cfg.LogLevel = config.Test, 0, t.TempDir(), slog.LevelWarn
 	if engine == "postgres" {
@@ -61,7 +67,7 @@ func newApp(t *testing.T, engine string, change ...func(*config.Config)) *app.Ap
 	for _, f := range change {
 		f(&cfg)
 	}
-	a, err := app.New(t.Context(), cfg, app.Options{Stderr: t.Output()})
+	a, err := app.New(t.Context(), cfg, app.Options{Stderr: t.Output(), Clock: clock})
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
@@ -72,7 +78,12 @@ func newApp(t *testing.T, engine string, change ...func(*config.Config)) *app.Ap
 // with the test.
 func boot(t *testing.T, engine string, change ...func(*config.Config)) *client {
 	t.Helper()
-	a := newApp(t, engine, change...)
+	return run(t, newApp(t, engine, change...))
+}
+
+// run starts a program that has been made.
+func run(t *testing.T, a *app.App) *client {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sixty/internal/auth"
+	"sixty/internal/changes"
 	"sixty/internal/config"
 	"sixty/internal/crm"
 	"sixty/internal/store"
@@ -49,6 +50,8 @@ type Core struct {
 	Log     *slog.Logger
 	Clock   func() time.Time
 
+	changes *changes.Follower // at work only while a server runs
+	lines   *telemetry.Lines  // that Log writes
 	metrics *telemetry.Metrics
 }
 
@@ -72,20 +75,26 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 		return nil, errors.Join(fmt.Errorf("bring the database's schema up to date: %w", err), engine.Close())
 	}
 	metrics.ObservePool(engine.Stats)
-	s := store.New(engine, store.Options{Observe: metrics.ObserveStatement})
-	service := crm.NewService(s, o.Clock, currency)
+	lines := telemetry.NewLines(o.Stderr)
+	log := telemetry.NewLogger(lines, cfg.Production(), cfg.LogLevel)
+	follower := changes.New(changes.Options{Logger: log})
+	s := store.New(engine, store.Options{Observe: metrics.ObserveStatement, Commits: follower})
+	service := crm.NewService(changes.Tracked(s, o.Clock), o.Clock, currency)
 	return &Core{
 		Store:   s,
 		Service: service,
-		Keys:    auth.NewKeys(s, service, o.Clock),
-		Log:     telemetry.NewLogger(o.Stderr, cfg.Production(), cfg.LogLevel),
+		Keys:    auth.NewKeys(s, service, follower, o.Clock),
+		Log:     log,
 		Clock:   o.Clock,
+		changes: follower,
+		lines:   lines,
 		metrics: metrics,
 	}, nil
 }
 
 // Close waits for what still runs and closes the database.
 func (c *Core) Close() error {
+	defer c.lines.Close()
 	c.Keys.Close()
 	return c.Store.Close()
 }

@@ -105,7 +105,7 @@ func TestFillAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, company := range page.Rows {
-			if err := c.app.Core().Service.DeleteCompany(t.Context(), by, company.ID); err != nil {
+			if err := c.app.Core().Service.DeleteCompany(t.Context(), by, company.ID, crm.Expected{}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -55,6 +55,10 @@ func TestDatabaseGoesAwayAndComesBack(t *testing.T) {
 	expect("before", http.MethodGet, "/readyz", nil, http.StatusOK)
 
 	proxy.Stop()
+	eventually(t, "nothing is answered from before any more", func() bool {
+		status, _, _ := c.do(http.MethodGet, "/api/deals", key, nil)
+		return status != http.StatusOK
+	})
 	expect("while it is gone", http.MethodGet, "/api/deals", nil, http.StatusServiceUnavailable)
 	expect("while it is gone", http.MethodPost, "/api/companies", map[string]any{"name": "Lost"}, http.StatusServiceUnavailable)
 	expect("while it is gone", http.MethodGet, "/readyz", nil, http.StatusServiceUnavailable)

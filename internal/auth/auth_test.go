@@ -96,11 +96,52 @@ func newClock() *clock {
 func (c *clock) now() time.Time          { return time.Unix(0, c.at.Load()).UTC() }
 func (c *clock) advance(d time.Duration) { c.at.Add(int64(d)) }
 
-// newKeys makes keys over a storage that holds one.
+// changeLog is what is known of a change log: nothing until it is told of a position.
+type changeLog struct {
+	mu     sync.Mutex
+	seq    int64 // 0: nothing is known
+	raised map[crm.Tag]int64
+}
+
+func (l *changeLog) Position(context.Context, crm.ID) (int64, uint64, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.seq, 0, l.seq > 0
+}
+
+func (l *changeLog) Fresh(_ crm.ID, seq int64, tags []crm.Tag) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, t := range tags {
+		if l.raised[t] > seq {
+			return false
+		}
+	}
+	return true
+}
+
+// at moves the log to a position, which raises the tags.
+func (l *changeLog) at(seq int64, tags ...crm.Tag) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.seq = seq
+	for _, t := range tags {
+		l.raised[t] = seq
+	}
+}
+
+// newKeys makes keys over a storage that holds one, without a change log.
 func newKeys(tb testing.TB) (keys *auth.Keys, s *storage, c *clock, secret string, actor crm.Actor) {
 	tb.Helper()
+	return newFollowedKeys(tb, &changeLog{})
+}
+
+// newFollowedKeys makes keys over a storage that holds one, and a change log.
+func newFollowedKeys(tb testing.TB, l *changeLog) (keys *auth.Keys, s *storage, c *clock, secret string, actor crm.Actor) {
+	tb.Helper()
+	l.raised = map[crm.Tag]int64{}
 	s, c = &storage{}, newClock()
-	keys = auth.NewKeys(s, crm.NewService(s, c.now, "GBP"), c.now)
+	keys = auth.NewKeys(s, crm.NewService(s, c.now, "GBP"), l, c.now)
 	tb.Cleanup(keys.Close)
 	org := crm.NewID()
 	secret, key, err := keys.Create(tb.Context(), crm.Operator(org), "  CI   robot ", crm.RoleManager, nil)
@@ -233,6 +274,71 @@ func TestRevocationBitesWithinASecond(t *testing.T) {
 	c.advance(1)
 	if _, err := keys.Authenticate(t.Context(), secret); crm.CodeOf(err) != crm.CodeUnauthenticated {
 		t.Errorf("a second after it was revoked: %v", err)
+	}
+}
+
+// As long as the change log vouches for it, an answer is believed for a minute, and
+// not a moment longer than the log says.
+func TestChangeLogVouches(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		end  func(*changeLog, *storage, *clock)
+		asks bool
+	}{
+		{"Quiet", func(_ *changeLog, _ *storage, c *clock) { c.advance(time.Minute - 1) }, false},
+		{"Minute", func(_ *changeLog, _ *storage, c *clock) { c.advance(time.Minute) }, true},
+		{"OtherKey", func(l *changeLog, _ *storage, _ *clock) {
+			l.at(9, crm.Tag{Entity: crm.EntityAPIKey, By: crm.ByID, ID: crm.NewID()})
+		}, false},
+		{"Revoked", func(l *changeLog, s *storage, _ *clock) {
+			l.at(9, crm.Tag{Entity: crm.EntityAPIKey, By: crm.ByID, ID: s.key.ID})
+		}, true},
+		{"Deactivated", func(l *changeLog, s *storage, _ *clock) {
+			l.at(9, crm.Tag{Entity: crm.EntityOwner, By: crm.ByID, ID: s.holder.ID})
+		}, true},
+		{"LogLost", func(l *changeLog, _ *storage, c *clock) {
+			l.at(0)
+			c.advance(time.Second)
+		}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var l changeLog
+			keys, s, clock, secret, _ := newFollowedKeys(t, &l)
+			l.at(7)
+			if _, err := keys.Authenticate(t.Context(), secret); err != nil {
+				t.Fatal(err)
+			}
+			asked := s.asked.Load()
+			c.end(&l, s, clock)
+			if _, err := keys.Authenticate(t.Context(), secret); err != nil {
+				t.Fatal(err)
+			}
+			if asks := s.asked.Load() > asked; asks != c.asks {
+				t.Errorf("the database was asked again: %t, want %t", asks, c.asks)
+			}
+		})
+	}
+}
+
+func TestLastKnown(t *testing.T) {
+	t.Parallel()
+	keys, s, c, secret, want := newKeys(t)
+	if _, ok := keys.LastKnown(secret); ok {
+		t.Error("a key is known that nobody has shown yet")
+	}
+	if _, err := keys.Authenticate(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	s.change(func(s *storage) { s.fault = crm.Unavailable(errors.New("gone")) })
+	c.advance(2 * time.Minute)
+	if got, ok := keys.LastKnown(secret); !ok || got != want {
+		t.Errorf("got %+v, %t; want %+v", got, ok, want)
+	}
+	c.advance(1)
+	if _, ok := keys.LastKnown(secret); ok {
+		t.Error("a key is known for longer than two minutes")
 	}
 }
 

@@ -37,6 +37,8 @@ type Server struct {
 	PaginationKeys  []Secret      `name:"pagination-key" env:"PAGINATION_KEY" sep:"," placeholder:"KEY" help:"Keys of the page cursors: the first seals, all open. Without one, a key is made and kept in the database." group:"server"`
 	FrontendURLs    []string      `name:"frontend-url" env:"FRONTEND_URL" default:"http://localhost:5173" sep:"," help:"Origins that browsers may call from." group:"server"`
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"SIXTY_SHUTDOWN_TIMEOUT" default:"15s" help:"Longest that requests in flight may take to end at shutdown." group:"server"`
+	Cache
+	Redis
 }
 
 // The environments.

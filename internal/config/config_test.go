@@ -23,6 +23,11 @@ func TestDefault(t *testing.T) {
 		},
 		Server: config.Server{
 			Addr: "127.0.0.1", Port: 8000, FrontendURLs: []string{"http://localhost:5173"}, ShutdownTimeout: 15 * time.Second,
+			Cache: config.Cache{
+				CacheBytes: 64 << 20, CacheTTLFrequent: 5 * time.Minute, CacheTTLSession: time.Minute, CacheTTLStatic: time.Hour,
+				ChangesKept: 7 * 24 * time.Hour,
+			},
+			Redis: config.Redis{RedisPort: 6379, RedisMode: "single"},
 		},
 	}
 	got := config.Default()
@@ -74,6 +79,26 @@ func TestCheck(t *testing.T) {
 		{"RelativeOrigin", func(c *config.Config) { c.FrontendURLs = []string{"/app"} }, "--frontend-url (FRONTEND_URL) must be origins"},
 		{"OriginWithPath", func(c *config.Config) { c.FrontendURLs = []string{"https://a.example/app"} }, "--frontend-url (FRONTEND_URL) must be origins"},
 		{"OriginWithQuery", func(c *config.Config) { c.FrontendURLs = []string{"https://a.example?"} }, "--frontend-url (FRONTEND_URL) must be origins"},
+		{"NoCache", func(c *config.Config) { c.CacheBytes = 0 }, ""},
+		{"TinyCache", func(c *config.Config) { c.CacheBytes = 1000 }, "--cache-bytes (SIXTY_CACHE_BYTES) must be 0 or between"},
+		{"NoTTL", func(c *config.Config) { c.CacheTTLStatic = 0 }, "--cache-ttl-static (SIXTY_CACHE_TTL_STATIC) must be between 1s and 24h0m0s"},
+		{"ChangesKept", func(c *config.Config) { c.ChangesKept = time.Minute }, "--changes-kept (SIXTY_CHANGES_KEPT) must be between 1h0m0s"},
+		{"RedisPort", func(c *config.Config) { c.RedisPort = 0 }, "--redis-port (REDIS_PORT) must be between 1 and 65535"},
+		{"RedisDB", func(c *config.Config) { c.RedisDB = -1 }, "--redis-db (REDIS_DB) must be between 0"},
+		{"RedisMode", func(c *config.Config) { c.RedisMode = "ring" }, "--redis-mode (SIXTY_REDIS_MODE) must be one of"},
+		{"RedisMaster", func(c *config.Config) { c.RedisMode = "sentinel" }, "--redis-master (SIXTY_REDIS_MASTER) must be given with --redis-mode"},
+		{"RedisURL", func(c *config.Config) {
+			c.RedisURL = "rediss://u:geheim@a:1,b/2"
+			c.RedisMode = "sentinel"
+			c.RedisMaster = "m"
+		}, ""},
+		{"RedisURLScheme", func(c *config.Config) { c.RedisURL = "http://u:geheim@a" }, "--redis-url (REDIS_URL) must begin with redis://"},
+		{"RedisURLEscape", func(c *config.Config) { c.RedisURL = "redis://u:geheim%zz@a" }, "--redis-url (REDIS_URL) must have its user and password"},
+		{"RedisURLHost", func(c *config.Config) { c.RedisURL = "redis://:geheim@" }, "--redis-url (REDIS_URL) must name hosts"},
+		{"RedisURLDatabase", func(c *config.Config) { c.RedisURL = "redis://:geheim@a/x" }, "--redis-url (REDIS_URL) must end in the number"},
+		{"RedisURLAndHost", func(c *config.Config) { c.RedisURL = "redis://a"; c.RedisHost = "b" }, "--redis-url (REDIS_URL) must not be given together with --redis-host (REDIS_HOST)"},
+		{"RedisHosts", func(c *config.Config) { c.RedisURL = "redis://a,b" }, "--redis-url (REDIS_URL) must name one host"},
+		{"RedisClusterDB", func(c *config.Config) { c.RedisHost = "a"; c.RedisMode = "cluster"; c.RedisDB = 1 }, "--redis-db (REDIS_DB) must be 0 in a cluster"},
 		{"OriginOfFile", func(c *config.Config) { c.FrontendURLs = []string{"file://a"} }, "--frontend-url (FRONTEND_URL) must be origins"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -132,10 +157,38 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
+func TestRedisEndpoint(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		set  config.Redis
+		want config.RedisEndpoint
+	}{
+		{"None", config.Redis{RedisPort: 6379}, config.RedisEndpoint{}},
+		{"Host", config.Redis{RedisHost: "::1", RedisPort: 7000, RedisPassword: "p", RedisDB: 3},
+			config.RedisEndpoint{Addresses: []string{"[::1]:7000"}, Password: "p", DB: 3}},
+		{"URL", config.Redis{RedisURL: "rediss://u%40:p%2Fw@a:1,b,[::1]:2/4", RedisMode: "cluster"},
+			config.RedisEndpoint{Addresses: []string{"a:1", "b:6379", "[::1]:2"}, Username: "u@", Password: "p/w", DB: 4, TLS: true, Mode: "cluster"}},
+		{"BareURL", config.Redis{RedisURL: "redis://a"}, config.RedisEndpoint{Addresses: []string{"a:6379"}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := c.set.Endpoint()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(c.want, got); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
 func TestSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()
 	cfg.DatabaseURL, cfg.PaginationKeys = "geheim", []config.Secret{"geheim"}
+	cfg.RedisPassword, cfg.RedisURL = "geheim", "geheim"
 	var shown strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
 		fmt.Fprintf(&shown, verb, cfg)

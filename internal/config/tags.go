@@ -31,6 +31,10 @@ func NameOf(settings any, field string) string {
 // a mistake of this package, which its test finds.
 func setDefaults(settings reflect.Value) {
 	for i := range settings.NumField() {
+		if settings.Type().Field(i).Anonymous {
+			setDefaults(settings.Field(i))
+			continue
+		}
 		text, ok := settings.Type().Field(i).Tag.Lookup("default")
 		if !ok {
 			continue

@@ -1,6 +1,9 @@
 package crm
 
-import "context"
+import (
+	"cmp"
+	"context"
+)
 
 // Activities lists activities.
 func (s *Service) Activities(ctx context.Context, by Actor, q List[ActivityFilter]) (Page[Activity], error) {
@@ -43,7 +46,7 @@ func newActivity(by Actor, now Instant) Activity {
 }
 
 // UpdateActivity changes the members that the patch holds.
-func (s *Service) UpdateActivity(ctx context.Context, by Actor, id ID, p ActivityPatch) (Activity, error) {
+func (s *Service) UpdateActivity(ctx context.Context, by Actor, id ID, expected Expected, p ActivityPatch) (Activity, error) {
 	var out Activity
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
@@ -54,7 +57,7 @@ func (s *Service) UpdateActivity(ctx context.Context, by Actor, id ID, p Activit
 		out = before
 		check := checks{ctx: ctx, tx: tx}
 		p.apply(&out, &check.rules)
-		if err := by.checkWrite(before.OwnerID, out.OwnerID); err != nil {
+		if err := cmp.Or(by.checkWrite(before.OwnerID, out.OwnerID), expected.check(before.Version)); err != nil {
 			return err
 		}
 		check.activity(before, out)
@@ -70,13 +73,13 @@ func (s *Service) UpdateActivity(ctx context.Context, by Actor, id ID, p Activit
 }
 
 // DeleteActivity hides an activity.
-func (s *Service) DeleteActivity(ctx context.Context, by Actor, id ID) error {
+func (s *Service) DeleteActivity(ctx context.Context, by Actor, id ID, expected Expected) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
 		a, err := lockOne(ctx, tx.Activities(), id, "activity")
 		if err != nil {
 			return err
 		}
-		if err := by.checkWrite(a.OwnerID); err != nil {
+		if err := cmp.Or(by.checkWrite(a.OwnerID), expected.check(a.Version)); err != nil {
 			return err
 		}
 		return tx.Activities().Delete(ctx, a)

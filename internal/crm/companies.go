@@ -1,6 +1,9 @@
 package crm
 
-import "context"
+import (
+	"cmp"
+	"context"
+)
 
 // Companies lists companies.
 func (s *Service) Companies(ctx context.Context, by Actor, q List[CompanyFilter]) (Page[Company], error) {
@@ -44,7 +47,7 @@ func (s *Service) CreateCompany(ctx context.Context, by Actor, p CompanyPatch) (
 }
 
 // UpdateCompany changes the members that the patch holds.
-func (s *Service) UpdateCompany(ctx context.Context, by Actor, id ID, p CompanyPatch) (Company, error) {
+func (s *Service) UpdateCompany(ctx context.Context, by Actor, id ID, expected Expected, p CompanyPatch) (Company, error) {
 	var out Company
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
@@ -55,7 +58,7 @@ func (s *Service) UpdateCompany(ctx context.Context, by Actor, id ID, p CompanyP
 		out = before
 		check := checks{ctx: ctx, tx: tx}
 		p.apply(&out, &check.rules)
-		if err := by.checkWrite(before.OwnerID, out.OwnerID); err != nil {
+		if err := cmp.Or(by.checkWrite(before.OwnerID, out.OwnerID), expected.check(before.Version)); err != nil {
 			return err
 		}
 		check.company(before, out)
@@ -72,13 +75,13 @@ func (s *Service) UpdateCompany(ctx context.Context, by Actor, id ID, p CompanyP
 
 // DeleteCompany hides a company; its deals, contacts, activities and tasks stay,
 // without it.
-func (s *Service) DeleteCompany(ctx context.Context, by Actor, id ID) error {
+func (s *Service) DeleteCompany(ctx context.Context, by Actor, id ID, expected Expected) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
 		c, err := lockOne(ctx, tx.Companies(), id, "company")
 		if err != nil {
 			return err
 		}
-		if err := by.checkWrite(c.OwnerID); err != nil {
+		if err := cmp.Or(by.checkWrite(c.OwnerID), expected.check(c.Version)); err != nil {
 			return err
 		}
 		if err := tx.ClearCompany(ctx, id); err != nil {

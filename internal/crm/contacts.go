@@ -1,6 +1,9 @@
 package crm
 
-import "context"
+import (
+	"cmp"
+	"context"
+)
 
 // Contacts lists contacts.
 func (s *Service) Contacts(ctx context.Context, by Actor, q List[ContactFilter]) (Page[Contact], error) {
@@ -42,7 +45,7 @@ func (s *Service) CreateContact(ctx context.Context, by Actor, p ContactPatch) (
 }
 
 // UpdateContact changes the members that the patch holds.
-func (s *Service) UpdateContact(ctx context.Context, by Actor, id ID, p ContactPatch) (Contact, error) {
+func (s *Service) UpdateContact(ctx context.Context, by Actor, id ID, expected Expected, p ContactPatch) (Contact, error) {
 	var out Contact
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
@@ -53,7 +56,7 @@ func (s *Service) UpdateContact(ctx context.Context, by Actor, id ID, p ContactP
 		out = before
 		check := checks{ctx: ctx, tx: tx}
 		p.apply(&out, &check.rules)
-		if err := by.checkWrite(before.OwnerID, out.OwnerID); err != nil {
+		if err := cmp.Or(by.checkWrite(before.OwnerID, out.OwnerID), expected.check(before.Version)); err != nil {
 			return err
 		}
 		check.contact(before, out)
@@ -72,13 +75,13 @@ func (s *Service) UpdateContact(ctx context.Context, by Actor, id ID, p ContactP
 }
 
 // DeleteContact hides a contact; its deals, activities and tasks stay, without it.
-func (s *Service) DeleteContact(ctx context.Context, by Actor, id ID) error {
+func (s *Service) DeleteContact(ctx context.Context, by Actor, id ID, expected Expected) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
 		c, err := lockOne(ctx, tx.Contacts(), id, "contact")
 		if err != nil {
 			return err
 		}
-		if err := by.checkWrite(c.OwnerID); err != nil {
+		if err := cmp.Or(by.checkWrite(c.OwnerID), expected.check(c.Version)); err != nil {
 			return err
 		}
 		if err := tx.ClearContact(ctx, id); err != nil {

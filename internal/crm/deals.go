@@ -1,6 +1,9 @@
 package crm
 
-import "context"
+import (
+	"cmp"
+	"context"
+)
 
 // Deals lists deals.
 func (s *Service) Deals(ctx context.Context, by Actor, q List[DealFilter]) (Page[Deal], error) {
@@ -64,7 +67,7 @@ func (s *Service) CreateDeal(ctx context.Context, by Actor, p DealPatch) (Deal, 
 
 // UpdateDeal changes the members that the patch holds; a change of stage is
 // entered in the deal's history.
-func (s *Service) UpdateDeal(ctx context.Context, by Actor, id ID, p DealPatch) (Deal, error) {
+func (s *Service) UpdateDeal(ctx context.Context, by Actor, id ID, expected Expected, p DealPatch) (Deal, error) {
 	var out Deal
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
@@ -79,7 +82,7 @@ func (s *Service) UpdateDeal(ctx context.Context, by Actor, id ID, p DealPatch) 
 		after := before
 		check := checks{ctx: ctx, tx: tx}
 		p.apply(&after, &check.rules)
-		if err := by.checkWrite(before.OwnerID, after.OwnerID); err != nil {
+		if err := cmp.Or(by.checkWrite(before.OwnerID, after.OwnerID), expected.check(before.Version)); err != nil {
 			return err
 		}
 		moved := p.StageID.Set && !p.StageID.Null && p.StageID.Value != before.StageID
@@ -138,9 +141,9 @@ func (p DealPatch) ownText(ctx context.Context, tx Tx, d Deal) (DealPatch, error
 }
 
 // DeleteDeal hides a deal; its activities and tasks stay, without it.
-func (s *Service) DeleteDeal(ctx context.Context, by Actor, id ID) error {
+func (s *Service) DeleteDeal(ctx context.Context, by Actor, id ID, expected Expected) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
-		d, err := lockDeal(ctx, tx, by, id)
+		d, err := lockDeal(ctx, tx, by, id, expected)
 		if err != nil {
 			return err
 		}
@@ -165,11 +168,12 @@ func (s *Service) DealContacts(ctx context.Context, by Actor, deals []ID) ([]Dea
 	return s.store.Reads().DealContacts(ctx, by.Org, deals)
 }
 
-// PutDealContact adds a contact to a deal, or changes the part it plays there.
-func (s *Service) PutDealContact(ctx context.Context, by Actor, deal, contact ID, role string) (DealContact, error) {
+// PutDealContact adds a contact to a deal, or changes the part it plays there. What is
+// expected is the deal, which is changed by it.
+func (s *Service) PutDealContact(ctx context.Context, by Actor, deal, contact ID, expected Expected, role string) (DealContact, error) {
 	out := DealContact{DealID: deal, ContactID: contact, Role: role}
 	err := s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
-		d, err := lockDeal(ctx, tx, by, deal)
+		d, err := lockDeal(ctx, tx, by, deal, expected)
 		if err != nil {
 			return err
 		}
@@ -186,10 +190,11 @@ func (s *Service) PutDealContact(ctx context.Context, by Actor, deal, contact ID
 	return out, err
 }
 
-// DeleteDealContact takes a contact off a deal.
-func (s *Service) DeleteDealContact(ctx context.Context, by Actor, deal, contact ID) error {
+// DeleteDealContact takes a contact off a deal. What is expected is the deal, which is
+// changed by it.
+func (s *Service) DeleteDealContact(ctx context.Context, by Actor, deal, contact ID, expected Expected) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
-		d, err := lockDeal(ctx, tx, by, deal)
+		d, err := lockDeal(ctx, tx, by, deal, expected)
 		if err != nil {
 			return err
 		}
@@ -201,13 +206,13 @@ func (s *Service) DeleteDealContact(ctx context.Context, by Actor, deal, contact
 	})
 }
 
-// lockDeal locks a deal that the actor may write.
-func lockDeal(ctx context.Context, tx Tx, by Actor, id ID) (Deal, error) {
+// lockDeal locks a deal that the actor may write, and that is as they expect it.
+func lockDeal(ctx context.Context, tx Tx, by Actor, id ID, expected Expected) (Deal, error) {
 	d, err := lockOne(ctx, tx.Deals(), id, "deal")
 	if err != nil {
 		return d, err
 	}
-	return d, by.checkWrite(d.OwnerID)
+	return d, cmp.Or(by.checkWrite(d.OwnerID), expected.check(d.Version))
 }
 
 // stay is the stay in a stage that begins with the deal as it is.

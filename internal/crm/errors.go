@@ -14,6 +14,7 @@ const (
 	CodeMalformed       Code = "malformed"       // cannot be read at all
 	CodeInvalid         Code = "invalid"         // reads, but members break rules
 	CodeConflict        Code = "conflict"        // collides with what is stored
+	CodePrecondition    Code = "precondition"    // is stored otherwise than whoever asks expects
 	CodeNotFound        Code = "not_found"       // is not there, or belongs to another organisation
 	CodeUnauthenticated Code = "unauthenticated" // who asks is not known
 	CodeForbidden       Code = "forbidden"       // who asks is known and may not
@@ -91,6 +92,11 @@ func Invalid(fields ...FieldError) *Error {
 // Conflict says that members collide with what is stored.
 func Conflict(message string, fields ...FieldError) *Error {
 	return &Error{Code: CodeConflict, Message: message, Fields: fields}
+}
+
+// Precondition says that something is not as whoever asks expects it to be.
+func Precondition(message string) *Error {
+	return &Error{Code: CodePrecondition, Message: message}
 }
 
 // Unavailable says that storage could not be reached or was too slow.

@@ -8,6 +8,7 @@ import "context"
 // error when the caller gave up. internal/store/storetest says in full what an
 // implementation must do.
 type Store interface {
+	Log
 	Reads() Reads
 	// Snapshot runs fn over one state of the database, that of its first read: what
 	// others commit meanwhile it does not see. It reads one thing after the other,
@@ -93,6 +94,10 @@ type Tx interface {
 	// PutAPIKey adds a key, RevokeAPIKey ends one (false: there is no such live key).
 	PutAPIKey(ctx context.Context, key APIKey) error
 	RevokeAPIKey(ctx context.Context, id ID) (bool, error)
+
+	// Announce enters in the change log, as of many at once, that answers made from things
+	// of a kind do not hold any more, though the transaction changes none of them.
+	Announce(ctx context.Context, entity string) error
 
 	// ClearCompany takes a company off its deals, contacts, activities and tasks.
 	ClearCompany(ctx context.Context, company ID) error

@@ -48,7 +48,7 @@ func (s *Service) CreateStage(ctx context.Context, by Actor, p StagePatch) (Stag
 
 // UpdateStage changes the members that the patch holds. A changed outcome is that
 // of deals that enter the stage from now on.
-func (s *Service) UpdateStage(ctx context.Context, by Actor, id ID, p StagePatch) (Stage, error) {
+func (s *Service) UpdateStage(ctx context.Context, by Actor, id ID, expected Expected, p StagePatch) (Stage, error) {
 	if err := by.checkReference(); err != nil {
 		return Stage{}, err
 	}
@@ -57,6 +57,9 @@ func (s *Service) UpdateStage(ctx context.Context, by Actor, id ID, p StagePatch
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
 		before, err := lockOne(ctx, tx.Stages(), id, "deal stage")
 		if err != nil {
+			return err
+		}
+		if err := expected.check(before.Version); err != nil {
 			return err
 		}
 		out = before
@@ -74,13 +77,16 @@ func (s *Service) UpdateStage(ctx context.Context, by Actor, id ID, p StagePatch
 }
 
 // DeleteStage hides a deal stage that no deal stands in.
-func (s *Service) DeleteStage(ctx context.Context, by Actor, id ID) error {
+func (s *Service) DeleteStage(ctx context.Context, by Actor, id ID, expected Expected) error {
 	if err := by.checkReference(); err != nil {
 		return err
 	}
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
 		stage, err := lockOne(ctx, tx.Stages(), id, "deal stage")
 		if err != nil {
+			return err
+		}
+		if err := expected.check(stage.Version); err != nil {
 			return err
 		}
 		used, err := tx.StageInUse(ctx, id)

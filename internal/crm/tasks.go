@@ -1,6 +1,9 @@
 package crm
 
-import "context"
+import (
+	"cmp"
+	"context"
+)
 
 // StatusAt is the status that a task is shown with at a time: overdue while it is
 // open and its due date has passed, else the one that is kept.
@@ -59,7 +62,7 @@ func (s *Service) CreateTask(ctx context.Context, by Actor, p TaskPatch) (Task, 
 }
 
 // UpdateTask changes the members that the patch holds.
-func (s *Service) UpdateTask(ctx context.Context, by Actor, id ID, p TaskPatch) (Task, error) {
+func (s *Service) UpdateTask(ctx context.Context, by Actor, id ID, expected Expected, p TaskPatch) (Task, error) {
 	var out Task
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
@@ -71,7 +74,7 @@ func (s *Service) UpdateTask(ctx context.Context, by Actor, id ID, p TaskPatch) 
 		check := checks{ctx: ctx, tx: tx}
 		p.apply(&out, &check.rules)
 		p.settle(&out, false, now, &check.rules)
-		if err := by.checkWriteTask(before, out); err != nil {
+		if err := cmp.Or(by.checkWriteTask(before, out), expected.check(before.Version)); err != nil {
 			return err
 		}
 		check.task(before, out)
@@ -88,13 +91,13 @@ func (s *Service) UpdateTask(ctx context.Context, by Actor, id ID, p TaskPatch) 
 }
 
 // DeleteTask hides a task.
-func (s *Service) DeleteTask(ctx context.Context, by Actor, id ID) error {
+func (s *Service) DeleteTask(ctx context.Context, by Actor, id ID, expected Expected) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
 		t, err := lockOne(ctx, tx.Tasks(), id, "task")
 		if err != nil {
 			return err
 		}
-		if err := by.checkWriteTask(t, t); err != nil {
+		if err := cmp.Or(by.checkWriteTask(t, t), expected.check(t.Version)); err != nil {
 			return err
 		}
 		return tx.Tasks().Delete(ctx, t)

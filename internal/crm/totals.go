@@ -111,6 +111,7 @@ func (s *Service) ContactTasks(ctx context.Context, by Actor, contact ID) ([]Fol
 	if _, err := s.Contact(ctx, by, contact); err != nil {
 		return nil, err
 	}
+	momentary(ctx) // activities come and go with their date
 	now, reads := s.clock(), s.store.Reads()
 	var all []FollowUp
 	// Of each source the newest ten are enough.

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"reflect"
 
+	"sixty/internal/cache"
 	"sixty/internal/crm"
 )
 
@@ -13,6 +14,7 @@ func (a *API) activities() *activityResource {
 	return &activityResource{
 		one: "activity", many: "activities", name: "Activity", names: "Activities", tag: "Activities",
 		paths: []string{"/api/activities"},
+		tier:  cache.Frequent, of: []string{crm.EntityActivity},
 		pager: newPager("activities", crm.ActivitySorts, filtersOf(expansion[crm.Activity]{},
 			reference("ownerId", "Only activities of this owner.", func(f *filter) **crm.ID { return &f.OwnerID }),
 			narrow("type", "Only activities of this type.", enumKind(words[crm.Activity]("type")...), func(f *filter) **string { return &f.Type }),
@@ -26,6 +28,7 @@ func (a *API) activities() *activityResource {
 		defaults: "What is left out: the status is completed, the date now, the owner who makes the activity.",
 		example:  exampleActivity(),
 		id:       func(r *crm.Activity) crm.ID { return r.ID },
+		version:  func(r *crm.Activity) int64 { return r.Version },
 		read:     a.service.Activity,
 		create:   a.service.CreateActivity,
 		update:   a.service.UpdateActivity,

@@ -14,6 +14,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"sixty/internal/cache"
+	"sixty/internal/changes"
 	"sixty/internal/crm"
 	"sixty/internal/cursor"
 )
@@ -23,14 +25,23 @@ type Authenticator interface {
 	// Authenticate finds the actor who holds a bearer token. The error's code is
 	// crm.CodeUnauthenticated when nobody does.
 	Authenticate(ctx context.Context, token string) (crm.Actor, error)
+	// LastKnown finds the actor who held it a while ago, when Authenticate cannot say.
+	LastKnown(token string) (crm.Actor, bool)
 }
 
-// Options is what an API needs. The first four must be there.
+// Options is what an API needs. The first six must be there.
 type Options struct {
+	// Service must be over a store that changes.Tracked has wrapped, or else nothing is
+	// known of what answers depend on.
 	Service       *crm.Service
 	Authenticator Authenticator
 	Sealer        *cursor.Sealer
+	Cache         *cache.Cache
+	Changes       *changes.Follower
 	Logger        *slog.Logger
+
+	// Epoch names the change log, which is another one when the database is.
+	Epoch string
 
 	// Health tells whether the program can serve; an error means that it cannot.
 	// Nil: it always can.
@@ -53,25 +64,37 @@ const DefaultRequestTimeout = 30 * time.Second
 
 // API is the REST face: an http.Handler. It is safe for concurrent use.
 type API struct {
-	service  *crm.Service
-	auth     Authenticator
-	sealer   *cursor.Sealer
-	log      *slog.Logger
-	health   func(context.Context) error
-	mux      *http.ServeMux
-	huma     huma.API
-	schemas  schemas
-	bodies   bodies
-	jsonType []string               // the header's value, shared so that an answer allocates none
-	asJSON   func() ([]byte, error) // the API document
-	asYAML   func() ([]byte, error)
-	handler  http.Handler
+	service *crm.Service
+	auth    Authenticator
+	sealer  *cursor.Sealer
+	cache   *cache.Cache
+	changes *changes.Follower
+	epoch   string // names the change log
+	timeout time.Duration
+	log     *slog.Logger
+	health  func(context.Context) error
+	mux     *http.ServeMux
+	huma    huma.API
+	schemas schemas
+	bodies  bodies
+	values  headerValues
+	asJSON  func() ([]byte, error) // the API document
+	asYAML  func() ([]byte, error)
+	handler http.Handler
+
+	compressor    *compressor
+	decompressor  *decompressor
+	secureCookies bool
+
+	openStreams chan struct{}   // holds one for each
+	streams     context.Context // of all of them; EndStreams ends it
+	endStreams  context.CancelCauseFunc
 }
 
 // New makes the API. It fails when it is not given what it needs.
 func New(o Options) (*API, error) {
-	if o.Service == nil || o.Authenticator == nil || o.Sealer == nil || o.Logger == nil {
-		return nil, errors.New("httpapi: a service, an authenticator, a sealer and a logger are needed")
+	if o.Service == nil || o.Authenticator == nil || o.Sealer == nil || o.Cache == nil || o.Changes == nil || o.Logger == nil {
+		return nil, errors.New("httpapi: a service, an authenticator, a sealer, a cache, changes and a logger are needed")
 	}
 	if o.RequestTimeout == 0 {
 		o.RequestTimeout = DefaultRequestTimeout
@@ -79,19 +102,37 @@ func New(o Options) (*API, error) {
 	if o.Health == nil {
 		o.Health = func(context.Context) error { return nil }
 	}
+	compressor, err := newCompressor()
+	if err != nil {
+		return nil, err
+	}
+	decompressor, err := newDecompressor()
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	a := &API{
 		service: o.Service,
 		auth:    o.Authenticator,
 		sealer:  o.Sealer,
+		cache:   o.Cache,
+		changes: o.Changes,
+		epoch:   o.Epoch,
+		timeout: o.RequestTimeout,
 		log:     o.Logger,
 		health:  o.Health,
 		mux:     mux,
 		huma:    humago.New(mux, documentConfig()),
+		values:  newHeaderValues(),
 
-		jsonType: []string{"application/json"},
+		compressor:    compressor,
+		decompressor:  decompressor,
+		secureCookies: o.StrictTransport,
+		openStreams:   make(chan struct{}, maxStreams),
 	}
+	a.streams, a.endStreams = context.WithCancelCause(context.Background())
 	a.schemas = schemas{a.huma.OpenAPI().Components.Schemas.Map()}
+	conditionComponents(a.huma.OpenAPI().Components)
 	for _, op := range a.operations() {
 		a.register(op)
 	}
@@ -121,9 +162,9 @@ func (a *API) operations() []operation {
 	activities, tasks := a.activities(), a.tasks()
 	contacts.parts = map[string]operation{
 		"stats": a.contactTotals(),
-		"deals": deals.within(a, parent{"contact", "/api/contacts/{id}/deals", "listContactDeals", "contactId", a.hasContact},
+		"deals": deals.within(a, parent{"contact", []string{crm.EntityContact}, "/api/contacts/{id}/deals", "listContactDeals", "contactId", a.hasContact},
 			func(f *crm.DealFilter, id *crm.ID) { f.ContactID = id }),
-		"activities": activities.within(a, parent{"contact", "/api/contacts/{id}/activities", "listContactActivities", "contactId", a.hasContact},
+		"activities": activities.within(a, parent{"contact", []string{crm.EntityContact}, "/api/contacts/{id}/activities", "listContactActivities", "contactId", a.hasContact},
 			func(f *crm.ActivityFilter, id *crm.ID) { f.ContactID = id }),
 		"owner": a.contactOwner(),
 		"tasks": a.contactTasks(),
@@ -137,20 +178,21 @@ func (a *API) operations() []operation {
 	all = append(all, deals.operations(a)...)
 	all = append(all, a.dealPartOperations()...)
 	all = append(all, stages.operations(a)...)
-	all = append(all, a.searchOperation(), a.dashboard())
+	all = append(all, a.searchOperation(), a.dashboard(), a.changeLog(), a.eventStream())
+	all = append(all, a.performanceOperations()...)
 	all = append(all, activities.operations(a)...)
 	all = append(all, tasks.operations(a)...)
 	for _, name := range slices.Sorted(maps.Keys(contacts.parts)) {
 		all = append(all, contacts.parts[name])
 	}
 	all = append(all,
-		contacts.within(a, parent{"company", "/api/companies/{id}/contacts", "listCompanyContacts", "companyId", a.hasCompany},
+		contacts.within(a, parent{"company", []string{crm.EntityCompany}, "/api/companies/{id}/contacts", "listCompanyContacts", "companyId", a.hasCompany},
 			func(f *crm.ContactFilter, id *crm.ID) { f.CompanyID = id }),
-		deals.within(a, parent{"company", "/api/companies/{id}/deals", "listCompanyDeals", "companyId", a.hasCompany},
+		deals.within(a, parent{"company", []string{crm.EntityCompany}, "/api/companies/{id}/deals", "listCompanyDeals", "companyId", a.hasCompany},
 			func(f *crm.DealFilter, id *crm.ID) { f.CompanyID = id }),
-		activities.within(a, parent{"company", "/api/companies/{id}/activities", "listCompanyActivities", "companyId", a.hasCompany},
+		activities.within(a, parent{"company", []string{crm.EntityCompany}, "/api/companies/{id}/activities", "listCompanyActivities", "companyId", a.hasCompany},
 			func(f *crm.ActivityFilter, id *crm.ID) { f.CompanyID = id }),
-		activities.within(a, parent{"deal", "/api/deals/{id}/activities", "listDealActivities", "dealId", a.hasDeal},
+		activities.within(a, parent{"deal", []string{crm.EntityDeal, crm.EntityContact}, "/api/deals/{id}/activities", "listDealActivities", "dealId", a.hasDeal},
 			func(f *crm.ActivityFilter, id *crm.ID) { f.DealID = id }),
 		a.companyTotals(),
 	)

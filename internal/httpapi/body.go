@@ -34,7 +34,10 @@ func readBody(r *http.Request) ([]byte, error) {
 	}
 	if _, err := buf.ReadFrom(r.Body); err != nil {
 		var big *http.MaxBytesError
+		var undecoded *problem
 		switch {
+		case errors.As(err, &undecoded):
+			return nil, undecoded
 		case errors.As(err, &big):
 			return nil, tooLarge()
 		case r.Context().Err() != nil:

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"reflect"
 
+	"sixty/internal/cache"
 	"sixty/internal/crm"
 )
 
@@ -13,6 +14,7 @@ func (a *API) companies() *resource[crm.Company, crm.CompanyFilter, crm.CompanyP
 	return &resource[crm.Company, crm.CompanyFilter, crm.CompanyPatch]{
 		one: "company", many: "companies", name: "Company", names: "Companies", tag: "Companies",
 		paths: []string{"/api/companies"},
+		tier:  cache.Frequent, of: []string{crm.EntityCompany, crm.EntityContact, crm.EntityDeal, crm.EntityOrganisation},
 		pager: newPager("companies", crm.CompanySorts, filtersOf(stats,
 			searchWithin[crm.CompanyFilter](),
 			reference("ownerId", "Only companies of this owner.", func(f *crm.CompanyFilter) **crm.ID { return &f.OwnerID }),
@@ -24,6 +26,7 @@ func (a *API) companies() *resource[crm.Company, crm.CompanyFilter, crm.CompanyP
 		defaults: "Without an owner_id, whoever makes the company owns it.",
 		example:  exampleCompany(),
 		id:       func(c *crm.Company) crm.ID { return c.ID },
+		version:  func(c *crm.Company) int64 { return c.Version },
 		read:     a.service.Company,
 		create:   a.service.CreateCompany,
 		update:   a.service.UpdateCompany,

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 
+	"sixty/internal/cache"
 	"sixty/internal/crm"
 )
 
@@ -16,8 +17,10 @@ func (a *API) contacts() *contactResource {
 	}
 	return &contactResource{
 		one: "contact", many: "contacts", name: "Contact", names: "Contacts", tag: "Contacts",
-		paths:  []string{"/api/contacts"},
-		naming: namingQuery("contact", parts, func(n *naming) *naming { return n }),
+		paths: []string{"/api/contacts"},
+		tier:  cache.Frequent, of: []string{crm.EntityContact, crm.EntityCompany},
+		partsOf: []string{crm.EntityDeal, crm.EntityActivity, crm.EntityOwner, crm.EntityTask, crm.EntityStage, crm.EntityOrganisation},
+		naming:  namingQuery("contact", parts, func(n *naming) *naming { return n }),
 		pager: newPager("contacts", crm.ContactSorts, append(filtersOf(company,
 			searchWithin[crm.ContactFilter](),
 			reference("ownerId", "Only contacts of this owner.", func(f *crm.ContactFilter) **crm.ID { return &f.OwnerID }),
@@ -27,6 +30,7 @@ func (a *API) contacts() *contactResource {
 		defaults: "Without an owner_id, whoever makes the contact owns it.",
 		example:  exampleContact(),
 		id:       func(c *crm.Contact) crm.ID { return c.ID },
+		version:  func(c *crm.Contact) int64 { return c.Version },
 		read:     a.service.Contact,
 		create:   a.service.CreateContact,
 		update:   a.service.UpdateContact,
@@ -71,6 +75,7 @@ func (a *API) contactsByQuery(contacts *contactResource) []operation {
 func (a *API) contactOwner() operation {
 	return partOf("contact", operation{
 		method: http.MethodGet, path: "/api/contacts/{id}/owner", id: "getContactOwner", tag: "Contacts",
+		caching:     kept(cache.Frequent, crm.EntityContact, crm.EntityOwner),
 		summary:     "Read a contact's owner",
 		description: "data is null when nobody owns the contact.",
 		answer:      a.schemas.envelopeOrNull("Owner"),

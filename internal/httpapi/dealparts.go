@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 
+	"sixty/internal/cache"
 	"sixty/internal/crm"
 )
 
@@ -13,18 +14,20 @@ func (a *API) dealPartOperations() []operation {
 	a.schemas.thing("DealContact", reflect.TypeFor[furtherContact]())
 	a.schemas.thing("StageMove", reflect.TypeFor[stageMove]())
 	a.schemas.patch("DealContactInput", reflect.TypeFor[rolePatch](), reflect.TypeFor[furtherContact](), []string{"role"})
+	const partOfDeal = "The deal changes by it: If-Match takes the deal's ETag."
 	const item = "/api/deals/{id}/contacts/{contactId}"
 	return []operation{
 		{
 			method: http.MethodGet, path: "/api/deals/{id}/contacts", id: "listDealContacts", tag: "Deals",
+			caching: kept(cache.Frequent, crm.EntityDeal, crm.EntityContact),
 			summary: "List a deal's further contacts", description: "All of them, in one page.",
 			answer: a.schemas.list("DealContact"), problems: []int{http.StatusNotFound},
 			run: a.listDealContacts,
 		},
 		{
 			method: http.MethodPut, path: item, id: "putDealContact", tag: "Deals",
-			summary: "Put a contact on a deal, or change its role there",
-			body:    ref("DealContactInput"), answer: a.schemas.envelope("DealContact"),
+			summary: "Put a contact on a deal, or change its role there", description: partOfDeal,
+			body: ref("DealContactInput"), answer: a.schemas.envelope("DealContact"),
 			problems: []int{
 				http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound,
 				http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
@@ -33,14 +36,18 @@ func (a *API) dealPartOperations() []operation {
 		},
 		{
 			method: http.MethodDelete, path: item, id: "deleteDealContact", tag: "Deals",
-			summary: "Take a contact off a deal",
-			answer:  a.schemas.deleted(), problems: []int{http.StatusForbidden, http.StatusNotFound},
+			summary: "Take a contact off a deal", description: partOfDeal,
+			answer: a.schemas.deleted(), problems: []int{http.StatusForbidden, http.StatusNotFound},
 			run: func(c *call) error {
 				deal, contact, err := c.dealContactIDs()
 				if err != nil {
 					return err
 				}
-				if err := a.service.DeleteDealContact(c.ctx, c.by, deal, contact); err != nil {
+				expected, err := expectedBy(c.r)
+				if err != nil {
+					return err
+				}
+				if err := a.service.DeleteDealContact(c.ctx, c.by, deal, contact, expected); err != nil {
 					return err
 				}
 				c.answerDeleted(contact)
@@ -49,6 +56,7 @@ func (a *API) dealPartOperations() []operation {
 		},
 		{
 			method: http.MethodGet, path: "/api/deals/{id}/history", id: "listDealHistory", tag: "Deals",
+			caching: kept(cache.Frequent, crm.EntityDeal, crm.EntityContact, crm.EntityStage),
 			summary: "List a deal's stays in stages", description: "All of them, oldest first, in one page.",
 			answer: a.schemas.list("StageMove"), problems: []int{http.StatusNotFound},
 			run: a.listDealHistory,
@@ -105,6 +113,10 @@ func (a *API) dealContactPutter() func(*call) error {
 		if err != nil {
 			return err
 		}
+		expected, err := expectedBy(c.r)
+		if err != nil {
+			return err
+		}
 		patch, err := body.read(c.r)
 		if err != nil {
 			return err
@@ -112,7 +124,7 @@ func (a *API) dealContactPutter() func(*call) error {
 		if len(patch.Unread) > 0 {
 			return crm.Invalid(patch.Unread...)
 		}
-		part, err := a.service.PutDealContact(c.ctx, c.by, deal, contact, patch.Role.Value)
+		part, err := a.service.PutDealContact(c.ctx, c.by, deal, contact, expected, patch.Role.Value)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"reflect"
 
+	"sixty/internal/cache"
 	"sixty/internal/crm"
 )
 
@@ -14,6 +15,7 @@ func (a *API) deals() *resource[crm.Deal, crm.DealFilter, crm.DealPatch] {
 	return &resource[crm.Deal, crm.DealFilter, crm.DealPatch]{
 		one: "deal", many: "deals", name: "Deal", names: "Deals", tag: "Deals",
 		paths: []string{"/api/deals"},
+		tier:  cache.Frequent, of: []string{crm.EntityDeal, crm.EntityContact, crm.EntityCompany, crm.EntityStage},
 		pager: newPager("deals", crm.DealSorts, filtersOf(relations,
 			searchWithin[filter](),
 			reference("ownerId", "Only deals of this owner.", func(f *filter) **crm.ID { return &f.OwnerID }),
@@ -31,6 +33,7 @@ func (a *API) deals() *resource[crm.Deal, crm.DealFilter, crm.DealPatch] {
 		defaults: "What is left out: the owner is who makes the deal, the stage the first one, the probability the stage's, the company label the deal's own name, the currency the organisation's.",
 		example:  exampleDeal(),
 		id:       func(d *crm.Deal) crm.ID { return d.ID },
+		version:  func(d *crm.Deal) int64 { return d.Version },
 		read:     a.service.Deal,
 		create:   a.service.CreateDeal,
 		update:   a.service.UpdateDeal,

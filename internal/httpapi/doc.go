@@ -3,10 +3,12 @@
 // out from the same declarations.
 //
 // A request passes the middleware (middleware.go lists it in order), is routed by
-// net/http's ServeMux, authenticated, read strictly (query.go, body.go), answered by
-// a use case of package crm, and written by hand-made append functions (json.go) in
-// one Write. Everything that goes wrong becomes a problem (RFC 9457) in problem.go,
-// the one place that turns codes into statuses.
+// net/http's ServeMux, authenticated, read strictly (query.go, body.go; decoding.go takes
+// the encoding off a body), answered by a use case of package crm, and written by
+// hand-made append functions (json.go). What was read is sent by respond.go, which
+// looks at preconditions (etag.go) and compresses (encoding.go); an operation itself
+// never touches the ResponseWriter. Everything that goes wrong becomes a problem
+// (RFC 9457) in problem.go, the one place that turns codes into statuses.
 //
 // huma carries the model of the API document and the registration of operations;
 // requests do not pass through its reflection, so that the contract's distinction

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"path"
 	"strconv"
-	"strings"
 
 	"github.com/swaggest/swgui/v5/static"
 )
@@ -72,25 +71,11 @@ func (f asset) encoded(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return body, err
 	}
 	w.Header().Add("Vary", "Accept-Encoding")
-	if acceptsGzip(r.Header.Get("Accept-Encoding")) {
+	if weigh(r.Header["Accept-Encoding"]).gzip > 0 {
 		w.Header().Set("Content-Encoding", "gzip")
 		return body, nil
 	}
 	return unzip(body)
-}
-
-// acceptsGzip tells whether gzip is among the encodings of an Accept-Encoding header,
-// and not refused by a weight of nothing (RFC 9110 section 12.5.3).
-func acceptsGzip(header string) bool {
-	for part := range strings.SplitSeq(header, ",") {
-		name, weight, weighted := strings.Cut(part, ";")
-		if !strings.EqualFold(strings.TrimSpace(name), "gzip") {
-			continue
-		}
-		q, err := strconv.ParseFloat(strings.TrimPrefix(strings.TrimSpace(weight), "q="), 64)
-		return !weighted || err == nil && q > 0
-	}
-	return false
 }
 
 func unzip(b []byte) ([]byte, error) {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/http"
 	"reflect"
 	"slices"
@@ -23,6 +24,9 @@ func documentConfig() huma.Config {
 			"400 for what cannot be read, 422 for what reads but breaks rules, 409 for what collides with what is stored.",
 		"Lists are read a page at a time, in either direction, with opaque cursors that never age. " +
 			"A parameter with an empty value counts as not given; unknown parameters are ignored.",
+		"Answers to GET and HEAD carry an ETag: sent back in `If-None-Match` it makes an unchanged answer a 304, and in `If-Match` of a PUT, PATCH or DELETE " +
+			"it makes the request a 412 when somebody else has changed the thing meanwhile. Answers of 1 KiB and more are compressed for whoever accepts br, zstd or gzip, " +
+			"and so may be the bodies of requests (`Content-Encoding`), which are at most 1 MiB long when they are decoded. Whatever answers GET answers HEAD.",
 		"Ids are UUIDs, instants are RFC 3339 in UTC, dates are YYYY-MM-DD, money is an exact decimal with two places.",
 	}, "\n\n")
 	c.Servers = []*huma.Server{{URL: "/"}}
@@ -58,10 +62,12 @@ func problemWords(status int) string {
 		return "There is no such thing in the key's organisation."
 	case http.StatusConflict:
 		return "It collides with what is stored."
+	case http.StatusPreconditionFailed:
+		return "The thing is no longer what If-Match names: somebody else has changed it. Nothing was done."
 	case http.StatusRequestEntityTooLarge:
 		return "The body is larger than 1 MiB."
 	case http.StatusUnsupportedMediaType:
-		return "The body is not JSON in UTF-8."
+		return "The body is not JSON in UTF-8, or its Content-Encoding is none of br, zstd and gzip."
 	case http.StatusUnprocessableEntity:
 		return "The request reads, but parts of it break rules; all of them are named."
 	case http.StatusServiceUnavailable:
@@ -76,7 +82,7 @@ func (a *API) describe(op operation) *huma.Operation {
 	entry := &huma.Operation{
 		Method: op.method, Path: op.path, OperationID: op.id, Tags: []string{op.tag},
 		Summary: op.summary, Description: op.description,
-		Parameters: append(pathParameters(op.path), op.query...),
+		Parameters: slices.Concat(pathParameters(op.path), op.query, op.headers),
 		Responses:  map[string]*huma.Response{},
 	}
 	if op.open {
@@ -93,22 +99,24 @@ func (a *API) describe(op operation) *huma.Operation {
 	}
 	answer := &huma.Response{
 		Description: http.StatusText(status),
-		Content:     map[string]*huma.MediaType{"application/json": {Schema: op.answer, Example: op.example}},
+		Content:     map[string]*huma.MediaType{cmp.Or(op.media, "application/json"): {Schema: op.answer, Example: op.example}},
 	}
+	answer.Headers = map[string]*huma.Header{}
 	if status == http.StatusCreated {
-		answer.Headers = map[string]*huma.Header{
-			"Location": {Description: "The path of what was made.", Schema: &huma.Schema{Type: huma.TypeString, Format: "uri-reference"}},
+		answer.Headers["Location"] = &huma.Header{
+			Description: "The path of what was made.", Schema: &huma.Schema{Type: huma.TypeString, Format: "uri-reference"},
 		}
 	}
 	if op.answer != nil && strings.HasSuffix(op.answer.Ref, "List") {
-		answer.Headers = map[string]*huma.Header{
-			"Link": {Description: "The pages around this one, rel=next and rel=prev (RFC 8288).", Schema: &huma.Schema{Type: huma.TypeString}},
+		answer.Headers["Link"] = &huma.Header{
+			Description: "The pages around this one, rel=next and rel=prev (RFC 8288).", Schema: &huma.Schema{Type: huma.TypeString},
 		}
 	}
 	entry.Responses[strconv.Itoa(status)] = answer
 	problems := append(slices.Clone(op.problems), http.StatusInternalServerError, http.StatusServiceUnavailable)
 	if !op.open {
 		problems = append(problems, http.StatusUnauthorized)
+		problems = append(problems, describeConditions(op, entry, answer)...)
 	}
 	for _, p := range problems {
 		entry.Responses[strconv.Itoa(p)] = &huma.Response{Ref: "#/components/responses/" + a.problemResponse(p)}
@@ -116,13 +124,55 @@ func (a *API) describe(op operation) *huma.Operation {
 	return entry
 }
 
+// The parts of the document that say how requests are made conditional.
+const (
+	tagHeader     = "ETag"
+	unlikeTags    = "IfNoneMatch"
+	matchingTags  = "IfMatch"
+	unchangedTags = "NotModified"
+)
+
+// conditionComponents enters them in the document, once for all operations.
+func conditionComponents(c *huma.Components) {
+	text := &huma.Schema{Type: huma.TypeString}
+	c.Headers = map[string]*huma.Header{
+		tagHeader: {Description: "Names these very bytes, and the version of the thing (RFC 9110 section 8.8.3).", Schema: text},
+	}
+	c.Parameters = map[string]*huma.Param{
+		unlikeTags:   {Name: "If-None-Match", In: "header", Description: "The ETags of what the client has: 304 when that is unchanged.", Schema: text},
+		matchingTags: {Name: "If-Match", In: "header", Description: "The ETags of what the client has read: 412 when the thing has changed since.", Schema: text},
+	}
+	c.Responses = map[string]*huma.Response{
+		unchangedTags: {
+			Description: "What If-None-Match names is unchanged.",
+			Headers:     map[string]*huma.Header{"ETag": {Ref: "#/components/headers/" + tagHeader}},
+		},
+	}
+}
+
+// describeConditions says how an operation is made conditional, and gives the problems
+// that come of it.
+func describeConditions(op operation, entry *huma.Operation, answer *huma.Response) []int {
+	if op.method != http.MethodPut && op.method != http.MethodDelete {
+		answer.Headers["ETag"] = &huma.Header{Ref: "#/components/headers/" + tagHeader}
+	}
+	switch op.method {
+	case http.MethodGet:
+		entry.Parameters = append(entry.Parameters, &huma.Param{Ref: "#/components/parameters/" + unlikeTags})
+		entry.Responses["304"] = &huma.Response{Ref: "#/components/responses/" + unchangedTags}
+		return nil
+	case http.MethodPost:
+		return nil
+	default:
+		entry.Parameters = append(entry.Parameters, &huma.Param{Ref: "#/components/parameters/" + matchingTags})
+		return []int{http.StatusBadRequest, http.StatusPreconditionFailed}
+	}
+}
+
 // problemResponse names the response that a problem of a status is.
 func (a *API) problemResponse(status int) string {
 	name := strings.ReplaceAll(http.StatusText(status), " ", "")
 	c := a.huma.OpenAPI().Components
-	if c.Responses == nil {
-		c.Responses = map[string]*huma.Response{}
-	}
 	c.Responses[name] = &huma.Response{
 		Description: problemWords(status),
 		Content: map[string]*huma.MediaType{

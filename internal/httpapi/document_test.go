@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"sixty/internal/cache"
+	"sixty/internal/changes"
 	"sixty/internal/crm"
 )
 
@@ -23,6 +25,7 @@ func newAPI(tb testing.TB, change ...func(*Options)) *API {
 	tb.Helper()
 	o := Options{
 		Service: crm.NewService(nil, time.Now, "GBP"), Authenticator: everyone{}, Sealer: newSealer(tb, "a secret of tests, long enough"),
+		Cache: cache.New(cache.Options{}), Changes: changes.New(changes.Options{}),
 		Logger: slog.New(slog.DiscardHandler), Docs: true,
 	}
 	for _, f := range change {
@@ -82,8 +85,10 @@ type openapiDocument struct {
 	OpenAPI    string                                `json:"openapi"`
 	Paths      map[string]map[string]json.RawMessage `json:"paths"`
 	Components struct {
-		Schemas   map[string]json.RawMessage `json:"schemas"`
-		Responses map[string]json.RawMessage `json:"responses"`
+		Schemas    map[string]json.RawMessage `json:"schemas"`
+		Responses  map[string]json.RawMessage `json:"responses"`
+		Headers    map[string]json.RawMessage `json:"headers"`
+		Parameters map[string]json.RawMessage `json:"parameters"`
 	} `json:"components"`
 }
 
@@ -105,10 +110,10 @@ func TestAPIDocumentRefersOnlyToWhatItHas(t *testing.T) {
 		refs++
 		target, _, _ := strings.Cut(part, `"`)
 		kind, name, _ := strings.Cut(target, "/")
-		known := d.Components.Schemas
-		if kind == "responses" {
-			known = d.Components.Responses
-		}
+		known := map[string]map[string]json.RawMessage{
+			"schemas": d.Components.Schemas, "responses": d.Components.Responses,
+			"headers": d.Components.Headers, "parameters": d.Components.Parameters,
+		}[kind]
 		if body, ok := known[name]; !ok || string(body) == "null" {
 			t.Errorf("%s is referred to, and not there", target)
 		}
@@ -151,6 +156,12 @@ func TestEveryOperationTellsItsProblems(t *testing.T) {
 			}
 			if strings.Contains(path, "{") {
 				want = append(want, "404")
+			}
+			switch {
+			case method == http.MethodGet && entry.Security == nil:
+				want = append(want, "304")
+			case method != http.MethodGet && method != http.MethodPost:
+				want = append(want, "400", "412")
 			}
 			if entry.RequestBody != nil {
 				want = append(want, "400", "413", "415", "422")

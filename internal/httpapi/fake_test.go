@@ -2,10 +2,14 @@ package httpapi
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
+	"sixty/internal/cache"
+	"sixty/internal/changes"
 	"sixty/internal/crm"
 )
 
@@ -46,6 +50,8 @@ func (everyone) Authenticate(context.Context, string) (crm.Actor, error) {
 	return crm.Actor{Org: crm.ID{15: 1}, User: crm.ID{15: 2}, Role: crm.RoleManager}, nil
 }
 
+func (everyone) LastKnown(string) (crm.Actor, bool) { return crm.Actor{}, false }
+
 // apiOver makes an API whose deals are what page answers.
 func apiOver(tb testing.TB, page func(context.Context) (crm.Page[crm.Deal], error), change ...func(*Options)) *API {
 	tb.Helper()
@@ -53,6 +59,49 @@ func apiOver(tb testing.TB, page func(context.Context) (crm.Page[crm.Deal], erro
 	return newAPI(tb, append([]func(*Options){func(o *Options) {
 		o.Service = crm.NewService(store, time.Now, "GBP")
 	}}, change...)...)
+}
+
+// cachedAPI is apiOver with a cache, and a change log in which nothing happens.
+func cachedAPI(tb testing.TB, page func(context.Context) (crm.Page[crm.Deal], error), change ...func(*Options)) *API {
+	tb.Helper()
+	follower := changes.New(changes.Options{})
+	ctx, cancel := context.WithCancel(tb.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := follower.Run(ctx, quietLog{}); err != nil {
+			tb.Error(err)
+		}
+	})
+	kept := cache.New(cache.Options{Bytes: 64 << 20, Freshness: follower, Logger: slog.New(slog.DiscardHandler)})
+	tb.Cleanup(func() {
+		cancel()
+		running.Wait()
+		kept.Close()
+	})
+	store := changes.Tracked(&fakeStore{deals: fakeDeals{page}}, time.Now)
+	return newAPI(tb, append([]func(*Options){func(o *Options) {
+		o.Service, o.Cache, o.Changes = crm.NewService(store, time.Now, "GBP"), kept, follower
+	}}, change...)...)
+}
+
+// quietLog is the change log of organisations in which nothing has ever happened.
+type quietLog struct{ crm.Log }
+
+func (quietLog) LogEnds(_ context.Context, orgs []crm.ID) (map[crm.ID]int64, error) {
+	ends := map[crm.ID]int64{}
+	for _, org := range orgs {
+		ends[org] = 0
+	}
+	return ends, nil
+}
+
+func (quietLog) LogSince(context.Context, crm.ID, int64, int) ([]crm.LogEntry, error) {
+	return nil, nil
+}
+
+func (quietLog) WatchLog(ctx context.Context, _ func(crm.ID, int64)) error {
+	<-ctx.Done()
+	return nil
 }
 
 func dealsPage(n int) crm.Page[crm.Deal] {

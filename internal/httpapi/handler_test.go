@@ -74,6 +74,7 @@ func TestFailuresBecomeProblems(t *testing.T) {
 		"Malformed":    {crm.Malformed("Bad."), 400, "", ""},
 		"Invalid":      {crm.Invalid(crm.FieldError{Field: "name", Message: "must not be empty"}), 422, "", ""},
 		"Conflict":     {crm.Conflict("Taken."), 409, "", ""},
+		"Precondition": {crm.Precondition("Changed."), 412, "", ""},
 		"NotFound":     {crm.NotFound("deal"), 404, "", ""},
 		"Unknown":      {&crm.Error{Code: crm.CodeUnauthenticated, Message: "Who?"}, 401, "WWW-Authenticate", ""},
 		"Forbidden":    {crm.Forbidden("No."), 403, "", ""},

@@ -172,7 +172,7 @@ func (p *pager[T, F]) answer(c *call, args listArgs[F], scope cursor.Scope, view
 	if err != nil {
 		return err
 	}
-	c.link(next, previous)
+	c.link = pageLinks(c.r.URL, next, previous)
 	c.out = appendRows(append(c.out, `{"data":`...), page.Rows, write)
 	c.out = appendListTail(c.out, listTail{
 		count: len(page.Rows), limit: args.list.Limit, total: page.Total, backward: args.list.Backward,
@@ -200,6 +200,7 @@ type listTail struct {
 	backward             bool
 	hasMore, hasPrevious bool
 	next, previous       string // "" for none
+	reset                *bool  // whether the list goes on from before; nil for one that always does
 }
 
 func appendListTail(b []byte, t listTail) []byte {
@@ -216,6 +217,9 @@ func appendListTail(b []byte, t listTail) []byte {
 		direction = "backward"
 	}
 	b = appendString(append(b, `,"direction":`...), direction)
+	if t.reset != nil {
+		b = appendBool(append(b, `,"reset":`...), *t.reset)
+	}
 	return append(b, `}}`...)
 }
 
@@ -226,14 +230,19 @@ func appendToken(b []byte, token string) []byte {
 	return appendString(b, token)
 }
 
-// link sends the pages around this one as links (RFC 8288).
-func (c *call) link(next, previous string) {
+// pageLinks gives the pages around this one as links (RFC 8288).
+func pageLinks(u *url.URL, next, previous string) string {
+	links := ""
 	if next != "" {
-		c.w.Header().Add("Link", pageLink(c.r.URL, next, "forward", "next"))
+		links = pageLink(u, next, "forward", "next")
+	}
+	if next != "" && previous != "" {
+		links += ", "
 	}
 	if previous != "" {
-		c.w.Header().Add("Link", pageLink(c.r.URL, previous, "backward", "prev"))
+		links += pageLink(u, previous, "backward", "prev")
 	}
+	return links
 }
 
 // pageLink gives the request's own address with another place in the list. What may

@@ -1,10 +1,12 @@
 package httpapi
 
 import (
-	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -12,8 +14,6 @@ import (
 	"time"
 
 	"github.com/rs/cors"
-
-	"sixty/internal/crm"
 )
 
 type middleware func(http.Handler) http.Handler
@@ -22,13 +22,12 @@ type middleware func(http.Handler) http.Handler
 // first to the last; each stands where it does because of what comes after it.
 func (a *API) chain(o Options) http.Handler {
 	list := []middleware{
-		a.identify,                  // every answer and every line of the log names the request
-		a.logAccess,                 // sees the status of everything below, problems and panics included
-		a.recoverPanic,              // a defect in one request must not end the others
-		secure(o.StrictTransport),   // problems carry these headers too
-		crossOrigin(o),              // before authentication: browsers send no credentials with a preflight
-		timeLimit(o.RequestTimeout), // bounds all work from here on
-		bodyLimit,                   // whoever reads the body, reads no more
+		a.identify,                // every answer and every line of the log names the request
+		a.logAccess,               // sees the status of everything below, problems and panics included
+		a.recoverPanic,            // a defect in one request must not end the others
+		secure(o.StrictTransport), // problems carry these headers too
+		crossOrigin(o),            // before authentication: browsers send no credentials with a preflight
+		a.limitBody,               // whoever reads the body, reads no more, and reads it decoded
 		// Authentication is part of an operation (operation.go): an unknown path is a 404
 		// to everyone, and the health operations are open.
 	}
@@ -47,11 +46,21 @@ func (a *API) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get(requestIDHeader)
 		if !isRequestID(id) {
-			id = crm.NewID().String()
+			id = newRequestID()
 		}
 		w.Header().Set(requestIDHeader, id)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// newRequestID makes 128 random bits in hexadecimal digits. They keep no secret.
+func newRequestID() string {
+	var bits [16]byte
+	binary.LittleEndian.PutUint64(bits[:8], rand.Uint64()) //nolint:gosec // see above
+	binary.LittleEndian.PutUint64(bits[8:], rand.Uint64()) //nolint:gosec // see above
+	var digits [2 * len(bits)]byte
+	hex.Encode(digits[:], bits[:])
+	return string(digits[:])
 }
 
 func isRequestID(s string) bool {
@@ -117,16 +126,20 @@ func (a *API) logAccess(next http.Handler) http.Handler {
 		rec := &recorder{ResponseWriter: w}
 		start := time.Now()
 		defer func() {
-			if !a.log.Enabled(r.Context(), slog.LevelInfo) {
+			h := a.log.Handler()
+			if !h.Enabled(r.Context(), slog.LevelInfo) {
 				return
 			}
-			a.log.LogAttrs(r.Context(), slog.LevelInfo, "request",
+			now := time.Now()
+			line := slog.NewRecord(now, slog.LevelInfo, "request", 0) // who calls, is always this
+			line.AddAttrs(
 				slog.String("request_id", w.Header().Get(requestIDHeader)),
 				slog.String("method", r.Method),
 				slog.String("path", r.URL.Path),
 				slog.Int("status", rec.status),
 				slog.Int("bytes", rec.bytes),
-				slog.Duration("took", time.Since(start)))
+				slog.Duration("took", now.Sub(start)))
+			_ = h.Handle(r.Context(), line) // there is nobody to tell
 		}()
 		next.ServeHTTP(rec, r)
 	})
@@ -161,19 +174,29 @@ func (a *API) recoverPanic(next http.Handler) http.Handler {
 // else. What is under /api is somebody's: shared caches keep none of it, and a
 // browser asks before it uses what it has.
 func secure(strictTransport bool) middleware {
+	// Values that all answers share; see headerValues.
+	var (
+		nosniff   = []string{"nosniff"}
+		deny      = []string{"DENY"}
+		nowhere   = []string{"no-referrer"}
+		policy    = []string{"default-src 'none'; frame-ancestors 'none'"}
+		transport = []string{"max-age=31536000; includeSubDomains"}
+		private   = []string{"private, no-cache"}
+		vary      = []string{"Authorization"}
+	)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			h := w.Header()
-			h.Set("X-Content-Type-Options", "nosniff")
-			h.Set("X-Frame-Options", "DENY")
-			h.Set("Referrer-Policy", "no-referrer")
-			h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+			h["X-Content-Type-Options"] = nosniff
+			h["X-Frame-Options"] = deny
+			h["Referrer-Policy"] = nowhere
+			h["Content-Security-Policy"] = policy
 			if strictTransport {
-				h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+				h["Strict-Transport-Security"] = transport
 			}
 			if strings.HasPrefix(r.URL.Path, "/api/") {
-				h.Set("Cache-Control", "private, no-cache")
-				h.Add("Vary", "Authorization")
+				h["Cache-Control"] = private
+				h["Vary"] = vary
 			}
 			next.ServeHTTP(w, r)
 		})
@@ -185,34 +208,36 @@ func crossOrigin(o Options) middleware {
 	if len(o.FrontendOrigins) == 0 {
 		return func(next http.Handler) http.Handler { return next }
 	}
-	return cors.New(cors.Options{
+	c := cors.New(cors.Options{
 		// Not AllowedOrigins, which knows wildcards: with credentials, exact is safe.
-		AllowOriginFunc:  func(origin string) bool { return slices.Contains(o.FrontendOrigins, origin) },
-		AllowedMethods:   []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
-		AllowedHeaders:   []string{"Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", requestIDHeader},
-		ExposedHeaders:   []string{"ETag", "Link", "Location", "Retry-After", requestIDHeader},
+		AllowOriginFunc: func(origin string) bool { return slices.Contains(o.FrontendOrigins, origin) },
+		AllowedMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
+		AllowedHeaders: []string{
+			"Authorization", "Content-Encoding", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "Sixty-Consistency", requestIDHeader,
+		},
+		ExposedHeaders: []string{
+			"Cache-Status", "ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "Server-Timing", "Sixty-Consistency", requestIDHeader,
+		},
 		AllowCredentials: true,
 		MaxAge:           600,
-	}).Handler
-}
-
-// timeLimit bounds the work of a request.
-func timeLimit(limit time.Duration) middleware {
+	})
+	// What is not from a page of another origin needs none of it, but that it would have
+	// been answered differently.
+	also, alone := []string{"Authorization", "Origin"}, []string{"Origin"}
 	return func(next http.Handler) http.Handler {
+		crossing := c.Handler(next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			ctx, cancel := context.WithTimeout(r.Context(), limit)
-			defer cancel()
-			next.ServeHTTP(w, r.WithContext(ctx))
+			if len(r.Header["Origin"]) > 0 {
+				crossing.ServeHTTP(w, r)
+				return
+			}
+			h := w.Header()
+			if len(h["Vary"]) > 0 {
+				h["Vary"] = also
+			} else {
+				h["Vary"] = alone
+			}
+			next.ServeHTTP(w, r)
 		})
 	}
-}
-
-// bodyLimit bounds what may be read of a body, whatever length it says it has.
-func bodyLimit(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		}
-		next.ServeHTTP(w, r)
-	})
 }

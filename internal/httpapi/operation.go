@@ -1,14 +1,13 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"sixty/internal/crm"
 )
@@ -25,33 +24,46 @@ type operation struct {
 	status       int          // of success; 0 is 200
 	answer       *huma.Schema
 	example      any
-	problems     []int // what can go wrong besides what every operation shares
-	open         bool  // answers without a bearer token
+	headers      []*huma.Param
+	media        string // of the answer; "" is application/json
+	problems     []int  // what can go wrong besides what every operation shares
+	open         bool   // answers without a bearer token
+	// caching says how answers are kept; every operation that reads says something, open
+	// ones excepted.
+	caching caching
+	known   known // the names of the parameters that it reads; register adds the query's
 	// run appends the answer to the call's out.
 	run func(*call) error
 	// part is run for a thing that is named by other means than the path; nil where
 	// there are none.
 	part func(*call, crm.ID) error
+	// stream answers without an end, instead of run; an error means that it has not begun.
+	stream func(*call, http.ResponseWriter) error
 }
 
-// A call is a request on its way through an operation.
+// A call is a request on its way through an operation, which says here what it answers
+// and leaves it to serve to send it.
 type call struct {
 	api *API
 	ctx context.Context
-	w   http.ResponseWriter
 	r   *http.Request
 	by  crm.Actor // whoever asks; zero in an open operation
-	out []byte    // the answer's body
+
+	out      []byte // the answer's body
+	version  int64  // of the row that is answered, if that is one thing that can be changed; else 0
+	link     string // the pages around this one, as a Link header has them (RFC 8288); "" for none
+	location string // the path of what was made; "" for nothing
 }
 
 // register opens an operation and enters it in the API document.
 func (a *API) register(op operation) {
 	entry := a.describe(op)
 	a.huma.OpenAPI().AddOperation(entry)
-	a.huma.Adapter().Handle(entry, func(hc huma.Context) {
-		r, w := humago.Unwrap(hc)
-		a.serve(&op, w, r)
-	})
+	for _, p := range op.query {
+		op.known = append(op.known, p.Name)
+	}
+	// Past huma's adapter, whose context nobody here needs.
+	a.mux.HandleFunc(op.method+" "+op.path, func(w http.ResponseWriter, r *http.Request) { a.serve(&op, w, r) })
 }
 
 // bodies keeps the memory that answers are built in.
@@ -76,38 +88,78 @@ func (p *bodies) put(b *[]byte) {
 
 // serve answers a request to an operation.
 func (a *API) serve(op *operation, w http.ResponseWriter, r *http.Request) {
-	c := call{api: a, ctx: r.Context(), w: w, r: r}
+	var by crm.Actor
+	stale := false
 	if !op.open {
 		var err error
-		if c.by, err = a.authenticate(r); err != nil {
+		if by, stale, err = a.caller(op, r); err != nil {
 			a.fail(w, r, err)
 			return
 		}
 	}
+	if op.caching.tier != "" {
+		a.answerKept(op, w, r, by, stale)
+		return
+	}
+	c := &call{api: a, ctx: r.Context(), r: r, by: by}
+	if op.stream == nil {
+		a.answer(op, w, c)
+	} else if err := op.stream(c, w); err != nil {
+		a.fail(w, r, err)
+	}
+}
+
+// answer answers a request by running the operation.
+func (a *API) answer(op *operation, w http.ResponseWriter, c *call) {
+	var cancel context.CancelFunc
+	c.ctx, cancel = context.WithTimeout(c.ctx, a.timeout)
+	defer cancel()
 	buffer := a.bodies.get()
 	defer a.bodies.put(buffer)
 	c.out = (*buffer)[:0]
-	err := op.run(&c)
+	err := op.run(c)
 	*buffer = c.out // it may have grown
 	if err != nil {
-		a.fail(w, r, err)
+		a.fail(w, c.r, err)
 		return
 	}
-	h := w.Header()
-	h["Content-Type"] = a.jsonType
-	h.Set("Content-Length", strconv.Itoa(len(c.out)))
-	if op.status != 0 {
-		w.WriteHeader(op.status)
+	if op.method != http.MethodGet {
+		a.handToken(w, c.r, c.by.Org)
+		a.confirm(w, cmp.Or(op.status, http.StatusOK), c)
+		return
 	}
-	_, _ = w.Write(c.out) // a client that does not read its answer is no failure of ours
+	a.respond(w, c.r, &representation{
+		body: c.out, hash: hashOf(c.out), version: c.version, contentType: a.values.json, link: c.link,
+	})
 }
 
-// authenticate finds on whose behalf a request acts (RFC 6750 section 2.1). The scheme
-// is compared without regard to case.
-func (a *API) authenticate(r *http.Request) (crm.Actor, error) {
+// caller finds on whose behalf a request acts. stale tells that the database cannot say
+// so now, but did a while ago, and that the request takes an answer from then.
+func (a *API) caller(op *operation, r *http.Request) (by crm.Actor, stale bool, err error) {
+	by, err = a.authenticate(r)
+	if crm.CodeOf(err) != crm.CodeUnavailable || op.caching.tier == "" || staleIfError(r.Header["Cache-Control"]) == 0 {
+		return by, false, err
+	}
+	if before, ok := a.auth.LastKnown(bearer(r)); ok {
+		return before, true, nil
+	}
+	return by, false, err
+}
+
+// bearer gives the bearer token of a request (RFC 6750 section 2.1); "" if there is none.
+// The scheme is compared without regard to case.
+func bearer(r *http.Request) string {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	token = strings.TrimSpace(token)
-	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+// authenticate asks on whose behalf a request acts.
+func (a *API) authenticate(r *http.Request) (crm.Actor, error) {
+	token := bearer(r)
+	if token == "" {
 		return crm.Actor{}, &problem{
 			status: http.StatusUnauthorized,
 			detail: "Sign the request with an API key: Authorization: Bearer <key>.",

@@ -82,6 +82,17 @@ func (res *resource[T, F, P]) named(c *call) (op operation, id crm.ID, ok bool) 
 	return res.parts[n.part], *n.id, true
 }
 
+// knownByParts gives the names of the parameters that the parts read.
+func (res *resource[T, F, P]) knownByParts() known {
+	var all known
+	for _, op := range res.parts {
+		for _, p := range op.query {
+			all = append(all, p.Name)
+		}
+	}
+	return all
+}
+
 // listAnswer describes what the list's path answers.
 func (res *resource[T, F, P]) listAnswer(a *API) *huma.Schema {
 	list := a.schemas.list(res.name)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 
+	"sixty/internal/cache"
 	"sixty/internal/crm"
 )
 
@@ -15,6 +16,7 @@ func (a *API) peopleOperations() []operation {
 	return []operation{
 		{
 			method: http.MethodGet, path: "/api/user", id: "getUser", tag: "People",
+			caching: caching{tier: cache.Session, of: []string{crm.EntityOwner}, personal: true},
 			summary: "Read who the request acts for",
 			answer:  a.schemas.envelope("User"),
 			run: func(c *call) error {
@@ -31,6 +33,7 @@ func (a *API) peopleOperations() []operation {
 		},
 		{
 			method: http.MethodGet, path: "/api/owners", id: "listOwners", tag: "People",
+			caching: kept(cache.Static, crm.EntityOwner, crm.EntityDeal, crm.EntityOrganisation),
 			summary: "List the people who own records, with their numbers",
 			query:   owners.query.document(),
 			answer:  a.schemas.list("Owner"), problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},

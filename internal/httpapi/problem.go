@@ -78,6 +78,8 @@ func statusOf(code crm.Code) int {
 		return http.StatusUnprocessableEntity
 	case crm.CodeConflict:
 		return http.StatusConflict
+	case crm.CodePrecondition:
+		return http.StatusPreconditionFailed
 	case crm.CodeNotFound:
 		return http.StatusNotFound
 	case crm.CodeUnauthenticated:

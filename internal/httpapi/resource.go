@@ -4,10 +4,12 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"sixty/internal/cache"
 	"sixty/internal/crm"
 )
 
@@ -25,19 +27,24 @@ type resource[T, F, P any] struct {
 	defaults  string   // what one is made with when members are left out
 	example   T
 
-	id     func(*T) crm.ID
-	read   func(context.Context, crm.Actor, crm.ID) (T, error)
-	create func(context.Context, crm.Actor, P) (T, error)
-	update func(context.Context, crm.Actor, crm.ID, P) (T, error)
-	remove func(context.Context, crm.Actor, crm.ID) error
+	id      func(*T) crm.ID
+	version func(*T) int64
+	read    func(context.Context, crm.Actor, crm.ID) (T, error)
+	create  func(context.Context, crm.Actor, P) (T, error)
+	update  func(context.Context, crm.Actor, crm.ID, crm.Expected, P) (T, error)
+	remove  func(context.Context, crm.Actor, crm.ID, crm.Expected) error
+
+	tier cache.Tier // of the answers that read it
+	of   []string   // the kinds of things that these are made from: it, and what is joined to it
 
 	write  appender[T]
 	expand expansion[T]
 	view   reflect.Type // T with what can be joined to it, as the document describes it
 
 	// What can be asked of one thing at the list's path, and how it is asked for there.
-	parts  map[string]operation
-	naming query[naming]
+	parts   map[string]operation
+	partsOf []string // the kinds that these are made from
+	naming  query[naming]
 }
 
 // An expansion is what a client can ask to have joined to things: includeStats and
@@ -92,9 +99,10 @@ func (res *resource[T, F, P]) operations(a *API) []operation {
 func (res *resource[T, F, P]) list(a *API, path string) operation {
 	return operation{
 		method: http.MethodGet, path: path, id: "list" + res.names, tag: res.tag,
+		caching: kept(res.tier, slices.Concat(res.of, res.partsOf)...),
 		summary: "List " + res.many,
-		query:   res.pager.query.document(),
-		answer:  res.listAnswer(a), example: res.exampleList(),
+		query:   res.pager.query.document(), known: res.knownByParts(),
+		answer: res.listAnswer(a), example: res.exampleList(),
 		problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
 		run: func(c *call) error {
 			if op, id, ok := res.named(c); ok {
@@ -139,7 +147,8 @@ func (res *resource[T, F, P]) post(a *API, path string) operation {
 			if err != nil {
 				return err
 			}
-			c.w.Header().Set("Location", path+"/"+res.id(&row).String())
+			c.location = path + "/" + res.id(&row).String()
+			c.version = res.version(&row)
 			answerOne(c, &row, res.write)
 			return nil
 		},
@@ -152,6 +161,7 @@ func (res *resource[T, F, P]) item(a *API, path string) []operation {
 	single := expanded(res.expand, func(asked *bool) *bool { return asked })
 	all := []operation{{
 		method: http.MethodGet, path: path, id: "get" + res.name, tag: res.tag,
+		caching: kept(res.tier, res.of...),
 		summary: "Read " + an(res.one),
 		query:   single.document(),
 		answer:  a.schemas.envelope(res.name), example: res.exampleOne(),
@@ -184,6 +194,7 @@ func (res *resource[T, F, P]) answerItem(c *call, id crm.ID, asked bool) error {
 	if err != nil {
 		return err
 	}
+	c.version = res.version(&row)
 	answerOne(c, &rows[0], write)
 	return nil
 }
@@ -206,14 +217,19 @@ func (res *resource[T, F, P]) change(a *API, method, path string, target func(*c
 			if err != nil {
 				return err
 			}
+			expected, err := expectedBy(c.r)
+			if err != nil {
+				return err
+			}
 			patch, err := res.body.read(c.r)
 			if err != nil {
 				return err
 			}
-			row, err := res.update(c.ctx, c.by, id, patch)
+			row, err := res.update(c.ctx, c.by, id, expected, patch)
 			if err != nil {
 				return err
 			}
+			c.version = res.version(&row)
 			answerOne(c, &row, res.write)
 			return nil
 		},
@@ -232,7 +248,11 @@ func (res *resource[T, F, P]) drop(a *API, path string, target func(*call) (crm.
 			if err != nil {
 				return err
 			}
-			if err := res.remove(c.ctx, c.by, id); err != nil {
+			expected, err := expectedBy(c.r)
+			if err != nil {
+				return err
+			}
+			if err := res.remove(c.ctx, c.by, id, expected); err != nil {
 				return err
 			}
 			c.answerDeleted(id)
@@ -243,10 +263,11 @@ func (res *resource[T, F, P]) drop(a *API, path string, target func(*call) (crm.
 
 // A parent is a thing that has a list of its own: those that refer to it.
 type parent struct {
-	one       string // "company"
-	path      string // of the list
-	operation string // its operationId
-	filter    string // the list's parameter that the path stands for
+	one       string   // "company"
+	of        []string // the kinds of things that it is read from
+	path      string   // of the list
+	operation string   // its operationId
+	filter    string   // the list's parameter that the path stands for
 	exists    func(*call, crm.ID) error
 }
 
@@ -260,6 +281,7 @@ func (res *resource[T, F, P]) within(a *API, of parent, narrow func(*F, *crm.ID)
 	}
 	return partOf(of.one, operation{
 		method: http.MethodGet, path: of.path, id: of.operation, tag: res.tag,
+		caching: kept(res.tier, slices.Concat(res.of, of.of)...),
 		summary: "List the " + res.many + " of a " + of.one,
 		query:   p.query.document(),
 		answer:  a.schemas.list(res.name), example: res.exampleList(),

@@ -193,6 +193,11 @@ func (s schemas) deleted() *huma.Schema {
 	})
 }
 
+// answered gives the schema of the answer that holds what has no name of its own.
+func (s schemas) answered(name string, data *huma.Schema) *huma.Schema {
+	return s.answer(name+"Answer", data)
+}
+
 func (s schemas) answer(name string, data *huma.Schema) *huma.Schema {
 	s.named[name] = &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"data", "error"},
@@ -203,8 +208,19 @@ func (s schemas) answer(name string, data *huma.Schema) *huma.Schema {
 
 // list gives the schema of the answer that holds a page of things.
 func (s schemas) list(name string) *huma.Schema {
-	s.thing("Pagination", reflect.TypeFor[pagination]())
 	s.thing("ListMeta", reflect.TypeFor[listMeta]())
+	return s.page(name, "ListMeta")
+}
+
+// changes gives that of a stretch of the change log.
+func (s schemas) changes() *huma.Schema {
+	s.thing("Change", reflect.TypeFor[crm.LogEntry]())
+	s.thing("ChangesMeta", reflect.TypeFor[changesMeta]())
+	return s.page("Change", "ChangesMeta")
+}
+
+func (s schemas) page(name, meta string) *huma.Schema {
+	s.thing("Pagination", reflect.TypeFor[pagination]())
 	s.named[name+"List"] = &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"data", "error", "count", "pagination", "meta"},
 		Properties: map[string]*huma.Schema{
@@ -212,13 +228,13 @@ func (s schemas) list(name string) *huma.Schema {
 			"error":      null(),
 			"count":      {Type: huma.TypeInteger, Description: "The rows in this page."},
 			"pagination": ref("Pagination"),
-			"meta":       ref("ListMeta"),
+			"meta":       ref(meta),
 		},
 	}
 	return ref(name + "List")
 }
 
-// pagination and listMeta describe what appendListTail writes.
+// pagination and the metas describe what appendListTail writes.
 type (
 	pagination struct {
 		HasMore     bool    `json:"hasMore" doc:"There are rows after this page, in the list's order."`
@@ -231,6 +247,10 @@ type (
 	listMeta struct {
 		TotalCount *int64 `json:"totalCount" doc:"The rows of the whole list, when asked for by count."`
 		Direction  string `json:"direction" enum:"forward,backward"`
+	}
+	changesMeta struct {
+		listMeta
+		Reset bool `json:"reset" doc:"The change log does not go on from since: whatever was made from earlier answers must be read again."`
 	}
 )
 

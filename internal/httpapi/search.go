@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"sixty/internal/cache"
 	"sixty/internal/crm"
 )
 
@@ -50,6 +51,7 @@ func (a *API) searchOperation() operation {
 	b := appendRows([]byte(`{"data":`), []crm.Hit{example}, appendHit)
 	return operation{
 		method: http.MethodGet, path: "/api/search", id: "search", tag: "Search",
+		caching: kept(cache.Frequent, crm.EntityCompany, crm.EntityContact, crm.EntityDeal),
 		summary: "Search companies, contacts and deals together",
 		description: "The best come first, among equals the newest. Of each kind the 1000 newest that fit are looked at. " +
 			"The rank comes from the query and the thing alone, so that a cursor holds while other things change.",

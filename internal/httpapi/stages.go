@@ -3,19 +3,22 @@ package httpapi
 import (
 	"reflect"
 
+	"sixty/internal/cache"
 	"sixty/internal/crm"
 )
 
 func (a *API) stages() *resource[crm.Stage, crm.StageFilter, crm.StagePatch] {
 	return &resource[crm.Stage, crm.StageFilter, crm.StagePatch]{
 		one: "deal stage", many: "deal stages", name: "DealStage", names: "DealStages", tag: "Deal stages",
-		paths:    []string{"/api/deal-stages", "/api/stages"},
+		paths: []string{"/api/deal-stages", "/api/stages"},
+		tier:  cache.Static, of: []string{crm.EntityStage},
 		pager:    newPager("deal-stages", crm.StageSorts, nil, a.service.Stages),
 		body:     newBodyReader(func(p *crm.StagePatch) *crm.Unread { return &p.Unread }, reflect.TypeFor[crm.Stage]()),
 		required: []string{"name"},
 		defaults: "What is left out: the stage is the last one, and open.",
 		example:  exampleStage(),
 		id:       func(s *crm.Stage) crm.ID { return s.ID },
+		version:  func(s *crm.Stage) int64 { return s.Version },
 		read:     a.service.Stage,
 		create:   a.service.CreateStage,
 		update:   a.service.UpdateStage,

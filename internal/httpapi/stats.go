@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"reflect"
 
+	"sixty/internal/cache"
 	"sixty/internal/crm"
 )
 
@@ -38,21 +39,22 @@ type contactStats struct {
 
 func (a *API) companyTotals() operation {
 	a.schemas.thing("CompanyStats", reflect.TypeFor[companyStats]())
-	return statsOf(a, "company", "/api/companies/{id}/stats", "CompanyStats", "Companies", a.service.CompanyTotals, appendCompanyTotals)
+	return statsOf(a, "company", crm.EntityCompany, "/api/companies/{id}/stats", "CompanyStats", "Companies", a.service.CompanyTotals, appendCompanyTotals)
 }
 
 func (a *API) contactTotals() operation {
 	a.schemas.thing("ContactStats", reflect.TypeFor[contactStats]())
-	return statsOf(a, "contact", "/api/contacts/{id}/stats", "ContactStats", "Contacts", a.service.ContactTotals, appendContactTotals)
+	return statsOf(a, "contact", crm.EntityContact, "/api/contacts/{id}/stats", "ContactStats", "Contacts", a.service.ContactTotals, appendContactTotals)
 }
 
 // statsOf answers the numbers of one thing.
 func statsOf[T any](
-	a *API, one, path, schema, tag string, read func(context.Context, crm.Actor, crm.ID) (T, error),
+	a *API, one, entity, path, schema, tag string, read func(context.Context, crm.Actor, crm.ID) (T, error),
 	write func(b []byte, totals *T, currency string) []byte,
 ) operation {
 	return partOf(one, operation{
 		method: http.MethodGet, path: path, id: "get" + schema, tag: tag,
+		caching: kept(cache.Frequent, entity, crm.EntityContact, crm.EntityDeal, crm.EntityActivity, crm.EntityOrganisation),
 		summary: "Read a " + one + "'s numbers",
 		answer:  a.schemas.envelope(schema),
 		part: func(c *call, id crm.ID) error {

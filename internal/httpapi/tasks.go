@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 
+	"sixty/internal/cache"
 	"sixty/internal/crm"
 )
 
@@ -12,6 +13,7 @@ func (a *API) tasks() *resource[crm.Task, crm.TaskFilter, crm.TaskPatch] {
 	return &resource[crm.Task, crm.TaskFilter, crm.TaskPatch]{
 		one: "task", many: "tasks", name: "Task", names: "Tasks", tag: "Tasks",
 		paths: []string{"/api/tasks"},
+		tier:  cache.Frequent, of: []string{crm.EntityTask},
 		pager: newPager("tasks", crm.TaskSorts, filtersOf(expansion[crm.Task]{},
 			reference("assignedTo", "Only tasks that are assigned to this person.", func(f *filter) **crm.ID { return &f.AssignedTo }),
 			narrow("status", "Only tasks that are shown with this status.", enumKind(words[crm.Task]("status")...), func(f *filter) **string { return &f.Status }),
@@ -24,6 +26,7 @@ func (a *API) tasks() *resource[crm.Task, crm.TaskFilter, crm.TaskPatch] {
 		defaults: "What is left out: the priority is medium, the status pending, the type general; the task is made by and assigned to who makes it.",
 		example:  exampleTask(),
 		id:       func(t *crm.Task) crm.ID { return t.ID },
+		version:  func(t *crm.Task) int64 { return t.Version },
 		read:     a.service.Task,
 		create:   a.service.CreateTask,
 		update:   a.service.UpdateTask,
@@ -57,6 +60,7 @@ func (a *API) contactTasks() operation {
 	a.schemas.thing("FollowUp", reflect.TypeFor[crm.FollowUp]())
 	return partOf("contact", operation{
 		method: http.MethodGet, path: "/api/contacts/{id}/tasks", id: "listContactTasks", tag: "Contacts",
+		caching: notKept("what is to be followed up changes by the clock"),
 		summary: "List what is to be done about a contact",
 		description: "Its tasks, a follow-up 3 days after each activity of its last 30 days, and one 7 days after each of its deals " +
 			"that is not lost was last changed; by due date, newest first, at most 10.",

@@ -4,7 +4,7 @@ import "sixty/internal/crm"
 
 func activityTable() table[crm.Activity, crm.ActivityFilter] {
 	return table[crm.Activity, crm.ActivityFilter]{
-		name: "activities", entity: "activity",
+		name: "activities", entity: crm.EntityActivity,
 		columns: []column[crm.Activity]{
 			{name: "org_id", member: func(a *crm.Activity) any { return &a.OrgID }},
 			{name: "id", member: func(a *crm.Activity) any { return &a.ID }},
@@ -40,15 +40,15 @@ func activityTable() table[crm.Activity, crm.ActivityFilter] {
 		keys: map[crm.Key]string{crm.KeyExternalID: "external_id"},
 		id:   func(a *crm.Activity) crm.ID { return a.ID },
 		org:  func(a *crm.Activity) crm.ID { return a.OrgID },
-		refs: func(a *crm.Activity) refs {
-			return refs{Owner: idsOf(a.OwnerID), Company: idsOf(a.CompanyID), Contact: idsOf(a.ContactID), Deal: idsOf(a.DealID)}
+		refs: func(a *crm.Activity) crm.Refs {
+			return crm.Refs{Owner: idsOf(a.OwnerID), Company: idsOf(a.CompanyID), Contact: idsOf(a.ContactID), Deal: idsOf(a.DealID)}
 		},
 	}
 }
 
 func taskTable() table[crm.Task, crm.TaskFilter] {
 	return table[crm.Task, crm.TaskFilter]{
-		name: "tasks", entity: "task",
+		name: "tasks", entity: crm.EntityTask,
 		columns: []column[crm.Task]{
 			{name: "org_id", member: func(t *crm.Task) any { return &t.OrgID }},
 			{name: "id", member: func(t *crm.Task) any { return &t.ID }},
@@ -82,8 +82,8 @@ func taskTable() table[crm.Task, crm.TaskFilter] {
 		keys:   map[crm.Key]string{crm.KeyExternalID: "external_id"},
 		id:     func(t *crm.Task) crm.ID { return t.ID },
 		org:    func(t *crm.Task) crm.ID { return t.OrgID },
-		refs: func(t *crm.Task) refs {
-			return refs{Owner: idsOf(t.AssignedTo), Company: idsOf(t.CompanyID), Contact: idsOf(t.ContactID), Deal: idsOf(t.DealID)}
+		refs: func(t *crm.Task) crm.Refs {
+			return crm.Refs{Owner: idsOf(t.AssignedTo), Company: idsOf(t.CompanyID), Contact: idsOf(t.ContactID), Deal: idsOf(t.DealID)}
 		},
 	}
 }

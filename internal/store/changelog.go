@@ -8,16 +8,6 @@ import (
 	"sixty/internal/crm"
 )
 
-// refs are the things that a change concerns, before and after it, so that a
-// reader of the change log need not ask again.
-type refs struct {
-	Owner   []crm.ID `json:"owner_id,omitempty"`
-	Company []crm.ID `json:"company_id,omitempty"`
-	Contact []crm.ID `json:"contact_id,omitempty"`
-	Stage   []crm.ID `json:"stage_id,omitempty"`
-	Deal    []crm.ID `json:"deal_id,omitempty"`
-}
-
 func idsOf(id *crm.ID) []crm.ID {
 	if id == nil {
 		return nil
@@ -25,9 +15,9 @@ func idsOf(id *crm.ID) []crm.ID {
 	return []crm.ID{*id}
 }
 
-// merge unites two sets of refs.
-func (r refs) merge(o refs) refs {
-	unite := func(a, b []crm.ID) []crm.ID {
+// unite gives what either of two refs names, without repeating it.
+func unite(a, b crm.Refs) crm.Refs {
+	ids := func(a, b []crm.ID) []crm.ID {
 		for _, id := range b {
 			if !slices.Contains(a, id) {
 				a = append(slices.Clip(a), id)
@@ -35,43 +25,37 @@ func (r refs) merge(o refs) refs {
 		}
 		return a
 	}
-	return refs{unite(r.Owner, o.Owner), unite(r.Company, o.Company), unite(r.Contact, o.Contact), unite(r.Stage, o.Stage), unite(r.Deal, o.Deal)}
+	return crm.Refs{
+		Owner: ids(a.Owner, b.Owner), Company: ids(a.Company, b.Company), Contact: ids(a.Contact, b.Contact),
+		Stage: ids(a.Stage, b.Stage), Deal: ids(a.Deal, b.Deal),
+	}
 }
-
-// The operations of the change log.
-const (
-	opCreated = "created"
-	opUpdated = "updated"
-	opDeleted = "deleted"
-	opBulk    = "bulk"
-)
 
 // bulkFrom is the number of changes to one kind in one transaction from which on
 // they are entered as one: a reader that would have to look at so many things is
 // better told to look at all.
 const bulkFrom = 100
 
-// A change is a row of the change log to be.
-type change struct {
-	entity string
-	id     *crm.ID
-	op     string
-	refs   refs
+// log notes a change of the transaction, to a thing or, if the operation is bulk, to
+// a kind as a whole.
+func (t *tx) log(entity string, id *crm.ID, op crm.Op, refs crm.Refs) {
+	t.logged[entity]++
+	if op == crm.OpBulk {
+		t.logged[entity] = bulkFrom + 1
+	}
+	switch n := t.logged[entity]; {
+	case n <= bulkFrom:
+		t.changes = append(t.changes, crm.LogEntry{Entity: entity, ID: id, Op: op, Refs: refs})
+	case n == bulkFrom+1:
+		t.changes = slices.DeleteFunc(t.changes, func(o crm.LogEntry) bool { return o.Entity == entity })
+		t.changes = append(t.changes, crm.LogEntry{Entity: entity, Op: crm.OpBulk})
+	}
 }
 
-// log notes a change of the transaction.
-func (t *tx) log(c change) {
-	t.logged[c.entity]++
-	if c.op == opBulk {
-		t.logged[c.entity] = bulkFrom + 1
-	}
-	switch n := t.logged[c.entity]; {
-	case n <= bulkFrom:
-		t.changes = append(t.changes, c)
-	case n == bulkFrom+1:
-		t.changes = slices.DeleteFunc(t.changes, func(o change) bool { return o.entity == c.entity })
-		t.changes = append(t.changes, change{entity: c.entity, op: opBulk})
-	}
+// Announce implements crm.Tx.
+func (t *tx) Announce(_ context.Context, entity string) error {
+	t.log(entity, nil, crm.OpBulk, crm.Refs{})
+	return nil
 }
 
 var (
@@ -94,14 +78,17 @@ func (t *tx) enter(ctx context.Context) error {
 	if seq == 0 {
 		return crm.NotFound("organisation")
 	}
+	t.etx.Wake(t.by.Org, seq)
 	seq -= int64(len(t.changes))
-	for _, c := range t.changes {
+	for i := range t.changes {
 		seq++
-		r, err := json.Marshal(c.refs)
+		c := &t.changes[i]
+		c.Seq, c.ActorID, c.At = seq, t.actor(), t.at
+		r, err := json.Marshal(c.Refs)
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec(ctx, putLog, t.by.Org, seq, c.entity, c.id, c.op, t.actor(), t.at, string(r)); err != nil {
+		if _, err := t.exec(ctx, putLog, t.by.Org, c.Seq, c.Entity, c.ID, string(c.Op), c.ActorID, c.At, string(r)); err != nil {
 			return err
 		}
 	}

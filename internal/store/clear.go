@@ -47,7 +47,7 @@ type clearing struct {
 // clearWork gives what takes something off the activities and tasks that name it.
 func clearWork(what string) []clearing {
 	var all []clearing
-	for _, of := range []struct{ entity, table string }{{"activity", "activities"}, {"task", "tasks"}} {
+	for _, of := range []struct{ entity, table string }{{crm.EntityActivity, "activities"}, {crm.EntityTask, "tasks"}} {
 		all = append(all, clearing{of.entity, &Statement{what + ".clear_" + of.table, "UPDATE " + of.table + " SET " + what +
 			"_id = NULL, updated_at = $3, version = version + 1 WHERE org_id = $1 AND " + what + "_id = $2 AND deleted_at IS NULL"}})
 	}
@@ -81,7 +81,7 @@ func (t *tx) ClearCompany(ctx context.Context, company crm.ID) error {
 	if err != nil {
 		return err
 	}
-	t.logCleared("contact", contacts)
+	t.logCleared(crm.EntityContact, contacts)
 	if err := t.cleared(ctx, deals); err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (t *tx) cleared(ctx context.Context, deals int64) error {
 	if deals == 0 {
 		return nil
 	}
-	t.logCleared("deal", deals)
+	t.logCleared(crm.EntityDeal, deals)
 	_, err := t.exec(ctx, touchCleared, t.by.Org, t.at)
 	return err
 }
@@ -116,7 +116,7 @@ func (t *tx) cleared(ctx context.Context, deals int64) error {
 // logCleared enters as one what one statement did to many.
 func (t *tx) logCleared(entity string, n int64) {
 	if n > 0 {
-		t.log(change{entity: entity, op: opBulk})
+		t.log(entity, nil, crm.OpBulk, crm.Refs{})
 	}
 }
 
@@ -132,7 +132,7 @@ RETURNING id, owner_id, company_id`}
 		ended, err := collect(ctx, s, t.db, st, func(c *crm.Contact) []any { return []any{&c.ID, &c.OwnerID, &c.CompanyID} },
 			t.by.Org, s.dialect.IDs(part), t.at, false)
 		for i := range ended {
-			t.log(change{"contact", &ended[i].ID, opUpdated, s.contacts.refs(&ended[i])})
+			t.log(crm.EntityContact, &ended[i].ID, crm.OpUpdated, s.contacts.refs(&ended[i]))
 		}
 		return nil, err
 	})

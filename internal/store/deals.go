@@ -4,7 +4,7 @@ import "sixty/internal/crm"
 
 func dealTable() table[crm.Deal, crm.DealFilter] {
 	return table[crm.Deal, crm.DealFilter]{
-		name: "deals", entity: "deal",
+		name: "deals", entity: crm.EntityDeal,
 		columns: []column[crm.Deal]{
 			{name: "org_id", member: func(d *crm.Deal) any { return &d.OrgID }},
 			{name: "id", member: func(d *crm.Deal) any { return &d.ID }},
@@ -56,8 +56,8 @@ func dealTable() table[crm.Deal, crm.DealFilter] {
 		keys:   map[crm.Key]string{crm.KeyExternalID: "external_id", crm.KeyName: "name_key"},
 		id:     func(d *crm.Deal) crm.ID { return d.ID },
 		org:    func(d *crm.Deal) crm.ID { return d.OrgID },
-		refs: func(d *crm.Deal) refs {
-			return refs{Owner: idsOf(d.OwnerID), Company: idsOf(d.CompanyID), Contact: idsOf(d.PrimaryContactID), Stage: []crm.ID{d.StageID}}
+		refs: func(d *crm.Deal) crm.Refs {
+			return crm.Refs{Owner: idsOf(d.OwnerID), Company: idsOf(d.CompanyID), Contact: idsOf(d.PrimaryContactID), Stage: []crm.ID{d.StageID}}
 		},
 		search: &searching[crm.Deal]{crm.HitDeal, "d", []string{"name", "company", "contact_name", "external_id"}, (*crm.Deal).Searched},
 	}

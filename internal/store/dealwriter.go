@@ -109,8 +109,8 @@ func (t *tx) touch(ctx context.Context, d crm.Deal, contact crm.ID) error {
 			return err
 		}
 	}
-	r := t.store.deals.refs(&d)
-	t.log(change{"deal", &d.ID, opUpdated, r.merge(refs{Contact: []crm.ID{contact}})})
+	involved := unite(t.store.deals.refs(&d), crm.Refs{Contact: []crm.ID{contact}})
+	t.log(crm.EntityDeal, &d.ID, crm.OpUpdated, involved)
 	return nil
 }
 

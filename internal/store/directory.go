@@ -53,7 +53,7 @@ func (t *tx) PutOrganisation(ctx context.Context, o crm.Organisation) error {
 	if _, err := t.exec(ctx, putOrg, o.ID, o.Name, crm.NameKey(o.Name), o.DefaultCurrency, o.CreatedAt); err != nil {
 		return err
 	}
-	t.log(change{entity: "organisation", id: &o.ID, op: opCreated})
+	t.log(crm.EntityOrganisation, &o.ID, crm.OpCreated, crm.Refs{})
 	return nil
 }
 
@@ -91,7 +91,7 @@ func (t *tx) PutAPIKey(ctx context.Context, k crm.APIKey) error {
 	if err != nil {
 		return err
 	}
-	t.log(change{"api_key", &k.ID, opCreated, refs{Owner: []crm.ID{k.UserID}}})
+	t.log(crm.EntityAPIKey, &k.ID, crm.OpCreated, crm.Refs{Owner: []crm.ID{k.UserID}})
 	return nil
 }
 
@@ -100,7 +100,7 @@ func (t *tx) RevokeAPIKey(ctx context.Context, id crm.ID) (bool, error) {
 	if err != nil || len(users) == 0 {
 		return false, err
 	}
-	t.log(change{"api_key", &id, opDeleted, refs{Owner: users}})
+	t.log(crm.EntityAPIKey, &id, crm.OpDeleted, crm.Refs{Owner: users})
 	return true, nil
 }
 

@@ -37,6 +37,11 @@ type Engine interface {
 	// Snapshot starts a transaction that only reads, and sees the database as it is
 	// at its first statement.
 	Snapshot(ctx context.Context) (EngineSnapshot, error)
+	// Watch calls wake when a transaction was committed that called EngineTx.Wake, by
+	// whichever process, with what that was given; with zeros when it cannot tell, and
+	// once when it begins to hear. A call may be lost. It returns when ctx ends, or with
+	// what keeps it from hearing.
+	Watch(ctx context.Context, wake func(org crm.ID, seq int64)) error
 	Ping(ctx context.Context) error
 	Close() error
 }
@@ -45,6 +50,8 @@ type Engine interface {
 type EngineTx interface {
 	Querier
 	Exec(ctx context.Context, st *Statement, args []any) (int64, error)
+	// Wake has those who watch told of an organisation and a number when Commit succeeds.
+	Wake(org crm.ID, seq int64)
 	Commit(ctx context.Context) error
 	// Rollback ends the transaction unless it has ended; it needs no live context.
 	Rollback() error
@@ -57,10 +64,12 @@ type EngineSnapshot interface {
 	Close() error
 }
 
-// Stager is an EngineTx that loads many rows faster than one by one: into a staging
-// table with the columns of the named one, emptied before, that lives as long as the
-// transaction. It gives that table's name.
-type Stager interface {
+// Loader is an EngineTx that takes many rows faster than one by one.
+type Loader interface {
+	// Load inserts them into a table.
+	Load(ctx context.Context, table string, columns []string, rows int, row func(i int) []any) error
+	// Stage puts them into a staging table with the columns of the named one, emptied
+	// before, that lives as long as the transaction. It gives that table's name.
 	Stage(ctx context.Context, table string, columns []string, rows int, row func(i int) []any) (string, error)
 }
 
@@ -97,6 +106,9 @@ type Dialect interface {
 	Estimate(query string) (sql string, read func(Rows) (int64, error), ok bool)
 	// Classify says what an error of the engine means.
 	Classify(err error) Fault
+	// RolledBack tells of an error of EngineTx.Commit whether nothing was committed for
+	// certain. After another one it may have been.
+	RolledBack(err error) bool
 }
 
 // Fault is what an engine's error means to the store.

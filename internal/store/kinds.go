@@ -7,7 +7,7 @@ import "sixty/internal/crm"
 
 func companyTable() table[crm.Company, crm.CompanyFilter] {
 	return table[crm.Company, crm.CompanyFilter]{
-		name: "companies", entity: "company",
+		name: "companies", entity: crm.EntityCompany,
 		columns: []column[crm.Company]{
 			{name: "org_id", member: func(c *crm.Company) any { return &c.OrgID }},
 			{name: "id", member: func(c *crm.Company) any { return &c.ID }},
@@ -36,14 +36,14 @@ func companyTable() table[crm.Company, crm.CompanyFilter] {
 		keys:   map[crm.Key]string{crm.KeyExternalID: "external_id", crm.KeyDomain: "domain", crm.KeyName: "name_key"},
 		id:     func(c *crm.Company) crm.ID { return c.ID },
 		org:    func(c *crm.Company) crm.ID { return c.OrgID },
-		refs:   func(c *crm.Company) refs { return refs{Owner: idsOf(c.OwnerID)} },
+		refs:   func(c *crm.Company) crm.Refs { return crm.Refs{Owner: idsOf(c.OwnerID)} },
 		search: &searching[crm.Company]{crm.HitCompany, "c", []string{"name", "domain", "industry"}, (*crm.Company).Searched},
 	}
 }
 
 func contactTable() table[crm.Contact, crm.ContactFilter] {
 	return table[crm.Contact, crm.ContactFilter]{
-		name: "contacts", entity: "contact",
+		name: "contacts", entity: crm.EntityContact,
 		columns: []column[crm.Contact]{
 			{name: "org_id", member: func(c *crm.Contact) any { return &c.OrgID }},
 			{name: "id", member: func(c *crm.Contact) any { return &c.ID }},
@@ -71,14 +71,14 @@ func contactTable() table[crm.Contact, crm.ContactFilter] {
 		keys:   map[crm.Key]string{crm.KeyExternalID: "external_id", crm.KeyEmail: "email", crm.KeyName: "name_key"},
 		id:     func(c *crm.Contact) crm.ID { return c.ID },
 		org:    func(c *crm.Contact) crm.ID { return c.OrgID },
-		refs:   func(c *crm.Contact) refs { return refs{Owner: idsOf(c.OwnerID), Company: idsOf(c.CompanyID)} },
+		refs:   func(c *crm.Contact) crm.Refs { return crm.Refs{Owner: idsOf(c.OwnerID), Company: idsOf(c.CompanyID)} },
 		search: &searching[crm.Contact]{crm.HitContact, "p", []string{"full_name", "email", "title"}, (*crm.Contact).Searched},
 	}
 }
 
 func stageTable() table[crm.Stage, crm.StageFilter] {
 	return table[crm.Stage, crm.StageFilter]{
-		name: "deal_stages", entity: "deal_stage",
+		name: "deal_stages", entity: crm.EntityStage,
 		columns: []column[crm.Stage]{
 			{name: "org_id", member: func(s *crm.Stage) any { return &s.OrgID }},
 			{name: "id", member: func(s *crm.Stage) any { return &s.ID }},
@@ -103,13 +103,13 @@ func stageTable() table[crm.Stage, crm.StageFilter] {
 		keys:   map[crm.Key]string{crm.KeyName: "name_key"},
 		id:     func(s *crm.Stage) crm.ID { return s.ID },
 		org:    func(s *crm.Stage) crm.ID { return s.OrgID },
-		refs:   func(s *crm.Stage) refs { return refs{Stage: []crm.ID{s.ID}} },
+		refs:   func(s *crm.Stage) crm.Refs { return crm.Refs{Stage: []crm.ID{s.ID}} },
 	}
 }
 
 func ownerTable() table[crm.Owner, crm.OwnerFilter] {
 	return table[crm.Owner, crm.OwnerFilter]{
-		name: "users", entity: "owner",
+		name: "users", entity: crm.EntityOwner,
 		columns: []column[crm.Owner]{
 			{name: "org_id", member: func(o *crm.Owner) any { return &o.OrgID }},
 			{name: "id", member: func(o *crm.Owner) any { return &o.ID }},
@@ -133,7 +133,7 @@ func ownerTable() table[crm.Owner, crm.OwnerFilter] {
 		keys:   map[crm.Key]string{crm.KeyEmail: "email", crm.KeyName: "name_key"},
 		id:     func(o *crm.Owner) crm.ID { return o.ID },
 		org:    func(o *crm.Owner) crm.ID { return o.OrgID },
-		refs:   func(o *crm.Owner) refs { return refs{Owner: []crm.ID{o.ID}} },
+		refs:   func(o *crm.Owner) crm.Refs { return crm.Refs{Owner: []crm.ID{o.ID}} },
 	}
 }
 

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 
 	"sixty/internal/crm"
 )
@@ -17,12 +16,7 @@ func (s *Store) Snapshot(ctx context.Context, fn func(crm.Reads) error) error {
 		// Nothing was written; a transaction that cannot end, ends with its connection.
 		_ = snap.Close()
 	}()
-	err = fn(&reader{store: s, db: snap})
-	var again *retryError
-	if errors.As(err, &again) {
-		// A standby that had to overtake the snapshot. What fn did with what it had
-		// read is not for the store to do again.
-		return crm.Unavailable(err)
-	}
-	return err
+	// It is to be run again when a standby had to overtake it. What fn did with what it
+	// had read is not for the store to do again.
+	return final(fn(&reader{store: s, db: snap}))
 }

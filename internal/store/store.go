@@ -24,13 +24,16 @@ type Options struct {
 	// Observe hears of every statement that ran: its name, how long it took until
 	// its last row was read, and how it failed. It may be nil, and must not block.
 	Observe func(statement string, took time.Duration, err error)
+	// Commits hears of the transactions that enter changes. It may be nil.
+	Commits crm.CommitListener
 }
 
-// Store implements crm.Store over an Engine.
+// Store implements crm.Store and crm.Log over an Engine.
 type Store struct {
 	engine  Engine
 	dialect Dialect
 	observe func(string, time.Duration, error)
+	commits crm.CommitListener
 
 	companies  table[crm.Company, crm.CompanyFilter]
 	contacts   table[crm.Contact, crm.ContactFilter]
@@ -51,7 +54,7 @@ const maxTexts = 2000
 // New makes a Store over an engine, which it then owns.
 func New(engine Engine, o Options) *Store {
 	s := &Store{
-		engine: engine, dialect: engine.Dialect(), observe: o.Observe,
+		engine: engine, dialect: engine.Dialect(), observe: o.Observe, commits: o.Commits,
 		companies: companyTable(), contacts: contactTable(), deals: dealTable(),
 		stages: stageTable(), owners: ownerTable(),
 		activities: activityTable(), tasks: taskTable(),
@@ -60,8 +63,17 @@ func New(engine Engine, o Options) *Store {
 	if s.observe == nil {
 		s.observe = func(string, time.Duration, error) {}
 	}
+	if s.commits == nil {
+		s.commits = nobody{}
+	}
 	return s
 }
+
+// nobody is the crm.CommitListener of a Store that has none.
+type nobody struct{}
+
+func (nobody) Committed(crm.ID, []crm.LogEntry) {}
+func (nobody) InDoubt(crm.ID)                   {}
 
 // Close closes the engine.
 func (s *Store) Close() error { return s.engine.Close() }
@@ -177,3 +189,12 @@ type retryError struct{ cause error }
 
 func (e *retryError) Error() string { return "the transaction must be run again: " + e.cause.Error() }
 func (e *retryError) Unwrap() error { return e.cause }
+
+// final turns a retryError into the domain's, for what is not run again.
+func final(err error) error {
+	var again *retryError
+	if errors.As(err, &again) {
+		return crm.Unavailable(err)
+	}
+	return err
+}

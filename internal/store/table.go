@@ -28,7 +28,7 @@ type table[T, F any] struct {
 	keys    map[crm.Key]string // columns by which things are found
 	id      func(*T) crm.ID
 	org     func(*T) crm.ID
-	refs    func(*T) refs
+	refs    func(*T) crm.Refs
 	search  *searching[T] // nil: it is not searched
 }
 

@@ -16,7 +16,7 @@ type tx struct {
 	by      crm.Actor
 	at      crm.Instant
 	etx     EngineTx
-	changes []change
+	changes []crm.LogEntry
 	logged  map[string]int // changes noted, by entity
 }
 
@@ -50,12 +50,7 @@ func (s *Store) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func
 
 // Rehearse implements crm.Store.
 func (s *Store) Rehearse(ctx context.Context, by crm.Actor, at crm.Instant, fn func(crm.Tx) error) error {
-	err := s.attempt(ctx, by, at, fn, false)
-	var again *retryError
-	if errors.As(err, &again) {
-		return crm.Unavailable(err)
-	}
-	return err
+	return final(s.attempt(ctx, by, at, fn, false))
 }
 
 func (s *Store) attempt(ctx context.Context, by crm.Actor, at crm.Instant, fn func(crm.Tx) error, keep bool) (err error) {
@@ -71,12 +66,20 @@ func (s *Store) attempt(ctx context.Context, by crm.Actor, at crm.Instant, fn fu
 	if err := fn(t); err != nil || !keep {
 		return err
 	}
-	if len(t.changes) > 0 {
-		if err := t.enter(ctx); err != nil {
-			return err
-		}
+	if len(t.changes) == 0 {
+		return s.fault(ctx, etx.Commit(ctx))
 	}
-	return s.fault(ctx, etx.Commit(ctx))
+	if err := t.enter(ctx); err != nil {
+		return err
+	}
+	err = etx.Commit(ctx)
+	switch {
+	case err == nil:
+		s.commits.Committed(by.Org, t.changes)
+	case !s.dialect.RolledBack(err):
+		s.commits.InDoubt(by.Org)
+	}
+	return s.fault(ctx, err)
 }
 
 func (t *tx) Reads() crm.Reads { return &t.reader }

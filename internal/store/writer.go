@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"sixty/internal/crm"
 )
@@ -15,9 +16,9 @@ type writer[T, F any] struct {
 	table *table[T, F]
 }
 
-// stageFrom is the number of rows from which on loading them into a staging table
+// loadFrom is the number of rows from which on an engine's own way of loading them
 // costs less than a statement for each.
-const stageFrom = 2 * rowsPerInsert
+const loadFrom = 50
 
 // maxKeys bounds the values that one statement looks for.
 const maxKeys = 5000
@@ -98,29 +99,24 @@ func (w *writer[T, F]) Insert(ctx context.Context, rows []T) error {
 	}
 	for i := range rows {
 		id := t.id(&rows[i])
-		w.tx.log(change{t.entity, &id, opCreated, t.refs(&rows[i])})
+		w.tx.log(t.entity, &id, crm.OpCreated, t.refs(&rows[i]))
 	}
 	return nil
 }
 
-// rowsPerInsert is the number of rows that one INSERT takes when there are as many.
-const rowsPerInsert = 25
+// rowsPerInsert is the number of rows that one INSERT takes when there are as many. What
+// an engine does once for a statement, such as noting what to restore should it fail, is
+// then a small part of its work.
+const rowsPerInsert = 100
 
-// load inserts rows into a table: many through a staging table, where the engine
-// has that.
+// load inserts rows into a table: many in the engine's own way, where it has one.
 func (t *tx) load(ctx context.Context, table string, columns []string, rows int, row func(i int) []any) error {
 	s := t.store
-	names := strings.Join(columns, ", ")
-	if stager, ok := t.etx.(Stager); ok && rows >= stageFrom {
-		staged, err := stager.Stage(ctx, table, columns, rows, row)
-		if err != nil {
-			return s.fault(ctx, err)
-		}
-		st := s.statement("load "+table, func() *Statement {
-			return &Statement{table + ".load", "INSERT INTO " + table + " (" + names + ") SELECT " + names + " FROM " + staged}
-		})
-		_, err = t.exec(ctx, st)
-		return err
+	if loader, ok := t.etx.(Loader); ok && rows >= loadFrom {
+		start := time.Now()
+		err := loader.Load(ctx, table, columns, rows, row)
+		s.observe(table+".load", time.Since(start), err)
+		return s.fault(ctx, err)
 	}
 	for i := 0; i < rows; {
 		n := 1
@@ -174,7 +170,7 @@ func (w *writer[T, F]) Update(ctx context.Context, changes []crm.Change[T]) erro
 	}
 	for i := range changes {
 		id := t.id(&changes[i].After)
-		w.tx.log(change{t.entity, &id, opUpdated, t.refs(&changes[i].Before).merge(t.refs(&changes[i].After))})
+		w.tx.log(t.entity, &id, crm.OpUpdated, unite(t.refs(&changes[i].Before), t.refs(&changes[i].After)))
 	}
 	return nil
 }
@@ -185,8 +181,8 @@ func (t *tx) rewrite(ctx context.Context, table string, columns []string, rows i
 	expected := int64(1)
 	var n int64
 	var err error
-	if stager, ok := t.etx.(Stager); ok && rows >= stageFrom {
-		staged, err := stager.Stage(ctx, table, columns, rows, row)
+	if loader, ok := t.etx.(Loader); ok && rows >= loadFrom {
+		staged, err := loader.Stage(ctx, table, columns, rows, row)
 		if err != nil {
 			return err
 		}
@@ -256,7 +252,7 @@ func (w *writer[T, F]) Delete(ctx context.Context, row T) error {
 	if err != nil {
 		return err
 	}
-	w.tx.log(change{t.entity, &id, opDeleted, t.refs(&row)})
+	w.tx.log(t.entity, &id, crm.OpDeleted, t.refs(&row))
 	if err := allWritten(t.name, n, 1); err != nil {
 		return err
 	}

@@ -8,11 +8,15 @@ import (
 )
 
 // NewLogger makes a logger that writes lines of JSON, for machines, or of text, for
-// people.
+// people. Where w gathers Lines, warnings and what is worse do not wait.
 func NewLogger(w io.Writer, json bool, least slog.Level) *slog.Logger {
 	o := &slog.HandlerOptions{Level: least}
+	var h slog.Handler = slog.NewTextHandler(w, o)
 	if json {
-		return slog.New(slog.NewJSONHandler(w, o))
+		h = slog.NewJSONHandler(w, o)
 	}
-	return slog.New(slog.NewTextHandler(w, o))
+	if lines, ok := w.(*Lines); ok {
+		h = prompt{h, lines}
+	}
+	return slog.New(h)
 }

@@ -120,9 +120,9 @@ func TestWrittenMeanwhile(t *testing.T) {
 				return err
 			})
 		case 3: // the second has found all; now one goes and another one is called otherwise
-			change(func() error { return client.DeleteCompany(t.Context(), w.by, found[0].ID) })
+			change(func() error { return client.DeleteCompany(t.Context(), w.by, found[0].ID, crm.Expected{}) })
 			change(func() error {
-				_, err := client.UpdateCompany(t.Context(), w.by, found[1].ID, crm.CompanyPatch{ExternalID: crm.Of("new")})
+				_, err := client.UpdateCompany(t.Context(), w.by, found[1].ID, crm.Expected{}, crm.CompanyPatch{ExternalID: crm.Of("new")})
 				return err
 			})
 		}
@@ -151,7 +151,7 @@ func TestKnownReferenceGoes(t *testing.T) {
 		opt := deals
 		opt.Progress = func(p transfer.Progress) {
 			if now.ID == (crm.ID{}) {
-				if err := w.service.DeleteCompany(t.Context(), w.by, old.ID); err != nil {
+				if err := w.service.DeleteCompany(t.Context(), w.by, old.ID, crm.Expected{}); err != nil {
 					t.Error(err)
 				}
 				now = create()

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"sixty/internal/store/postgres"
 	"sixty/internal/store/storetest"
 )
@@ -21,6 +23,8 @@ func database(tb testing.TB) storetest.Opener {
 		return e
 	}
 }
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestConformance(t *testing.T) {
 	t.Parallel()

@@ -80,6 +80,9 @@ func (dialect) Estimate(query string) (string, func(store.Rows) (int64, error), 
 	return "EXPLAIN (FORMAT JSON) " + query, read, true
 }
 
+// queryCancelled is the SQLSTATE of a statement that was cancelled, or ran out of time.
+const queryCancelled = "57014"
+
 // Classify goes by SQLSTATE (PostgreSQL manual, appendix A).
 func (dialect) Classify(err error) store.Fault {
 	var pg *pgconn.PgError
@@ -91,7 +94,7 @@ func (dialect) Classify(err error) store.Fault {
 			return store.Fault{Kind: store.FaultReference, Constraint: pg.ConstraintName}
 		case "40001", "40P01":
 			return store.Fault{Kind: store.FaultRetry}
-		case "57014", "25P03", "25006": // cancelled, idle too long, read-only while it fails over
+		case queryCancelled, "25P03", "25006": // idle too long, read-only while it fails over
 			return store.Fault{Kind: store.FaultUnavailable}
 		}
 		switch {

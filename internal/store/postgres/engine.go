@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -37,8 +38,9 @@ const (
 
 // Engine implements store.Engine.
 type Engine struct {
-	pool    *pgxpool.Pool
-	timeout time.Duration
+	pool     *pgxpool.Pool
+	timeout  time.Duration
+	analysed sync.Map // tables that are known to have statistics
 }
 
 // Open makes the pool; connections are made as they are needed, so that a database
@@ -123,26 +125,41 @@ func (e *Engine) Query(ctx context.Context, st *store.Statement, args []any) (st
 	return &rows{Rows: r, cancel: cancel}, nil
 }
 
+// begin starts a transaction that finds rows by their keys and by nothing else: it
+// has statements planned once, for whatever arguments. Planned for a thousand keys
+// they would be read by reading the table, and planned for an organisation that the
+// statistics have not met yet by reading all that it has.
+const begin = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan"
+
 // Begin starts a transaction.
 func (e *Engine) Begin(ctx context.Context) (store.EngineTx, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	t, err := e.pool.Begin(ctx)
+	conn, err := e.pool.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &tx{tx: t, timeout: e.timeout, staged: map[string]bool{}}, nil
+	t, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin})
+	if err != nil {
+		conn.Release()
+		return nil, err
+	}
+	return &tx{engine: e, conn: conn, tx: t, timeout: e.timeout}, nil
 }
 
 type tx struct {
+	engine  *Engine
+	conn    *pgxpool.Conn // until it ends
 	tx      pgx.Tx
 	timeout time.Duration
-	staged  map[string]bool // staging tables that this transaction has filled
+	wake    string   // what Commit notifies of, if anything
+	loaded  []string // tables that this transaction has filled, and staging tables
+	staged  []string
 }
 
 func (t *tx) Query(ctx context.Context, st *store.Statement, args []any) (store.Rows, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
-	r, err := t.tx.Query(ctx, st.SQL, arguments(args)...)
+	r, err := t.tx.Query(ctx, st.SQL, bind(args)...)
 	if err != nil {
 		cancel()
 		return nil, err
@@ -153,23 +170,39 @@ func (t *tx) Query(ctx context.Context, st *store.Statement, args []any) (store.
 func (t *tx) Exec(ctx context.Context, st *store.Statement, args []any) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
-	tag, err := t.tx.Exec(ctx, st.SQL, arguments(args)...)
+	tag, err := t.tx.Exec(ctx, st.SQL, bind(args)...)
 	return tag.RowsAffected(), err
 }
 
 func (t *tx) Commit(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
-	return t.tx.Commit(ctx)
+	if err := t.tx.Commit(ctx); err != nil {
+		return err // and Rollback gives the connection back
+	}
+	t.notify(ctx)
+	t.release()
+	for _, table := range t.loaded {
+		t.engine.analyse(ctx, table)
+	}
+	return nil
 }
 
 func (t *tx) Rollback() error {
+	defer t.release()
 	ctx, cancel := context.WithTimeout(context.Background(), t.timeout)
 	defer cancel()
 	if err := t.tx.Rollback(ctx); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
 		return err
 	}
 	return nil
+}
+
+func (t *tx) release() {
+	if t.conn != nil {
+		t.conn.Release()
+		t.conn = nil
+	}
 }
 
 // arguments gives what pgx's Query takes: how to run the statement, then the values.

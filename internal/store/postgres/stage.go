@@ -2,25 +2,59 @@ package postgres
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// Stage implements store.Stager by COPY into a temporary table. The table belongs
+// Load implements store.Loader by COPY.
+func (t *tx) Load(ctx context.Context, table string, columns []string, n int, row func(i int) []any) error {
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	defer cancel()
+	if !slices.Contains(t.loaded, table) {
+		t.loaded = append(t.loaded, table)
+	}
+	return t.copy(ctx, table, columns, n, row)
+}
+
+// Stage implements store.Loader by COPY into a temporary table. The table belongs
 // to the connection and is emptied at the end of every transaction.
 func (t *tx) Stage(ctx context.Context, table string, columns []string, n int, row func(i int) []any) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
 	staged := "stage_" + table
 	prepare := "CREATE TEMPORARY TABLE IF NOT EXISTS " + staged + " (LIKE " + table + ") ON COMMIT DELETE ROWS"
-	if t.staged[staged] {
+	if slices.Contains(t.staged, staged) {
 		prepare = "TRUNCATE " + staged
+	} else {
+		t.staged = append(t.staged, staged)
 	}
-	t.staged[staged] = true
 	if _, err := t.tx.Exec(ctx, prepare, pgx.QueryExecModeSimpleProtocol); err != nil {
 		return "", err
 	}
+	return staged, t.copy(ctx, staged, columns, n, row)
+}
+
+func (t *tx) copy(ctx context.Context, table string, columns []string, n int, row func(i int) []any) error {
 	source := pgx.CopyFromSlice(n, func(i int) ([]any, error) { return bind(row(i)), nil })
-	_, err := t.tx.CopyFrom(ctx, pgx.Identifier{staged}, columns, source)
-	return staged, err
+	_, err := t.tx.CopyFrom(ctx, pgx.Identifier{table}, columns, source)
+	return err
+}
+
+// analyse gathers statistics of a table that has none, because many rows have just
+// come into it: until the server gets to it by itself, which takes a minute or more,
+// its planner takes what is not deleted for a handful of rows, and reads all of them
+// in search of one. Should that fail, things are slow and not wrong.
+func (e *Engine) analyse(ctx context.Context, table string) {
+	if _, known := e.analysed.Load(table); known {
+		return
+	}
+	var missing bool
+	err := e.pool.QueryRow(ctx, "SELECT reltuples <= 0 FROM pg_class WHERE oid = $1::text::regclass", table).Scan(&missing)
+	if err == nil && missing {
+		_, err = e.pool.Exec(ctx, "ANALYZE "+table)
+	}
+	if err == nil {
+		e.analysed.Store(table, true)
+	}
 }

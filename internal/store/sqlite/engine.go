@@ -66,7 +66,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	read.SetMaxOpenConns(o.MaxConns)
 	read.SetMaxIdleConns(o.MaxConns)
 	read.SetConnMaxIdleTime(idleTime)
-	write, err := sql.Open("sqlite", dsn(o, "cache_size(-32000)"))
+	write, err := sql.Open("sqlite", dsn(o, "cache_size(-16000)"))
 	if err != nil {
 		return nil, err
 	}

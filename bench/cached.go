@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"sixty/bench/internal/load"
+)
+
+// The content codings of a page.
+const (
+	identity = "identity"
+	brotli   = "br"
+)
+
+// asInProduction is how a measured server runs: every line of log is written.
+var asInProduction = []string{"NODE_ENV=production", "LOG_LEVEL=info"}
+
+// halfConnections are enough that none is waited for at half of the greatest load.
+const halfConnections = 4 * clients
+
+// cached measures a page of deals that is kept beside a bare handler that writes the
+// same bytes from memory, and beside the same page with the cache off.
+func (b *bed) cached(deals, rounds int) error {
+	if err := b.seed(deals); err != nil {
+		return err
+	}
+	kept, err := b.program.Serve(b.ctx, "", asInProduction...)
+	if err != nil {
+		return err
+	}
+	defer kept.Stop()
+	unkept, err := b.program.Serve(b.ctx, "", append(asInProduction, withoutCache)...)
+	if err != nil {
+		return err
+	}
+	defer unkept.Stop()
+	path := fmt.Sprintf("/api/deals?limit=%d", pageSize)
+	bodies, err := b.keepBodies(kept.Addr, path)
+	if err != nil {
+		return err
+	}
+	// The peer collects garbage as seldom as the program does.
+	bare, err := b.startBare("-memory", bodies, "GOGC=400")
+	if err != nil {
+		return err
+	}
+	defer bare.Stop()
+
+	var peers []*peer
+	for _, coding := range []string{identity, brotli} {
+		accept := []string{"Accept-Encoding", coding}
+		for _, p := range []*peer{
+			{name: "bare, " + coding, server: bare, path: "/" + coding},
+			{name: "cached, " + coding, server: kept, path: path},
+			{name: "uncached, " + coding, server: unkept, path: path},
+		} {
+			p.addr, p.key, p.headers = p.server.Addr, b.key, accept
+			peers = append(peers, p)
+		}
+	}
+	if err := turns(peers, rounds, func(p *peer) error { return p.round(b.ctx, clients) }); err != nil {
+		return err
+	}
+	half := make(map[*peer][]float64, len(peers)) // p99
+	for range rounds {
+		for _, p := range peers {
+			r, err := load.Open(b.ctx, p.target(), halfConnections, median(p.rates)/2, roundTime)
+			if err != nil {
+				return fmt.Errorf("%s, at half load: %w", p.name, err)
+			}
+			half[p] = append(half[p], load.Percentile(r.Took, 99))
+		}
+	}
+	fmt.Printf("%-10s  page of %d of %d deals, %d connections; p99 at half of each one's greatest rate:\n", b.engine, pageSize, deals, clients)
+	fmt.Printf("%10s    %-20s %10s %10s %14s %6s\n", "", "", "requests/s", "p99 ms", "CPU/request us", "hits")
+	for _, p := range peers {
+		fmt.Printf("%10s    %-20s %10.0f %10.2f %14.1f %5.0f%%\n", "", p.name, median(p.rates), median(half[p]), median(p.cpu), 100*median(p.hits))
+	}
+	for i := 0; i < len(peers); i += 3 {
+		a, c, u := peers[i], peers[i+1], peers[i+2]
+		mid, least, most := ratios(c.rates, a.rates)
+		p99, _, _ := ratios(half[c], half[a])
+		times, _, _ := ratios(c.rates, u.rates)
+		fmt.Printf("%10s    %s: cached / bare = %.2f (rounds %.2f to %.2f; aim: 0.80), p99 %.2f times (aim: 1.5), CPU %.2f times; cached / uncached = %.1f\n",
+			"", a.headers[1], mid, least, most, p99, median(c.cpu)/median(a.cpu), times)
+	}
+	return nil
+}
+
+// keepBodies writes the page's bytes, in each coding, to a folder.
+func (b *bed) keepBodies(addr, path string) (string, error) {
+	dir := filepath.Join(b.dir, "bodies")
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return "", err
+	}
+	client := &http.Client{Transport: &http.Transport{DisableCompression: true}}
+	defer client.CloseIdleConnections()
+	for _, coding := range []string{identity, brotli} {
+		p := &peer{addr: addr, path: path, key: b.key, headers: []string{"Accept-Encoding", coding}}
+		body, err := readAll(b.ctx, client, p)
+		if err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(filepath.Join(dir, coding), body, 0o600); err != nil {
+			return "", err
+		}
+	}
+	return dir, nil
+}
+
+func readAll(ctx context.Context, client *http.Client, p *peer) ([]byte, error) {
+	body, err := p.fetch(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(body)
+	return text, errors.Join(err, body.Close())
+}

@@ -1,0 +1,83 @@
+package fleet
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Metrics reads the server's own measurements: each under its name and labels, and
+// their sum under the name alone.
+func (p *Process) Metrics(ctx context.Context) (map[string]float64, error) {
+	resp, err := get(ctx, p.Addr, "/metrics")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("/metrics: status %s", resp.Status)
+	}
+	sums := map[string]float64{}
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		line := lines.Text()
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		end := max(0, strings.LastIndexByte(line, ' '))
+		series := line[:end]
+		value, err := strconv.ParseFloat(line[end+1:], 64)
+		if err != nil {
+			return nil, fmt.Errorf("/metrics: %q: %w", line, err)
+		}
+		name, _, labelled := strings.Cut(series, "{")
+		sums[name] += value
+		if labelled {
+			sums[series] = value
+		}
+	}
+	return sums, lines.Err()
+}
+
+// The names of the measurements that are compared.
+const (
+	MetricStatements = "sixty_db_statement_duration_seconds_count"
+	MetricInUse      = "sixty_db_connections_in_use"
+	MetricPool       = "sixty_db_connections_max"
+	MetricGoroutines = "go_goroutines"
+	MetricResident   = "process_resident_memory_bytes"
+	MetricSharedHits = `sixty_cache_shared_total{outcome="hit"}`
+)
+
+// tick is the unit in which the kernel counts a process's time (USER_HZ of proc(5)),
+// the same on every architecture that Go has for Linux.
+const tick = 10 * time.Millisecond
+
+// CPU is the processor time that the process has used, its own and the kernel's for it.
+func (p *Process) CPU() (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.command.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	// The second field is the name, in parentheses, which may hold anything.
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	const user, system = 14 - 3, 15 - 3 // proc(5) counts from 1, and fields begins with the third
+	if len(fields) <= system {
+		return 0, errors.New("/proc tells no times")
+	}
+	var ticks int64
+	for _, i := range []int{user, system} {
+		n, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * tick, nil
+}

@@ -1,0 +1,73 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+)
+
+// Build builds the program into a folder, and gives its path.
+func Build(ctx context.Context, dir string) (string, error) {
+	path := filepath.Join(dir, "sixty")
+	build := exec.CommandContext(ctx, "go", "build", "-o", path, "sixty/cmd/sixty")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the program: %w: %s", err, out)
+	}
+	return path, nil
+}
+
+// Program is how to run the program.
+type Program struct {
+	Path string
+	Dir  string   // of its data and its logs
+	Env  []string // NAME=VALUE, besides this process's own environment
+}
+
+// Command makes a command of the program, which ctx ends gently.
+func (p Program) Command(ctx context.Context, args ...string) *exec.Cmd {
+	c := exec.CommandContext(ctx, p.Path, args...)
+	c.Env = append(append(os.Environ(), "SIXTY_DATA_DIR="+p.Dir), p.Env...)
+	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
+	c.WaitDelay = stopTimeout
+	return c
+}
+
+// Serve starts a server on addr, or on a free address without one. Env is added to
+// the program's.
+func (p Program) Serve(ctx context.Context, addr string, env ...string) (*Process, error) {
+	if addr == "" {
+		var err error
+		if addr, err = FreeAddr(); err != nil {
+			return nil, err
+		}
+	}
+	c := p.Command(ctx, "serve", "--addr", addr)
+	c.Env = append(c.Env, env...)
+	return Start(ctx, c, addr, p.Dir, Ready)
+}
+
+// Ready asks a server's readiness check.
+func Ready(ctx context.Context, addr string) bool {
+	resp, err := get(ctx, addr, "/readyz")
+	if err != nil {
+		return false
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+func get(ctx context.Context, addr, path string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+path, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	req.Close = true // the next process on this address is another
+	return http.DefaultClient.Do(req)
+}

@@ -1,0 +1,48 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/Shopify/toxiproxy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+)
+
+// A Proxy stands between a client and a server, where it can be cut and slowed. Its
+// methods are for one goroutine.
+type Proxy struct {
+	Addr  string // HOST:PORT that clients connect to
+	proxy *toxiproxy.Proxy
+}
+
+// NewProxy starts a proxy to a server. Cut ends it.
+func NewProxy(server string) (*Proxy, error) {
+	s := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
+	p := toxiproxy.NewProxy(s, "proxy", "127.0.0.1:0", server)
+	if err := p.Start(); err != nil {
+		return nil, err
+	}
+	return &Proxy{Addr: p.Listen, proxy: p}, nil
+}
+
+// Cut ends all connections and takes no new ones.
+func (p *Proxy) Cut() { p.proxy.Stop() }
+
+// Restore takes connections again, after Cut.
+func (p *Proxy) Restore() error { return p.proxy.Start() }
+
+// slow names the delay among the proxy's troubles.
+const slow = "slow"
+
+// Slow delays whatever the server answers.
+func (p *Proxy) Slow(by time.Duration) error {
+	_, err := p.proxy.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(
+		`{"name":%q,"type":"latency","stream":"downstream","attributes":{"latency":%d}}`, slow, by.Milliseconds())))
+	return err
+}
+
+// Quicken ends the delay.
+func (p *Proxy) Quicken(ctx context.Context) error { return p.proxy.Toxics.RemoveToxic(ctx, slow) }

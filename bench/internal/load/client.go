@@ -1,0 +1,102 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	requestTimeout = 20 * time.Second // more than a server may take for an answer
+	maxAnswer      = 16 << 20
+)
+
+// Client sends requests of all sorts and gives their answers whole: where the load is
+// light and the answers matter. It is safe for concurrent use.
+type Client struct {
+	http     *http.Client
+	received atomic.Int64
+}
+
+// NewClient makes a client that keeps as many connections to each server. Close ends
+// them.
+func NewClient(connections int) *Client {
+	c := &Client{}
+	dialer := &net.Dialer{}
+	c.http = &http.Client{Timeout: requestTimeout, Transport: &http.Transport{
+		MaxIdleConnsPerHost: connections,
+		DisableCompression:  true,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := dialer.DialContext(ctx, network, addr)
+			return &counted{conn, &c.received}, err
+		},
+	}}
+	return c
+}
+
+// Close ends the connections that are kept.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Received is how many bytes came in, with all that belongs to HTTP.
+func (c *Client) Received() int64 { return c.received.Load() }
+
+// counted counts what a connection brings.
+type counted struct {
+	net.Conn
+	received *atomic.Int64
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.received.Add(int64(n))
+	return n, err
+}
+
+// Call is what Do sends.
+type Call struct {
+	Addr, Method, Path, Key string
+	Body                    []byte   // JSON
+	Headers                 []string // names and values by turns; one without a value is left out
+}
+
+// Reply is an answer with its content coding undone.
+type Reply struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Do sends a request. An answer of any status is no error.
+func (c *Client) Do(ctx context.Context, call Call) (Reply, error) {
+	req, err := http.NewRequestWithContext(ctx, call.Method, "http://"+call.Addr+call.Path, bytes.NewReader(call.Body))
+	if err != nil {
+		return Reply{}, err
+	}
+	req.Header.Set("Authorization", "Bearer "+call.Key)
+	if len(call.Body) > 0 {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(call.Headers); i += 2 {
+		if call.Headers[i+1] != "" {
+			req.Header.Set(call.Headers[i], call.Headers[i+1])
+		}
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return Reply{}, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return Reply{}, err
+	}
+	if text, err = Decode(resp.Header.Get("Content-Encoding"), text); err != nil {
+		return Reply{}, fmt.Errorf("%s %s: %w", call.Method, call.Path, err)
+	}
+	return Reply{resp.StatusCode, resp.Header, text}, nil
+}

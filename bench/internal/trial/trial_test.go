@@ -1,0 +1,179 @@
+package trial
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"sixty/bench/internal/fleet"
+)
+
+// program is the built binary that all tests run.
+var program string
+
+// TestMain builds the program, and sees to it that no trial leaves a goroutine behind.
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "sixty-trial-")
+	if err == nil {
+		program, err = fleet.Build(context.Background(), dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m,
+		goleak.Cleanup(func(code int) { _ = os.RemoveAll(dir); os.Exit(code) }),
+		goleak.IgnoreTopFunction("net/http.(*persistConn).readLoop"), // idle ones of other packages' clients
+		goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop"))
+}
+
+// seed is another at each run; a failure tells which it was.
+func seed(t *testing.T) uint64 {
+	t.Helper()
+	s := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", s)
+	return s
+}
+
+func server(t *testing.T) string {
+	t.Helper()
+	url, err := fleet.ServerURL()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return url
+}
+
+// No answer is ever stale: of one instance, on either engine; of three that share
+// PostgreSQL and Redis, to readers with a consistency token; and so while whatever
+// they stand on is cut off, slowed, emptied, killed and started again, when nothing
+// fails for want of Redis either.
+func TestNothingIsStale(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]Options{
+		"OneOnSQLite":     {Instances: 1, Lasting: 3 * time.Second},
+		"OneOnPostgreSQL": {Instances: 1, Lasting: 3 * time.Second, Server: server(t), Redis: true},
+		"ThreeWithTokens": {Instances: 3, Lasting: 3 * time.Second, Server: server(t), Redis: true, Tokens: true},
+		"ThreeWithFaults": {Instances: 3, Lasting: time.Second, Server: server(t), Redis: true, Tokens: true, Faults: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o.Program, o.Dir, o.Seed, o.Log = program, t.TempDir(), seed(t), t.Logf
+			report, err := Run(t.Context(), o)
+			t.Logf("%s", &report)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := report.Err(); err != nil {
+				t.Error(err)
+			}
+			if report.Hits == 0 || report.NotModified == 0 {
+				t.Error("nothing was answered from the cache, or as not modified, so that little was tried")
+			}
+			if o.Instances > 1 && report.SharedHits == 0 {
+				t.Error("no instance had anything from Redis, so that it was not tried")
+			}
+		})
+	}
+}
+
+// The checker notices a cache that keeps answers for a fifth of a second, whoever
+// writes, and deletions that are acknowledged and lost.
+func TestCheckerNoticesStaleness(t *testing.T) {
+	t.Parallel()
+	for name, flawed := range map[string]func(addr string) http.Handler{"Kept": newKeeper, "Lost": newLoser} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := Options{Program: program, Dir: t.TempDir(), Instances: 1, Lasting: 1500 * time.Millisecond, Seed: seed(t)}
+			bed, err := Open(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer bed.Close()
+			front := httptest.NewServer(flawed(bed.Addrs()[0]))
+			defer front.Close()
+			report, err := bed.Check(t.Context(), o, []string{strings.TrimPrefix(front.URL, "http://")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%s", &report)
+			if report.Stale == 0 || report.Err() == nil {
+				t.Errorf("it noticed nothing: %s", &report)
+			}
+		})
+	}
+}
+
+func newProxy(addr string) *httputil.ReverseProxy {
+	p := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: addr})
+	p.ErrorLog = log.New(io.Discard, "", 0) // of requests that are given up at the end
+	return p
+}
+
+// newKeeper makes a proxy that keeps every answer for a while: the cache that must not be.
+func newKeeper(addr string) http.Handler {
+	const lasting = 200 * time.Millisecond
+	proxy := newProxy(addr)
+	var mu sync.Mutex
+	type entry struct {
+		response *httptest.ResponseRecorder
+		at       time.Time
+	}
+	entries := map[string]entry{}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			proxy.ServeHTTP(w, r)
+			return
+		}
+		r.Header.Del("If-None-Match")
+		key := r.URL.String() + " " + r.Header.Get("Accept-Encoding")
+		mu.Lock()
+		e, ok := entries[key]
+		mu.Unlock()
+		if !ok || time.Since(e.at) > lasting {
+			e = entry{httptest.NewRecorder(), time.Now()}
+			proxy.ServeHTTP(e.response, r)
+			mu.Lock()
+			entries[key] = e
+			mu.Unlock()
+		}
+		for name, values := range e.response.Header() {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(e.response.Code)
+		_, _ = io.Copy(w, bytes.NewReader(e.response.Body.Bytes()))
+	})
+}
+
+// newLoser makes a proxy that acknowledges every second deletion and loses it.
+func newLoser(addr string) http.Handler {
+	proxy := newProxy(addr)
+	var mu sync.Mutex
+	writes := 0
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodDelete {
+			mu.Lock()
+			writes++
+			lost := writes%2 == 0
+			mu.Unlock()
+			if lost {
+				w.WriteHeader(http.StatusOK)
+				return
+			}
+		}
+		proxy.ServeHTTP(w, r)
+	})
+}

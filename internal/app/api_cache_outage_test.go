@@ -1,0 +1,92 @@
+package app_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"sixty/internal/app"
+	"sixty/internal/config"
+	"sixty/internal/crm"
+)
+
+// While the database is gone, who allows it is given what was there before, and is told
+// so; who does not is told that it is gone. What is new when it is back, everybody reads.
+func TestStaleWhileTheDatabaseIsGone(t *testing.T) {
+	t.Parallel()
+	direct := newDatabase(t)
+	through, proxy := throughProxy(t, direct)
+	var base config.Base
+	c := boot(t, "sqlite", func(cfg *config.Config) {
+		cfg.DatabaseURL, cfg.StatementLimit = config.Secret(through), time.Second
+		base = cfg.Base
+	})
+	u := newUser(c, "Stale", crm.RoleManager)
+	stranger := u.as(crm.RoleManager) // whom nobody has asked about before
+	u.make("/api/companies", object{"name": "Before"})
+	u.fill("/api/companies", "/api/user")
+	before := u.hits("/api/companies")
+	allowed := []string{"Cache-Control", "stale-if-error=60"}
+
+	proxy.Stop()
+	cut := time.Now()
+	long := false
+	eventually(t, "it is gone for longer than anything is believed", func() bool {
+		k := u.cached("GET", "/api/companies", allowed...)
+		if k.status != http.StatusOK || k.body != before.body || !k.hit && k.fwd != "stale" {
+			t.Fatalf("after %s: %d, %s\n%s", time.Since(cut), k.status, k.said, k.body)
+		}
+		long = time.Since(cut) > 1500*time.Millisecond && k.fwd == "stale"
+		return long
+	})
+	if k := u.cached("GET", "/api/user", allowed...); k.status != http.StatusOK || k.said != "sixty; fwd=stale; fwd-status=503; detail=session" {
+		t.Errorf("/api/user: %d, %s", k.status, k.said)
+	}
+	if k := u.cached("GET", "/api/companies", append(allowed, "If-None-Match", before.header.Get("ETag"))...); k.status != http.StatusNotModified || k.fwd != "stale" {
+		t.Errorf("with If-None-Match: %d, %s", k.status, k.said)
+	}
+	for name, refused := range map[string]struct {
+		user
+		path    string
+		headers []string
+	}{
+		"NotAllowed":     {u, "/api/companies", nil},
+		"Unknown":        {u, "/api/companies?limit=1", allowed},
+		"Stranger":       {stranger, "/api/companies", allowed},
+		"OnlyOtherwords": {u, "/api/companies", []string{"Cache-Control", "max-stale=60, stale-if-error=x"}},
+	} {
+		if status, header, body := refused.raw("GET", refused.path, refused.key, nil, refused.headers...); status != http.StatusServiceUnavailable ||
+			header.Get("Retry-After") == "" || strings.Contains(string(body), "Before") {
+			t.Errorf("%s: %d, %s", name, status, body)
+		}
+	}
+	if status, _, body := u.raw("PATCH", "/api/companies/"+crm.NewID().String(), u.key, object{}, allowed...); status != http.StatusServiceUnavailable {
+		t.Errorf("a write: %d, %s", status, body)
+	}
+
+	// Somebody who reaches it writes meanwhile.
+	base.DatabaseURL = config.Secret(direct)
+	other, err := app.Open(t.Context(), base, app.Options{Stderr: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = other.Service.CreateCompany(t.Context(), crm.Operator(u.org), crm.CompanyPatch{Name: crm.Of("Meanwhile")})
+	if closed := other.Close(); err != nil || closed != nil {
+		t.Fatal(err, closed)
+	}
+	if err := proxy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is back", func() bool {
+		status, _, body := u.raw("GET", "/api/companies", u.key, nil)
+		if status == http.StatusOK && !strings.Contains(string(body), "Meanwhile") {
+			t.Fatalf("it is back, and the answer is from before: %s", body)
+		}
+		return status == http.StatusOK
+	})
+	u.fill("/api/companies")
+	if k := u.hits("/api/companies", allowed...); !strings.Contains(k.body, "Meanwhile") {
+		t.Errorf("%s\n%s", k.said, k.body)
+	}
+}

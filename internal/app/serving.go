@@ -1,0 +1,130 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"fmt"
+	"sync"
+	"time"
+
+	"sixty/internal/cache"
+	"sixty/internal/cache/redis"
+	"sixty/internal/config"
+	"sixty/internal/crm"
+)
+
+// settingLogEpoch names the database-wide setting that names the change log: what was
+// cached of another database, or of this one before a backup was restored into it, is
+// nothing to this one.
+const settingLogEpoch = "log_epoch"
+
+const (
+	// cacheJitter is the share of a lifetime that is taken off at random.
+	cacheJitter = 0.1
+	// pruneEvery is how often the oldest entries of the change log are removed, and
+	// pruneAtOnce how many at most.
+	pruneEvery  = 10 * time.Minute
+	pruneAtOnce = 100_000
+)
+
+// newEpoch makes a name for a change log.
+func newEpoch() string { return rand.Text()[:10] }
+
+// serving is what answers need besides the core: the change log, followed, and a cache
+// that goes by it.
+type serving struct {
+	core   *Core
+	epoch  string
+	cache  *cache.Cache
+	shared *redis.Shared // nil without Redis
+
+	end     context.CancelFunc
+	running sync.WaitGroup
+}
+
+// newServing makes the cache and begins to follow the change log. close must follow.
+func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, error) {
+	epoch, err := core.Store.Setting(ctx, settingLogEpoch, newEpoch)
+	if err != nil {
+		return nil, fmt.Errorf("read the name of the change log: %w", err)
+	}
+	s := &serving{core: core, epoch: epoch}
+	o := cache.Options{
+		Bytes: int64(cfg.CacheBytes),
+		TTL: map[cache.Tier]time.Duration{
+			cache.Frequent: cfg.CacheTTLFrequent, cache.Session: cfg.CacheTTLSession, cache.Static: cfg.CacheTTLStatic,
+		},
+		Jitter:    cacheJitter,
+		Freshness: core.changes,
+		Epoch:     func() string { return epoch },
+		Now:       core.Clock,
+		Logger:    core.Log,
+	}
+	if s.shared, err = connectRedis(core, cfg.Redis); err != nil {
+		return nil, err
+	}
+	if s.shared != nil {
+		o.Shared = s.shared
+	}
+	s.cache = cache.New(o)
+	core.metrics.ObserveEach(s.cache.Observe)
+	running, end := context.WithCancel(context.Background())
+	s.end = end
+	s.running.Go(func() {
+		if err := core.changes.Run(running, core.Store); err != nil {
+			core.Log.Error("the change log is not followed any more", "error", err)
+		}
+	})
+	s.running.Go(func() { s.prune(running, cfg.ChangesKept) })
+	return s, nil
+}
+
+// connectRedis gives the tier that instances share; nil if there is none. Whether Redis
+// is there is not asked: it may come later.
+func connectRedis(core *Core, cfg config.Redis) (*redis.Shared, error) {
+	endpoint, err := cfg.Endpoint()
+	if err != nil || len(endpoint.Addresses) == 0 {
+		return nil, err // Check has met the error
+	}
+	o := redis.Options{
+		Addresses: endpoint.Addresses, Mode: redis.Mode(endpoint.Mode), Master: endpoint.Master,
+		Username: endpoint.Username, Password: endpoint.Password.Reveal(), DB: endpoint.DB, Logger: core.Log,
+	}
+	if endpoint.TLS {
+		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	return redis.New(o), nil
+}
+
+// prune removes what is old from the change log, now and then, until ctx ends.
+func (s *serving) prune(ctx context.Context, kept time.Duration) {
+	every := time.NewTicker(pruneEvery)
+	defer every.Stop()
+	for {
+		removed, err := s.core.Store.PruneLog(ctx, crm.InstantOf(s.core.Clock().Add(-kept)), pruneAtOnce)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			s.core.Log.Warn("the change log could not be pruned", "error", err)
+		case removed > 0:
+			s.core.Log.Info("the change log was pruned", "entries", removed)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+	}
+}
+
+// close ends what runs, and waits for it.
+func (s *serving) close() {
+	s.end()
+	s.running.Wait()
+	s.cache.Close()
+	if s.shared != nil {
+		s.shared.Close()
+	}
+}

@@ -1,0 +1,67 @@
+package cache_test
+
+import (
+	"context"
+	"testing"
+
+	"sixty/internal/cache"
+	"sixty/internal/crm"
+)
+
+// still is a log in which nothing happens, at no cost.
+type still struct{}
+
+func (still) Position(context.Context, crm.ID) (seq int64, generation uint64, ok bool) {
+	return 1, 1, true
+}
+func (still) Fresh(crm.ID, int64, []crm.Tag) bool { return true }
+
+func warm(b *testing.B) *bench {
+	b.Helper()
+	c := newBench(b, func(o *cache.Options) { o.Freshness = still{} })
+	c.want(b, list(), text("body"), "body", cache.Miss)
+	b.ReportAllocs()
+	return c
+}
+
+func BenchmarkHit(b *testing.B) {
+	c, r, fill := warm(b), list(), text("body")
+	for b.Loop() {
+		if res, err := c.Do(b.Context(), r, fill); err != nil || res.Outcome != cache.Hit {
+			b.Fatal(res, err)
+		}
+	}
+}
+
+func BenchmarkHitParallel(b *testing.B) {
+	c, fill := warm(b), text("body")
+	b.RunParallel(func(p *testing.PB) {
+		r := list()
+		for p.Next() {
+			if res, err := c.Do(context.Background(), r, fill); err != nil || res.Outcome != cache.Hit {
+				b.Error(res, err)
+				return
+			}
+		}
+	})
+}
+
+func BenchmarkEncoded(b *testing.B) {
+	c := warm(b)
+	e := c.want(b, list(), text("body"), "body", cache.Hit).Entry
+	for b.Loop() {
+		e.Encoded("br", func(body []byte) []byte { return body })
+	}
+}
+
+func BenchmarkMiss(b *testing.B) {
+	c := newBench(b, func(o *cache.Options) { o.Freshness = still{} })
+	r, fill := list(), text("body")
+	r.Tier = "none" // so that it is not kept
+	b.ReportAllocs()
+	for b.Loop() {
+		if res, err := c.Do(b.Context(), r, fill); err != nil || res.Outcome != cache.Miss {
+			b.Fatal(res, err)
+		}
+	}
+}

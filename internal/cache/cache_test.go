@@ -1,0 +1,275 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sixty/internal/cache"
+	"sixty/internal/crm"
+)
+
+func TestHit(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	made := b.want(t, list(), text("one"), "one", cache.Miss)
+	kept := b.want(t, list(), text("two"), "one", cache.Hit)
+	if kept.Entry != made.Entry || kept.Source != cache.Memory || made.Source != "" {
+		t.Errorf("the hit is from %q and the miss from %q, of one entry: %v", kept.Source, made.Source, kept.Entry == made.Entry)
+	}
+	if kept.Status != 200 || kept.ContentType != "application/json" || kept.Link != `</api/deals?after=x>; rel="next"` {
+		t.Errorf("the entry has lost its head: %+v", kept.Entry)
+	}
+	// printf one | sha256sum
+	if kept.Hash != "7692c3ad3540bb80" {
+		t.Errorf("Hash = %s", kept.Hash)
+	}
+	other := list()
+	other.Org = abroad
+	b.want(t, other, text("theirs"), "theirs", cache.Miss)
+	other = list()
+	other.Key += "0"
+	b.want(t, other, text("longer"), "longer", cache.Miss)
+}
+
+// TestValid goes through what ends an entry, and what does not.
+func TestValid(t *testing.T) {
+	t.Parallel()
+	deal := crm.Tag{Entity: crm.EntityDeal, By: crm.ByID, ID: crm.NewID()}
+	for _, c := range []struct {
+		name   string
+		change func(*changes)
+		want   cache.Outcome
+	}{
+		{"nothing", func(*changes) {}, cache.Hit},
+		{"another tag", func(l *changes) { l.raise(stages, deal) }, cache.Hit},
+		{"its tag", func(l *changes) { l.raise(deals) }, cache.Miss},
+		{"its tag before", func(l *changes) { l.set(func(l *changes) { l.raised[deals] = l.seq }) }, cache.Hit},
+		{"the cache cleared", func(l *changes) { l.raise(crm.Tag{Entity: crm.EntityCache}) }, cache.Miss},
+		{"its tier cleared", func(l *changes) { l.raise(crm.Tag{Entity: crm.EntityCache + ".frequent"}) }, cache.Miss},
+		{"another tier cleared", func(l *changes) { l.raise(crm.Tag{Entity: crm.EntityCache + ".static"}) }, cache.Hit},
+		{"what it was made at is forgotten", func(l *changes) { l.set(func(l *changes) { l.seq, l.floor = 200, 150 }) }, cache.Miss},
+		{"the log has gone back", func(l *changes) { l.set(func(l *changes) { l.seq = 50 }) }, cache.Miss},
+		{"the log is lost", func(l *changes) { l.set(func(l *changes) { l.lost = true }) }, cache.Bypass},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.want(t, list(), text("old"), "old", cache.Miss)
+			c.change(b.log)
+			body := "new"
+			if c.want == cache.Hit {
+				body = "old"
+			}
+			b.want(t, list(), text("new"), body, c.want)
+		})
+	}
+}
+
+// TestPositionIsFromBeforeTheFill has something change while the fill runs, after it
+// has read.
+func TestPositionIsFromBeforeTheFill(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.want(t, list(), func(context.Context) (*cache.Answer, error) {
+		a := answer("before the change")
+		b.log.raise(deals)
+		return a, nil
+	}, "before the change", cache.Miss)
+	b.want(t, list(), text("after the change"), "after the change", cache.Miss)
+	b.want(t, list(), text("again"), "after the change", cache.Hit)
+}
+
+// TestNotKept goes through what is answered and not kept.
+func TestNotKept(t *testing.T) {
+	t.Parallel()
+	with := func(change func(*cache.Answer)) func(context.Context) (*cache.Answer, error) {
+		return func(context.Context) (*cache.Answer, error) {
+			a := answer("first")
+			change(a)
+			return a, nil
+		}
+	}
+	for _, c := range []struct {
+		name string
+		ask  func(*cache.Request)
+		fill func(context.Context) (*cache.Answer, error)
+		want cache.Outcome // of the second request
+	}{
+		{"what exists", nil, with(func(*cache.Answer) {}), cache.Hit},
+		{"what does not exist", nil, with(func(a *cache.Answer) { a.Status = 404 }), cache.Hit},
+		{"another status", nil, with(func(a *cache.Answer) { a.Status = 503 }), cache.Miss},
+		{"a redirect", nil, with(func(a *cache.Answer) { a.Status = 302 }), cache.Miss},
+		{"NoStore", nil, with(func(a *cache.Answer) { a.NoStore = true }), cache.Miss},
+		{"changed by the clock already", nil, with(func(a *cache.Answer) { a.Until = until(-time.Second) }), cache.Miss},
+		{"too great", nil, with(func(a *cache.Answer) { a.Body = append(make([]byte, 0, 1<<16), a.Body...) }), cache.Miss},
+		{"bypass", func(r *cache.Request) { r.Bypass = true }, with(func(*cache.Answer) {}), cache.Miss},
+		{"no such tier", func(r *cache.Request) { r.Tier = "none" }, with(func(*cache.Answer) {}), cache.Miss},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			r := list()
+			if c.ask != nil {
+				c.ask(&r)
+			}
+			res, err := b.Do(t.Context(), r, c.fill)
+			if err != nil || string(res.Body) != "first" {
+				t.Fatalf("Do: %q, %v", res.Body, err)
+			}
+			if kept := res.TTL > 0; kept != (c.want == cache.Hit) {
+				t.Errorf("TTL = %s", res.TTL)
+			}
+			body := "second"
+			if c.want == cache.Hit {
+				body = "first"
+			}
+			b.want(t, list(), text("second"), body, c.want)
+		})
+	}
+}
+
+func TestErrorIsNotKept(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	broken := errors.New("broken")
+	for range 2 {
+		res, err := b.Do(t.Context(), list(), func(context.Context) (*cache.Answer, error) { return nil, broken })
+		if !errors.Is(err, broken) || res.Entry != nil || res.Outcome != cache.Miss {
+			t.Fatalf("Do: %+v, %v", res, err)
+		}
+	}
+	b.want(t, list(), text("whole"), "whole", cache.Miss)
+}
+
+// TestBypass: with the log lost, neither what is there is given nor what is made is
+// kept.
+func TestBypass(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.want(t, list(), text("old"), "old", cache.Miss)
+	b.log.set(func(l *changes) { l.lost = true })
+	b.want(t, list(), text("new"), "new", cache.Bypass)
+	b.log.set(func(l *changes) { l.lost = false })
+	b.want(t, list(), text("newer"), "old", cache.Hit)
+
+	off := newBench(t, func(o *cache.Options) { o.Bytes = 0 })
+	for range 2 {
+		off.want(t, list(), text("made"), "made", cache.Bypass)
+	}
+}
+
+func TestTTL(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		tier  cache.Tier
+		until time.Duration
+		want  time.Duration
+	}{
+		{cache.Frequent, 0, 5 * time.Minute},
+		{cache.Session, 0, 30 * time.Second}, // by the options
+		{cache.Static, 0, time.Hour},
+		{cache.Static, time.Minute, time.Minute},
+		{cache.Frequent, 2 * time.Hour, 5 * time.Minute},
+	} {
+		t.Run(string(c.tier)+" until "+c.until.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, func(o *cache.Options) { o.TTL = map[cache.Tier]time.Duration{cache.Session: 30 * time.Second} })
+				r := list()
+				r.Tier = c.tier
+				fill := func(context.Context) (*cache.Answer, error) {
+					a := answer("kept")
+					if c.until > 0 {
+						a.Until = until(c.until)
+					}
+					return a, nil
+				}
+				if res := b.want(t, r, fill, "kept", cache.Miss); res.TTL != c.want {
+					t.Errorf("TTL = %s, want %s", res.TTL, c.want)
+				}
+				pass(c.want - 1)
+				if res := b.want(t, r, fill, "kept", cache.Hit); res.TTL != 1 {
+					t.Errorf("TTL = %s, want 1ns", res.TTL)
+				}
+				pass(1)
+				b.want(t, r, fill, "kept", cache.Miss)
+			})
+		})
+	}
+}
+
+// pass lets time pass in a synctest bubble.
+func pass(d time.Duration) { <-time.After(d) }
+
+func TestJitter(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(o *cache.Options) { o.Jitter = 0.1 })
+	least, most := time.Hour, time.Duration(0)
+	for i := range 1000 {
+		r := list()
+		r.Tier, r.Key = cache.Static, string(rune('a'+i))
+		res, err := b.Do(t.Context(), r, text(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		least, most = min(least, res.TTL), max(most, res.TTL)
+	}
+	// 1,000 even draws miss either end by 3 % of the range once in 10^13.
+	if least < 54*time.Minute-time.Second || least > 54*time.Minute+11*time.Second || most > time.Hour || most < time.Hour-11*time.Second {
+		t.Errorf("lifetimes from %s to %s, want from 54m to 1h", least, most)
+	}
+}
+
+func TestStaleIfError(t *testing.T) {
+	t.Parallel()
+	const window = 30 * time.Second
+	for _, c := range []struct {
+		name    string
+		window  time.Duration
+		fill    func(context.Context) (*cache.Answer, error)
+		happens func(*bench)
+		stale   bool
+	}{
+		{"a tag is raised", window, unavailable, func(b *bench) { b.log.raise(deals) }, true},
+		{"the log is lost", window, unavailable, func(b *bench) { b.log.set(func(l *changes) { l.lost = true }) }, true},
+		{"at the end of the window", window, unavailable, func(b *bench) { b.log.raise(deals); pass(window) }, true},
+		{"after the window", window, unavailable, func(b *bench) { b.log.raise(deals); pass(window + 1) }, false},
+		{"after its end", 5*time.Minute + window, unavailable, func(*bench) { pass(5*time.Minute + window) }, true},
+		{"too long after its end", time.Hour, unavailable, func(*bench) { pass(5*time.Minute + cache.StaleFor + 2*time.Second) }, false},
+		{"a hit has shown that it is good", window, unavailable, func(b *bench) {
+			pass(time.Minute)
+			if _, err := b.Do(context.Background(), list(), unavailable); err != nil {
+				panic(err)
+			}
+			b.log.raise(deals)
+			pass(window)
+		}, true},
+		{"it is not wanted", 0, unavailable, func(b *bench) { b.log.raise(deals) }, false},
+		{"another error", window, func(context.Context) (*cache.Answer, error) {
+			return nil, crm.Conflict("no")
+		}, func(b *bench) { b.log.raise(deals) }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t)
+				b.want(t, list(), text("old"), "old", cache.Miss)
+				c.happens(b)
+				r := list()
+				r.StaleIfError = c.window
+				if c.stale {
+					if res := b.want(t, r, c.fill, "old", cache.StaleError); res.TTL != 0 {
+						t.Errorf("TTL = %s", res.TTL)
+					}
+					return
+				}
+				if res, err := b.Do(t.Context(), r, c.fill); err == nil {
+					t.Errorf("Do: %s %q", res.Outcome, res.Body)
+				}
+			})
+		})
+	}
+}

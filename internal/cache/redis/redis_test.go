@@ -1,0 +1,256 @@
+package redis_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/Shopify/toxiproxy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"sixty/internal/cache"
+	"sixty/internal/cache/redis"
+	"sixty/internal/crm"
+)
+
+func TestRoundTrip(t *testing.T) {
+	t.Parallel()
+	s := open(t, sharedServer(t))
+	works(t, s, "at first")
+	for name, value := range map[string][]byte{
+		"empty":  {},
+		"binary": {0, 255, '\r', '\n', 0},
+		"great":  bytes.Repeat([]byte("x"), 1<<20),
+	} {
+		s.Set("test:"+name, value, time.Minute)
+		eventually(t, name+" is there", func() bool {
+			got, ok := s.Get(t.Context(), "test:"+name)
+			return ok && bytes.Equal(got, value)
+		})
+	}
+	s.Set("test:brief", []byte("brief"), 50*time.Millisecond)
+	eventually(t, "what is brief is gone", func() bool {
+		_, ok := s.Get(t.Context(), "test:brief")
+		return !ok
+	})
+	before := s.Figures()
+	s.Set("test:too great", make([]byte, 1<<20+1), time.Minute)
+	s.Set("test:over already", []byte("x"), 0)
+	// One that was written late counts as dropped, on a busy machine.
+	after := s.Figures()
+	if after.Dropped != before.Dropped+2 || after.Breaker != "closed" || after.Hits < 4 || after.Sets+before.Dropped < 5 {
+		t.Errorf("Figures = %+v, before %+v", after, before)
+	}
+}
+
+// TestNotThere: a tier whose Redis is not there is there at once, has nothing, and
+// connects when it comes.
+func TestNotThere(t *testing.T) {
+	t.Parallel()
+	s := plain(t)
+	s.stop()
+	began := time.Now()
+	r := open(t, s.address())
+	r.Set("test", []byte("x"), time.Minute)
+	if _, ok := r.Get(t.Context(), "test"); ok {
+		t.Error("Get has found something")
+	}
+	if took := time.Since(began); took > 100*time.Millisecond {
+		t.Errorf("it took %s", took)
+	}
+	if !s.start(t) {
+		t.Fatal("the server does not start")
+	}
+	works(t, r, "once it is there")
+}
+
+// TestStoppedAndEmptied has Redis end, come back and lose everything.
+func TestStoppedAndEmptied(t *testing.T) {
+	t.Parallel()
+	s := plain(t)
+	r := open(t, s.address())
+	works(t, r, "before")
+	s.stop()
+	gone(t, r)
+	if !s.start(t) {
+		t.Fatal("the server does not start again")
+	}
+	works(t, r, "again")
+	s.cli(t, "FLUSHALL")
+	if _, ok := r.Get(t.Context(), "test:"+t.Name()+":again"); ok {
+		t.Error("there is a value in an empty Redis")
+	}
+	works(t, r, "when empty")
+}
+
+// gone checks that nobody waits for a Redis that does not answer: briefly until the
+// circuit breaker is open, and then not at all.
+func gone(t *testing.T, s *redis.Shared) {
+	t.Helper()
+	var waits []time.Duration
+	eventually(t, "the circuit breaker opens", func() bool {
+		began := time.Now()
+		if _, ok := s.Get(t.Context(), "test:gone"); ok {
+			t.Error("Get has found something")
+		}
+		waits = append(waits, time.Since(began))
+		return s.Figures().Breaker == "open"
+	})
+	slices.Sort(waits)
+	// On a busy machine one may be woken late.
+	if median, most := waits[len(waits)/2], waits[len(waits)-1]; median > 30*time.Millisecond || most > 200*time.Millisecond || len(waits) > 6 {
+		t.Errorf("waits: %v", waits)
+	}
+	began := time.Now()
+	for range 1000 {
+		s.Get(t.Context(), "test:gone")
+		s.Set("test:gone", []byte("x"), time.Minute)
+	}
+	// Meanwhile it may have been tried once whether it is back.
+	if took := time.Since(began); took > 100*time.Millisecond {
+		t.Errorf("a thousand times with the breaker open took %s", took)
+	}
+	if f := s.Figures(); f.Errors < 5 || f.Skipped < 900 || f.Dropped < 900 {
+		t.Errorf("Figures = %+v", f)
+	}
+}
+
+func TestSlow(t *testing.T) {
+	t.Parallel()
+	toxiserver := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
+	proxy := toxiproxy.NewProxy(toxiserver, "redis", "127.0.0.1:0", sharedServer(t))
+	if err := proxy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(proxy.Stop)
+	s := open(t, proxy.Listen)
+	works(t, s, "before")
+	if _, err := proxy.Toxics.AddToxicJson(bytes.NewBufferString(
+		`{"name": "slow", "type": "latency", "stream": "downstream", "attributes": {"latency": 500}}`)); err != nil {
+		t.Fatal(err)
+	}
+	gone(t, s)
+	if err := proxy.Toxics.RemoveToxic(context.Background(), "slow"); err != nil {
+		t.Fatal(err)
+	}
+	works(t, s, "when it is quick again")
+	proxy.Stop()
+	gone(t, s)
+	if err := proxy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	works(t, s, "when it is back")
+}
+
+// TestCallerGone: a caller who has hung up does not wait, and it is not held against
+// Redis.
+func TestCallerGone(t *testing.T) {
+	t.Parallel()
+	s := open(t, sharedServer(t))
+	works(t, s, "at first")
+	before := s.Figures()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 100 {
+		s.Get(ctx, "test:nobody waits")
+	}
+	// What works has set may still be written late.
+	if f := s.Figures(); f.Errors > before.Errors+4 || f.Breaker != "closed" {
+		t.Errorf("Figures = %+v, before %+v", f, before)
+	}
+}
+
+// TestClose: what was set is written before it ends, and afterwards nothing happens.
+func TestClose(t *testing.T) {
+	t.Parallel()
+	address := sharedServer(t)
+	s := open(t, address)
+	works(t, s, "at first")
+	key := func(i int) string { return fmt.Sprintf("test:close:%d", i) }
+	for i := range 200 {
+		s.Set(key(i), []byte("written"), time.Minute)
+	}
+	s.Close()
+	s.Set("test:close", []byte("x"), time.Minute)
+	if _, ok := s.Get(t.Context(), key(0)); ok {
+		t.Error("Get after Close has found something")
+	}
+	other := open(t, address)
+	works(t, other, "for others")
+	for i := range 200 {
+		eventually(t, key(i)+" is there", func() bool {
+			_, ok := other.Get(t.Context(), key(i))
+			return ok
+		})
+	}
+}
+
+func TestCloseWithoutRedis(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a listener that never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	s := open(t, l.Addr().String())
+	began := time.Now()
+	s.Close()
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("Close took %s", took)
+	}
+}
+
+// still is a log in which nothing happens.
+type still struct{}
+
+func (still) Position(context.Context, crm.ID) (seq int64, generation uint64, ok bool) {
+	return 1, 1, true
+}
+func (still) Fresh(crm.ID, int64, []crm.Tag) bool { return true }
+
+// TestTwoCaches: what one instance has made, another one does not make again.
+func TestTwoCaches(t *testing.T) {
+	t.Parallel()
+	address, epoch := sharedServer(t), crm.NewID().String()
+	var caches [2]*cache.Cache
+	for i := range caches {
+		s := open(t, address)
+		works(t, s, fmt.Sprintf("for cache %d", i))
+		caches[i] = cache.New(cache.Options{
+			Bytes: 1 << 20, Freshness: still{}, Shared: s, Epoch: func() string { return epoch }, Logger: slog.New(slog.DiscardHandler),
+		})
+		t.Cleanup(caches[i].Close)
+	}
+	body := bytes.Repeat([]byte("a page of deals "), 500)
+	ask := func(c *cache.Cache, key string) cache.Source {
+		res, err := c.Do(t.Context(), cache.Request{Key: key, Tier: cache.Static, Operation: "list-deals"}, func(context.Context) (*cache.Answer, error) {
+			return &cache.Answer{Status: 200, Body: body}, nil
+		})
+		if err != nil || !bytes.Equal(res.Body, body) {
+			t.Errorf("Do: %+v, %v", res, err)
+		}
+		return res.Source
+	}
+	// What is written a moment late, or read so, is made twice.
+	asked, found := 0, 0
+	eventually(t, "one finds what the other has made", func() bool {
+		key := fmt.Sprint(asked)
+		asked++
+		if source := ask(caches[0], key); source != "" {
+			t.Errorf("at first, the answer is from %q", source)
+		}
+		if ask(caches[1], key) == cache.SharedSource {
+			found++
+		}
+		return found == 20
+	})
+	if o := caches[1].Figures().Operations[0]; o.SharedHits != 20 || o.Misses != int64(asked-20) {
+		t.Errorf("of %d: %+v", asked, o)
+	}
+}

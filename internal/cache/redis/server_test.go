@@ -1,0 +1,165 @@
+package redis_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"sixty/internal/cache"
+	"sixty/internal/cache/redis"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long something may take that happens by itself.
+const patience = 20 * time.Second
+
+// eventually waits until something is so.
+func eventually(t *testing.T, what string, yes func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for !yes() {
+		select {
+		case <-again.C:
+		case <-deadline.C:
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+// sharedServer gives the address of the Redis that the tests share.
+func sharedServer(t *testing.T) string {
+	t.Helper()
+	address := os.Getenv("SIXTY_TEST_REDIS_ADDR")
+	if address == "" {
+		t.Fatal("SIXTY_TEST_REDIS_ADDR is not set; scripts/with-servers sets it")
+	}
+	return address
+}
+
+// server is a Redis of a test's own.
+type server struct {
+	port  int
+	args  []string
+	ready string // what it says when it is
+	run   *exec.Cmd
+	read  chan struct{} // closed when all it says is read
+}
+
+// newServer starts a Redis on a free port, which is in place of PORT in its arguments.
+func newServer(t *testing.T, ready string, args ...string) *server {
+	t.Helper()
+	s := &server{args: args, ready: ready}
+	t.Cleanup(s.stop)
+	for range 10 {
+		// A port is free only until somebody takes it, so none is looked for. These are
+		// below the ports that outgoing connections take.
+		s.port = 20000 + rand.IntN(12000)
+		if s.start(t) {
+			return s
+		}
+	}
+	t.Fatal("no free port for redis-server")
+	return nil
+}
+
+// plain starts a Redis with further arguments.
+func plain(t *testing.T, args ...string) *server {
+	t.Helper()
+	return newServer(t, "Ready to accept connections", append([]string{"--port", "PORT"}, args...)...)
+}
+
+// start tells whether the server runs, after it has said that it is ready.
+func (s *server) start(t *testing.T) bool {
+	t.Helper()
+	args := make([]string, 0, len(s.args)+8)
+	for _, a := range s.args {
+		args = append(args, strings.ReplaceAll(a, "PORT", strconv.Itoa(s.port)))
+	}
+	args = append(args, "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "", "--appendonly", "no")
+	s.run = exec.Command("redis-server", args...) //nolint:noctx // it ends with the test
+	s.run.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := s.run.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.read = make(chan struct{})
+	said, up := bufio.NewScanner(out), false
+	for !up && said.Scan() {
+		up = strings.Contains(said.Text(), s.ready)
+	}
+	go func() {
+		defer close(s.read)
+		_, _ = io.Copy(io.Discard, out)
+	}()
+	if !up {
+		s.stop()
+	}
+	return up
+}
+
+// stop kills the server.
+func (s *server) stop() {
+	if s.run == nil {
+		return
+	}
+	_ = s.run.Process.Kill() // it may have ended by itself
+	<-s.read
+	_ = s.run.Wait()
+	s.run = nil
+}
+
+func (s *server) address() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
+
+// cli runs a command by redis-cli.
+func (s *server) cli(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "redis-cli", append([]string{"-p", strconv.Itoa(s.port)}, args...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("redis-cli %s: %v: %s", args, err, out)
+	}
+	return string(out)
+}
+
+// open gives the tier on one Redis, as the changes to its options say otherwise.
+func open(t *testing.T, address string, change ...func(*redis.Options)) *redis.Shared {
+	t.Helper()
+	o := redis.Options{Addresses: []string{address}, Mode: redis.Single, Logger: slog.New(slog.DiscardHandler)}
+	for _, c := range change {
+		c(&o)
+	}
+	s := redis.New(o)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// works waits until values that are set are there to get.
+func works(t *testing.T, s cache.Shared, when string) {
+	t.Helper()
+	key := "test:" + t.Name() + ":" + when
+	eventually(t, "it works "+when, func() bool {
+		s.Set(key, []byte(when), time.Minute)
+		got, ok := s.Get(t.Context(), key)
+		if ok && string(got) != when {
+			t.Fatalf("Get = %q, want %q", got, when)
+		}
+		return ok
+	})
+}

@@ -1,0 +1,171 @@
+package changes_test
+
+import (
+	"context"
+
+	"sixty/internal/crm"
+)
+
+// read is a read of the use cases, with what it asks for.
+type read struct {
+	name string
+	do   func(ctx context.Context) (any, error)
+}
+
+func reading[T any](name string, ask T, do func(ctx context.Context, ask T) (any, error)) read {
+	return read{named(name, ask), func(ctx context.Context) (any, error) { return do(ctx, ask) }}
+}
+
+// listed is a list of some kind, asked for at random.
+func listed[T, F any](w *world, name string, sorts crm.Sorts, f F, list func(context.Context, crm.Actor, crm.List[F]) (crm.Page[T], error)) read {
+	w.Helper()
+	q := crm.List[F]{
+		Filter: f, Sort: crm.Sort{Field: one(w, sorts.Fields...), Desc: w.r.IntN(2) == 0},
+		Limit: one(w, 1, 3, 10, 50), Backward: w.r.IntN(5) == 0, Count: one(w, crm.CountNone, crm.CountNone, crm.CountExact, crm.CountEstimated),
+	}
+	if w.r.IntN(4) == 0 {
+		first, err := list(w.Context(), w.by, q)
+		if err != nil {
+			w.Fatalf("%s: %v", name, err)
+		}
+		q.From = one(w, first.First, first.Last)
+	}
+	return reading(name, q, func(ctx context.Context, q crm.List[F]) (any, error) { return list(ctx, w.by, q) })
+}
+
+// searched is a list of some kind that is searched.
+func searched[T, F any](w *world, name string, f F, list func(context.Context, crm.Actor, crm.List[F]) (crm.Page[T], error)) read {
+	query := crm.ParseQuery(w.word())
+	q := crm.List[F]{Filter: f, Search: &query, Sort: one(w, crm.ByRank, crm.CompanySorts.Default), Limit: one(w, 2, 20), Count: one(w, crm.CountNone, crm.CountExact)}
+	return reading(name+" "+query.String(), q, func(ctx context.Context, q crm.List[F]) (any, error) { return list(ctx, w.by, q) })
+}
+
+func byID[T any](w *world, name string, ids []crm.ID, get func(context.Context, crm.Actor, crm.ID) (T, error)) read {
+	return reading(name, w.any(ids), func(ctx context.Context, id crm.ID) (any, error) { return get(ctx, w.by, id) })
+}
+
+func ofIDs[T any](w *world, name string, ids []crm.ID, get func(context.Context, crm.Actor, []crm.ID) (T, error)) read {
+	return reading(name, recent(ids), func(ctx context.Context, ids []crm.ID) (any, error) { return get(ctx, w.by, ids) })
+}
+
+// someRead picks a read of a kind, of which there are few, of something.
+func (w *world) someRead(kind int) read {
+	w.Helper()
+	s := w.here
+	reads := []func() read{
+		func() read { return listed(w, "companies", crm.CompanySorts, w.companyFilter(), s.Companies) },
+		func() read { return listed(w, "contacts", crm.ContactSorts, w.contactFilter(), s.Contacts) },
+		func() read { return listed(w, "deals", crm.DealSorts, w.dealFilter(), s.Deals) },
+		func() read {
+			contact := w.any(w.contacts)
+			return listed(w, "deals", crm.DealSorts, crm.DealFilter{ContactID: &contact}, s.Deals)
+		},
+		func() read { return listed(w, "stages", crm.StageSorts, crm.StageFilter{}, s.Stages) },
+		func() read { return listed(w, "owners", crm.OwnerSorts, crm.OwnerFilter{}, s.Owners) },
+		func() read { return listed(w, "activities", crm.ActivitySorts, w.activityFilter(), s.Activities) },
+		func() read { return listed(w, "tasks", crm.TaskSorts, w.taskFilter(), s.Tasks) },
+		func() read {
+			status := one(w, crm.TaskPending, crm.TaskInProgress, crm.TaskOverdue)
+			return listed(w, "tasks", crm.TaskSorts, crm.TaskFilter{Status: &status}, s.Tasks)
+		},
+
+		func() read { return searched(w, "companies with", w.companyFilter(), s.Companies) },
+		func() read { return searched(w, "contacts with", w.contactFilter(), s.Contacts) },
+		func() read { return searched(w, "deals with", w.dealFilter(), s.Deals) },
+		func() read { return searched(w, "all with", crm.HitFilter{}, s.Search) },
+		func() read {
+			hit := one(w, crm.HitCompany, crm.HitContact, crm.HitDeal)
+			return searched(w, hit, crm.HitFilter{Kind: &hit}, s.Search)
+		},
+
+		func() read { return byID(w, "company", w.companies, s.Company) },
+		func() read { return byID(w, "contact", w.contacts, s.Contact) },
+		func() read { return byID(w, "deal", w.deals, s.Deal) },
+		func() read { return byID(w, "stage", w.stages, s.Stage) },
+		func() read { return byID(w, "owner", w.owners, s.Owner) },
+		func() read { return byID(w, "activity", w.activities, s.Activity) },
+		func() read { return byID(w, "task", w.tasks, s.Task) },
+		func() read { return byID(w, "task", w.tasks, s.Task) },
+		func() read { return byID(w, "history of deal", w.deals, s.DealHistory) },
+		func() read { return byID(w, "totals of company", w.companies, s.CompanyTotals) },
+		func() read { return byID(w, "totals of contact", w.contacts, s.ContactTotals) },
+		func() read { return byID(w, "tasks of contact", w.contacts, s.ContactTasks) },
+
+		func() read { return ofIDs(w, "companies", w.companies, s.CompaniesByID) },
+		func() read { return ofIDs(w, "contacts", w.contacts, s.ContactsByID) },
+		func() read { return ofIDs(w, "stages", w.stages, s.StagesByID) },
+		func() read { return ofIDs(w, "contacts of deals", w.deals, s.DealContacts) },
+		func() read { return ofIDs(w, "statistics of companies", w.companies, s.CompanyStats) },
+		func() read { return ofIDs(w, "statistics of owners", w.owners, s.OwnerStats) },
+
+		func() read {
+			f := crm.DashboardFilter{OwnerID: w.sometimes(w.owners)}
+			if w.r.IntN(2) == 0 {
+				from, to := crm.DateOf(w.day()), crm.DateOf(w.day())
+				f.From, f.To = &from, &to
+			}
+			return reading("dashboard", f, func(ctx context.Context, f crm.DashboardFilter) (any, error) { return s.Dashboard(ctx, w.by, f) })
+		},
+		func() read {
+			return reading("organisation", w.by, func(ctx context.Context, by crm.Actor) (any, error) { return s.Organisation(ctx, by) })
+		},
+		func() read {
+			return reading("keys", w.by, func(ctx context.Context, by crm.Actor) (any, error) { return s.APIKeys(ctx, by) })
+		},
+	}
+	return reads[kind%len(reads)]()
+}
+
+func (w *world) companyFilter() crm.CompanyFilter {
+	f := crm.CompanyFilter{OwnerID: w.sometimes(w.owners)}
+	if w.r.IntN(5) == 0 {
+		industry := w.word()
+		f.Industry = &industry
+	}
+	return f
+}
+
+func (w *world) contactFilter() crm.ContactFilter {
+	return crm.ContactFilter{OwnerID: w.sometimes(w.owners), CompanyID: w.sometimes(w.companies)}
+}
+
+func (w *world) dealFilter() crm.DealFilter {
+	f := crm.DealFilter{
+		OwnerID: w.sometimes(w.owners), StageID: w.sometimes(w.stages),
+		CompanyID: w.sometimes(w.companies), ContactID: w.sometimes(w.contacts),
+	}
+	if w.r.IntN(2) == 0 {
+		f = crm.DealFilter{ContactID: f.ContactID}
+	}
+	if w.r.IntN(5) == 0 {
+		status := one(w, crm.StatusActive, crm.StatusWon, crm.StatusLost)
+		f.Status = &status
+	}
+	if w.r.IntN(5) == 0 {
+		least := crm.Money(w.r.IntN(1000))
+		f.MinValue = &least
+	}
+	return f
+}
+
+func (w *world) activityFilter() crm.ActivityFilter {
+	return crm.ActivityFilter{
+		OwnerID: w.sometimes(w.owners), ContactID: w.sometimes(w.contacts),
+		CompanyID: w.sometimes(w.companies), DealID: w.sometimes(w.deals),
+	}
+}
+
+func (w *world) taskFilter() crm.TaskFilter {
+	f := crm.TaskFilter{
+		AssignedTo: w.sometimes(w.owners), ContactID: w.sometimes(w.contacts),
+		CompanyID: w.sometimes(w.companies), DealID: w.sometimes(w.deals),
+	}
+	if w.r.IntN(2) == 0 {
+		f = crm.TaskFilter{}
+	}
+	if w.r.IntN(3) == 0 {
+		status := one(w, crm.TaskPending, crm.TaskInProgress, crm.TaskCompleted, crm.TaskOverdue)
+		f.Status = &status
+	}
+	return f
+}

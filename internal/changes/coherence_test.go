@@ -1,0 +1,285 @@
+package changes_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sixty/internal/changes"
+	"sixty/internal/crm"
+	"sixty/internal/store"
+	"sixty/internal/store/postgres"
+	"sixty/internal/store/sqlite"
+	"sixty/internal/store/storetest"
+)
+
+var coherenceSeed = flag.Uint64("changes.seed", 0, "repeat TestCoherence with this seed")
+
+// The extent of TestCoherence.
+const (
+	coherenceWrites = 120
+	coherenceReads  = 70 // answers that are kept at once
+)
+
+// world is a database that two instances write to, one of which keeps answers.
+type world struct {
+	*testing.T
+	r        *rand.Rand
+	now      time.Time
+	follower *changes.Follower
+	log      crm.Log
+	store    crm.Store    // of the instance that keeps answers
+	here     *crm.Service // its use cases
+	there    *crm.Service // those of the other instance
+	by       crm.Actor
+	things
+}
+
+// things are the ids of what there is; the first of each is of something that is gone.
+type things struct{ owners, companies, contacts, stages, deals, activities, tasks []crm.ID }
+
+// An answer is what a read gave, and what it was made from.
+type answer struct {
+	read         read
+	seq          int64
+	dependencies *changes.Dependencies
+	value        any
+}
+
+// TestCoherence writes at random and reads at random: as long as an answer is said to
+// hold, reading again gives the same.
+func TestCoherence(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []string{"sqlite", "postgres"} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			seed := *coherenceSeed
+			if seed == 0 {
+				seed = rand.Uint64()
+			}
+			t.Logf("-changes.seed=%d", seed)
+			w := newWorld(t, engine, seed)
+			kept := make([]answer, coherenceReads)
+			held, renewed := 0, 0
+			for i := range kept {
+				kept[i] = w.answer(w.someRead(i))
+			}
+			for range coherenceWrites {
+				what := w.someWrite()
+				for i, a := range kept {
+					switch {
+					case a.dependencies.Uncacheable():
+						kept[i] = w.answer(w.someRead(i))
+					case !w.holds(&a):
+						kept[i] = w.answer(a.read)
+						renewed++
+					default:
+						held++
+						if diff := cmp.Diff(w.do(w.Context(), a.read), a.value); diff != "" {
+							t.Fatalf("after %s, %s is said to hold, from %v (-is +was):\n%s", what, a.read.name, a.dependencies.Tags(), diff)
+						}
+					}
+				}
+				i := w.r.IntN(len(kept))
+				kept[i] = w.answer(w.someRead(i))
+			}
+			t.Logf("%d answers held, %d were renewed", held, renewed)
+			if held < 2*renewed || renewed < coherenceWrites {
+				t.Error("that is not what many answers and one change at a time should come to")
+			}
+		})
+	}
+}
+
+func newWorld(t *testing.T, engine string, seed uint64) *world {
+	t.Helper()
+	w := &world{
+		T: t, r: rand.New(rand.NewPCG(seed, 0)),
+		now:      time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC),
+		follower: changes.New(changes.Options{}),
+	}
+	clock := func() time.Time { return w.now }
+	open := opener(t, engine)
+	here, there := open(store.Options{Commits: w.follower}), open(store.Options{})
+	w.log, w.store = here, here
+	w.here = crm.NewService(changes.Tracked(here, clock), clock, "GBP")
+	w.there = crm.NewService(there, clock, "GBP")
+
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- w.follower.Run(ctx, here) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+
+	org, err := w.here.CreateOrganisation(t.Context(), "Test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.by = crm.Operator(org.ID)
+	for _, ids := range w.all() {
+		*ids = append(*ids, crm.NewID())
+	}
+	stages, err := w.here.Stages(t.Context(), w.by, crm.List[crm.StageFilter]{Sort: crm.StageSorts.Default, Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range stages.Rows {
+		w.stages = append(w.stages, stages.Rows[i].ID)
+	}
+	w.fill()
+	return w
+}
+
+// opener gives what opens the test's database, over and over.
+func opener(t *testing.T, engine string) func(store.Options) *store.Store {
+	t.Helper()
+	const limit = 30 * time.Second
+	url, path := "", ""
+	if engine == "sqlite" {
+		path = storetest.SQLitePath(t)
+	} else {
+		url = storetest.PostgresURL(t)
+	}
+	return func(o store.Options) *store.Store {
+		var e interface {
+			store.Engine
+			Migrate(ctx context.Context) error
+		}
+		var err error
+		if engine == "sqlite" {
+			e, err = sqlite.Open(t.Context(), sqlite.Options{Path: path, MaxConns: 4, StatementTimeout: limit})
+		} else {
+			e, err = postgres.Open(t.Context(), postgres.Options{URL: url, MinConns: 1, MaxConns: 4, StatementTimeout: limit})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := store.New(e, o)
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Errorf("close the store: %v", err)
+			}
+		})
+		if err := e.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+}
+
+func (w *things) all() []*[]crm.ID {
+	return []*[]crm.ID{&w.owners, &w.companies, &w.contacts, &w.stages, &w.deals, &w.activities, &w.tasks}
+}
+
+// any gives one of some things.
+func (w *world) any(ids []crm.ID) crm.ID { return ids[w.r.IntN(len(ids))] }
+
+// holds tells whether an answer is said to hold.
+func (w *world) holds(a *answer) bool {
+	until, ends := a.dependencies.Until()
+	return (!ends || crm.InstantOf(w.now) < until) &&
+		w.follower.Fresh(w.by.Org, a.seq, a.dependencies.Tags())
+}
+
+// answer reads as a cache does: while there is no position, to keep nothing.
+func (w *world) answer(r read) answer {
+	w.Helper()
+	seq, _, ok := w.follower.Position(w.Context(), w.by.Org)
+	if !ok {
+		seq = -1
+	}
+	ctx, dependencies := changes.Track(w.Context())
+	return answer{r, seq, dependencies, w.do(ctx, r)}
+}
+
+// do reads; that there is no such thing is an answer too.
+func (w *world) do(ctx context.Context, r read) any {
+	w.Helper()
+	value, err := r.do(ctx)
+	if crm.CodeOf(err) == crm.CodeNotFound {
+		return err.Error()
+	}
+	if err != nil {
+		w.Fatalf("%s: %v", r.name, err)
+	}
+	return value
+}
+
+// someWrite writes something, here or there, lets time pass, and waits until this
+// instance has heard of it.
+func (w *world) someWrite() string {
+	w.Helper()
+	service, where := w.here, "here"
+	if w.r.IntN(3) == 0 {
+		service, where = w.there, "there"
+	}
+	if w.r.IntN(4) == 0 {
+		w.now = w.now.Add(time.Duration(w.r.IntN(72)) * time.Hour)
+	}
+	w.now = w.now.Add(time.Second)
+	what := w.write(service)
+	ends, err := w.log.LogEnds(w.Context(), []crm.ID{w.by.Org})
+	if err != nil {
+		w.Fatal(err)
+	}
+	limited, cancel := context.WithTimeout(w.Context(), 20*time.Second)
+	defer cancel()
+	if end := ends[w.by.Org]; !w.follower.Await(limited, w.by.Org, end) {
+		w.Fatalf("%d was not heard of", end)
+	}
+	return what + ", " + where
+}
+
+// refused tells whether a write was refused by a rule, which happens to random ones.
+func (w *world) refused(what string, err error) bool {
+	w.Helper()
+	switch crm.CodeOf(err) {
+	case "":
+		return false
+	case crm.CodeInvalid, crm.CodeConflict, crm.CodeNotFound:
+		return true
+	}
+	w.Fatalf("%s: %v", what, err)
+	return true
+}
+
+// maybe gives one of some things, or null.
+func (w *world) maybe(ids []crm.ID) crm.Field[crm.ID] {
+	if w.r.IntN(4) == 0 || len(ids) == 1 {
+		return crm.Null[crm.ID]()
+	}
+	return crm.Of(w.any(ids[1:]))
+}
+
+// word gives a word of few.
+func (w *world) word() string {
+	return []string{"ada", "bob", "cat", "dan", "eve"}[w.r.IntN(5)]
+}
+
+// day gives a day around now.
+func (w *world) day() time.Time { return w.now.Add(time.Duration(w.r.IntN(80)-40) * 24 * time.Hour) }
+
+func one[T any](w *world, values ...T) T { return values[w.r.IntN(len(values))] }
+
+// sometimes gives a pointer to one of some things, mostly nil.
+func (w *world) sometimes(ids []crm.ID) *crm.ID {
+	if w.r.IntN(3) > 0 {
+		return nil
+	}
+	id := w.any(ids)
+	return &id
+}
+
+func named(what string, args ...any) string { return what + fmt.Sprintf("%+v", args) }
+
+func recent(ids []crm.ID) []crm.ID { return slices.Clone(ids[max(0, len(ids)-5):]) }

@@ -1,0 +1,225 @@
+package changes_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"sixty/internal/changes"
+	"sixty/internal/crm"
+)
+
+// shelf is a store that has some rows and nothing else: what it is not made for, it
+// panics at.
+type shelf struct {
+	crm.Store
+	shelfReads
+}
+
+func (s *shelf) Snapshot(_ context.Context, fn func(crm.Reads) error) error { return fn(&s.shelfReads) }
+
+func (s *shelf) Reads() crm.Reads { return &s.shelfReads }
+
+func (s *shelf) Organisations(context.Context) ([]crm.Organisation, error) { return nil, nil }
+
+type shelfReads struct {
+	crm.Reads
+	deals []crm.Deal
+	tasks []crm.Task
+}
+
+func (s *shelfReads) Companies() crm.View[crm.Company, crm.CompanyFilter] {
+	return shelfView[crm.Company, crm.CompanyFilter](nil)
+}
+
+func (s *shelfReads) Deals() crm.View[crm.Deal, crm.DealFilter] {
+	return shelfView[crm.Deal, crm.DealFilter](s.deals)
+}
+
+func (s *shelfReads) Tasks() crm.View[crm.Task, crm.TaskFilter] {
+	return shelfView[crm.Task, crm.TaskFilter](s.tasks)
+}
+
+func (s *shelfReads) CompanyStats(context.Context, crm.ID, []crm.ID) (map[crm.ID]crm.CompanyStats, error) {
+	return nil, nil
+}
+
+type shelfView[T, F any] []T
+
+func (v shelfView[T, F]) Page(context.Context, crm.ID, crm.List[F]) (crm.Page[T], error) {
+	return crm.Page[T]{Rows: v}, nil
+}
+
+func (v shelfView[T, F]) ByID(context.Context, crm.ID, []crm.ID) ([]T, error) { return v, nil }
+
+// tagsOf gives the dependencies' tags in an order.
+func tagsOf(d *changes.Dependencies) []crm.Tag {
+	return sorted(d.Tags())
+}
+
+func sorted(tags []crm.Tag) []crm.Tag {
+	slices.SortFunc(tags, func(a, b crm.Tag) int {
+		return cmp.Or(cmp.Compare(a.Entity, b.Entity), cmp.Compare(a.By, b.By), bytes.Compare(a.ID[:], b.ID[:]))
+	})
+	return tags
+}
+
+func TestDependencies(t *testing.T) {
+	t.Parallel()
+	org, other, a, b, contact := crm.NewID(), crm.NewID(), crm.NewID(), crm.NewID(), crm.NewID()
+	now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	due := func(days int, status string) crm.Task {
+		at := crm.InstantOf(now.AddDate(0, 0, days))
+		return crm.Task{ID: crm.NewID(), Status: status, DueDate: &at}
+	}
+	store := &shelf{shelfReads: shelfReads{
+		deals: []crm.Deal{{ID: a, PrimaryContactID: &contact}, {ID: b}},
+		tasks: []crm.Task{
+			due(-1, crm.TaskPending), due(1, crm.TaskCompleted), due(3, crm.TaskPending), due(2, crm.TaskInProgress), {Status: crm.TaskPending},
+		},
+	}}
+	inTwoDays := crm.InstantOf(now.AddDate(0, 0, 2)) + 1
+	overdue, done := crm.TaskOverdue, crm.TaskCompleted
+	many := make([]crm.ID, 301)
+	for i := range many {
+		many[i] = crm.NewID()
+	}
+	query := crm.ParseQuery("word")
+	tests := map[string]struct {
+		do          func(ctx context.Context, s crm.Store)
+		tags        []crm.Tag
+		until       crm.Instant
+		uncacheable bool
+	}{
+		"Nothing": {do: func(context.Context, crm.Store) {}},
+		"OneTwice": {
+			do: func(ctx context.Context, s crm.Store) {
+				_, _ = s.Reads().Companies().ByID(ctx, org, []crm.ID{a, a})
+				_, _ = s.Reads().Companies().ByID(ctx, org, []crm.ID{a})
+			},
+			tags: []crm.Tag{{Entity: crm.EntityCompany, By: crm.ByID, ID: a}},
+		},
+		"WholeKindIncludesOne": {
+			do: func(ctx context.Context, s crm.Store) {
+				_, _ = s.Reads().Companies().ByID(ctx, org, []crm.ID{a})
+				_, _ = s.Reads().Companies().Page(ctx, org, crm.List[crm.CompanyFilter]{})
+				_, _ = s.Reads().Companies().ByID(ctx, org, []crm.ID{b})
+			},
+			tags: []crm.Tag{{Entity: crm.EntityCompany}},
+		},
+		"ManyBecomeTheWholeKind": {
+			do: func(ctx context.Context, s crm.Store) {
+				_, _ = s.Reads().CompanyStats(ctx, org, many)
+				_, _ = s.Reads().Companies().ByID(ctx, org, many[:1])
+			},
+			tags: []crm.Tag{{Entity: crm.EntityCompany, By: crm.ByID, ID: many[0]}, {Entity: crm.EntityContact}, {Entity: crm.EntityDeal}},
+		},
+		"TheNarrowestFilter": {
+			do: func(ctx context.Context, s crm.Store) {
+				_, _ = s.Reads().Companies().Page(ctx, org, crm.List[crm.CompanyFilter]{Filter: crm.CompanyFilter{OwnerID: &a}, Count: crm.CountExact})
+				_, _ = s.Reads().Tasks().Page(ctx, org, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{AssignedTo: &a, DealID: &b, Status: &done}})
+			},
+			tags:  []crm.Tag{{Entity: crm.EntityCompany, By: crm.ByOwner, ID: a}, {Entity: crm.EntityTask, By: crm.ByDeal, ID: b}},
+			until: inTwoDays,
+		},
+		"ASearchLooksAtAll": {
+			do: func(ctx context.Context, s crm.Store) {
+				_, _ = s.Reads().Companies().Page(ctx, org, crm.List[crm.CompanyFilter]{Filter: crm.CompanyFilter{OwnerID: &a}, Search: &query, Count: crm.CountEstimated})
+			},
+			tags: []crm.Tag{{Entity: crm.EntityCompany}},
+		},
+		"WhatADealShows": {
+			do: func(ctx context.Context, s crm.Store) {
+				_, _ = s.Reads().Deals().Page(ctx, org, crm.List[crm.DealFilter]{Filter: crm.DealFilter{StageID: &b}})
+			},
+			tags: []crm.Tag{{Entity: crm.EntityContact, By: crm.ByID, ID: contact}, {Entity: crm.EntityDeal, By: crm.ByStage, ID: b}},
+		},
+		"WithinASnapshot": {
+			do: func(ctx context.Context, s crm.Store) {
+				_ = s.Snapshot(ctx, func(r crm.Reads) error {
+					_, err := r.Companies().ByID(ctx, org, []crm.ID{a})
+					return err
+				})
+			},
+			tags: []crm.Tag{{Entity: crm.EntityCompany, By: crm.ByID, ID: a}},
+		},
+		"ATaskBecomesOverdue": {
+			do: func(ctx context.Context, s crm.Store) {
+				_, _ = s.Reads().Tasks().ByID(ctx, org, []crm.ID{a})
+			},
+			tags:  []crm.Tag{{Entity: crm.EntityTask, By: crm.ByID, ID: a}},
+			until: inTwoDays,
+		},
+		"TasksByTheClock": {
+			do: func(ctx context.Context, s crm.Store) {
+				_, _ = s.Reads().Tasks().Page(ctx, org, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{Status: &overdue, Now: crm.InstantOf(now)}})
+			},
+			tags:        []crm.Tag{{Entity: crm.EntityTask}},
+			until:       inTwoDays,
+			uncacheable: true,
+		},
+		"AnEstimate": {
+			do: func(ctx context.Context, s crm.Store) {
+				_, _ = s.Reads().Companies().Page(ctx, org, crm.List[crm.CompanyFilter]{Count: crm.CountEstimated})
+			},
+			tags:        []crm.Tag{{Entity: crm.EntityCompany}},
+			uncacheable: true,
+		},
+		"TwoOrganisations": {
+			do: func(ctx context.Context, s crm.Store) {
+				_, _ = s.Reads().Companies().ByID(ctx, org, []crm.ID{a})
+				_, _ = s.Reads().Companies().ByID(ctx, other, []crm.ID{a})
+			},
+			tags:        []crm.Tag{{Entity: crm.EntityCompany, By: crm.ByID, ID: a}},
+			uncacheable: true,
+		},
+		"NobodysOrganisation": {
+			do:          func(ctx context.Context, s crm.Store) { _, _ = s.Organisations(ctx) },
+			uncacheable: true,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tracked := changes.Tracked(store, func() time.Time { return now })
+			ctx, d := changes.Track(t.Context())
+			test.do(ctx, tracked)
+			test.do(t.Context(), tracked) // to which nobody listens
+			if diff := gocmp.Diff(sorted(test.tags), tagsOf(d)); diff != "" {
+				t.Errorf("tags (-want +got):\n%s", diff)
+			}
+			if until, ends := d.Until(); until != test.until || ends != (test.until != 0) {
+				t.Errorf("Until = %v, %t", until, ends)
+			}
+			if got := d.Uncacheable(); got != test.uncacheable {
+				t.Errorf("Uncacheable = %t", got)
+			}
+		})
+	}
+}
+
+func TestDependenciesConcurrently(t *testing.T) {
+	t.Parallel()
+	store := changes.Tracked(&shelf{}, time.Now)
+	ctx, d := changes.Track(t.Context())
+	org := crm.NewID()
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 20 {
+				_, _ = store.Reads().Companies().ByID(ctx, org, []crm.ID{crm.NewID()})
+				_ = d.Tags()
+			}
+		})
+	}
+	all.Wait()
+	if got := len(d.Tags()); got != 160 {
+		t.Errorf("%d tags", got)
+	}
+}

@@ -1,0 +1,26 @@
+package crm
+
+import "context"
+
+// ClearCache has every instance forget the answers that it has cached for the
+// organisation: all of them (EntityCache), those of a tier (EntityCache + "." + its
+// name), or those made from a kind of thing (EntityDeal and so on). Others learn of it
+// as they learn of changes: by the change log. It refuses what has flaws, of which it
+// tells only those who may clear caches.
+func (s *Service) ClearCache(ctx context.Context, by Actor, entity string, flaws ...FieldError) error {
+	if err := by.checkCache(); err != nil {
+		return err
+	}
+	if len(flaws) > 0 {
+		return Invalid(flaws...)
+	}
+	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error { return tx.Announce(ctx, entity) })
+}
+
+// checkCache refuses an actor who may not clear caches.
+func (a Actor) checkCache() error {
+	if a.Role == RoleAdmin {
+		return nil
+	}
+	return Forbidden("Only admins may clear caches.")
+}

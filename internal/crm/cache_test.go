@@ -1,0 +1,55 @@
+package crm_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"sixty/internal/crm"
+)
+
+// announcing is a store that keeps what is announced, and of which organisation.
+type announcing struct {
+	crm.Store
+	crm.Tx
+	by       crm.Actor
+	entities []string
+}
+
+func (s *announcing) Write(_ context.Context, by crm.Actor, _ crm.Instant, fn func(crm.Tx) error) error {
+	s.by = by
+	return fn(s)
+}
+
+func (s *announcing) Reads() crm.Reads { return nil }
+
+func (s *announcing) Announce(_ context.Context, entity string) error {
+	s.entities = append(s.entities, entity)
+	return nil
+}
+
+func TestClearCache(t *testing.T) {
+	t.Parallel()
+	by := crm.Actor{Org: crm.NewID(), User: crm.NewID()}
+	for role, want := range map[crm.Role]crm.Code{
+		crm.RoleAdmin: "", crm.RoleManager: crm.CodeForbidden, crm.RoleRep: crm.CodeForbidden, crm.RoleViewer: crm.CodeForbidden,
+	} {
+		by.Role = role
+		s := new(announcing)
+		err := crm.NewService(s, time.Now, "GBP").ClearCache(t.Context(), by, crm.EntityCache+".static")
+		if crm.CodeOf(err) != want {
+			t.Errorf("%s: %v, want code %q", role, err, want)
+		}
+		var announced []string
+		if want == "" {
+			announced = []string{"cache.static"}
+			if s.by != by {
+				t.Errorf("announced by %v, want %v", s.by, by)
+			}
+		}
+		if !slices.Equal(s.entities, announced) {
+			t.Errorf("%s: announced %v, want %v", role, s.entities, announced)
+		}
+	}
+}

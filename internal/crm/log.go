@@ -1,0 +1,127 @@
+package crm
+
+import "context"
+
+// Op says what happened to a thing.
+type Op string
+
+// The operations of the change log.
+const (
+	OpCreated Op = "created"
+	OpUpdated Op = "updated"
+	OpDeleted Op = "deleted"
+	OpBulk    Op = "bulk" // many things of the kind at once; the entry names none of them
+)
+
+// The kinds of things that the change log speaks of.
+const (
+	EntityOrganisation = "organisation"
+	EntityOwner        = "owner"
+	EntityAPIKey       = "api_key"
+	EntityCompany      = "company"
+	EntityContact      = "contact"
+	EntityDeal         = "deal"
+	EntityStage        = "deal_stage"
+	EntityActivity     = "activity"
+	EntityTask         = "task"
+	// EntityCache is entered when an admin has a cache cleared: the whole of it, or
+	// (EntityCache + "." + its name) one of its tiers.
+	EntityCache = "cache"
+)
+
+// Refs are the things that a change concerns, before and after it, so that a reader
+// of the change log need not ask again.
+type Refs struct {
+	Owner   []ID `json:"owner_id,omitempty"`
+	Company []ID `json:"company_id,omitempty"`
+	Contact []ID `json:"contact_id,omitempty"`
+	Stage   []ID `json:"stage_id,omitempty"`
+	Deal    []ID `json:"deal_id,omitempty"`
+}
+
+// LogEntry is a row of an organisation's change log.
+type LogEntry struct {
+	Seq     int64   `json:"seq" doc:"Ascends by one with every change of the organisation, in the order of the commits."`
+	Entity  string  `json:"entity" doc:"The kind of thing that changed."`
+	ID      *ID     `json:"id" doc:"The thing; null when op is bulk."`
+	Op      Op      `json:"op" enum:"created,updated,deleted,bulk"`
+	ActorID *ID     `json:"actor_id" doc:"Who changed it; null for the command line."`
+	At      Instant `json:"at"`
+	Refs    Refs    `json:"refs" doc:"The things that it refers to, before and after."`
+}
+
+// Log is the change log as its readers need it: of every organisation, numbered by
+// seq in the order of the commits, without gaps. Errors are those of Store.
+type Log interface {
+	// LogEnds gives the seq of the last entry of each of these organisations, 0 for
+	// one without any; organisations that do not exist are left out. What was
+	// committed before LogEnds was asked is counted in.
+	LogEnds(ctx context.Context, orgs []ID) (map[ID]int64, error)
+	// LogSince gives the entries after seq, oldest first, at most limit of them.
+	LogSince(ctx context.Context, org ID, seq int64, limit int) ([]LogEntry, error)
+	// LogStart gives the seq of the oldest entry that is kept: one more than that of
+	// the last entry when none is.
+	LogStart(ctx context.Context, org ID) (int64, error)
+	// PruneLog removes entries from before an instant, oldest first and at most
+	// limit of them, and tells how many it has removed.
+	PruneLog(ctx context.Context, before Instant, limit int) (int64, error)
+	// WatchLog calls poke when the log of an organisation may have grown, to seq at
+	// least, whichever process has written; with the zero ID when it cannot tell which
+	// organisation, as once when it begins to hear. It returns when ctx ends, or with
+	// the error that keeps it from hearing any more. A poke may be lost; it must not
+	// block.
+	WatchLog(ctx context.Context, poke func(org ID, seq int64)) error
+}
+
+// CommitListener hears of the transactions of this process that enter changes,
+// before their Write returns. It must not block.
+type CommitListener interface {
+	// Committed hears what was entered, in order, as LogSince gives it. Nobody changes
+	// the entries any more.
+	Committed(org ID, entries []LogEntry)
+	// InDoubt hears that it is not known whether a transaction was committed.
+	InDoubt(org ID)
+}
+
+// Aspect is what a Tag narrows a kind by.
+type Aspect uint8
+
+// The aspects of a tag.
+const (
+	ByAll   Aspect = iota // the whole kind
+	ByID                  // one thing
+	ByOwner               // the things of an owner, and so on
+	ByCompany
+	ByContact
+	ByStage
+	ByDeal
+)
+
+// Tag names what an answer of an organisation was made from: things of one kind, all of
+// them or those that an aspect narrows them to. An entry of the change log raises the
+// tags of what it has changed; an answer holds as long as none of its tags is raised.
+type Tag struct {
+	Entity string
+	By     Aspect
+	ID     ID // zero if By is ByAll
+}
+
+// Tags calls each with the tags that the entry raises. One that is bulk, or names
+// nothing, raises the whole kind and with it every tag of the kind: each is called
+// with ByAll alone, and whole is true.
+func (e *LogEntry) Tags(each func(Tag)) (whole bool) {
+	each(Tag{Entity: e.Entity})
+	if e.ID == nil || e.Op == OpBulk {
+		return true
+	}
+	each(Tag{e.Entity, ByID, *e.ID})
+	for _, r := range [...]struct {
+		by  Aspect
+		ids []ID
+	}{{ByOwner, e.Refs.Owner}, {ByCompany, e.Refs.Company}, {ByContact, e.Refs.Contact}, {ByStage, e.Refs.Stage}, {ByDeal, e.Refs.Deal}} {
+		for _, id := range r.ids {
+			each(Tag{e.Entity, r.by, id})
+		}
+	}
+	return false
+}

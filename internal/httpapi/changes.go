@@ -1,0 +1,88 @@
+package httpapi
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"sixty/internal/crm"
+)
+
+// sinceArgs is what a client may say of a stretch of the change log.
+type sinceArgs struct {
+	since int64
+	limit int
+}
+
+// changeLog answers stretches of the change log.
+func (a *API) changeLog() operation {
+	q := query[sinceArgs]{
+		{
+			name: "since", schema: &huma.Schema{Type: huma.TypeInteger, Default: 0},
+			doc: "The seq of the last change that is known already; only what came after it is answered.",
+			read: func(dst *sinceArgs, value string) (err error) {
+				if dst.since, err = strconv.ParseInt(value, 10, 64); err != nil || dst.since < 0 {
+					return unreadable("must be a whole number from 0")
+				}
+				return nil
+			},
+		},
+		plain("limit", "The most changes.", rangeKind(1, crm.MaxLimit, defaultLimit), func(a *sinceArgs) *int { return &a.limit }),
+	}
+	return operation{
+		method: http.MethodGet, path: "/api/changes", id: "listChanges", tag: "Changes",
+		summary: "List what has changed",
+		description: "Oldest first. pagination.nextCursor is the since of the next call: the last seq. Changes are kept for some days; when those " +
+			"that would follow on since are no longer there, meta.reset is true, and whatever was made from earlier answers must be read again.",
+		query:  q.document(),
+		answer: a.schemas.changes(), problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
+		caching: notKept("it is what tells caches what has changed"),
+		run: func(c *call) error {
+			args := sinceArgs{limit: defaultLimit}
+			if flaws, malformed := q.read(c.r.URL.RawQuery, &args); len(flaws) > 0 {
+				return badQuery(flaws, malformed)
+			}
+			page, err := a.service.Changes(c.ctx, c.by, args.since, args.limit)
+			if err != nil {
+				return err
+			}
+			c.out = appendRows(append(c.out, `{"data":`...), page.Entries, appendLogEntry)
+			tail := listTail{
+				count: len(page.Entries), limit: args.limit, hasMore: page.HasMore, hasPrevious: page.Last > 0,
+				next: strconv.FormatInt(page.Last, 10), reset: &page.Reset,
+			}
+			c.out = appendListTail(c.out, tail)
+			return nil
+		},
+	}
+}
+
+func appendLogEntry(b []byte, e *crm.LogEntry) []byte {
+	b = appendInt(append(b, `{"seq":`...), e.Seq)
+	b = appendString(append(b, `,"entity":`...), e.Entity)
+	b = appendOptional(append(b, `,"id":`...), e.ID, appendID)
+	b = appendString(append(b, `,"op":`...), string(e.Op))
+	b = appendOptional(append(b, `,"actor_id":`...), e.ActorID, appendID)
+	b = appendInstant(append(b, `,"at":`...), e.At)
+	b = append(b, `,"refs":{`...)
+	first := true
+	for _, r := range [...]struct {
+		name string
+		ids  []crm.ID
+	}{
+		{"owner_id", e.Refs.Owner}, {"company_id", e.Refs.Company}, {"contact_id", e.Refs.Contact},
+		{"stage_id", e.Refs.Stage}, {"deal_id", e.Refs.Deal},
+	} {
+		if len(r.ids) == 0 {
+			continue
+		}
+		if !first {
+			b = append(b, ',')
+		}
+		first = false
+		b = append(appendString(b, r.name), ':')
+		b = appendRows(b, r.ids, func(b []byte, id *crm.ID) []byte { return appendID(b, *id) })
+	}
+	return append(b, "}}"...)
+}

@@ -1,0 +1,237 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"sixty/internal/changes"
+	"sixty/internal/crm"
+)
+
+const (
+	// heartbeat is how often a stream without events says that it still lives, so that
+	// nothing on the way takes it for dead.
+	heartbeat = 15 * time.Second
+	// streamPatience is how long a client may take to receive what is sent to it.
+	streamPatience = 10 * time.Second
+	// maxStreams bounds the streams that are open at once.
+	maxStreams = 2000
+	// lastEventID is the header by which a client says where its stream broke off.
+	lastEventID = "Last-Event-ID"
+)
+
+// errEnding says why streams end that would have gone on.
+var errEnding = errors.New("the server shuts down")
+
+// eventStream gives the changes as they happen (server-sent events, WHATWG HTML section
+// 9.2): an event for each, whose id is its place in the log.
+func (a *API) eventStream() operation {
+	return operation{
+		method: http.MethodGet, path: "/api/events", id: "streamEvents", tag: "Changes",
+		summary: "Follow what changes",
+		description: "Server-sent events (text/event-stream): ready, with the place in the change log where the stream begins; then " +
+			"change, for each change of the organisation as in /api/changes; reset, when the log no longer goes on from the Last-Event-ID, so " +
+			"that everything must be read again; and end, with the reason, before the server closes the stream of a client that is too slow " +
+			"or because it shuts down. Whoever comes back with Last-Event-ID misses nothing.",
+		headers: []*huma.Param{{
+			Name: lastEventID, In: "header", Description: "The id of the last event that was received.",
+			Schema: &huma.Schema{Type: huma.TypeString},
+		}},
+		media:    "text/event-stream",
+		answer:   &huma.Schema{Type: huma.TypeString},
+		problems: []int{http.StatusBadRequest},
+		caching:  notKept("a stream has no end"),
+		stream:   a.streamEvents,
+	}
+}
+
+// EndStreams ends the streams, which would go on for ever, and opens none any more.
+func (a *API) EndStreams() { a.endStreams(errEnding) }
+
+// streamEvents answers until the client has gone or the server ends.
+func (a *API) streamEvents(c *call, w http.ResponseWriter) error {
+	after, known, err := a.lastEvent(c.r)
+	if err != nil {
+		return err
+	}
+	if c.r.Method == http.MethodHead {
+		beginStream(w)
+		return nil
+	}
+	select {
+	case a.openStreams <- struct{}{}:
+		defer func() { <-a.openStreams }()
+	default:
+		return crm.Unavailable(errors.New("too many streams are open"))
+	}
+	ctx, cancel := context.WithCancelCause(c.ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(a.streams, func() { cancel(errEnding) })()
+	s := stream{api: a, w: w, out: http.NewResponseController(w), org: c.by.Org, reset: !known}
+	if after < 0 {
+		seq, _, ok := a.changes.Position(ctx, c.by.Org)
+		if !ok {
+			return crm.Unavailable(errors.New("the end of the change log is not known"))
+		}
+		after = seq
+	}
+	subscription, err := a.changes.Subscribe(ctx, c.by.Org, after)
+	if err != nil {
+		return err
+	}
+	s.begin(after)
+	s.run(ctx, subscription)
+	return nil
+}
+
+// lastEvent reads where a client's stream broke off: -1 if it begins anew. known is false
+// if that was in another log.
+func (a *API) lastEvent(r *http.Request) (seq int64, known bool, err error) {
+	text := r.Header.Get(lastEventID)
+	if text == "" {
+		return -1, true, nil
+	}
+	epoch, number, found := strings.Cut(text, ".")
+	if !found {
+		epoch, number = a.epoch, text
+	}
+	seq, bad := strconv.ParseInt(number, 10, 64)
+	if bad != nil || seq < 0 || epoch == "" {
+		return 0, false, malformed(lastEventID + " must be the id of an event, as it was sent.")
+	}
+	return seq, epoch == a.epoch, nil
+}
+
+// stream is what is sent to one client.
+type stream struct {
+	api   *API
+	w     http.ResponseWriter
+	out   *http.ResponseController
+	org   crm.ID
+	reset bool // the client must be told to begin anew
+	text  []byte
+	gone  bool // the client does not receive
+}
+
+// beginStream sends the header of a stream.
+func beginStream(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("X-Accel-Buffering", "no") // proxies must not hold it back
+	w.WriteHeader(http.StatusOK)
+}
+
+// begin sends the header and the first event.
+func (s *stream) begin(after int64) {
+	// The server's bound on reading a request would end this one, which goes on.
+	_ = s.out.SetReadDeadline(time.Time{}) // a connection without deadlines has none
+	beginStream(s.w)
+	if !s.reset {
+		s.event("ready", after, `{"seq":`+strconv.FormatInt(after, 10)+`}`)
+	}
+}
+
+// run sends what happens until it cannot go on. It closes the subscription.
+func (s *stream) run(ctx context.Context, sub *changes.Subscription) {
+	defer func() { sub.Close() }()
+	for !s.gone {
+		if s.reset {
+			next, err := s.anew(ctx)
+			if err != nil {
+				s.end(err)
+				return
+			}
+			sub.Close()
+			sub, s.reset = next, false
+			continue
+		}
+		s.send()
+		if s.gone {
+			return
+		}
+		beat, cancel := context.WithTimeout(ctx, heartbeat)
+		entries, err := sub.Next(beat)
+		cancel()
+		switch {
+		case err == nil:
+			for i := range entries {
+				s.change(&entries[i])
+			}
+		case ctx.Err() != nil:
+			s.end(context.Cause(ctx))
+			return
+		case errors.Is(err, context.DeadlineExceeded):
+			s.text = append(s.text, ":\n\n"...)
+		case errors.Is(err, changes.ErrReset):
+			s.reset = true
+		default:
+			s.end(err)
+			return
+		}
+	}
+}
+
+// anew subscribes to what happens from now on, and tells the client that it has missed
+// something.
+func (s *stream) anew(ctx context.Context) (*changes.Subscription, error) {
+	seq, _, ok := s.api.changes.Position(ctx, s.org)
+	if !ok {
+		return nil, crm.Unavailable(errors.New("the end of the change log is not known"))
+	}
+	next, err := s.api.changes.Subscribe(ctx, s.org, seq)
+	if err == nil {
+		s.event("reset", seq, `{"seq":`+strconv.FormatInt(seq, 10)+`}`)
+	}
+	return next, err
+}
+
+func (s *stream) change(e *crm.LogEntry) {
+	s.open("change", e.Seq)
+	s.text = append(appendLogEntry(s.text, e), "\n\n"...)
+}
+
+// end says why the stream ends.
+func (s *stream) end(err error) {
+	reason := "The server cannot follow the changes any more; try again."
+	switch {
+	case errors.Is(err, changes.ErrSlow):
+		reason = "The client is too slow for what happens; it may come back with Last-Event-ID."
+	case errors.Is(err, errEnding), errors.Is(err, changes.ErrStopped):
+		reason = "The server shuts down; come back with Last-Event-ID."
+	}
+	s.text = append(s.text, "event: end\ndata: {\"reason\":"...)
+	s.text = append(appendString(s.text, reason), "}\n\n"...)
+	s.send()
+}
+
+func (s *stream) event(name string, seq int64, data string) {
+	s.open(name, seq)
+	s.text = append(append(s.text, data...), "\n\n"...)
+}
+
+// open appends an event up to its data.
+func (s *stream) open(name string, seq int64) {
+	s.text = append(append(append(s.text, "id: "...), s.api.epoch...), '.')
+	s.text = strconv.AppendInt(s.text, seq, 10)
+	s.text = append(append(append(s.text, "\nevent: "...), name...), "\ndata: "...)
+}
+
+// send sends what has been put together, for which the client has only so much time.
+func (s *stream) send() {
+	if len(s.text) == 0 {
+		return
+	}
+	_ = s.out.SetWriteDeadline(time.Now().Add(streamPatience)) // a connection without deadlines has none
+	_, err := s.w.Write(s.text)
+	if err == nil {
+		err = s.out.Flush()
+	}
+	s.gone = s.gone || err != nil
+	s.text = s.text[:0]
+}

@@ -1,0 +1,209 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sixty/internal/crm"
+)
+
+const aDeal = "/api/deals/019a3c5e-7000-7000-8000-000000000003"
+
+// answering gives an API with a list of fifty deals, and the deal aDeal in version 7,
+// both of which are longer than encodeFrom.
+func answering(tb testing.TB) *API {
+	tb.Helper()
+	page := dealsPage(50)
+	page.Rows[0].Version = 7
+	text := strings.Repeat("A long story. ", 100)
+	page.Rows[0].Description = &text
+	return apiOver(tb, func(context.Context) (crm.Page[crm.Deal], error) { return page, nil })
+}
+
+// ask is answerTo for somebody signed in.
+func ask(t *testing.T, a http.Handler, method, path string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	return answerTo(t, a, method, path, append(headers, "Authorization", "Bearer key")...)
+}
+
+func TestRepresentations(t *testing.T) {
+	t.Parallel()
+	a := answering(t)
+	for _, path := range []string{"/api/deals", aDeal} {
+		plain := ask(t, a, "GET", path)
+		hash := hashOf(plain.Body.Bytes())
+		version := map[string]string{"/api/deals": "", aDeal: "7."}[path]
+		for _, encoding := range []string{"", encodingBrotli, encodingZstd, encodingGzip} {
+			t.Run(path+encoding, func(t *testing.T) {
+				t.Parallel()
+				suffix := map[bool]string{true: "", false: "-" + encoding}[encoding == ""]
+				want := `"` + version + hash + suffix + `"`
+				res := ask(t, a, "GET", path, "Accept-Encoding", encoding)
+				if got, err := decoded(encoding, res.Body.Bytes()); err != nil || !bytes.Equal(got, plain.Body.Bytes()) {
+					t.Errorf("the body differs, %v", err)
+				}
+				h := res.Header()
+				if h.Get("ETag") != want || h.Get("Content-Encoding") != encoding || h.Get("Vary") == "" || !slices.Contains(h.Values("Vary"), "Accept-Encoding") {
+					t.Errorf("want the tag %s, got %v", want, h)
+				}
+
+				head := ask(t, a, "HEAD", path, "Accept-Encoding", encoding)
+				if head.Code != http.StatusOK || head.Body.Len() != 0 {
+					t.Errorf("HEAD is a %d with %d bytes", head.Code, head.Body.Len())
+				}
+				if diff := cmp.Diff(named(h), named(head.Header())); diff != "" {
+					t.Errorf("headers (-GET +HEAD):\n%s", diff)
+				}
+
+				for _, method := range []string{"GET", "HEAD"} {
+					again := ask(t, a, method, path, "Accept-Encoding", encoding, "If-None-Match", h.Get("ETag"))
+					if again.Code != http.StatusNotModified || again.Body.Len() != 0 {
+						t.Errorf("%s again is a %d with %d bytes", method, again.Code, again.Body.Len())
+					}
+					// RFC 9110 section 15.4.5: what guides caches, and nothing of the body.
+					left := named(h)
+					for _, name := range []string{"Content-Encoding", "Content-Length", "Content-Type", "Link"} {
+						left.Del(name)
+					}
+					if diff := cmp.Diff(left, named(again.Header())); diff != "" {
+						t.Errorf("headers of 304 (-want +got):\n%s", diff)
+					}
+				}
+			})
+		}
+	}
+}
+
+// named gives the headers of an answer without what is each request's own.
+func named(h http.Header) http.Header {
+	h = maps.Clone(h)
+	h.Del(requestIDHeader)
+	h.Del("Server-Timing")
+	return h
+}
+
+func TestConditions(t *testing.T) {
+	t.Parallel()
+	a := answering(t)
+	tag := ask(t, a, "GET", aDeal).Header().Get("ETag")
+	zipped := strings.TrimSuffix(tag, `"`) + `-gzip"`
+	for name, test := range map[string]struct {
+		headers []string
+		want    int
+	}{
+		"NoneMatch":            {[]string{"If-None-Match", `"other"`}, 200},
+		"Match":                {[]string{"If-None-Match", tag}, 304},
+		"WeakMatch":            {[]string{"If-None-Match", "W/" + tag}, 304},
+		"AnyMatch":             {[]string{"If-None-Match", "*"}, 304},
+		"HundredTags":          {[]string{"If-None-Match", strings.Repeat(`"other", `, 100) + tag}, 304},
+		"Unreadable":           {[]string{"If-None-Match", strings.Trim(tag, `"`)}, 200},
+		"OtherEncoding":        {[]string{"If-None-Match", zipped}, 200},
+		"SameEncoding":         {[]string{"If-None-Match", zipped, "Accept-Encoding", "gzip"}, 304},
+		"EncodedNow":           {[]string{"If-None-Match", tag, "Accept-Encoding", "gzip"}, 200},
+		"Required":             {[]string{"If-Match", tag}, 200},
+		"RequiredAny":          {[]string{"If-Match", "*"}, 200},
+		"RequiredOther":        {[]string{"If-Match", `"other"`}, 412},
+		"RequiredWeak":         {[]string{"If-Match", "W/" + tag}, 412},
+		"RequiredAndUnchanged": {[]string{"If-Match", tag, "If-None-Match", tag}, 304},
+		"RequirementFirst":     {[]string{"If-Match", `"other"`, "If-None-Match", tag}, 412},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			res := ask(t, a, "GET", aDeal, test.headers...)
+			if res.Code != test.want {
+				t.Errorf("got %d, want %d", res.Code, test.want)
+			}
+			if test.want == 412 {
+				problemIn(t, res)
+			}
+		})
+	}
+}
+
+// What is short goes out as it is, and problems do too; neither claims to vary.
+func TestWhatIsNotEncoded(t *testing.T) {
+	t.Parallel()
+	a := apiOver(t, noDeals)
+	for path, want := range map[string]int{"/api/deals": 200, "/livez": 200, "/api/deals?limit=x": 400, "/api/nothing": 404} {
+		res := ask(t, a, "GET", path, "Accept-Encoding", browserAccepts)
+		h := res.Header()
+		if res.Code != want || h.Get("Content-Encoding") != "" || slices.Contains(h.Values("Vary"), "Accept-Encoding") {
+			t.Errorf("%s: %d %v", path, res.Code, h)
+		}
+		if tagged := h.Get("ETag") != ""; tagged != (want == 200) {
+			t.Errorf("%s: a %d with the tag %q", path, res.Code, h.Get("ETag"))
+		}
+	}
+}
+
+// What a representation was kept in is sent, and not made anew.
+func TestKeptEncodingsAreSent(t *testing.T) {
+	t.Parallel()
+	a := apiOver(t, noDeals)
+	rep := &representation{
+		body: make([]byte, encodeFrom), hash: "0123456789abcdef", contentType: a.values.json, link: "<x>",
+		encoded: func(encoding string) []byte { return []byte("kept as " + encoding) },
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+	r.Header.Set("Accept-Encoding", "zstd")
+	w := httptest.NewRecorder()
+	a.respond(w, r, rep)
+	want := http.Header{
+		"Content-Encoding": {"zstd"}, "Content-Length": {"12"}, "Content-Type": {"application/json"},
+		"Etag": {`"0123456789abcdef-zstd"`}, "Link": {"<x>"}, "Vary": {"Accept-Encoding"},
+	}
+	if diff := cmp.Diff(want, w.Header()); diff != "" || w.Body.String() != "kept as zstd" {
+		t.Errorf("%s (-want +got):\n%s", w.Body, diff)
+	}
+}
+
+// Values that answers share are not changed by whoever adds to one answer's.
+func TestSharedHeaderValuesStay(t *testing.T) {
+	t.Parallel()
+	const home = "http://localhost:5173"
+	a := apiOver(t, noDeals, func(o *Options) { o.FrontendOrigins = []string{home} })
+	first := ask(t, a, "GET", "/api/deals", "Origin", home).Header()
+	want := named(first.Clone())
+	for name := range first {
+		first.Add(name, "more")
+	}
+	if diff := cmp.Diff(want, named(ask(t, a, "GET", "/api/deals", "Origin", home).Header())); diff != "" {
+		t.Errorf("the next answer's headers (-want +got):\n%s", diff)
+	}
+}
+
+// BenchmarkRespond is an answer that was kept, in the forms that it is asked for.
+func BenchmarkRespond(b *testing.B) {
+	a := apiOver(b, noDeals)
+	body := appendRows(nil, dealsPage(50).Rows, appendDeal)
+	kept := a.compressor.compress(encodingBrotli, body)
+	rep := &representation{
+		body: body, hash: hashOf(body), contentType: a.values.json, link: "<x>",
+		encoded: func(string) []byte { return kept },
+	}
+	for name, headers := range map[string]http.Header{
+		"AsItIs":    {},
+		"Encoded":   {"Accept-Encoding": {browserAccepts}},
+		"Unchanged": {"Accept-Encoding": {browserAccepts}, "If-None-Match": {`"other", ` + entityTag(0, rep.hash, encodingBrotli)}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			r := &http.Request{Method: http.MethodGet, Header: headers}
+			w := &discard{header: http.Header{}}
+			vary := []string{"Authorization"}
+			b.ReportAllocs()
+			for b.Loop() {
+				clear(w.header)
+				w.header["Vary"] = vary
+				a.respond(w, r, rep)
+			}
+		})
+	}
+}

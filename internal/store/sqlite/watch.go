@@ -1,0 +1,54 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"sixty/internal/crm"
+)
+
+// watchPeriod is the time between two looks at whether the file has changed.
+const watchPeriod = 50 * time.Millisecond
+
+// Wake has nothing to do: a watcher sees that the file has changed.
+func (*tx) Wake(crm.ID, int64) {}
+
+// Watch looks at data_version, which changes with the commits of other connections
+// than the one that asks, in this process or another (sqlite.org/pragma.html). What
+// they were about it does not tell.
+func (e *Engine) Watch(ctx context.Context, wake func(org crm.ID, seq int64)) error {
+	db, err := sql.Open("sqlite", dsn(Options{Path: e.path, StatementTimeout: e.timeout}, "query_only(1)"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }() // it has only read
+	db.SetMaxOpenConns(1)
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	look, err := conn.PrepareContext(ctx, "PRAGMA data_version")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = look.Close() }()
+	ticker := time.NewTicker(watchPeriod)
+	defer ticker.Stop()
+	for known := int64(-1); ; {
+		var version int64
+		if err := look.QueryRowContext(ctx).Scan(&version); err != nil {
+			return err
+		}
+		if version != known {
+			known = version
+			wake(crm.ID{}, 0)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
