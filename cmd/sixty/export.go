@@ -15,7 +15,7 @@ import (
 
 type exportCmd struct {
 	orgFlag
-	Kind   string   `arg:"" enum:"companies,contacts,deals,activities" placeholder:"KIND" help:"What is exported: companies, contacts, deals or activities."`
+	Kind   string   `arg:"" enum:"companies,contacts,deals,activities,audit" placeholder:"KIND" help:"What is exported: companies, contacts, deals, activities or audit, the audit trail."`
 	Format string   `enum:"csv,json,ndjson,xlsx," default:"" placeholder:"FORMAT" help:"csv, json, ndjson or xlsx. Without it, what the file's name ends in, else csv."`
 	Filter []string `sep:"none" placeholder:"NAME=VALUE" help:"Only what fits, by the names of the API's query parameters, such as status=won or ownerId=…. May be repeated."`
 	Output string   `short:"o" placeholder:"FILE" help:"File to write, which appears when it is complete; else standard output."`

@@ -11,6 +11,7 @@ import (
 type userCmd struct {
 	Create     userCreateCmd     `cmd:"" help:"Make a person, and print their id."`
 	List       userListCmd       `cmd:"" help:"List the people."`
+	Password   userPasswordCmd   `cmd:"" help:"Set a person's password, read from the terminal or standard input; their sessions end."`
 	Deactivate userDeactivateCmd `cmd:"" help:"End what a person may do; their records stay theirs."`
 	Delete     userDeleteCmd     `cmd:"" help:"Remove a person who owns nothing."`
 }

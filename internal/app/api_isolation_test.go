@@ -38,7 +38,7 @@ var kinds = map[string]string{
 	"ownerId": "owner", "owner_id": "owner", "companyId": "company", "company_id": "company", "stageId": "stage", "stage_id": "stage",
 	"contact_id": "contact", "primary_contact_id": "contact",
 	"activities": "activity", "tasks": "task", "dealId": "deal", "deal_id": "deal",
-	"assignedTo": "owner", "assigned_to": "owner", "created_by": "owner",
+	"assignedTo": "owner", "actorId": "owner", "actor_id": "owner", "assigned_to": "owner", "created_by": "owner", "user_id": "owner",
 }
 
 // A key of one organisation reaches nothing of another, whatever the operation: the
@@ -224,7 +224,8 @@ func TestEveryOperationNeedsAKey(t *testing.T) {
 		for _, key := range []string{"", "nonsense", "sixty_" + strings.Repeat("A", 40)} {
 			status, header, _ := c.do(op.method, path, key, nil)
 			if op.open {
-				if status != http.StatusOK {
+				// What signs in wants a body; none of them wants a key.
+				if status != http.StatusOK && (op.method == http.MethodGet || status != http.StatusBadRequest) {
 					t.Errorf("%s: %d", op, status)
 				}
 				continue

@@ -87,14 +87,22 @@ func newApp(ctx context.Context, core *Core, cfg config.Config) (*App, error) {
 // open makes the API and listens.
 func (a *App) open(ctx context.Context, cfg config.Config, sealer *cursor.Sealer) error {
 	core := a.core
+	proxies, err := cfg.Proxies()
+	if err != nil {
+		return err // cannot be: Check has asked
+	}
 	api, err := httpapi.New(httpapi.Options{
 		Service:         core.Service,
 		Authenticator:   core.Keys,
+		Sessions:        a.serving.sessions,
 		Sealer:          sealer,
 		Cache:           a.serving.cache,
 		Changes:         core.changes,
 		Epoch:           a.serving.epoch,
 		Logger:          core.Log,
+		Limits:          a.serving.limits,
+		Proxies:         proxies,
+		MaxRequests:     cfg.MaxRequests,
 		Health:          a.health,
 		Metrics:         core.metrics.Handler(),
 		Docs:            true,
@@ -104,9 +112,11 @@ func (a *App) open(ctx context.Context, cfg config.Config, sealer *cursor.Sealer
 	if err != nil {
 		return err
 	}
-	if a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.ListenAddress()); err != nil {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.ListenAddress())
+	if err != nil {
 		return fmt.Errorf("%s, %s: %w", config.NameOf(cfg.Server, "Addr"), config.NameOf(cfg.Server, "Port"), err)
 	}
+	a.listener = bounded(listener, cfg.MaxConnsPerAddress, proxies)
 	requests, cutOff := context.WithCancelCause(context.Background())
 	a.cutOff = cutOff
 	a.server = &http.Server{

@@ -56,11 +56,15 @@ func newApp(t *testing.T, engine string, change ...func(*config.Config)) *app.Ap
 	return newAppBy(t, time.Now, engine, change...)
 }
 
+// many is a limit that no test reaches which is not about limits.
+const many = 10_000_000
+
 // newAppBy is newApp by another clock.
 func newAppBy(t *testing.T, clock func() time.Time, engine string, change ...func(*config.Config)) *app.App {
 	t.Helper()
 	cfg := config.Default()
 	cfg.Env, cfg.Port, cfg.DataDir, cfg.LogLevel = config.Test, 0, t.TempDir(), slog.LevelWarn
+	cfg.LimitGlobal.Requests, cfg.LimitAPI.Requests, cfg.LimitExpensive.Requests = many, many, many
 	if engine == "postgres" {
 		cfg.DatabaseURL = config.Secret(newDatabase(t))
 	}

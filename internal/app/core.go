@@ -47,9 +47,12 @@ type Core struct {
 	Store   *store.Store
 	Service *crm.Service
 	Keys    *auth.Keys
-	Log     *slog.Logger
-	Clock   func() time.Time
+	// Passwords sets those that people sign in with.
+	Passwords *auth.Passwords
+	Log       *slog.Logger
+	Clock     func() time.Time
 
+	hasher  *auth.Hasher
 	changes *changes.Follower // at work only while a server runs
 	lines   *telemetry.Lines  // that Log writes
 	metrics *telemetry.Metrics
@@ -79,18 +82,24 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 	log := telemetry.NewLogger(lines, cfg.Production(), cfg.LogLevel)
 	follower := changes.New(changes.Options{Logger: log})
 	s := store.New(engine, store.Options{Observe: metrics.ObserveStatement, Commits: follower})
+	hasher := auth.NewHasher(auth.HasherOptions{})
 	service := crm.NewService(changes.Tracked(s, o.Clock), o.Clock, currency)
 	return &Core{
-		Store:   s,
-		Service: service,
-		Keys:    auth.NewKeys(s, service, follower, o.Clock),
-		Log:     log,
-		Clock:   o.Clock,
-		changes: follower,
-		lines:   lines,
-		metrics: metrics,
+		Store:     s,
+		Service:   service,
+		Keys:      auth.NewKeys(s, service, follower, o.Clock),
+		Passwords: auth.NewPasswords(service, hasher),
+		Log:       log,
+		Clock:     o.Clock,
+		hasher:    hasher,
+		changes:   follower,
+		lines:     lines,
+		metrics:   metrics,
 	}, nil
 }
+
+// Hashed counts the passwords that were hashed.
+func (c *Core) Hashed() int64 { return c.hasher.Hashed() }
 
 // Close waits for what still runs and closes the database.
 func (c *Core) Close() error {

@@ -8,10 +8,13 @@ import (
 	"sync"
 	"time"
 
+	"sixty/internal/auth"
 	"sixty/internal/cache"
-	"sixty/internal/cache/redis"
+	shared "sixty/internal/cache/redis"
 	"sixty/internal/config"
 	"sixty/internal/crm"
+	"sixty/internal/ratelimit"
+	"sixty/internal/redis"
 )
 
 // settingLogEpoch names the database-wide setting that names the change log: what was
@@ -37,7 +40,11 @@ type serving struct {
 	core   *Core
 	epoch  string
 	cache  *cache.Cache
-	shared *redis.Shared // nil without Redis
+	redis  *redis.Conn        // nil without Redis, and so is shared
+	shared *shared.Shared     // the tier of the cache that instances share
+	limits *ratelimit.Limiter // nil if they are off
+
+	sessions *auth.Sessions
 
 	end     context.CancelFunc
 	running sync.WaitGroup
@@ -61,14 +68,25 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 		Now:       core.Clock,
 		Logger:    core.Log,
 	}
-	if s.shared, err = connectRedis(core, cfg.Redis); err != nil {
+	if s.redis, err = connectRedis(core, cfg.Redis); err != nil {
 		return nil, err
 	}
-	if s.shared != nil {
+	if s.limits, err = newLimiter(core, s, cfg.Limits); err != nil {
+		if s.redis != nil {
+			s.redis.Close()
+		}
+		return nil, err
+	}
+	if s.redis != nil {
+		s.shared = shared.New(s.redis, core.Log)
 		o.Shared = s.shared
 	}
 	s.cache = cache.New(o)
 	core.metrics.ObserveEach(s.cache.Observe)
+	s.sessions = auth.NewSessions(auth.SessionOptions{
+		Store: core.Store, Service: core.Service, Hasher: core.hasher, Freshness: core.changes, Now: core.Clock,
+		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime,
+	})
 	running, end := context.WithCancel(context.Background())
 	s.end = end
 	s.running.Go(func() {
@@ -80,9 +98,9 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 	return s, nil
 }
 
-// connectRedis gives the tier that instances share; nil if there is none. Whether Redis
-// is there is not asked: it may come later.
-func connectRedis(core *Core, cfg config.Redis) (*redis.Shared, error) {
+// connectRedis gives the connection that the cache and the rate limits share; nil if
+// there is none. Whether Redis is there is not asked: it may come later.
+func connectRedis(core *Core, cfg config.Redis) (*redis.Conn, error) {
 	endpoint, err := cfg.Endpoint()
 	if err != nil || len(endpoint.Addresses) == 0 {
 		return nil, err // Check has met the error
@@ -97,19 +115,29 @@ func connectRedis(core *Core, cfg config.Redis) (*redis.Shared, error) {
 	return redis.New(o), nil
 }
 
-// prune removes what is old from the change log, now and then, until ctx ends.
+// prune removes what is old from the change log, and the answers to requests that are
+// not sent again any more, now and then, until ctx ends.
 func (s *serving) prune(ctx context.Context, kept time.Duration) {
 	every := time.NewTicker(pruneEvery)
 	defer every.Stop()
 	for {
-		removed, err := s.core.Store.PruneLog(ctx, crm.InstantOf(s.core.Clock().Add(-kept)), pruneAtOnce)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			s.core.Log.Warn("the change log could not be pruned", "error", err)
-		case removed > 0:
-			s.core.Log.Info("the change log was pruned", "entries", removed)
+		for _, old := range []struct {
+			what  string
+			kept  time.Duration
+			prune func(ctx context.Context, before crm.Instant, limit int) (int64, error)
+		}{
+			{"the change log", kept, s.core.Store.PruneLog},
+			{"kept answers", crm.AnswersKept, s.core.Store.PruneAnswers},
+		} {
+			removed, err := old.prune(ctx, crm.InstantOf(s.core.Clock().Add(-old.kept)), pruneAtOnce)
+			switch {
+			case ctx.Err() != nil:
+				return
+			case err != nil:
+				s.core.Log.Warn("what is old could not be removed", "of", old.what, "error", err)
+			case removed > 0:
+				s.core.Log.Info("what is old was removed", "of", old.what, "entries", removed)
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -123,8 +151,13 @@ func (s *serving) prune(ctx context.Context, kept time.Duration) {
 func (s *serving) close() {
 	s.end()
 	s.running.Wait()
+	s.sessions.Close()
 	s.cache.Close()
-	if s.shared != nil {
+	if s.limits != nil {
+		s.limits.Close()
+	}
+	if s.redis != nil {
 		s.shared.Close()
+		s.redis.Close()
 	}
 }

@@ -26,6 +26,7 @@ type storage struct {
 	holder crm.Owner
 	fault  error
 	asked  atomic.Int64
+	used   atomic.Int64  // uses that were entered
 	gate   chan struct{} // when not nil, KeyHolder waits for it
 }
 
@@ -72,6 +73,13 @@ func (t transaction) PutAPIKey(_ context.Context, key crm.APIKey) error {
 	t.s.key = key
 	return nil
 }
+
+func (t transaction) UseAPIKey(context.Context, crm.ID, crm.Instant) error {
+	t.s.used.Add(1)
+	return nil
+}
+
+func (t transaction) PutAudit(context.Context, crm.AuditEntry) error { return nil }
 
 // people is the storage's table of owners.
 type people struct {

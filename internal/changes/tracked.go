@@ -37,6 +37,18 @@ func (s trackedStore) Rehearse(ctx context.Context, by crm.Actor, at crm.Instant
 	return s.store.Rehearse(ctx, by, at, fn)
 }
 
+func (s trackedStore) Once(
+	ctx context.Context, by crm.Actor, at crm.Instant, r crm.Request, fn func(context.Context) ([]byte, error),
+) (answer []byte, again bool, err error) {
+	tracked(ctx).forbid()
+	return s.store.Once(ctx, by, at, r, fn)
+}
+
+func (s trackedStore) PruneAnswers(ctx context.Context, before crm.Instant, limit int) (int64, error) {
+	tracked(ctx).forbid()
+	return s.store.PruneAnswers(ctx, before, limit)
+}
+
 // Organisations is no organisation's.
 func (s trackedStore) Organisations(ctx context.Context) ([]crm.Organisation, error) {
 	tracked(ctx).forbid()
@@ -54,8 +66,9 @@ func (s trackedStore) KeyHolder(ctx context.Context, hash []byte) (crm.APIKey, c
 	return s.store.KeyHolder(ctx, hash)
 }
 
+// APIKeys tell when they were last used, which is no change for the log.
 func (s trackedStore) APIKeys(ctx context.Context, org crm.ID) ([]crm.APIKey, error) {
-	tracked(ctx).add(org, crm.Tag{Entity: crm.EntityAPIKey})
+	tracked(ctx).forbid()
 	return s.store.APIKeys(ctx, org)
 }
 
@@ -74,6 +87,11 @@ func (s trackedStore) Ping(ctx context.Context) error {
 type trackedReads struct {
 	reads crm.Reads
 	clock func() time.Time
+}
+
+// Audit is written outside the change log.
+func (r trackedReads) Audit() crm.View[crm.AuditEntry, crm.AuditFilter] {
+	return forbiddenView[crm.AuditEntry, crm.AuditFilter]{r.reads.Audit()}
 }
 
 func (r trackedReads) Companies() crm.View[crm.Company, crm.CompanyFilter] {

@@ -156,3 +156,16 @@ func overdueNext(d *Dependencies, tasks []crm.Task, now crm.Instant) {
 		}
 	}
 }
+
+// forbiddenView is a view of what the change log does not tell of.
+type forbiddenView[T, F any] struct{ view crm.View[T, F] }
+
+func (v forbiddenView[T, F]) Page(ctx context.Context, org crm.ID, q crm.List[F]) (crm.Page[T], error) {
+	tracked(ctx).forbid()
+	return v.view.Page(ctx, org, q)
+}
+
+func (v forbiddenView[T, F]) ByID(ctx context.Context, org crm.ID, ids []crm.ID) ([]T, error) {
+	tracked(ctx).forbid()
+	return v.view.ByID(ctx, org, ids)
+}

@@ -111,7 +111,7 @@ func (s Server) problems() []string {
 		}
 	}
 	c.wait("ShutdownTimeout", s.ShutdownTimeout)
-	return slices.Concat(c.found, s.Cache.problems(), s.Redis.problems())
+	return slices.Concat(c.found, s.Cache.problems(), s.Redis.problems(), s.Limits.problems(), s.Session.problems())
 }
 
 func (c *complaints) wait(field string, d time.Duration) {

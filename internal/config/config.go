@@ -39,6 +39,8 @@ type Server struct {
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"SIXTY_SHUTDOWN_TIMEOUT" default:"15s" help:"Longest that requests in flight may take to end at shutdown." group:"server"`
 	Cache
 	Redis
+	Limits
+	Session
 }
 
 // The environments.

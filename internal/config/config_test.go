@@ -28,6 +28,12 @@ func TestDefault(t *testing.T) {
 				ChangesKept: 7 * 24 * time.Hour,
 			},
 			Redis: config.Redis{RedisPort: 6379, RedisMode: "single"},
+			Limits: config.Limits{
+				RateLimits: "on", LimitGlobal: config.Rate{Requests: 1000, Window: 15 * time.Minute},
+				LimitAPI: config.Rate{Requests: 100, Window: time.Minute}, LimitExpensive: config.Rate{Requests: 10, Window: 5 * time.Minute},
+				LimitPrincipalFactor: 10, LimitOrganisationFactor: 100, MaxRequests: 256, MaxConnsPerAddress: 1024,
+			},
+			Session: config.Session{SessionIdle: 12 * time.Hour, SessionLifetime: 30 * 24 * time.Hour},
 		},
 	}
 	got := config.Default()
@@ -99,6 +105,16 @@ func TestCheck(t *testing.T) {
 		{"RedisURLAndHost", func(c *config.Config) { c.RedisURL = "redis://a"; c.RedisHost = "b" }, "--redis-url (REDIS_URL) must not be given together with --redis-host (REDIS_HOST)"},
 		{"RedisHosts", func(c *config.Config) { c.RedisURL = "redis://a,b" }, "--redis-url (REDIS_URL) must name one host"},
 		{"RedisClusterDB", func(c *config.Config) { c.RedisHost = "a"; c.RedisMode = "cluster"; c.RedisDB = 1 }, "--redis-db (REDIS_DB) must be 0 in a cluster"},
+		{"LimitsOff", func(c *config.Config) { c.RateLimits = "off" }, ""},
+		{"LimitsMaybe", func(c *config.Config) { c.RateLimits = "maybe" }, "--rate-limits (SIXTY_RATE_LIMITS) must be on or off"},
+		{"LimitOfNothing", func(c *config.Config) { c.LimitAPI.Requests = 0 }, "--limit-api (SIXTY_LIMIT_API) must be from 1 to 10000000 requests, not 0"},
+		{"LimitTimesFactor", func(c *config.Config) { c.LimitGlobal.Requests = 1e8 }, "--limit-global (SIXTY_LIMIT_GLOBAL) must be from 1 to 10000000 requests"},
+		{"LimitWindow", func(c *config.Config) { c.LimitExpensive.Window = 1500 * time.Millisecond }, "--limit-expensive (SIXTY_LIMIT_EXPENSIVE) must have a window of whole seconds"},
+		{"LimitFactor", func(c *config.Config) { c.LimitPrincipalFactor = 0 }, "--limit-principal-factor (SIXTY_LIMIT_PRINCIPAL_FACTOR) must be between 1"},
+		{"NoRequests", func(c *config.Config) { c.MaxRequests = 0 }, "--max-requests (SIXTY_MAX_REQUESTS) must be between 1"},
+		{"AnyConns", func(c *config.Config) { c.MaxConnsPerAddress = 0 }, ""},
+		{"Proxies", func(c *config.Config) { c.TrustedProxies = []string{"10.0.0.0/8", " ::1", "192.0.2.1"} }, ""},
+		{"ProxyByName", func(c *config.Config) { c.TrustedProxies = []string{"10.0.0.1", "proxy"} }, "--trusted-proxies (SIXTY_TRUSTED_PROXIES) must be addresses or CIDRs"},
 		{"OriginOfFile", func(c *config.Config) { c.FrontendURLs = []string{"file://a"} }, "--frontend-url (FRONTEND_URL) must be origins"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -14,7 +14,13 @@ func (s *Service) ClearCache(ctx context.Context, by Actor, entity string, flaws
 	if len(flaws) > 0 {
 		return Invalid(flaws...)
 	}
-	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error { return tx.Announce(ctx, entity) })
+	now := s.clock()
+	return s.store.Write(ctx, by, now, func(tx Tx) error {
+		if err := tx.Announce(ctx, entity); err != nil {
+			return err
+		}
+		return Audit(ctx, tx, by, now, Event{Action: ActionCacheCleared, Target: entity})
+	})
 }
 
 // checkCache refuses an actor who may not clear caches.

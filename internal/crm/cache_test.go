@@ -15,6 +15,7 @@ type announcing struct {
 	crm.Tx
 	by       crm.Actor
 	entities []string
+	audited  []string // the targets that the audit trail tells of
 }
 
 func (s *announcing) Write(_ context.Context, by crm.Actor, _ crm.Instant, fn func(crm.Tx) error) error {
@@ -26,6 +27,11 @@ func (s *announcing) Reads() crm.Reads { return nil }
 
 func (s *announcing) Announce(_ context.Context, entity string) error {
 	s.entities = append(s.entities, entity)
+	return nil
+}
+
+func (s *announcing) PutAudit(_ context.Context, e crm.AuditEntry) error {
+	s.audited = append(s.audited, e.Target)
 	return nil
 }
 
@@ -50,6 +56,9 @@ func TestClearCache(t *testing.T) {
 		}
 		if !slices.Equal(s.entities, announced) {
 			t.Errorf("%s: announced %v, want %v", role, s.entities, announced)
+		}
+		if !slices.Equal(s.audited, announced) {
+			t.Errorf("%s: audited %v, want %v", role, s.audited, announced)
 		}
 	}
 }

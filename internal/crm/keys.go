@@ -11,52 +11,78 @@ func (s *Service) APIKeys(ctx context.Context, by Actor) ([]APIKey, error) {
 	return s.store.APIKeys(ctx, by.Org)
 }
 
-// CreateAPIKey makes a key of the name, role, prefix and hash that are given. It
-// acts for user, or, without one, for a service user that is made for it and bears
+// CreateAPIKey makes a key of the prefix and hash that are given. It acts for the user
+// that the patch names or, without one, for a service user that is made for it and bears
 // its name. The role is the key's own: it may be less, or more, than the person's.
-func (s *Service) CreateAPIKey(ctx context.Context, by Actor, key APIKey, user *ID) (APIKey, error) {
+func (s *Service) CreateAPIKey(ctx context.Context, by Actor, p APIKeyPatch, prefix string, hash []byte) (APIKey, error) {
 	if err := by.checkPeople(); err != nil {
 		return APIKey{}, err
 	}
 	now := s.clock()
-	key.OrgID, key.ID, key.CreatedAt, key.RevokedAt = by.Org, NewID(), now, nil
+	key := APIKey{OrgID: by.Org, ID: NewID(), Prefix: prefix, Hash: hash, CreatedAt: now}
 	var r rules
-	r.name(Of(key.Name), &key.Name)
-	if _, err := ParseRole(string(key.Role)); err != nil {
-		r.add("role", "must be one of viewer, rep, manager, admin")
-	}
-	if key.ExpiresAt != nil && *key.ExpiresAt <= now {
-		r.add("expires_at", "must lie in the future")
-	}
+	p.apply(&key, &r, now)
 	if err := r.err(); err != nil {
 		return APIKey{}, err
 	}
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		if user == nil {
-			first, last := SplitName(key.Name)
-			holder := Owner{OrgID: by.Org, ID: NewID(), Service: true, CreatedAt: now, UpdatedAt: now, Version: 1}
-			var r rules
-			OwnerPatch{FirstName: first, LastName: last, Role: Of(string(key.Role))}.apply(&holder, &r)
-			if err := r.err(); err != nil {
+		if !p.UserID.Set || p.UserID.Null {
+			holder, err := insertServiceUser(ctx, tx, key)
+			if err != nil {
 				return err
 			}
-			key.UserID = holder.ID
-			if err := tx.Owners().Insert(ctx, []Owner{holder}); err != nil {
-				return err
-			}
-			return tx.PutAPIKey(ctx, key)
+			key.UserID = holder
+			return putKey(ctx, tx, by, key)
 		}
-		holder, err := lockOne(ctx, tx.Owners(), *user, "user")
-		if err != nil {
+		holders, err := tx.Owners().Lock(ctx, []ID{p.UserID.Value})
+		switch {
+		case err != nil:
 			return err
-		}
-		if holder.DeactivatedAt != nil {
+		case len(holders) == 0:
+			return Invalid(FieldError{"user_id", "refers to a user that does not exist"})
+		case holders[0].DeactivatedAt != nil:
 			return Conflict("This person has been deactivated and cannot be acted for.")
 		}
-		key.UserID = holder.ID
-		return tx.PutAPIKey(ctx, key)
+		key.UserID = holders[0].ID
+		return putKey(ctx, tx, by, key)
 	})
 	return key, err
+}
+
+func (p APIKeyPatch) apply(key *APIKey, r *rules, now Instant) {
+	r.bad = append(r.bad, p.Unread...)
+	r.name(Of(p.Name.Value), &key.Name)
+	if role, err := ParseRole(p.Role.Value); err == nil {
+		key.Role = role
+	} else {
+		r.add("role", "must be one of viewer, rep, manager, admin")
+	}
+	value(p.ExpiresAt, &key.ExpiresAt)
+	if key.ExpiresAt != nil && *key.ExpiresAt <= now {
+		r.add("expires_at", "must lie in the future")
+	}
+}
+
+// insertServiceUser makes the user whom a key acts for that is nobody's.
+func insertServiceUser(ctx context.Context, tx Tx, key APIKey) (ID, error) {
+	first, last := SplitName(key.Name)
+	holder := Owner{OrgID: key.OrgID, ID: NewID(), Service: true, CreatedAt: key.CreatedAt, UpdatedAt: key.CreatedAt, Version: 1}
+	var r rules
+	OwnerPatch{FirstName: first, LastName: last, Role: Of(string(key.Role))}.apply(&holder, &r)
+	if err := r.err(); err != nil {
+		return ID{}, err
+	}
+	return holder.ID, tx.Owners().Insert(ctx, []Owner{holder})
+}
+
+// putKey adds a key, and tells of it.
+func putKey(ctx context.Context, tx Tx, by Actor, key APIKey) error {
+	if err := tx.PutAPIKey(ctx, key); err != nil {
+		return err
+	}
+	return Audit(ctx, tx, by, key.CreatedAt, Event{Action: ActionKeyCreated, Target: EntityAPIKey, TargetID: &key.ID, Details: map[string]string{
+		"name": key.Name, "prefix": key.Prefix, "role": string(key.Role), "user_id": key.UserID.String(),
+	}})
 }
 
 // RevokeAPIKey ends a key for good.
@@ -64,11 +90,15 @@ func (s *Service) RevokeAPIKey(ctx context.Context, by Actor, id ID) error {
 	if err := by.checkPeople(); err != nil {
 		return err
 	}
-	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
+	now := s.clock()
+	return s.store.Write(ctx, by, now, func(tx Tx) error {
 		was, err := tx.RevokeAPIKey(ctx, id)
-		if err == nil && !was {
+		switch {
+		case err != nil:
+			return err
+		case !was:
 			return NotFound("live API key")
 		}
-		return err
+		return Audit(ctx, tx, by, now, Event{Action: ActionKeyRevoked, Target: EntityAPIKey, TargetID: &id})
 	})
 }

@@ -18,6 +18,7 @@ const (
 	EntityOrganisation = "organisation"
 	EntityOwner        = "owner"
 	EntityAPIKey       = "api_key"
+	EntitySession      = "session"
 	EntityCompany      = "company"
 	EntityContact      = "contact"
 	EntityDeal         = "deal"

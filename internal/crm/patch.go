@@ -163,3 +163,13 @@ type OwnerPatch struct {
 
 	Unread Unread `json:"-"`
 }
+
+// APIKeyPatch holds what can be said of an API key when it is made.
+type APIKeyPatch struct {
+	Name      Field[string]  `json:"name"`
+	Role      Field[string]  `json:"role"`
+	UserID    Field[ID]      `json:"user_id"`
+	ExpiresAt Field[Instant] `json:"expires_at"`
+
+	Unread Unread `json:"-"`
+}

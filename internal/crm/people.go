@@ -28,18 +28,28 @@ func (s *Service) CreateOwner(ctx context.Context, by Actor, p OwnerPatch) (Owne
 	}
 	var out Owner
 	now := s.clock()
-	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		blank := Owner{OrgID: by.Org, ID: NewID(), Role: RoleRep, CreatedAt: now, UpdatedAt: now, Version: 1}
-		out = blank
-		check := checks{ctx: ctx, tx: tx}
-		p.apply(&out, &check.rules)
-		free(&check, tx.Owners(), KeyEmail, out.Email, out.ID)
-		if err := check.err(); err != nil {
-			return err
-		}
-		return tx.Owners().Insert(ctx, []Owner{out})
+	err := s.store.Write(ctx, by, now, func(tx Tx) (err error) {
+		out, err = insertOwner(ctx, tx, by, now, p)
+		return err
 	})
 	return out, err
+}
+
+// insertOwner makes a person.
+func insertOwner(ctx context.Context, tx Tx, by Actor, now Instant, p OwnerPatch) (Owner, error) {
+	out := Owner{OrgID: by.Org, ID: NewID(), Role: RoleRep, CreatedAt: now, UpdatedAt: now, Version: 1}
+	check := checks{ctx: ctx, tx: tx}
+	p.apply(&out, &check.rules)
+	free(&check, tx.Owners(), KeyEmail, out.Email, out.ID)
+	if err := check.err(); err != nil {
+		return Owner{}, err
+	}
+	if err := tx.Owners().Insert(ctx, []Owner{out}); err != nil {
+		return Owner{}, err
+	}
+	return out, Audit(ctx, tx, by, now, Event{
+		Action: ActionUserCreated, Target: EntityOwner, TargetID: &out.ID, Details: map[string]string{"role": string(out.Role)},
+	})
 }
 
 // OwnerByEmail finds a person by e-mail address.
@@ -72,7 +82,10 @@ func (s *Service) DeactivateOwner(ctx context.Context, by Actor, id ID) error {
 		}
 		after := before
 		after.DeactivatedAt, after.UpdatedAt = &now, now
-		return tx.Owners().Update(ctx, []Change[Owner]{{before, after}})
+		if err := tx.Owners().Update(ctx, []Change[Owner]{{before, after}}); err != nil {
+			return err
+		}
+		return Audit(ctx, tx, by, now, Event{Action: ActionUserDeactivated, Target: EntityOwner, TargetID: &id})
 	})
 }
 
@@ -82,7 +95,8 @@ func (s *Service) DeleteOwner(ctx context.Context, by Actor, id ID) error {
 	if err := by.checkPeople(); err != nil {
 		return err
 	}
-	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
+	now := s.clock()
+	return s.store.Write(ctx, by, now, func(tx Tx) error {
 		o, err := lockOne(ctx, tx.Owners(), id, "user")
 		if err != nil {
 			return err
@@ -94,7 +108,10 @@ func (s *Service) DeleteOwner(ctx context.Context, by Actor, id ID) error {
 		if used {
 			return Conflict("This person owns records and can only be deactivated.")
 		}
-		return tx.Owners().Delete(ctx, o)
+		if err := tx.Owners().Delete(ctx, o); err != nil {
+			return err
+		}
+		return Audit(ctx, tx, by, now, Event{Action: ActionUserDeleted, Target: EntityOwner, TargetID: &id})
 	})
 }
 

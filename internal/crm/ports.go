@@ -9,6 +9,7 @@ import "context"
 // implementation must do.
 type Store interface {
 	Log
+	AccountStore
 	Reads() Reads
 	// Snapshot runs fn over one state of the database, that of its first read: what
 	// others commit meanwhile it does not see. It reads one thing after the other,
@@ -22,6 +23,17 @@ type Store interface {
 	Write(ctx context.Context, by Actor, at Instant, fn func(Tx) error) error
 	// Rehearse is Write that always rolls back, and enters nothing.
 	Rehearse(ctx context.Context, by Actor, at Instant, fn func(Tx) error) error
+	// Once runs fn in one transaction of the actor's organisation and keeps its answer in
+	// it. All that is read or written with the context that fn is given is part of that
+	// transaction, Writes among it, of which none must fail; no two of these at once. The
+	// whole may be run again, as Write may. An answer that was kept in the AnswersKept
+	// before at is given again, and fn not run. Errors besides fn's: ErrReused, and while
+	// the same request is being answered ErrUnderway, at once, where one transaction does
+	// not have to wait for the other anyhow.
+	Once(ctx context.Context, by Actor, at Instant, r Request, fn func(context.Context) ([]byte, error)) (answer []byte, again bool, err error)
+	// PruneAnswers removes answers from before an instant, oldest first and at most limit
+	// of them, and tells how many it has removed.
+	PruneAnswers(ctx context.Context, before Instant, limit int) (int64, error)
 
 	Organisations(ctx context.Context) ([]Organisation, error)
 	Organisation(ctx context.Context, id ID) (Organisation, error)
@@ -45,6 +57,7 @@ type Reads interface {
 	Owners() View[Owner, OwnerFilter]
 	Activities() View[Activity, ActivityFilter]
 	Tasks() View[Task, TaskFilter]
+	Audit() View[AuditEntry, AuditFilter]
 
 	// Search gives a stretch of what a search of everything has found, ByRank. What
 	// search means is said in search.go; a view's Page searches within its list.
@@ -80,6 +93,7 @@ type View[T, F any] interface {
 // Tx is a transaction that writes. Every method is confined to the organisation
 // of the actor that it was begun for.
 type Tx interface {
+	AccountTx
 	Reads() Reads
 	Companies() Table[Company]
 	Contacts() Table[Contact]
@@ -94,6 +108,9 @@ type Tx interface {
 	// PutAPIKey adds a key, RevokeAPIKey ends one (false: there is no such live key).
 	PutAPIKey(ctx context.Context, key APIKey) error
 	RevokeAPIKey(ctx context.Context, id ID) (bool, error)
+
+	// PutAudit enters an event in the audit trail; that is no change for the log.
+	PutAudit(ctx context.Context, e AuditEntry) error
 
 	// Announce enters in the change log, as of many at once, that answers made from things
 	// of a kind do not hold any more, though the transaction changes none of them.

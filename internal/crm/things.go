@@ -174,6 +174,7 @@ type APIKey struct {
 	CreatedAt Instant
 	ExpiresAt *Instant
 	RevokedAt *Instant
+	UsedAt    *Instant // last, to the minute or so
 }
 
 // Sum is an amount in one currency.

@@ -14,10 +14,12 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"sixty/internal/auth"
 	"sixty/internal/cache"
 	"sixty/internal/changes"
 	"sixty/internal/crm"
 	"sixty/internal/cursor"
+	"sixty/internal/ratelimit"
 )
 
 // Authenticator tells on whose behalf a request acts.
@@ -29,12 +31,13 @@ type Authenticator interface {
 	LastKnown(token string) (crm.Actor, bool)
 }
 
-// Options is what an API needs. The first six must be there.
+// Options is what an API needs. The first seven must be there.
 type Options struct {
 	// Service must be over a store that changes.Tracked has wrapped, or else nothing is
 	// known of what answers depend on.
 	Service       *crm.Service
-	Authenticator Authenticator
+	Authenticator Authenticator // of bearer tokens
+	Sessions      *auth.Sessions
 	Sealer        *cursor.Sealer
 	Cache         *cache.Cache
 	Changes       *changes.Follower
@@ -42,6 +45,14 @@ type Options struct {
 
 	// Epoch names the change log, which is another one when the database is.
 	Epoch string
+
+	// Limits says how often whoever calls may come; nil: as often as they like.
+	Limits *ratelimit.Limiter
+	// Proxies are trusted to say whom they speak for.
+	Proxies ratelimit.Proxies
+	// MaxRequests bounds the requests that are worked on at once; DefaultMaxRequests if
+	// zero.
+	MaxRequests int
 
 	// Health tells whether the program can serve; an error means that it cannot.
 	// Nil: it always can.
@@ -59,28 +70,37 @@ type Options struct {
 	RequestTimeout time.Duration
 }
 
-// DefaultRequestTimeout bounds a request's work unless Options says otherwise.
-const DefaultRequestTimeout = 30 * time.Second
+// What Options need not say.
+const (
+	DefaultRequestTimeout = 30 * time.Second
+	DefaultMaxRequests    = 256
+)
 
 // API is the REST face: an http.Handler. It is safe for concurrent use.
 type API struct {
-	service *crm.Service
-	auth    Authenticator
-	sealer  *cursor.Sealer
-	cache   *cache.Cache
-	changes *changes.Follower
-	epoch   string // names the change log
-	timeout time.Duration
-	log     *slog.Logger
-	health  func(context.Context) error
-	mux     *http.ServeMux
-	huma    huma.API
-	schemas schemas
-	bodies  bodies
-	values  headerValues
-	asJSON  func() ([]byte, error) // the API document
-	asYAML  func() ([]byte, error)
-	handler http.Handler
+	service   *crm.Service
+	auth      Authenticator
+	sessions  *auth.Sessions
+	crossSite *http.CrossOriginProtection
+	sealer    *cursor.Sealer
+	cache     *cache.Cache
+	changes   *changes.Follower
+	epoch     string // names the change log
+	timeout   time.Duration
+	log       *slog.Logger
+	health    func(context.Context) error
+	mux       *http.ServeMux
+	huma      huma.API
+	schemas   schemas
+	bodies    bodies
+	values    headerValues
+	asJSON    func() ([]byte, error) // the API document
+	asYAML    func() ([]byte, error)
+	handler   http.Handler
+
+	limits    *ratelimit.Limiter // nil: there are none
+	proxies   ratelimit.Proxies
+	bulkheads bulkheads
 
 	compressor    *compressor
 	decompressor  *decompressor
@@ -93,14 +113,21 @@ type API struct {
 
 // New makes the API. It fails when it is not given what it needs.
 func New(o Options) (*API, error) {
-	if o.Service == nil || o.Authenticator == nil || o.Sealer == nil || o.Cache == nil || o.Changes == nil || o.Logger == nil {
-		return nil, errors.New("httpapi: a service, an authenticator, a sealer, a cache, changes and a logger are needed")
+	if o.Service == nil || o.Authenticator == nil || o.Sessions == nil || o.Sealer == nil || o.Cache == nil || o.Changes == nil || o.Logger == nil {
+		return nil, errors.New("httpapi: a service, an authenticator, sessions, a sealer, a cache, changes and a logger are needed")
 	}
 	if o.RequestTimeout == 0 {
 		o.RequestTimeout = DefaultRequestTimeout
 	}
+	if o.MaxRequests == 0 {
+		o.MaxRequests = DefaultMaxRequests
+	}
 	if o.Health == nil {
 		o.Health = func(context.Context) error { return nil }
+	}
+	crossSite, err := crossSite(o)
+	if err != nil {
+		return nil, err
 	}
 	compressor, err := newCompressor()
 	if err != nil {
@@ -112,18 +139,24 @@ func New(o Options) (*API, error) {
 	}
 	mux := http.NewServeMux()
 	a := &API{
-		service: o.Service,
-		auth:    o.Authenticator,
-		sealer:  o.Sealer,
-		cache:   o.Cache,
-		changes: o.Changes,
-		epoch:   o.Epoch,
-		timeout: o.RequestTimeout,
-		log:     o.Logger,
-		health:  o.Health,
-		mux:     mux,
-		huma:    humago.New(mux, documentConfig()),
-		values:  newHeaderValues(),
+		service:   o.Service,
+		auth:      o.Authenticator,
+		sessions:  o.Sessions,
+		crossSite: crossSite,
+		sealer:    o.Sealer,
+		cache:     o.Cache,
+		changes:   o.Changes,
+		epoch:     o.Epoch,
+		timeout:   o.RequestTimeout,
+		log:       o.Logger,
+		health:    o.Health,
+		mux:       mux,
+		huma:      humago.New(mux, documentConfig()),
+		values:    newHeaderValues(),
+
+		limits:    o.Limits,
+		proxies:   o.Proxies,
+		bulkheads: newBulkheads(o.MaxRequests),
 
 		compressor:    compressor,
 		decompressor:  decompressor,
@@ -171,14 +204,17 @@ func (a *API) operations() []operation {
 	}
 	var all []operation
 	all = append(all, a.systemOperations()...)
+	all = append(all, a.limitOperation())
 	all = append(all, a.peopleOperations()...)
+	all = append(all, a.signInOperations()...)
+	all = append(all, a.invitationOperations()...)
 	all = append(all, companies.operations(a)...)
 	all = append(all, contacts.operations(a)...)
 	all = append(all, a.contactsByQuery(contacts)...)
 	all = append(all, deals.operations(a)...)
 	all = append(all, a.dealPartOperations()...)
 	all = append(all, stages.operations(a)...)
-	all = append(all, a.searchOperation(), a.dashboard(), a.changeLog(), a.eventStream())
+	all = append(all, a.searchOperation(), a.dashboard(), a.changeLog(), a.eventStream(), a.auditTrail())
 	all = append(all, a.performanceOperations()...)
 	all = append(all, activities.operations(a)...)
 	all = append(all, tasks.operations(a)...)
@@ -202,6 +238,9 @@ func (a *API) operations() []operation {
 // unrouted answers what no operation matches: 404, or 405 (with Allow, RFC 9110
 // section 15.5.6) when the path exists with other methods.
 func (a *API) unrouted(w http.ResponseWriter, r *http.Request) {
+	if !a.charge(w, r, a.addressOf(r), ratelimit.Global, ratelimit.Request) {
+		return
+	}
 	allow := a.allowed(r)
 	switch {
 	case allow == "":

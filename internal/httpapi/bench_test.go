@@ -2,13 +2,16 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"sixty/internal/crm"
+	"sixty/internal/ratelimit"
 )
 
 func BenchmarkAppendDeals(b *testing.B) {
@@ -41,29 +44,39 @@ func BenchmarkListDeals(b *testing.B) {
 }
 
 // BenchmarkHit is the same page from the cache, through everything that a request goes
-// through in production, with its line in the log. Aim: at most 15 allocations, and no
-// copy of the body.
+// through in production, with its line in the log, and with rate limits in memory. Aim:
+// at most 15 allocations, and no copy of the body; of the limits, 10 allocations and 5 µs
+// more.
 func BenchmarkHit(b *testing.B) {
-	for _, encoding := range []string{"identity", encodingBrotli} {
-		b.Run(encoding, func(b *testing.B) {
-			page := dealsPage(50)
-			a := cachedAPI(b, func(context.Context) (crm.Page[crm.Deal], error) { return page, nil }, func(o *Options) {
-				o.Logger = slog.New(slog.NewJSONHandler(io.Discard, nil))
-				o.FrontendOrigins, o.StrictTransport = []string{"https://app.example"}, true
-			})
-			r := listDeals(b)
-			r.Header.Set("Accept-Encoding", encoding)
-			w := &discard{header: http.Header{}}
-			a.ServeHTTP(w, r)
-			b.ReportAllocs()
-			for b.Loop() {
-				clear(w.header)
-				a.ServeHTTP(w, r)
-			}
-			if status := w.header.Get("Cache-Status"); !strings.HasPrefix(status, "sixty; hit") {
-				b.Fatalf("Cache-Status: %s", status)
-			}
-		})
+	for _, limited := range []bool{false, true} {
+		for _, encoding := range []string{"identity", encodingBrotli} {
+			b.Run(fmt.Sprintf("%s/limited=%t", encoding, limited), func(b *testing.B) { benchmarkHit(b, encoding, limited) })
+		}
+	}
+}
+
+func benchmarkHit(b *testing.B, encoding string, limited bool) {
+	b.Helper()
+	page := dealsPage(50)
+	a := cachedAPI(b, func(context.Context) (crm.Page[crm.Deal], error) { return page, nil }, func(o *Options) {
+		o.Logger = slog.New(slog.NewJSONHandler(io.Discard, nil))
+		o.FrontendOrigins, o.StrictTransport = []string{"https://app.example"}, true
+		if limited {
+			huge := ratelimit.Limit{Requests: 10_000_000, Window: time.Second}
+			o.Limits = newLimiter(b, ratelimit.Options{Global: huge, API: huge, Expensive: huge})
+		}
+	})
+	r := listDeals(b)
+	r.Header.Set("Accept-Encoding", encoding)
+	w := &discard{header: http.Header{}}
+	a.ServeHTTP(w, r)
+	b.ReportAllocs()
+	for b.Loop() {
+		clear(w.header)
+		a.ServeHTTP(w, r)
+	}
+	if status := w.header.Get("Cache-Status"); !strings.HasPrefix(status, "sixty; hit") || limited != (w.header.Get("RateLimit") != "") {
+		b.Fatalf("Cache-Status: %s, RateLimit: %s", status, w.header.Get("RateLimit"))
 	}
 }
 

@@ -25,6 +25,22 @@ func readBody(r *http.Request) ([]byte, error) {
 	if err := checkContentType(r.Header.Get("Content-Type")); err != nil {
 		return nil, err
 	}
+	text, err := takeBody(r)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(bytes.TrimSpace(text)) == 0:
+		return nil, malformed("The body is empty; it must be a JSON object.")
+	case !utf8.Valid(text):
+		return nil, malformed("The body is not valid UTF-8.")
+	case tooDeep(text):
+		return nil, malformed(fmt.Sprintf("The body is nested more than %d levels deep.", maxDepth))
+	}
+	return text, checkSyntax(text)
+}
+
+// takeBody reads a request's body, whatever it is: complete, and of bounded size.
+func takeBody(r *http.Request) ([]byte, error) {
 	if r.ContentLength > maxBody {
 		return nil, tooLarge()
 	}
@@ -45,16 +61,7 @@ func readBody(r *http.Request) ([]byte, error) {
 		}
 		return nil, malformed("The body could not be read to its end.")
 	}
-	text := buf.Bytes()
-	switch {
-	case len(bytes.TrimSpace(text)) == 0:
-		return nil, malformed("The body is empty; it must be a JSON object.")
-	case !utf8.Valid(text):
-		return nil, malformed("The body is not valid UTF-8.")
-	case tooDeep(text):
-		return nil, malformed(fmt.Sprintf("The body is nested more than %d levels deep.", maxDepth))
-	}
-	return text, checkSyntax(text)
+	return buf.Bytes(), nil
 }
 
 func malformed(detail string) *problem {

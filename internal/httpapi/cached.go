@@ -45,13 +45,25 @@ func (a *API) answerKept(op *operation, w http.ResponseWriter, r *http.Request, 
 	query := op.known.canonical(r.URL.RawQuery)
 	ask.Key = op.key(r.URL.EscapedPath(), query, by) // escaped, so that no path holds a query
 	ask.Bypass = stale || len(ask.Key) > maxKept || !a.consistent(r, by.Org)
-	res, err := a.cache.Do(r.Context(), ask, func(ctx context.Context) (*cache.Answer, error) {
+	rest := new(bill)
+	fill := func(ctx context.Context) (*cache.Answer, error) {
 		if stale {
 			return nil, crm.Unavailable(errStale)
 		}
+		if err := rest.query(ctx, a, op, by); err != nil {
+			return nil, err
+		}
 		return a.fill(ctx, op, r, query, by)
-	})
+	}
+	res, err := a.cache.Do(r.Context(), ask, fill)
+	if _, others := rest.refused(err); others {
+		ask.Bypass = true
+		res, err = a.cache.Do(r.Context(), ask, fill)
+	}
 	h := w.Header()
+	if d := rest.rest.Load(); d != nil {
+		tellLimits(h, d)
+	}
 	own := &[2]string{cacheStatus(&res, ask.Tier), serverTiming(res.Lookup, res.Fill, time.Since(began))}
 	h["Cache-Status"], h["Server-Timing"] = own[0:1:1], own[1:2:2]
 	switch {
@@ -96,7 +108,7 @@ func (a *API) fill(ctx context.Context, op *operation, r *http.Request, query st
 	buffer := a.bodies.get()
 	defer a.bodies.put(buffer)
 	c.out = (*buffer)[:0]
-	err := op.run(&c)
+	err := a.work(op, &c)
 	*buffer = c.out // it may have grown
 	answer := &cache.Answer{Status: http.StatusOK, Link: c.link, Version: c.version, Tags: read.Tags(), NoStore: read.Uncacheable()}
 	answer.Until, _ = read.Until()

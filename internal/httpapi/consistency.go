@@ -35,9 +35,9 @@ func (a *API) consistencyToken(org crm.ID, seq int64) string {
 	return string(strconv.AppendInt(b, seq, 10))
 }
 
-// handToken hands out the token after a write. A browser gets the cookie too.
-func (a *API) handToken(w http.ResponseWriter, r *http.Request, org crm.ID) {
-	seq := a.changes.Known(org)
+// handToken hands out the token after a write, which the entry seq of the change log is
+// no older than. A browser gets the cookie too.
+func (a *API) handToken(w http.ResponseWriter, r *http.Request, org crm.ID, seq int64) {
 	if seq == 0 {
 		return // nobody follows this organisation, so nobody answers it from a cache
 	}

@@ -21,6 +21,7 @@ func (a *API) dashboard() operation {
 	read[2].alias = snake("ownerId")
 	return operation{
 		method: http.MethodGet, path: "/api/dashboard", id: "getDashboard", tag: "Dashboard",
+		price:   expensive("statistics of all deals and activities"),
 		caching: kept(cache.Frequent, crm.EntityDeal, crm.EntityActivity, crm.EntityStage, crm.EntityOwner, crm.EntityOrganisation),
 		summary: "Read revenue, pipeline, weighted forecast and win rate",
 		description: "Every amount stands beside its currency; amounts in different currencies are never summed. " +

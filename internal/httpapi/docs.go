@@ -12,6 +12,8 @@ import (
 	"strconv"
 
 	"github.com/swaggest/swgui/v5/static"
+
+	"sixty/internal/ratelimit"
 )
 
 //go:embed docs
@@ -50,6 +52,9 @@ func (a *API) serveDocs() {
 // say how it is encoded.
 func (a *API) serveFile(path, contentType string, content func(http.ResponseWriter, *http.Request) ([]byte, error)) {
 	a.mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+		if !a.charge(w, r, a.addressOf(r), ratelimit.Global, costOfHit) {
+			return
+		}
 		body, err := content(w, r)
 		if err != nil {
 			a.fail(w, r, fmt.Errorf("write %s: %w", path, err))

@@ -18,7 +18,8 @@ func documentConfig() huma.Config {
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", "", nil
 	c.Info.Description = strings.Join([]string{
 		"The backend of a sales dashboard: companies, contacts, deals, their pipeline and the people who own them.",
-		"Requests are signed with `Authorization: Bearer <API key>`. The key decides the organisation and the role: a viewer reads; " +
+		"Requests are signed with `Authorization: Bearer <API key>`, or by the cookie of a session, which only pages of this or a trusted origin may change " +
+			"things with. The key or the person decides the organisation and the role: a viewer reads; " +
 			"a rep reads everything and writes what they own; a manager writes everything; an admin also manages people and keys.",
 		"Answers are envelopes, `{\"data\": …, \"error\": null}`. Failures are problems (RFC 9457) that name every bad field at once: " +
 			"400 for what cannot be read, 422 for what reads but breaks rules, 409 for what collides with what is stored.",
@@ -27,12 +28,15 @@ func documentConfig() huma.Config {
 		"Answers to GET and HEAD carry an ETag: sent back in `If-None-Match` it makes an unchanged answer a 304, and in `If-Match` of a PUT, PATCH or DELETE " +
 			"it makes the request a 412 when somebody else has changed the thing meanwhile. Answers of 1 KiB and more are compressed for whoever accepts br, zstd or gzip, " +
 			"and so may be the bodies of requests (`Content-Encoding`), which are at most 1 MiB long when they are decoded. Whatever answers GET answers HEAD.",
+		"A write may be sent again, when it is not known what became of it, with the same `Idempotency-Key`: it is done once, and for 24 hours answered as it was " +
+			"the first time. The key belongs to who sends it, the method and the path; with another body it is a 422. What failed is not kept.",
 		"Ids are UUIDs, instants are RFC 3339 in UTC, dates are YYYY-MM-DD, money is an exact decimal with two places.",
 	}, "\n\n")
 	c.Servers = []*huma.Server{{URL: "/"}}
-	c.Security = []map[string][]string{{"bearer": {}}}
+	c.Security = []map[string][]string{{"bearer": {}}, {"session": {}}}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"bearer": {Type: "http", Scheme: "bearer", Description: "An API key, as `sixty apikey create` prints it."},
+		"bearer":  {Type: "http", Scheme: "bearer", Description: "An API key, as `sixty apikey create` prints it."},
+		"session": {Type: "apiKey", In: "cookie", Name: "sixty_session", Description: "The session that POST /api/auth/login has begun. Behind TLS it is called __Host-sixty_session."},
 	}
 	c.Tags = []*huma.Tag{
 		{Name: "Companies", Description: "Accounts."},
@@ -44,6 +48,7 @@ func documentConfig() huma.Config {
 		{Name: "Search", Description: "Companies, contacts and deals together."},
 		{Name: "Dashboard", Description: "The team's numbers."},
 		{Name: "People", Description: "Who owns records."},
+		{Name: "Sign-in", Description: "How people come in, and go."},
 		{Name: "System", Description: "For whoever runs the program."},
 	}
 	return c
@@ -55,7 +60,7 @@ func problemWords(status int) string {
 	case http.StatusBadRequest:
 		return "The request cannot be read: malformed JSON or cursor, or a parameter that does not parse."
 	case http.StatusUnauthorized:
-		return "The request is not signed with a valid API key."
+		return "The request is not signed with a valid API key or session, or what was to sign in is wrong."
 	case http.StatusForbidden:
 		return "The key's role may not do this."
 	case http.StatusNotFound:
@@ -70,8 +75,10 @@ func problemWords(status int) string {
 		return "The body is not JSON in UTF-8, or its Content-Encoding is none of br, zstd and gzip."
 	case http.StatusUnprocessableEntity:
 		return "The request reads, but parts of it break rules; all of them are named."
+	case http.StatusTooManyRequests:
+		return "Too many requests came. Retry-After says when more are allowed, RateLimit and RateLimit-Policy how many."
 	case http.StatusServiceUnavailable:
-		return "The database cannot be reached or is too slow."
+		return "The database cannot be reached or is too slow, or too much is being done."
 	default:
 		return "A defect of the program."
 	}
@@ -113,7 +120,11 @@ func (a *API) describe(op operation) *huma.Operation {
 		}
 	}
 	entry.Responses[strconv.Itoa(status)] = answer
+	op.problems = append(slices.Clone(op.problems), describeRepeats(op, entry, answer)...)
 	problems := append(slices.Clone(op.problems), http.StatusInternalServerError, http.StatusServiceUnavailable)
+	if !op.price.free {
+		problems = append(problems, http.StatusTooManyRequests)
+	}
 	if !op.open {
 		problems = append(problems, http.StatusUnauthorized)
 		problems = append(problems, describeConditions(op, entry, answer)...)
@@ -124,8 +135,10 @@ func (a *API) describe(op operation) *huma.Operation {
 	return entry
 }
 
-// The parts of the document that say how requests are made conditional.
+// The parts of the document that say how requests are made conditional, and safe to repeat.
 const (
+	repeatKey     = "IdempotencyKey"
+	replayed      = "IdempotencyReplayed"
 	tagHeader     = "ETag"
 	unlikeTags    = "IfNoneMatch"
 	matchingTags  = "IfMatch"
@@ -137,9 +150,14 @@ func conditionComponents(c *huma.Components) {
 	text := &huma.Schema{Type: huma.TypeString}
 	c.Headers = map[string]*huma.Header{
 		tagHeader: {Description: "Names these very bytes, and the version of the thing (RFC 9110 section 8.8.3).", Schema: text},
+		replayed:  {Description: "true: the request was answered before, and with this.", Schema: text},
 	}
 	c.Parameters = map[string]*huma.Param{
-		unlikeTags:   {Name: "If-None-Match", In: "header", Description: "The ETags of what the client has: 304 when that is unchanged.", Schema: text},
+		unlikeTags: {Name: "If-None-Match", In: "header", Description: "The ETags of what the client has: 304 when that is unchanged.", Schema: text},
+		repeatKey: {
+			Name: idempotencyHeader, In: "header", Schema: &huma.Schema{Type: huma.TypeString, MinLength: new(1), MaxLength: new(maxIdempotencyKey)},
+			Description: "A key of the client's choice, such as a UUID: sent again with it within 24 hours, the request is not done again, and answered as before.",
+		},
 		matchingTags: {Name: "If-Match", In: "header", Description: "The ETags of what the client has read: 412 when the thing has changed since.", Schema: text},
 	}
 	c.Responses = map[string]*huma.Response{
@@ -167,6 +185,17 @@ func describeConditions(op operation, entry *huma.Operation, answer *huma.Respon
 		entry.Parameters = append(entry.Parameters, &huma.Param{Ref: "#/components/parameters/" + matchingTags})
 		return []int{http.StatusBadRequest, http.StatusPreconditionFailed}
 	}
+}
+
+// describeRepeats says how an operation is made safe to repeat, and gives the problems
+// that come of it.
+func describeRepeats(op operation, entry *huma.Operation, answer *huma.Response) []int {
+	if !op.repeatable() {
+		return nil
+	}
+	entry.Parameters = append(entry.Parameters, &huma.Param{Ref: "#/components/parameters/" + repeatKey})
+	answer.Headers[replayedHeader] = &huma.Header{Ref: "#/components/headers/" + replayed}
+	return []int{http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity}
 }
 
 // problemResponse names the response that a problem of a status is.

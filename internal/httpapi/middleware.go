@@ -27,6 +27,7 @@ func (a *API) chain(o Options) http.Handler {
 		a.recoverPanic,            // a defect in one request must not end the others
 		secure(o.StrictTransport), // problems carry these headers too
 		crossOrigin(o),            // before authentication: browsers send no credentials with a preflight
+		a.refuseCrossSite,         // behind it, so that the pages that are trusted can read why
 		a.limitBody,               // whoever reads the body, reads no more, and reads it decoded
 		// Authentication is part of an operation (operation.go): an unknown path is a 404
 		// to everyone, and the health operations are open.
@@ -181,6 +182,8 @@ func secure(strictTransport bool) middleware {
 		nowhere   = []string{"no-referrer"}
 		policy    = []string{"default-src 'none'; frame-ancestors 'none'"}
 		transport = []string{"max-age=31536000; includeSubDomains"}
+		nothing   = []string{"accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=()"}
+		ours      = []string{"same-origin"}
 		private   = []string{"private, no-cache"}
 		vary      = []string{"Authorization"}
 	)
@@ -191,6 +194,11 @@ func secure(strictTransport bool) middleware {
 			h["X-Frame-Options"] = deny
 			h["Referrer-Policy"] = nowhere
 			h["Content-Security-Policy"] = policy
+			h["Permissions-Policy"] = nothing
+			// A page that opens ours shares no window with it; and no page embeds an answer,
+			// which is not to hinder one that is allowed to ask by CORS.
+			h["Cross-Origin-Opener-Policy"] = ours
+			h["Cross-Origin-Resource-Policy"] = ours
 			if strictTransport {
 				h["Strict-Transport-Security"] = transport
 			}
@@ -213,10 +221,10 @@ func crossOrigin(o Options) middleware {
 		AllowOriginFunc: func(origin string) bool { return slices.Contains(o.FrontendOrigins, origin) },
 		AllowedMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
 		AllowedHeaders: []string{
-			"Authorization", "Content-Encoding", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "Sixty-Consistency", requestIDHeader,
+			"Authorization", "Content-Encoding", "Content-Type", "If-Match", "If-None-Match", idempotencyHeader, "Sixty-Consistency", requestIDHeader,
 		},
 		ExposedHeaders: []string{
-			"Cache-Status", "ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "Server-Timing", "Sixty-Consistency", requestIDHeader,
+			"Cache-Status", "ETag", replayedHeader, "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "Server-Timing", "Sixty-Consistency", requestIDHeader,
 		},
 		AllowCredentials: true,
 		MaxAge:           600,

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -27,7 +26,9 @@ type operation struct {
 	headers      []*huma.Param
 	media        string // of the answer; "" is application/json
 	problems     []int  // what can go wrong besides what every operation shares
-	open         bool   // answers without a bearer token
+	open         bool   // answers whoever asks
+	price        price  // what a request is charged to
+	secret       bool   // answers what is told once only, so that no answer is kept (once.go)
 	// caching says how answers are kept; every operation that reads says something, open
 	// ones excepted.
 	caching caching
@@ -49,10 +50,11 @@ type call struct {
 	r   *http.Request
 	by  crm.Actor // whoever asks; zero in an open operation
 
-	out      []byte // the answer's body
-	version  int64  // of the row that is answered, if that is one thing that can be changed; else 0
-	link     string // the pages around this one, as a Link header has them (RFC 8288); "" for none
-	location string // the path of what was made; "" for nothing
+	out      []byte       // the answer's body
+	version  int64        // of the row that is answered, if that is one thing that can be changed; else 0
+	link     string       // the pages around this one, as a Link header has them (RFC 8288); "" for none
+	location string       // the path of what was made; "" for nothing
+	cookie   *http.Cookie // to be set; nil for none
 }
 
 // register opens an operation and enters it in the API document.
@@ -91,11 +93,17 @@ func (a *API) serve(op *operation, w http.ResponseWriter, r *http.Request) {
 	var by crm.Actor
 	stale := false
 	if !op.open {
-		var err error
-		if by, stale, err = a.caller(op, r); err != nil {
-			a.fail(w, r, err)
+		if !a.knock(w, r, op) {
 			return
 		}
+		var err error
+		if by, stale, err = a.caller(op, r); err != nil {
+			a.turnAway(w, r, op, err)
+			return
+		}
+	}
+	if !a.enter(w, r, op, by) {
+		return
 	}
 	if op.caching.tier != "" {
 		a.answerKept(op, w, r, by, stale)
@@ -116,16 +124,29 @@ func (a *API) answer(op *operation, w http.ResponseWriter, c *call) {
 	defer cancel()
 	buffer := a.bodies.get()
 	defer a.bodies.put(buffer)
+	if op.method != http.MethodGet { // what is changed may be entered in the audit trail
+		address := a.proxies.Client(c.r.RemoteAddr, c.r.Header["X-Forwarded-For"])
+		c.ctx = crm.WithOrigin(c.ctx, crm.Origin{Address: address.String(), RequestID: w.Header().Get(requestIDHeader)})
+	}
+	if op.once(c.r) {
+		if err := a.confirmOnce(op, w, c, buffer); err != nil {
+			a.fail(w, c.r, err)
+		}
+		return
+	}
 	c.out = (*buffer)[:0]
-	err := op.run(c)
+	err := a.work(op, c)
 	*buffer = c.out // it may have grown
 	if err != nil {
 		a.fail(w, c.r, err)
 		return
 	}
 	if op.method != http.MethodGet {
-		a.handToken(w, c.r, c.by.Org)
-		a.confirm(w, cmp.Or(op.status, http.StatusOK), c)
+		if c.cookie != nil {
+			http.SetCookie(w, c.cookie)
+		}
+		a.handToken(w, c.r, c.by.Org, a.changes.Known(c.by.Org))
+		a.confirm(w, c.confirmation(op))
 		return
 	}
 	a.respond(w, c.r, &representation{
@@ -140,7 +161,7 @@ func (a *API) caller(op *operation, r *http.Request) (by crm.Actor, stale bool, 
 	if crm.CodeOf(err) != crm.CodeUnavailable || op.caching.tier == "" || staleIfError(r.Header["Cache-Control"]) == 0 {
 		return by, false, err
 	}
-	if before, ok := a.auth.LastKnown(bearer(r)); ok {
+	if before, ok := a.lastKnown(r); ok {
 		return before, true, nil
 	}
 	return by, false, err
@@ -154,19 +175,6 @@ func bearer(r *http.Request) string {
 		return ""
 	}
 	return strings.TrimSpace(token)
-}
-
-// authenticate asks on whose behalf a request acts.
-func (a *API) authenticate(r *http.Request) (crm.Actor, error) {
-	token := bearer(r)
-	if token == "" {
-		return crm.Actor{}, &problem{
-			status: http.StatusUnauthorized,
-			detail: "Sign the request with an API key: Authorization: Bearer <key>.",
-			header: `WWW-Authenticate: Bearer realm="sixty"`,
-		}
-	}
-	return a.auth.Authenticate(r.Context(), token)
 }
 
 // pathID reads an id from the path. What is no UUID is the id of nothing.

@@ -24,10 +24,7 @@ func (a *API) peopleOperations() []operation {
 				if err != nil {
 					return err
 				}
-				answerOne(c, &user, func(b []byte, o *crm.Owner) []byte {
-					b = reopen(appendOwner(b, o))
-					return append(appendBool(append(b, `,"is_admin":`...), c.by.Role == crm.RoleAdmin), '}')
-				})
+				answerOne(c, &user, c.appendUser)
 				return nil
 			},
 		},
@@ -48,6 +45,12 @@ func (a *API) peopleOperations() []operation {
 			},
 		},
 	}
+}
+
+// appendUser appends the person that a request acts for.
+func (c *call) appendUser(b []byte, o *crm.Owner) []byte {
+	b = reopen(appendOwner(b, o))
+	return append(appendBool(append(b, `,"is_admin":`...), c.by.Role == crm.RoleAdmin), '}')
 }
 
 // userView is the signed-in user as answered.

@@ -68,7 +68,8 @@ func (a *API) performanceOperations() []operation {
 				http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge,
 				http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
 			},
-			run: a.cacheClearer(),
+			price: expensive("everybody's answers must be made anew"),
+			run:   a.cacheClearer(),
 		},
 	}
 }

@@ -18,6 +18,7 @@ type problem struct {
 	detail string // a sentence, or the beginning of one that the flaws complete
 	flaws  []flaw
 	header string // "Name: value" to send along; "" for none
+	tier   string // of rate limits, which the request has used up; "" for none
 	cause  error  // for the log alone
 }
 
@@ -185,7 +186,11 @@ func (p *problem) appendJSON(b []byte, instance string) []byte {
 		}
 		b = append(b, '}')
 	}
-	b = append(b, `],"data":null,"error":`...)
+	b = append(b, ']')
+	if p.tier != "" {
+		b = appendString(append(b, `,"tier":`...), p.tier)
+	}
+	b = append(b, `,"data":null,"error":`...)
 	b = appendString(b, detail)
 	return append(b, '}')
 }

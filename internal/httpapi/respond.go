@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 )
@@ -88,19 +89,36 @@ func (a *API) respond(w http.ResponseWriter, r *http.Request, rep *representatio
 	}
 }
 
-// confirm answers a request that changed something with what became of it. The answer
-// to a POST or a PATCH carries the tag that a GET of the thing has from now on. The one
-// to a PUT must not, because the thing is not what was sent (RFC 9110 section 9.3.4).
-func (a *API) confirm(w http.ResponseWriter, status int, c *call) {
+// A confirmation answers a request that changed something with what became of it.
+type confirmation struct {
+	Status   int    `json:"status"`
+	Location string `json:"location,omitempty"`
+	Tag      string `json:"etag,omitempty"`
+	body     []byte
+}
+
+// confirmation gives that of a call that succeeded. The one to a POST or a PATCH carries
+// the tag that a GET of the thing has from now on. The one to a PUT must not, because
+// the thing is not what was sent (RFC 9110 section 9.3.4).
+func (c *call) confirmation(op *operation) confirmation {
+	done := confirmation{Status: cmp.Or(op.status, http.StatusOK), Location: c.location, body: c.out}
+	if c.version != 0 && c.r.Method != http.MethodPut {
+		done.Tag = entityTag(c.version, hashOf(c.out), "")
+	}
+	return done
+}
+
+// confirm sends a confirmation.
+func (a *API) confirm(w http.ResponseWriter, c confirmation) {
 	h := w.Header()
 	h["Content-Type"] = a.values.json
-	h.Set("Content-Length", strconv.Itoa(len(c.out)))
-	if c.location != "" {
-		h.Set("Location", c.location)
+	h.Set("Content-Length", strconv.Itoa(len(c.body)))
+	if c.Location != "" {
+		h.Set("Location", c.Location)
 	}
-	if c.version != 0 && c.r.Method != http.MethodPut {
-		h.Set("Etag", entityTag(c.version, hashOf(c.out), ""))
+	if c.Tag != "" {
+		h.Set("Etag", c.Tag)
 	}
-	w.WriteHeader(status)
-	_, _ = w.Write(c.out) // a client that does not read its answer is no failure of ours
+	w.WriteHeader(c.Status)
+	_, _ = w.Write(c.body) // a client that does not read its answer is no failure of ours
 }

@@ -263,6 +263,7 @@ type (
 		Detail   string     `json:"detail" doc:"What happened, with every bad field."`
 		Instance string     `json:"instance" doc:"The path of the request."`
 		Errors   []flawView `json:"errors" doc:"Every bad field; empty when the problem is not about fields."`
+		Tier     string     `json:"tier,omitempty" enum:"global,api,expensive" doc:"Of a 429: the tier of which too many requests came."`
 		Data     struct{}   `json:"data" doc:"Always null."`
 		Error    string     `json:"error" doc:"The same as detail."`
 	}

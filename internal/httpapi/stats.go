@@ -54,6 +54,7 @@ func statsOf[T any](
 ) operation {
 	return partOf(one, operation{
 		method: http.MethodGet, path: path, id: "get" + schema, tag: tag,
+		price:   expensive("statistics of all that belongs to the thing"),
 		caching: kept(cache.Frequent, entity, crm.EntityContact, crm.EntityDeal, crm.EntityActivity, crm.EntityOrganisation),
 		summary: "Read a " + one + "'s numbers",
 		answer:  a.schemas.envelope(schema),

@@ -16,12 +16,12 @@ const healthTimeout = 2 * time.Second
 func (a *API) systemOperations() []operation {
 	return []operation{
 		{
-			method: http.MethodGet, path: "/api/health", id: "getHealth", tag: "System", open: true,
+			method: http.MethodGet, path: "/api/health", id: "getHealth", tag: "System", open: true, price: free("a supervisor asks"),
 			summary: "Tell whether all is well", description: "A bare object, not an envelope.",
 			answer: statusSchema("healthy"), run: a.healthOr(`{"status":"healthy"}`),
 		},
 		{
-			method: http.MethodGet, path: "/livez", id: "getLiveness", tag: "System", open: true,
+			method: http.MethodGet, path: "/livez", id: "getLiveness", tag: "System", open: true, price: free("a supervisor asks"),
 			summary: "Tell that the program runs", description: "Asks nothing else: a program that answers is alive.",
 			answer: statusSchema("alive"),
 			run: func(c *call) error {
@@ -30,7 +30,7 @@ func (a *API) systemOperations() []operation {
 			},
 		},
 		{
-			method: http.MethodGet, path: "/readyz", id: "getReadiness", tag: "System", open: true,
+			method: http.MethodGet, path: "/readyz", id: "getReadiness", tag: "System", open: true, price: free("a supervisor asks"),
 			summary: "Tell whether requests can be served",
 			answer:  statusSchema("ready"), run: a.healthOr(`{"status":"ready"}`),
 		},

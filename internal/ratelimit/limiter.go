@@ -3,6 +3,8 @@ package ratelimit
 import (
 	"context"
 	"time"
+
+	"sixty/internal/redis"
 )
 
 // Limiter decides whether requests are allowed. It is safe for concurrent use.
@@ -33,7 +35,7 @@ func New(o Options) (*Limiter, error) {
 	}
 	l.memory = newMemory(&l.rules, o.MaxSubjects)
 	if o.Redis != nil {
-		l.shared = newShared(&o)
+		l.shared = newShared(&o, redis.Patience)
 	}
 	return l, nil
 }
@@ -42,7 +44,7 @@ func New(o Options) (*Limiter, error) {
 // any more.
 func (l *Limiter) Close() {
 	if l.shared != nil {
-		l.shared.close()
+		l.shared.calls.Close()
 	}
 }
 
@@ -64,6 +66,12 @@ func (l *Limiter) Charge(ctx context.Context, c Caller, t Tier, cost Cost) Decis
 	}
 	d, _ = l.decide(ctx, &c, t, cost, false) // it has been counted as a violation
 	d.Held = delay
+	return d
+}
+
+// Try is Charge that holds up nobody.
+func (l *Limiter) Try(ctx context.Context, c Caller, t Tier, cost Cost) Decision {
+	d, _ := l.decide(ctx, &c, t, cost, true)
 	return d
 }
 
@@ -95,7 +103,7 @@ func (l *Limiter) decide(ctx context.Context, c *Caller, of Tier, cost Cost, cou
 // ask has a trial decided by Redis, if that answers. A block that is known here needs
 // no asking.
 func (l *Limiter) ask(ctx context.Context, now int64, t *trial) bool {
-	if l.shared == nil || !l.shared.ready() {
+	if l.shared == nil || !l.shared.calls.Ready() {
 		return false
 	}
 	l.memory.recall(t)

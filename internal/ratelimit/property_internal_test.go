@@ -75,7 +75,8 @@ func sources(t *testing.T) []source {
 			for i := range all {
 				l := mustNew(t, o)
 				// What is tested is not how fast a busy machine is.
-				l.shared.patience = commandLimit
+				defaulted := o.withDefaults()
+				l.shared = newShared(&defaulted, time.Second)
 				l.shared.clock = func() string { return strconv.FormatInt(o.Now().UnixMicro(), 10) }
 				all[i] = l
 			}

@@ -85,6 +85,9 @@ type Dialect interface {
 	// change, and against deletion.
 	ForUpdate() string
 	ForShare() string
+	// TryLock composes what takes the lock that has the number in $n, until the transaction
+	// ends, and tells, without waiting, whether no other transaction has it.
+	TryLock(n int) string
 	// SumBig sums a bigint column to a bigint, 0 for nothing.
 	SumBig(column string) string
 	// Matches composes what finds rows of the table search: the tables to read, s

@@ -83,10 +83,15 @@ func (s *Store) WatchLog(ctx context.Context, poke func(org crm.ID, seq int64)) 
 // pruneBatch bounds the entries that one transaction removes: others want to write.
 const pruneBatch = 500
 
-// PruneLog implements crm.Log. It goes round the organisations, a batch of each at a
-// time, and begins at any of them, so that a limit that does not suffice for all is
-// not always spent on the same.
+// PruneLog implements crm.Log.
 func (s *Store) PruneLog(ctx context.Context, before crm.Instant, limit int) (removed int64, err error) {
+	return s.pruneAll(ctx, limit, func(org crm.ID, batch int) (int64, error) { return s.prune(ctx, org, before, batch) })
+}
+
+// pruneAll goes round the organisations, a batch of each at a time, and begins at any of
+// them, so that a limit that does not suffice for all is not always spent on the same.
+// prune removes at most a batch of an organisation's, and tells how many.
+func (s *Store) pruneAll(ctx context.Context, limit int, prune func(org crm.ID, batch int) (int64, error)) (removed int64, err error) {
 	orgs, err := collect(ctx, s, s.engine, logOrganisations, func(id *crm.ID) []any { return []any{id} })
 	if err != nil || len(orgs) == 0 {
 		return 0, err
@@ -99,7 +104,7 @@ func (s *Store) PruneLog(ctx context.Context, before crm.Instant, limit int) (re
 			if batch <= 0 {
 				return removed, nil
 			}
-			n, err := s.prune(ctx, org, before, batch)
+			n, err := prune(org, batch)
 			removed += n
 			if err != nil {
 				return removed, final(err) // what is left is for the next time
@@ -129,12 +134,17 @@ func (s *Store) prune(ctx context.Context, org crm.ID, before crm.Instant, limit
 	if err != nil || last == 0 {
 		return 0, err
 	}
+	return s.remove(ctx, pruneLog, org, last)
+}
+
+// remove runs a statement in a transaction of its own that enters no change.
+func (s *Store) remove(ctx context.Context, st *Statement, args ...any) (int64, error) {
 	etx, err := s.engine.Begin(ctx)
 	if err != nil {
 		return 0, s.fault(ctx, err)
 	}
 	defer func() { _ = etx.Rollback() }()
-	n, err := s.exec(ctx, etx, pruneLog, org, last)
+	n, err := s.exec(ctx, etx, st, args...)
 	if err != nil {
 		return 0, err
 	}

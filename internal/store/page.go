@@ -148,7 +148,7 @@ func tailOf[T, F any](t *table[T, F], n *narrowing, sort crm.Sort, w walk, fetch
 	if ascending {
 		compare, order = " > ", ""
 	}
-	tail = " WHERE " + n.lead + ".org_id = $1 AND t.deleted_at IS NULL" + t.where + n.where
+	tail = " WHERE " + n.lead + ".org_id = $1" + t.there() + t.where + n.where
 	if w.from != nil {
 		if w.at {
 			compare = compare[:2] + "= "
@@ -195,7 +195,7 @@ func shapeOf(what, entity string, n *narrowing, sort crm.Sort, w walk, fetch int
 
 // count counts the rows of a list, or estimates them.
 func count[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], n *narrowing, mode crm.CountMode) (int64, error) {
-	tail := t.from(false, n) + " WHERE " + n.lead + ".org_id = $1 AND t.deleted_at IS NULL" + t.where + n.where
+	tail := t.from(false, n) + " WHERE " + n.lead + ".org_id = $1" + t.there() + t.where + n.where
 	st := &Statement{Name: t.entity + ".count", SQL: "SELECT count(*)" + tail}
 	read := func(rows Rows) (int64, error) {
 		var total int64

@@ -73,7 +73,7 @@ func byID[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], o
 	}
 	st := s.statement(name, func() *Statement {
 		return &Statement{name, "SELECT " + t.selectList(asView) + t.from(asView, nil) +
-			" WHERE t.org_id = $1 AND " + condition + " AND t.deleted_at IS NULL" + end}
+			" WHERE t.org_id = $1 AND " + condition + t.there() + end}
 	})
 	return collect(ctx, s, db, st, t.destinations, org, arg)
 }

@@ -42,6 +42,7 @@ type Store struct {
 	owners     table[crm.Owner, crm.OwnerFilter]
 	activities table[crm.Activity, crm.ActivityFilter]
 	tasks      table[crm.Task, crm.TaskFilter]
+	audit      table[crm.AuditEntry, crm.AuditFilter]
 
 	mu    sync.RWMutex
 	texts map[string]*Statement // composed statements by their shape
@@ -57,7 +58,7 @@ func New(engine Engine, o Options) *Store {
 		engine: engine, dialect: engine.Dialect(), observe: o.Observe, commits: o.Commits,
 		companies: companyTable(), contacts: contactTable(), deals: dealTable(),
 		stages: stageTable(), owners: ownerTable(),
-		activities: activityTable(), tasks: taskTable(),
+		activities: activityTable(), tasks: taskTable(), audit: auditTable(),
 		texts: map[string]*Statement{},
 	}
 	if s.observe == nil {
@@ -110,6 +111,9 @@ func (s *Store) statement(shape string, compose func() *Statement) *Statement {
 // query runs a statement and gives each of its rows to each, until that returns
 // false or an error.
 func (s *Store) query(ctx context.Context, db Querier, st *Statement, args []any, each func(Rows) (bool, error)) error {
+	if t := s.joined(ctx); t != nil && db == Querier(s.engine) {
+		db = t.etx
+	}
 	start := time.Now()
 	err := scan(ctx, db, st, args, each)
 	s.observe(st.Name, time.Since(start), err)

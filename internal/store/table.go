@@ -30,6 +30,7 @@ type table[T, F any] struct {
 	org     func(*T) crm.ID
 	refs    func(*T) crm.Refs
 	search  *searching[T] // nil: it is not searched
+	forever bool          // nothing is ever deleted from it
 }
 
 // A sortKey tells the columns of an order, never null, whose nulls come last:
@@ -52,6 +53,14 @@ var commonSorts = map[string]sortKey{
 	"updated_at": {"updated_at", "updated_at", keyInstant},
 	"created_at": {"created_at", "created_at", keyInstant},
 	"name":       {"name_key", "name_key", keyText},
+}
+
+// there gives the condition of what is not deleted.
+func (t *table[T, F]) there() string {
+	if t.forever {
+		return ""
+	}
+	return " AND t.deleted_at IS NULL"
 }
 
 // selectList gives the columns as SELECT lists them: as stored, or as the view

@@ -18,6 +18,7 @@ type tx struct {
 	etx     EngineTx
 	changes []crm.LogEntry
 	logged  map[string]int // changes noted, by entity
+	failed  error          // of a Write that is part of it; see joined
 }
 
 // Transactions that the engine wants run again are, so many times at most, after a
@@ -29,6 +30,9 @@ const (
 
 // Write implements crm.Store.
 func (s *Store) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func(crm.Tx) error) error {
+	if t := s.joined(ctx); t != nil {
+		return t.join(by, at, fn)
+	}
 	for attempt := 1; ; attempt++ {
 		err := s.attempt(ctx, by, at, fn, true)
 		var again *retryError
@@ -50,6 +54,9 @@ func (s *Store) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func
 
 // Rehearse implements crm.Store.
 func (s *Store) Rehearse(ctx context.Context, by crm.Actor, at crm.Instant, fn func(crm.Tx) error) error {
+	if s.joined(ctx) != nil {
+		return errors.New("what is part of a transaction cannot be taken back by itself")
+	}
 	return final(s.attempt(ctx, by, at, fn, false))
 }
 

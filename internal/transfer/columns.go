@@ -38,6 +38,8 @@ func newColumns[T any]() *columns[T] {
 			} else {
 				c.add("company", &c.row.Company)
 			}
+		case "actor_id":
+			c.add("actor", &c.row.Owner)
 		case "owner_id":
 			c.add("owner", &c.row.Owner)
 		case "stage_id":
@@ -64,6 +66,10 @@ func valueOf(cell any) any {
 		return *p
 	case **string:
 		return pointed(*p)
+	case *crm.Action:
+		return string(*p)
+	case *crm.AuditDetails:
+		return string(*p)
 	case *bool:
 		return *p
 	case *int:

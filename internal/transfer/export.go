@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"io"
+	"strings"
 
 	"sixty/internal/crm"
 )
@@ -30,7 +31,7 @@ func Formats() []Format { return []Format{CSV, JSON, NDJSON, XLSX} }
 
 // ExportOptions say what is exported, and how.
 type ExportOptions struct {
-	Kind   Kind // companies, contacts, deals or activities
+	Kind   Kind // companies, contacts, deals, activities or audit
 	Format Format
 	// Filters narrow what is exported, each as "name=value": the names and values of
 	// the API's query parameters, such as ownerId or closeBefore, or owner_id.
@@ -39,24 +40,26 @@ type ExportOptions struct {
 
 // Export writes things to w, oldest first, and gives their number. They are one
 // state of the database; memory is bounded by a batch of them. When it fails, what
-// was written is of no use. Errors: *UsageError before anything was written, those of
+// was written is of no use. That it was begun is entered in the audit trail. Errors: *UsageError before anything was written, those of
 // crm (an export of more than an hour is ended) and of w, the context's.
 func Export(ctx context.Context, service *crm.Service, by crm.Actor, opt ExportOptions, w io.Writer) (rows int64, err error) {
 	switch opt.Kind {
 	case Companies:
-		return export(ctx, by, opt, w, companyFilters(), service.ExportCompanies)
+		return export(ctx, service, by, opt, w, companyFilters(), service.ExportCompanies)
 	case Contacts:
-		return export(ctx, by, opt, w, contactFilters(), service.ExportContacts)
+		return export(ctx, service, by, opt, w, contactFilters(), service.ExportContacts)
 	case Deals:
-		return export(ctx, by, opt, w, dealFilters(), service.ExportDeals)
+		return export(ctx, service, by, opt, w, dealFilters(), service.ExportDeals)
 	case Activities:
-		return export(ctx, by, opt, w, activityFilters(), service.ExportActivities)
+		return export(ctx, service, by, opt, w, activityFilters(), service.ExportActivities)
+	case Audit:
+		return export(ctx, service, by, opt, w, auditFilters(), service.ExportAudit)
 	}
-	return 0, usage("%q cannot be exported: companies, contacts, deals or activities can", opt.Kind)
+	return 0, usage("%q cannot be exported: companies, contacts, deals, activities or audit can", opt.Kind)
 }
 
 func export[T, F any](
-	ctx context.Context, by crm.Actor, opt ExportOptions, w io.Writer, filters []filter[F],
+	ctx context.Context, service *crm.Service, by crm.Actor, opt ExportOptions, w io.Writer, filters []filter[F],
 	use func(context.Context, crm.Actor, F, func([]crm.ExportRow[T]) error) error,
 ) (rows int64, err error) {
 	narrowed, err := parseFilters(filters, opt.Kind, opt.Filters)
@@ -68,6 +71,12 @@ func export[T, F any](
 		return 0, err
 	}
 	defer out.discard()
+	told := crm.Event{Action: crm.ActionExported, Target: string(opt.Kind), Details: map[string]string{
+		"format": string(opt.Format), "filter": strings.Join(opt.Filters, ", "),
+	}}
+	if err := service.Record(ctx, by, told); err != nil {
+		return 0, err
+	}
 	if err := out.begin(); err != nil {
 		return 0, err
 	}

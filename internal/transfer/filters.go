@@ -73,6 +73,16 @@ func activityFilters() []filter[crm.ActivityFilter] {
 	}
 }
 
+func auditFilters() []filter[crm.AuditFilter] {
+	type f = crm.AuditFilter
+	return []filter[f]{
+		filterOf("action", oneOf[crm.AuditEntry]("action"), func(f *f) **string { return &f.Action }),
+		filterOf("actorId", crm.ParseID, func(f *f) **crm.ID { return &f.ActorID }),
+		filterOf("from", crm.ParseDate, func(f *f) **crm.Date { return &f.From }),
+		filterOf("to", crm.ParseDate, func(f *f) **crm.Date { return &f.To }),
+	}
+}
+
 // parseFilters reads filters that are given as "name=value". Names are understood as
 // ownerId and as owner_id.
 func parseFilters[F any](known []filter[F], kind Kind, given []string) (F, error) {

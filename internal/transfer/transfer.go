@@ -27,6 +27,8 @@ const (
 	Owners    Kind = "owners"
 
 	Activities Kind = "activities"
+
+	Audit Kind = "audit" // the audit trail, which can only be exported
 )
 
 // Options say what the files hold and how it is understood.

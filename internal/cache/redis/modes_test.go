@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"sixty/internal/cache/redis"
+	"sixty/internal/redis"
 )
 
 func TestPasswordAndDatabase(t *testing.T) {

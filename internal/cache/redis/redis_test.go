@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"slices"
 	"testing"
 	"time"
@@ -15,7 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"sixty/internal/cache"
-	"sixty/internal/cache/redis"
+	shared "sixty/internal/cache/redis"
 	"sixty/internal/crm"
 )
 
@@ -91,7 +90,7 @@ func TestStoppedAndEmptied(t *testing.T) {
 
 // gone checks that nobody waits for a Redis that does not answer: briefly until the
 // circuit breaker is open, and then not at all.
-func gone(t *testing.T, s *redis.Shared) {
+func gone(t *testing.T, s *shared.Shared) {
 	t.Helper()
 	var waits []time.Duration
 	eventually(t, "the circuit breaker opens", func() bool {
@@ -188,21 +187,6 @@ func TestClose(t *testing.T) {
 			_, ok := other.Get(t.Context(), key(i))
 			return ok
 		})
-	}
-}
-
-func TestCloseWithoutRedis(t *testing.T) {
-	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a listener that never answers
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	s := open(t, l.Addr().String())
-	began := time.Now()
-	s.Close()
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("Close took %s", took)
 	}
 }
 

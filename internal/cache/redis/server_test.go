@@ -17,7 +17,8 @@ import (
 	"go.uber.org/goleak"
 
 	"sixty/internal/cache"
-	"sixty/internal/cache/redis"
+	shared "sixty/internal/cache/redis"
+	"sixty/internal/redis"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -139,14 +140,18 @@ func (s *server) cli(t *testing.T, args ...string) string {
 }
 
 // open gives the tier on one Redis, as the changes to its options say otherwise.
-func open(t *testing.T, address string, change ...func(*redis.Options)) *redis.Shared {
+func open(t *testing.T, address string, change ...func(*redis.Options)) *shared.Shared {
 	t.Helper()
 	o := redis.Options{Addresses: []string{address}, Mode: redis.Single, Logger: slog.New(slog.DiscardHandler)}
 	for _, c := range change {
 		c(&o)
 	}
-	s := redis.New(o)
-	t.Cleanup(s.Close)
+	conn := redis.New(o)
+	s := shared.New(conn, o.Logger)
+	t.Cleanup(func() {
+		s.Close()
+		conn.Close()
+	})
 	return s
 }
 

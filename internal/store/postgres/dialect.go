@@ -37,6 +37,8 @@ func (dialect) Texts(texts []string) any { return texts }
 func (dialect) ForUpdate() string { return " FOR NO KEY UPDATE OF t" }
 func (dialect) ForShare() string  { return " FOR SHARE OF t" }
 
+func (dialect) TryLock(n int) string { return "pg_try_advisory_xact_lock($" + strconv.Itoa(n) + ")" }
+
 func (dialect) SumBig(column string) string { return "coalesce(sum(" + column + "), 0)::bigint" }
 
 // Matches are found by the inverted index over the terms, which stand in a tsvector as

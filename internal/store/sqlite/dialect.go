@@ -51,6 +51,8 @@ func (dialect) Texts(texts []string) any {
 func (dialect) ForUpdate() string { return "" }
 func (dialect) ForShare() string  { return "" }
 
+func (dialect) TryLock(n int) string { return "$" + strconv.Itoa(n) + " IS NOT NULL" }
+
 func (dialect) SumBig(column string) string { return "coalesce(sum(" + column + "), 0)" }
 
 // Matches come from the full-text index in the order of its rows, newest first, so

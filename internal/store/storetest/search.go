@@ -228,7 +228,7 @@ func searchFill(f *fixture) {
 }
 
 // forget empties the index and has the migration that fills it forgotten, with those
-// after it, which may be run again.
+// after it, which may be run again once what SQLite cannot do twice is undone.
 func forget(f *fixture) {
 	f.Helper()
 	tx, err := f.engine.Begin(f.Context())
@@ -236,7 +236,7 @@ func forget(f *fixture) {
 		f.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	for _, sql := range []string{"DELETE FROM search", "DELETE FROM goose_db_version WHERE version_id >= 5"} {
+	for _, sql := range []string{"DELETE FROM search", "ALTER TABLE api_keys DROP COLUMN used_at", "DELETE FROM goose_db_version WHERE version_id >= 5"} {
 		if _, err := tx.Exec(f.Context(), &store.Statement{Name: "test", SQL: sql}, nil); err != nil {
 			f.Fatal(err)
 		}

@@ -1,0 +1,240 @@
+package app_test
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/Shopify/toxiproxy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"sixty/internal/app"
+	"sixty/internal/config"
+	"sixty/internal/crm"
+)
+
+// counted is a path whose every answer is a whole request of the tier api.
+const counted = "/api/performance/stats"
+
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	c := boot(t, "sqlite", func(cfg *config.Config) {
+		cfg.Limits = config.Default().Limits
+		cfg.LimitAPI = config.Rate{Requests: 3, Window: time.Hour}
+		cfg.LimitPrincipalFactor = 2
+	})
+	u := newUser(c, "Limits", crm.RoleManager)
+	for i := range 6 {
+		status, header, _ := c.do("GET", counted, u.key, nil)
+		if want := `"api";r=` + strconv.Itoa(5-i); status != http.StatusOK || !strings.Contains(header.Get("RateLimit"), want) {
+			t.Fatalf("request %d: %d, RateLimit: %s", i, status, header.Get("RateLimit"))
+		}
+	}
+	status, header, answer := c.do("GET", counted, u.key, nil)
+	if status != http.StatusTooManyRequests || header.Get("Retry-After") != "600" || at(answer, "tier") != "api" ||
+		header.Get("RateLimit-Policy") != `"global";q=2000;w=900, "api";q=6;w=3600, "organisation-global";q=100000;w=900, "organisation-api";q=300;w=3600` {
+		t.Errorf("the seventh of six: %d, %v, %v", status, header, answer)
+	}
+	rows, _ := u.list("/api/limits")
+	if got := mapped(rows, "tier") + " " + mapped(rows, "scope") + " " + mapped(rows, "remaining"); !strings.HasPrefix(got, "global api expensive") || at(rows[1], "remaining") != 0.0 {
+		t.Errorf("limits: %v", rows)
+	}
+	// It is nothing to others, with a key or without.
+	if status, _, _ := c.do("GET", counted, u.as(crm.RoleViewer).key, nil); status != http.StatusOK {
+		t.Errorf("another key: %d", status)
+	}
+	if status, _, _ := c.do("GET", counted, "", nil); status != http.StatusUnauthorized {
+		t.Errorf("no key: %d", status)
+	}
+	if status, _, _ := c.do("GET", "/api/health", "", nil); status != http.StatusOK {
+		t.Errorf("health: %d", status)
+	}
+}
+
+// Turned off, there are none, and it is said.
+func TestLimitsOff(t *testing.T) {
+	t.Parallel()
+	var said strings.Builder
+	cfg := config.Default()
+	cfg.Env, cfg.Port, cfg.DataDir, cfg.RateLimits = config.Test, 0, t.TempDir(), "off"
+	a, err := app.New(t.Context(), cfg, app.Options{Stderr: &said})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := run(t, a)
+	u := newUser(c, "Off", crm.RoleManager)
+	status, header, _ := c.do("GET", counted, u.key, nil)
+	if status != http.StatusOK || header.Get("RateLimit") != "" {
+		t.Errorf("%d, RateLimit: %s", status, header.Get("RateLimit"))
+	}
+	c.stop()
+	<-c.done
+	if err := a.Close(); err != nil { // what is logged is written then
+		t.Fatal(err)
+	}
+	if !strings.Contains(said.String(), "RATE LIMITS ARE OFF") || !strings.Contains(said.String(), "SIXTY_RATE_LIMITS") {
+		t.Errorf("it is not said: %s", said.String())
+	}
+}
+
+// redisProxy is the tests' Redis by way of a proxy that can be cut, as the settings of Redis.
+func redisProxy(t *testing.T) (*toxiproxy.Proxy, func(*config.Config)) {
+	t.Helper()
+	address := os.Getenv("SIXTY_TEST_REDIS_ADDR")
+	if address == "" {
+		t.Fatal("SIXTY_TEST_REDIS_ADDR is not set: run make test")
+	}
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
+	proxy := toxiproxy.NewProxy(server, "redis", "127.0.0.1:0", address)
+	if err := proxy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(proxy.Stop)
+	u := url.URL{Scheme: "redis", Host: proxy.Listen}
+	return proxy, func(cfg *config.Config) { cfg.RedisURL = config.Secret(u.String()) }
+}
+
+// Three instances share a limit by Redis. Without it each goes on by itself, with what
+// it knows, and no request fails; when it is back, they share again.
+func TestInstancesShareLimits(t *testing.T) {
+	t.Parallel()
+	const n = 20
+	proxy, redis := redisProxy(t)
+	database := newDatabase(t)
+	var all [3]*client
+	for i := range all {
+		all[i] = boot(t, "sqlite", redis, func(cfg *config.Config) {
+			cfg.DatabaseURL, cfg.MaxConns = config.Secret(database), 4
+			cfg.LimitPrincipalFactor = 1
+			// The address that all of this comes from has far more.
+			cfg.LimitGlobal, cfg.LimitAPI = config.Rate{Requests: 100_000, Window: time.Hour}, config.Rate{Requests: n, Window: time.Hour}
+		})
+	}
+	org := all[0].organisation("Shared limits").ID
+	// spend asks one instance after the other until one refuses, and gives how many were
+	// answered.
+	spend := func(key string, of ...*client) int {
+		for i := range 10 * n {
+			switch status, _, answer := of[i%len(of)].do("GET", counted, key, nil); status {
+			case http.StatusOK:
+			case http.StatusTooManyRequests:
+				return i
+			default:
+				t.Fatalf("request %d: %d %v", i, status, answer)
+			}
+		}
+		t.Fatal("there is no limit")
+		return 0
+	}
+	shared := func(when string) (used string) {
+		eventually(t, "a limit is shared "+when, func() bool {
+			used = all[0].key(org, crm.RoleManager)
+			// A Redis that answers too late once is not regarded, and told later.
+			if spent := spend(used, all[0], all[1], all[2]); spent < n {
+				t.Fatalf("%s: %d requests are answered, want %d", when, spent, n)
+			} else if spent > n+n/2 {
+				return false
+			}
+			return true
+		})
+		return used
+	}
+	used := shared("at first")
+	for _, c := range all { // so that each has learnt it
+		spend(used, c)
+	}
+
+	proxy.Stop()
+	for i, c := range all {
+		if status, _, answer := c.do("GET", counted, used, nil); status != http.StatusTooManyRequests {
+			t.Errorf("without Redis: instance %d hands out a fresh allowance: %d %v", i, status, answer)
+		}
+	}
+	fresh := all[0].key(org, crm.RoleManager)
+	for i, c := range all[:2] {
+		if spent := spend(fresh, c); spent != n {
+			t.Errorf("without Redis: instance %d answers %d requests, want %d", i, spent, n)
+		}
+	}
+	if err := proxy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	shared("when Redis is back")
+}
+
+// One address has so many connections; those of others are others'.
+func TestConnectionsOfAnAddress(t *testing.T) {
+	t.Parallel()
+	const most = 3
+	c := boot(t, "sqlite", func(cfg *config.Config) { cfg.MaxConnsPerAddress = most })
+	from := func(address string) net.Conn {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: patience}
+		conn, err := d.DialContext(t.Context(), "tcp", c.app.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+	answers := func(conn net.Conn) bool {
+		if _, err := conn.Write([]byte("GET /livez HTTP/1.1\r\nHost: test\r\n\r\n")); err != nil {
+			return false
+		}
+		n, err := conn.Read(make([]byte, 4096))
+		return err == nil && n > 0
+	}
+	var open []net.Conn
+	for i := range most {
+		conn := from("127.0.0.2")
+		if !answers(conn) {
+			t.Fatalf("connection %d is not answered", i)
+		}
+		open = append(open, conn)
+	}
+	if answers(from("127.0.0.2")) {
+		t.Error("there is no bound")
+	}
+	if !answers(from("127.0.0.3")) {
+		t.Error("another address has no connection")
+	}
+	if err := open[0].Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "one that was closed leaves room", func() bool { return answers(from("127.0.0.2")) })
+}
+
+// Answers say what a browser may do with them.
+func TestSecurityHeaders(t *testing.T) {
+	t.Parallel()
+	for env, transport := range map[string]string{config.Test: "", config.Production: "max-age=31536000; includeSubDomains"} {
+		c := boot(t, "sqlite", func(cfg *config.Config) { cfg.Env, cfg.LogLevel = env, 8 })
+		for path, policy := range map[string]string{
+			"/api/deals": "default-src 'none'; frame-ancestors 'none'",
+			"/nothing":   "default-src 'none'; frame-ancestors 'none'",
+			"/docs":      "script-src 'self'",
+		} {
+			_, h, _ := c.raw("GET", path, "", nil)
+			for name, want := range map[string]string{
+				"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer",
+				"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "Strict-Transport-Security": transport,
+			} {
+				if got := h.Get(name); got != want {
+					t.Errorf("%s %s: %s: %q, want %q", env, path, name, got, want)
+				}
+			}
+			csp := h.Get("Content-Security-Policy")
+			if !strings.Contains(csp, policy) || !strings.Contains(csp, "frame-ancestors 'none'") || !strings.Contains(h.Get("Permissions-Policy"), "camera=()") {
+				t.Errorf("%s %s: %s; %s", env, path, csp, h.Get("Permissions-Policy"))
+			}
+		}
+	}
+}

@@ -1,0 +1,188 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sixty/internal/auth"
+	"sixty/internal/crm"
+)
+
+// cheap is a cost for tests, which prove nothing about guessing.
+func cheap() auth.Cost { return auth.Cost{Memory: 64, Time: 1, Threads: 1} }
+
+func TestHasher(t *testing.T) { //nolint:tparallel // its cases count hashes, one after the other
+	t.Parallel()
+	h := auth.NewHasher(auth.HasherOptions{Cost: cheap()})
+	stored, err := h.Hash(t.Context(), "correct horse battery")
+	if err != nil || !strings.HasPrefix(stored, "$argon2id$v=19$m=64,t=1,p=1$") {
+		t.Fatalf("%q, %v", stored, err)
+	}
+	again, err := h.Hash(t.Context(), "correct horse battery")
+	if err != nil || again == stored {
+		t.Errorf("two hashes of a password are alike: %q, %v", again, err)
+	}
+	dearer := auth.NewHasher(auth.HasherOptions{Cost: auth.Cost{Memory: 128, Time: 1, Threads: 1}})
+	for _, c := range []struct {
+		name             string
+		by               *auth.Hasher
+		password, stored string
+		ok, outdated     bool
+	}{
+		{"Right", h, "correct horse battery", stored, true, false},
+		{"Wrong", h, "correct horse", stored, false, false},
+		{"Empty", h, "", stored, false, false},
+		{"NoneStored", h, "correct horse battery", "", false, false},
+		{"CostHasRisen", dearer, "correct horse battery", stored, true, true},
+		{"WrongAndCostHasRisen", dearer, "wrong", stored, false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before := c.by.Hashed()
+			ok, outdated, err := c.by.Verify(t.Context(), c.password, c.stored)
+			if err != nil || ok != c.ok || outdated != c.outdated {
+				t.Errorf("ok %t, outdated %t, %v", ok, outdated, err)
+			}
+			if n := c.by.Hashed() - before; n != 1 {
+				t.Errorf("it took %d hashes, want 1 whatever is stored", n)
+			}
+		})
+	}
+}
+
+// What was not written by a Hasher is an error, and takes no memory that it asks for.
+func TestHasherRefuses(t *testing.T) {
+	t.Parallel()
+	h := auth.NewHasher(auth.HasherOptions{Cost: cheap()})
+	good, err := h.Hash(t.Context(), "correct horse battery")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cost := "m=64,t=1,p=1"
+	for _, stored := range []string{
+		"x", "$argon2id$", good + "$", good[1:], good[:len(good)-1],
+		strings.Replace(good, "argon2id", "argon2i", 1), strings.Replace(good, "v=19", "v=16", 1),
+		strings.Replace(good, cost, "m=99999999,t=1,p=1", 1), strings.Replace(good, cost, "m=64,t=0,p=1", 1),
+		strings.Replace(good, cost, "m=64,t=1,p=0", 1), strings.Replace(good, cost, "m=64,t=1,p=300", 1),
+		strings.Replace(good, cost, cost+",x", 1), strings.Replace(good, cost, "m=64", 1),
+	} {
+		if ok, _, err := h.Verify(t.Context(), "correct horse battery", stored); err == nil || ok {
+			t.Errorf("%q: %t, %v", stored, ok, err)
+		}
+	}
+	if h.Hashed() != 1 {
+		t.Errorf("%d hashes were computed", h.Hashed())
+	}
+}
+
+// No more are computed or wait than may; who waits may give up.
+func TestHasherIsBounded(t *testing.T) {
+	t.Parallel()
+	const atOnce, waiting, came = 2, 3, 12
+	h := auth.NewHasher(auth.HasherOptions{Cost: auth.Cost{Memory: 32 << 10, Time: 3, Threads: 1}, AtOnce: atOnce, Waiting: waiting})
+	var all sync.WaitGroup
+	errs := make([]error, came)
+	start := make(chan struct{})
+	for i := range came {
+		all.Go(func() {
+			<-start
+			_, errs[i] = h.Hash(t.Context(), "correct horse battery")
+		})
+	}
+	close(start)
+	all.Wait()
+	refused := 0
+	for _, err := range errs {
+		if err != nil && crm.CodeOf(err) != crm.CodeUnavailable {
+			t.Errorf("%v", err)
+		}
+		if err != nil {
+			refused++
+		}
+	}
+	if refused == 0 || int64(came-refused) != h.Hashed() {
+		t.Errorf("%d of %d were refused, %d hashes computed", refused, came, h.Hashed())
+	}
+	given := errors.New("given up")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(given)
+	for range came { // whichever way the race between a free slot and the end goes, it is one of the two
+		if _, err := h.Hash(ctx, "x"); err != nil && !errors.Is(err, given) {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// Delays grow with the failures, by name; they end, and being right ends them.
+func TestAttempts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := auth.NewAttempts(time.Now)
+		account, address := auth.Tried{Name: "account", Free: 2}, auth.Tried{Name: "address", Free: 4}
+		fail := func(want time.Duration, who ...auth.Tried) {
+			t.Helper()
+			var soon *auth.TooSoon
+			err := a.Begin(who...)
+			if got := errors.As(err, &soon); got != (want > 0) || got && soon.Wait != want {
+				t.Fatalf("%v, want a wait of %s", err, want)
+			}
+			if want > 0 && soon.Seconds() < 1 {
+				t.Errorf("Retry-After %d", soon.Seconds())
+			}
+		}
+		fail(0, account, address)
+		fail(0, account, address)
+		fail(0, account, address) // the first that brings a delay
+		fail(time.Second, account, address)
+		fail(time.Second, account)
+		fail(0, address) // the refused tries did not count
+		time.Sleep(time.Second)
+		fail(0, account)
+		fail(2*time.Second, account)
+		for range 20 {
+			time.Sleep(time.Minute)
+			fail(0, account)
+		}
+		fail(time.Minute, account)
+		fail(0, auth.Tried{Name: "another", Free: 2})
+		a.Forgive(account)
+		fail(0, account)
+		fail(0, account)
+		fail(0, account)
+		fail(time.Second, account)
+		a.Undo(account)
+		fail(0, account)
+		time.Sleep(15 * time.Minute)
+		fail(0, account)
+		fail(0, account)
+		fail(0, account)
+		fail(time.Second, account)
+	})
+}
+
+// Many tries at once are no way round the delays.
+func TestAttemptsAtOnce(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	a := auth.NewAttempts(func() time.Time { return now })
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	through := 0
+	for range 100 {
+		all.Go(func() {
+			if a.Begin(auth.Tried{Name: "account", Free: 5}) == nil {
+				mu.Lock()
+				defer mu.Unlock()
+				through++
+			}
+		})
+	}
+	all.Wait()
+	if through != 6 {
+		t.Errorf("%d tries got through, want 6: five that are free and the one that brings the delay", through)
+	}
+}

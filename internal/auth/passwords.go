@@ -1,0 +1,61 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"unicode/utf8"
+
+	"sixty/internal/crm"
+)
+
+// The bounds of a new password, in characters. Length is what makes one hard to guess;
+// nothing is asked of its composition (NIST SP 800-63B section 3.1.1.2).
+const (
+	minPassword = 12
+	maxPassword = 256
+)
+
+// Passwords sets passwords. It is safe for concurrent use.
+type Passwords struct {
+	service *crm.Service
+	hasher  *Hasher
+}
+
+// NewPasswords makes Passwords over the use cases.
+func NewPasswords(service *crm.Service, hasher *Hasher) *Passwords {
+	return &Passwords{service: service, hasher: hasher}
+}
+
+// Set sets a person's password, and ends their sessions. CodeInvalid names the member
+// password if it is none that can be set.
+func (p *Passwords) Set(ctx context.Context, by crm.Actor, user crm.ID, password string) error {
+	if flaws := checkPassword("password", password); len(flaws) > 0 {
+		return crm.Invalid(flaws...)
+	}
+	hash, err := p.hasher.Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	return p.service.SetPassword(ctx, by, user, hash)
+}
+
+// Is tells whether a password is the one that the actor signs in with.
+func (p *Passwords) Is(ctx context.Context, by crm.Actor, password string) (bool, error) {
+	account, err := p.service.OwnAccount(ctx, by)
+	if err != nil && crm.CodeOf(err) != crm.CodeNotFound {
+		return false, err
+	}
+	ok, _, err := p.hasher.Verify(ctx, password, account.Password)
+	return ok, err
+}
+
+// checkPassword says what is wrong with a new password.
+func checkPassword(member, password string) []crm.FieldError {
+	switch n := utf8.RuneCountInString(password); {
+	case n < minPassword:
+		return []crm.FieldError{{Field: member, Message: fmt.Sprintf("must be at least %d characters long", minPassword)}}
+	case n > maxPassword:
+		return []crm.FieldError{{Field: member, Message: fmt.Sprintf("must be at most %d characters long", maxPassword)}}
+	}
+	return nil
+}

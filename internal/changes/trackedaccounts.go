@@ -1,0 +1,34 @@
+package changes
+
+import (
+	"context"
+
+	"sixty/internal/crm"
+)
+
+// Who may come in is asked of the database each time, and kept by nobody but who asks.
+
+func (s trackedStore) Accounts(ctx context.Context, email string, limit int) ([]crm.Account, error) {
+	tracked(ctx).forbid()
+	return s.store.Accounts(ctx, email, limit)
+}
+
+func (s trackedStore) Account(ctx context.Context, org, user crm.ID) (crm.Account, error) {
+	tracked(ctx).forbid()
+	return s.store.Account(ctx, org, user)
+}
+
+func (s trackedStore) SessionHolder(ctx context.Context, hash []byte) (crm.Session, crm.Owner, error) {
+	tracked(ctx).forbid()
+	return s.store.SessionHolder(ctx, hash)
+}
+
+func (s trackedStore) Sessions(ctx context.Context, org, user crm.ID) ([]crm.Session, error) {
+	tracked(ctx).forbid()
+	return s.store.Sessions(ctx, org, user)
+}
+
+func (s trackedStore) TicketHolder(ctx context.Context, hash []byte) (crm.Ticket, error) {
+	tracked(ctx).forbid()
+	return s.store.TicketHolder(ctx, hash)
+}

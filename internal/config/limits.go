@@ -1,0 +1,111 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Limits are how often whoever calls may come, and how much is done at once.
+type Limits struct {
+	RateLimits              string   `name:"rate-limits" env:"SIXTY_RATE_LIMITS" default:"on" help:"Whether rate limits hold: on, or off for measurements." group:"server"`
+	LimitGlobal             Rate     `name:"limit-global" env:"SIXTY_LIMIT_GLOBAL" default:"1000/15m" help:"Requests of an address that is not signed in, of any kind." group:"server"`
+	LimitAPI                Rate     `name:"limit-api" env:"SIXTY_LIMIT_API" default:"100/1m" help:"Of those, to operations of the API." group:"server"`
+	LimitExpensive          Rate     `name:"limit-expensive" env:"SIXTY_LIMIT_EXPENSIVE" default:"10/5m" help:"Of those, to statistics, analysis and exports." group:"server"`
+	LimitPrincipalFactor    int      `name:"limit-principal-factor" env:"SIXTY_LIMIT_PRINCIPAL_FACTOR" default:"10" help:"How many times as much a signed-in person or a key may ask." group:"server"`
+	LimitOrganisationFactor int      `name:"limit-organisation-factor" env:"SIXTY_LIMIT_ORGANISATION_FACTOR" default:"100" help:"How many times as much all of an organisation may ask together." group:"server"`
+	MaxRequests             int      `name:"max-requests" env:"SIXTY_MAX_REQUESTS" default:"256" help:"Requests that are worked on at once; others wait in a short queue." group:"server"`
+	MaxConnsPerAddress      int      `name:"max-conns-per-address" env:"SIXTY_MAX_CONNS_PER_ADDRESS" default:"1024" help:"Connections of one address that is no trusted proxy's; 0: as many as it likes." group:"server"`
+	TrustedProxies          []string `name:"trusted-proxies" env:"SIXTY_TRUSTED_PROXIES" sep:"," placeholder:"CIDR" help:"Proxies that are believed in X-Forwarded-For, as addresses or CIDRs." group:"server"`
+}
+
+// Rate is a number of requests in a window, written such as 100/1m.
+type Rate struct {
+	Requests int64
+	Window   time.Duration
+}
+
+// UnmarshalText reads a Rate.
+func (r *Rate) UnmarshalText(text []byte) error {
+	number, window, _ := strings.Cut(string(text), "/")
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		return fmt.Errorf("%q is no rate such as 100/1m", text)
+	}
+	d, err := time.ParseDuration(window)
+	if err != nil {
+		return fmt.Errorf("%q is no rate such as 100/1m", text)
+	}
+	r.Requests, r.Window = n, d
+	return nil
+}
+
+// The bounds of what makes sense.
+const (
+	maxRate       = 1_000_000_000 // requests, multiplied by the factors
+	maxRateWindow = 30 * 24 * time.Hour
+	maxAtOnce     = 1 << 20
+)
+
+// The words that turn rate limits on and off.
+const (
+	on  = "on"
+	off = "off"
+)
+
+// Limited tells whether rate limits hold.
+func (l Limits) Limited() bool { return l.RateLimits == on }
+
+// Proxies gives the trusted proxies. Its error names the first that cannot be read.
+func (l Limits) Proxies() ([]netip.Prefix, error) {
+	all := make([]netip.Prefix, 0, len(l.TrustedProxies))
+	for _, text := range l.TrustedProxies {
+		text = strings.TrimSpace(text)
+		prefix, err := netip.ParsePrefix(text)
+		if a, bad := netip.ParseAddr(text); bad == nil {
+			prefix, err = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("must be addresses or CIDRs such as 10.0.0.0/8, not %q", text)
+		}
+		all = append(all, prefix.Masked())
+	}
+	return all, nil
+}
+
+func (l Limits) problems() []string {
+	c := complaints{settings: l}
+	if !slices.Contains([]string{on, off}, l.RateLimits) {
+		c.add("RateLimits", "must be %s or %s, not %q", on, off, l.RateLimits)
+	}
+	factor := int64(max(l.LimitPrincipalFactor, l.LimitOrganisationFactor, 1))
+	c.rate("LimitGlobal", l.LimitGlobal, factor)
+	c.rate("LimitAPI", l.LimitAPI, factor)
+	c.rate("LimitExpensive", l.LimitExpensive, factor)
+	c.between("LimitPrincipalFactor", l.LimitPrincipalFactor, 1, maxRate)
+	c.between("LimitOrganisationFactor", l.LimitOrganisationFactor, 1, maxRate)
+	c.between("MaxRequests", l.MaxRequests, 1, maxAtOnce)
+	c.between("MaxConnsPerAddress", l.MaxConnsPerAddress, 0, maxAtOnce)
+	if _, err := l.Proxies(); err != nil {
+		c.add("TrustedProxies", "%s", err)
+	}
+	return c.found
+}
+
+func (c *complaints) rate(field string, r Rate, factor int64) {
+	switch {
+	case r.Requests < 1 || r.Requests > maxRate/factor:
+		c.add(field, "must be from 1 to %d requests, not %d", maxRate/factor, r.Requests)
+	case r.Window < time.Second || r.Window > maxRateWindow || r.Window%time.Second != 0:
+		c.add(field, "must have a window of whole seconds, from 1s to %s, not %s", maxRateWindow, r.Window)
+	}
+}
+
+func (c *complaints) between(field string, n, least, most int) {
+	if n < least || n > most {
+		c.add(field, "must be between %d and %d, not %d", least, most, n)
+	}
+}

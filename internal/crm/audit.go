@@ -1,0 +1,122 @@
+package crm
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// Action is what an entry of the audit trail tells of.
+type Action string
+
+// The actions of the audit trail.
+const (
+	ActionSignedIn        Action = "session.signed_in"
+	ActionSignInFailed    Action = "session.failed"
+	ActionSignedOut       Action = "session.signed_out"
+	ActionPasswordChanged Action = "user.password_changed"
+	ActionUserCreated     Action = "user.created"
+	ActionRoleChanged     Action = "user.role_changed"
+	ActionUserDeactivated Action = "user.deactivated"
+	ActionUserDeleted     Action = "user.deleted"
+	ActionKeyCreated      Action = "api_key.created"
+	ActionKeyRevoked      Action = "api_key.revoked"
+	ActionSettingsChanged Action = "settings.changed"
+	ActionExported        Action = "data.exported"
+	ActionCacheCleared    Action = "cache.cleared"
+)
+
+// AuditDetails are what there is to say of an action beside whom it was done to: a JSON
+// object of texts. Nothing secret is among them.
+type AuditDetails string
+
+// MarshalJSON gives the object.
+func (d AuditDetails) MarshalJSON() ([]byte, error) { return []byte(d), nil }
+
+// AuditEntry is a row of an organisation's audit trail. Once entered it stays as it is.
+type AuditEntry struct {
+	OrgID     ID           `json:"-"`
+	ID        ID           `json:"id"`
+	At        Instant      `json:"at"`
+	ActorID   *ID          `json:"actor_id" doc:"Who did it; null for the command line, and for whoever did not get in."`
+	Action    Action       `json:"action" enum:"session.signed_in,session.failed,session.signed_out,user.password_changed,user.created,user.role_changed,user.deactivated,user.deleted,api_key.created,api_key.revoked,settings.changed,data.exported,cache.cleared"`
+	Target    string       `json:"target" doc:"The kind of thing that it was done to; empty when it was done to none."`
+	TargetID  *ID          `json:"target_id" doc:"The thing; it may be gone."`
+	Address   string       `json:"address" doc:"Where the request came from; empty for the command line."`
+	RequestID string       `json:"request_id" doc:"The X-Request-Id of the request; empty for the command line."`
+	Details   AuditDetails `json:"details" doc:"What else there is to say: names and values."`
+}
+
+// AuditFilter narrows the audit trail; nil members do not.
+type AuditFilter struct {
+	Action  *string
+	ActorID *ID
+	From    *Date // that day in UTC or later
+	To      *Date // that day in UTC or earlier
+}
+
+// AuditSorts are the orders of the audit trail: by time, the newest first.
+var AuditSorts = Sorts{[]string{"at"}, Sort{"at", true}}
+
+// Origin is where a request came from, for the audit trail.
+type Origin struct{ Address, RequestID string }
+
+type originKey struct{}
+
+// WithOrigin gives a context whose use cases enter o in the audit trail.
+func WithOrigin(ctx context.Context, o Origin) context.Context {
+	return context.WithValue(ctx, originKey{}, o)
+}
+
+// Event is an action and what it was done to.
+type Event struct {
+	Action   Action
+	Target   string // a kind, such as EntityOwner; "" for none
+	TargetID *ID
+	Details  map[string]string // short, and nothing secret
+}
+
+// Audit enters an event in the audit trail, in the transaction of what it tells of.
+func Audit(ctx context.Context, tx Tx, by Actor, at Instant, e Event) error {
+	if e.Details == nil {
+		e.Details = map[string]string{}
+	}
+	details, err := json.Marshal(e.Details)
+	if err != nil {
+		return err
+	}
+	origin, _ := ctx.Value(originKey{}).(Origin)
+	return tx.PutAudit(ctx, AuditEntry{
+		OrgID: by.Org, ID: NewID(), At: at, ActorID: by.userID(), Action: e.Action, Target: e.Target, TargetID: e.TargetID,
+		Address: origin.Address, RequestID: origin.RequestID, Details: AuditDetails(details),
+	})
+}
+
+// Record enters an event that changes nothing else.
+func (s *Service) Record(ctx context.Context, by Actor, e Event) error {
+	now := s.clock()
+	return s.store.Write(ctx, by, now, func(tx Tx) error { return Audit(ctx, tx, by, now, e) })
+}
+
+// AuditTrail lists the organisation's audit trail, for admins.
+func (s *Service) AuditTrail(ctx context.Context, by Actor, q List[AuditFilter]) (Page[AuditEntry], error) {
+	if err := by.checkAudit(); err != nil {
+		return Page[AuditEntry]{}, err
+	}
+	return s.store.Reads().Audit().Page(ctx, by.Org, q)
+}
+
+// ExportAudit is ExportCompanies for the audit trail.
+func (s *Service) ExportAudit(ctx context.Context, by Actor, f AuditFilter, each func([]ExportRow[AuditEntry]) error) error {
+	if err := by.checkAudit(); err != nil {
+		return err
+	}
+	return export(ctx, s, by, f, "at", Reads.Audit, func(e *AuditEntry) links { return links{owner: e.ActorID} }, each)
+}
+
+// checkAudit refuses an actor who may not read the audit trail.
+func (a Actor) checkAudit() error {
+	if a.Role == RoleAdmin {
+		return nil
+	}
+	return Forbidden("Only admins may read the audit trail.")
+}

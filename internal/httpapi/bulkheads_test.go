@@ -1,0 +1,118 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
+
+	"sixty/internal/crm"
+)
+
+func TestBulkheadQueueIsShort(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBulkhead(2)
+		for range 2 {
+			if err := b.enter(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		queued := make(chan error, 2)
+		for range 2 {
+			go func() { queued <- b.enter(t.Context()) }()
+		}
+		synctest.Wait()
+		// The queue is full as well.
+		began := time.Now()
+		if err := b.enter(t.Context()); crm.CodeOf(err) != crm.CodeUnavailable || time.Since(began) != 0 {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+		b.leave()
+		if err := <-queued; err != nil {
+			t.Errorf("whoever waited has no place: %v", err)
+		}
+		if err := <-queued; crm.CodeOf(err) != crm.CodeUnavailable || time.Since(began) != queueTime {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := b.enter(gone); !errors.Is(err, context.Canceled) {
+			t.Errorf("whoever has gone: %v", err)
+		}
+		b.leave()
+		if err := b.enter(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Bulk that is all taken leaves interactive requests alone, and is told to come again.
+func TestBulkIsApart(t *testing.T) {
+	t.Parallel()
+	page := dealsPage(1)
+	a := apiOver(t, func(context.Context) (crm.Page[crm.Deal], error) { return page, nil }, func(o *Options) { o.MaxRequests = 2 })
+	if err := a.bulkheads.bulk.enter(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if w := answerTo(t, a, "GET", "/api/deals", "Authorization", "Bearer key"); w.Code != http.StatusOK {
+		t.Errorf("interactive: %d %s", w.Code, w.Body)
+	}
+	w := answerTo(t, a, "GET", "/api/dashboard", "Authorization", "Bearer key")
+	if status, _ := problemIn(t, w); status != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+		t.Errorf("bulk: %d, %v", w.Code, w.Header())
+	}
+}
+
+// A body that comes slowly holds no place, and what is wrong with it is told as ever.
+func TestBodiesAreReceivedBeforeAPlaceIsTaken(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, func(o *Options) { o.MaxRequests = 1 })
+	for range cap(a.bulkheads.interactive.places) {
+		if err := a.bulkheads.interactive.enter(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := make(chan struct{})
+	body := iotest.OneByteReader(strings.NewReader(`{"name":"A"}`))
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "/api/companies", &noting{body, read})
+	r.Header.Set("Authorization", "Bearer key")
+	done := make(chan int)
+	go func() {
+		w := httptest.NewRecorder()
+		a.ServeHTTP(w, r)
+		done <- w.Code
+	}()
+	<-read // although there is no place
+	if status := <-done; status != http.StatusServiceUnavailable {
+		t.Errorf("without a place: %d", status)
+	}
+	a.bulkheads.interactive.leave()
+	w := httptest.NewRecorder()
+	r = httptest.NewRequestWithContext(t.Context(), "POST", "/api/companies", strings.NewReader(strings.Repeat(" ", maxBody+1)))
+	r.Header.Set("Authorization", "Bearer key")
+	r.ContentLength = -1
+	a.ServeHTTP(w, r)
+	if w.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("a body that is too large: %d %s", w.Code, w.Body)
+	}
+}
+
+// noting closes a channel when what it reads has ended.
+type noting struct {
+	from interface{ Read([]byte) (int, error) }
+	end  chan struct{}
+}
+
+func (n *noting) Read(p []byte) (int, error) {
+	count, err := n.from.Read(p)
+	if err != nil {
+		close(n.end)
+	}
+	return count, err
+}

@@ -1,0 +1,97 @@
+package httpapi
+
+import (
+	"net/http"
+	"time"
+
+	"sixty/internal/crm"
+)
+
+// A request shows on whose behalf it acts by a bearer token, or by the cookie of a
+// session. A browser sends the cookie with whatever any page asks for, so that what is
+// not from pages that are trusted may change nothing (refuseCrossSite).
+
+// sessionCookie names the cookie that holds a session's token. Behind TLS, browsers take
+// one of its name from nobody but this host (RFC 6265bis section 4.1.3.2).
+func (a *API) sessionCookie() string {
+	if a.secureCookies {
+		return "__Host-sixty_session"
+	}
+	return "sixty_session"
+}
+
+// sessionToken gives the token of the request's session; "" if it shows none.
+func (a *API) sessionToken(r *http.Request) string {
+	if len(r.Header["Cookie"]) == 0 {
+		return ""
+	}
+	c, err := r.Cookie(a.sessionCookie())
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+// giveCookie makes the cookie of a session that has begun.
+func (a *API) giveCookie(token string, until time.Time) *http.Cookie {
+	return &http.Cookie{
+		Name: a.sessionCookie(), Value: token, Path: "/", Expires: until,
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.secureCookies,
+	}
+}
+
+// takeCookie makes the cookie that has a browser forget the session's.
+func (a *API) takeCookie() *http.Cookie {
+	c := a.giveCookie("", time.Unix(1, 0))
+	c.MaxAge = -1
+	return c
+}
+
+// authenticate asks on whose behalf a request acts. A bearer token counts for more than
+// a cookie, which the client may not know that it sends.
+func (a *API) authenticate(r *http.Request) (crm.Actor, error) {
+	if token := bearer(r); token != "" {
+		return a.auth.Authenticate(r.Context(), token)
+	}
+	if token := a.sessionToken(r); token != "" {
+		return a.sessions.Authenticate(r.Context(), token)
+	}
+	return crm.Actor{}, &problem{
+		status: http.StatusUnauthorized,
+		detail: "Sign in, or sign the request with an API key: Authorization: Bearer <key>.",
+		header: `WWW-Authenticate: Bearer realm="sixty"`,
+	}
+}
+
+// lastKnown finds on whose behalf a request acted a while ago, when nobody can say now.
+func (a *API) lastKnown(r *http.Request) (crm.Actor, bool) {
+	if token := bearer(r); token != "" {
+		return a.auth.LastKnown(token)
+	}
+	return a.sessions.LastKnown(a.sessionToken(r))
+}
+
+// crossSite tells apart what pages of other sites ask for.
+func crossSite(o Options) (*http.CrossOriginProtection, error) {
+	p := http.NewCrossOriginProtection()
+	for _, origin := range o.FrontendOrigins {
+		if err := p.AddTrustedOrigin(origin); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// refuseCrossSite refuses what a page of another site would change by means of a cookie,
+// or have a browser signed in by. What carries a bearer token is meant.
+func (a *API) refuseCrossSite(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if bearer(r) == "" {
+			if err := a.crossSite.Check(r); err != nil {
+				a.fail(w, r, &problem{status: http.StatusForbidden, detail: "A page of another site may not change anything here.", cause: err})
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}

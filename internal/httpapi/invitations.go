@@ -1,0 +1,111 @@
+package httpapi
+
+import (
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"sixty/internal/crm"
+)
+
+// The program sends no mail: an admin is told the token, once, and hands it to the person
+// whom it is for.
+
+type (
+	invitePatch struct {
+		Email     crm.Field[string] `json:"email"`
+		FirstName crm.Field[string] `json:"first_name"`
+		LastName  crm.Field[string] `json:"last_name"`
+		Role      crm.Field[string] `json:"role"`
+		Unread    crm.Unread        `json:"-"`
+	}
+	resetPatch struct {
+		UserID crm.Field[crm.ID] `json:"user_id"`
+		Unread crm.Unread        `json:"-"`
+	}
+	resetView struct {
+		UserID crm.ID `json:"user_id" doc:"Who is to set their password."`
+	}
+)
+
+// invitationOperations let admins have people set their passwords.
+func (a *API) invitationOperations() []operation {
+	a.schemas.patch("Invitation", reflect.TypeFor[invitePatch](), reflect.TypeFor[crm.Owner](), []string{"email"})
+	a.schemas.patch("ResetRequest", reflect.TypeFor[resetPatch](), reflect.TypeFor[resetView](), nil)
+	token := &huma.Schema{Type: huma.TypeString, Description: "Told this once; nobody mails it."}
+	invited := a.schemas.answered("Invited", &huma.Schema{
+		Type: huma.TypeObject, Required: []string{"user", "token", "expires_at"},
+		Properties: map[string]*huma.Schema{"user": ref("User"), "token": token, "expires_at": instantSchema()},
+	})
+	reset := a.schemas.answered("ResetToken", &huma.Schema{
+		Type: huma.TypeObject, Required: []string{"token", "expires_at"},
+		Properties: map[string]*huma.Schema{"token": token, "expires_at": instantSchema()},
+	})
+	refusals := []int{
+		http.StatusBadRequest, http.StatusForbidden, http.StatusConflict, http.StatusRequestEntityTooLarge,
+		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
+	}
+	const byHand = " The program sends no mail: hand the token to them. A later one takes its place."
+	return []operation{
+		{
+			method: http.MethodPost, path: "/api/auth/invite", id: "invite", tag: signInTag, secret: true, status: http.StatusCreated,
+			summary: "Make a person, who is to set their password", description: "For admins. The person is a rep unless role says otherwise." + byHand,
+			body: ref("Invitation"), answer: invited, problems: refusals, run: a.invite(),
+		},
+		{
+			method: http.MethodPost, path: "/api/auth/reset-request", id: "requestReset", tag: signInTag, secret: true,
+			summary: "Let a person set their password", description: "For admins: who has lost theirs, or never had one." + byHand,
+			body: ref("ResetRequest"), answer: reset, problems: refusals, run: a.requestReset(),
+		},
+	}
+}
+
+func (a *API) invite() func(*call) error {
+	body := newBodyReader(func(p *invitePatch) *crm.Unread { return &p.Unread })
+	return func(c *call) error {
+		p, err := body.read(c.r)
+		if err != nil {
+			return err
+		}
+		token, person, ticket, err := a.sessions.Invite(c.ctx, c.by, crm.OwnerPatch{
+			Email: p.Email, FirstName: p.FirstName, LastName: p.LastName, Role: p.Role, Unread: p.Unread,
+		})
+		if err != nil {
+			return err
+		}
+		c.out = reopen(appendOwner(append(c.out, `{"data":{"user":`...), &person))
+		c.out = appendBool(append(c.out, `,"is_admin":`...), person.Role == crm.RoleAdmin)
+		c.out = appendString(append(c.out, `},"token":`...), token)
+		c.out = appendInstant(append(c.out, `,"expires_at":`...), ticket.ExpiresAt)
+		c.out = append(c.out, `},"error":null}`...)
+		return nil
+	}
+}
+
+func (a *API) requestReset() func(*call) error {
+	body := newBodyReader(func(p *resetPatch) *crm.Unread { return &p.Unread })
+	return func(c *call) error {
+		p, err := body.read(c.r)
+		if err != nil {
+			return err
+		}
+		if len(p.Unread) == 0 && (!p.UserID.Set || p.UserID.Null) {
+			p.Unread = append(p.Unread, crm.FieldError{Field: "user_id", Message: "must be there"})
+		}
+		if len(p.Unread) > 0 {
+			return crm.Invalid(p.Unread...)
+		}
+		token, ticket, err := a.sessions.Reset(c.ctx, c.by, p.UserID.Value)
+		if crm.CodeOf(err) == crm.CodeNotFound {
+			return crm.Invalid(crm.FieldError{Field: "user_id", Message: "refers to a user that does not exist"})
+		}
+		if err != nil {
+			return err
+		}
+		c.out = appendString(append(c.out, `{"data":{"token":`...), token)
+		c.out = appendInstant(append(c.out, `,"expires_at":`...), ticket.ExpiresAt)
+		c.out = append(c.out, `},"error":null}`...)
+		return nil
+	}
+}

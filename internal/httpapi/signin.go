@@ -1,0 +1,258 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+	"reflect"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"sixty/internal/auth"
+	"sixty/internal/crm"
+)
+
+// The bodies of signing in.
+type (
+	logInPatch struct {
+		Email        crm.Field[string] `json:"email"`
+		Password     crm.Field[string] `json:"password"`
+		Organisation crm.Field[string] `json:"organisation"`
+		Unread       crm.Unread        `json:"-"`
+	}
+	logInView struct {
+		Email        string  `json:"email"`
+		Password     string  `json:"password"`
+		Organisation *string `json:"organisation" doc:"Name or id of one, for whoever belongs to several."`
+	}
+	passwordPatch struct {
+		Old    crm.Field[string] `json:"old"`
+		New    crm.Field[string] `json:"new"`
+		Unread crm.Unread        `json:"-"`
+	}
+	passwordView struct {
+		Old string `json:"old"`
+		New string `json:"new" doc:"12 to 256 characters, whichever they are."`
+	}
+	redeemPatch struct {
+		Token    crm.Field[string] `json:"token"`
+		Password crm.Field[string] `json:"password"`
+		Unread   crm.Unread        `json:"-"`
+	}
+	redeemView struct {
+		Token    string `json:"token" doc:"As an admin was told it."`
+		Password string `json:"password" doc:"12 to 256 characters, whichever they are."`
+	}
+)
+
+// sessionView is a session as answered.
+type sessionView struct {
+	ID        crm.ID      `json:"id"`
+	Current   bool        `json:"current" doc:"The request is part of it."`
+	Address   string      `json:"address" doc:"Whom it was begun from."`
+	UserAgent string      `json:"user_agent" doc:"What it was begun with."`
+	CreatedAt crm.Instant `json:"created_at"`
+	UsedAt    crm.Instant `json:"used_at" doc:"Last, to the minute or so."`
+	ExpiresAt crm.Instant `json:"expires_at" doc:"If it is not used any more."`
+}
+
+const signInTag = "Sign-in"
+
+// signInOperations give how people come in, and go.
+func (a *API) signInOperations() []operation {
+	a.schemas.thing("Session", reflect.TypeFor[sessionView]())
+	a.schemas.patch("LogIn", reflect.TypeFor[logInPatch](), reflect.TypeFor[logInView](), []string{"email", "password"})
+	a.schemas.patch("PasswordChange", reflect.TypeFor[passwordPatch](), reflect.TypeFor[passwordView](), []string{"old", "new"})
+	a.schemas.patch("Redemption", reflect.TypeFor[redeemPatch](), reflect.TypeFor[redeemView](), []string{"token", "password"})
+	signedIn := a.schemas.answered("SignedIn", &huma.Schema{
+		Type: huma.TypeObject, Required: []string{"user", "expires_at"},
+		Properties: map[string]*huma.Schema{"user": ref("User"), "expires_at": instantSchema()},
+	})
+	out := a.schemas.answered("SignedOut", &huma.Schema{
+		Type: huma.TypeObject, Required: []string{"deleted"},
+		Properties: map[string]*huma.Schema{"deleted": {Type: huma.TypeBoolean, Enum: []any{true}}},
+	})
+	refusals := []int{
+		http.StatusBadRequest, http.StatusForbidden, http.StatusConflict, http.StatusRequestEntityTooLarge,
+		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusTooManyRequests,
+	}
+	const cookie = "The answer sets the session's cookie (HttpOnly, SameSite=Lax), which browsers then send by themselves."
+	return []operation{
+		{
+			method: http.MethodPost, path: "/api/auth/login", id: "logIn", tag: signInTag, open: true, secret: true,
+			summary: "Sign in", description: cookie + " Whoever fails again and again must wait, longer each time: 429 with Retry-After.",
+			body: ref("LogIn"), answer: signedIn, problems: append([]int{http.StatusUnauthorized}, refusals...), run: a.logIn(),
+		},
+		{
+			method: http.MethodPost, path: "/api/auth/logout", id: "logOut", tag: signInTag, open: true, secret: true,
+			summary: "End the session of the request", description: "Every instance refuses it within a second. Without a session there is nothing to do.",
+			answer: out, problems: []int{http.StatusForbidden},
+			run: func(c *call) error {
+				if err := a.sessions.End(c.ctx, a.sessionToken(c.r)); err != nil {
+					return err
+				}
+				return c.signOut()
+			},
+		},
+		{
+			method: http.MethodPost, path: "/api/auth/logout-all", id: "logOutAll", tag: signInTag, secret: true,
+			summary: "End all sessions of who asks", answer: out, problems: []int{http.StatusForbidden},
+			run: func(c *call) error {
+				if err := a.sessions.EndAll(c.ctx, c.by); err != nil {
+					return err
+				}
+				return c.signOut()
+			},
+		},
+		{
+			method: http.MethodGet, path: "/api/auth/sessions", id: "listSessions", tag: signInTag,
+			summary: "List the sessions of who asks, the one that was used last first",
+			caching: notKept("uses are no changes that the cache hears of"), answer: a.schemas.list("Session"), run: a.listSessions,
+		},
+		{
+			method: http.MethodPost, path: "/api/auth/password", id: "changePassword", tag: signInTag, secret: true,
+			summary: "Change one's own password", description: "All sessions end, and another one begins. " + cookie,
+			body: ref("PasswordChange"), answer: signedIn, problems: refusals, run: a.changePassword(),
+		},
+		{
+			method: http.MethodPost, path: "/api/auth/accept", id: "acceptInvitation", tag: signInTag, open: true, secret: true,
+			summary: "Accept an invitation", description: "Sets the first password, by a token that is good for 7 days and once. " + cookie,
+			body: ref("Redemption"), answer: signedIn, problems: refusals, run: a.redeem(crm.PurposeInvitation),
+		},
+		{
+			method: http.MethodPost, path: "/api/auth/reset", id: "resetPassword", tag: signInTag, open: true, secret: true,
+			summary: "Set a password instead of one that is lost", description: "By a token that is good for 24 hours and once. All sessions end. " + cookie,
+			body: ref("Redemption"), answer: signedIn, problems: refusals, run: a.redeem(crm.PurposeReset),
+		},
+	}
+}
+
+// signOut answers that a session is over.
+func (c *call) signOut() error {
+	c.cookie = c.api.takeCookie()
+	c.out = append(c.out, `{"data":{"deleted":true},"error":null}`...)
+	return nil
+}
+
+// whence tells where a request comes from.
+func (a *API) whence(r *http.Request) auth.Whence {
+	return auth.Whence{
+		Address:   a.proxies.Client(r.RemoteAddr, r.Header["X-Forwarded-For"]).String(),
+		UserAgent: r.UserAgent(), Token: a.sessionToken(r),
+	}
+}
+
+func (a *API) logIn() func(*call) error {
+	body := newBodyReader(func(p *logInPatch) *crm.Unread { return &p.Unread })
+	return func(c *call) error {
+		p, err := body.read(c.r)
+		if err != nil {
+			return err
+		}
+		if flaws := needed(p.Unread, "email", p.Email, "password", p.Password); len(flaws) > 0 {
+			return crm.Invalid(flaws...)
+		}
+		started, err := a.sessions.SignIn(c.ctx, auth.SignIn{
+			Email: p.Email.Value, Password: p.Password.Value, Organisation: p.Organisation.Value, Whence: a.whence(c.r),
+		})
+		if crm.CodeOf(err) == crm.CodeUnauthenticated {
+			return &problem{status: http.StatusUnauthorized, detail: err.Error(), header: `WWW-Authenticate: Bearer realm="sixty"`}
+		}
+		return c.answerStarted(started, err)
+	}
+}
+
+func (a *API) changePassword() func(*call) error {
+	body := newBodyReader(func(p *passwordPatch) *crm.Unread { return &p.Unread })
+	return func(c *call) error {
+		p, err := body.read(c.r)
+		if err != nil {
+			return err
+		}
+		if bearer(c.r) != "" {
+			return crm.Forbidden("An API key has no password. Sign in to change yours.")
+		}
+		if flaws := needed(p.Unread, "old", p.Old, "new", p.New); len(flaws) > 0 {
+			return crm.Invalid(flaws...)
+		}
+		started, err := a.sessions.ChangePassword(c.ctx, c.by, p.Old.Value, p.New.Value, a.whence(c.r))
+		return c.answerStarted(started, err)
+	}
+}
+
+func (a *API) redeem(purpose crm.Purpose) func(*call) error {
+	body := newBodyReader(func(p *redeemPatch) *crm.Unread { return &p.Unread })
+	return func(c *call) error {
+		p, err := body.read(c.r)
+		if err != nil {
+			return err
+		}
+		if flaws := needed(p.Unread, "token", p.Token, "password", p.Password); len(flaws) > 0 {
+			return crm.Invalid(flaws...)
+		}
+		started, err := a.sessions.Redeem(c.ctx, purpose, p.Token.Value, p.Password.Value, a.whence(c.r))
+		return c.answerStarted(started, err)
+	}
+}
+
+// needed adds what is wrong with two texts that must be there.
+func needed(flaws crm.Unread, name1 string, f1 crm.Field[string], name2 string, f2 crm.Field[string]) crm.Unread {
+	for _, m := range []struct {
+		name  string
+		field crm.Field[string]
+	}{{name1, f1}, {name2, f2}} {
+		known := false
+		for _, f := range flaws {
+			known = known || f.Field == m.name
+		}
+		if m.field.Value == "" && !known {
+			flaws = append(flaws, crm.FieldError{Field: m.name, Message: "must not be empty"})
+		}
+	}
+	return flaws
+}
+
+// answerStarted answers whoever has been signed in, or not.
+func (c *call) answerStarted(started auth.Started, err error) error {
+	var soon *auth.TooSoon
+	if errors.As(err, &soon) {
+		return &problem{status: http.StatusTooManyRequests, detail: soon.Error(), header: "Retry-After: " + strconv.FormatInt(soon.Seconds(), 10)}
+	}
+	if err != nil {
+		return err
+	}
+	c.by = started.Actor()
+	user, err := c.api.service.Owner(c.ctx, c.by, c.by.User)
+	if err != nil {
+		return err
+	}
+	c.by.Role = user.Role
+	c.cookie = c.api.giveCookie(started.Token, started.Session.ExpiresAt.Time())
+	c.out = c.appendUser(append(c.out, `{"data":{"user":`...), &user)
+	c.out = appendInstant(append(c.out, `,"expires_at":`...), started.Session.ExpiresAt)
+	c.out = append(c.out, `},"error":null}`...)
+	return nil
+}
+
+func (a *API) listSessions(c *call) error {
+	all, err := a.sessions.List(c.ctx, c.by)
+	if err != nil {
+		return err
+	}
+	var current crm.ID
+	if bearer(c.r) == "" {
+		if current, err = a.sessions.ID(c.ctx, a.sessionToken(c.r)); err != nil {
+			return err
+		}
+	}
+	answerAll(c, all, func(b []byte, s *crm.Session) []byte {
+		b = appendID(append(b, `{"id":`...), s.ID)
+		b = appendBool(append(b, `,"current":`...), s.ID == current)
+		b = appendString(append(b, `,"address":`...), s.Address)
+		b = appendString(append(b, `,"user_agent":`...), s.UserAgent)
+		b = appendInstant(append(b, `,"created_at":`...), s.CreatedAt)
+		b = appendInstant(append(b, `,"used_at":`...), s.UsedAt)
+		return append(appendInstant(append(b, `,"expires_at":`...), s.ExpiresAt), '}')
+	})
+	return nil
+}

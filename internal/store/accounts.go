@@ -1,0 +1,161 @@
+package store
+
+import (
+	"context"
+
+	"sixty/internal/crm"
+)
+
+// Passwords, sessions, and the tickets by which passwords are set. What is found by an
+// address or a hash is looked for in all organisations.
+
+var (
+	accounts = &Statement{"account.by_email", `SELECT u.org_id, u.id, coalesce(p.hash, '')
+FROM users u LEFT JOIN passwords p ON p.org_id = u.org_id AND p.user_id = u.id
+WHERE u.email = $1 AND u.deleted_at IS NULL AND NOT u.service AND u.deactivated_at IS NULL LIMIT $2`}
+	account = &Statement{"account.get", `SELECT u.org_id, u.id, coalesce(p.hash, '')
+FROM users u LEFT JOIN passwords p ON p.org_id = u.org_id AND p.user_id = u.id
+WHERE u.org_id = $1 AND u.id = $2 AND u.deleted_at IS NULL AND NOT u.service AND u.deactivated_at IS NULL`}
+	putPassword = &Statement{"password.put", `INSERT INTO passwords (org_id, user_id, hash, changed_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (org_id, user_id) DO UPDATE SET hash = excluded.hash, changed_at = excluded.changed_at`}
+
+	sessionHolder = &Statement{"session.holder", `SELECT s.org_id, s.id, s.user_id, s.hash, s.address, s.user_agent, s.created_at, s.used_at, s.expires_at, u.role, u.deactivated_at
+FROM sessions s JOIN users u ON u.org_id = s.org_id AND u.id = s.user_id WHERE s.hash = $1 AND u.deleted_at IS NULL`}
+	sessions = &Statement{"session.all", `SELECT org_id, id, user_id, hash, address, user_agent, created_at, used_at, expires_at
+FROM sessions WHERE org_id = $1 AND user_id = $2 ORDER BY used_at DESC, id DESC`}
+	putSession = &Statement{"session.insert", `INSERT INTO sessions (org_id, id, user_id, hash, address, user_agent, created_at, used_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`}
+	endSession = &Statement{"session.delete", `DELETE FROM sessions WHERE org_id = $1 AND id = $2`}
+	useSession = &Statement{"session.use", `UPDATE sessions SET used_at = $3 WHERE org_id = $1 AND id = $2 AND used_at <= $4`}
+	useKey     = &Statement{"api_key.use", `UPDATE api_keys SET used_at = $3 WHERE org_id = $1 AND id = $2 AND (used_at IS NULL OR used_at <= $4)`}
+
+	ticketHolder = &Statement{"ticket.holder", `SELECT org_id, user_id, purpose, hash, created_at, expires_at FROM tickets WHERE hash = $1`}
+	putTicket    = &Statement{"ticket.put", `INSERT INTO tickets (org_id, user_id, purpose, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (org_id, user_id) DO UPDATE SET purpose = excluded.purpose, hash = excluded.hash, created_at = excluded.created_at, expires_at = excluded.expires_at`}
+	takeTicket = &Statement{"ticket.delete", `DELETE FROM tickets WHERE org_id = $1 AND user_id = $2 AND hash = $3`}
+)
+
+func accountDest(a *crm.Account) []any { return []any{&a.OrgID, &a.UserID, &a.Password} }
+
+// Accounts implements crm.AccountStore.
+func (s *Store) Accounts(ctx context.Context, email string, limit int) ([]crm.Account, error) {
+	return collect(ctx, s, s.engine, accounts, accountDest, email, int64(limit))
+}
+
+// Account implements crm.AccountStore.
+func (s *Store) Account(ctx context.Context, org, user crm.ID) (crm.Account, error) {
+	rows, err := collect(ctx, s, s.engine, account, accountDest, org, user)
+	if err != nil {
+		return crm.Account{}, err
+	}
+	if len(rows) == 0 {
+		return crm.Account{}, crm.NotFound("account")
+	}
+	return rows[0], nil
+}
+
+func sessionDest(s *crm.Session) []any {
+	return []any{&s.OrgID, &s.ID, &s.UserID, &s.Hash, &s.Address, &s.UserAgent, &s.CreatedAt, &s.UsedAt, &s.ExpiresAt}
+}
+
+// SessionHolder implements crm.AccountStore.
+func (s *Store) SessionHolder(ctx context.Context, hash []byte) (crm.Session, crm.Owner, error) {
+	type holder struct {
+		session crm.Session
+		user    crm.Owner
+	}
+	rows, err := collect(ctx, s, s.engine, sessionHolder, func(h *holder) []any {
+		return append(sessionDest(&h.session), (*string)(&h.user.Role), &h.user.DeactivatedAt)
+	}, hash)
+	if err != nil {
+		return crm.Session{}, crm.Owner{}, err
+	}
+	if len(rows) == 0 {
+		return crm.Session{}, crm.Owner{}, crm.NotFound("session")
+	}
+	h := rows[0]
+	h.user.OrgID, h.user.ID = h.session.OrgID, h.session.UserID
+	return h.session, h.user, nil
+}
+
+// Sessions implements crm.AccountStore.
+func (s *Store) Sessions(ctx context.Context, org, user crm.ID) ([]crm.Session, error) {
+	return collect(ctx, s, s.engine, sessions, sessionDest, org, user)
+}
+
+// TicketHolder implements crm.AccountStore.
+func (s *Store) TicketHolder(ctx context.Context, hash []byte) (crm.Ticket, error) {
+	rows, err := collect(ctx, s, s.engine, ticketHolder, func(t *crm.Ticket) []any {
+		return []any{&t.OrgID, &t.UserID, (*string)(&t.Purpose), &t.Hash, &t.CreatedAt, &t.ExpiresAt}
+	}, hash)
+	if err != nil {
+		return crm.Ticket{}, err
+	}
+	if len(rows) == 0 {
+		return crm.Ticket{}, crm.NotFound("ticket")
+	}
+	return rows[0], nil
+}
+
+// PutPassword implements crm.AccountTx.
+func (t *tx) PutPassword(ctx context.Context, user crm.ID, hash string) error {
+	_, err := t.exec(ctx, putPassword, t.by.Org, user, hash, t.at)
+	return err
+}
+
+// PutSession implements crm.AccountTx. Nothing depended on a session that there was not.
+func (t *tx) PutSession(ctx context.Context, s crm.Session) error {
+	if err := t.confine("session", s.OrgID); err != nil {
+		return err
+	}
+	_, err := t.exec(ctx, putSession, s.OrgID, s.ID, s.UserID, s.Hash, s.Address, s.UserAgent, s.CreatedAt, s.UsedAt, s.ExpiresAt)
+	return err
+}
+
+// UseSession implements crm.AccountTx.
+func (t *tx) UseSession(ctx context.Context, id crm.ID, since crm.Instant) error {
+	_, err := t.exec(ctx, useSession, t.by.Org, id, t.at, since)
+	return err
+}
+
+// UseAPIKey implements crm.AccountTx.
+func (t *tx) UseAPIKey(ctx context.Context, id crm.ID, since crm.Instant) error {
+	_, err := t.exec(ctx, useKey, t.by.Org, id, t.at, since)
+	return err
+}
+
+// EndSessions implements crm.AccountTx.
+func (t *tx) EndSessions(ctx context.Context, user crm.ID, keep func(crm.Session) bool) error {
+	all, err := collect(ctx, t.store, t.db, sessions, sessionDest, t.by.Org, user)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		if keep(all[i]) {
+			continue
+		}
+		n, err := t.exec(ctx, endSession, t.by.Org, all[i].ID)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			t.log(crm.EntitySession, &all[i].ID, crm.OpDeleted, crm.Refs{Owner: []crm.ID{user}})
+		}
+	}
+	return nil
+}
+
+// PutTicket implements crm.AccountTx.
+func (t *tx) PutTicket(ctx context.Context, k crm.Ticket) error {
+	if err := t.confine("ticket", k.OrgID); err != nil {
+		return err
+	}
+	_, err := t.exec(ctx, putTicket, k.OrgID, k.UserID, string(k.Purpose), k.Hash, k.CreatedAt, k.ExpiresAt)
+	return err
+}
+
+// TakeTicket implements crm.AccountTx.
+func (t *tx) TakeTicket(ctx context.Context, user crm.ID, hash []byte) (bool, error) {
+	n, err := t.exec(ctx, takeTicket, t.by.Org, user, hash)
+	return n > 0, err
+}

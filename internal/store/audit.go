@@ -1,0 +1,59 @@
+package store
+
+import (
+	"context"
+	"strings"
+
+	"sixty/internal/crm"
+)
+
+// The audit trail: rows that are entered, and never change.
+
+func auditTable() table[crm.AuditEntry, crm.AuditFilter] {
+	return table[crm.AuditEntry, crm.AuditFilter]{
+		name: "audit", entity: "audit", forever: true,
+		columns: []column[crm.AuditEntry]{
+			{name: "org_id", member: func(e *crm.AuditEntry) any { return &e.OrgID }},
+			{name: "id", member: func(e *crm.AuditEntry) any { return &e.ID }},
+			{name: "at", member: func(e *crm.AuditEntry) any { return &e.At }},
+			{name: "actor_id", member: func(e *crm.AuditEntry) any { return &e.ActorID }},
+			{name: "action", member: func(e *crm.AuditEntry) any { return (*string)(&e.Action) }},
+			{name: "target", member: func(e *crm.AuditEntry) any { return &e.Target }},
+			{name: "target_id", member: func(e *crm.AuditEntry) any { return &e.TargetID }},
+			{name: "address", member: func(e *crm.AuditEntry) any { return &e.Address }},
+			{name: "request_id", member: func(e *crm.AuditEntry) any { return &e.RequestID }},
+			{name: "details", member: func(e *crm.AuditEntry) any { return (*string)(&e.Details) }},
+		},
+		sorts: map[string]sortKey{"at": {"at", "at", keyInstant}},
+		filter: func(f crm.AuditFilter, n *narrowing) {
+			narrow(n, 'a', "t.action =", f.Action)
+			narrow(n, 'u', "t.actor_id =", f.ActorID)
+			if f.From != nil {
+				n.add('f', "t.at >=", crm.InstantOf(f.From.Time()))
+			}
+			if f.To != nil {
+				n.add('t', "t.at <", crm.InstantOf(f.To.Time().AddDate(0, 0, 1)))
+			}
+		},
+		id:  func(e *crm.AuditEntry) crm.ID { return e.ID },
+		org: func(e *crm.AuditEntry) crm.ID { return e.OrgID },
+	}
+}
+
+func (r *reader) Audit() crm.View[crm.AuditEntry, crm.AuditFilter] {
+	return view[crm.AuditEntry, crm.AuditFilter]{r, &r.store.audit}
+}
+
+// PutAudit implements crm.Tx. It enters nothing in the change log: no answer is kept
+// that is made from the audit trail.
+func (t *tx) PutAudit(ctx context.Context, e crm.AuditEntry) error {
+	if err := t.confine("entry of the audit trail", e.OrgID); err != nil {
+		return err
+	}
+	into := &t.store.audit
+	st := t.store.statement("audit.insert", func() *Statement {
+		return &Statement{"audit.insert", "INSERT INTO audit (" + strings.Join(into.written(), ", ") + ") VALUES (" + placeholders(1, len(into.columns)) + ")"}
+	})
+	_, err := t.exec(ctx, st, into.values(&e, nil)...)
+	return err
+}

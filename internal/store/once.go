@@ -1,0 +1,125 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+
+	"sixty/internal/crm"
+)
+
+// The answers to requests that may be sent again, and the transactions that they are
+// made in.
+
+// joinedKey is the context's key for the transaction that is joined by what is read and
+// written with the context.
+type joinedKey struct{}
+
+// joined gives the transaction of this store that a context's reads and writes are part
+// of; nil for none.
+func (s *Store) joined(ctx context.Context) *tx {
+	if t, ok := ctx.Value(joinedKey{}).(*tx); ok && t.store == s {
+		return t
+	}
+	return nil
+}
+
+// join runs a Write as part of the transaction. Once one has failed, the transaction
+// fails, whatever is made of the error: what that Write did is not taken back alone.
+func (t *tx) join(by crm.Actor, at crm.Instant, fn func(crm.Tx) error) error {
+	if by != t.by {
+		return fmt.Errorf("a write of %v is not part of a transaction of %v", by, t.by)
+	}
+	t.at = at
+	err := fn(t)
+	if err != nil && t.failed == nil {
+		t.failed = err
+	}
+	return err
+}
+
+var (
+	keptAnswer = &Statement{"idempotency.get", `SELECT request, answer FROM idempotency
+WHERE org_id = $1 AND principal = $2 AND key = $3 AND target = $4 AND at > $5`}
+	keepAnswer = &Statement{"idempotency.insert", `INSERT INTO idempotency (org_id, principal, key, target, request, answer, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (org_id, principal, key, target) DO UPDATE SET request = excluded.request, answer = excluded.answer, at = excluded.at`}
+	pruneAnswers = &Statement{"idempotency.prune", `DELETE FROM idempotency WHERE org_id = $1 AND (principal, key, target) IN
+(SELECT principal, key, target FROM idempotency WHERE org_id = $1 AND at < $2 ORDER BY at LIMIT $3)`}
+)
+
+// Once implements crm.Store. Whoever comes second to a request that is being answered
+// fails to take its lock. The lock is asked for by a statement of its own, so that the
+// next one sees what was committed before it was free.
+func (s *Store) Once(
+	ctx context.Context, by crm.Actor, at crm.Instant, r crm.Request, fn func(context.Context) ([]byte, error),
+) (answer []byte, again bool, err error) {
+	err = s.Write(ctx, by, at, func(writing crm.Tx) error {
+		t, _ := writing.(*tx) // what Write gives
+		if err := t.claim(ctx, r); err != nil {
+			return err
+		}
+		var err error
+		if answer, again, err = t.answered(ctx, r); err != nil || again {
+			return err
+		}
+		if answer, err = fn(context.WithValue(ctx, joinedKey{}, t)); err != nil {
+			return err
+		}
+		if t.failed != nil {
+			return t.failed
+		}
+		_, err = t.exec(ctx, keepAnswer, by.Org, by.User, r.Key, r.Target, r.Digest, answer, at)
+		return err
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return answer, again, nil
+}
+
+// claim takes the request's lock.
+func (t *tx) claim(ctx context.Context, r crm.Request) error {
+	s := t.store
+	st := s.statement("idempotency.lock", func() *Statement {
+		return &Statement{"idempotency.lock", "SELECT " + s.dialect.TryLock(1)}
+	})
+	free, err := collect(ctx, s, t.db, st, func(b *bool) []any { return []any{b} }, lockOf(t.by, r))
+	if err == nil && !free[0] {
+		return crm.ErrUnderway
+	}
+	return err
+}
+
+// lockOf numbers the lock of a request. Two requests with the same number, which are
+// unlikely ever to be, would wait for each other in vain and no more.
+func lockOf(by crm.Actor, r crm.Request) int64 {
+	h := sha256.New()
+	h.Write(by.Org[:])
+	h.Write(by.User[:])
+	h.Write([]byte(r.Target + "\x00" + r.Key))
+	return int64(binary.BigEndian.Uint64(h.Sum(nil))) //nolint:gosec // any bits will do
+}
+
+// answered gives the answer that is kept to a request.
+func (t *tx) answered(ctx context.Context, r crm.Request) (answer []byte, ok bool, err error) {
+	type kept struct{ request, answer []byte }
+	rows, err := collect(ctx, t.store, t.db, keptAnswer, func(k *kept) []any { return []any{&k.request, &k.answer} },
+		t.by.Org, t.by.User, r.Key, r.Target, t.at-crm.Instant(crm.AnswersKept.Microseconds()))
+	if err != nil || len(rows) == 0 {
+		return nil, false, err
+	}
+	if !bytes.Equal(rows[0].request, r.Digest) {
+		return nil, false, crm.ErrReused
+	}
+	return rows[0].answer, true, nil
+}
+
+// PruneAnswers implements crm.Store.
+func (s *Store) PruneAnswers(ctx context.Context, before crm.Instant, limit int) (int64, error) {
+	return s.pruneAll(ctx, limit, func(org crm.ID, batch int) (int64, error) {
+		return s.remove(ctx, pruneAnswers, org, before, int64(batch))
+	})
+}
