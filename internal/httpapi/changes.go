@@ -49,7 +49,7 @@ func (a *API) changeLog() operation {
 			}
 			c.out = appendRows(append(c.out, `{"data":`...), page.Entries, appendLogEntry)
 			tail := listTail{
-				count: len(page.Entries), limit: args.limit, hasMore: page.HasMore, hasPrevious: page.Last > 0,
+				count: len(page.Entries), limit: args.limit, hasMore: page.HasMore, hasPrevious: args.since > 0,
 				next: strconv.FormatInt(page.Last, 10), reset: &page.Reset,
 			}
 			c.out = appendListTail(c.out, tail)
