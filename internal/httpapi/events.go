@@ -26,8 +26,11 @@ const (
 	lastEventID = "Last-Event-ID"
 )
 
-// errEnding says why streams end that would have gone on.
-var errEnding = errors.New("the server shuts down")
+// Why streams end that would have gone on.
+var (
+	errEnding  = errors.New("the server shuts down")
+	errRefused = errors.New("the key is not valid any more")
+)
 
 // eventStream gives the changes as they happen (server-sent events, WHATWG HTML section
 // 9.2): an event for each, whose id is its place in the log.
@@ -38,7 +41,7 @@ func (a *API) eventStream() operation {
 		description: "Server-sent events (text/event-stream): ready, with the place in the change log where the stream begins; then " +
 			"change, for each change of the organisation as in /api/changes; reset, when the log no longer goes on from the Last-Event-ID, so " +
 			"that everything must be read again; and end, with the reason, before the server closes the stream of a client that is too slow " +
-			"or because it shuts down. Whoever comes back with Last-Event-ID misses nothing.",
+			"or whose key is not valid any more, or because it shuts down. Whoever comes back with Last-Event-ID misses nothing.",
 		headers: []*huma.Param{{
 			Name: lastEventID, In: "header", Description: "The id of the last event that was received.",
 			Schema: &huma.Schema{Type: huma.TypeString},
@@ -73,7 +76,7 @@ func (a *API) streamEvents(c *call, w http.ResponseWriter) error {
 	ctx, cancel := context.WithCancelCause(c.ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(a.streams, func() { cancel(errEnding) })()
-	s := stream{api: a, w: w, out: http.NewResponseController(w), org: c.by.Org, reset: !known}
+	s := stream{api: a, r: c.r, w: w, out: http.NewResponseController(w), org: c.by.Org, reset: !known}
 	if after < 0 {
 		seq, _, ok := a.changes.Position(ctx, c.by.Org)
 		if !ok {
@@ -111,6 +114,7 @@ func (a *API) lastEvent(r *http.Request) (seq int64, known bool, err error) {
 // stream is what is sent to one client.
 type stream struct {
 	api   *API
+	r     *http.Request
 	w     http.ResponseWriter
 	out   *http.ResponseController
 	org   crm.ID
@@ -129,8 +133,6 @@ func beginStream(w http.ResponseWriter) {
 
 // begin sends the header and the first event.
 func (s *stream) begin(after int64) {
-	// The server's bound on reading a request would end this one, which goes on.
-	_ = s.out.SetReadDeadline(time.Time{}) // a connection without deadlines has none
 	beginStream(s.w)
 	if !s.reset {
 		s.event("ready", after, `{"seq":`+strconv.FormatInt(after, 10)+`}`)
@@ -159,13 +161,16 @@ func (s *stream) run(ctx context.Context, sub *changes.Subscription) {
 		entries, err := sub.Next(beat)
 		cancel()
 		switch {
+		case ctx.Err() != nil:
+			s.end(context.Cause(ctx))
+			return
+		case s.refused():
+			s.end(errRefused)
+			return
 		case err == nil:
 			for i := range entries {
 				s.change(&entries[i])
 			}
-		case ctx.Err() != nil:
-			s.end(context.Cause(ctx))
-			return
 		case errors.Is(err, context.DeadlineExceeded):
 			s.text = append(s.text, ":\n\n"...)
 		case errors.Is(err, changes.ErrReset):
@@ -175,6 +180,13 @@ func (s *stream) run(ctx context.Context, sub *changes.Subscription) {
 			return
 		}
 	}
+}
+
+// refused tells whether the client's key has ended since the stream began. That this
+// cannot be told just now does not end the stream.
+func (s *stream) refused() bool {
+	_, err := s.api.authenticate(s.r)
+	return crm.CodeOf(err) == crm.CodeUnauthenticated
 }
 
 // anew subscribes to what happens from now on, and tells the client that it has missed
@@ -202,6 +214,8 @@ func (s *stream) end(err error) {
 	switch {
 	case errors.Is(err, changes.ErrSlow):
 		reason = "The client is too slow for what happens; it may come back with Last-Event-ID."
+	case errors.Is(err, errRefused):
+		reason = "The API key is not valid any more."
 	case errors.Is(err, errEnding), errors.Is(err, changes.ErrStopped):
 		reason = "The server shuts down; come back with Last-Event-ID."
 	}
