@@ -102,7 +102,7 @@ func (b *bed) all(s settings) error {
 		{"connections", func() error { return b.onServer(func() error { return b.connections(s) }) }},
 		{"import", func() error { return b.importing(s.rows) }},
 		{"export", func() error { return b.exporting(s.rows) }},
-		{"scale", func() error { return b.scale(s.rows) }},
+		{"scale", func() error { return b.anew(func(b *bed) error { return b.scale(s.rows) }) }},
 	} {
 		if !slices.Contains(s.only, m.name) {
 			continue

@@ -21,6 +21,9 @@ func (c migrateCmd) Run(ctx context.Context, env *environment) error {
 			if err := core.RenameLog(ctx); err != nil {
 				return err
 			}
+			if _, err := fmt.Fprintln(env.stdout, "The change log has a new name. Start the servers anew."); err != nil {
+				return err
+			}
 		}
 		_, err := fmt.Fprintln(env.stdout, "The database's schema is up to date.")
 		return err

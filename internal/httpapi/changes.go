@@ -33,7 +33,7 @@ func (a *API) changeLog() operation {
 	return operation{
 		method: http.MethodGet, path: "/api/changes", id: "listChanges", tag: "Changes",
 		summary: "List what has changed",
-		description: "Oldest first. pagination.nextCursor is the since of the next call: the last seq. Changes are kept for some days; when those " +
+		description: "Oldest first. pagination.nextCursor is the since of the next call: the last seq. Changes are kept for a week, unless SIXTY_CHANGES_KEPT says otherwise; when those " +
 			"that would follow on since are no longer there, meta.reset is true, and whatever was made from earlier answers must be read again.",
 		query:  q.document(),
 		answer: a.schemas.changes(), problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},

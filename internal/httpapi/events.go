@@ -22,6 +22,8 @@ const (
 	streamPatience = 10 * time.Second
 	// maxStreams bounds the streams that are open at once.
 	maxStreams = 2000
+	// leastEpoch is how long the name of a change log is at least.
+	leastEpoch = 8
 	// lastEventID is the header by which a client says where its stream broke off.
 	lastEventID = "Last-Event-ID"
 )
@@ -105,10 +107,16 @@ func (a *API) lastEvent(r *http.Request) (seq int64, known bool, err error) {
 		epoch, number = a.epoch, text
 	}
 	seq, bad := strconv.ParseInt(number, 10, 64)
-	if bad != nil || seq < 0 || epoch == "" {
+	if bad != nil || seq < 0 || !isEpoch(epoch) {
 		return 0, false, malformed(lastEventID + " must be the id of an event, as it was sent.")
 	}
 	return seq, epoch == a.epoch, nil
+}
+
+// isEpoch tells what has the form of a change log's name: letters and digits.
+func isEpoch(s string) bool {
+	odd := func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') }
+	return len(s) >= leastEpoch && !strings.ContainsFunc(s, odd)
 }
 
 // stream is what is sent to one client.

@@ -75,7 +75,7 @@ func streaming(t *testing.T, test func(t *testing.T, a *API, log *growingLog, op
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		log, follower := new(growingLog), changes.New(changes.Options{})
-		a := newAPI(t, func(o *Options) { o.Changes, o.Epoch = follower, "epoch" })
+		a := newAPI(t, func(o *Options) { o.Changes, o.Epoch = follower, "EPOCH234" })
 		ctx, cancel := context.WithCancel(t.Context())
 		listener := make(pipes)
 		// As bounded as the program's own server.
@@ -133,7 +133,7 @@ func TestStreamsLiveOn(t *testing.T) {
 	t.Parallel()
 	streaming(t, func(t *testing.T, _ *API, log *growingLog, open func() *bufio.Reader) {
 		r := open()
-		if first, err := readEvent(r); err != nil || first != "id: epoch.0\nevent: ready\ndata: {\"seq\":0}\n" {
+		if first, err := readEvent(r); err != nil || first != "id: EPOCH234.0\nevent: ready\ndata: {\"seq\":0}\n" {
 			t.Fatalf("%q, %v", first, err)
 		}
 		began := time.Now()
@@ -144,7 +144,7 @@ func TestStreamsLiveOn(t *testing.T) {
 			}
 		}
 		log.grow(1)
-		if change, err := readEvent(r); err != nil || !strings.HasPrefix(change, "id: epoch.1\nevent: change\n") {
+		if change, err := readEvent(r); err != nil || !strings.HasPrefix(change, "id: EPOCH234.1\nevent: change\n") {
 			t.Errorf("%q, %v", change, err)
 		}
 	})

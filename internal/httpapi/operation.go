@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -117,8 +118,14 @@ func (a *API) answer(op *operation, w http.ResponseWriter, c *call) {
 	buffer := a.bodies.get()
 	defer a.bodies.put(buffer)
 	c.out = (*buffer)[:0]
+	began := time.Now()
 	err := op.run(c)
 	*buffer = c.out // it may have grown
+	if !op.open {
+		took := time.Since(began)
+		w.Header()["Cache-Status"] = a.values.passed(op.method)
+		w.Header().Set("Server-Timing", serverTiming(0, took, took))
+	}
 	if err != nil {
 		a.fail(w, c.r, err)
 		return
@@ -162,7 +169,7 @@ func (a *API) authenticate(r *http.Request) (crm.Actor, error) {
 	if token == "" {
 		return crm.Actor{}, &problem{
 			status: http.StatusUnauthorized,
-			detail: "Sign the request with an API key: Authorization: Bearer <key>.",
+			detail: "Sign the request with an API key: Authorization: Bearer KEY.",
 			header: `WWW-Authenticate: Bearer realm="sixty"`,
 		}
 	}

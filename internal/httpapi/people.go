@@ -24,6 +24,7 @@ func (a *API) peopleOperations() []operation {
 				if err != nil {
 					return err
 				}
+				user.Role = c.by.Role // a key may do less than whom it acts for
 				answerOne(c, &user, func(b []byte, o *crm.Owner) []byte {
 					b = reopen(appendOwner(b, o))
 					return append(appendBool(append(b, `,"is_admin":`...), c.by.Role == crm.RoleAdmin), '}')

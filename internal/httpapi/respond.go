@@ -13,6 +13,7 @@ type representation struct {
 	version     int64    // of the row, if it is one thing that can be changed; else 0
 	contentType []string // the header's value, shared
 	link        string   // the header's value; "" for none
+	compact     bool     // it is compressed already, as pictures are
 	// encoded gives the body in an encoding, at best one that it was kept in; nil: it is
 	// compressed anew.
 	encoded func(encoding string) []byte
@@ -23,13 +24,23 @@ type representation struct {
 // full slice, which copies it.
 type headerValues struct {
 	json, problem, brotli, zstd, gzip []string
+	bypass, written                   []string
 }
 
 func newHeaderValues() headerValues {
 	return headerValues{
 		json: []string{"application/json"}, problem: []string{"application/problem+json"},
+		bypass: []string{"sixty; fwd=bypass"}, written: []string{"sixty; fwd=method"},
 		brotli: []string{encodingBrotli}, zstd: []string{encodingZstd}, gzip: []string{encodingGzip},
 	}
+}
+
+// passed gives the value of Cache-Status of what a cache has no part in (RFC 9211).
+func (v *headerValues) passed(method string) []string {
+	if method == http.MethodGet {
+		return v.bypass
+	}
+	return v.written
 }
 
 // encoding gives the value of Content-Encoding.
@@ -51,7 +62,7 @@ func (v *headerValues) encoding(name string) []string {
 func (a *API) respond(w http.ResponseWriter, r *http.Request, rep *representation) {
 	h := w.Header()
 	encoding := ""
-	if len(rep.body) >= encodeFrom {
+	if len(rep.body) >= encodeFrom && !rep.compact {
 		encoding = negotiate(r.Header["Accept-Encoding"])
 		h["Vary"] = append(h["Vary"], "Accept-Encoding") // also of the answer that is not encoded
 	}
@@ -93,14 +104,23 @@ func (a *API) respond(w http.ResponseWriter, r *http.Request, rep *representatio
 // to a PUT must not, because the thing is not what was sent (RFC 9110 section 9.3.4).
 func (a *API) confirm(w http.ResponseWriter, status int, c *call) {
 	h := w.Header()
+	body, encoding := c.out, ""
+	if len(body) >= encodeFrom {
+		encoding = negotiate(c.r.Header["Accept-Encoding"])
+		h["Vary"] = append(h["Vary"], "Accept-Encoding")
+	}
+	if encoding != "" {
+		body = a.compressor.compress(encoding, body)
+		h["Content-Encoding"] = a.values.encoding(encoding)
+	}
 	h["Content-Type"] = a.values.json
-	h.Set("Content-Length", strconv.Itoa(len(c.out)))
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	if c.location != "" {
 		h.Set("Location", c.location)
 	}
 	if c.version != 0 && c.r.Method != http.MethodPut {
-		h.Set("Etag", entityTag(c.version, hashOf(c.out), ""))
+		h.Set("Etag", entityTag(c.version, hashOf(c.out), encoding))
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(c.out) // a client that does not read its answer is no failure of ours
+	_, _ = w.Write(body) // a client that does not read its answer is no failure of ours
 }
