@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -47,6 +48,16 @@ func newBed(ctx context.Context, engine, sixty, dir string) (*bed, error) {
 }
 
 func (b *bed) close() { b.drop() }
+
+// anew measures on a database of its own.
+func (b *bed) anew(run func(*bed) error) error {
+	fresh, err := newBed(b.ctx, b.engine, b.program.Path, filepath.Join(b.dir, "anew"))
+	if err != nil {
+		return err
+	}
+	defer fresh.close()
+	return run(fresh)
+}
 
 func (b *bed) command(args ...string) *exec.Cmd { return b.program.Command(b.ctx, args...) }
 

@@ -25,6 +25,7 @@ import (
 // settings say how much is measured.
 type settings struct {
 	only    []string
+	engines []string
 	rows    int
 	deals   int
 	rounds  int
@@ -42,10 +43,11 @@ func main() {
 	flag.DurationVar(&s.lasting, "lasting", time.Minute, "how long the day, the connections, and each search for stale answers last")
 	flag.Uint64Var(&s.seed, "seed", uint64(time.Now().UnixNano()), "of what is random")
 	only := flag.String("only", "page,cached,start,day,stale,connections,import,export", "what to measure, of these and scale")
+	engines := flag.String("engines", "PostgreSQL,SQLite", "the engines to measure on")
 	bare := flag.String("bare", "", "serve as the bare peer (used by the program itself)")
 	memory := flag.String("memory", "", "serve bytes from memory as a bare peer (used by the program itself)")
 	flag.Parse()
-	s.only = strings.Split(*only, ",")
+	s.only, s.engines = strings.Split(*only, ","), strings.Split(*engines, ",")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	var err error
 	switch {
@@ -73,7 +75,7 @@ func measure(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	for _, engine := range []string{"PostgreSQL", "SQLite"} {
+	for _, engine := range s.engines {
 		b, err := newBed(ctx, engine, sixty, filepath.Join(dir, strings.ToLower(engine)))
 		if err != nil {
 			return err
@@ -100,7 +102,7 @@ func (b *bed) all(s settings) error {
 		{"connections", func() error { return b.onServer(func() error { return b.connections(s) }) }},
 		{"import", func() error { return b.importing(s.rows) }},
 		{"export", func() error { return b.exporting(s.rows) }},
-		{"scale", func() error { return b.scale(s.rows) }},
+		{"scale", func() error { return b.anew(func(b *bed) error { return b.scale(s.rows) }) }},
 	} {
 		if !slices.Contains(s.only, m.name) {
 			continue

@@ -11,10 +11,20 @@ import (
 	"sixty/internal/demo"
 )
 
-type migrateCmd struct{}
+type migrateCmd struct {
+	Restored bool `help:"The database was restored from a backup: servers started from now on forget what was cached of it."`
+}
 
-func (migrateCmd) Run(ctx context.Context, env *environment) error {
-	return env.with(ctx, func(*app.Core) error { // opening migrates
+func (c migrateCmd) Run(ctx context.Context, env *environment) error {
+	return env.with(ctx, func(core *app.Core) error { // opening migrates
+		if c.Restored {
+			if err := core.RenameLog(ctx); err != nil {
+				return err
+			}
+			if _, err := fmt.Fprintln(env.stdout, "The change log has a new name. Start the servers anew."); err != nil {
+				return err
+			}
+		}
 		_, err := fmt.Fprintln(env.stdout, "The database's schema is up to date.")
 		return err
 	})

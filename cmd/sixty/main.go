@@ -32,9 +32,9 @@ type cli struct {
 	Settings config.Base `embed:""`
 
 	Serve   serveCmd   `cmd:"" help:"Serve the API."`
-	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to date, and do nothing else."`
+	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to date, and serve nothing."`
 	Seed    seedCmd    `cmd:"" help:"Make up data, as much as is wanted."`
-	Import  importCmd  `cmd:"" help:"Import CSV files: companies, contacts, deals or owners."`
+	Import  importCmd  `cmd:"" help:"Import CSV files: companies, contacts, deals, activities or owners."`
 	Export  exportCmd  `cmd:"" help:"Export companies, contacts, deals or activities, as CSV, JSON or XLSX."`
 	Adopt   adoptCmd   `cmd:"" help:"Copy the database of an existing sales dashboard into an organisation."`
 	Org     orgCmd     `cmd:"" help:"Organisations."`
@@ -90,6 +90,7 @@ func run(args []string, env *environment) int {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 
+	forgetEmpty()
 	command, err := parse(args, env)
 	if err == nil {
 		command.BindTo(ctx, (*context.Context)(nil))
@@ -100,6 +101,16 @@ func run(args []string, env *environment) int {
 	}
 	_, _ = fmt.Fprintln(env.stderr, "sixty: "+oneLine(err))
 	return exitCode(err)
+}
+
+// forgetEmpty takes settings that are empty in the environment for settings that are not
+// there, as files and tools that always name all of them mean it.
+func forgetEmpty() {
+	for _, name := range config.Variables() {
+		if os.Getenv(name) == "" {
+			_ = os.Unsetenv(name) // it cannot fail for these names
+		}
+	}
 }
 
 // exitCode is the one place that turns errors into exit codes.

@@ -31,14 +31,12 @@ func TestStaleWhileTheDatabaseIsGone(t *testing.T) {
 
 	proxy.Stop()
 	cut := time.Now()
-	long := false
 	eventually(t, "it is gone for longer than anything is believed", func() bool {
 		k := u.cached("GET", "/api/companies", allowed...)
 		if k.status != http.StatusOK || k.body != before.body || !k.hit && k.fwd != "stale" {
 			t.Fatalf("after %s: %d, %s\n%s", time.Since(cut), k.status, k.said, k.body)
 		}
-		long = time.Since(cut) > 1500*time.Millisecond && k.fwd == "stale"
-		return long
+		return time.Since(cut) > 1500*time.Millisecond && k.fwd == "stale"
 	})
 	if k := u.cached("GET", "/api/user", allowed...); k.status != http.StatusOK || k.said != "sixty; fwd=stale; fwd-status=503; detail=session" {
 		t.Errorf("/api/user: %d, %s", k.status, k.said)
@@ -65,16 +63,8 @@ func TestStaleWhileTheDatabaseIsGone(t *testing.T) {
 		t.Errorf("a write: %d, %s", status, body)
 	}
 
-	// Somebody who reaches it writes meanwhile.
 	base.DatabaseURL = config.Secret(direct)
-	other, err := app.Open(t.Context(), base, app.Options{Stderr: t.Output()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = other.Service.CreateCompany(t.Context(), crm.Operator(u.org), crm.CompanyPatch{Name: crm.Of("Meanwhile")})
-	if closed := other.Close(); err != nil || closed != nil {
-		t.Fatal(err, closed)
-	}
+	writeFrom(t, base, u.org, "Meanwhile")
 	if err := proxy.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -88,5 +78,78 @@ func TestStaleWhileTheDatabaseIsGone(t *testing.T) {
 	u.fill("/api/companies")
 	if k := u.hits("/api/companies", allowed...); !strings.Contains(k.body, "Meanwhile") {
 		t.Errorf("%s\n%s", k.said, k.body)
+	}
+}
+
+// writeFrom makes a company by a process of its own, which reaches the database.
+func writeFrom(t *testing.T, base config.Base, org crm.ID, name string) {
+	t.Helper()
+	other, err := app.Open(t.Context(), base, app.Options{Stderr: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = other.Service.CreateCompany(t.Context(), crm.Operator(org), crm.CompanyPatch{Name: crm.Of(name)})
+	if closed := other.Close(); err != nil || closed != nil {
+		t.Fatal(err, closed)
+	}
+}
+
+// A stream outlives the database's absence, and then tells what it has not told.
+func TestEventsWhileTheDatabaseIsGone(t *testing.T) {
+	t.Parallel()
+	direct := newDatabase(t)
+	through, proxy := throughProxy(t, direct)
+	var base config.Base
+	c := boot(t, "sqlite", func(cfg *config.Config) {
+		cfg.DatabaseURL, cfg.StatementLimit = config.Secret(through), time.Second
+		base = cfg.Base
+	})
+	u := newUser(c, "Streams", crm.RoleManager)
+	s, ready := u.begin("", "ready")
+	u.make("/api/companies", object{"name": "Before"})
+	s.changes(ready.seq+1, ready.seq+1)
+	proxy.Stop()
+	eventually(t, "it is gone", func() bool {
+		status, _, _ := u.raw("GET", "/api/events", u.key, nil)
+		return status == http.StatusServiceUnavailable
+	})
+	base.DatabaseURL = config.Secret(direct)
+	writeFrom(t, base, u.org, "Meanwhile")
+	if err := proxy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.changes(ready.seq+2, ready.seq+2)
+}
+
+// Without memory for answers, or with a Redis that is not there, everything is answered.
+func TestWithoutACache(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(*config.Config)
+		hit    bool
+	}{
+		"Off":       {func(cfg *config.Config) { cfg.CacheBytes = 0 }, false},
+		"RedisGone": {func(cfg *config.Config) { cfg.RedisURL = "redis://127.0.0.1:1" }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u := newUser(boot(t, "sqlite", test.change), "No cache", crm.RoleAdmin)
+			deal := "/api/deals/" + id(u.make("/api/deals", object{"name": "A"}))
+			for i := range 20 {
+				u.change(deal, object{"value": i})
+				for range 2 {
+					if got := u.get(deal)["value"]; got != float64(i) {
+						t.Fatalf("round %d: the value is %v", i, got)
+					}
+				}
+			}
+			if test.hit {
+				u.hits(deal)
+			} else if k := u.cached("GET", deal); k.said != "sixty; fwd=bypass; detail=frequent" {
+				t.Errorf("Cache-Status %q", k.said)
+			}
+			u.ask(http.StatusOK, "POST", "/api/performance/clear-cache", nil)
+			u.get("/api/performance/stats")
+		})
 	}
 }

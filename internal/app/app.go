@@ -169,12 +169,14 @@ func (a *App) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- a.server.Serve(a.listener) }()
 	a.core.Log.Info("listening", "address", a.Addr())
+	a.core.lines.Flush()
 	select {
 	case err := <-served:
 		return err
 	case <-ctx.Done():
 	}
 	a.core.Log.Info("shutting down", "timeout", a.drain)
+	a.core.lines.Flush() // whoever waits no longer, ends the program as it is
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.drain)
 	defer cancel()
 	if err := a.server.Shutdown(limit); err != nil {

@@ -34,6 +34,12 @@ const (
 // newEpoch makes a name for a change log.
 func newEpoch() string { return rand.Text()[:10] }
 
+// RenameLog gives the change log another name, as it is another one when the database
+// was restored from a backup. Servers know it when they are started anew.
+func (c *Core) RenameLog(ctx context.Context) error {
+	return c.Store.SetSetting(ctx, settingLogEpoch, newEpoch())
+}
+
 // serving is what answers need besides the core: the change log, followed, and a cache
 // that goes by it.
 type serving struct {

@@ -17,6 +17,24 @@ func Default() Config {
 	return c
 }
 
+// Variables gives the names of all settings as environment variables.
+func Variables() []string {
+	return append(variables(reflect.TypeFor[Base]()), variables(reflect.TypeFor[Server]())...)
+}
+
+func variables(settings reflect.Type) []string {
+	var all []string
+	for i := range settings.NumField() {
+		f := settings.Field(i)
+		if f.Anonymous {
+			all = append(all, variables(f.Type)...)
+			continue
+		}
+		all = append(all, f.Tag.Get("env"))
+	}
+	return all
+}
+
 // NameOf gives the name of a setting as people know it, such as "--port (PORT)",
 // for the field of a settings struct.
 func NameOf(settings any, field string) string {

@@ -33,7 +33,7 @@ func (a *API) changeLog() operation {
 	return operation{
 		method: http.MethodGet, path: "/api/changes", id: "listChanges", tag: "Changes",
 		summary: "List what has changed",
-		description: "Oldest first. pagination.nextCursor is the since of the next call: the last seq. Changes are kept for some days; when those " +
+		description: "Oldest first. pagination.nextCursor is the since of the next call: the last seq. Changes are kept for a week, unless SIXTY_CHANGES_KEPT says otherwise; when those " +
 			"that would follow on since are no longer there, meta.reset is true, and whatever was made from earlier answers must be read again.",
 		query:  q.document(),
 		answer: a.schemas.changes(), problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
@@ -49,7 +49,7 @@ func (a *API) changeLog() operation {
 			}
 			c.out = appendRows(append(c.out, `{"data":`...), page.Entries, appendLogEntry)
 			tail := listTail{
-				count: len(page.Entries), limit: args.limit, hasMore: page.HasMore, hasPrevious: page.Last > 0,
+				count: len(page.Entries), limit: args.limit, hasMore: page.HasMore, hasPrevious: args.since > 0,
 				next: strconv.FormatInt(page.Last, 10), reset: &page.Reset,
 			}
 			c.out = appendListTail(c.out, tail)

@@ -9,7 +9,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
-	"strconv"
+	"sync"
 
 	"github.com/swaggest/swgui/v5/static"
 
@@ -35,62 +35,64 @@ type asset struct {
 // embedded in the program.
 func (a *API) serveDocs() {
 	// The types are those of RFC 9512 and of the OpenAPI initiative.
-	a.serveFile("/openapi.json", "application/openapi+json", func(http.ResponseWriter, *http.Request) ([]byte, error) { return a.asJSON() })
-	a.serveFile("/openapi.yaml", "application/openapi+yaml", func(http.ResponseWriter, *http.Request) ([]byte, error) { return a.asYAML() })
+	a.serveFile("/openapi.json", "application/openapi+json", a.asJSON)
+	a.serveFile("/openapi.yaml", "application/openapi+yaml", a.asYAML)
 	for path, f := range map[string]asset{
 		"/docs":                      {pages, "docs/index.html", "text/html; charset=utf-8"},
 		"/docs/init.js":              {pages, "docs/init.js", "text/javascript; charset=utf-8"},
 		"/docs/swagger-ui-bundle.js": {static.FS, "swagger-ui-bundle.js.gz", "text/javascript; charset=utf-8"},
 		"/docs/swagger-ui.css":       {static.FS, "swagger-ui.css.gz", "text/css; charset=utf-8"},
-		"/docs/favicon-32x32.png":    {static.FS, "favicon-32x32.png", "image/png"},
+		"/docs/favicon-32x32.png":    {static.FS, "favicon-32x32.png", typePNG},
 	} {
-		a.serveFile(path, f.contentType, f.encoded)
+		a.serveFile(path, f.contentType, f.read)
 	}
 }
 
-// serveFile opens a path that answers what content gives, which may set headers that
-// say how it is encoded.
-func (a *API) serveFile(path, contentType string, content func(http.ResponseWriter, *http.Request) ([]byte, error)) {
+// typePNG is the type of pictures, which are compressed as they are.
+const typePNG = "image/png"
+
+// serveFile opens a path that answers what content gives, which is asked for when
+// somebody first comes for it, and kept; encoded too, each at most once.
+func (a *API) serveFile(path, contentType string, content func() ([]byte, error)) {
+	made := sync.OnceValues(func() (*representation, error) {
+		body, err := content()
+		if err != nil {
+			return nil, fmt.Errorf("write %s: %w", path, err)
+		}
+		encoded := map[string]func() []byte{}
+		for _, encoding := range [...]string{encodingBrotli, encodingZstd, encodingGzip} {
+			encoded[encoding] = sync.OnceValue(func() []byte { return a.compressor.compress(encoding, body) })
+		}
+		return &representation{
+			body: body, hash: hashOf(body), contentType: []string{contentType}, compact: contentType == typePNG,
+			encoded: func(encoding string) []byte { return encoded[encoding]() },
+		}, nil
+	})
 	a.mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
 		if !a.charge(w, r, a.addressOf(r), ratelimit.Global, costOfHit) {
 			return
 		}
-		body, err := content(w, r)
+		rep, err := made()
 		if err != nil {
-			a.fail(w, r, fmt.Errorf("write %s: %w", path, err))
+			a.fail(w, r, err)
 			return
 		}
 		h := w.Header()
-		h.Set("Content-Type", contentType)
 		h.Set("Content-Security-Policy", docsPolicy)
 		h.Set("Cache-Control", "no-cache")
-		h.Set("Content-Length", strconv.Itoa(len(body)))
-		_, _ = w.Write(body) // a client that does not read its answer is no failure of ours
+		a.respond(w, r, rep)
 	})
 }
 
-// encoded gives the file, compressed if it is and the client takes that.
-func (f asset) encoded(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// read gives the file as it is when it is not compressed.
+func (f asset) read() ([]byte, error) {
 	body, err := fs.ReadFile(f.from, f.file)
 	if err != nil || path.Ext(f.file) != ".gz" {
 		return body, err
 	}
-	w.Header().Add("Vary", "Accept-Encoding")
-	if weigh(r.Header["Accept-Encoding"]).gzip > 0 {
-		w.Header().Set("Content-Encoding", "gzip")
-		return body, nil
-	}
-	return unzip(body)
-}
-
-func unzip(b []byte) ([]byte, error) {
-	z, err := gzip.NewReader(bytes.NewReader(b))
+	z, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	plain, err := io.ReadAll(z)
-	if err != nil {
-		return nil, err
-	}
-	return plain, nil
+	return io.ReadAll(z)
 }

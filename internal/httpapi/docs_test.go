@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"regexp"
@@ -64,17 +63,28 @@ func TestDocsCanBeClosed(t *testing.T) {
 	}
 }
 
-// Both forms of a compressed file are the same file.
+// Every form of a file is the same file, and whoever has it need not load it again.
 func TestDocsAreCompressedForWhoAccepts(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
-	plain := fetch(t, a, "/docs/swagger-ui.css")
-	res := answerTo(t, a, "GET", "/docs/swagger-ui.css", "Accept-Encoding", "br, gzip;q=0.5")
-	if got := res.Header().Get("Content-Encoding"); got != "gzip" {
-		t.Fatalf("Content-Encoding = %q", got)
+	for _, path := range []string{"/docs/swagger-ui.css", "/openapi.yaml"} {
+		plain := fetch(t, a, path)
+		for _, encoding := range []string{encodingBrotli, encodingZstd, encodingGzip} {
+			res := answerTo(t, a, "GET", path, "Accept-Encoding", encoding)
+			if got := res.Header().Get("Content-Encoding"); got != encoding {
+				t.Fatalf("%s: Content-Encoding = %q", path, got)
+			}
+			if decoded, err := decoded(encoding, res.Body.Bytes()); err != nil || string(decoded) != plain {
+				t.Errorf("%s: the two differ, %v", path, err)
+			}
+			again := answerTo(t, a, "GET", path, "Accept-Encoding", encoding, "If-None-Match", res.Header().Get("ETag"))
+			if again.Code != http.StatusNotModified {
+				t.Errorf("%s: again it is a %d", path, again.Code)
+			}
+		}
 	}
-	if unzipped, err := unzip(res.Body.Bytes()); err != nil || !bytes.Equal(unzipped, []byte(plain)) {
-		t.Errorf("the two differ, %v", err)
+	if picture := answerTo(t, a, "GET", "/docs/favicon-32x32.png", "Accept-Encoding", "gzip"); picture.Header().Get("Content-Encoding") != "" {
+		t.Error("a picture is compressed twice")
 	}
 }
 

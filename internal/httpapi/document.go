@@ -18,7 +18,7 @@ func documentConfig() huma.Config {
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", "", nil
 	c.Info.Description = strings.Join([]string{
 		"The backend of a sales dashboard: companies, contacts, deals, their pipeline and the people who own them.",
-		"Requests are signed with `Authorization: Bearer <API key>`, or by the cookie of a session, which only pages of this or a trusted origin may change " +
+		"Requests are signed with `Authorization: Bearer KEY`, or by the cookie of a session, which only pages of this or a trusted origin may change " +
 			"things with. The key or the person decides the organisation and the role: a viewer reads; " +
 			"a rep reads everything and writes what they own; a manager writes everything; an admin also manages people and keys.",
 		"Answers are envelopes, `{\"data\": …, \"error\": null}`. Failures are problems (RFC 9457) that name every bad field at once: " +

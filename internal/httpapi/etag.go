@@ -51,6 +51,15 @@ func entityTag(version int64, hash, encoding string) string {
 	return string(append(b, '"'))
 }
 
+// encodedTag gives the tag of a representation as it is encoded, from that of the one
+// that is not.
+func encodedTag(tag, encoding string) string {
+	if encoding == "" {
+		return tag
+	}
+	return strings.TrimSuffix(tag, `"`) + "-" + encoding + `"`
+}
+
 // versionOf gives the row's version that a tag of ours names; false for any other tag.
 func versionOf(tag string) (int64, bool) {
 	version, hash, _ := strings.Cut(strings.Trim(tag, `"`), ".")

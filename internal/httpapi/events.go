@@ -22,12 +22,17 @@ const (
 	streamPatience = 10 * time.Second
 	// maxStreams bounds the streams that are open at once.
 	maxStreams = 2000
+	// leastEpoch is how long the name of a change log is at least.
+	leastEpoch = 8
 	// lastEventID is the header by which a client says where its stream broke off.
 	lastEventID = "Last-Event-ID"
 )
 
-// errEnding says why streams end that would have gone on.
-var errEnding = errors.New("the server shuts down")
+// Why streams end that would have gone on.
+var (
+	errEnding  = errors.New("the server shuts down")
+	errRefused = errors.New("the key is not valid any more")
+)
 
 // eventStream gives the changes as they happen (server-sent events, WHATWG HTML section
 // 9.2): an event for each, whose id is its place in the log.
@@ -38,7 +43,7 @@ func (a *API) eventStream() operation {
 		description: "Server-sent events (text/event-stream): ready, with the place in the change log where the stream begins; then " +
 			"change, for each change of the organisation as in /api/changes; reset, when the log no longer goes on from the Last-Event-ID, so " +
 			"that everything must be read again; and end, with the reason, before the server closes the stream of a client that is too slow " +
-			"or because it shuts down. Whoever comes back with Last-Event-ID misses nothing.",
+			"or whose key is not valid any more, or because it shuts down. Whoever comes back with Last-Event-ID misses nothing.",
 		headers: []*huma.Param{{
 			Name: lastEventID, In: "header", Description: "The id of the last event that was received.",
 			Schema: &huma.Schema{Type: huma.TypeString},
@@ -73,7 +78,7 @@ func (a *API) streamEvents(c *call, w http.ResponseWriter) error {
 	ctx, cancel := context.WithCancelCause(c.ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(a.streams, func() { cancel(errEnding) })()
-	s := stream{api: a, w: w, out: http.NewResponseController(w), org: c.by.Org, reset: !known}
+	s := stream{api: a, r: c.r, w: w, out: http.NewResponseController(w), org: c.by.Org, reset: !known}
 	if after < 0 {
 		seq, _, ok := a.changes.Position(ctx, c.by.Org)
 		if !ok {
@@ -102,15 +107,22 @@ func (a *API) lastEvent(r *http.Request) (seq int64, known bool, err error) {
 		epoch, number = a.epoch, text
 	}
 	seq, bad := strconv.ParseInt(number, 10, 64)
-	if bad != nil || seq < 0 || epoch == "" {
+	if bad != nil || seq < 0 || !isEpoch(epoch) {
 		return 0, false, malformed(lastEventID + " must be the id of an event, as it was sent.")
 	}
 	return seq, epoch == a.epoch, nil
 }
 
+// isEpoch tells what has the form of a change log's name: letters and digits.
+func isEpoch(s string) bool {
+	odd := func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') }
+	return len(s) >= leastEpoch && !strings.ContainsFunc(s, odd)
+}
+
 // stream is what is sent to one client.
 type stream struct {
 	api   *API
+	r     *http.Request
 	w     http.ResponseWriter
 	out   *http.ResponseController
 	org   crm.ID
@@ -129,8 +141,6 @@ func beginStream(w http.ResponseWriter) {
 
 // begin sends the header and the first event.
 func (s *stream) begin(after int64) {
-	// The server's bound on reading a request would end this one, which goes on.
-	_ = s.out.SetReadDeadline(time.Time{}) // a connection without deadlines has none
 	beginStream(s.w)
 	if !s.reset {
 		s.event("ready", after, `{"seq":`+strconv.FormatInt(after, 10)+`}`)
@@ -159,13 +169,16 @@ func (s *stream) run(ctx context.Context, sub *changes.Subscription) {
 		entries, err := sub.Next(beat)
 		cancel()
 		switch {
+		case ctx.Err() != nil:
+			s.end(context.Cause(ctx))
+			return
+		case s.refused():
+			s.end(errRefused)
+			return
 		case err == nil:
 			for i := range entries {
 				s.change(&entries[i])
 			}
-		case ctx.Err() != nil:
-			s.end(context.Cause(ctx))
-			return
 		case errors.Is(err, context.DeadlineExceeded):
 			s.text = append(s.text, ":\n\n"...)
 		case errors.Is(err, changes.ErrReset):
@@ -175,6 +188,13 @@ func (s *stream) run(ctx context.Context, sub *changes.Subscription) {
 			return
 		}
 	}
+}
+
+// refused tells whether the client's key has ended since the stream began. That this
+// cannot be told just now does not end the stream.
+func (s *stream) refused() bool {
+	_, err := s.api.authenticate(s.r)
+	return crm.CodeOf(err) == crm.CodeUnauthenticated
 }
 
 // anew subscribes to what happens from now on, and tells the client that it has missed
@@ -202,6 +222,8 @@ func (s *stream) end(err error) {
 	switch {
 	case errors.Is(err, changes.ErrSlow):
 		reason = "The client is too slow for what happens; it may come back with Last-Event-ID."
+	case errors.Is(err, errRefused):
+		reason = "The API key is not valid any more."
 	case errors.Is(err, errEnding), errors.Is(err, changes.ErrStopped):
 		reason = "The server shuts down; come back with Last-Event-ID."
 	}

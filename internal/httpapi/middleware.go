@@ -221,7 +221,8 @@ func crossOrigin(o Options) middleware {
 		AllowOriginFunc: func(origin string) bool { return slices.Contains(o.FrontendOrigins, origin) },
 		AllowedMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
 		AllowedHeaders: []string{
-			"Authorization", "Content-Encoding", "Content-Type", "If-Match", "If-None-Match", idempotencyHeader, "Sixty-Consistency", requestIDHeader,
+			"Authorization", "Cache-Control", "Content-Encoding", "Content-Type", "If-Match", "If-None-Match", idempotencyHeader, lastEventID,
+			consistencyHeader, requestIDHeader,
 		},
 		ExposedHeaders: []string{
 			"Cache-Status", "ETag", replayedHeader, "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "Server-Timing", "Sixty-Consistency", requestIDHeader,

@@ -104,7 +104,7 @@ func (a *API) confirmOnce(op *operation, w http.ResponseWriter, c *call, buffer 
 		seq = a.changes.Known(c.by.Org)
 	}
 	a.handToken(w, c.r, c.by.Org, seq)
-	a.confirm(w, done)
+	a.confirm(w, c.r, done)
 	return nil
 }
 

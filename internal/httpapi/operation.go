@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -135,8 +136,14 @@ func (a *API) answer(op *operation, w http.ResponseWriter, c *call) {
 		return
 	}
 	c.out = (*buffer)[:0]
+	began := time.Now()
 	err := a.work(op, c)
 	*buffer = c.out // it may have grown
+	if !op.open {
+		took := time.Since(began)
+		w.Header()["Cache-Status"] = a.values.passed(op.method)
+		w.Header().Set("Server-Timing", serverTiming(0, took, took))
+	}
 	if err != nil {
 		a.fail(w, c.r, err)
 		return
@@ -146,7 +153,7 @@ func (a *API) answer(op *operation, w http.ResponseWriter, c *call) {
 			http.SetCookie(w, c.cookie)
 		}
 		a.handToken(w, c.r, c.by.Org, a.changes.Known(c.by.Org))
-		a.confirm(w, c.confirmation(op))
+		a.confirm(w, c.r, c.confirmation(op))
 		return
 	}
 	a.respond(w, c.r, &representation{

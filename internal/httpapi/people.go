@@ -24,6 +24,7 @@ func (a *API) peopleOperations() []operation {
 				if err != nil {
 					return err
 				}
+				user.Role = c.by.Role // a key may do less than whom it acts for
 				answerOne(c, &user, c.appendUser)
 				return nil
 			},

@@ -38,6 +38,7 @@ type performanceStats struct {
 // performanceOperations give what is told of the server's own work, and what can be
 // done about it.
 func (a *API) performanceOperations() []operation {
+	a.schemas.thing("PerformanceStats", reflect.TypeFor[performanceStats]())
 	a.schemas.patch("CacheClearing", reflect.TypeFor[clearPatch](), reflect.TypeFor[clearView](), nil)
 	cleared := &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"cleared"},
@@ -47,7 +48,7 @@ func (a *API) performanceOperations() []operation {
 		{
 			method: http.MethodGet, path: "/api/performance/stats", id: "getPerformanceStats", tag: "Performance",
 			summary: "Read how the cache fares", description: "The figures of the instance that answers, since it was started.",
-			answer:  a.schemas.answered("PerformanceStats", &huma.Schema{Type: huma.TypeObject}),
+			answer:  a.schemas.envelope("PerformanceStats"),
 			caching: notKept("figures of the moment"),
 			run: func(c *call) error {
 				text, err := json.Marshal(performanceStats{a.cache.Figures()})

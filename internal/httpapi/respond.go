@@ -14,6 +14,7 @@ type representation struct {
 	version     int64    // of the row, if it is one thing that can be changed; else 0
 	contentType []string // the header's value, shared
 	link        string   // the header's value; "" for none
+	compact     bool     // it is compressed already, as pictures are
 	// encoded gives the body in an encoding, at best one that it was kept in; nil: it is
 	// compressed anew.
 	encoded func(encoding string) []byte
@@ -24,13 +25,23 @@ type representation struct {
 // full slice, which copies it.
 type headerValues struct {
 	json, problem, brotli, zstd, gzip []string
+	bypass, written                   []string
 }
 
 func newHeaderValues() headerValues {
 	return headerValues{
 		json: []string{"application/json"}, problem: []string{"application/problem+json"},
+		bypass: []string{"sixty; fwd=bypass"}, written: []string{"sixty; fwd=method"},
 		brotli: []string{encodingBrotli}, zstd: []string{encodingZstd}, gzip: []string{encodingGzip},
 	}
+}
+
+// passed gives the value of Cache-Status of what a cache has no part in (RFC 9211).
+func (v *headerValues) passed(method string) []string {
+	if method == http.MethodGet {
+		return v.bypass
+	}
+	return v.written
 }
 
 // encoding gives the value of Content-Encoding.
@@ -52,7 +63,7 @@ func (v *headerValues) encoding(name string) []string {
 func (a *API) respond(w http.ResponseWriter, r *http.Request, rep *representation) {
 	h := w.Header()
 	encoding := ""
-	if len(rep.body) >= encodeFrom {
+	if len(rep.body) >= encodeFrom && !rep.compact {
 		encoding = negotiate(r.Header["Accept-Encoding"])
 		h["Vary"] = append(h["Vary"], "Accept-Encoding") // also of the answer that is not encoded
 	}
@@ -109,16 +120,25 @@ func (c *call) confirmation(op *operation) confirmation {
 }
 
 // confirm sends a confirmation.
-func (a *API) confirm(w http.ResponseWriter, c confirmation) {
+func (a *API) confirm(w http.ResponseWriter, r *http.Request, c confirmation) {
 	h := w.Header()
+	body, encoding := c.body, ""
+	if len(body) >= encodeFrom {
+		encoding = negotiate(r.Header["Accept-Encoding"])
+		h["Vary"] = append(h["Vary"], "Accept-Encoding")
+	}
+	if encoding != "" {
+		body = a.compressor.compress(encoding, body)
+		h["Content-Encoding"] = a.values.encoding(encoding)
+	}
 	h["Content-Type"] = a.values.json
-	h.Set("Content-Length", strconv.Itoa(len(c.body)))
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	if c.Location != "" {
 		h.Set("Location", c.Location)
 	}
 	if c.Tag != "" {
-		h.Set("Etag", c.Tag)
+		h.Set("Etag", encodedTag(c.Tag, encoding))
 	}
 	w.WriteHeader(c.Status)
-	_, _ = w.Write(c.body) // a client that does not read its answer is no failure of ours
+	_, _ = w.Write(body) // a client that does not read its answer is no failure of ours
 }

@@ -27,7 +27,7 @@ func activityTable() table[crm.Activity, crm.ActivityFilter] {
 		sorts: map[string]sortKey{
 			"updated_at": commonSorts["updated_at"],
 			"created_at": commonSorts["created_at"],
-			"date":       {"date", "date", keyInstant},
+			"date":       {column: "date", kind: keyInstant},
 		},
 		filter: func(f crm.ActivityFilter, n *narrowing) {
 			narrow(n, 'o', "t.owner_id =", f.OwnerID)
@@ -76,7 +76,7 @@ func taskTable() table[crm.Task, crm.TaskFilter] {
 			"updated_at": commonSorts["updated_at"],
 			"created_at": commonSorts["created_at"],
 			"title":      commonSorts["name"],
-			"due_date":   {"due_asc", "due_desc", keyInstant},
+			"due_date":   {"due_asc", keyInstant, 253402300800000000, -62135596801000000}, // after the year 9999, before the year 1,
 		},
 		filter: taskFilter,
 		keys:   map[crm.Key]string{crm.KeyExternalID: "external_id"},

@@ -24,7 +24,7 @@ func auditTable() table[crm.AuditEntry, crm.AuditFilter] {
 			{name: "request_id", member: func(e *crm.AuditEntry) any { return &e.RequestID }},
 			{name: "details", member: func(e *crm.AuditEntry) any { return (*string)(&e.Details) }},
 		},
-		sorts: map[string]sortKey{"at": {"at", "at", keyInstant}},
+		sorts: map[string]sortKey{"at": {column: "at", kind: keyInstant}},
 		filter: func(f crm.AuditFilter, n *narrowing) {
 			narrow(n, 'a', "t.action =", f.Action)
 			narrow(n, 'u', "t.actor_id =", f.ActorID)

@@ -1,6 +1,10 @@
 package store
 
-import "sixty/internal/crm"
+import (
+	"math"
+
+	"sixty/internal/crm"
+)
 
 func dealTable() table[crm.Deal, crm.DealFilter] {
 	return table[crm.Deal, crm.DealFilter]{
@@ -49,8 +53,8 @@ func dealTable() table[crm.Deal, crm.DealFilter] {
 			"updated_at":          commonSorts["updated_at"],
 			"created_at":          commonSorts["created_at"],
 			"name":                commonSorts["name"],
-			"value":               {"value_asc", "value_desc", keyNumber},
-			"expected_close_date": {"close_asc", "close_desc", keyNumber},
+			"value":               {"value_asc", keyNumber, math.MaxInt64, -math.MaxInt64},
+			"expected_close_date": {"close_asc", keyNumber, math.MaxInt32, -math.MaxInt32},
 		},
 		filter: dealFilter,
 		keys:   map[crm.Key]string{crm.KeyExternalID: "external_id", crm.KeyName: "name_key"},

@@ -23,6 +23,7 @@ FROM api_keys k JOIN users u ON u.org_id = k.org_id AND u.id = k.user_id WHERE k
 
 	getSetting = &Statement{"setting.get", `SELECT value FROM settings WHERE name = $1`}
 	putSetting = &Statement{"setting.insert", `INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`}
+	setSetting = &Statement{"setting.set", `INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`}
 )
 
 func organisationDest(o *crm.Organisation) []any {
@@ -112,19 +113,29 @@ func (s *Store) Setting(ctx context.Context, name string, initial func() string)
 	if err != nil || len(rows) > 0 {
 		return first(rows), err
 	}
-	etx, err := s.engine.Begin(ctx)
-	if err != nil {
-		return "", s.fault(ctx, err)
-	}
-	defer func() { _ = etx.Rollback() }()
-	if _, err := s.exec(ctx, etx, putSetting, name, initial()); err != nil {
-		return "", err
-	}
-	if err := s.fault(ctx, etx.Commit(ctx)); err != nil {
+	if err := s.writeSetting(ctx, putSetting, name, initial()); err != nil {
 		return "", err
 	}
 	rows, err = collect(ctx, s, s.engine, getSetting, text, name)
 	return first(rows), err
+}
+
+// SetSetting gives a database-wide setting another value. Processes that run know it
+// when they are started anew.
+func (s *Store) SetSetting(ctx context.Context, name, value string) error {
+	return s.writeSetting(ctx, setSetting, name, value)
+}
+
+func (s *Store) writeSetting(ctx context.Context, st *Statement, name, value string) error {
+	etx, err := s.engine.Begin(ctx)
+	if err != nil {
+		return s.fault(ctx, err)
+	}
+	defer func() { _ = etx.Rollback() }()
+	if _, err := s.exec(ctx, etx, st, name, value); err != nil {
+		return err
+	}
+	return s.fault(ctx, etx.Commit(ctx))
 }
 
 func first(rows []string) string {

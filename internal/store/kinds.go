@@ -97,7 +97,7 @@ func stageTable() table[crm.Stage, crm.StageFilter] {
 			"updated_at":     commonSorts["updated_at"],
 			"created_at":     commonSorts["created_at"],
 			"name":           commonSorts["name"],
-			"order_position": {"order_position", "order_position", keyNumber},
+			"order_position": {column: "order_position", kind: keyNumber},
 		},
 		filter: func(crm.StageFilter, *narrowing) {},
 		keys:   map[crm.Key]string{crm.KeyName: "name_key"},

@@ -27,11 +27,12 @@ type walk struct {
 	forward bool          // in the list's order
 	from    *crm.Position // nil: from the end that lies behind
 	at      bool          // the row at from belongs to it
+	until   bool          // it ends at the border between rows with a value and those without
 }
 
-// page reads a stretch of a list. One row more than asked for tells whether there
-// are more ahead; whether there are any behind is a question of its own, asked only
-// when the walk began inside the list.
+// page reads a stretch of a list, in as many legs as it takes to fill it. One row more
+// than asked for tells whether there are more ahead; whether there are any behind is a
+// question of its own, asked only when the walk began inside the list.
 func page[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], org crm.ID, q crm.List[F]) (crm.Page[T], error) {
 	n := narrowing{args: []any{org}, lead: "t", updated: "t.updated_at", id: "t.id"}
 	t.filter(q.Filter, &n)
@@ -41,28 +42,18 @@ func page[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], o
 		w.at = w.from.Inclusive
 	}
 	limit := min(max(q.Limit, 1), crm.MaxLimit)
-	st, args := listStatement(s, t, &n, q.Sort, w, fetchSize(limit+1))
 
 	var p crm.Page[T]
 	var row T
-	var number int64
-	var instant crm.Instant
-	var text string
-	dest := t.destinations(&row)
-	switch key.kind {
-	case keyNumber:
-		dest = append(dest, &number)
-	case keyInstant:
-		dest = append(dest, &instant)
-	case keyText:
-		dest = append(dest, &text)
-	}
+	spot := place{key: key, desc: q.Sort.Desc}
+	dest := append(t.destinations(&row), spot.destination())
 	position := func() *crm.Position {
-		return &crm.Position{Number: number + int64(instant), Text: text, ID: t.id(&row)}
+		at := spot.position(t.id(&row))
+		return &at
 	}
 	p.Rows = make([]T, 0, limit)
 	ahead := false
-	err := s.query(ctx, db, st, args, func(rows Rows) (bool, error) {
+	read := func(rows Rows) (bool, error) {
 		if len(p.Rows) == limit {
 			ahead = true
 			return false, nil
@@ -74,9 +65,15 @@ func page[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], o
 			p.First = position()
 		}
 		return true, nil
-	})
-	if err != nil {
-		return p, err
+	}
+	for _, leg := range key.legs(q.Sort, w) {
+		st, args := listStatement(s, t, &n, q.Sort, leg, fetchSize(limit+1-len(p.Rows)))
+		if err := s.query(ctx, db, st, args, read); err != nil {
+			return p, err
+		}
+		if ahead {
+			break
+		}
 	}
 	if len(p.Rows) > 0 {
 		p.Last = position()
@@ -84,6 +81,7 @@ func page[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], o
 	behind := false
 	if w.from != nil {
 		back := walk{forward: !w.forward, from: w.from, at: !w.at}
+		var err error
 		if behind, err = anyRow(ctx, s, db, t, &n, q.Sort, back); err != nil {
 			return p, err
 		}
@@ -104,7 +102,7 @@ func page[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], o
 	return p, nil
 }
 
-// listStatement gives the statement of a page, and its arguments.
+// listStatement gives the statement of a leg of a page, and its arguments.
 func listStatement[T, F any](s *Store, t *table[T, F], n *narrowing, sort crm.Sort, w walk, fetch int) (*Statement, []any) {
 	shape := shapeOf("p", t.entity, n, sort, w, fetch)
 	st := s.statement(shape, func() *Statement {
@@ -118,28 +116,28 @@ func listStatement[T, F any](s *Store, t *table[T, F], n *narrowing, sort crm.So
 }
 
 // anyRow tells whether a walk meets any row.
-func anyRow[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], n *narrowing, sort crm.Sort, w walk) (bool, error) {
-	st := s.statement(shapeOf("a", t.entity, n, sort, w, 1), func() *Statement {
-		_, tail := tailOf(t, n, sort, w, 1)
-		return &Statement{Name: t.entity + ".any", SQL: "SELECT 1" + t.from(false, n) + tail}
-	})
-	found := false
-	err := s.query(ctx, db, st, n.bounds(t.sorts[sort.Field], w), func(Rows) (bool, error) {
-		found = true
-		return false, nil
-	})
+func anyRow[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], n *narrowing, sort crm.Sort, w walk) (found bool, err error) {
+	key := t.sorts[sort.Field]
+	for _, leg := range key.legs(sort, w) {
+		st := s.statement(shapeOf("a", t.entity, n, sort, leg, 1), func() *Statement {
+			_, tail := tailOf(t, n, sort, leg, 1)
+			return &Statement{Name: t.entity + ".any", SQL: "SELECT 1" + t.from(false, n) + tail}
+		})
+		err = s.query(ctx, db, st, n.bounds(key, leg), func(Rows) (bool, error) {
+			found = true
+			return false, nil
+		})
+		if found || err != nil {
+			break
+		}
+	}
 	return found, err
 }
 
-// tailOf composes everything of a list's statement behind FROM, and tells the
+// tailOf composes everything of the statement of a leg behind FROM, and tells the
 // column of the order.
 func tailOf[T, F any](t *table[T, F], n *narrowing, sort crm.Sort, w walk, fetch int) (column, tail string) {
-	key := t.sorts[sort.Field]
-	column = "t." + key.asc
-	if sort.Desc {
-		column = "t." + key.desc
-	}
-	id := "t.id"
+	column, id := "t."+t.sorts[sort.Field].column, "t.id"
 	if sort.Field == "updated_at" {
 		column, id = n.updated, n.id
 	}
@@ -149,32 +147,35 @@ func tailOf[T, F any](t *table[T, F], n *narrowing, sort crm.Sort, w walk, fetch
 		compare, order = " > ", ""
 	}
 	tail = " WHERE " + n.lead + ".org_id = $1" + t.there() + t.where + n.where
+	next := len(n.args) + 1
 	if w.from != nil {
 		if w.at {
 			compare = compare[:2] + "= "
 		}
-		next := len(n.args) + 1
 		tail += " AND (" + column + ", " + id + ")" + compare + "(" + placeholders(next, 2) + ")"
+		next += 2
+	}
+	if w.until {
+		within := " >= "
+		if ascending {
+			within = " < "
+		}
+		tail += " AND " + column + within + placeholders(next, 1)
 	}
 	tail += " ORDER BY " + column + order + ", " + id + order + " LIMIT " + strconv.Itoa(fetch)
 	return column, tail
 }
 
-// bounds gives the arguments of a walk's statement.
+// bounds gives the arguments of the statement of a leg.
 func (n *narrowing) bounds(key sortKey, w walk) []any {
-	if w.from == nil {
-		return n.args
+	args := append(make([]any, 0, len(n.args)+3), n.args...)
+	if w.from != nil {
+		args = append(args, key.argument(w.from.Number, w.from.Text), w.from.ID)
 	}
-	args := append(make([]any, 0, len(n.args)+2), n.args...)
-	switch key.kind {
-	case keyInstant:
-		args = append(args, crm.Instant(w.from.Number))
-	case keyText:
-		args = append(args, w.from.Text)
-	default:
-		args = append(args, w.from.Number)
+	if w.until {
+		args = append(args, key.argument(key.none, ""))
 	}
-	return append(args, w.from.ID)
+	return args
 }
 
 // shapeOf tells apart the texts of the list statements.
@@ -184,7 +185,7 @@ func shapeOf(what, entity string, n *narrowing, sort crm.Sort, w walk, fetch int
 	b = append(append(b, n.shape...), ' ')
 	b = append(b, sort.Field...)
 	flags := byte('0')
-	for i, set := range []bool{sort.Desc, w.forward, w.from != nil, w.at} {
+	for i, set := range []bool{sort.Desc, w.forward, w.from != nil, w.at, w.until} {
 		if set {
 			flags += 1 << i
 		}

@@ -44,18 +44,8 @@ func matches[T, F any](ctx context.Context, r *reader, t *table[T, F], org crm.I
 	}
 
 	var row T
-	var number int64
-	var instant crm.Instant
-	var text string
-	dest := t.chosen(&row, t.searchedColumns())
-	switch key.kind {
-	case keyNumber:
-		dest = append(dest, &number)
-	case keyInstant:
-		dest = append(dest, &instant)
-	case keyText:
-		dest = append(dest, &text)
-	}
+	spot := place{key: key, desc: q.Sort.Desc}
+	dest := append(t.chosen(&row, t.searchedColumns()), spot.destination())
 	var found []match
 	st := matchStatement(r.store, t, &n, q.Sort, key)
 	err := r.store.query(ctx, r.db, st, n.args, func(rows Rows) (bool, error) {
@@ -67,7 +57,7 @@ func matches[T, F any](ctx context.Context, r *reader, t *table[T, F], org crm.I
 		if !fits { // it has changed under the index's hands
 			return true, nil
 		}
-		m := match{s.Hit, crm.Position{Number: number + int64(instant), Text: text, ID: s.ID}}
+		m := match{s.Hit, spot.position(s.ID)}
 		if m.hit.Rank = rank; byRank {
 			m.at.Rank = rank
 		}
@@ -93,11 +83,7 @@ func matchStatement[T, F any](s *Store, t *table[T, F], n *narrowing, sort crm.S
 			fits += " AND s.org_id = $1 AND s.kind = '" + t.search.kind + "'"
 		}
 		inner += " WHERE " + fits + n.where + " ORDER BY " + newest + " DESC LIMIT " + strconv.Itoa(crm.MaxHits)
-		column := key.asc
-		if sort.Desc {
-			column = key.desc
-		}
-		return &Statement{Name: t.entity + ".search", SQL: "SELECT t." + strings.Join(t.searchedColumns(), ", t.") + ", t." + column +
+		return &Statement{Name: t.entity + ".search", SQL: "SELECT t." + strings.Join(t.searchedColumns(), ", t.") + ", t." + key.column +
 			" FROM " + t.name + " t WHERE t.org_id = $1 AND " + s.dialect.AnyOf("t.id", inner) + " AND t.deleted_at IS NULL"}
 	})
 }

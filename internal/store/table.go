@@ -33,28 +33,6 @@ type table[T, F any] struct {
 	forever bool          // nothing is ever deleted from it
 }
 
-// A sortKey tells the columns of an order, never null, whose nulls come last:
-// ascending and descending ones differ where there may be nulls.
-type sortKey struct {
-	asc, desc string
-	kind      keyKind
-}
-
-// keyKind is the kind of a sort key's values.
-type keyKind int
-
-const (
-	keyNumber keyKind = iota
-	keyInstant
-	keyText
-)
-
-var commonSorts = map[string]sortKey{
-	"updated_at": {"updated_at", "updated_at", keyInstant},
-	"created_at": {"created_at", "created_at", keyInstant},
-	"name":       {"name_key", "name_key", keyText},
-}
-
 // there gives the condition of what is not deleted.
 func (t *table[T, F]) there() string {
 	if t.forever {

@@ -86,6 +86,9 @@ func nodeFaults(root node, want storetest.Bounds) []string {
 	if want.Keyset && !strings.Contains(driving.IndexCond, "ROW(") {
 		faults = append(faults, "the position is no index condition")
 	}
+	if want.Until != "" && !strings.Contains(driving.IndexCond, "("+want.Until+" < ") && !strings.Contains(driving.IndexCond, "("+want.Until+" >= ") {
+		faults = append(faults, "the end is no index condition")
+	}
 	if want.Column != "" && !strings.Contains(driving.IndexCond, "("+want.Column+" = ") {
 		faults = append(faults, "the filter is no index condition")
 	}

@@ -34,6 +34,9 @@ func planFaults(tb testing.TB, tx store.EngineTx, st *store.Statement, args []an
 	if want.Keyset && !keyset.MatchString(driving) {
 		faults = append(faults, "the position is no index condition")
 	}
+	if want.Until != "" && !strings.Contains(driving, " "+want.Until+"<?") && !strings.Contains(driving, " "+want.Until+">?") {
+		faults = append(faults, "the end is no index condition")
+	}
 	if want.Column != "" && !strings.Contains(driving, " "+want.Column+"=?") {
 		faults = append(faults, "the filter is no index condition")
 	}

@@ -116,6 +116,28 @@ func ownerList(f *fixture) *list[crm.Owner, crm.OwnerFilter] {
 	return l
 }
 
+func dealKey(field string, d *crm.Deal) sortKey {
+	switch field {
+	case "value":
+		return number(d.Value)
+	case "expected_close_date":
+		return number(d.ExpectedCloseDate)
+	}
+	return commonKey(field, d.UpdatedAt, d.CreatedAt, d.Name)
+}
+
+// gapList lists deals all of which have a date, and none a value.
+func gapList(f *fixture) *list[crm.Deal, crm.DealFilter] {
+	m := newMaker()
+	l := &list[crm.Deal, crm.DealFilter]{kind: deals(), key: dealKey}
+	ids := l.fill(f, m, func(int) crm.Deal {
+		d := f.home.newDeal(m.name())
+		d.Value, d.ExpectedCloseDate = nil, ptr(crm.Date(m.IntN(10)))
+		return d
+	}, func(d *crm.Deal) { d.StageID = f.away.stage.ID })
+	return l.settle(f, ids...)
+}
+
 func dealList(f *fixture) *list[crm.Deal, crm.DealFilter] {
 	m := newMaker()
 	people, firms := three(f, owners(), f.home.newOwner), three(f, companies(), f.home.newCompany)
@@ -126,15 +148,7 @@ func dealList(f *fixture) *list[crm.Deal, crm.DealFilter] {
 	further := map[crm.ID]bool{}
 	l := &list[crm.Deal, crm.DealFilter]{
 		kind: deals(),
-		key: func(field string, d *crm.Deal) sortKey {
-			switch field {
-			case "value":
-				return number(d.Value)
-			case "expected_close_date":
-				return number(d.ExpectedCloseDate)
-			}
-			return commonKey(field, d.UpdatedAt, d.CreatedAt, d.Name)
-		},
+		key:  dealKey,
 		conditions: []condition[crm.Deal, crm.DealFilter]{
 			{"owner", func(f *crm.DealFilter) { f.OwnerID = &people[0] }, func(d *crm.Deal) bool { return is(d.OwnerID, people[0]) }},
 			{"stage", func(f *crm.DealFilter) { f.StageID = &steps[1] }, func(d *crm.Deal) bool { return d.StageID == steps[1] }},

@@ -77,23 +77,41 @@ func (l *list[T, F]) backward(f *fixture, q crm.List[F], want []T) {
 	}
 }
 
+// noValue is what stands for no value in the positions of descending orders, and so in
+// cursors that clients have: it stays as it is.
+var noValue = map[string]int64{
+	"value":               -9223372036854775807,
+	"expected_close_date": -2147483647,
+	"due_date":            -62135596801000000,
+}
+
 // positions starts pages at places of every kind: after and at a row, before and up
-// to it, and where a row was.
-func positions(f *fixture) {
-	l := dealList(f)
+// to it, and where a row was; also where the rows without a value begin.
+func positions[T, F any](f *fixture, l *list[T, F]) {
+	after := func(sort crm.Sort, whole []T, i int) crm.Position {
+		f.Helper()
+		from := *l.read(f, crm.List[F]{Sort: sort, Limit: i + 1}, whole, 0, i+1).Last
+		if sort.Desc && l.key(sort.Field, &whole[i]).null && from.Number != noValue[sort.Field] {
+			f.Errorf("%s by %s: %d stands for no value", l.entity, sort, from.Number)
+		}
+		return from
+	}
 	for _, field := range l.sorts.Fields {
 		for _, desc := range []bool{false, true} {
 			sort := crm.Sort{Field: field, Desc: desc}
 			whole := l.ordered(sort)
-			for _, i := range []int{0, 1, len(whole) / 2, len(whole) - 2, len(whole) - 1} {
-				from := l.read(f, crm.List[crm.DealFilter]{Sort: sort, Limit: i + 1}, whole, 0, i+1).Last
-				l.around(f, sort, *from, whole, i, i+1)
+			border := max(1, slices.IndexFunc(whole, func(row T) bool { return l.key(field, &row).null }))
+			for _, i := range []int{0, 1, border - 1, border, len(whole) / 2, len(whole) - 2, len(whole) - 1} {
+				l.around(f, sort, after(sort, whole, i), whole, i, i+1)
 			}
-			gone := len(whole) / 3
-			from := l.read(f, crm.List[crm.DealFilter]{Sort: sort, Limit: gone + 1}, whole, 0, gone+1).Last
-			remove(f, f.home, l.kind, 3, whole[gone].ID)
-			l.rows = slices.DeleteFunc(l.rows, func(d crm.Deal) bool { return d.ID == whole[gone].ID })
-			l.around(f, sort, *from, l.ordered(sort), gone, gone)
+			for _, gone := range []int{len(whole) / 3, border - 1, border - 1} {
+				from := after(sort, whole, gone)
+				id := *l.id(&whole[gone])
+				remove(f, f.home, l.kind, 3, id)
+				l.rows = slices.DeleteFunc(l.rows, func(row T) bool { return *l.id(&row) == id })
+				whole = l.ordered(sort)
+				l.around(f, sort, from, whole, gone, gone)
+			}
 		}
 	}
 }

@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
+	"slices"
+	"sort"
 	"strings"
 	"testing"
 
@@ -27,7 +30,8 @@ type Explainer struct {
 
 // Bounds are what a statement's driving index must be entered by.
 type Bounds struct {
-	Keyset bool   // the row comparison of a page that starts at a position
+	Keyset bool   // the row comparison of a walk that starts at a position
+	Until  string // the column that a walk's end is compared with; may be empty
 	Column string // the column that a filter compares with one value; may be empty
 }
 
@@ -79,7 +83,7 @@ type plans struct {
 // filters.
 type planned[T, F any] struct {
 	kind[T, F]
-	from    map[string][]crm.Position
+	from    map[crm.Sort][]crm.Position
 	filters []planFilter[F]
 }
 
@@ -150,20 +154,41 @@ func newPlans(f *fixture, explain Explainer) *plans {
 }
 
 // positions takes a position early, in the middle and late in each order, with many
-// rows on either side. It goes there page by page: positions come from pages.
+// rows on either side, and where there is one the last that has a value. It goes there
+// page by page: positions come from pages.
 func (l *planned[T, F]) positions(f *fixture) {
 	f.Helper()
-	l.from = map[string][]crm.Position{}
-	for _, field := range l.sorts.Fields {
-		var all []crm.Position
-		q := crm.List[F]{Sort: crm.Sort{Field: field}, Limit: crm.MaxLimit}
+	l.from = map[crm.Sort][]crm.Position{}
+	page := func(q crm.List[F]) crm.Page[T] {
+		p, err := l.view(f.store.Reads()).Page(f.Context(), f.home.ID, q)
+		return must(f, p, err)
+	}
+	for _, s := range l.orders() {
+		var all, last []crm.Position
+		q := crm.List[F]{Sort: s, Limit: crm.MaxLimit}
 		for more := true; more; {
-			p, err := l.view(f.store.Reads()).Page(f.Context(), f.home.ID, q)
-			all = append(all, *must(f, p, err).Last)
+			p := page(q)
+			all = append(all, *p.Last)
+			if s.Desc && p.First.Number > 0 && p.Last.Number < 0 { // no value is below zero here
+				q := q
+				q.Limit = sort.Search(len(p.Rows), func(i int) bool {
+					q.Limit = i + 1
+					return page(q).Last.Number < 0
+				})
+				last = append(last, *page(q).Last)
+			}
 			q.From, more = p.Last, p.HasMore
 		}
-		l.from[field] = []crm.Position{all[0], all[len(all)/2], all[max(len(all)-3, 0)]}
+		l.from[s] = append(last, all[0], all[len(all)/2], all[max(len(all)-3, 0)])
 	}
+}
+
+// orders gives the orders of a list.
+func (l *planned[T, F]) orders() (all []crm.Sort) {
+	for _, field := range l.sorts.Fields {
+		all = append(all, crm.Sort{Field: field}, crm.Sort{Field: field, Desc: true})
+	}
+	return all
 }
 
 // run runs a statement in a transaction of its own.
@@ -193,10 +218,8 @@ func (p *plans) explainAll(f *fixture, prefix string) {
 }
 
 func explainList[T, F any](f *fixture, explain Explainer, l *planned[T, F]) {
-	for _, field := range l.sorts.Fields {
-		for _, desc := range []bool{false, true} {
-			explainPages(f, explain, l, crm.Sort{Field: field, Desc: desc}, planFilter[F]{name: "unfiltered"})
-		}
+	for _, s := range l.orders() {
+		explainPages(f, explain, l, s, planFilter[F]{name: "unfiltered"})
 	}
 	for _, filter := range l.filters {
 		explainPages(f, explain, l, l.sorts.Default, filter)
@@ -208,9 +231,10 @@ func explainList[T, F any](f *fixture, explain Explainer, l *planned[T, F]) {
 func explainPages[T, F any](f *fixture, explain Explainer, l *planned[T, F], sort crm.Sort, filter planFilter[F]) {
 	f.Helper()
 	from := []*crm.Position{nil}
-	for i := range l.from[sort.Field] {
-		from = append(from, &l.from[sort.Field][i])
+	for i := range l.from[sort] {
+		from = append(from, &l.from[sort][i])
 	}
+	rounds := 0 // the walks that end inside the index
 	for i, position := range from {
 		for _, backward := range []bool{false, true} {
 			seen := &recorder{Engine: f.engine}
@@ -218,15 +242,31 @@ func explainPages[T, F any](f *fixture, explain Explainer, l *planned[T, F], sor
 			if _, err := l.view(store.New(seen, store.Options{}).Reads()).Page(f.Context(), f.home.ID, q); err != nil {
 				f.Fatal(err)
 			}
-			want := Bounds{Keyset: position != nil, Column: filter.column}
-			for _, s := range seen.ran {
+			for n, s := range seen.ran {
+				want := Bounds{Keyset: keyset.MatchString(s.statement.SQL), Column: filter.column}
+				if m := until.FindStringSubmatch(s.statement.SQL); len(m) == 3 && m[1] == m[2] {
+					want.Until = m[1]
+					rounds++
+				}
+				if n == 0 && position != nil && !want.Keyset {
+					f.Errorf("%s by %s, position %d, backward %v: the walk does not begin there:\n%s", filter.name, sort, i, backward, s.statement.SQL)
+				}
 				for _, fault := range faults(f, explain, s, want) {
 					f.Errorf("%s by %s, position %d, backward %v: %s", filter.name, sort, i, backward, fault)
 				}
 			}
 		}
 	}
+	if gaps := slices.Contains([]string{"-value", "-expected_close_date", "-due_date"}, sort.String()); gaps != (rounds > 0) {
+		f.Errorf("%s by %s: %d walks in two legs", filter.name, sort, rounds)
+	}
 }
+
+// How statements begin at a position, and how they end at a border of their order.
+var (
+	keyset = regexp.MustCompile(`\([\w.]+, [\w.]+\) [<>]=? \(`)
+	until  = regexp.MustCompile(`t\.(\w+) (?:<|>=) \$\d+ ORDER BY t\.(\w+)`)
+)
 
 func faults(f *fixture, explain Explainer, s execution, want Bounds) []string {
 	f.Helper()

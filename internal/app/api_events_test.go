@@ -1,0 +1,296 @@
+package app_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sixty/internal/config"
+	"sixty/internal/crm"
+)
+
+// events is a stream of events that a client reads.
+type events struct {
+	t    testing.TB
+	body io.ReadCloser
+	r    *bufio.Reader
+	last string // the id of the last event
+}
+
+// event is one of them; a comment has a name that begins with a colon.
+type event struct {
+	id, name string
+	data     object
+	seq      int // of data
+}
+
+// follow opens a stream, after the event of an id if it is not "".
+func (u user) follow(after string) *events {
+	u.t.Helper()
+	ctx, cancel := context.WithTimeout(u.t.Context(), 3*patience)
+	req := u.request("GET", "/api/events", u.key, nil, "Accept", "text/event-stream").WithContext(ctx)
+	if after != "" {
+		req.Header.Set("Last-Event-ID", after)
+	}
+	res, err := u.http.Do(req) //nolint:bodyclose // events.close does
+	if err != nil {
+		cancel()
+		u.t.Fatal(err)
+	}
+	s := &events{t: u.t, body: res.Body, r: bufio.NewReader(res.Body), last: after}
+	u.t.Cleanup(func() { s.close(); cancel() })
+	if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "text/event-stream" || res.Header.Get("Content-Encoding") != "" {
+		u.t.Fatalf("%d, %v", res.StatusCode, res.Header)
+	}
+	return s
+}
+
+// begin is follow, and reads the first event, which must be of the name.
+func (u user) begin(after, name string) (*events, event) {
+	u.t.Helper()
+	s := u.follow(after)
+	first := s.next()
+	if first.name != name || first.id == "" {
+		u.t.Fatalf("the stream begins with %+v, want %s", first, name)
+	}
+	return s, first
+}
+
+func (s *events) close() { _ = s.body.Close() }
+
+// next gives the next event, of which there must be one.
+func (s *events) next() event {
+	s.t.Helper()
+	e, err := s.read()
+	if err != nil {
+		s.t.Fatalf("the stream breaks off: %v", err)
+	}
+	return e
+}
+
+func (s *events) read() (e event, err error) {
+	for {
+		line, err := s.r.ReadString('\n')
+		if err != nil {
+			return e, err
+		}
+		switch name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": "); name {
+		case "":
+			if e.id != "" {
+				s.last = e.id
+			}
+			return e, nil
+		case "id":
+			e.id = value
+		case "event":
+			e.name = value
+		case "data":
+			if err := json.Unmarshal([]byte(value), &e.data); err != nil {
+				s.t.Errorf("%q: %v", line, err)
+			}
+			if n, ok := e.data["seq"].(float64); ok {
+				e.seq = int(n)
+			}
+		default:
+			e.name = name
+		}
+	}
+}
+
+// changes reads the changes up to one, which must follow on from first without a gap.
+func (s *events) changes(first, last int) []event {
+	s.t.Helper()
+	var all []event
+	for want := first; want <= last; want++ {
+		e := s.next()
+		if e.name == "" || strings.HasPrefix(e.name, ":") {
+			want-- // a heartbeat
+			continue
+		}
+		if e.name != "change" || e.seq != want || !strings.HasSuffix(e.id, "."+strconv.Itoa(want)) {
+			s.t.Fatalf("want change %d, got %+v", want, e)
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+// end gives the seq of the last change.
+func (u user) end() int {
+	u.t.Helper()
+	_, last, more, _ := u.changes("?limit=1000")
+	seq, err := strconv.Atoi(last)
+	if err != nil || more {
+		u.t.Fatalf("the log's end is %q (%t)", last, more)
+	}
+	return seq
+}
+
+// A stream tells what is written while it is open, whoever writes it, as the change log
+// does; and nothing of other organisations.
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, c *client) {
+		u, foreign := newUser(c, "Events", crm.RoleManager), newUser(c, "Foreign", crm.RoleManager)
+		before := u.end()
+		s, ready := u.as(crm.RoleViewer).begin("", "ready")
+		begun := u.end() // with the viewer's key
+		if ready.seq != begun || begun <= before {
+			t.Errorf("the stream is ready at %d, and the log ends at %d", ready.seq, begun)
+		}
+		theirs, _ := foreign.begin("", "ready")
+		foreign.ours()
+		u.ours()
+		end := u.end()
+		var told []object
+		for _, e := range s.changes(begun+1, end) {
+			told = append(told, e.data)
+		}
+		rows, _, _, _ := u.changes(fmt.Sprintf("?since=%d", begun))
+		if got, want := fmt.Sprint(told), fmt.Sprint(rows); got != want {
+			t.Errorf("the stream tells\n%s\nand the log\n%s", got, want)
+		}
+		if first := theirs.next(); first.data["actor_id"] == told[0]["actor_id"] {
+			t.Errorf("somebody else is told %v", first)
+		}
+	})
+}
+
+// Streams of two instances both tell what is written on either, in one order.
+func TestEventsOfEveryInstance(t *testing.T) {
+	t.Parallel()
+	const writes = 30
+	for _, engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			a, b := instances(t, engine, false)
+			here := newUser(a, "Instances", crm.RoleManager)
+			there := user{b, here.org, here.key}
+			s, ready := here.begin("", "ready")
+			r, _ := there.begin(ready.id, "ready")
+			var writing sync.WaitGroup
+			for _, u := range []user{here, there} {
+				writing.Go(func() {
+					for i := range writes {
+						u.write(t.Context(), "POST", "/api/companies", object{"name": fmt.Sprint("Company ", i)})
+					}
+				})
+			}
+			told, toldThere := s.changes(ready.seq+1, ready.seq+2*writes), r.changes(ready.seq+1, ready.seq+2*writes)
+			writing.Wait()
+			if fmt.Sprint(told) != fmt.Sprint(toldThere) {
+				t.Errorf("one stream tells\n%v\nthe other\n%v", told, toldThere)
+			}
+		})
+	}
+}
+
+func TestEventsRefuse(t *testing.T) {
+	t.Parallel()
+	u := newUser(boot(t, "sqlite"), "Refuse", crm.RoleViewer)
+	for _, after := range []string{"x", "-1", "a.1.5", "a.b", ".1", "a.", "a.-1", "1.99999999999999999999", strings.Repeat("9", 100)} {
+		status, header, body := u.raw("GET", "/api/events", u.key, nil, "Last-Event-ID", after)
+		if status != http.StatusBadRequest || header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("Last-Event-ID %q: %d, %s", after, status, body)
+		}
+	}
+	for _, key := range []string{"", "nonsense"} {
+		if status, _, _ := u.raw("GET", "/api/events", key, nil); status != http.StatusUnauthorized {
+			t.Errorf("with the key %q: %d", key, status)
+		}
+	}
+	if status, header, body := u.raw("HEAD", "/api/events", u.key, nil); status != http.StatusOK || header.Get("Content-Type") != "text/event-stream" || len(body) > 0 {
+		t.Errorf("HEAD: %d, %v", status, header)
+	}
+}
+
+// Streams do not hold up a shutdown: they are told, and end.
+func TestEventsEndAtShutdown(t *testing.T) {
+	t.Parallel()
+	c := boot(t, "sqlite", func(cfg *config.Config) { cfg.ShutdownTimeout = time.Hour })
+	u := newUser(c, "Shutdown", crm.RoleManager)
+	var all []*events
+	for range 20 {
+		s, _ := u.begin("", "ready")
+		all = append(all, s)
+	}
+	c.stop()
+	for _, s := range all {
+		if e := s.next(); e.name != "end" {
+			t.Errorf("%+v", e)
+		}
+	}
+	c.ended(t)
+}
+
+// Who is far too slow for what happens is cut off with a word, and may come back for the
+// rest. Nobody else is.
+func TestEventsOfTheSlow(t *testing.T) {
+	t.Parallel()
+	const most, kinds, each = 20, 3, 100 // changes of one transaction: more than wait for anybody
+	eachEngine(t, func(t *testing.T, c *client) {
+		u, other := newUser(c, "Slow", crm.RoleManager), newUser(c, "Quick", crm.RoleManager)
+		s, ready := u.begin("", "ready")
+		quick, begun := other.begin("", "ready")
+		at, cut := ready.seq, false
+		for round := 0; !cut && round < most; round++ {
+			u.insert(t, each)
+			for told := 0; told < kinds*each; {
+				switch e := s.next(); e.name {
+				case "change":
+					at++
+					told++
+					if e.seq != at {
+						t.Fatalf("after %d comes %+v", at-1, e)
+					}
+				case "end":
+					cut = true
+					if !strings.Contains(fmt.Sprint(e.data["reason"]), "too slow") {
+						t.Errorf("%+v", e)
+					}
+					s, _ = u.begin(s.last, "ready")
+				}
+			}
+		}
+		if !cut {
+			t.Errorf("nobody was cut off in %d transactions of %d changes", most, kinds*each)
+		}
+		other.make("/api/companies", object{"name": "Told"})
+		quick.changes(begun.seq+1, begun.seq+1)
+	})
+}
+
+// insert writes so many companies, contacts and tasks in one transaction.
+func (u user) insert(t *testing.T, n int) {
+	t.Helper()
+	ctx, now := t.Context(), crm.InstantOf(time.Now())
+	var companies []crm.Company
+	var contacts []crm.Contact
+	var tasks []crm.Task
+	for range n {
+		first := "A"
+		companies = append(companies, crm.Company{OrgID: u.org, ID: crm.NewID(), Name: "A", CreatedAt: now, UpdatedAt: now, Version: 1})
+		contacts = append(contacts, crm.Contact{OrgID: u.org, ID: crm.NewID(), FirstName: &first, FullName: first, CreatedAt: now, UpdatedAt: now, Version: 1})
+		tasks = append(tasks, crm.Task{OrgID: u.org, ID: crm.NewID(), Title: "A", Priority: "low", Status: crm.TaskPending, TaskType: "call", CreatedAt: now, UpdatedAt: now, Version: 1})
+	}
+	err := u.app.Core().Store.Write(ctx, crm.Operator(u.org), now, func(tx crm.Tx) error {
+		if err := tx.Companies().Insert(ctx, companies); err != nil {
+			return err
+		}
+		if err := tx.Contacts().Insert(ctx, contacts); err != nil {
+			return err
+		}
+		return tx.Tasks().Insert(ctx, tasks)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,196 @@
+package httpapi
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sixty/internal/changes"
+	"sixty/internal/crm"
+)
+
+// growingLog is the change log of everybody's one organisation, in which deals are made.
+type growingLog struct {
+	quietLog
+	mu  sync.Mutex
+	end int64
+}
+
+// grow enters changes.
+func (l *growingLog) grow(n int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.end += n
+}
+
+func (l *growingLog) LogEnds(_ context.Context, orgs []crm.ID) (map[crm.ID]int64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ends := map[crm.ID]int64{}
+	for _, org := range orgs {
+		ends[org] = l.end
+	}
+	return ends, nil
+}
+
+func (l *growingLog) LogSince(_ context.Context, _ crm.ID, seq int64, limit int) ([]crm.LogEntry, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []crm.LogEntry
+	for seq < l.end && len(all) < limit {
+		seq++
+		id := exampleID(1)
+		all = append(all, crm.LogEntry{Seq: seq, Entity: crm.EntityDeal, ID: &id, Op: crm.OpCreated})
+	}
+	return all, nil
+}
+
+// pipes is a listener whose connections hold nothing back: what one end writes, it has
+// written when the other end has read it.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	conn, ok := <-p
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return conn, nil
+}
+
+func (pipes) Close() error   { return nil }
+func (pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "unix"} }
+
+// streaming runs a test against a server whose streams follow the log, by a clock that
+// stands still while anybody has something to do.
+func streaming(t *testing.T, test func(t *testing.T, a *API, log *growingLog, open func() *bufio.Reader)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		log, follower := new(growingLog), changes.New(changes.Options{})
+		a := newAPI(t, func(o *Options) { o.Changes, o.Epoch = follower, "EPOCH234" })
+		ctx, cancel := context.WithCancel(t.Context())
+		listener := make(pipes)
+		// As bounded as the program's own server.
+		server := &http.Server{Handler: a, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 90 * time.Second}
+		server.RegisterOnShutdown(a.EndStreams)
+		var running sync.WaitGroup
+		running.Go(func() { _ = follower.Run(ctx, log) })
+		running.Go(func() {
+			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				t.Error(err)
+			}
+		})
+		var conns []net.Conn
+		test(t, a, log, func() *bufio.Reader {
+			ours, theirs := net.Pipe()
+			conns = append(conns, ours)
+			listener <- theirs
+			if _, err := io.WriteString(ours, "GET /api/events HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer key\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			res, err := http.ReadResponse(bufio.NewReader(ours), nil)
+			if err != nil || res.StatusCode != http.StatusOK {
+				t.Fatalf("%+v, %v", res, err)
+			}
+			t.Cleanup(func() { _ = res.Body.Close() })
+			return bufio.NewReader(res.Body)
+		})
+		for _, conn := range conns {
+			_ = conn.Close()
+		}
+		close(listener)
+		if err := server.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		running.Wait()
+	})
+}
+
+// readEvent reads up to the end of an event, or of a comment.
+func readEvent(r *bufio.Reader) (string, error) {
+	text := ""
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil || line == "\n" {
+			return text, err
+		}
+		text += line
+	}
+}
+
+// A stream without events shows every so often that it lives, for as long as it does:
+// the server's bounds on requests are not for it.
+func TestStreamsLiveOn(t *testing.T) {
+	t.Parallel()
+	streaming(t, func(t *testing.T, _ *API, log *growingLog, open func() *bufio.Reader) {
+		r := open()
+		if first, err := readEvent(r); err != nil || first != "id: EPOCH234.0\nevent: ready\ndata: {\"seq\":0}\n" {
+			t.Fatalf("%q, %v", first, err)
+		}
+		began := time.Now()
+		for n := 1; n <= 40; n++ {
+			beat, err := readEvent(r)
+			if took := time.Since(began); err != nil || beat != ":\n" || took != time.Duration(n)*heartbeat {
+				t.Fatalf("after %s: %q, %v", took, beat, err)
+			}
+		}
+		log.grow(1)
+		if change, err := readEvent(r); err != nil || !strings.HasPrefix(change, "id: EPOCH234.1\nevent: change\n") {
+			t.Errorf("%q, %v", change, err)
+		}
+	})
+}
+
+// Who takes nothing in is not waited for, and holds up nobody.
+func TestStreamsOfTheDeafEnd(t *testing.T) {
+	t.Parallel()
+	streaming(t, func(t *testing.T, a *API, log *growingLog, open func() *bufio.Reader) {
+		deaf, r := open(), open()
+		if _, err := readEvent(r); err != nil {
+			t.Fatal(err)
+		}
+		for n := range 10 {
+			written := time.Now()
+			log.grow(1)
+			change, err := readEvent(r)
+			if took := time.Since(written); err != nil || !strings.Contains(change, "event: change\n") || took > time.Second {
+				t.Fatalf("change %d comes after %s: %q, %v", n, took, change, err)
+			}
+		}
+		for began := time.Now(); len(a.openStreams) > 1; {
+			if time.Since(began) > streamPatience+time.Second {
+				t.Fatal("the other stream is still open")
+			}
+			if beat, err := readEvent(r); err != nil || beat != ":\n" {
+				t.Fatalf("%q, %v", beat, err)
+			}
+		}
+		if text, err := io.ReadAll(deaf); !errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(string(text), "event: change\n") {
+			t.Errorf("its stream ends with %v: %q", err, text)
+		}
+	})
+}
+
+func TestStreamsAreBounded(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	for range maxStreams {
+		a.openStreams <- struct{}{}
+	}
+	r := listDeals(t)
+	r.URL.Path = "/api/events"
+	w := httptest.NewRecorder()
+	a.ServeHTTP(w, r)
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+		t.Errorf("one more is a %d, %v", w.Code, w.Header())
+	}
+}
