@@ -81,7 +81,7 @@ func TestEventsReset(t *testing.T) {
 		u.make("/api/companies", object{"name": "Kept"})
 		s.changes(ready.seq+1, ready.seq+1)
 		at := ready.seq + 1
-		for name, after := range map[string]string{"AnotherLog": "x" + ready.id, "BeyondTheEnd": epoch + ".4711", "NotKept": epoch + ".1"} {
+		for name, after := range map[string]string{"AnotherLog": "X" + ready.id, "BeyondTheEnd": epoch + ".4711", "NotKept": epoch + ".1"} {
 			if name == "NotKept" {
 				if n, err := c.app.Core().Store.PruneLog(t.Context(), crm.InstantOf(time.Now().Add(time.Hour)), 1000); err != nil || n == 0 {
 					t.Fatal(n, err)

@@ -65,7 +65,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		// Compiling a plan takes longer than any statement here runs.
 		"jit": "off",
 		// The client cancels first; this is for when it cannot.
-		"statement_timeout":                   strconv.FormatInt((o.StatementTimeout + cancelGrace).Milliseconds(), 10),
+		"statement_timeout":                   strconv.FormatInt((store.Patience*o.StatementTimeout + cancelGrace).Milliseconds(), 10),
 		"idle_in_transaction_session_timeout": "60000",
 	} {
 		if _, set := c.RuntimeParams[name]; !set {
@@ -116,7 +116,7 @@ func (e *Engine) Ping(ctx context.Context) error {
 // Query runs a statement on a connection of the pool. pgx prepares it on its first
 // use on a connection, and keeps the 512 used last.
 func (e *Engine) Query(ctx context.Context, st *store.Statement, args []any) (store.Rows, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	ctx, cancel := context.WithTimeout(ctx, store.TimeLimit(ctx, e.timeout))
 	r, err := e.pool.Query(ctx, st.SQL, arguments(args)...)
 	if err != nil {
 		cancel()
@@ -158,7 +158,7 @@ type tx struct {
 }
 
 func (t *tx) Query(ctx context.Context, st *store.Statement, args []any) (store.Rows, error) {
-	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	ctx, cancel := context.WithTimeout(ctx, store.TimeLimit(ctx, t.timeout))
 	r, err := t.tx.Query(ctx, st.SQL, bind(args)...)
 	if err != nil {
 		cancel()
