@@ -188,7 +188,7 @@ func TestRepresentationsOfEveryRead(t *testing.T) {
 		ours := u.ours()
 		encoded := 0
 		for _, op := range c.document().operations() {
-			if op.method != http.MethodGet || op.open || op.path == "/api/performance/stats" {
+			if op.method != http.MethodGet || op.open || notKeptAnswers[op.path] != "" && op.path != "/api/changes" && op.path != "/api/contacts/{id}/tasks" {
 				continue // figures of the moment are not the same twice
 			}
 			path := op.path

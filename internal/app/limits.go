@@ -23,7 +23,7 @@ func newLimiter(core *Core, s *serving, cfg config.Limits) (*ratelimit.Limiter, 
 		Logger: core.Log,
 	}
 	if s.redis != nil {
-		o.Redis = s.redis.Client
+		o.Redis, o.Prefix = s.redis.Client, "sixty:"+s.epoch+":limit:" // of this database's instances alone
 	}
 	l, err := ratelimit.New(o)
 	if err != nil {
