@@ -46,9 +46,9 @@ func (c *userPasswordCmd) Run(ctx context.Context, env *environment) error {
 // readPassword asks for a password, unseen, or reads the first line of what is not a
 // terminal.
 func readPassword(env *environment) (string, error) {
-	if f, ok := env.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) { //nolint:gosec // descriptors are small
+	if f, ok := env.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		_, _ = fmt.Fprint(env.stderr, "Password: ")
-		text, err := term.ReadPassword(int(f.Fd())) //nolint:gosec // see above
+		text, err := term.ReadPassword(int(f.Fd()))
 		_, _ = fmt.Fprintln(env.stderr)
 		return string(text), err
 	}

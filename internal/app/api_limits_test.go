@@ -74,7 +74,9 @@ func TestLimitsOff(t *testing.T) {
 		t.Errorf("%d, RateLimit: %s", status, header.Get("RateLimit"))
 	}
 	c.stop()
-	<-c.done
+	if err := <-c.done; err != nil {
+		t.Fatal(err)
+	}
 	if err := a.Close(); err != nil { // what is logged is written then
 		t.Fatal(err)
 	}

@@ -292,7 +292,7 @@ func TestSessionsEndEverywhere(t *testing.T) {
 }
 
 // What pages of other sites ask for by the cookie is refused, and what is not, is not.
-func TestCrossSite(t *testing.T) {
+func TestCrossSite(t *testing.T) { //nolint:tparallel // one browser, one request after the other
 	t.Parallel()
 	c := boot(t, "sqlite")
 	org := c.organisation("Cross-site").ID

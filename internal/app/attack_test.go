@@ -64,7 +64,7 @@ func TestAttack(t *testing.T) { //nolint:paralleltest // see above
 	a := &attack{c: c, http: &http.Client{Transport: transport}, key: newUser(c, "Attackers", crm.RoleRep).key}
 	ctx, cancel := context.WithTimeout(t.Context(), attackTime)
 	defer cancel()
-	a.begin(t, ctx)
+	a.begin(ctx, t)
 	memory := new(uint64)
 	over := make(chan time.Time)
 	go func() {
@@ -142,7 +142,7 @@ func inUse() uint64 {
 }
 
 // begin begins everything.
-func (a *attack) begin(t *testing.T, ctx context.Context) {
+func (a *attack) begin(ctx context.Context, t *testing.T) {
 	t.Helper()
 	var bomb bytes.Buffer
 	z := gzip.NewWriter(&bomb)

@@ -34,7 +34,7 @@ func (a *API) sessionToken(r *http.Request) string {
 
 // giveCookie makes the cookie of a session that has begun.
 func (a *API) giveCookie(token string, until time.Time) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // Secure wherever there is TLS
 		Name: a.sessionCookie(), Value: token, Path: "/", Expires: until,
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.secureCookies,
 	}
@@ -42,7 +42,7 @@ func (a *API) giveCookie(token string, until time.Time) *http.Cookie {
 
 // takeCookie makes the cookie that has a browser forget the session's.
 func (a *API) takeCookie() *http.Cookie {
-	c := a.giveCookie("", time.Unix(1, 0))
+	c := a.giveCookie("", time.Unix(1, 0)) //nolint:gosec // see giveCookie
 	c.MaxAge = -1
 	return c
 }

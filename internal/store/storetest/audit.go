@@ -33,7 +33,7 @@ func auditTrails(f *fixture) {
 		theirs := e
 		theirs.OrgID, theirs.ActorID = f.away.ID, nil
 		f.write(f.away, 0, func(tx crm.Tx) error { return tx.PutAudit(f.Context(), theirs) })
-		f.fails(f.home, func(tx crm.Tx) error { return tx.PutAudit(f.Context(), theirs) })
+		_ = f.fails(f.home, func(tx crm.Tx) error { return tx.PutAudit(f.Context(), theirs) })
 	}
 	if after := logEnd(f, f.home.ID); after != before {
 		f.Errorf("the change log grew from %d to %d", before, after)

@@ -106,16 +106,16 @@ func onceKept(f *fixture) {
 // onceFailed keeps nothing of a request that failed, so that it may succeed.
 func onceFailed(f *fixture) {
 	request := sent("key", "POST /api/companies", "body")
-	make := making(f, f.store, f.home, "Failed")
+	company := making(f, f.store, f.home, "Failed")
 	for name, fn := range map[string]func(context.Context) ([]byte, error){
 		"After": func(ctx context.Context) ([]byte, error) {
-			if _, err := make(ctx); err != nil {
+			if _, err := company(ctx); err != nil {
 				return nil, err
 			}
 			return nil, errGivenUp
 		},
 		"WithinAndSilent": func(ctx context.Context) ([]byte, error) {
-			answer, err := make(ctx)
+			answer, err := company(ctx)
 			_ = f.store.Write(ctx, f.home.by, at(1), func(crm.Tx) error { return errGivenUp })
 			return answer, err
 		},
@@ -137,7 +137,7 @@ func onceFailed(f *fixture) {
 		}
 	}
 	countNamed(f, f.home, "Failed", 0)
-	if answer, again, err := f.store.Once(f.Context(), f.home.by, at(1), request, make); err != nil || again || string(answer) != "Failed" {
+	if answer, again, err := f.store.Once(f.Context(), f.home.by, at(1), request, company); err != nil || again || string(answer) != "Failed" {
 		f.Errorf("sent again: %q, again %v, %v", answer, again, err)
 	}
 	countNamed(f, f.home, "Failed", 1)
