@@ -12,6 +12,7 @@ import (
 	"sixty/internal/app"
 	"sixty/internal/config"
 	"sixty/internal/crm"
+	"sixty/internal/store/storetest"
 )
 
 // allHear is how long it takes at most until every instance has heard of a change: one
@@ -23,7 +24,7 @@ func instances(t *testing.T, engine string, redis bool) (a, b *client) {
 	t.Helper()
 	folder, database := t.TempDir(), ""
 	if engine == "postgres" {
-		database = newDatabase(t)
+		database = storetest.PostgresURL(t)
 	}
 	change := func(cfg *config.Config) {
 		cfg.DataDir, cfg.DatabaseURL = folder, config.Secret(database)
@@ -182,7 +183,8 @@ func TestOddTokens(t *testing.T) {
 			kept  bool
 		}{
 			"Own":               {own, true},
-			"Old":               {epoch + "." + org + ".0", true},
+			"Old":               {epoch + "." + org + ".1", true},
+			"NoPosition":        {epoch + "." + org + ".0", false},
 			"Foreign":           {others, true},
 			"ForeignFromFuture": {epoch + "." + foreign.org.String() + ".999999999", true},
 			"FromFuture":        {epoch + "." + org + ".999999999", false},

@@ -17,6 +17,7 @@ import (
 	"sixty/internal/app"
 	"sixty/internal/config"
 	"sixty/internal/crm"
+	"sixty/internal/store/storetest"
 )
 
 // counted is a path whose every answer is a whole request of the tier api.
@@ -108,7 +109,7 @@ func TestInstancesShareLimits(t *testing.T) {
 	t.Parallel()
 	const n = 20
 	proxy, redis := redisProxy(t)
-	database := newDatabase(t)
+	database := storetest.PostgresURL(t)
 	var all [3]*client
 	for i := range all {
 		all[i] = boot(t, "sqlite", redis, func(cfg *config.Config) {

@@ -3,23 +3,20 @@ package app_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
 	"sixty/internal/app"
 	"sixty/internal/config"
 	"sixty/internal/crm"
+	"sixty/internal/store/storetest"
 )
 
 // TestMain sees to it that no program that was booted left a goroutine behind.
@@ -66,7 +63,7 @@ func newAppBy(t *testing.T, clock func() time.Time, engine string, change ...fun
 	cfg.Env, cfg.Port, cfg.DataDir, cfg.LogLevel = config.Test, 0, t.TempDir(), slog.LevelWarn
 	cfg.LimitGlobal.Requests, cfg.LimitAPI.Requests, cfg.LimitExpensive.Requests = many, many, many
 	if engine == "postgres" {
-		cfg.DatabaseURL = config.Secret(newDatabase(t))
+		cfg.DatabaseURL = config.Secret(storetest.PostgresURL(t))
 	}
 	for _, f := range change {
 		f(&cfg)
@@ -107,40 +104,6 @@ func run(t *testing.T, a *app.App) *client {
 		}
 	})
 	return c
-}
-
-// newDatabase makes an empty PostgreSQL database for one test, and gives its URL.
-func newDatabase(t *testing.T) string {
-	t.Helper()
-	server := os.Getenv("SIXTY_TEST_DATABASE_URL")
-	if server == "" {
-		t.Fatal("SIXTY_TEST_DATABASE_URL is not set: run make test")
-	}
-	u, err := url.Parse(server)
-	if err != nil {
-		t.Fatal("SIXTY_TEST_DATABASE_URL is not a URL")
-	}
-	name := "sixty_app_" + strings.ToLower(rand.Text())
-	execSQL(t, server, "CREATE DATABASE "+name)
-	t.Cleanup(func() { execSQL(t, server, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
-	u.Path = "/" + name
-	return u.String()
-}
-
-// execSQL runs one statement on a PostgreSQL connection of its own.
-func execSQL(t *testing.T, databaseURL, statement string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	conn, err := pgx.Connect(ctx, databaseURL)
-	if err != nil {
-		t.Errorf("connect: %v", err)
-		return
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	if _, err := conn.Exec(ctx, statement); err != nil {
-		t.Errorf("%s: %v", statement, err)
-	}
 }
 
 // organisation makes an organisation.

@@ -12,6 +12,7 @@ import (
 
 	"sixty/internal/config"
 	"sixty/internal/crm"
+	"sixty/internal/store/storetest"
 )
 
 // throughProxy gives a database's URL by way of a proxy that can be cut.
@@ -33,7 +34,7 @@ func throughProxy(t *testing.T, databaseURL string) (string, *toxiproxy.Proxy) {
 
 func TestDatabaseGoesAwayAndComesBack(t *testing.T) {
 	t.Parallel()
-	through, proxy := throughProxy(t, newDatabase(t))
+	through, proxy := throughProxy(t, storetest.PostgresURL(t))
 	c := boot(t, "sqlite", func(cfg *config.Config) {
 		cfg.DatabaseURL = config.Secret(through)
 		cfg.StatementLimit = time.Second

@@ -11,9 +11,9 @@ import (
 	"sixty/internal/crm"
 )
 
-// hashLength is the number of characters of an Entry's Hash: 64 bits tell apart the
+// HashLength is the number of characters of a Hash: 64 bits tell apart the
 // representations that one address ever has.
-const hashLength = 16
+const HashLength = 16
 
 // What keeping an entry takes besides what it holds, in bytes: the Entry itself, its
 // place in the cache's tables and queues, and allocation in size classes.
@@ -59,13 +59,14 @@ type variant struct {
 func newEntry(k key, a *Answer, s *series) *Entry {
 	return &Entry{
 		Status: a.Status, ContentType: a.ContentType, Link: a.Link, Body: a.Body, Version: a.Version,
-		Hash: hashOf(a.Body), key: k, series: s,
+		Hash: HashOf(a.Body), key: k, series: s,
 	}
 }
 
-func hashOf(body []byte) string {
+// HashOf gives the Hash of a body.
+func HashOf(body []byte) string {
 	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:hashLength/2])
+	return hex.EncodeToString(sum[:HashLength/2])
 }
 
 // Encoded gives the body in a content coding, which compress makes: once for each

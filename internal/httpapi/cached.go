@@ -95,7 +95,8 @@ func (op *operation) key(path, query string, by crm.Actor) string {
 	return path + "?" + query
 }
 
-// fill makes the answer that is kept. It may outlive the request that it was begun for.
+// fill makes the answer that is kept. It goes on for those who wait when the request that
+// it was begun for is given up.
 func (a *API) fill(ctx context.Context, op *operation, r *http.Request, query string, by crm.Actor) (*cache.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
@@ -190,7 +191,8 @@ func cacheStatus(res *cache.Result, tier cache.Tier) string {
 	return string(b)
 }
 
-// serverTiming tells what took how long, in milliseconds (W3C Server Timing).
+// serverTiming tells what took how long, in milliseconds (W3C Server Timing): to look into
+// the cache, to make the answer, which is the database's time for the most part, and all.
 func serverTiming(lookup, fill, total time.Duration) string {
 	var room [96]byte
 	b := appendMilliseconds(append(room[:0], "cache;dur="...), lookup)

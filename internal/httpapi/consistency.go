@@ -36,10 +36,12 @@ func (a *API) consistencyToken(org crm.ID, seq int64) string {
 }
 
 // handToken hands out the token after a write, which the entry seq of the change log is
-// no older than. A browser gets the cookie too.
+// no older than. A browser gets the cookie too. Where no position is known, as when too
+// many organisations are followed, the token is of 0: no position to wait for, so that it
+// leads to the database.
 func (a *API) handToken(w http.ResponseWriter, r *http.Request, org crm.ID, seq int64) {
-	if seq == 0 {
-		return // nobody follows this organisation, so nobody answers it from a cache
+	if org == (crm.ID{}) {
+		return // nobody's things were changed
 	}
 	token := a.consistencyToken(org, seq)
 	w.Header().Set(consistencyHeader, token)
@@ -82,6 +84,9 @@ func (a *API) reached(ctx context.Context, token string, org crm.ID) bool {
 	}
 	if id != org {
 		return true
+	}
+	if seq <= 0 {
+		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, consistencyWait)
 	defer cancel()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/swaggest/swgui/v5/static"
 
+	"sixty/internal/cache"
 	"sixty/internal/ratelimit"
 )
 
@@ -64,7 +65,7 @@ func (a *API) serveFile(path, contentType string, content func() ([]byte, error)
 			encoded[encoding] = sync.OnceValue(func() []byte { return a.compressor.compress(encoding, body) })
 		}
 		return &representation{
-			body: body, hash: hashOf(body), contentType: []string{contentType}, compact: contentType == typePNG,
+			body: body, hash: cache.HashOf(body), contentType: []string{contentType}, compact: contentType == typePNG,
 			encoded: func(encoding string) []byte { return encoded[encoding]() },
 		}, nil
 	})

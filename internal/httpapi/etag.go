@@ -1,14 +1,13 @@
 package httpapi
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"iter"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 
+	"sixty/internal/cache"
 	"sixty/internal/crm"
 )
 
@@ -24,18 +23,6 @@ import (
 //
 // If-Match of a write looks at the version alone, so that a tag of any representation
 // of a thing will do for it, and nobody's change is lost either way.
-
-// hashLength is the hexadecimal digits of a hash: 64 bits, of which two answers of one
-// path do not agree by chance.
-const hashLength = 16
-
-// hashOf gives the part of an entity tag that is of the body.
-func hashOf(body []byte) string {
-	sum := sha256.Sum256(body)
-	var digits [hashLength]byte
-	hex.Encode(digits[:], sum[:hashLength/2])
-	return string(digits[:])
-}
 
 // entityTag makes the tag of a representation; the encoding "" is none.
 func entityTag(version int64, hash, encoding string) string {
@@ -65,7 +52,7 @@ func versionOf(tag string) (int64, bool) {
 	version, hash, _ := strings.Cut(strings.Trim(tag, `"`), ".")
 	hash, _, _ = strings.Cut(hash, "-")
 	n, err := strconv.ParseInt(version, 10, 64)
-	return n, err == nil && len(hash) == hashLength
+	return n, err == nil && len(hash) == cache.HashLength
 }
 
 // tagsIn gives the members of If-Match or If-None-Match (RFC 9110 section 13.1): tags

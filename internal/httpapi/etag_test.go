@@ -8,12 +8,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sixty/internal/cache"
 	"sixty/internal/crm"
 )
 
 func TestEntityTags(t *testing.T) {
 	t.Parallel()
-	hash := hashOf([]byte("test"))
+	hash := cache.HashOf([]byte("test"))
 	for want, test := range map[string]struct {
 		version  int64
 		encoding string

@@ -185,7 +185,7 @@ func secure(strictTransport bool) middleware {
 		nothing   = []string{"accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=()"}
 		ours      = []string{"same-origin"}
 		private   = []string{"private, no-cache"}
-		vary      = []string{"Authorization"}
+		vary      = []string{"Authorization", "Cookie"}
 	)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -232,7 +232,7 @@ func crossOrigin(o Options) middleware {
 	})
 	// What is not from a page of another origin needs none of it, but that it would have
 	// been answered differently.
-	also, alone := []string{"Authorization", "Origin"}, []string{"Origin"}
+	also, alone := []string{"Authorization", "Cookie", "Origin"}, []string{"Origin"}
 	return func(next http.Handler) http.Handler {
 		crossing := c.Handler(next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"sixty/internal/cache"
 	"sixty/internal/crm"
 )
 
@@ -157,7 +158,7 @@ func (a *API) answer(op *operation, w http.ResponseWriter, c *call) {
 		return
 	}
 	a.respond(w, c.r, &representation{
-		body: c.out, hash: hashOf(c.out), version: c.version, contentType: a.values.json, link: c.link,
+		body: c.out, hash: cache.HashOf(c.out), version: c.version, contentType: a.values.json, link: c.link,
 	})
 }
 

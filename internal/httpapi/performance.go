@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -112,10 +113,8 @@ func (a *API) cacheClearer() func(*call) error {
 
 // oneOfWords adds a flaw for a member that is none of the words.
 func oneOfWords(flaws crm.Unread, name, value string, words []string) crm.Unread {
-	for _, w := range words {
-		if w == value {
-			return flaws
-		}
+	if slices.Contains(words, value) {
+		return flaws
 	}
 	return append(flaws, crm.FieldError{Field: name, Message: "must be one of " + strings.Join(words, ", ")})
 }

@@ -4,13 +4,15 @@ import (
 	"cmp"
 	"net/http"
 	"strconv"
+
+	"sixty/internal/cache"
 )
 
 // A representation is the answer to a question, as it was found or kept. Whoever keeps
 // one may share it: respond changes nothing of it, and copies none of its body.
 type representation struct {
 	body        []byte   // as it is, before it is encoded
-	hash        string   // hashOf(body)
+	hash        string   // cache.HashOf(body)
 	version     int64    // of the row, if it is one thing that can be changed; else 0
 	contentType []string // the header's value, shared
 	link        string   // the header's value; "" for none
@@ -114,7 +116,7 @@ type confirmation struct {
 func (c *call) confirmation(op *operation) confirmation {
 	done := confirmation{Status: cmp.Or(op.status, http.StatusOK), Location: c.location, body: c.out}
 	if c.version != 0 && c.r.Method != http.MethodPut {
-		done.Tag = entityTag(c.version, hashOf(c.out), "")
+		done.Tag = entityTag(c.version, cache.HashOf(c.out), "")
 	}
 	return done
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sixty/internal/cache"
 	"sixty/internal/crm"
 )
 
@@ -39,7 +40,7 @@ func TestRepresentations(t *testing.T) {
 	a := answering(t)
 	for _, path := range []string{"/api/deals", aDeal} {
 		plain := ask(t, a, "GET", path)
-		hash := hashOf(plain.Body.Bytes())
+		hash := cache.HashOf(plain.Body.Bytes())
 		version := map[string]string{"/api/deals": "", aDeal: "7."}[path]
 		for _, encoding := range []string{"", encodingBrotli, encodingZstd, encodingGzip} {
 			t.Run(path+encoding, func(t *testing.T) {
@@ -186,7 +187,7 @@ func BenchmarkRespond(b *testing.B) {
 	body := appendRows(nil, dealsPage(50).Rows, appendDeal)
 	kept := a.compressor.compress(encodingBrotli, body)
 	rep := &representation{
-		body: body, hash: hashOf(body), contentType: a.values.json, link: "<x>",
+		body: body, hash: cache.HashOf(body), contentType: a.values.json, link: "<x>",
 		encoded: func(string) []byte { return kept },
 	}
 	for name, headers := range map[string]http.Header{

@@ -71,6 +71,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		return nil, err
 	}
 	write.SetMaxOpenConns(1)
+	write.SetMaxIdleConns(-1) // what the writer closes is closed, and not handed out again
 	e := &Engine{
 		path: o.Path, timeout: o.StatementTimeout, read: read, write: write,
 		prepared: map[string]*sql.Stmt{},
