@@ -129,9 +129,9 @@ type recorder struct {
 	job *job
 }
 
-func (r *recorder) Query(ctx context.Context, st *store.Statement, args []any) (store.Rows, error) {
+func (r *recorder) Query(ctx context.Context, scope store.Scope, st *store.Statement, args []any) (store.Rows, error) {
 	r.job.SQL = st.SQL
-	return r.Engine.Query(ctx, st, args)
+	return r.Engine.Query(ctx, scope, st, args)
 }
 
 // sameDeals checks that both answer the same deals in the same order.

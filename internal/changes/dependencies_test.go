@@ -22,7 +22,9 @@ type shelf struct {
 	shelfReads
 }
 
-func (s *shelf) Snapshot(_ context.Context, fn func(crm.Reads) error) error { return fn(&s.shelfReads) }
+func (s *shelf) Snapshot(_ context.Context, _ crm.ID, fn func(crm.Reads) error) error {
+	return fn(&s.shelfReads)
+}
 
 func (s *shelf) Reads() crm.Reads { return &s.shelfReads }
 
@@ -142,7 +144,7 @@ func TestDependencies(t *testing.T) {
 		},
 		"WithinASnapshot": {
 			do: func(ctx context.Context, s crm.Store) {
-				_ = s.Snapshot(ctx, func(r crm.Reads) error {
+				_ = s.Snapshot(ctx, org, func(r crm.Reads) error {
 					_, err := r.Companies().ByID(ctx, org, []crm.ID{a})
 					return err
 				})

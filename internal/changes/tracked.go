@@ -21,8 +21,8 @@ type trackedStore struct {
 
 func (s trackedStore) Reads() crm.Reads { return trackedReads{s.store.Reads(), s.clock} }
 
-func (s trackedStore) Snapshot(ctx context.Context, fn func(crm.Reads) error) error {
-	return s.store.Snapshot(ctx, func(r crm.Reads) error { return fn(trackedReads{r, s.clock}) })
+func (s trackedStore) Snapshot(ctx context.Context, org crm.ID, fn func(crm.Reads) error) error {
+	return s.store.Snapshot(ctx, org, func(r crm.Reads) error { return fn(trackedReads{r, s.clock}) })
 }
 
 // The answer to a write, or to what is asked as one, is nobody else's.

@@ -11,11 +11,11 @@ type Store interface {
 	Log
 	AccountStore
 	Reads() Reads
-	// Snapshot runs fn over one state of the database, that of its first read: what
+	// Snapshot runs fn over one state of an organisation's things, that of its first read: what
 	// others commit meanwhile it does not see. It reads one thing after the other,
 	// every statement within its own time; together they hold a connection, and on
 	// some engines the room of what is written meanwhile, so it ends soon or often.
-	Snapshot(ctx context.Context, fn func(Reads) error) error
+	Snapshot(ctx context.Context, org ID, fn func(Reads) error) error
 	// Write runs fn in one transaction of the actor's organisation, and commits
 	// when fn returns nil. Everything that fn changes is entered in the change log
 	// in that same transaction, as of at. When the engine asks for it (deadlock,

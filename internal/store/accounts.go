@@ -39,12 +39,12 @@ func accountDest(a *crm.Account) []any { return []any{&a.OrgID, &a.UserID, &a.Pa
 
 // Accounts implements crm.AccountStore.
 func (s *Store) Accounts(ctx context.Context, email string, limit int) ([]crm.Account, error) {
-	return collect(ctx, s, s.engine, accounts, accountDest, email, int64(limit))
+	return collect(ctx, s, s.service(), accounts, accountDest, email, int64(limit))
 }
 
 // Account implements crm.AccountStore.
 func (s *Store) Account(ctx context.Context, org, user crm.ID) (crm.Account, error) {
-	rows, err := collect(ctx, s, s.engine, account, accountDest, org, user)
+	rows, err := collect(ctx, s, s.of(org), account, accountDest, org, user)
 	if err != nil {
 		return crm.Account{}, err
 	}
@@ -64,7 +64,7 @@ func (s *Store) SessionHolder(ctx context.Context, hash []byte) (crm.Session, cr
 		session crm.Session
 		user    crm.Owner
 	}
-	rows, err := collect(ctx, s, s.engine, sessionHolder, func(h *holder) []any {
+	rows, err := collect(ctx, s, s.service(), sessionHolder, func(h *holder) []any {
 		return append(sessionDest(&h.session), (*string)(&h.user.Role), &h.user.DeactivatedAt)
 	}, hash)
 	if err != nil {
@@ -80,12 +80,12 @@ func (s *Store) SessionHolder(ctx context.Context, hash []byte) (crm.Session, cr
 
 // Sessions implements crm.AccountStore.
 func (s *Store) Sessions(ctx context.Context, org, user crm.ID) ([]crm.Session, error) {
-	return collect(ctx, s, s.engine, sessions, sessionDest, org, user)
+	return collect(ctx, s, s.of(org), sessions, sessionDest, org, user)
 }
 
 // TicketHolder implements crm.AccountStore.
 func (s *Store) TicketHolder(ctx context.Context, hash []byte) (crm.Ticket, error) {
-	rows, err := collect(ctx, s, s.engine, ticketHolder, func(t *crm.Ticket) []any {
+	rows, err := collect(ctx, s, s.service(), ticketHolder, func(t *crm.Ticket) []any {
 		return []any{&t.OrgID, &t.UserID, (*string)(&t.Purpose), &t.Hash, &t.CreatedAt, &t.ExpiresAt}
 	}, hash)
 	if err != nil {

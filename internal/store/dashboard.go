@@ -40,7 +40,7 @@ func (r *reader) DealGroups(ctx context.Context, org crm.ID, f crm.DashboardFilt
 	})
 	var g crm.DealGroup
 	dest := []any{&g.Month, &g.Currency, &g.Status, &g.StageID, &g.OwnerID, &g.Count, &g.Value, &g.Weighted, &g.Days}
-	return s.query(patient(ctx), r.db, st, closed.args, func(rows Rows) (bool, error) {
+	return s.query(patient(ctx), r.of(org), st, closed.args, func(rows Rows) (bool, error) {
 		if err := rows.Scan(dest...); err != nil {
 			return false, err
 		}
@@ -59,7 +59,7 @@ func (r *reader) ActivityNumbers(ctx context.Context, org crm.ID, f crm.Dashboar
 		return &Statement{"dashboard.activities", "SELECT t.type, count(*), " + s.dialect.SumBig("t.amount") + `
 FROM activities t WHERE t.org_id = $1 AND t.deleted_at IS NULL` + n.where + " GROUP BY t.type ORDER BY t.type"}
 	})
-	return collect(patient(ctx), s, r.db, st, func(a *crm.ActivityNumbers) []any {
+	return collect(patient(ctx), s, r.of(org), st, func(a *crm.ActivityNumbers) []any {
 		return []any{&a.Type, &a.Count, &a.Amount}
 	}, n.args...)
 }

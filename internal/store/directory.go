@@ -32,12 +32,12 @@ func organisationDest(o *crm.Organisation) []any {
 
 // Organisations implements crm.Store.
 func (s *Store) Organisations(ctx context.Context) ([]crm.Organisation, error) {
-	return collect(ctx, s, s.engine, organisations, organisationDest)
+	return collect(ctx, s, s.service(), organisations, organisationDest)
 }
 
 // Organisation implements crm.Store.
 func (s *Store) Organisation(ctx context.Context, id crm.ID) (crm.Organisation, error) {
-	rows, err := collect(ctx, s, s.engine, organisation, organisationDest, id)
+	rows, err := collect(ctx, s, s.of(id), organisation, organisationDest, id)
 	if err != nil {
 		return crm.Organisation{}, err
 	}
@@ -64,7 +64,7 @@ func keyDest(k *crm.APIKey) []any {
 
 // APIKeys implements crm.Store.
 func (s *Store) APIKeys(ctx context.Context, org crm.ID) ([]crm.APIKey, error) {
-	return collect(ctx, s, s.engine, apiKeys, keyDest, org)
+	return collect(ctx, s, s.of(org), apiKeys, keyDest, org)
 }
 
 // KeyHolder implements crm.Store.
@@ -73,7 +73,7 @@ func (s *Store) KeyHolder(ctx context.Context, hash []byte) (crm.APIKey, crm.Own
 		key  crm.APIKey
 		user crm.Owner
 	}
-	rows, err := collect(ctx, s, s.engine, keyHolder, func(h *holder) []any {
+	rows, err := collect(ctx, s, s.service(), keyHolder, func(h *holder) []any {
 		return append(keyDest(&h.key), &h.user.DeactivatedAt)
 	}, hash)
 	if err != nil {
@@ -109,14 +109,14 @@ func (t *tx) RevokeAPIKey(ctx context.Context, id crm.ID) (bool, error) {
 // database's, not an organisation's.
 func (s *Store) Setting(ctx context.Context, name string, initial func() string) (string, error) {
 	text := func(v *string) []any { return []any{v} }
-	rows, err := collect(ctx, s, s.engine, getSetting, text, name)
+	rows, err := collect(ctx, s, s.service(), getSetting, text, name)
 	if err != nil || len(rows) > 0 {
 		return first(rows), err
 	}
 	if err := s.writeSetting(ctx, putSetting, name, initial()); err != nil {
 		return "", err
 	}
-	rows, err = collect(ctx, s, s.engine, getSetting, text, name)
+	rows, err = collect(ctx, s, s.service(), getSetting, text, name)
 	return first(rows), err
 }
 
@@ -127,7 +127,7 @@ func (s *Store) SetSetting(ctx context.Context, name, value string) error {
 }
 
 func (s *Store) writeSetting(ctx context.Context, st *Statement, name, value string) error {
-	etx, err := s.engine.Begin(ctx)
+	etx, err := s.engine.Begin(ctx, Scope{Service: true})
 	if err != nil {
 		return s.fault(ctx, err)
 	}

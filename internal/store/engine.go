@@ -13,6 +13,18 @@ type Statement struct {
 	SQL  string
 }
 
+// A Scope is what statements may meet, whatever their conditions say: PostgreSQL keeps
+// them to it by row-level security, so that one that forgets its organisation shows
+// nothing of another. SQLite, whose file is its owner's alone, takes no notice.
+type Scope struct {
+	// Org is the organisation whose rows they meet.
+	Org crm.ID
+	// Service has them meet everybody's. It is for what begins before an organisation is
+	// known, or goes round all of them: signing in, reading the change log, maintenance,
+	// and what belongs to the database as a whole.
+	Service bool
+}
+
 // Querier runs statements that answer rows.
 type Querier interface {
 	Query(ctx context.Context, st *Statement, args []any) (Rows, error)
@@ -30,13 +42,14 @@ type Rows interface {
 // Go's basic types, the domain's value types (crm.ID, Instant, Date, Money), byte
 // slices, and pointers to these, nil being NULL.
 type Engine interface {
-	Querier
+	// Query runs a statement that only reads.
+	Query(ctx context.Context, scope Scope, st *Statement, args []any) (Rows, error)
 	Dialect() Dialect
 	// Begin starts a transaction that writes.
-	Begin(ctx context.Context) (EngineTx, error)
+	Begin(ctx context.Context, scope Scope) (EngineTx, error)
 	// Snapshot starts a transaction that only reads, and sees the database as it is
 	// at its first statement.
-	Snapshot(ctx context.Context) (EngineSnapshot, error)
+	Snapshot(ctx context.Context, scope Scope) (EngineSnapshot, error)
 	// Watch calls wake when a transaction was committed that called EngineTx.Wake, by
 	// whichever process, with what that was given; with zeros when it cannot tell, and
 	// once when it begins to hear. A call may be lost. It returns when ctx ends, or with

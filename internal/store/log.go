@@ -31,7 +31,7 @@ func (s *Store) LogEnds(ctx context.Context, orgs []crm.ID) (map[crm.ID]int64, e
 		return &Statement{"change.ends", "SELECT id, log_seq FROM organisations WHERE " + s.dialect.AnyID("id", 1)}
 	})
 	found, err := inParts(orgs, func(part []crm.ID) ([]end, error) {
-		return collect(ctx, s, s.engine, st, func(e *end) []any { return []any{&e.org, &e.seq} }, s.dialect.IDs(part))
+		return collect(ctx, s, s.service(), st, func(e *end) []any { return []any{&e.org, &e.seq} }, s.dialect.IDs(part))
 	})
 	if err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func (s *Store) LogSince(ctx context.Context, org crm.ID, seq int64, limit int) 
 	var e crm.LogEntry
 	var refs string
 	dest := []any{&e.Seq, &e.Entity, &e.ID, (*string)(&e.Op), &e.ActorID, &e.At, &refs}
-	err := s.query(ctx, s.engine, logSince, []any{org, seq, int64(limit)}, func(rows Rows) (bool, error) {
+	err := s.query(ctx, s.service(), logSince, []any{org, seq, int64(limit)}, func(rows Rows) (bool, error) {
 		if err := rows.Scan(dest...); err != nil {
 			return false, err
 		}
@@ -65,7 +65,7 @@ func (s *Store) LogSince(ctx context.Context, org crm.ID, seq int64, limit int) 
 
 // LogStart implements crm.Log.
 func (s *Store) LogStart(ctx context.Context, org crm.ID) (int64, error) {
-	found, err := collect(ctx, s, s.engine, logStart, func(seq *int64) []any { return []any{seq} }, org)
+	found, err := collect(ctx, s, s.service(), logStart, func(seq *int64) []any { return []any{seq} }, org)
 	if err != nil {
 		return 0, err
 	}
@@ -92,7 +92,7 @@ func (s *Store) PruneLog(ctx context.Context, before crm.Instant, limit int) (re
 // them, so that a limit that does not suffice for all is not always spent on the same.
 // prune removes at most a batch of an organisation's, and tells how many.
 func (s *Store) pruneAll(ctx context.Context, limit int, prune func(org crm.ID, batch int) (int64, error)) (removed int64, err error) {
-	orgs, err := collect(ctx, s, s.engine, logOrganisations, func(id *crm.ID) []any { return []any{id} })
+	orgs, err := collect(ctx, s, s.service(), logOrganisations, func(id *crm.ID) []any { return []any{id} })
 	if err != nil || len(orgs) == 0 {
 		return 0, err
 	}
@@ -124,7 +124,7 @@ func (s *Store) prune(ctx context.Context, org crm.ID, before crm.Instant, limit
 	var last int64
 	var e crm.LogEntry
 	dest := []any{&e.Seq, &e.At}
-	err := s.query(ctx, s.engine, oldestLog, []any{org, int64(limit)}, func(rows Rows) (bool, error) {
+	err := s.query(ctx, s.service(), oldestLog, []any{org, int64(limit)}, func(rows Rows) (bool, error) {
 		if err := rows.Scan(dest...); err != nil || e.At >= before {
 			return false, err
 		}
@@ -139,7 +139,7 @@ func (s *Store) prune(ctx context.Context, org crm.ID, before crm.Instant, limit
 
 // remove runs a statement in a transaction of its own that enters no change.
 func (s *Store) remove(ctx context.Context, st *Statement, args ...any) (int64, error) {
-	etx, err := s.engine.Begin(ctx)
+	etx, err := s.engine.Begin(ctx, Scope{Service: true})
 	if err != nil {
 		return 0, s.fault(ctx, err)
 	}

@@ -9,7 +9,15 @@ import (
 // reader gives the views over a connection pool or a transaction.
 type reader struct {
 	store *Store
-	db    Querier
+	db    Querier // the transaction; nil for the pool
+}
+
+// of gives what runs an organisation's statements.
+func (r *reader) of(org crm.ID) Querier {
+	if r.db != nil {
+		return r.db
+	}
+	return r.store.of(org)
 }
 
 // view is one kind's.
@@ -50,11 +58,11 @@ func (v view[T, F]) Page(ctx context.Context, org crm.ID, q crm.List[F]) (crm.Pa
 	if q.Search != nil && v.table.search != nil {
 		return searchPage(ctx, v.reader, v.table, org, q)
 	}
-	return page(ctx, v.store, v.db, v.table, org, q)
+	return page(ctx, v.store, v.of(org), v.table, org, q)
 }
 
 func (v view[T, F]) ByID(ctx context.Context, org crm.ID, ids []crm.ID) ([]T, error) {
-	return byID(ctx, v.store, v.db, v.table, org, ids, true)
+	return byID(ctx, v.store, v.of(org), v.table, org, ids, true)
 }
 
 // byID reads things by their ids, as the view shows them or as they are stored.
@@ -99,7 +107,7 @@ func (r *reader) DealContacts(ctx context.Context, org crm.ID, deals []crm.ID) (
 		return &Statement{"deal.contacts", `SELECT deal_id, contact_id, role FROM deal_contacts
 WHERE org_id = $1 AND ` + s.dialect.AnyID("deal_id", 2) + ` AND role IS NOT NULL ORDER BY deal_id, contact_id`}
 	})
-	return collect(ctx, s, r.db, st, func(c *crm.DealContact) []any {
+	return collect(ctx, s, r.of(org), st, func(c *crm.DealContact) []any {
 		return []any{&c.DealID, &c.ContactID, &c.Role}
 	}, org, s.dialect.IDs(deals))
 }
@@ -108,7 +116,7 @@ var dealMoves = &Statement{"deal.moves", `SELECT org_id, id, deal_id, stage_id, 
 FROM deal_stage_moves WHERE org_id = $1 AND deal_id = $2 ORDER BY entered_at, id`}
 
 func (r *reader) StageMoves(ctx context.Context, org, deal crm.ID) ([]crm.StageMove, error) {
-	return collect(ctx, r.store, r.db, dealMoves, func(m *crm.StageMove) []any {
+	return collect(ctx, r.store, r.of(org), dealMoves, func(m *crm.StageMove) []any {
 		return []any{&m.OrgID, &m.ID, &m.DealID, &m.StageID, &m.EnteredAt, &m.ExitedAt, &m.UserID}
 	}, org, deal)
 }
@@ -142,7 +150,7 @@ SELECT company_id, '` + noCurrency + `', count(*), 0
 FROM contacts WHERE org_id = $1 AND ` + s.dialect.AnyID("company_id", 2) + ` AND deleted_at IS NULL GROUP BY company_id
 ORDER BY 1, 2`}
 	})
-	tallies, err := collect(ctx, s, r.db, st, (*tally).destinations, org, s.dialect.IDs(companies))
+	tallies, err := collect(ctx, s, r.of(org), st, (*tally).destinations, org, s.dialect.IDs(companies))
 	out := make(map[crm.ID]crm.CompanyStats, len(companies))
 	for _, t := range tallies {
 		c := out[t.id]
@@ -162,7 +170,7 @@ func (r *reader) OwnerStats(ctx context.Context, org crm.ID, owners []crm.ID) (m
 	st := s.statement("owner.stats", func() *Statement {
 		return &Statement{"owner.stats", s.dealTallies("owner_id") + " ORDER BY 1, 2"}
 	})
-	tallies, err := collect(ctx, s, r.db, st, (*tally).destinations, org, s.dialect.IDs(owners))
+	tallies, err := collect(ctx, s, r.of(org), st, (*tally).destinations, org, s.dialect.IDs(owners))
 	out := make(map[crm.ID]crm.OwnerStats, len(owners))
 	for _, t := range tallies {
 		o := out[t.id]

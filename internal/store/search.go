@@ -48,7 +48,7 @@ func matches[T, F any](ctx context.Context, r *reader, t *table[T, F], org crm.I
 	dest := append(t.chosen(&row, t.searchedColumns()), spot.destination())
 	var found []match
 	st := matchStatement(r.store, t, &n, q.Sort, key)
-	err := r.store.query(ctx, r.db, st, n.args, func(rows Rows) (bool, error) {
+	err := r.store.query(ctx, r.of(org), st, n.args, func(rows Rows) (bool, error) {
 		if err := rows.Scan(dest...); err != nil {
 			return false, err
 		}
@@ -155,7 +155,7 @@ func searchPage[T, F any](ctx context.Context, r *reader, t *table[T, F], org cr
 		place[ids[i]] = i
 	}
 	// What has been deleted since it was found is missing.
-	p.Rows, err = byID(ctx, r.store, r.db, t, org, ids, true)
+	p.Rows, err = byID(ctx, r.store, r.of(org), t, org, ids, true)
 	slices.SortFunc(p.Rows, func(a, b T) int { return place[t.id(&a)] - place[t.id(&b)] })
 	return p, err
 }

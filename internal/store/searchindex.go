@@ -110,7 +110,7 @@ func FillSearch(ctx context.Context, engine Engine) error {
 func fillKind[T, F any](ctx context.Context, s *Store, t *table[T, F], org crm.ID) error {
 	q := crm.List[F]{Sort: crm.Sort{Field: "updated_at"}, Limit: crm.MaxLimit}
 	for {
-		p, err := page(ctx, s, s.engine, t, org, q)
+		p, err := page(ctx, s, s.of(org), t, org, q)
 		if err != nil {
 			return err
 		}
@@ -126,7 +126,7 @@ func fillKind[T, F any](ctx context.Context, s *Store, t *table[T, F], org crm.I
 }
 
 func fillRows[T, F any](ctx context.Context, s *Store, t *table[T, F], org crm.ID, ids []crm.ID) error {
-	etx, err := s.engine.Begin(ctx)
+	etx, err := s.engine.Begin(ctx, Scope{Org: org})
 	if err != nil {
 		return s.fault(ctx, err)
 	}

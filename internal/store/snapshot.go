@@ -7,8 +7,8 @@ import (
 )
 
 // Snapshot implements crm.Store.
-func (s *Store) Snapshot(ctx context.Context, fn func(crm.Reads) error) error {
-	snap, err := s.engine.Snapshot(ctx)
+func (s *Store) Snapshot(ctx context.Context, org crm.ID, fn func(crm.Reads) error) error {
+	snap, err := s.engine.Snapshot(ctx, Scope{Org: org})
 	if err != nil {
 		return s.fault(ctx, err)
 	}

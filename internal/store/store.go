@@ -85,7 +85,31 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // Reads gives the views, outside a transaction.
-func (s *Store) Reads() crm.Reads { return &reader{store: s, db: s.engine} }
+func (s *Store) Reads() crm.Reads { return &reader{store: s} }
+
+// pooled runs statements on the pool's connections, in a scope.
+type pooled struct {
+	store *Store
+	scope Scope
+}
+
+// of gives what runs an organisation's statements, and service what runs everybody's.
+func (s *Store) of(org crm.ID) Querier { return pooled{s, Scope{Org: org}} }
+func (s *Store) service() Querier      { return pooled{s, Scope{Service: true}} }
+
+var errNotJoined = errors.New("a statement that may meet others' rows is not part of an organisation's transaction")
+
+// Query runs a statement within the transaction that the context has joined, if any.
+func (p pooled) Query(ctx context.Context, st *Statement, args []any) (Rows, error) {
+	t := p.store.joined(ctx)
+	switch {
+	case t == nil:
+		return p.store.engine.Query(ctx, p.scope, st, args)
+	case p.scope != t.scope():
+		return nil, errNotJoined
+	}
+	return t.etx.Query(ctx, st, args)
+}
 
 // statement gives the statement of a shape, composing it on first use.
 func (s *Store) statement(shape string, compose func() *Statement) *Statement {
@@ -111,9 +135,6 @@ func (s *Store) statement(shape string, compose func() *Statement) *Statement {
 // query runs a statement and gives each of its rows to each, until that returns
 // false or an error.
 func (s *Store) query(ctx context.Context, db Querier, st *Statement, args []any, each func(Rows) (bool, error)) error {
-	if t := s.joined(ctx); t != nil && db == Querier(s.engine) {
-		db = t.etx
-	}
 	start := time.Now()
 	err := scan(ctx, db, st, args, each)
 	s.observe(st.Name, time.Since(start), err)

@@ -23,7 +23,7 @@ func (r *reader) dealTotals(ctx context.Context, name, from string, org, id crm.
 			" AND t.deleted_at IS NULL GROUP BY t.currency, t.status ORDER BY t.currency, t.status"}
 	})
 	var totals crm.DealTotals
-	rows, err := collect(ctx, s, r.db, st, func(d *standing) []any {
+	rows, err := collect(ctx, s, r.of(org), st, func(d *standing) []any {
 		return []any{&d.status, &d.value.Currency, &d.deals, &d.value.Amount}
 	}, org, id)
 	for _, d := range rows {
@@ -51,7 +51,7 @@ func (r *reader) CompanyTotals(ctx context.Context, org, company crm.ID) (crm.Co
 	if err != nil {
 		return totals, err
 	}
-	err = r.store.query(ctx, r.db, companyRest, []any{org, company}, func(rows Rows) (bool, error) {
+	err = r.store.query(ctx, r.of(org), companyRest, []any{org, company}, func(rows Rows) (bool, error) {
 		return false, rows.Scan(&totals.Contacts, &totals.LastActivity)
 	})
 	totals.Deals = deals
@@ -71,7 +71,7 @@ func (r *reader) ContactTotals(ctx context.Context, org, contact crm.ID) (crm.Co
 	if err != nil {
 		return totals, err
 	}
-	err = r.store.query(ctx, r.db, contactActivities, []any{org, contact}, func(rows Rows) (bool, error) {
+	err = r.store.query(ctx, r.of(org), contactActivities, []any{org, contact}, func(rows Rows) (bool, error) {
 		return false, rows.Scan(&totals.Meetings, &totals.Emails, &totals.Calls)
 	})
 	totals.Deals = deals

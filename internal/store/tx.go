@@ -61,7 +61,7 @@ func (s *Store) Rehearse(ctx context.Context, by crm.Actor, at crm.Instant, fn f
 }
 
 func (s *Store) attempt(ctx context.Context, by crm.Actor, at crm.Instant, fn func(crm.Tx) error, keep bool) (err error) {
-	etx, err := s.engine.Begin(ctx)
+	etx, err := s.engine.Begin(ctx, Scope{Org: by.Org})
 	if err != nil {
 		return s.fault(ctx, err)
 	}
@@ -90,6 +90,8 @@ func (s *Store) attempt(ctx context.Context, by crm.Actor, at crm.Instant, fn fu
 }
 
 func (t *tx) Reads() crm.Reads { return &t.reader }
+
+func (t *tx) scope() Scope { return Scope{Org: t.by.Org} }
 
 // actor is the person who makes the change; nil for the operator.
 func (t *tx) actor() *crm.ID {

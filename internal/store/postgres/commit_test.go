@@ -52,13 +52,13 @@ func TestRolledBack(t *testing.T) {
 // committing is a database with an organisation, and a store whose transactions commit
 // as commit does, and are heard of.
 type committing struct {
-	engine storetest.Engine // another one, by another way
+	engine store.Engine // another one, by another way
 	store  *store.Store
 	heard  *storetest.Commits
 	org    crm.ID
 }
 
-func newCommitting(t *testing.T, url string, through storetest.Engine, commit func(context.Context, store.EngineTx) error) committing {
+func newCommitting(t *testing.T, url string, through store.Engine, commit func(context.Context, store.EngineTx) error) committing {
 	t.Helper()
 	engine, err := postgres.Open(t.Context(), postgres.Options{URL: url})
 	if err != nil {
@@ -135,14 +135,12 @@ func one(ctx context.Context, q store.Querier, sql string, args ...any) (n int64
 func TestCommitOnEndedConnection(t *testing.T) {
 	t.Parallel()
 	database := storetest.PostgresURL(t)
-	killer := open(t, database, 0)
-	t.Cleanup(func() { _ = killer.Close() })
 	c := newCommitting(t, database, open(t, database, 0), func(ctx context.Context, tx store.EngineTx) error {
 		pid, err := one(ctx, tx, "SELECT pg_backend_pid()::bigint")
 		if err != nil {
 			return err
 		}
-		if _, err := one(ctx, killer, "SELECT pg_terminate_backend($1::bigint::int, 5000)::int::bigint", pid); err != nil {
+		if err := (owned{url: database}).AsOwner(ctx, fmt.Sprintf("SELECT pg_terminate_backend(%d, 5000)", pid)); err != nil {
 			return err
 		}
 		return tx.Commit(ctx)

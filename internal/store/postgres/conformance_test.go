@@ -1,9 +1,13 @@
 package postgres_test
 
 import (
+	"context"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
 	"sixty/internal/store/postgres"
@@ -20,8 +24,23 @@ func database(tb testing.TB) storetest.Opener {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		return e
+		return owned{e, url}
 	}
+}
+
+// owned is an engine with what its tests add.
+type owned struct {
+	*postgres.Engine
+	url string
+}
+
+func (e owned) AsOwner(ctx context.Context, statements ...string) error {
+	conn, err := pgx.Connect(ctx, e.url)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, strings.Join(statements, ";"), pgx.QueryExecModeSimpleProtocol)
+	return errors.Join(err, conn.Close(ctx))
 }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"sixty/internal/store"
@@ -40,6 +39,7 @@ const (
 type Engine struct {
 	pool     *pgxpool.Pool
 	timeout  time.Duration
+	owner    bool     // connections keep the role that they are made with; see Migrate
 	analysed sync.Map // tables that are known to have statistics
 }
 
@@ -72,6 +72,8 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 			c.RuntimeParams[name] = value
 		}
 	}
+	// Whatever the URL says: what no scope is set for meets nothing.
+	c.RuntimeParams["role"] = tenantRole
 	// A statement whose request has gone is cancelled on the server, and the
 	// connection lives on.
 	c.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
@@ -113,16 +115,32 @@ func (e *Engine) Ping(ctx context.Context) error {
 	return e.pool.Ping(ctx)
 }
 
-// Query runs a statement on a connection of the pool. pgx prepares it on its first
-// use on a connection, and keeps the 512 used last.
-func (e *Engine) Query(ctx context.Context, st *store.Statement, args []any) (store.Rows, error) {
+// Query runs a statement on a connection of the pool, behind one that sets the scope
+// and in the same round trip. Neither is in a transaction of its own, so that what was
+// set goes when both are done. pgx prepares them on their first use on a connection,
+// and keeps the 512 used last.
+func (e *Engine) Query(ctx context.Context, scope store.Scope, st *store.Statement, args []any) (store.Rows, error) {
 	ctx, cancel := context.WithTimeout(ctx, store.TimeLimit(ctx, e.timeout))
-	r, err := e.pool.Query(ctx, st.SQL, arguments(args)...)
-	if err != nil {
+	values := bind(args)
+	var b pgx.Batch
+	set, org := e.setting(scope, values)
+	b.Queue(set, org...)
+	b.Queue(st.SQL, values...)
+	sent := e.pool.SendBatch(ctx, &b)
+	end := func() {
+		_ = sent.Close() // of what went wrong the rows tell
 		cancel()
+	}
+	if _, err := sent.Exec(); err != nil {
+		end()
 		return nil, err
 	}
-	return &rows{Rows: r, cancel: cancel}, nil
+	r, err := sent.Query()
+	if err != nil {
+		end()
+		return nil, err
+	}
+	return &rows{Rows: r, end: end}, nil
 }
 
 // begin starts a transaction that finds rows by their keys and by nothing else: it
@@ -132,14 +150,14 @@ func (e *Engine) Query(ctx context.Context, st *store.Statement, args []any) (st
 const begin = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan"
 
 // Begin starts a transaction.
-func (e *Engine) Begin(ctx context.Context) (store.EngineTx, error) {
+func (e *Engine) Begin(ctx context.Context, scope store.Scope) (store.EngineTx, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
 	conn, err := e.pool.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	t, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin})
+	t, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin + e.confine(scope)})
 	if err != nil {
 		conn.Release()
 		return nil, err
@@ -164,7 +182,7 @@ func (t *tx) Query(ctx context.Context, st *store.Statement, args []any) (store.
 		cancel()
 		return nil, err
 	}
-	return &rows{Rows: r, cancel: cancel}, nil
+	return &rows{Rows: r, end: cancel}, nil
 }
 
 func (t *tx) Exec(ctx context.Context, st *store.Statement, args []any) (int64, error) {
@@ -205,28 +223,12 @@ func (t *tx) release() {
 	}
 }
 
-// arguments gives what pgx's Query takes: how to run the statement, then the values.
-//
-// A statement on an array is planned for each array. Prepared, it would get one plan
-// for arrays of any length, which on a table without statistics (one that is just
-// being filled) is to read all of the organisation's rows.
-func arguments(args []any) []any {
-	bound := bind(args)
-	for _, a := range bound {
-		switch a.(type) {
-		case []pgtype.UUID, []string:
-			return append([]any{pgx.QueryExecModeCacheDescribe}, bound...)
-		}
-	}
-	return bound
-}
-
 // rows hand pgx's rows on, in the domain's types.
 type rows struct {
 	pgx.Rows
-	cancel context.CancelFunc
-	from   []any // the destinations that to stands for
-	to     []any
+	end  func()
+	from []any // the destinations that to stands for
+	to   []any
 }
 
 func (r *rows) Scan(dest ...any) error {
@@ -239,5 +241,5 @@ func (r *rows) Scan(dest ...any) error {
 
 func (r *rows) Close() {
 	r.Rows.Close()
-	r.cancel()
+	r.end()
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -30,13 +31,23 @@ func (e *Engine) Migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	config := e.pool.Config().ConnConfig
+	config := e.pool.Config()
+	owner, err := pgxpool.NewWithConfig(ctx, ownersPool(config))
+	if err != nil {
+		return err
+	}
+	defer owner.Close()
 	// A migration may take longer than a statement may.
-	config.RuntimeParams["statement_timeout"] = "0"
-	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
-	db := stdlib.OpenDB(*config)
+	c := config.ConnConfig.Copy()
+	c.RuntimeParams["statement_timeout"] = "0"
+	c.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	db := stdlib.OpenDB(*c)
 	defer func() { _ = db.Close() }()
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithGoMigrations(e.fillSearch()), goose.WithSessionLocker(locker))
+	if err := ensureRoles(ctx, db); err != nil {
+		return err
+	}
+	fill := fillSearch(&Engine{pool: owner, timeout: e.timeout, owner: true})
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithGoMigrations(fill), goose.WithSessionLocker(locker))
 	if err != nil {
 		return err
 	}
@@ -46,8 +57,17 @@ func (e *Engine) Migrate(ctx context.Context) error {
 	return nil
 }
 
+// ownersPool turns the configuration of a pool into that of one whose connections keep
+// the role that they are made with, which owns the tables. It has a few connections at
+// most, and none until one is needed.
+func ownersPool(config *pgxpool.Config) *pgxpool.Config {
+	delete(config.ConnConfig.RuntimeParams, "role")
+	config.MinConns, config.MaxConns = 0, min(config.MaxConns, 4)
+	return config
+}
+
 // fillSearch is migration 5, which fills the search index that 3 has made: words
-// are folded in Go.
-func (e *Engine) fillSearch() *goose.Migration {
+// are folded in Go. It comes before what either role may do is settled.
+func fillSearch(e *Engine) *goose.Migration {
 	return goose.NewGoMigration(5, &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) error { return store.FillSearch(ctx, e) }}, nil)
 }

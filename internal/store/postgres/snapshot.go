@@ -8,12 +8,14 @@ import (
 	"sixty/internal/store"
 )
 
+const beginSnapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+
 // Snapshot starts a transaction whose statements all see what the first one sees
 // (PostgreSQL manual, 13.2.2, "Repeatable Read").
-func (e *Engine) Snapshot(ctx context.Context) (store.EngineSnapshot, error) {
+func (e *Engine) Snapshot(ctx context.Context, scope store.Scope) (store.EngineSnapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	t, err := e.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	t, err := e.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginSnapshot + e.confine(scope)})
 	if err != nil {
 		return nil, err
 	}

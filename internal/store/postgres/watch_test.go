@@ -5,18 +5,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"sixty/internal/crm"
 	"sixty/internal/store"
-	"sixty/internal/store/postgres"
 	"sixty/internal/store/storetest"
 )
 
 const listeners = `FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %'`
 
 // watching watches the log of a database with an organisation, which it gives.
-func watching(t *testing.T) (e *postgres.Engine, org crm.ID, pokes <-chan storetest.Poke, ended <-chan error, cancel func()) {
+func watching(t *testing.T) (e owned, org crm.ID, pokes <-chan storetest.Poke, ended <-chan error, cancel func()) {
 	t.Helper()
-	e = open(t, storetest.PostgresURL(t), 0)
+	url := storetest.PostgresURL(t)
+	e = owned{open(t, url, 0), url}
 	t.Cleanup(func() { _ = e.Close() })
 	if err := e.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
@@ -49,10 +51,15 @@ func next[T any](t *testing.T, from <-chan T) T {
 	}
 }
 
-func number(t *testing.T, e *postgres.Engine, sql string, args ...any) int64 {
+// number asks the server, as the owner, for one.
+func number(t *testing.T, e owned, sql string, args ...any) (n int64) {
 	t.Helper()
-	n, err := one(t.Context(), e, sql, args...)
+	conn, err := pgx.Connect(t.Context(), e.url)
 	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	if err := conn.QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	return n

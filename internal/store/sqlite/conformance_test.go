@@ -1,11 +1,13 @@
 package sqlite_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"sixty/internal/store"
 	"sixty/internal/store/sqlite"
 	"sixty/internal/store/storetest"
 )
@@ -20,8 +22,25 @@ func database(tb testing.TB) storetest.Opener {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		return e
+		return owned{e}
 	}
+}
+
+// owned is an engine with what its tests add.
+type owned struct{ *sqlite.Engine }
+
+func (e owned) AsOwner(ctx context.Context, statements ...string) error {
+	tx, err := e.Begin(ctx, store.Scope{})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	for _, sql := range statements {
+		if _, err := tx.Exec(ctx, &store.Statement{Name: "test", SQL: sql}, nil); err != nil {
+			return err
+		}
+	}
+	return tx.Commit(ctx)
 }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -125,7 +125,7 @@ func (e *Engine) Dialect() store.Dialect { return dialect{} }
 
 // Ping reads from the file.
 func (e *Engine) Ping(ctx context.Context) error {
-	rows, err := e.Query(ctx, ping, nil)
+	rows, err := e.Query(ctx, store.Scope{}, ping, nil)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ var ping = &store.Statement{Name: "ping", SQL: "SELECT 1 FROM sqlite_schema LIMI
 
 // Query runs a statement on a reading connection; database/sql prepares it once on
 // each of them.
-func (e *Engine) Query(ctx context.Context, st *store.Statement, args []any) (store.Rows, error) {
+func (e *Engine) Query(ctx context.Context, _ store.Scope, st *store.Statement, args []any) (store.Rows, error) {
 	ctx, cancel := context.WithTimeout(ctx, store.TimeLimit(ctx, e.timeout))
 	r, err := e.query(ctx, st, bind(args))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // Snapshot starts a transaction on a reading connection. In WAL mode it keeps to the
 // end of the log that its first statement meets (sqlite.org/isolation.html), and
 // until it is closed the log cannot start anew.
-func (e *Engine) Snapshot(ctx context.Context) (store.EngineSnapshot, error) {
+func (e *Engine) Snapshot(ctx context.Context, _ store.Scope) (store.EngineSnapshot, error) {
 	wait, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
 	// database/sql ends a transaction with the context that began it, so the bound

@@ -75,7 +75,7 @@ func (w *writer) statement(ctx context.Context, text string) (*sql.Stmt, error) 
 
 // Begin waits for the writer's turn and starts a transaction that may write from
 // the start, so that it never fails halfway for want of the lock.
-func (e *Engine) Begin(ctx context.Context) (store.EngineTx, error) {
+func (e *Engine) Begin(ctx context.Context, _ store.Scope) (store.EngineTx, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
 	w := e.writer

@@ -3,6 +3,8 @@ package sqlite
 import (
 	"path/filepath"
 	"testing"
+
+	"sixty/internal/store"
 )
 
 // A transaction that was begun without the writer knowing, as by a BEGIN that was
@@ -17,11 +19,11 @@ func TestWriterOfAnOpenTransaction(t *testing.T) {
 	if _, err := e.writer.conn.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)
 	}
-	if tx, err := e.Begin(t.Context()); err == nil {
+	if tx, err := e.Begin(t.Context(), store.Scope{}); err == nil {
 		_ = tx.Rollback()
 		t.Fatal("a transaction was begun within another")
 	}
-	tx, err := e.Begin(t.Context())
+	tx, err := e.Begin(t.Context(), store.Scope{})
 	if err != nil {
 		t.Fatalf("the next transaction: %v", err)
 	}

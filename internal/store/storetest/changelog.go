@@ -31,7 +31,7 @@ FROM changes WHERE org_id = $1 ORDER BY seq`}
 // changeLog reads an organisation's change log.
 func changeLog(f *fixture, o tenant) []logged {
 	f.Helper()
-	rows, err := f.engine.Query(f.Context(), readLog, []any{o.ID})
+	rows, err := f.engine.Query(f.Context(), store.Scope{Service: true}, readLog, []any{o.ID})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -264,7 +264,7 @@ func logOrder(f *fixture) {
 }
 
 func checkLogEnd(ctx context.Context, f *fixture, o tenant) error {
-	rows, err := f.engine.Query(ctx, logEnds, []any{o.ID})
+	rows, err := f.engine.Query(ctx, store.Scope{Service: true}, logEnds, []any{o.ID})
 	if err != nil {
 		return err
 	}

@@ -56,8 +56,8 @@ type atCommit struct {
 	commit func(context.Context, store.EngineTx) error
 }
 
-func (e *atCommit) Begin(ctx context.Context) (store.EngineTx, error) {
-	tx, err := e.Engine.Begin(ctx)
+func (e *atCommit) Begin(ctx context.Context, scope store.Scope) (store.EngineTx, error) {
+	tx, err := e.Engine.Begin(ctx, scope)
 	if err != nil {
 		return nil, err
 	}

@@ -108,7 +108,7 @@ VALUES ($1, 'Silent', 'silent', 'GBP', $2)`}
 // outsideLog runs a statement that enters nothing in the change log.
 func (f *fixture) outsideLog(st *store.Statement, args ...any) {
 	f.Helper()
-	tx, err := f.engine.Begin(f.Context())
+	tx, err := f.engine.Begin(f.Context(), store.Scope{Service: true})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func RunPlans(t *testing.T, database func(tb testing.TB) Opener, explain Explain
 	if explain.Unanalysed {
 		p.explainAll(f, "unanalysed ")
 	}
-	p.run(f, &store.Statement{Name: "test.analyse", SQL: "ANALYZE"})
+	f.asOwner("ANALYZE")
 	p.explainAll(f, "")
 }
 
@@ -191,18 +191,10 @@ func (l *planned[T, F]) orders() (all []crm.Sort) {
 	return all
 }
 
-// run runs a statement in a transaction of its own.
-func (p *plans) run(f *fixture, st *store.Statement) {
+// asOwner runs statements as the tables' owner.
+func (f *fixture) asOwner(statements ...string) {
 	f.Helper()
-	tx, err := f.engine.Begin(f.Context())
-	if err != nil {
-		f.Fatal(err)
-	}
-	defer func() { _ = tx.Rollback() }()
-	if _, err := tx.Exec(f.Context(), st, nil); err != nil {
-		f.Fatal(err)
-	}
-	if err := tx.Commit(f.Context()); err != nil {
+	if err := f.engine.AsOwner(f.Context(), statements...); err != nil {
 		f.Fatal(err)
 	}
 }
@@ -270,7 +262,7 @@ var (
 
 func faults(f *fixture, explain Explainer, s execution, want Bounds) []string {
 	f.Helper()
-	tx, err := f.engine.Begin(f.Context())
+	tx, err := f.engine.Begin(f.Context(), s.scope)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -285,13 +277,14 @@ type recorder struct {
 }
 
 type execution struct {
+	scope     store.Scope
 	statement *store.Statement
 	args      []any
 }
 
-func (r *recorder) Query(ctx context.Context, st *store.Statement, args []any) (store.Rows, error) {
-	r.ran = append(r.ran, execution{st, args})
-	return r.Engine.Query(ctx, st, args)
+func (r *recorder) Query(ctx context.Context, scope store.Scope, st *store.Statement, args []any) (store.Rows, error) {
+	r.ran = append(r.ran, execution{scope, st, args})
+	return r.Engine.Query(ctx, scope, st, args)
 }
 
 // sample is one thing of each kind that has others referring to it.

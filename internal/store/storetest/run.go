@@ -9,10 +9,13 @@ import (
 	"sixty/internal/store"
 )
 
-// Engine is an engine as its package opens it: with its migrations.
+// Engine is an engine as its package opens it: with its migrations, and with what its
+// tests add.
 type Engine interface {
 	store.Engine
 	Migrate(ctx context.Context) error
+	// AsOwner runs statements as the owner of the tables, in one transaction.
+	AsOwner(ctx context.Context, statements ...string) error
 }
 
 // Opener opens an engine on one and the same database each time that it is called.

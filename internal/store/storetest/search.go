@@ -209,7 +209,7 @@ func searchFill(f *fixture) {
 	d.PrimaryContactID, d.ContactName = &p.ID, ptr("Kept text")
 	insert(f, f.home, deals(), d)
 	before := titles(f, f.home, "kept")
-	forget(f)
+	forgetIndex(f)
 	findsJust(f, f.home, "kept")
 	if err := f.engine.Migrate(f.Context()); err != nil {
 		f.Fatal(err)
@@ -227,21 +227,9 @@ func searchFill(f *fixture) {
 	findsJust(f, f.home, "kept", before...)
 }
 
-// forget empties the index and has the migration that fills it forgotten, with those
+// forgetIndex empties the index and has the migration that fills it forgotten, with those
 // after it, which may be run again once what SQLite cannot do twice is undone.
-func forget(f *fixture) {
+func forgetIndex(f *fixture) {
 	f.Helper()
-	tx, err := f.engine.Begin(f.Context())
-	if err != nil {
-		f.Fatal(err)
-	}
-	defer func() { _ = tx.Rollback() }()
-	for _, sql := range []string{"DELETE FROM search", "ALTER TABLE api_keys DROP COLUMN used_at", "DELETE FROM goose_db_version WHERE version_id >= 5"} {
-		if _, err := tx.Exec(f.Context(), &store.Statement{Name: "test", SQL: sql}, nil); err != nil {
-			f.Fatal(err)
-		}
-	}
-	if err := tx.Commit(f.Context()); err != nil {
-		f.Fatal(err)
-	}
+	f.asOwner("DELETE FROM search", "ALTER TABLE api_keys DROP COLUMN used_at", "DELETE FROM goose_db_version WHERE version_id >= 5")
 }

@@ -17,8 +17,7 @@ func RunSearchPlans(t *testing.T, database func(tb testing.TB) Opener, judge fun
 	f := newFixture(t, database)
 	m := newMaker()
 	of := m.populate(f, f.home, searchedDeals)
-	p := &plans{}
-	p.run(f, &store.Statement{Name: "test.analyse", SQL: "ANALYZE"})
+	f.asOwner("ANALYZE")
 	explain := Explainer{Faults: func(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any, _ Bounds) []string {
 		tb.Helper()
 		return judge(tb, tx, st, args)

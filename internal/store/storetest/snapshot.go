@@ -37,7 +37,7 @@ func snapshots(f *fixture) {
 		s.Stats = must(f, stats, err)
 		return s
 	}
-	err := f.store.Snapshot(ctx, func(r crm.Reads) error {
+	err := f.store.Snapshot(ctx, o.ID, func(r crm.Reads) error {
 		before := look(r)
 		insert(f, o, companies(), o.newCompany("New"))
 		update(f, o, companies(), 2, func(c *crm.Company) { c.Name = "Changed" }, kept.ID)
@@ -56,7 +56,7 @@ func snapshots(f *fixture) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	err = f.store.Snapshot(ctx, func(r crm.Reads) error {
+	err = f.store.Snapshot(ctx, o.ID, func(r crm.Reads) error {
 		if now := look(r); len(now.ByID) != 1 || *now.Page.Total != 2 || now.Stats[kept.ID].Deals != 1 {
 			f.Errorf("the next snapshot: %v", now)
 		}
@@ -75,7 +75,7 @@ func snapshotEnds(f *fixture) {
 		return err
 	}
 	for range 25 { // more often than there are connections
-		err := f.store.Snapshot(f.Context(), func(r crm.Reads) error { return errors.Join(read(f.Context(), r), errGivenUp) })
+		err := f.store.Snapshot(f.Context(), f.home.ID, func(r crm.Reads) error { return errors.Join(read(f.Context(), r), errGivenUp) })
 		if !errors.Is(err, errGivenUp) {
 			f.Fatalf("%v, want the function's own error", err)
 		}
@@ -85,7 +85,7 @@ func snapshotEnds(f *fixture) {
 					f.Error("the panic did not come through")
 				}
 			}()
-			_ = f.store.Snapshot(f.Context(), func(r crm.Reads) error {
+			_ = f.store.Snapshot(f.Context(), f.home.ID, func(r crm.Reads) error {
 				if err := read(f.Context(), r); err != nil {
 					return err
 				}
@@ -93,7 +93,7 @@ func snapshotEnds(f *fixture) {
 			})
 		}()
 		ctx, cancel := context.WithCancel(f.Context())
-		err = f.store.Snapshot(ctx, func(r crm.Reads) error {
+		err = f.store.Snapshot(ctx, f.home.ID, func(r crm.Reads) error {
 			if err := read(ctx, r); err != nil {
 				f.Errorf("before it is cancelled: %v", err)
 			}
@@ -110,7 +110,7 @@ func snapshotEnds(f *fixture) {
 		"a write":      {Name: "test.write", SQL: `INSERT INTO settings (name, value) VALUES ('a', 'b') RETURNING name`},
 		"for too long": slow,
 	} {
-		snap, err := engine.Snapshot(f.Context())
+		snap, err := engine.Snapshot(f.Context(), store.Scope{Service: true})
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -18,7 +18,7 @@ func RunSumPlans(t *testing.T, database func(tb testing.TB) Opener, wrong func(t
 	t.Helper()
 	f := newFixture(t, database)
 	ids := newMaker().populate(f, f.home, sumPlanDeals)
-	(&plans{}).run(f, &store.Statement{Name: "test.analyse", SQL: "ANALYZE"})
+	f.asOwner("ANALYZE")
 	firms, people := firstPage(f, companies()), firstPage(f, owners())
 	from, to := crm.DateOf(at(0).Time()), crm.DateOf(at(0).Time())+30
 	nothing := func(*crm.DealGroup) {}

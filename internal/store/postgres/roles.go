@@ -1,0 +1,135 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"sixty/internal/store"
+)
+
+// Statements run in one of two roles, neither of which owns the tables or is exempt
+// from their row-level security: as the tenant, which meets the rows of the organisation
+// that is set, or as the service, which meets everybody's. The tables are the user's
+// whom the URL names; as such they are only migrated and analysed.
+const (
+	tenantRole  = "sixty_tenant"
+	serviceRole = "sixty_service"
+)
+
+// What sets a scope, as a statement that is sent ahead of another and lasts as long as
+// the transaction that both are in.
+//
+// A statement on an array is planned for each array. It would get one plan for arrays
+// of any length otherwise, which on a table without statistics (one that is just being
+// filled) is to read all of the organisation's rows.
+const (
+	asTenant  = "SELECT set_config('sixty.org', $1, true)"
+	asService = "SELECT set_config('role', '" + serviceRole + "', true)"
+	anew      = ", set_config('plan_cache_mode', 'force_custom_plan', true)"
+)
+
+// setting gives the statement that sets the scope of one that has these arguments, and
+// what it takes itself.
+func (e *Engine) setting(scope store.Scope, args []any) (string, []any) {
+	arrays := false
+	for _, a := range args {
+		switch a.(type) {
+		case []pgtype.UUID, []string:
+			arrays = true
+		}
+	}
+	service := scope.Service && !e.owner
+	switch {
+	case service && arrays:
+		return asService + anew, nil
+	case service:
+		return asService, nil
+	case arrays:
+		return asTenant + anew, []any{scope.Org.String()}
+	}
+	return asTenant, []any{scope.Org.String()}
+}
+
+// confine gives what sets the scope of a transaction, behind what begins it. An id is
+// written in digits and hyphens alone.
+func (e *Engine) confine(scope store.Scope) string {
+	switch {
+	case e.owner:
+		return ""
+	case scope.Service:
+		return "; SET LOCAL ROLE " + serviceRole
+	}
+	return "; SET LOCAL sixty.org = '" + scope.Org.String() + "'"
+}
+
+// A server's roles are there for all of its databases, and others may be making them too.
+const (
+	haveRoles = `SELECT current_user, to_regrole('` + tenantRole + `') IS NOT NULL AND to_regrole('` + serviceRole + `') IS NOT NULL`
+	isMember  = `SELECT pg_has_role('` + tenantRole + `', 'USAGE') AND pg_has_role('` + serviceRole + `', 'USAGE')`
+)
+
+// makeRole and joinRoles are what an administrator would run.
+func makeRole(role string) string { return "CREATE ROLE " + role + " NOLOGIN" }
+
+func joinRoles(user string) string {
+	return "GRANT " + tenantRole + ", " + serviceRole + " TO " + pgx.Identifier{user}.Sanitize()
+}
+
+// ensureRoles has both roles be there and the user be a member of them, by which it may
+// take them on.
+func ensureRoles(ctx context.Context, db *sql.DB) error {
+	var user string
+	var there, member bool
+	if err := db.QueryRowContext(ctx, haveRoles).Scan(&user, &there); err != nil {
+		return err
+	}
+	if !there {
+		for _, role := range []string{tenantRole, serviceRole} {
+			if _, err := db.ExecContext(ctx, makeRole(role)); err != nil && !sqlState(err, duplicateObject, uniqueViolation) {
+				return missingRoles(user, err)
+			}
+		}
+	}
+	if err := db.QueryRowContext(ctx, isMember).Scan(&member); err != nil || member {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, joinRoles(user)); err != nil && !sqlState(err, uniqueViolation) {
+		return missingRoles(user, err)
+	}
+	if err := db.QueryRowContext(ctx, isMember).Scan(&member); err != nil || member {
+		return err
+	}
+	return missingRoles(user, errors.New("it does not inherit what its roles may do"))
+}
+
+// missingRoles tells what to do where the user may not do it.
+func missingRoles(user string, cause error) error {
+	quoted := pgx.Identifier{user}.Sanitize()
+	return fmt.Errorf("the database's user %s cannot be given the two roles that keep organisations apart (%w); have an administrator of the server run, once: "+
+		"%s; %s; ALTER ROLE %s INHERIT; %s (without the CREATE ROLE that are done)",
+		user, cause, makeRole(tenantRole), makeRole(serviceRole), quoted, joinRoles(user))
+}
+
+// SQLSTATEs of what somebody else has just made.
+const (
+	duplicateObject = "42710"
+	uniqueViolation = "23505"
+)
+
+func sqlState(err error, states ...string) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		for _, s := range states {
+			if pg.Code == s {
+				return true
+			}
+		}
+	}
+	return false
+}
