@@ -136,6 +136,16 @@ func onceFailed(f *fixture) {
 			f.Errorf("%s succeeds", name)
 		}
 	}
+	// What may meet others' rows is no part of it either.
+	for name, read := range map[string]func(context.Context) error{
+		"everybody's": func(ctx context.Context) error { _, err := f.store.Organisations(ctx); return err },
+		"another's":   func(ctx context.Context) error { _, err := f.store.APIKeys(ctx, f.away.ID); return err },
+	} {
+		_, _, err := f.store.Once(f.Context(), f.home.by, at(1), request, func(ctx context.Context) ([]byte, error) { return nil, read(ctx) })
+		if err == nil {
+			f.Errorf("%s rows are read within the transaction", name)
+		}
+	}
 	countNamed(f, f.home, "Failed", 0)
 	if answer, again, err := f.store.Once(f.Context(), f.home.by, at(1), request, company); err != nil || again || string(answer) != "Failed" {
 		f.Errorf("sent again: %q, again %v, %v", answer, again, err)
