@@ -116,7 +116,7 @@ func (a *App) open(ctx context.Context, cfg config.Config, sealer *cursor.Sealer
 	if err != nil {
 		return fmt.Errorf("%s, %s: %w", config.NameOf(cfg.Server, "Addr"), config.NameOf(cfg.Server, "Port"), err)
 	}
-	a.listener = bounded(listener, cfg.MaxConnsPerAddress, proxies)
+	a.listener = bounded(httpapi.Gather(listener), cfg.MaxConnsPerAddress, proxies)
 	requests, cutOff := context.WithCancelCause(context.Background())
 	a.cutOff = cutOff
 	a.server = &http.Server{
@@ -127,6 +127,7 @@ func (a *App) open(ctx context.Context, cfg config.Config, sealer *cursor.Sealer
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		BaseContext:       func(net.Listener) context.Context { return requests },
+		ConnContext:       httpapi.ConnContext,
 		ErrorLog:          slog.NewLogLogger(core.Log.Handler(), slog.LevelWarn),
 	}
 	a.server.RegisterOnShutdown(api.EndStreams)
