@@ -103,6 +103,7 @@ func (a *App) open(ctx context.Context, cfg config.Config, sealer *cursor.Sealer
 		Limits:          a.serving.limits,
 		Proxies:         proxies,
 		MaxRequests:     cfg.MaxRequests,
+		Connections:     cfg.MaxConns,
 		Health:          a.health,
 		Metrics:         core.metrics.Handler(),
 		Docs:            true,

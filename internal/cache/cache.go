@@ -97,10 +97,10 @@ func (c *Cache) Close() {
 
 // Find answers a request from an entry in memory that is valid; false if there is none.
 // It is Do without what Do needs for all else, as most requests are answered so. Do is to
-// follow if it is false. Where it cannot be told whether the log goes on, Find sets
-// Bypass, so that Do does not ask for that again.
+// follow if it is false. Where the cache is off, or it cannot be told whether the log goes
+// on, Find sets Bypass, so that Do does not ask for that again.
 func (c *Cache) Find(ctx context.Context, r *Request) (Result, bool) {
-	if r.Bypass || c.entries == nil {
+	if r.Bypass = r.Bypass || c.entries == nil; r.Bypass {
 		return Result{}, false
 	}
 	asked := c.now()

@@ -18,15 +18,34 @@ const queueTime = time.Second
 // is asked of the latter, it is nothing to whoever waits before a page. A place is held
 // while the use case runs and not while anything is received or sent: a slow client
 // holds none. Answers from the cache need none.
-type bulkheads struct{ interactive, bulk bulkhead }
+//
+// What is interactive and fills the cache needs a place of a third kind before, of which
+// there are fewer than connections to the database: however empty the cache is, and
+// whoever comes at once, there are connections left for those who write, for the look-up
+// of callers, and for the change log.
+type bulkheads struct{ interactive, bulk, filling bulkhead }
 
 // bulkShare is how many places there are for one that is for bulk: fewer than there are
 // connections to the database.
 const bulkShare = 16
 
-// newBulkheads makes n places for interactive requests, and a few for the others.
-func newBulkheads(n int) bulkheads {
-	return bulkheads{newBulkhead(n), newBulkhead(max(1, n/bulkShare))}
+// fillShare is the share of the connections to the database that fills may take: with
+// what else goes on, it stays at half of them.
+const fillShare = 0.4
+
+// newBulkheads makes n places for interactive requests, and a few for the others. Fills
+// go by the connections to the database.
+func newBulkheads(n, connections int) bulkheads {
+	bulk := max(1, n/bulkShare)
+	return bulkheads{newBulkhead(n, n), newBulkhead(bulk, bulk), newBulkhead(max(1, int(fillShare*float64(connections))), n)}
+}
+
+// fills takes a place for a fill by an operation, if that needs one, and gives what leaves it.
+func (b *bulkheads) fills(ctx context.Context, op *operation) (leave func(), err error) {
+	if op.price.bulk() || op.price.free {
+		return func() {}, nil
+	}
+	return b.filling.leave, b.filling.enter(ctx)
 }
 
 // of gives the bulkhead that is for an operation.
@@ -37,14 +56,14 @@ func (b *bulkheads) of(op *operation) *bulkhead {
 	return &b.interactive
 }
 
-// A bulkhead is a number of places, and a queue of as many before them.
+// A bulkhead is a number of places, and a queue before them.
 type bulkhead struct {
 	places chan struct{} // holds one for each that is taken
 	queue  chan struct{} // holds one for each request that waits
 }
 
-func newBulkhead(n int) bulkhead {
-	return bulkhead{make(chan struct{}, n), make(chan struct{}, n)}
+func newBulkhead(places, queue int) bulkhead {
+	return bulkhead{make(chan struct{}, places), make(chan struct{}, queue)}
 }
 
 // errFull is the cause that is told when there is no place.

@@ -57,6 +57,13 @@ func (a *API) answerKept(op *operation, w http.ResponseWriter, r *http.Request, 
 		if err := rest.query(ctx, a, op, by); err != nil {
 			return nil, err
 		}
+		if !ask.Bypass { // others may be waiting for it, and it is kept
+			leave, err := a.bulkheads.fills(ctx, op)
+			if err != nil {
+				return nil, err
+			}
+			defer leave()
+		}
 		return a.fill(ctx, op, r, query, by)
 	}
 	res, err := a.cache.Do(r.Context(), ask, fill)
