@@ -10,8 +10,13 @@ import (
 	"sixty/internal/crm"
 )
 
-// queueTime is the longest that a request waits for a place.
-const queueTime = time.Second
+const (
+	// queueTime is the longest that a request waits for a place.
+	queueTime = time.Second
+	// fillTime is the longest that a fill does: many may wait for its answer, none of whom
+	// holds anything meanwhile.
+	fillTime = 5 * time.Second
+)
 
 // bulkheads bound the requests that are worked on at once. What is interactive and what
 // is bulk (statistics, analysis, exports) have places of their own, so that however much
@@ -37,7 +42,8 @@ const fillShare = 0.4
 // go by the connections to the database.
 func newBulkheads(n, connections int) bulkheads {
 	bulk := max(1, n/bulkShare)
-	return bulkheads{newBulkhead(n, n), newBulkhead(bulk, bulk), newBulkhead(max(1, int(fillShare*float64(connections))), n)}
+	fills := max(1, int(fillShare*float64(connections)))
+	return bulkheads{newBulkhead(n, n, queueTime), newBulkhead(bulk, bulk, queueTime), newBulkhead(fills, n, fillTime)}
 }
 
 // fills takes a place for a fill by an operation, if that needs one, and gives what leaves it.
@@ -60,10 +66,11 @@ func (b *bulkheads) of(op *operation) *bulkhead {
 type bulkhead struct {
 	places chan struct{} // holds one for each that is taken
 	queue  chan struct{} // holds one for each request that waits
+	most   time.Duration // that it waits
 }
 
-func newBulkhead(places, queue int) bulkhead {
-	return bulkhead{make(chan struct{}, places), make(chan struct{}, queue)}
+func newBulkhead(places, queue int, most time.Duration) bulkhead {
+	return bulkhead{make(chan struct{}, places), make(chan struct{}, queue), most}
 }
 
 // errFull is the cause that is told when there is no place.
@@ -83,7 +90,7 @@ func (b *bulkhead) enter(ctx context.Context) error {
 	default:
 		return full
 	}
-	timer := time.NewTimer(queueTime)
+	timer := time.NewTimer(b.most)
 	defer timer.Stop()
 	select {
 	case b.places <- struct{}{}:

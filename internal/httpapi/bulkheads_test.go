@@ -20,7 +20,7 @@ import (
 func TestBulkheadQueueIsShort(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBulkhead(2, 2)
+		b := newBulkhead(2, 2, queueTime)
 		for range 2 {
 			if err := b.enter(t.Context()); err != nil {
 				t.Fatal(err)
