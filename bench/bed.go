@@ -62,10 +62,13 @@ func (b *bed) anew(run func(*bed) error) error {
 func (b *bed) command(args ...string) *exec.Cmd { return b.program.Command(b.ctx, args...) }
 
 // run runs a command of the program and gives what it printed.
-func (b *bed) run(args ...string) (string, error) {
+func (b *bed) run(args ...string) (string, error) { return b.runWith("", args...) }
+
+// runWith is run for a command that reads something.
+func (b *bed) runWith(input string, args ...string) (string, error) {
 	c := b.command(args...)
 	var out, errs bytes.Buffer
-	c.Stdout, c.Stderr = &out, &errs
+	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(input), &out, &errs
 	if err := c.Run(); err != nil {
 		return "", fmt.Errorf("sixty %s: %w: %s", strings.Join(args, " "), err, errs.String())
 	}

@@ -64,23 +64,9 @@ func (b *bed) cached(deals, rounds int) error {
 			peers = append(peers, p)
 		}
 	}
-	if err := turns(peers, rounds, func(p *peer) error { return p.round(b.ctx, clients) }); err != nil {
+	half, err := b.compare("page of deals", peers, rounds)
+	if err != nil {
 		return err
-	}
-	half := make(map[*peer][]float64, len(peers)) // p99
-	for range rounds {
-		for _, p := range peers {
-			r, err := load.Open(b.ctx, p.target(), halfConnections, median(p.rates)/2, roundTime)
-			if err != nil {
-				return fmt.Errorf("%s, at half load: %w", p.name, err)
-			}
-			half[p] = append(half[p], load.Percentile(r.Took, 99))
-		}
-	}
-	fmt.Printf("%-10s  page of %d of %d deals, %d connections; p99 at half of each one's greatest rate:\n", b.engine, pageSize, deals, clients)
-	fmt.Printf("%10s    %-20s %10s %10s %14s %6s\n", "", "", "requests/s", "p99 ms", "CPU/request us", "hits")
-	for _, p := range peers {
-		fmt.Printf("%10s    %-20s %10.0f %10.2f %14.1f %5.0f%%\n", "", p.name, median(p.rates), median(half[p]), median(p.cpu), 100*median(p.hits))
 	}
 	for i := 0; i < len(peers); i += 3 {
 		a, c, u := peers[i], peers[i+1], peers[i+2]
@@ -91,6 +77,30 @@ func (b *bed) cached(deals, rounds int) error {
 			"", a.headers[1], mid, least, most, p99, median(c.cpu)/median(a.cpu), times)
 	}
 	return nil
+}
+
+// compare loads peers in turns, each as much as it takes and then half as much, and
+// prints what came of it. It gives the p99 at half load, by round.
+func (b *bed) compare(what string, peers []*peer, rounds int) (half map[*peer][]float64, err error) {
+	if err := turns(peers, rounds, func(p *peer) error { return p.round(b.ctx, clients) }); err != nil {
+		return nil, err
+	}
+	half = make(map[*peer][]float64, len(peers))
+	for range rounds {
+		for _, p := range peers {
+			r, err := load.Open(b.ctx, p.target(), halfConnections, median(p.rates)/2, roundTime)
+			if err != nil {
+				return nil, fmt.Errorf("%s, at half load: %w", p.name, err)
+			}
+			half[p] = append(half[p], load.Percentile(r.Took, 99))
+		}
+	}
+	fmt.Printf("%-10s  %s, %d rows of %d, %d connections; p99 at half of each one's greatest rate:\n", b.engine, what, pageSize, b.deals, clients)
+	fmt.Printf("%10s    %-30s %10s %10s %14s %6s\n", "", "", "requests/s", "p99 ms", "CPU/request us", "hits")
+	for _, p := range peers {
+		fmt.Printf("%10s    %-30s %10.0f %10.2f %14.1f %5.0f%%\n", "", p.name, median(p.rates), median(half[p]), median(p.cpu), 100*median(p.hits))
+	}
+	return half, nil
 }
 
 // keepBodies writes the page's bytes, in each coding, to a folder.

@@ -18,11 +18,17 @@ const (
 	writesEvery     = 100 * time.Millisecond // so that not everything is kept for ever
 	sampleEvery     = 500 * time.Millisecond
 	settleTimeout   = 30 * time.Second // for goroutines to end once nobody is connected
+	// The runtime collects garbage every two minutes where nobody asks for memory, and gives
+	// memory back to the system little by little.
+	restTimeout = 150 * time.Second
+	restSlack   = 20 << 20 // bytes of the heap that may be left: what was kept meanwhile
 )
 
 // watch is what a server's measurements came to while it was watched.
 type watch struct {
 	resident   float64 // greatest
+	heap       float64 // greatest
+	stacks     float64 // greatest
 	goroutines float64 // greatest
 	inUse      float64 // greatest; database connections
 	pool       float64
@@ -56,6 +62,10 @@ func (b *bed) connections(s settings) error {
 	if err != nil {
 		return err
 	}
+	rest, err := rested(b.ctx, server, before[fleet.MetricHeap]+restSlack)
+	if err != nil {
+		return err
+	}
 	const mb = 1 << 20
 	took, what := result.Hits, "kept"
 	if len(took) == 0 {
@@ -64,7 +74,13 @@ func (b *bed) connections(s settings) error {
 	fmt.Printf("%-10s  %d connections at %d requests/s for %s, %s:\n", b.engine, manyConnections, manyRate, s.lasting, memoryLimit)
 	fmt.Printf("%10s    answered %.0f/s, %.1f%% kept, %d refused; of %s: median %.2f ms, p95 %.2f ms, p99 %.2f ms\n", "",
 		result.Rate(), 100*float64(len(result.Hits))/float64(len(result.Took)), result.Refused, what, load.Percentile(took, 50), load.Percentile(took, 95), load.Percentile(took, 99))
-	fmt.Printf("%10s    resident memory %.0f MB before, at most %.0f (aim: 150), %.0f after\n", "", before[fleet.MetricResident]/mb, w.resident/mb, after[fleet.MetricResident]/mb)
+	fmt.Printf("%10s    %-16s %8s %8s %8s %14s (aim: 150 MB resident at most)\n", "", "MB", "before", "at most", "after", rest.after.Round(time.Second).String()+" later")
+	for _, m := range []struct {
+		what, name string
+		most       float64
+	}{{"resident", fleet.MetricResident, w.resident}, {"heap", fleet.MetricHeap, w.heap}, {"stacks", fleet.MetricStacks, w.stacks}} {
+		fmt.Printf("%10s    %-16s %8.0f %8.0f %8.0f %14.0f\n", "", m.what, before[m.name]/mb, m.most/mb, after[m.name]/mb, rest.metrics[m.name]/mb)
+	}
 	fmt.Printf("%10s    goroutines %.0f before, at most %.0f, %.0f after\n", "", before[fleet.MetricGoroutines], w.goroutines, after[fleet.MetricGoroutines])
 	fmt.Printf("%10s    database connections in use: at most %.0f of %.0f (aim: %.0f)\n", "", w.inUse, w.pool, w.pool/2)
 	return b.most(server, target, s.rounds)
@@ -122,6 +138,8 @@ func (w *watch) run(ctx context.Context, server *fleet.Process) error {
 	return each(ctx, sampleEvery, func(int) error {
 		m, err := server.Metrics(ctx)
 		w.resident = max(w.resident, m[fleet.MetricResident])
+		w.heap = max(w.heap, m[fleet.MetricHeap])
+		w.stacks = max(w.stacks, m[fleet.MetricStacks])
 		w.goroutines = max(w.goroutines, m[fleet.MetricGoroutines])
 		w.inUse = max(w.inUse, m[fleet.MetricInUse])
 		w.pool = m[fleet.MetricPool]
@@ -146,6 +164,32 @@ func each(ctx context.Context, interval time.Duration, do func(n int) error) err
 			return nil
 		}
 	}
+}
+
+// repose is how a server is when it has had time to rest.
+type repose struct {
+	after   time.Duration
+	metrics map[string]float64
+}
+
+// rested waits until a server's heap is no greater than it should be, or for as long as
+// may be waited for that.
+func rested(ctx context.Context, server *fleet.Process, heap float64) (repose, error) {
+	limited, cancel := context.WithTimeout(ctx, restTimeout)
+	defer cancel()
+	var r repose
+	begin := time.Now()
+	err := each(limited, 10*sampleEvery, func(int) error {
+		m, err := server.Metrics(limited)
+		if err != nil {
+			return err
+		}
+		if r = (repose{time.Since(begin), m}); m[fleet.MetricHeap] <= heap && m[fleet.MetricResident]-m[fleet.MetricHeap] <= 2*restSlack {
+			cancel()
+		}
+		return nil
+	})
+	return r, err
 }
 
 // settled waits until a server has no more goroutines than it should, or for as long

@@ -20,6 +20,9 @@ import (
 	"sixty/bench/internal/stale"
 )
 
+// warmShare is the part of a day, one in so many, that is lived beforehand to warm up.
+const warmShare = 4
+
 // dayClients is how many requests of the day may be under way at once.
 const dayClients = 64
 
@@ -73,6 +76,11 @@ func (b *bed) day(s settings) error {
 		return err
 	}
 	requests := errands(d.offices, int(float64(s.rate)*s.lasting.Seconds()), s.seed)
+	// Whoever is first meets a database that has just been filled, and has read nothing yet:
+	// that is neither's.
+	if _, err := d.live(requests[:len(requests)/warmShare], s.rate, identity, withoutCache); err != nil {
+		return err
+	}
 	with, err := d.live(requests, s.rate, brotli)
 	if err != nil {
 		return err

@@ -231,37 +231,19 @@ func TestEventsEndAtShutdown(t *testing.T) {
 	c.ended(t)
 }
 
-// Who is far too slow for what happens is cut off with a word, and may come back for the
-// rest. Nobody else is.
-func TestEventsOfTheSlow(t *testing.T) {
+// However much happens at once, whoever reads it hears of it all.
+func TestEventsOfABurst(t *testing.T) {
 	t.Parallel()
-	const most, kinds, each = 20, 3, 100 // changes of one transaction: more than wait for anybody
+	const rounds, kinds, each = 5, 3, 100 // changes of one transaction: more than wait for anybody
 	eachEngine(t, func(t *testing.T, c *client) {
-		u, other := newUser(c, "Slow", crm.RoleManager), newUser(c, "Quick", crm.RoleManager)
+		u, other := newUser(c, "Burst", crm.RoleManager), newUser(c, "Calm", crm.RoleManager)
 		s, ready := u.begin("", "ready")
 		quick, begun := other.begin("", "ready")
-		at, cut := ready.seq, false
-		for round := 0; !cut && round < most; round++ {
+		at := ready.seq
+		for range rounds {
 			u.insert(t, each)
-			for told := 0; told < kinds*each; {
-				switch e := s.next(); e.name {
-				case "change":
-					at++
-					told++
-					if e.seq != at {
-						t.Fatalf("after %d comes %+v", at-1, e)
-					}
-				case "end":
-					cut = true
-					if !strings.Contains(fmt.Sprint(e.data["reason"]), "too slow") {
-						t.Errorf("%+v", e)
-					}
-					s, _ = u.begin(s.last, "ready")
-				}
-			}
-		}
-		if !cut {
-			t.Errorf("nobody was cut off in %d transactions of %d changes", most, kinds*each)
+			s.changes(at+1, at+kinds*each)
+			at += kinds * each
 		}
 		other.make("/api/companies", object{"name": "Told"})
 		quick.changes(begun.seq+1, begun.seq+1)

@@ -103,6 +103,7 @@ func (a *App) open(ctx context.Context, cfg config.Config, sealer *cursor.Sealer
 		Limits:          a.serving.limits,
 		Proxies:         proxies,
 		MaxRequests:     cfg.MaxRequests,
+		Connections:     cfg.MaxConns,
 		Health:          a.health,
 		Metrics:         core.metrics.Handler(),
 		Docs:            true,
@@ -116,7 +117,7 @@ func (a *App) open(ctx context.Context, cfg config.Config, sealer *cursor.Sealer
 	if err != nil {
 		return fmt.Errorf("%s, %s: %w", config.NameOf(cfg.Server, "Addr"), config.NameOf(cfg.Server, "Port"), err)
 	}
-	a.listener = bounded(listener, cfg.MaxConnsPerAddress, proxies)
+	a.listener = bounded(httpapi.Gather(listener), cfg.MaxConnsPerAddress, proxies)
 	requests, cutOff := context.WithCancelCause(context.Background())
 	a.cutOff = cutOff
 	a.server = &http.Server{
@@ -127,6 +128,7 @@ func (a *App) open(ctx context.Context, cfg config.Config, sealer *cursor.Sealer
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		BaseContext:       func(net.Listener) context.Context { return requests },
+		ConnContext:       httpapi.ConnContext,
 		ErrorLog:          slog.NewLogLogger(core.Log.Handler(), slog.LevelWarn),
 	}
 	a.server.RegisterOnShutdown(api.EndStreams)

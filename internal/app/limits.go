@@ -112,6 +112,18 @@ type boundedConn struct {
 	release func()
 }
 
+// NetConn gives the connection that is counted.
+func (c *boundedConn) NetConn() net.Conn { return c.Conn }
+
+// CloseWrite lets net/http tell a client that no more will come, and wait for what it is
+// still sending, so that it does not lose the answer with the connection.
+func (c *boundedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 // Close closes the connection, which then counts no more.
 func (c *boundedConn) Close() error {
 	defer c.release()

@@ -59,7 +59,7 @@ type credential struct {
 type recogniser struct {
 	fresh Freshness
 	now   func() time.Time
-	known *otter.Cache[digest, answer]
+	known *otter.Cache[digest, *answer] // answers are not changed
 	// find asks the database; CodeUnauthenticated if the secret is not good.
 	find func(ctx context.Context, hash digest, now time.Time) (credential, error)
 	// use enters that a credential is in use, unless that was entered after since.
@@ -92,7 +92,7 @@ type lookup struct {
 
 // init readies a recogniser whose functions are set. close ends it.
 func (k *recogniser) init() {
-	k.known = otter.Must(&otter.Options[digest, answer]{
+	k.known = otter.Must(&otter.Options[digest, *answer]{
 		MaximumSize: maxKnown,
 		// Maintenance on the caller's goroutine: it is little, and so none
 		// outlives close.
@@ -111,19 +111,23 @@ func (k *recogniser) close() { k.running.Wait() }
 func (k *recogniser) recognise(ctx context.Context, hash digest) (credential, error) {
 	now := k.now()
 	a, ok := k.known.GetIfPresent(hash)
-	if !ok || !k.believed(ctx, &a, now) {
-		l := k.ask(ctx, hash, a.actor.Org, now)
+	if !ok || !k.believed(ctx, a, now) {
+		var org crm.ID
+		if ok {
+			org = a.actor.Org
+		}
+		l := k.ask(ctx, hash, org, now)
 		select {
 		case <-l.done:
 			if l.err != nil {
 				return credential{}, l.err
 			}
-			a = l.answer
+			a = &l.answer
 		case <-ctx.Done():
 			return credential{}, context.Cause(ctx)
 		}
 	}
-	k.noteUse(ctx, &a, now)
+	k.noteUse(ctx, a, now)
 	return a.credential, nil
 }
 
@@ -200,7 +204,7 @@ func (k *recogniser) run(ctx context.Context, hash digest, org crm.ID, l *lookup
 	defer cancel()
 	l.answer, l.err = k.inquire(ctx, hash, org, l.began)
 	if l.err == nil {
-		k.known.Set(hash, l.answer)
+		k.known.Set(hash, &l.answer)
 	}
 	k.mu.Lock()
 	if k.lookups[hash] == l {

@@ -95,6 +95,23 @@ func (c *Cache) Close() {
 	}
 }
 
+// Find answers a request from an entry in memory that is valid; false if there is none.
+// It is Do without what Do needs for all else, as most requests are answered so. Do is to
+// follow if it is false. Where the cache is off, or it cannot be told whether the log goes
+// on, Find sets Bypass, so that Do does not ask for that again.
+func (c *Cache) Find(ctx context.Context, r *Request) (Result, bool) {
+	if r.Bypass = r.Bypass || c.entries == nil; r.Bypass {
+		return Result{}, false
+	}
+	asked := c.now()
+	at, ok := c.position(ctx, r, asked)
+	if !ok {
+		r.Bypass = true
+		return Result{}, false
+	}
+	return c.find(r, at)
+}
+
 // Do answers a request: from an entry that is valid, by joining another caller's
 // fill, or by fill. An entry is valid if nothing that it was made from has changed
 // as far as the log is known, and only while it is known that the log goes on.
@@ -122,17 +139,31 @@ func (c *Cache) do(ctx context.Context, r *Request, fill func(context.Context) (
 	if r.Bypass || c.entries == nil {
 		return c.bypass(ctx, r, asked, fill)
 	}
-	seq, generation, ok := c.freshness.Position(ctx, r.Org)
+	at, ok := c.position(ctx, r, asked)
 	if !ok {
 		return c.bypass(ctx, r, asked, fill)
 	}
-	k := key{r.Org, r.Key}
-	if e, ok := c.entries.GetIfPresent(k); ok && c.valid(e, seq, asked) {
-		e.noteGood(asked)
-		e.series.hits.Add(1)
-		return Result{Entry: e, Outcome: Hit, Source: Memory, TTL: e.ttl(asked), Lookup: c.now().Sub(asked)}, nil
+	if res, ok := c.find(r, at); ok {
+		return res, nil
 	}
-	return c.share(ctx, r, position{seq, generation, asked}, fill)
+	return c.share(ctx, r, at, fill)
+}
+
+// position tells how far the log of a request's organisation is known.
+func (c *Cache) position(ctx context.Context, r *Request, asked time.Time) (position, bool) {
+	seq, generation, ok := c.freshness.Position(ctx, r.Org)
+	return position{seq, generation, asked}, ok
+}
+
+// find looks for an entry in memory that is valid at a position.
+func (c *Cache) find(r *Request, at position) (Result, bool) {
+	e, ok := c.entries.GetIfPresent(key{r.Org, r.Key})
+	if !ok || !c.valid(e, at.seq, at.read) {
+		return Result{}, false
+	}
+	e.noteGood(at.read)
+	e.series.hits.Add(1)
+	return Result{Entry: e, Outcome: Hit, Source: Memory, TTL: e.ttl(at.read), Lookup: c.now().Sub(at.read)}, true
 }
 
 // valid tells whether an entry may be given to whoever has read the log's position

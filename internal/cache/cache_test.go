@@ -59,6 +59,14 @@ func TestValid(t *testing.T) {
 			b := newBench(t)
 			b.want(t, list(), text("old"), "old", cache.Miss)
 			c.change(b.log)
+			r := list()
+			res, found := b.Find(t.Context(), &r)
+			if found != (c.want == cache.Hit) || found && (string(res.Body) != "old" || res.Outcome != cache.Hit || res.Source != cache.Memory) {
+				t.Errorf("found: %v, %+v", found, res)
+			}
+			if r.Bypass != (c.want == cache.Bypass) {
+				t.Errorf("what was not found is to bypass the cache: %v", r.Bypass)
+			}
 			body := "new"
 			if c.want == cache.Hit {
 				body = "old"

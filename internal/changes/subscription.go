@@ -3,6 +3,7 @@ package changes
 import (
 	"context"
 	"errors"
+	"time"
 
 	"sixty/internal/crm"
 )
@@ -19,8 +20,13 @@ var (
 	ErrStopped = errors.New("changes are not followed any more")
 )
 
-// maxUnread bounds the entries that wait for a subscriber.
-const maxUnread = 256
+const (
+	// maxUnread bounds the entries that wait for a subscriber in memory. What is beyond, it
+	// reads from the log, however much has happened at once.
+	maxUnread = 256
+	// slowAfter is how long a subscriber for whom more waits may take nothing.
+	slowAfter = 10 * time.Second
+)
 
 // Subscription gives the entries of an organisation's log one after the other, without
 // loss or repetition: those that are there already, and then those that are written. It
@@ -34,6 +40,7 @@ type Subscription struct {
 
 	// Under the organisation's lock:
 	live   bool           // it has read all that was there and hears what happens
+	behind time.Time      // more has happened than it has room for: when it last took something; else zero
 	heard  int64          // the last that stands in unread, or was there before
 	unread []crm.LogEntry // what has happened
 	ended  error
@@ -83,7 +90,7 @@ func (s *Subscription) Close() {
 func (s *Subscription) Next(ctx context.Context) ([]crm.LogEntry, error) {
 	for {
 		entries, live, err := s.take()
-		if err == nil && !live {
+		if err == nil && !live && len(entries) == 0 {
 			entries, err = s.read(ctx)
 		}
 		if err != nil {
@@ -110,8 +117,11 @@ func (s *Subscription) take() (entries []crm.LogEntry, live bool, err error) {
 	if len(entries) == 0 {
 		err = s.ended
 	}
+	if !s.behind.IsZero() {
+		s.behind = time.Now()
+	}
 	if !s.live && s.at >= s.o.seq.Load() {
-		s.live, s.heard = true, s.at
+		s.live, s.heard, s.behind = true, s.at, time.Time{}
 	}
 	return entries, s.live, err
 }
@@ -134,18 +144,22 @@ func (s *Subscription) fail(err error) error {
 }
 
 // publish gives an entry, the one after the position, to the subscribers who have heard
-// of those before; the lock is held.
+// of those before; the lock is held. Whoever has no room for it will read it from the log,
+// and is cut off if they take nothing for long.
 func (o *organisation) publish(e *crm.LogEntry) {
 	for s := range o.subscriptions {
-		if !s.live || e.Seq <= s.heard {
-			continue
+		switch {
+		case !s.behind.IsZero():
+			if time.Since(s.behind) > slowAfter {
+				o.end(ErrSlow, func(other *Subscription) bool { return other == s })
+			}
+		case !s.live || e.Seq <= s.heard:
+		case len(s.unread) == maxUnread:
+			s.live, s.behind = false, time.Now()
+		default:
+			s.unread, s.heard = append(s.unread, *e), e.Seq
+			s.wake()
 		}
-		if len(s.unread) == maxUnread {
-			o.end(ErrSlow, func(other *Subscription) bool { return other == s })
-			continue
-		}
-		s.unread, s.heard = append(s.unread, *e), e.Seq
-		s.wake()
 	}
 }
 

@@ -94,12 +94,51 @@ func TestSubscription(t *testing.T) {
 			f.next(s, 1, 1000)
 			f.quiet(s)
 		}},
+		"Burst": {after: 1000, test: func(f *following, s *changes.Subscription) {
+			f.quiet(s)
+			pass(time.Minute)
+			f.Committed(f.org, f.log.write(f.org, several(3000)...))
+			f.next(s, 1001, 4000) // more than there is room for is read from the log
+			f.quiet(s)
+			f.Committed(f.org, f.log.write(f.org, several(1)...))
+			f.next(s, 4001, 4001)
+		}},
+		"BurstAfterBurst": {after: 1000, test: func(f *following, s *changes.Subscription) {
+			f.quiet(s)
+			at := int64(1001)
+			for range 20 { // it takes some of each, and never as much as comes
+				f.Committed(f.org, f.log.write(f.org, several(600)...))
+				pass(9 * time.Second)
+				entries, err := s.Next(f.t.Context())
+				if err != nil || entries[0].Seq != at {
+					f.t.Fatalf("entry %d: %v, %v", at, entries, err)
+				}
+				at += int64(len(entries))
+			}
+			f.next(s, at, 13_000)
+			f.quiet(s)
+		}},
 		"Slow": {after: 1000, test: func(f *following, s *changes.Subscription) {
 			f.quiet(s)
-			f.Committed(f.org, f.log.write(f.org, several(256)...))
+			f.Committed(f.org, f.log.write(f.org, several(257)...))
+			pass(11 * time.Second)
 			f.Committed(f.org, f.log.write(f.org, several(1)...))
 			f.next(s, 1001, 1256) // what it was given room for is not lost
 			f.over(s, changes.ErrSlow)
+		}},
+		"SlowWithLittle": {after: 1000, test: func(f *following, s *changes.Subscription) {
+			f.quiet(s)
+			f.Committed(f.org, f.log.write(f.org, several(255)...))
+			pass(time.Hour)
+			f.Committed(f.org, f.log.write(f.org, several(1)...))
+			f.next(s, 1001, 1256) // there is room for it
+		}},
+		"BurstPruned": {after: 1000, test: func(f *following, s *changes.Subscription) {
+			f.quiet(s)
+			f.Committed(f.org, f.log.write(f.org, several(600)...))
+			f.log.prune(f.org, 1300)
+			f.next(s, 1001, 1256)
+			f.over(s, changes.ErrReset)
 		}},
 		"SlowFromBehind": {after: 500, test: func(f *following, s *changes.Subscription) {
 			f.Committed(f.org, f.log.write(f.org, several(5000)...))

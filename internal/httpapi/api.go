@@ -53,6 +53,9 @@ type Options struct {
 	// MaxRequests bounds the requests that are worked on at once; DefaultMaxRequests if
 	// zero.
 	MaxRequests int
+	// Connections are how many there are to the database at most; DefaultConnections if
+	// zero. Filling the cache takes a part of them.
+	Connections int
 
 	// Health tells whether the program can serve; an error means that it cannot.
 	// Nil: it always can.
@@ -74,6 +77,7 @@ type Options struct {
 const (
 	DefaultRequestTimeout = 30 * time.Second
 	DefaultMaxRequests    = 256
+	DefaultConnections    = 20
 )
 
 // API is the REST face: an http.Handler. It is safe for concurrent use.
@@ -122,6 +126,9 @@ func New(o Options) (*API, error) {
 	if o.MaxRequests == 0 {
 		o.MaxRequests = DefaultMaxRequests
 	}
+	if o.Connections == 0 {
+		o.Connections = DefaultConnections
+	}
 	if o.Health == nil {
 		o.Health = func(context.Context) error { return nil }
 	}
@@ -156,7 +163,7 @@ func New(o Options) (*API, error) {
 
 		limits:    o.Limits,
 		proxies:   o.Proxies,
-		bulkheads: newBulkheads(o.MaxRequests),
+		bulkheads: newBulkheads(o.MaxRequests, o.Connections),
 
 		compressor:    compressor,
 		decompressor:  decompressor,

@@ -10,23 +10,48 @@ import (
 	"sixty/internal/crm"
 )
 
-// queueTime is the longest that a request waits for a place.
-const queueTime = time.Second
+const (
+	// queueTime is the longest that a request waits for a place.
+	queueTime = time.Second
+	// fillTime is the longest that a fill does: many may wait for its answer, none of whom
+	// holds anything meanwhile.
+	fillTime = 5 * time.Second
+)
 
 // bulkheads bound the requests that are worked on at once. What is interactive and what
 // is bulk (statistics, analysis, exports) have places of their own, so that however much
 // is asked of the latter, it is nothing to whoever waits before a page. A place is held
 // while the use case runs and not while anything is received or sent: a slow client
 // holds none. Answers from the cache need none.
-type bulkheads struct{ interactive, bulk bulkhead }
+//
+// What is interactive and fills the cache needs a place of a third kind before, of which
+// there are fewer than connections to the database: however empty the cache is, and
+// whoever comes at once, there are connections left for those who write, for the look-up
+// of callers, and for the change log.
+type bulkheads struct{ interactive, bulk, filling bulkhead }
 
 // bulkShare is how many places there are for one that is for bulk: fewer than there are
 // connections to the database.
 const bulkShare = 16
 
-// newBulkheads makes n places for interactive requests, and a few for the others.
-func newBulkheads(n int) bulkheads {
-	return bulkheads{newBulkhead(n), newBulkhead(max(1, n/bulkShare))}
+// fillShare is the share of the connections to the database that fills may take: with
+// what else goes on, it stays at half of them.
+const fillShare = 0.4
+
+// newBulkheads makes n places for interactive requests, and a few for the others. Fills
+// go by the connections to the database.
+func newBulkheads(n, connections int) bulkheads {
+	bulk := max(1, n/bulkShare)
+	fills := max(1, int(fillShare*float64(connections)))
+	return bulkheads{newBulkhead(n, n, queueTime), newBulkhead(bulk, bulk, queueTime), newBulkhead(fills, n, fillTime)}
+}
+
+// fills takes a place for a fill by an operation, if that needs one, and gives what leaves it.
+func (b *bulkheads) fills(ctx context.Context, op *operation) (leave func(), err error) {
+	if op.price.bulk() || op.price.free {
+		return func() {}, nil
+	}
+	return b.filling.leave, b.filling.enter(ctx)
 }
 
 // of gives the bulkhead that is for an operation.
@@ -37,14 +62,15 @@ func (b *bulkheads) of(op *operation) *bulkhead {
 	return &b.interactive
 }
 
-// A bulkhead is a number of places, and a queue of as many before them.
+// A bulkhead is a number of places, and a queue before them.
 type bulkhead struct {
 	places chan struct{} // holds one for each that is taken
 	queue  chan struct{} // holds one for each request that waits
+	most   time.Duration // that it waits
 }
 
-func newBulkhead(n int) bulkhead {
-	return bulkhead{make(chan struct{}, n), make(chan struct{}, n)}
+func newBulkhead(places, queue int, most time.Duration) bulkhead {
+	return bulkhead{make(chan struct{}, places), make(chan struct{}, queue), most}
 }
 
 // errFull is the cause that is told when there is no place.
@@ -64,7 +90,7 @@ func (b *bulkhead) enter(ctx context.Context) error {
 	default:
 		return full
 	}
-	timer := time.NewTimer(queueTime)
+	timer := time.NewTimer(b.most)
 	defer timer.Stop()
 	select {
 	case b.places <- struct{}{}:

@@ -3,21 +3,24 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
 	"time"
 
+	"sixty/internal/cache"
 	"sixty/internal/crm"
 )
 
 func TestBulkheadQueueIsShort(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBulkhead(2)
+		b := newBulkhead(2, 2, queueTime)
 		for range 2 {
 			if err := b.enter(t.Context()); err != nil {
 				t.Fatal(err)
@@ -50,6 +53,57 @@ func TestBulkheadQueueIsShort(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// However many answers are asked for that are not kept yet, a part of the connections is
+// all that is taken; and none, where nothing is kept.
+func TestFillsAreFew(t *testing.T) {
+	t.Parallel()
+	const asked, connections = 30, 10
+	for _, off := range []bool{false, true} {
+		running, most, mu := 0, 0, sync.Mutex{}
+		arrived, goOn := make(chan struct{}, asked), make(chan struct{})
+		page := func(context.Context) (crm.Page[crm.Deal], error) {
+			mu.Lock()
+			running++
+			most = max(most, running)
+			mu.Unlock()
+			arrived <- struct{}{}
+			<-goOn
+			mu.Lock()
+			running--
+			mu.Unlock()
+			return dealsPage(1), nil
+		}
+		change := func(o *Options) {
+			o.Connections = connections
+			if off {
+				o.Cache = cache.New(cache.Options{Freshness: o.Changes, Logger: o.Logger})
+			}
+		}
+		a := cachedAPI(t, page, change)
+		var requests sync.WaitGroup
+		for i := range asked {
+			requests.Go(func() {
+				if res := ask(t, a, "GET", fmt.Sprintf("/api/deals?limit=%d", i+1)); res.Code != http.StatusOK {
+					t.Errorf("%d: %s", res.Code, res.Body)
+				}
+			})
+		}
+		want := 4
+		if off {
+			want = asked
+		}
+		for range want {
+			<-arrived
+		}
+		close(goOn)
+		requests.Wait()
+		if mu.Lock(); most != want {
+			t.Errorf("the cache off: %v: at most %d ran at once, want %d", off, most, want)
+		}
+		mu.Unlock()
+	}
 }
 
 // Bulk that is all taken leaves interactive requests alone, and is told to come again.

@@ -45,6 +45,10 @@ func (a *API) answerKept(op *operation, w http.ResponseWriter, r *http.Request, 
 	query := op.known.canonical(r.URL.RawQuery)
 	ask.Key = op.key(r.URL.EscapedPath(), query, by) // escaped, so that no path holds a query
 	ask.Bypass = stale || len(ask.Key) > maxKept || !a.consistent(r, by.Org)
+	if res, ok := a.cache.Find(r.Context(), &ask); ok {
+		a.respondKept(w, r, &res, began, ask.Tier)
+		return
+	}
 	rest := new(bill)
 	fill := func(ctx context.Context) (*cache.Answer, error) {
 		if stale {
@@ -53,6 +57,13 @@ func (a *API) answerKept(op *operation, w http.ResponseWriter, r *http.Request, 
 		if err := rest.query(ctx, a, op, by); err != nil {
 			return nil, err
 		}
+		if !ask.Bypass { // others may be waiting for it, and it is kept
+			leave, err := a.bulkheads.fills(ctx, op)
+			if err != nil {
+				return nil, err
+			}
+			defer leave()
+		}
 		return a.fill(ctx, op, r, query, by)
 	}
 	res, err := a.cache.Do(r.Context(), ask, fill)
@@ -60,25 +71,27 @@ func (a *API) answerKept(op *operation, w http.ResponseWriter, r *http.Request, 
 		ask.Bypass = true
 		res, err = a.cache.Do(r.Context(), ask, fill)
 	}
-	h := w.Header()
 	if d := rest.rest.Load(); d != nil {
-		tellLimits(h, d)
+		tellLimits(w, d)
 	}
-	own := &[2]string{cacheStatus(&res, ask.Tier), serverTiming(res.Lookup, res.Fill, time.Since(began))}
-	h["Cache-Status"], h["Server-Timing"] = own[0:1:1], own[1:2:2]
-	switch {
-	case err != nil:
+	if err != nil {
+		tellCache(w, &res, began, ask.Tier)
 		a.fail(w, r, err)
-	case res.Status == http.StatusNotFound:
-		a.answerAbsent(w, res.Entry)
-	default:
-		a.respond(w, r, &representation{
-			body: res.Body, hash: res.Hash, version: res.Version, contentType: a.values.json, link: res.Link,
-			encoded: func(encoding string) []byte {
-				return res.Encoded(encoding, func(b []byte) []byte { return a.compressor.compress(encoding, b) })
-			},
-		})
+		return
 	}
+	a.respondKept(w, r, &res, began, ask.Tier)
+}
+
+// respondKept answers with what the cache has given, and tells how it has.
+func (a *API) respondKept(w http.ResponseWriter, r *http.Request, res *cache.Result, began time.Time, tier cache.Tier) {
+	tellCache(w, res, began, tier)
+	if res.Status == http.StatusNotFound {
+		a.answerAbsent(w, res.Entry)
+		return
+	}
+	a.respond(w, r, &representation{
+		body: res.Body, hash: res.Hash, version: res.Version, contentType: a.values.json, link: res.Link, encoded: res.Entry,
+	})
 }
 
 // errStale is the cause that is told when even the caller is known from before alone.
@@ -162,10 +175,20 @@ func staleIfError(lines []string) time.Duration {
 	return 0
 }
 
-// cacheStatus tells what became of the request in the cache (RFC 9211).
-func cacheStatus(res *cache.Result, tier cache.Tier) string {
-	var room [96]byte
-	b := append(room[:0], "sixty; "...)
+// tellCache sets the header fields that tell what became of a request in the cache, and
+// what took how long.
+func tellCache(w http.ResponseWriter, res *cache.Result, began time.Time, tier cache.Tier) {
+	var room [160]byte
+	b := appendCacheStatus(room[:0], res, tier)
+	end := len(b)
+	both := string(appendServerTiming(b, res.Lookup, res.Fill, time.Since(began)))
+	setOwn(w, "Cache-Status", both[:end])
+	setOwn(w, "Server-Timing", both[end:])
+}
+
+// appendCacheStatus appends what became of the request in the cache (RFC 9211).
+func appendCacheStatus(b []byte, res *cache.Result, tier cache.Tier) []byte {
+	b = append(b, "sixty; "...)
 	switch res.Outcome {
 	case cache.Hit:
 		b = append(b, "hit"...)
@@ -188,16 +211,20 @@ func cacheStatus(res *cache.Result, tier cache.Tier) string {
 	if res.Source == cache.SharedSource {
 		b = append(b, "-shared"...)
 	}
-	return string(b)
+	return b
 }
 
-// serverTiming tells what took how long, in milliseconds (W3C Server Timing): to look into
-// the cache, to make the answer, which is the database's time for the most part, and all.
+// serverTiming is appendServerTiming as a text.
 func serverTiming(lookup, fill, total time.Duration) string {
-	var room [96]byte
-	b := appendMilliseconds(append(room[:0], "cache;dur="...), lookup)
+	return string(appendServerTiming(nil, lookup, fill, total))
+}
+
+// appendServerTiming appends what took how long, in milliseconds (W3C Server Timing): to look into
+// the cache, to make the answer, which is the database's time for the most part, and all.
+func appendServerTiming(b []byte, lookup, fill, total time.Duration) []byte {
+	b = appendMilliseconds(append(b, "cache;dur="...), lookup)
 	b = appendMilliseconds(append(b, ", db;dur="...), fill)
-	return string(appendMilliseconds(append(b, ", total;dur="...), total))
+	return appendMilliseconds(append(b, ", total;dur="...), total)
 }
 
 func appendMilliseconds(b []byte, d time.Duration) []byte {

@@ -62,12 +62,8 @@ func (a *API) consistent(r *http.Request, org crm.ID) bool {
 	if lines := r.Header[consistencyHeader]; len(lines) > 0 && !a.reached(r.Context(), lines[0], org) {
 		return false
 	}
-	if len(r.Header["Cookie"]) > 0 {
-		if cookie, err := r.Cookie(consistencyCookie); err == nil && !a.reached(r.Context(), cookie.Value, org) {
-			return false
-		}
-	}
-	return true
+	token, sent := cookie(r, consistencyCookie)
+	return !sent || a.reached(r.Context(), token, org)
 }
 
 // reached tells whether the position that a token names has been reached here.

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"sixty/internal/crm"
@@ -22,14 +23,26 @@ func (a *API) sessionCookie() string {
 
 // sessionToken gives the token of the request's session; "" if it shows none.
 func (a *API) sessionToken(r *http.Request) string {
-	if len(r.Header["Cookie"]) == 0 {
-		return ""
+	token, _ := cookie(r, a.sessionCookie())
+	return token
+}
+
+// cookie gives the value of a cookie of the request (RFC 6265 section 4.2.1); the first,
+// if there are several of the name. http.Request.Cookie makes things of them all.
+func cookie(r *http.Request, name string) (value string, sent bool) {
+	for _, line := range r.Header["Cookie"] {
+		for pair := range strings.SplitSeq(line, ";") {
+			n, v, _ := strings.Cut(strings.Trim(pair, " \t"), "=")
+			if n != name {
+				continue
+			}
+			if len(v) > 1 && v[0] == '"' && v[len(v)-1] == '"' {
+				v = v[1 : len(v)-1]
+			}
+			return v, true
+		}
 	}
-	c, err := r.Cookie(a.sessionCookie())
-	if err != nil {
-		return ""
-	}
-	return c.Value
+	return "", false
 }
 
 // giveCookie makes the cookie of a session that has begun.

@@ -52,6 +52,12 @@ func (a *API) serveDocs() {
 // typePNG is the type of pictures, which are compressed as they are.
 const typePNG = "image/png"
 
+// encodedOnce are a body's encodings, each of which is made when it is first asked for.
+type encodedOnce map[string]func() []byte
+
+// Encoded gives one.
+func (e encodedOnce) Encoded(encoding string, _ func([]byte) []byte) []byte { return e[encoding]() }
+
 // serveFile opens a path that answers what content gives, which is asked for when
 // somebody first comes for it, and kept; encoded too, each at most once.
 func (a *API) serveFile(path, contentType string, content func() ([]byte, error)) {
@@ -60,13 +66,13 @@ func (a *API) serveFile(path, contentType string, content func() ([]byte, error)
 		if err != nil {
 			return nil, fmt.Errorf("write %s: %w", path, err)
 		}
-		encoded := map[string]func() []byte{}
+		encoded := encodedOnce{}
 		for _, encoding := range [...]string{encodingBrotli, encodingZstd, encodingGzip} {
 			encoded[encoding] = sync.OnceValue(func() []byte { return a.compressor.compress(encoding, body) })
 		}
 		return &representation{
 			body: body, hash: cache.HashOf(body), contentType: []string{contentType}, compact: contentType == typePNG,
-			encoded: func(encoding string) []byte { return encoded[encoding]() },
+			encoded: encoded,
 		}, nil
 	})
 	a.mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {

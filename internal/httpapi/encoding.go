@@ -114,6 +114,8 @@ const (
 type compressor struct {
 	brotli, gzip sync.Pool
 	zstd         *zstd.Encoder // keeps its own
+
+	inBrotli, inZstd, inGzip func([]byte) []byte // compress in each, made once
 }
 
 func newCompressor() (*compressor, error) {
@@ -121,7 +123,23 @@ func newCompressor() (*compressor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &compressor{zstd: z}, nil
+	c := &compressor{zstd: z}
+	c.inBrotli = func(b []byte) []byte { return c.compress(encodingBrotli, b) }
+	c.inZstd = func(b []byte) []byte { return c.compress(encodingZstd, b) }
+	c.inGzip = func(b []byte) []byte { return c.compress(encodingGzip, b) }
+	return c, nil
+}
+
+// in gives what compresses in an encoding.
+func (c *compressor) in(encoding string) func([]byte) []byte {
+	switch encoding {
+	case encodingZstd:
+		return c.inZstd
+	case encodingBrotli:
+		return c.inBrotli
+	default:
+		return c.inGzip
+	}
 }
 
 // encoder is a resettable io.WriteCloser.

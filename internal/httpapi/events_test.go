@@ -194,3 +194,19 @@ func TestStreamsAreBounded(t *testing.T) {
 		t.Errorf("one more is a %d, %v", w.Code, w.Header())
 	}
 }
+
+// A stream says why it ends before it does.
+func TestStreamsSayWhyTheyEnd(t *testing.T) {
+	t.Parallel()
+	a := apiOver(t, noDeals)
+	for err, want := range map[error]string{
+		changes.ErrSlow: "too slow", changes.ErrStopped: "shuts down", errEnding: "shuts down", errRefused: "not valid", errors.New("x"): "try again",
+	} {
+		w := httptest.NewRecorder()
+		s := stream{api: a, w: w, out: http.NewResponseController(w)}
+		s.end(err)
+		if got := w.Body.String(); !strings.HasPrefix(got, "event: end\ndata: {\"reason\":\"") || !strings.Contains(got, want) || s.gone {
+			t.Errorf("%v: %q", err, got)
+		}
+	}
+}

@@ -58,7 +58,7 @@ func (a *API) charge(w http.ResponseWriter, r *http.Request, who ratelimit.Calle
 		return true
 	}
 	d := a.limits.Charge(r.Context(), who, t, cost)
-	tellLimits(w.Header(), &d)
+	tellLimits(w, &d)
 	if !d.Allowed {
 		a.fail(w, r, tooMany(&d))
 	}
@@ -66,9 +66,9 @@ func (a *API) charge(w http.ResponseWriter, r *http.Request, who ratelimit.Calle
 }
 
 // tellLimits sets the header fields that say how limits stand.
-func tellLimits(h http.Header, d *ratelimit.Decision) {
-	own := &[2]string{d.Policy(), d.RateLimit()}
-	h["Ratelimit-Policy"], h["Ratelimit"] = own[0:1:1], own[1:2:2]
+func tellLimits(w http.ResponseWriter, d *ratelimit.Decision) {
+	setOwn(w, "Ratelimit-Policy", d.Policy())
+	setOwn(w, "Ratelimit", d.RateLimit())
 }
 
 // tooMany is the problem of a request that is not allowed.

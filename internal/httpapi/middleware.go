@@ -22,11 +22,11 @@ type middleware func(http.Handler) http.Handler
 // first to the last; each stands where it does because of what comes after it.
 func (a *API) chain(o Options) http.Handler {
 	list := []middleware{
-		a.identify,                // every answer and every line of the log names the request
 		a.logAccess,               // sees the status of everything below, problems and panics included
+		a.identify,                // every answer and every line of the log names the request
 		a.recoverPanic,            // a defect in one request must not end the others
 		secure(o.StrictTransport), // problems carry these headers too
-		crossOrigin(o),            // before authentication: browsers send no credentials with a preflight
+		a.crossOrigin(o),          // before authentication: browsers send no credentials with a preflight
 		a.refuseCrossSite,         // behind it, so that the pages that are trusted can read why
 		a.limitBody,               // whoever reads the body, reads no more, and reads it decoded
 		// Authentication is part of an operation (operation.go): an unknown path is a 404
@@ -45,13 +45,23 @@ const requestIDHeader = "X-Request-Id"
 // or a new one. It is sent back.
 func (a *API) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := r.Header.Get(requestIDHeader)
-		if !isRequestID(id) {
+		id := ""
+		if sent := r.Header[requestIDHeader]; len(sent) > 0 && isRequestID(sent[0]) {
+			id = sent[0]
+		} else {
 			id = newRequestID()
 		}
-		w.Header().Set(requestIDHeader, id)
+		setOwn(w, requestIDHeader, id)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// requestID gives the request's id.
+func requestID(w http.ResponseWriter) string {
+	if id := w.Header()[requestIDHeader]; len(id) > 0 {
+		return id[0]
+	}
+	return ""
 }
 
 // newRequestID makes 128 random bits in hexadecimal digits. They keep no secret.
@@ -76,6 +86,9 @@ type recorder struct {
 	http.ResponseWriter
 	status int // 0: nothing was written yet
 	bytes  int
+	// own are values of the header that are this answer's alone; see setOwn.
+	own   [10]string
+	owned int
 }
 
 // statusGone is logged for a client that went away before it was answered.
@@ -114,6 +127,19 @@ func recorderOf(w http.ResponseWriter) *recorder {
 	}
 }
 
+// setOwn sets a field of an answer's header to a value that is this answer's alone. It
+// allocates nothing as long as there are few.
+func setOwn(w http.ResponseWriter, name, value string) {
+	rec := recorderOf(w)
+	if rec == nil || rec.owned == len(rec.own) {
+		w.Header().Set(name, value)
+		return
+	}
+	i := rec.owned
+	rec.own[i], rec.owned = value, i+1
+	rec.ResponseWriter.Header()[name] = rec.own[i : i+1 : i+1]
+}
+
 // noteGone notes that nobody waits for the answer any more.
 func noteGone(w http.ResponseWriter) {
 	if rec := recorderOf(w); rec != nil && rec.status == 0 {
@@ -134,7 +160,7 @@ func (a *API) logAccess(next http.Handler) http.Handler {
 			now := time.Now()
 			line := slog.NewRecord(now, slog.LevelInfo, "request", 0) // who calls, is always this
 			line.AddAttrs(
-				slog.String("request_id", w.Header().Get(requestIDHeader)),
+				slog.String("request_id", requestID(w)),
 				slog.String("method", r.Method),
 				slog.String("path", r.URL.Path),
 				slog.Int("status", rec.status),
@@ -171,6 +197,9 @@ func (a *API) recoverPanic(next http.Handler) http.Handler {
 	})
 }
 
+// varyByCaller is what answers under /api vary by before anything else.
+const varyByCaller = "Authorization, Cookie"
+
 // secure sets the headers that keep a browser from taking an answer for something
 // else. What is under /api is somebody's: shared caches keep none of it, and a
 // browser asks before it uses what it has.
@@ -185,7 +214,7 @@ func secure(strictTransport bool) middleware {
 		nothing   = []string{"accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=()"}
 		ours      = []string{"same-origin"}
 		private   = []string{"private, no-cache"}
-		vary      = []string{"Authorization", "Cookie"}
+		vary      = []string{varyByCaller}
 	)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -212,7 +241,7 @@ func secure(strictTransport bool) middleware {
 }
 
 // crossOrigin lets the front end's pages call from their own origins.
-func crossOrigin(o Options) middleware {
+func (a *API) crossOrigin(o Options) middleware {
 	if len(o.FrontendOrigins) == 0 {
 		return func(next http.Handler) http.Handler { return next }
 	}
@@ -232,7 +261,7 @@ func crossOrigin(o Options) middleware {
 	})
 	// What is not from a page of another origin needs none of it, but that it would have
 	// been answered differently.
-	also, alone := []string{"Authorization", "Cookie", "Origin"}, []string{"Origin"}
+	alone := []string{"Origin"}
 	return func(next http.Handler) http.Handler {
 		crossing := c.Handler(next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -242,7 +271,7 @@ func crossOrigin(o Options) middleware {
 			}
 			h := w.Header()
 			if len(h["Vary"]) > 0 {
-				h["Vary"] = also
+				h["Vary"] = a.values.vary
 			} else {
 				h["Vary"] = alone
 			}

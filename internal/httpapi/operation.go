@@ -128,7 +128,7 @@ func (a *API) answer(op *operation, w http.ResponseWriter, c *call) {
 	defer a.bodies.put(buffer)
 	if op.method != http.MethodGet { // what is changed may be entered in the audit trail
 		address := a.proxies.Client(c.r.RemoteAddr, c.r.Header["X-Forwarded-For"])
-		c.ctx = crm.WithOrigin(c.ctx, crm.Origin{Address: address.String(), RequestID: w.Header().Get(requestIDHeader)})
+		c.ctx = crm.WithOrigin(c.ctx, crm.Origin{Address: address.String(), RequestID: requestID(w)})
 	}
 	if op.once(c.r) {
 		if err := a.confirmOnce(op, w, c, buffer); err != nil {
@@ -178,7 +178,11 @@ func (a *API) caller(op *operation, r *http.Request) (by crm.Actor, stale bool, 
 // bearer gives the bearer token of a request (RFC 6750 section 2.1); "" if there is none.
 // The scheme is compared without regard to case.
 func bearer(r *http.Request) string {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	lines := r.Header["Authorization"]
+	if len(lines) == 0 {
+		return ""
+	}
+	scheme, token, _ := strings.Cut(lines[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return ""
 	}

@@ -19,7 +19,12 @@ type representation struct {
 	compact     bool     // it is compressed already, as pictures are
 	// encoded gives the body in an encoding, at best one that it was kept in; nil: it is
 	// compressed anew.
-	encoded func(encoding string) []byte
+	encoded encodings
+}
+
+// encodings are a body in the encodings that it was kept in; see [cache.Entry.Encoded].
+type encodings interface {
+	Encoded(encoding string, compress func([]byte) []byte) []byte
 }
 
 // headerValues are those that never change, so that an answer allocates none. They are
@@ -28,12 +33,14 @@ type representation struct {
 type headerValues struct {
 	json, problem, brotli, zstd, gzip []string
 	bypass, written                   []string
+	vary, varyEncoded                 []string
 }
 
 func newHeaderValues() headerValues {
 	return headerValues{
 		json: []string{"application/json"}, problem: []string{"application/problem+json"},
 		bypass: []string{"sixty; fwd=bypass"}, written: []string{"sixty; fwd=method"},
+		vary: []string{varyByCaller + ", Origin"}, varyEncoded: []string{varyByCaller + ", Origin, Accept-Encoding"},
 		brotli: []string{encodingBrotli}, zstd: []string{encodingZstd}, gzip: []string{encodingGzip},
 	}
 }
@@ -44,6 +51,15 @@ func (v *headerValues) passed(method string) []string {
 		return v.bypass
 	}
 	return v.written
+}
+
+// varyByEncoding notes that an answer depends on Accept-Encoding, too.
+func (v *headerValues) varyByEncoding(h http.Header) {
+	if sofar := h["Vary"]; len(sofar) == 1 && sofar[0] == v.vary[0] {
+		h["Vary"] = v.varyEncoded
+	} else {
+		h["Vary"] = append(sofar, "Accept-Encoding")
+	}
 }
 
 // encoding gives the value of Content-Encoding.
@@ -67,38 +83,35 @@ func (a *API) respond(w http.ResponseWriter, r *http.Request, rep *representatio
 	encoding := ""
 	if len(rep.body) >= encodeFrom && !rep.compact {
 		encoding = negotiate(r.Header["Accept-Encoding"])
-		h["Vary"] = append(h["Vary"], "Accept-Encoding") // also of the answer that is not encoded
+		a.values.varyByEncoding(h) // also the answer that is not encoded
 	}
-	// One array for the values that are this answer's own.
-	own := &[3]string{entityTag(rep.version, rep.hash, encoding)}
-	if lines, sent := r.Header["If-Match"]; sent && !names(lines, own[0], true) {
+	tag := entityTag(rep.version, rep.hash, encoding)
+	if lines, sent := r.Header["If-Match"]; sent && !names(lines, tag, true) {
 		a.fail(w, r, &problem{status: http.StatusPreconditionFailed, detail: "This is no longer what If-Match names."})
 		return
 	}
-	h["Etag"] = own[0:1:1]
-	if lines, sent := r.Header["If-None-Match"]; sent && names(lines, own[0], false) {
+	setOwn(w, "Etag", tag)
+	if lines, sent := r.Header["If-None-Match"]; sent && names(lines, tag, false) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
 	body := rep.body
 	if encoding != "" {
 		if rep.encoded != nil {
-			body = rep.encoded(encoding)
+			body = rep.encoded.Encoded(encoding, a.compressor.in(encoding))
 		} else {
 			body = a.compressor.compress(encoding, body)
 		}
 		h["Content-Encoding"] = a.values.encoding(encoding)
 	}
 	h["Content-Type"] = rep.contentType
-	own[1] = strconv.Itoa(len(body))
-	h["Content-Length"] = own[1:2:2]
+	setOwn(w, "Content-Length", strconv.Itoa(len(body)))
 	if rep.link != "" {
-		own[2] = rep.link
-		h["Link"] = own[2:3:3]
+		setOwn(w, "Link", rep.link)
 	}
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(body) // a client that does not read its answer is no failure of ours
+		writeWhole(w, r, body)
 	}
 }
 
@@ -127,7 +140,7 @@ func (a *API) confirm(w http.ResponseWriter, r *http.Request, c confirmation) {
 	body, encoding := c.body, ""
 	if len(body) >= encodeFrom {
 		encoding = negotiate(r.Header["Accept-Encoding"])
-		h["Vary"] = append(h["Vary"], "Accept-Encoding")
+		a.values.varyByEncoding(h)
 	}
 	if encoding != "" {
 		body = a.compressor.compress(encoding, body)

@@ -50,11 +50,12 @@ func newShared(o *Options, patience time.Duration) *shared {
 // is no answer; then the trial is as it was.
 func (s *shared) decide(ctx context.Context, now int64, t *trial) bool {
 	keys, args := s.arguments(now, t)
+	want := 1 + 3*len(t.plan.limits)
 	// A caller who goes is not regarded: the wait is short, and what is charged is to be
 	// learnt.
 	answer, _, err := s.calls.Do(context.WithoutCancel(ctx), func(ctx context.Context, client rueidis.Client) ([]int64, error) {
 		numbers, err := s.script.Exec(ctx, client, keys, args).AsIntSlice()
-		if err == nil && len(numbers) != 1+3*len(t.plan.limits) {
+		if err == nil && len(numbers) != want {
 			err = errAnswer
 		}
 		return numbers, err

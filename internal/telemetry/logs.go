@@ -16,6 +16,9 @@ func NewLogger(w io.Writer, json bool, least slog.Level) *slog.Logger {
 		h = slog.NewJSONHandler(w, o)
 	}
 	if lines, ok := w.(*Lines); ok {
+		if json {
+			h = plain{h, lines}
+		}
 		h = prompt{h, lines}
 	}
 	return slog.New(h)

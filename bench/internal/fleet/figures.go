@@ -52,6 +52,8 @@ const (
 	MetricPool       = "sixty_db_connections_max"
 	MetricGoroutines = "go_goroutines"
 	MetricResident   = "process_resident_memory_bytes"
+	MetricHeap       = "go_memstats_heap_alloc_bytes" // what is reachable, and what was not yet collected
+	MetricStacks     = "go_memstats_stack_inuse_bytes"
 	MetricSharedHits = `sixty_cache_shared_total{outcome="hit"}`
 )
 

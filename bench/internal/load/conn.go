@@ -45,9 +45,13 @@ func Dial(addr string, until time.Time) (*Conn, error) {
 // Close ends the connection.
 func (c *Conn) Close() { _ = c.c.Close() } // nothing is lost with it
 
-// Request writes out a GET; headers are names and values by turns.
+// Request writes out a GET, signed with a key unless that is ""; headers are names and
+// values by turns.
 func Request(host, path, key string, headers ...string) []byte {
-	b := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n", path, host, key)
+	b := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n", path, host)
+	if key != "" {
+		b = fmt.Appendf(b, "Authorization: Bearer %s\r\n", key)
+	}
 	for i := 0; i+1 < len(headers); i += 2 {
 		b = fmt.Appendf(b, "%s: %s\r\n", headers[i], headers[i+1])
 	}
