@@ -17,7 +17,9 @@ WHERE org_id = $1 AND company_id = $2 AND deleted_at IS NULL`}
 	clearContactDeals = &Statement{"contact.clear_deals", `UPDATE deals
 SET primary_contact_id = CASE WHEN primary_contact_id = $2 THEN NULL ELSE primary_contact_id END, updated_at = $3, version = version + 1
 WHERE org_id = $1 AND id IN (SELECT deal_id FROM deal_contacts WHERE org_id = $1 AND contact_id = $2) AND deleted_at IS NULL`}
-	dropContactLinks = &Statement{"contact.drop_deal_contacts", `DELETE FROM deal_contacts WHERE org_id = $1 AND contact_id = $2`}
+	// Deals that are deleted stay as they were: nobody would be told of their change.
+	dropContactLinks = &Statement{"contact.drop_deal_contacts", `DELETE FROM deal_contacts WHERE org_id = $1 AND contact_id = $2
+AND EXISTS (SELECT 1 FROM deals d WHERE d.org_id = $1 AND d.id = deal_contacts.deal_id AND d.deleted_at IS NULL)`}
 
 	clearCompanyWork = clearWork("company")
 	clearContactWork = clearWork("contact")
