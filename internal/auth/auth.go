@@ -51,9 +51,19 @@ func (k *Keys) Issue(ctx context.Context, by crm.Actor, p crm.APIKeyPatch) (secr
 	return secret, key, nil
 }
 
-// List gives the organisation's keys, those that have ended included.
-func (k *Keys) List(ctx context.Context, by crm.Actor) ([]crm.APIKey, error) {
-	return k.service.APIKeys(ctx, by)
+// List gives all of the organisation's keys, oldest first, those that have ended included.
+func (k *Keys) List(ctx context.Context, by crm.Actor) (all []crm.APIKey, err error) {
+	q := crm.List[crm.APIKeyFilter]{Sort: crm.Sort{Field: "created_at"}, Limit: crm.MaxLimit}
+	for {
+		page, err := k.service.APIKeys(ctx, by, q)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, page.Rows...); !page.HasMore {
+			return all, nil
+		}
+		q.From = page.Last
+	}
 }
 
 // Revoke ends a key; every process refuses it within a second.
@@ -96,7 +106,8 @@ func (k *Keys) find(ctx context.Context, hash digest, now time.Time) (credential
 		return credential{}, refused()
 	}
 	c := credential{
-		actor: crm.Actor{Org: key.OrgID, User: key.UserID, Role: key.Role}, id: key.ID, used: key.UsedAt,
+		// A person who was an admin once leaves no admin's key behind.
+		actor: crm.Actor{Org: key.OrgID, User: key.UserID, Role: key.Role.Least(holder.Role)}, id: key.ID, used: key.UsedAt,
 		tags: [2]crm.Tag{{Entity: crm.EntityAPIKey, By: crm.ByID, ID: key.ID}, {Entity: crm.EntityOwner, By: crm.ByID, ID: holder.ID}},
 	}
 	if key.ExpiresAt != nil {

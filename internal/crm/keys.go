@@ -2,18 +2,18 @@ package crm
 
 import "context"
 
-// APIKeys lists the organisation's keys, oldest first, those that have ended
-// included.
-func (s *Service) APIKeys(ctx context.Context, by Actor) ([]APIKey, error) {
+// APIKeys lists the organisation's keys, those that have ended included.
+func (s *Service) APIKeys(ctx context.Context, by Actor, q List[APIKeyFilter]) (Page[APIKey], error) {
 	if err := by.checkPeople(); err != nil {
-		return nil, err
+		return Page[APIKey]{}, err
 	}
-	return s.store.APIKeys(ctx, by.Org)
+	return s.store.Reads().APIKeys().Page(ctx, by.Org, q)
 }
 
 // CreateAPIKey makes a key of the prefix and hash that are given. It acts for the user
 // that the patch names or, without one, for a service user that is made for it and bears
-// its name. The role is the key's own: it may be less, or more, than the person's.
+// its name. The role is the key's own and not more than the person's; should the person
+// come to have a lesser one, that counts.
 func (s *Service) CreateAPIKey(ctx context.Context, by Actor, p APIKeyPatch, prefix string, hash []byte) (APIKey, error) {
 	if err := by.checkPeople(); err != nil {
 		return APIKey{}, err
@@ -42,6 +42,8 @@ func (s *Service) CreateAPIKey(ctx context.Context, by Actor, p APIKeyPatch, pre
 			return Invalid(FieldError{"user_id", "refers to a user that does not exist"})
 		case holders[0].DeactivatedAt != nil:
 			return Conflict("This person has been deactivated and cannot be acted for.")
+		case key.Role.Least(holders[0].Role) != key.Role:
+			return Invalid(FieldError{"role", "must not be more than that of the person, " + string(holders[0].Role)})
 		}
 		key.UserID = holders[0].ID
 		return putKey(ctx, tx, by, key)

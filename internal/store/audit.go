@@ -44,6 +44,16 @@ func (r *reader) Audit() crm.View[crm.AuditEntry, crm.AuditFilter] {
 	return view[crm.AuditEntry, crm.AuditFilter]{r, &r.store.audit}
 }
 
+var pruneAudit = &Statement{"audit.prune", `DELETE FROM audit WHERE org_id = $1 AND id IN
+(SELECT id FROM audit WHERE org_id = $1 AND at < $2 ORDER BY at LIMIT $3)`}
+
+// PruneAudit implements crm.Store.
+func (s *Store) PruneAudit(ctx context.Context, before crm.Instant, limit int) (int64, error) {
+	return s.pruneAll(ctx, limit, func(org crm.ID, batch int) (int64, error) {
+		return s.remove(ctx, pruneAudit, org, before, int64(batch))
+	})
+}
+
 // PutAudit implements crm.Tx. It enters nothing in the change log: no answer is kept
 // that is made from the audit trail.
 func (t *tx) PutAudit(ctx context.Context, e crm.AuditEntry) error {
