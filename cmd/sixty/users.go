@@ -119,7 +119,10 @@ type userDeactivateCmd struct {
 }
 
 func (c *userDeactivateCmd) Run(ctx context.Context, env *environment) error {
-	return c.change(ctx, env, c.orgFlag, (*crm.Service).DeactivateOwner)
+	return c.change(ctx, env, c.orgFlag, func(s *crm.Service, ctx context.Context, by crm.Actor, id crm.ID) error {
+		_, err := s.DeactivateOwner(ctx, by, id)
+		return err
+	})
 }
 
 type userDeleteCmd struct {

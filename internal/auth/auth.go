@@ -68,7 +68,7 @@ func (k *Keys) List(ctx context.Context, by crm.Actor) (all []crm.APIKey, err er
 
 // Revoke ends a key; every process refuses it within a second.
 func (k *Keys) Revoke(ctx context.Context, by crm.Actor, id crm.ID) error {
-	return k.service.RevokeAPIKey(ctx, by, id)
+	return k.service.RevokeAPIKey(ctx, by, id, crm.Expected{})
 }
 
 // Authenticate gives the actor behind an API key's secret. A secret that is unknown,

@@ -10,6 +10,14 @@ func (s *Service) APIKeys(ctx context.Context, by Actor, q List[APIKeyFilter]) (
 	return s.store.Reads().APIKeys().Page(ctx, by.Org, q)
 }
 
+// APIKey reads one of them.
+func (s *Service) APIKey(ctx context.Context, by Actor, id ID) (APIKey, error) {
+	if err := by.checkPeople(); err != nil {
+		return APIKey{}, err
+	}
+	return one(ctx, s.store.Reads().APIKeys(), by.Org, id, "API key")
+}
+
 // CreateAPIKey makes a key of the prefix and hash that are given. It acts for the user
 // that the patch names or, without one, for a service user that is made for it and bears
 // its name. The role is the key's own and not more than the person's; should the person
@@ -87,8 +95,11 @@ func putKey(ctx context.Context, tx Tx, by Actor, key APIKey) error {
 	}})
 }
 
+// keyVersion is that of every key: it does not change but in its use, and ends.
+const keyVersion = 1
+
 // RevokeAPIKey ends a key for good.
-func (s *Service) RevokeAPIKey(ctx context.Context, by Actor, id ID) error {
+func (s *Service) RevokeAPIKey(ctx context.Context, by Actor, id ID, expected Expected) error {
 	if err := by.checkPeople(); err != nil {
 		return err
 	}
@@ -100,6 +111,9 @@ func (s *Service) RevokeAPIKey(ctx context.Context, by Actor, id ID) error {
 			return err
 		case !was:
 			return NotFound("live API key")
+		}
+		if err := expected.check(keyVersion); err != nil {
+			return err
 		}
 		return Audit(ctx, tx, by, now, Event{Action: ActionKeyRevoked, Target: EntityAPIKey, TargetID: &id})
 	})

@@ -30,15 +30,12 @@ func (s *Service) Members(ctx context.Context, by Actor, q List[OwnerFilter]) (P
 	}, err
 }
 
-// Member reads one of them.
+// Member reads one of them, or the user of a key.
 func (s *Service) Member(ctx context.Context, by Actor, id ID) (Member, error) {
 	if err := by.checkPeople(); err != nil {
 		return Member{}, err
 	}
 	o, err := one(ctx, s.store.Reads().Owners(), by.Org, id, "user")
-	if err == nil && o.Service {
-		err = NotFound("user")
-	}
 	if err != nil {
 		return Member{}, err
 	}
@@ -91,24 +88,22 @@ func (s *Service) UpdateMember(ctx context.Context, by Actor, id ID, expected Ex
 
 // DeactivateOwner ends what a person may do, and their sessions; their records stay
 // theirs.
-func (s *Service) DeactivateOwner(ctx context.Context, by Actor, id ID) error {
-	_, err := s.changeMember(ctx, by, id, func(_ Tx, o Owner, now Instant) (Owner, error) {
+func (s *Service) DeactivateOwner(ctx context.Context, by Actor, id ID) (Member, error) {
+	return s.changeMember(ctx, by, id, func(_ Tx, o Owner, now Instant) (Owner, error) {
 		if o.DeactivatedAt == nil {
 			o.DeactivatedAt = &now
 		}
 		return o, nil
 	})
-	return err
 }
 
 // ReactivateOwner gives a person back what they might do. Their password and keys are
 // good again, their sessions are not.
-func (s *Service) ReactivateOwner(ctx context.Context, by Actor, id ID) error {
-	_, err := s.changeMember(ctx, by, id, func(_ Tx, o Owner, _ Instant) (Owner, error) {
+func (s *Service) ReactivateOwner(ctx context.Context, by Actor, id ID) (Member, error) {
+	return s.changeMember(ctx, by, id, func(_ Tx, o Owner, _ Instant) (Owner, error) {
 		o.DeactivatedAt = nil
 		return o, nil
 	})
-	return err
 }
 
 // changeMember changes a person, who is locked, and tells of it.
@@ -160,11 +155,11 @@ func (s *Service) changeMember(ctx context.Context, by Actor, id ID, change func
 	return rows[0], nil
 }
 
-// lockPerson locks a person; the users of keys are none.
+// lockPerson locks a person.
 func lockPerson(ctx context.Context, tx Tx, id ID) (Owner, error) {
 	o, err := lockOne(ctx, tx.Owners(), id, "user")
 	if err == nil && o.Service {
-		err = NotFound("user")
+		err = Conflict("This is the user of an API key, not a person. End the key instead.")
 	}
 	return o, err
 }
@@ -235,7 +230,7 @@ func (s *Service) HandOver(ctx context.Context, by Actor, from, to ID) (HandedOv
 		switch _, known := people[from]; { // the user of a key may have made things
 		case !known:
 			return NotFound("user")
-		case !there || heir.Service:
+		case !there:
 			return Invalid(FieldError{"to", "refers to a user that does not exist"})
 		case from == to:
 			return Invalid(FieldError{"to", "must be somebody else"})

@@ -28,11 +28,12 @@ func auditTable() table[crm.AuditEntry, crm.AuditFilter] {
 		filter: func(f crm.AuditFilter, n *narrowing) {
 			narrow(n, 'a', "t.action =", f.Action)
 			narrow(n, 'u', "t.actor_id =", f.ActorID)
+			n.span.column = "t.at"
 			if f.From != nil {
-				n.add('f', "t.at >=", crm.InstantOf(f.From.Time()))
+				n.span.least = new(crm.InstantOf(f.From.Time()))
 			}
 			if f.To != nil {
-				n.add('t', "t.at <", crm.InstantOf(f.To.Time().AddDate(0, 0, 1)))
+				n.span.most = new(crm.InstantOf(f.To.Time().AddDate(0, 0, 1)))
 			}
 		},
 		id:  func(e *crm.AuditEntry) crm.ID { return e.ID },
