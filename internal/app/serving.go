@@ -25,8 +25,8 @@ const settingLogEpoch = "log_epoch"
 const (
 	// cacheJitter is the share of a lifetime that is taken off at random.
 	cacheJitter = 0.1
-	// pruneEvery is how often the oldest entries of the change log are removed, and
-	// pruneAtOnce how many at most.
+	// pruneEvery is how often what is old is removed, and pruneAtOnce how much of each
+	// kind at most.
 	pruneEvery  = 10 * time.Minute
 	pruneAtOnce = 100_000
 )
@@ -100,7 +100,7 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 			core.Log.Error("the change log is not followed any more", "error", err)
 		}
 	})
-	s.running.Go(func() { s.prune(running, cfg.ChangesKept) })
+	s.running.Go(func() { s.prune(running, cfg.Cache) })
 	return s, nil
 }
 
@@ -121,9 +121,10 @@ func connectRedis(core *Core, cfg config.Redis) (*redis.Conn, error) {
 	return redis.New(o), nil
 }
 
-// prune removes what is old from the change log, and the answers to requests that are
-// not sent again any more, now and then, until ctx ends.
-func (s *serving) prune(ctx context.Context, kept time.Duration) {
+// prune removes what is old from the change log and the audit trail, the answers to
+// requests that are not sent again any more, and sessions and tickets that have expired,
+// now and then, until ctx ends.
+func (s *serving) prune(ctx context.Context, cfg config.Cache) {
 	every := time.NewTicker(pruneEvery)
 	defer every.Stop()
 	for {
@@ -132,8 +133,10 @@ func (s *serving) prune(ctx context.Context, kept time.Duration) {
 			kept  time.Duration
 			prune func(ctx context.Context, before crm.Instant, limit int) (int64, error)
 		}{
-			{"the change log", kept, s.core.Store.PruneLog},
+			{"the change log", cfg.ChangesKept, s.core.Store.PruneLog},
 			{"kept answers", crm.AnswersKept, s.core.Store.PruneAnswers},
+			{"the audit trail", cfg.AuditKept, s.core.Store.PruneAudit},
+			{"sessions and tickets", 0, s.core.Store.PruneSignIns},
 		} {
 			removed, err := old.prune(ctx, crm.InstantOf(s.core.Clock().Add(-old.kept)), pruneAtOnce)
 			switch {
