@@ -22,6 +22,10 @@ import (
 // nothing to this one.
 const settingLogEpoch = "log_epoch"
 
+// settingSessionSeal names the database-wide setting that seals what instances tell each
+// other of sessions by way of Redis.
+const settingSessionSeal = "session_seal"
+
 const (
 	// cacheJitter is the share of a lifetime that is taken off at random.
 	cacheJitter = 0.1
@@ -62,6 +66,10 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 	if err != nil {
 		return nil, fmt.Errorf("read the name of the change log: %w", err)
 	}
+	seal, err := core.Store.Setting(ctx, settingSessionSeal, rand.Text)
+	if err != nil {
+		return nil, fmt.Errorf("read the seal of sessions: %w", err)
+	}
 	s := &serving{core: core, epoch: epoch}
 	o := cache.Options{
 		Bytes: int64(cfg.CacheBytes),
@@ -89,10 +97,14 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 	}
 	s.cache = cache.New(o)
 	core.metrics.ObserveEach(s.cache.Observe)
-	s.sessions = auth.NewSessions(auth.SessionOptions{
+	sessions := auth.SessionOptions{
 		Store: core.Store, Service: core.Service, Hasher: core.hasher, Freshness: core.changes, Now: core.Clock,
-		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime,
-	})
+		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, Epoch: epoch, Seal: seal,
+	}
+	if s.shared != nil {
+		sessions.Shared = s.shared
+	}
+	s.sessions = auth.NewSessions(sessions)
 	running, end := context.WithCancel(context.Background())
 	s.end = end
 	s.running.Go(func() {

@@ -21,7 +21,7 @@ type Keys struct {
 // the clock is for expiry. Close ends them.
 func NewKeys(store crm.Store, service *crm.Service, fresh Freshness, now func() time.Time) *Keys {
 	k := &Keys{store: store, service: service}
-	k.known = recogniser{fresh: fresh, now: now, find: k.find, use: service.UseAPIKey}
+	k.known = recogniser{fresh: fresh, now: now, entity: crm.EntityAPIKey, find: k.find, use: service.UseAPIKey}
 	k.known.init()
 	return k
 }
@@ -108,7 +108,6 @@ func (k *Keys) find(ctx context.Context, hash digest, now time.Time) (credential
 	c := credential{
 		// A person who was an admin once leaves no admin's key behind.
 		actor: crm.Actor{Org: key.OrgID, User: key.UserID, Role: key.Role.Least(holder.Role)}, id: key.ID, used: key.UsedAt,
-		tags: [2]crm.Tag{{Entity: crm.EntityAPIKey, By: crm.ByID, ID: key.ID}, {Entity: crm.EntityOwner, By: crm.ByID, ID: holder.ID}},
 	}
 	if key.ExpiresAt != nil {
 		c.until = key.ExpiresAt.Time()
