@@ -59,6 +59,8 @@ type credential struct {
 type recogniser struct {
 	fresh  Freshness
 	now    func() time.Time
+	fresh  Freshness
+	now    func() time.Time
 	entity string                        // what a credential is in the change log
 	shared *sharedAnswers                // nil: there are none
 	known  *otter.Cache[digest, *answer] // answers are not changed
@@ -233,9 +235,9 @@ func (a *answer) bound() {
 	}
 }
 
-// inquire asks where the instances share what they have found, and then the database. The position in the change log must be from before the
-// question, and to know whose log, the organisation must be known: a secret that is new
-// here is asked for twice.
+// inquire asks where the instances share what they have found, and then the database. The
+// position in the change log must be from before the question, and to know whose log, the
+// organisation must be known: a secret that is new here is asked for twice.
 func (k *recogniser) inquire(ctx context.Context, hash digest, org crm.ID, now time.Time) (answer, error) {
 	if a, ok := k.shares(ctx, hash, now); ok {
 		return a, nil

@@ -18,25 +18,27 @@ WHERE t.org_id = $1 AND t.role = 'admin' AND NOT t.service AND t.deactivated_at 
 	return collect(ctx, s, t.db, st, func(id *crm.ID) []any { return []any{id} }, t.by.Org)
 }
 
-// handOver gives what one person has of a kind to another: one statement, so that none
-// of it comes here, however much there is.
-func handOver(table, column string) string {
-	return "UPDATE " + table + " SET " + column + " = $3, updated_at = $4, version = version + 1 WHERE org_id = $1 AND " + column + " = $2 AND deleted_at IS NULL"
+// handOverBatch bounds what one statement gives from one person to another: statements
+// have their time, and what comes here of it is its ids.
+const handOverBatch = 2000
+
+// handOver gives some of what one person has of a kind to another.
+func handOver(entity, table, column string) *Statement {
+	return &Statement{entity + ".hand_over", "UPDATE " + table + " SET " + column + " = $3, updated_at = $4, version = version + 1 WHERE org_id = $1 AND id IN (SELECT id FROM " +
+		table + " WHERE org_id = $1 AND " + column + " = $2 AND deleted_at IS NULL LIMIT $5) AND deleted_at IS NULL RETURNING id"}
 }
 
 var (
-	handOverCompanies  = &Statement{"company.hand_over", handOver("companies", "owner_id")}
-	handOverContacts   = &Statement{"contact.hand_over", handOver("contacts", "owner_id")}
-	handOverDeals      = &Statement{"deal.hand_over", handOver("deals", "owner_id")}
-	handOverActivities = &Statement{"activity.hand_over", handOver("activities", "owner_id")}
-	handOverTasks      = &Statement{"task.hand_over", handOver("tasks", "assigned_to")}
+	handOverCompanies  = handOver(crm.EntityCompany, "companies", "owner_id")
+	handOverContacts   = handOver(crm.EntityContact, "contacts", "owner_id")
+	handOverDeals      = handOver(crm.EntityDeal, "deals", "owner_id")
+	handOverActivities = handOver(crm.EntityActivity, "activities", "owner_id")
+	handOverTasks      = handOver(crm.EntityTask, "tasks", "assigned_to")
 )
 
 // HandOver implements crm.Tx. The kinds come in the order in which other transactions
 // write them.
-func (t *tx) HandOver(ctx context.Context, from, to crm.ID) (crm.HandedOver, error) {
-	ctx = patient(ctx)
-	var n crm.HandedOver
+func (t *tx) HandOver(ctx context.Context, from, to crm.ID) (n crm.HandedOver, err error) {
 	for _, of := range []struct {
 		entity    string
 		statement *Statement
@@ -48,18 +50,33 @@ func (t *tx) HandOver(ctx context.Context, from, to crm.ID) (crm.HandedOver, err
 		{crm.EntityActivity, handOverActivities, &n.Activities},
 		{crm.EntityTask, handOverTasks, &n.Tasks},
 	} {
-		var err error
-		if *of.count, err = t.exec(ctx, of.statement, t.by.Org, from, to, t.at); err != nil {
-			return crm.HandedOver{}, err
+		for {
+			ids, err := collect(ctx, t.store, t.db, of.statement, func(id *crm.ID) []any { return []any{id} },
+				t.by.Org, from, to, t.at, int64(handOverBatch))
+			if err != nil {
+				return crm.HandedOver{}, err
+			}
+			if len(ids) == 0 {
+				break
+			}
+			*of.count += int64(len(ids))
+			if of.entity == crm.EntityDeal {
+				if err := t.touchAll(ctx, ids); err != nil {
+					return crm.HandedOver{}, err
+				}
+			}
 		}
-		if of.entity == crm.EntityDeal {
-			err = t.cleared(ctx, *of.count) // deal_contacts has the time of a deal's change
-		} else {
-			t.logCleared(of.entity, *of.count)
-		}
-		if err != nil {
-			return crm.HandedOver{}, err
-		}
+		t.logCleared(of.entity, *of.count)
 	}
 	return n, nil
+}
+
+// touchAll keeps deal_contacts in step with deals that are changed now.
+func (t *tx) touchAll(ctx context.Context, deals []crm.ID) error {
+	s := t.store
+	st := s.statement("deal.touch_all", func() *Statement {
+		return &Statement{"deal.touch_all", "UPDATE deal_contacts SET deal_updated_at = $3 WHERE org_id = $1 AND " + s.dialect.AnyID("deal_id", 2)}
+	})
+	_, err := t.exec(ctx, st, t.by.Org, s.dialect.IDs(deals), t.at)
+	return err
 }
