@@ -59,8 +59,6 @@ type credential struct {
 type recogniser struct {
 	fresh  Freshness
 	now    func() time.Time
-	fresh  Freshness
-	now    func() time.Time
 	entity string                        // what a credential is in the change log
 	shared *sharedAnswers                // nil: there are none
 	known  *otter.Cache[digest, *answer] // answers are not changed

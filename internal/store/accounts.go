@@ -146,7 +146,7 @@ func (r *reader) SignIns(ctx context.Context, org crm.ID, owners []crm.ID) (map[
 	st := s.statement("sign_in.by_ids", func() *Statement {
 		return &Statement{"sign_in.by_ids", "SELECT user_id, at FROM sign_ins WHERE org_id = $1 AND " + s.dialect.AnyID("user_id", 2)}
 	})
-	rows, err := collect(ctx, s, r.db, st, func(i *signIn) []any { return []any{&i.user, &i.at} }, org, s.dialect.IDs(owners))
+	rows, err := collect(ctx, s, r.of(org), st, func(i *signIn) []any { return []any{&i.user, &i.at} }, org, s.dialect.IDs(owners))
 	out := make(map[crm.ID]crm.Instant, len(rows))
 	for _, i := range rows {
 		out[i.user] = i.at
