@@ -67,6 +67,15 @@ func baseURL(address string) string {
 	return "http://" + address
 }
 
+// signInBy tells what the demonstration's admin signs in with.
+func signInBy(d app.DemoAccess) string {
+	email := or(d.Admin.Email)
+	if d.Password != "" {
+		return fmt.Sprintf("the e-mail address %s\n                     and the password %s, which is told this once", email, d.Password)
+	}
+	return fmt.Sprintf("the e-mail address %[1]s\n                     (sixty user password %[1]s sets a new password)", email)
+}
+
 // greet tells a newcomer what to do.
 func greet(w io.Writer, base string, d app.DemoAccess) {
 	_, _ = fmt.Fprintf(w, `sixty listens on %[1]s with the demonstration's data.
@@ -74,12 +83,13 @@ func greet(w io.Writer, base string, d app.DemoAccess) {
   Pages of the API   %[1]s/docs
   Organisation       %[2]s
   You are            %[3]s, %[4]s
-  Sign in with       Authorization: Bearer %[5]s
+  Sign in            POST /api/auth/login with %[7]s
+  or with            Authorization: Bearer %[5]s
 
 A first request:
 
   curl -H 'Authorization: Bearer %[5]s' '%[1]s/api/deals?limit=3&includeRelationships=true'
 
 The key is kept in %[6]s. End with Ctrl-C.
-`, base, d.Organisation.Name, d.Admin.FullName, d.Admin.Role, d.Key, d.KeyFile)
+`, base, d.Organisation.Name, d.Admin.FullName, d.Admin.Role, d.Key, d.KeyFile, signInBy(d))
 }

@@ -12,7 +12,9 @@ type userCmd struct {
 	Create     userCreateCmd     `cmd:"" help:"Make a person, and print their id."`
 	List       userListCmd       `cmd:"" help:"List the people."`
 	Password   userPasswordCmd   `cmd:"" help:"Set a person's password, read from the terminal or standard input; their sessions end."`
+	Role       userRoleCmd       `cmd:"" help:"Give a person another role; their sessions end."`
 	Deactivate userDeactivateCmd `cmd:"" help:"End what a person may do; their records stay theirs."`
+	Reactivate userReactivateCmd `cmd:"" help:"Give a deactivated person back what they might do."`
 	Delete     userDeleteCmd     `cmd:"" help:"Remove a person who owns nothing."`
 }
 
@@ -22,13 +24,28 @@ type userCreateCmd struct {
 	Email string `placeholder:"E-MAIL" help:"E-mail address; a person without one cannot sign in."`
 	Role  string `enum:"admin,manager,rep,viewer" default:"rep" help:"What they may do: ${enum}."`
 	Title string `placeholder:"TITLE" help:"Job title."`
+
+	PasswordStdin bool `help:"Also set a password, read from the terminal or standard input; needs --email."`
 }
 
 func (c *userCreateCmd) Run(ctx context.Context, env *environment) error {
 	if c.Name == "" && c.Email == "" {
 		return usage("--name or --email must be given")
 	}
+	if c.PasswordStdin && c.Email == "" {
+		return usage("--password-stdin needs --email, by which people sign in")
+	}
 	return env.with(ctx, func(core *app.Core) error {
+		password := ""
+		if c.PasswordStdin {
+			var err error
+			if password, err = readPassword(env); err != nil {
+				return err
+			}
+			if err := core.Passwords.Check(password); err != nil {
+				return err
+			}
+		}
 		org, err := c.orDefault(ctx, core)
 		if err != nil {
 			return err
@@ -39,6 +56,11 @@ func (c *userCreateCmd) Run(ctx context.Context, env *environment) error {
 		})
 		if err != nil {
 			return err
+		}
+		if c.PasswordStdin {
+			if err := core.Passwords.Set(ctx, crm.Operator(org.ID), person.ID, password); err != nil {
+				return err
+			}
 		}
 		_, err = fmt.Fprintln(env.stdout, person.ID)
 		return err
@@ -113,13 +135,41 @@ func (a userArg) find(ctx context.Context, core *app.Core, org crm.ID) (crm.ID, 
 	return person.ID, err
 }
 
+type userRoleCmd struct {
+	orgFlag
+	userArg
+	Role string `arg:"" enum:"admin,manager,rep,viewer" help:"What they may do: ${enum}."`
+}
+
+func (c *userRoleCmd) Run(ctx context.Context, env *environment) error {
+	return c.change(ctx, env, c.orgFlag, func(s *crm.Service, ctx context.Context, by crm.Actor, id crm.ID) error {
+		_, err := s.UpdateMember(ctx, by, id, crm.Expected{}, crm.OwnerPatch{Role: crm.Of(c.Role)})
+		return err
+	})
+}
+
+type userReactivateCmd struct {
+	orgFlag
+	userArg
+}
+
+func (c *userReactivateCmd) Run(ctx context.Context, env *environment) error {
+	return c.change(ctx, env, c.orgFlag, func(s *crm.Service, ctx context.Context, by crm.Actor, id crm.ID) error {
+		_, err := s.ReactivateOwner(ctx, by, id)
+		return err
+	})
+}
+
 type userDeactivateCmd struct {
 	orgFlag
 	userArg
 }
 
 func (c *userDeactivateCmd) Run(ctx context.Context, env *environment) error {
-	return c.change(ctx, env, c.orgFlag, (*crm.Service).DeactivateOwner)
+	return c.change(ctx, env, c.orgFlag, func(s *crm.Service, ctx context.Context, by crm.Actor, id crm.ID) error {
+		_, err := s.DeactivateOwner(ctx, by, id)
+		return err
+	})
 }
 
 type userDeleteCmd struct {

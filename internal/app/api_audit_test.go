@@ -26,7 +26,7 @@ func TestAuditTrail(t *testing.T) {
 		if err := core.Keys.Revoke(t.Context(), operator, keys[len(keys)-1].ID); err != nil {
 			t.Fatal(err)
 		}
-		if err := core.Service.DeactivateOwner(t.Context(), operator, person.ID); err != nil {
+		if _, err := core.Service.DeactivateOwner(t.Context(), operator, person.ID); err != nil {
 			t.Fatal(err)
 		}
 		status, header, answer := u.raw("POST", "/api/performance/clear-cache", u.key, nil, "X-Request-Id", "audited")

@@ -266,7 +266,7 @@ func TestRevokedKeysReadNothing(t *testing.T) {
 				}
 				return errors.Join(err, errors.New("the key is not listed"))
 			},
-			"Person": func(owner crm.ID) error { return service.DeactivateOwner(t.Context(), by, owner) },
+			"Person": func(owner crm.ID) error { _, err := service.DeactivateOwner(t.Context(), by, owner); return err },
 		} {
 			person := a.person(here.org, name, strings.ToLower(name)+"@example.com", crm.RoleRep)
 			u := user{a, here.org, a.keyOf(here.org, person.ID, crm.RoleRep)}

@@ -3,6 +3,8 @@ package app_test
 import (
 	"strings"
 	"testing"
+
+	"sixty/internal/crm"
 )
 
 // apiDocument is the API document as a running program serves it. The tests that
@@ -97,6 +99,8 @@ func (d apiDocument) minimal(schema object) object {
 		switch {
 		case len(values) > 0:
 			body[name.(string)] = values[0]
+		case p["format"] == "uuid":
+			body[name.(string)] = crm.NewID().String() // of nothing
 		case p["type"] == "string" && p["format"] == nil:
 			body[name.(string)] = "text"
 		default:

@@ -26,7 +26,13 @@ func (u user) ours() things {
 	about := object{"company_id": id(company), "contact_id": id(contact), "deal_id": id(deal)}
 	activity := u.make("/api/activities", with(about, object{"type": "call"}))
 	task := u.make("/api/tasks", with(about, object{"title": "Isolated"}))
+	person := u.person(u.org, "Ida Isolated", "ida@isolated.example", crm.RoleRep)
+	_, key, err := u.app.Core().Keys.Create(u.t.Context(), crm.Operator(u.org), "Isolated", crm.RoleViewer, &person.ID)
+	if err != nil {
+		u.t.Fatal(err)
+	}
 	return things{
+		"user": person.ID.String(), "key": key.ID.String(),
 		"activity": id(activity), "task": id(task),
 		"company": id(company), "contact": id(contact), "deal": id(deal), "stage": deal["stage_id"].(string), "owner": deal["owner_id"].(string),
 	}
@@ -39,6 +45,7 @@ var kinds = map[string]string{
 	"contact_id": "contact", "primary_contact_id": "contact",
 	"activities": "activity", "tasks": "task", "dealId": "deal", "deal_id": "deal",
 	"assignedTo": "owner", "actorId": "owner", "actor_id": "owner", "assigned_to": "owner", "created_by": "owner", "user_id": "owner",
+	"users": "user", "keys": "key", "to": "owner",
 }
 
 // A key of one organisation reaches nothing of another, whatever the operation: the

@@ -139,7 +139,7 @@ func TestSignInTellsNothing(t *testing.T) {
 	c.member(org, "ada@acme.example", crm.RoleRep)
 	c.person(org, "No Password", "none@acme.example", crm.RoleRep)
 	gone := c.member(org, "gone@acme.example", crm.RoleRep)
-	if err := c.app.Core().Service.DeactivateOwner(t.Context(), crm.Operator(org), gone.ID); err != nil {
+	if _, err := c.app.Core().Service.DeactivateOwner(t.Context(), crm.Operator(org), gone.ID); err != nil {
 		t.Fatal(err)
 	}
 	said := ""

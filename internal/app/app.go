@@ -94,6 +94,7 @@ func (a *App) open(ctx context.Context, cfg config.Config, sealer *cursor.Sealer
 	api, err := httpapi.New(httpapi.Options{
 		Service:         core.Service,
 		Authenticator:   core.Keys,
+		Keys:            core.Keys,
 		Sessions:        a.serving.sessions,
 		Sealer:          sealer,
 		Cache:           a.serving.cache,

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"sixty/internal/auth"
 	"sixty/internal/crm"
 	"sixty/internal/demo"
 )
@@ -23,8 +24,11 @@ const (
 type DemoAccess struct {
 	Organisation crm.Organisation
 	Admin        crm.Owner
-	Key          string // an admin's
-	KeyFile      string // where the key is kept
+	// Password is what the admin signs in with: told when it is made, with the data, and
+	// kept as a hash alone; "" when that was before.
+	Password string
+	Key      string // an admin's
+	KeyFile  string // where the key is kept
 }
 
 // Demo finds the demonstration or, in a database without any organisation, makes it.
@@ -37,17 +41,22 @@ func (c *Core) Demo(ctx context.Context, dataDir string) (DemoAccess, error) {
 		return DemoAccess{}, err
 	}
 	by := crm.Operator(org.ID)
+	password := ""
 	admin, err := c.Service.OwnerByEmail(ctx, by, demo.AdminEmail)
 	if crm.CodeOf(err) == crm.CodeNotFound {
 		// An organisation without people is new, or its filling was interrupted.
 		if err = c.fillDemo(ctx, by); err == nil {
 			admin, err = c.Service.OwnerByEmail(ctx, by, demo.AdminEmail)
 		}
+		if err == nil {
+			password = auth.RandomPassword()
+			err = c.Passwords.Set(ctx, by, admin.ID, password)
+		}
 	}
 	if err != nil {
 		return DemoAccess{}, err
 	}
-	d := DemoAccess{Organisation: org, Admin: admin, KeyFile: filepath.Join(dataDir, demoKeyFile)}
+	d := DemoAccess{Organisation: org, Admin: admin, Password: password, KeyFile: filepath.Join(dataDir, demoKeyFile)}
 	d.Key, err = c.demoKey(ctx, by, d)
 	return d, err
 }

@@ -44,13 +44,16 @@ func TestDemo(t *testing.T) {
 		if user, _ := answer["data"].(map[string]any); status != http.StatusOK || user["id"] != first.Admin.ID.String() || user["is_admin"] != true {
 			t.Errorf("the key is not the admin's: %d %v", status, answer)
 		}
+		admin := &browser{client: c}
+		admin.logIn(*first.Admin.Email, first.Password)
+		expect(t, admin.ask(http.StatusOK, "GET", "/api/user", nil)["data"].(object), object{"id": first.Admin.ID.String()})
 		info, err := os.Stat(filepath.Join(dir, "demo-api-key"))
 		if err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("the key's file: %v, %v; want mode 0600", info.Mode(), err)
 		}
 
 		again, err := core.Demo(t.Context(), dir)
-		if err != nil || again.Key != first.Key || again.Organisation != first.Organisation {
+		if err != nil || again.Key != first.Key || again.Password != "" || again.Organisation != first.Organisation {
 			t.Errorf("a second run does not find the first one's data: %+v, %v", again.Organisation, err)
 		}
 		elsewhere, err := core.Demo(t.Context(), t.TempDir())

@@ -22,11 +22,15 @@ import (
 // nothing to this one.
 const settingLogEpoch = "log_epoch"
 
+// settingSessionSeal names the database-wide setting that seals what instances tell each
+// other of sessions by way of Redis.
+const settingSessionSeal = "session_seal"
+
 const (
 	// cacheJitter is the share of a lifetime that is taken off at random.
 	cacheJitter = 0.1
-	// pruneEvery is how often the oldest entries of the change log are removed, and
-	// pruneAtOnce how many at most.
+	// pruneEvery is how often what is old is removed, and pruneAtOnce how much of each
+	// kind at most.
 	pruneEvery  = 10 * time.Minute
 	pruneAtOnce = 100_000
 )
@@ -62,6 +66,10 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 	if err != nil {
 		return nil, fmt.Errorf("read the name of the change log: %w", err)
 	}
+	seal, err := core.Store.Setting(ctx, settingSessionSeal, rand.Text)
+	if err != nil {
+		return nil, fmt.Errorf("read the seal of sessions: %w", err)
+	}
 	s := &serving{core: core, epoch: epoch}
 	o := cache.Options{
 		Bytes: int64(cfg.CacheBytes),
@@ -89,10 +97,14 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 	}
 	s.cache = cache.New(o)
 	core.metrics.ObserveEach(s.cache.Observe)
-	s.sessions = auth.NewSessions(auth.SessionOptions{
+	sessions := auth.SessionOptions{
 		Store: core.Store, Service: core.Service, Hasher: core.hasher, Freshness: core.changes, Now: core.Clock,
-		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime,
-	})
+		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, Epoch: epoch, Seal: seal,
+	}
+	if s.shared != nil {
+		sessions.Shared = s.shared
+	}
+	s.sessions = auth.NewSessions(sessions)
 	running, end := context.WithCancel(context.Background())
 	s.end = end
 	s.running.Go(func() {
@@ -100,7 +112,7 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 			core.Log.Error("the change log is not followed any more", "error", err)
 		}
 	})
-	s.running.Go(func() { s.prune(running, cfg.ChangesKept) })
+	s.running.Go(func() { s.prune(running, cfg.Cache) })
 	return s, nil
 }
 
@@ -121,9 +133,10 @@ func connectRedis(core *Core, cfg config.Redis) (*redis.Conn, error) {
 	return redis.New(o), nil
 }
 
-// prune removes what is old from the change log, and the answers to requests that are
-// not sent again any more, now and then, until ctx ends.
-func (s *serving) prune(ctx context.Context, kept time.Duration) {
+// prune removes what is old from the change log and the audit trail, the answers to
+// requests that are not sent again any more, and sessions and tickets that have expired,
+// now and then, until ctx ends.
+func (s *serving) prune(ctx context.Context, cfg config.Cache) {
 	every := time.NewTicker(pruneEvery)
 	defer every.Stop()
 	for {
@@ -132,8 +145,10 @@ func (s *serving) prune(ctx context.Context, kept time.Duration) {
 			kept  time.Duration
 			prune func(ctx context.Context, before crm.Instant, limit int) (int64, error)
 		}{
-			{"the change log", kept, s.core.Store.PruneLog},
+			{"the change log", cfg.ChangesKept, s.core.Store.PruneLog},
 			{"kept answers", crm.AnswersKept, s.core.Store.PruneAnswers},
+			{"the audit trail", cfg.AuditKept, s.core.Store.PruneAudit},
+			{"sessions and tickets", 0, s.core.Store.PruneSignIns},
 		} {
 			removed, err := old.prune(ctx, crm.InstantOf(s.core.Clock().Add(-old.kept)), pruneAtOnce)
 			switch {

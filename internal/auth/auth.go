@@ -21,7 +21,7 @@ type Keys struct {
 // the clock is for expiry. Close ends them.
 func NewKeys(store crm.Store, service *crm.Service, fresh Freshness, now func() time.Time) *Keys {
 	k := &Keys{store: store, service: service}
-	k.known = recogniser{fresh: fresh, now: now, find: k.find, use: service.UseAPIKey}
+	k.known = recogniser{fresh: fresh, now: now, entity: crm.EntityAPIKey, find: k.find, use: service.UseAPIKey}
 	k.known.init()
 	return k
 }
@@ -51,14 +51,24 @@ func (k *Keys) Issue(ctx context.Context, by crm.Actor, p crm.APIKeyPatch) (secr
 	return secret, key, nil
 }
 
-// List gives the organisation's keys, those that have ended included.
-func (k *Keys) List(ctx context.Context, by crm.Actor) ([]crm.APIKey, error) {
-	return k.service.APIKeys(ctx, by)
+// List gives all of the organisation's keys, oldest first, those that have ended included.
+func (k *Keys) List(ctx context.Context, by crm.Actor) (all []crm.APIKey, err error) {
+	q := crm.List[crm.APIKeyFilter]{Sort: crm.Sort{Field: "created_at"}, Limit: crm.MaxLimit}
+	for {
+		page, err := k.service.APIKeys(ctx, by, q)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, page.Rows...); !page.HasMore {
+			return all, nil
+		}
+		q.From = page.Last
+	}
 }
 
 // Revoke ends a key; every process refuses it within a second.
 func (k *Keys) Revoke(ctx context.Context, by crm.Actor, id crm.ID) error {
-	return k.service.RevokeAPIKey(ctx, by, id)
+	return k.service.RevokeAPIKey(ctx, by, id, crm.Expected{})
 }
 
 // Authenticate gives the actor behind an API key's secret. A secret that is unknown,
@@ -96,8 +106,8 @@ func (k *Keys) find(ctx context.Context, hash digest, now time.Time) (credential
 		return credential{}, refused()
 	}
 	c := credential{
-		actor: crm.Actor{Org: key.OrgID, User: key.UserID, Role: key.Role}, id: key.ID, used: key.UsedAt,
-		tags: [2]crm.Tag{{Entity: crm.EntityAPIKey, By: crm.ByID, ID: key.ID}, {Entity: crm.EntityOwner, By: crm.ByID, ID: holder.ID}},
+		// A person who was an admin once leaves no admin's key behind.
+		actor: crm.Actor{Org: key.OrgID, User: key.UserID, Role: key.Role.Least(holder.Role)}, id: key.ID, used: key.UsedAt,
 	}
 	if key.ExpiresAt != nil {
 		c.until = key.ExpiresAt.Time()

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"unicode/utf8"
 
@@ -26,11 +27,24 @@ func NewPasswords(service *crm.Service, hasher *Hasher) *Passwords {
 	return &Passwords{service: service, hasher: hasher}
 }
 
+// Check tells whether a password is one that can be set; else CodeInvalid names the
+// member password.
+func (p *Passwords) Check(password string) error {
+	if flaws := checkPassword("password", password); len(flaws) > 0 {
+		return crm.Invalid(flaws...)
+	}
+	return nil
+}
+
+// RandomPassword makes a password that nobody guesses: 130 random bits, as people read
+// them out.
+func RandomPassword() string { return rand.Text() }
+
 // Set sets a person's password, and ends their sessions. CodeInvalid names the member
 // password if it is none that can be set.
 func (p *Passwords) Set(ctx context.Context, by crm.Actor, user crm.ID, password string) error {
-	if flaws := checkPassword("password", password); len(flaws) > 0 {
-		return crm.Invalid(flaws...)
+	if err := p.Check(password); err != nil {
+		return err
 	}
 	hash, err := p.hasher.Hash(ctx, password)
 	if err != nil {

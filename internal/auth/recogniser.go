@@ -57,9 +57,11 @@ type credential struct {
 // A recogniser tells who holds a secret. It asks the database, and believes the answer
 // for as long as nothing can have changed. It is safe for concurrent use.
 type recogniser struct {
-	fresh Freshness
-	now   func() time.Time
-	known *otter.Cache[digest, *answer] // answers are not changed
+	fresh  Freshness
+	now    func() time.Time
+	entity string                        // what a credential is in the change log
+	shared *sharedAnswers                // nil: there are none
+	known  *otter.Cache[digest, *answer] // answers are not changed
 	// find asks the database; CodeUnauthenticated if the secret is not good.
 	find func(ctx context.Context, hash digest, now time.Time) (credential, error)
 	// use enters that a credential is in use, unless that was entered after since.
@@ -214,10 +216,30 @@ func (k *recogniser) run(ctx context.Context, hash digest, org crm.ID, l *lookup
 	close(l.done)
 }
 
-// inquire asks the database. The position in the change log must be from before the
-// question, and to know whose log, the organisation must be known: a secret that is new
-// here is asked for twice.
+// tags are what an answer about a credential depends on: it, and whom it acts for.
+func (k *recogniser) tags(id, user crm.ID) [2]crm.Tag {
+	return [2]crm.Tag{{Entity: k.entity, By: crm.ByID, ID: id}, {Entity: crm.EntityOwner, By: crm.ByID, ID: user}}
+}
+
+// bound sets until when an answer is believed at most, and when its credential was last
+// used as far as it knows.
+func (a *answer) bound() {
+	a.until = a.asked.Add(followedFor)
+	if end := a.credential.until; !end.IsZero() && end.Before(a.until) {
+		a.until = end
+	}
+	if a.used != nil {
+		a.lastUsed.Store(int64(*a.used))
+	}
+}
+
+// inquire asks where the instances share what they have found, and then the database. The
+// position in the change log must be from before the question, and to know whose log, the
+// organisation must be known: a secret that is new here is asked for twice.
 func (k *recogniser) inquire(ctx context.Context, hash digest, org crm.ID, now time.Time) (answer, error) {
+	if a, ok := k.shares(ctx, hash, now); ok {
+		return a, nil
+	}
 	a := answer{asked: now, lastUsed: &atomic.Int64{}}
 	if org != (crm.ID{}) {
 		a.seq, _, a.log = k.fresh.Position(ctx, org)
@@ -233,12 +255,10 @@ func (k *recogniser) inquire(ctx context.Context, hash digest, org crm.ID, now t
 			}
 		}
 	}
-	a.until = now.Add(followedFor)
-	if end := a.credential.until; !end.IsZero() && end.Before(a.until) {
-		a.until = end
-	}
-	if a.used != nil {
-		a.lastUsed.Store(int64(*a.used))
+	a.tags = k.tags(a.id, a.actor.User)
+	a.bound()
+	if k.shared != nil && a.log {
+		k.shared.put(hash, &a)
 	}
 	return a, nil
 }

@@ -30,7 +30,7 @@ func looksLikeToken(s string) bool {
 	return len(s) == tokenLen && !strings.ContainsFunc(s, notFit)
 }
 
-// SessionOptions are what Sessions need. All must be there.
+// SessionOptions are what Sessions need. All but Shared must be there.
 type SessionOptions struct {
 	Store     crm.Store
 	Service   *crm.Service
@@ -40,6 +40,11 @@ type SessionOptions struct {
 	// Idle is how long a session lasts that is not used, Lifetime how long one lasts
 	// whatever use is made of it. Uses are entered once a minute at most.
 	Idle, Lifetime time.Duration
+	// Shared, if not nil, is asked before the database. Epoch names the change log, and
+	// Seal is a secret that all instances have and Shared has not.
+	Shared Shared
+	Epoch  string
+	Seal   string
 }
 
 // Sessions signs people in and recognises them by the tokens of their sessions. It is
@@ -53,7 +58,10 @@ type Sessions struct {
 // NewSessions makes Sessions. Close ends them.
 func NewSessions(o SessionOptions) *Sessions {
 	s := &Sessions{o: o, attempts: newAttempts(o.Now)}
-	s.known = recogniser{fresh: o.Freshness, now: o.Now, find: s.find, use: o.Service.UseSession}
+	s.known = recogniser{fresh: o.Freshness, now: o.Now, entity: crm.EntitySession, find: s.find, use: o.Service.UseSession}
+	if o.Shared != nil {
+		s.known.shared = &sharedAnswers{kind: "session", store: o.Shared, epoch: o.Epoch, seal: []byte(o.Seal)}
+	}
 	s.known.init()
 	return s
 }
@@ -135,7 +143,6 @@ func (s *Sessions) find(ctx context.Context, hash digest, now time.Time) (creden
 	}
 	return credential{
 		actor: crm.Actor{Org: x.OrgID, User: x.UserID, Role: holder.Role}, id: x.ID, used: &x.UsedAt, until: end,
-		tags: [2]crm.Tag{{Entity: crm.EntitySession, By: crm.ByID, ID: x.ID}, {Entity: crm.EntityOwner, By: crm.ByID, ID: holder.ID}},
 	}, nil
 }
 

@@ -110,7 +110,9 @@ func (w *world) someRead(kind int) read {
 			return reading("organisation", w.by, func(ctx context.Context, by crm.Actor) (any, error) { return s.Organisation(ctx, by) })
 		},
 		func() read {
-			return reading("keys", w.by, func(ctx context.Context, by crm.Actor) (any, error) { return s.APIKeys(ctx, by) })
+			return reading("keys", w.by, func(ctx context.Context, by crm.Actor) (any, error) {
+				return s.APIKeys(ctx, by, crm.List[crm.APIKeyFilter]{Sort: crm.APIKeySorts.Default, Limit: 50})
+			})
 		},
 	}
 	return reads[kind%len(reads)]()

@@ -26,8 +26,10 @@ func (w *world) write(s *crm.Service) string {
 		deal, contact := w.any(w.deals), w.any(w.contacts)
 		what = named("a contact off a deal", deal, contact)
 		err = s.DeleteDealContact(w.Context(), w.by, deal, contact, crm.Expected{})
-	case n < 98:
+	case n < 97:
 		what, err = "many deals", w.updateMany()
+	case n < 98:
+		what, err = w.handOver(s)
 	default:
 		what, err = "a cleared cache", s.ClearCache(w.Context(), w.by, one(w, crm.EntityCache, crm.EntityDeal))
 	}
@@ -109,12 +111,19 @@ func (w *world) update(s *crm.Service) (string, error) {
 		_, err = s.UpdateActivity(ctx, w.by, id, whatever, w.activityPatch())
 	case 9:
 		what, id = "a deactivated owner", w.any(w.owners)
-		err = s.DeactivateOwner(ctx, w.by, id)
+		_, err = s.DeactivateOwner(ctx, w.by, id)
 	default:
 		what, id = "an updated task", w.any(w.tasks)
 		_, err = s.UpdateTask(ctx, w.by, id, whatever, w.taskPatch())
 	}
 	return named(what, id), err
+}
+
+// handOver gives what one person owns to another: much at once, told of as one.
+func (w *world) handOver(s *crm.Service) (string, error) {
+	from, to := w.any(w.owners), w.any(w.owners)
+	_, err := s.HandOver(w.Context(), w.by, from, to)
+	return named("what is handed over from", from), err
 }
 
 func (w *world) remove(s *crm.Service) (string, error) {

@@ -49,6 +49,16 @@ func (s trackedStore) PruneAnswers(ctx context.Context, before crm.Instant, limi
 	return s.store.PruneAnswers(ctx, before, limit)
 }
 
+func (s trackedStore) PruneAudit(ctx context.Context, before crm.Instant, limit int) (int64, error) {
+	tracked(ctx).forbid()
+	return s.store.PruneAudit(ctx, before, limit)
+}
+
+func (s trackedStore) PruneSignIns(ctx context.Context, before crm.Instant, limit int) (int64, error) {
+	tracked(ctx).forbid()
+	return s.store.PruneSignIns(ctx, before, limit)
+}
+
 // Organisations is no organisation's.
 func (s trackedStore) Organisations(ctx context.Context) ([]crm.Organisation, error) {
 	tracked(ctx).forbid()
@@ -64,12 +74,6 @@ func (s trackedStore) Organisation(ctx context.Context, id crm.ID) (crm.Organisa
 func (s trackedStore) KeyHolder(ctx context.Context, hash []byte) (crm.APIKey, crm.Owner, error) {
 	tracked(ctx).forbid()
 	return s.store.KeyHolder(ctx, hash)
-}
-
-// APIKeys tell when they were last used, which is no change for the log.
-func (s trackedStore) APIKeys(ctx context.Context, org crm.ID) ([]crm.APIKey, error) {
-	tracked(ctx).forbid()
-	return s.store.APIKeys(ctx, org)
 }
 
 // Setting is written outside the change log.
@@ -92,6 +96,17 @@ type trackedReads struct {
 // Audit is written outside the change log.
 func (r trackedReads) Audit() crm.View[crm.AuditEntry, crm.AuditFilter] {
 	return forbiddenView[crm.AuditEntry, crm.AuditFilter]{r.reads.Audit()}
+}
+
+// APIKeys tell when they were last used, which is no change for the log.
+func (r trackedReads) APIKeys() crm.View[crm.APIKey, crm.APIKeyFilter] {
+	return forbiddenView[crm.APIKey, crm.APIKeyFilter]{r.reads.APIKeys()}
+}
+
+// SignIns are no changes for the log.
+func (r trackedReads) SignIns(ctx context.Context, org crm.ID, owners []crm.ID) (map[crm.ID]crm.Instant, error) {
+	tracked(ctx).forbid()
+	return r.reads.SignIns(ctx, org, owners)
 }
 
 func (r trackedReads) Companies() crm.View[crm.Company, crm.CompanyFilter] {

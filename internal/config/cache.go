@@ -2,13 +2,14 @@ package config
 
 import "time"
 
-// Cache is how answers are kept, and for how long the change log is.
+// Cache is how answers are kept, and for how long the change log and the audit trail are.
 type Cache struct {
 	CacheBytes       int           `name:"cache-bytes" env:"SIXTY_CACHE_BYTES" default:"67108864" help:"Memory for cached answers, in bytes; 0 turns the cache off." group:"server"`
 	CacheTTLFrequent time.Duration `name:"cache-ttl-frequent" env:"SIXTY_CACHE_TTL_FREQUENT" default:"5m" help:"Longest that an answer of the tier frequent (lists, things, numbers) is kept." group:"server"`
 	CacheTTLSession  time.Duration `name:"cache-ttl-session" env:"SIXTY_CACHE_TTL_SESSION" default:"1m" help:"Longest that an answer of the tier session (what depends on who asks) is kept." group:"server"`
 	CacheTTLStatic   time.Duration `name:"cache-ttl-static" env:"SIXTY_CACHE_TTL_STATIC" default:"1h" help:"Longest that an answer of the tier static (deal stages, owners) is kept." group:"server"`
 	ChangesKept      time.Duration `name:"changes-kept" env:"SIXTY_CHANGES_KEPT" default:"168h" help:"How long the entries of the change log are kept." group:"server"`
+	AuditKept        time.Duration `name:"audit-kept" env:"SIXTY_AUDIT_KEPT" default:"9600h" help:"How long the entries of the audit trail are kept." group:"server"`
 }
 
 // The bounds of what makes sense.
@@ -17,7 +18,8 @@ const (
 	maxCache     = 1 << 40
 	maxTTL       = 24 * time.Hour
 	leastChanges = time.Hour
-	maxChanges   = 10 * 365 * 24 * time.Hour
+	leastAudit   = 24 * time.Hour
+	maxKept      = 10 * 365 * 24 * time.Hour
 )
 
 func (k Cache) problems() []string {
@@ -28,8 +30,11 @@ func (k Cache) problems() []string {
 	c.ttl("CacheTTLFrequent", k.CacheTTLFrequent)
 	c.ttl("CacheTTLSession", k.CacheTTLSession)
 	c.ttl("CacheTTLStatic", k.CacheTTLStatic)
-	if k.ChangesKept < leastChanges || k.ChangesKept > maxChanges {
-		c.add("ChangesKept", "must be between %s and %s, not %s", leastChanges, maxChanges, k.ChangesKept)
+	if k.ChangesKept < leastChanges || k.ChangesKept > maxKept {
+		c.add("ChangesKept", "must be between %s and %s, not %s", leastChanges, maxKept, k.ChangesKept)
+	}
+	if k.AuditKept < leastAudit || k.AuditKept > maxKept {
+		c.add("AuditKept", "must be between %s and %s, not %s", leastAudit, maxKept, k.AuditKept)
 	}
 	return c.found
 }

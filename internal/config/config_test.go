@@ -25,7 +25,7 @@ func TestDefault(t *testing.T) {
 			Addr: "127.0.0.1", Port: 8000, FrontendURLs: []string{"http://localhost:5173"}, ShutdownTimeout: 15 * time.Second,
 			Cache: config.Cache{
 				CacheBytes: 64 << 20, CacheTTLFrequent: 5 * time.Minute, CacheTTLSession: time.Minute, CacheTTLStatic: time.Hour,
-				ChangesKept: 7 * 24 * time.Hour,
+				ChangesKept: 7 * 24 * time.Hour, AuditKept: 400 * 24 * time.Hour,
 			},
 			Redis: config.Redis{RedisPort: 6379, RedisMode: "single"},
 			Limits: config.Limits{
@@ -89,6 +89,7 @@ func TestCheck(t *testing.T) {
 		{"TinyCache", func(c *config.Config) { c.CacheBytes = 1000 }, "--cache-bytes (SIXTY_CACHE_BYTES) must be 0 or between"},
 		{"NoTTL", func(c *config.Config) { c.CacheTTLStatic = 0 }, "--cache-ttl-static (SIXTY_CACHE_TTL_STATIC) must be between 1s and 24h0m0s"},
 		{"ChangesKept", func(c *config.Config) { c.ChangesKept = time.Minute }, "--changes-kept (SIXTY_CHANGES_KEPT) must be between 1h0m0s"},
+		{"AuditKept", func(c *config.Config) { c.AuditKept = time.Hour }, "--audit-kept (SIXTY_AUDIT_KEPT) must be between 24h0m0s"},
 		{"RedisPort", func(c *config.Config) { c.RedisPort = 0 }, "--redis-port (REDIS_PORT) must be between 1 and 65535"},
 		{"RedisDB", func(c *config.Config) { c.RedisDB = -1 }, "--redis-db (REDIS_DB) must be between 0"},
 		{"RedisMode", func(c *config.Config) { c.RedisMode = "ring" }, "--redis-mode (SIXTY_REDIS_MODE) must be one of"},

@@ -67,6 +67,7 @@ type AccountStore interface {
 type AccountTx interface {
 	// PutPassword sets the hash of a person's password.
 	PutPassword(ctx context.Context, user ID, hash string) error
+	// PutSession enters a session, and that its person has signed in.
 	PutSession(ctx context.Context, s Session) error
 	// UseSession and UseAPIKey enter a use, unless one was entered after the instant;
 	// that is no change for the log.
@@ -171,16 +172,24 @@ func (s *Service) Sessions(ctx context.Context, by Actor) ([]Session, error) {
 
 // EndSession ends one of the actor's sessions, if it is there.
 func (s *Service) EndSession(ctx context.Context, by Actor, id ID) error {
-	return s.endSessions(ctx, by, func(other Session) bool { return other.ID != id })
+	return s.endSessions(ctx, by, "one", func(other Session) bool { return other.ID != id })
 }
 
 // EndSessions ends all of the actor's sessions.
 func (s *Service) EndSessions(ctx context.Context, by Actor) error {
-	return s.endSessions(ctx, by, none)
+	return s.endSessions(ctx, by, "all", none)
 }
 
-func (s *Service) endSessions(ctx context.Context, by Actor, keep func(Session) bool) error {
-	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error { return tx.EndSessions(ctx, by.User, keep) })
+func (s *Service) endSessions(ctx context.Context, by Actor, which string, keep func(Session) bool) error {
+	now := s.clock()
+	return s.store.Write(ctx, by, now, func(tx Tx) error {
+		if err := tx.EndSessions(ctx, by.User, keep); err != nil {
+			return err
+		}
+		return Audit(ctx, tx, by, now, Event{
+			Action: ActionSignedOut, Target: EntityOwner, TargetID: &by.User, Details: map[string]string{"sessions": which},
+		})
+	})
 }
 
 func none(Session) bool { return false }

@@ -1,5 +1,7 @@
 package crm
 
+import "slices"
+
 // Role says what a person or a key may do in its organisation.
 type Role string
 
@@ -22,6 +24,14 @@ func ParseRole(s string) (Role, error) {
 		}
 	}
 	return "", Invalid(FieldError{"role", "must be one of viewer, rep, manager, admin"})
+}
+
+// Least gives the one of two roles that may less. What is no role may nothing.
+func (r Role) Least(other Role) Role {
+	if slices.Index(roles, r) < slices.Index(roles, other) {
+		return r
+	}
+	return other
 }
 
 // Actor is on whose behalf a use case runs.

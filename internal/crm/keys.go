@@ -2,18 +2,26 @@ package crm
 
 import "context"
 
-// APIKeys lists the organisation's keys, oldest first, those that have ended
-// included.
-func (s *Service) APIKeys(ctx context.Context, by Actor) ([]APIKey, error) {
+// APIKeys lists the organisation's keys, those that have ended included.
+func (s *Service) APIKeys(ctx context.Context, by Actor, q List[APIKeyFilter]) (Page[APIKey], error) {
 	if err := by.checkPeople(); err != nil {
-		return nil, err
+		return Page[APIKey]{}, err
 	}
-	return s.store.APIKeys(ctx, by.Org)
+	return s.store.Reads().APIKeys().Page(ctx, by.Org, q)
+}
+
+// APIKey reads one of them.
+func (s *Service) APIKey(ctx context.Context, by Actor, id ID) (APIKey, error) {
+	if err := by.checkPeople(); err != nil {
+		return APIKey{}, err
+	}
+	return one(ctx, s.store.Reads().APIKeys(), by.Org, id, "API key")
 }
 
 // CreateAPIKey makes a key of the prefix and hash that are given. It acts for the user
 // that the patch names or, without one, for a service user that is made for it and bears
-// its name. The role is the key's own: it may be less, or more, than the person's.
+// its name. The role is the key's own and not more than the person's; should the person
+// come to have a lesser one, that counts.
 func (s *Service) CreateAPIKey(ctx context.Context, by Actor, p APIKeyPatch, prefix string, hash []byte) (APIKey, error) {
 	if err := by.checkPeople(); err != nil {
 		return APIKey{}, err
@@ -42,6 +50,8 @@ func (s *Service) CreateAPIKey(ctx context.Context, by Actor, p APIKeyPatch, pre
 			return Invalid(FieldError{"user_id", "refers to a user that does not exist"})
 		case holders[0].DeactivatedAt != nil:
 			return Conflict("This person has been deactivated and cannot be acted for.")
+		case key.Role.Least(holders[0].Role) != key.Role:
+			return Invalid(FieldError{"role", "must not be more than that of the person, " + string(holders[0].Role)})
 		}
 		key.UserID = holders[0].ID
 		return putKey(ctx, tx, by, key)
@@ -85,8 +95,11 @@ func putKey(ctx context.Context, tx Tx, by Actor, key APIKey) error {
 	}})
 }
 
+// keyVersion is that of every key: it does not change but in its use, and ends.
+const keyVersion = 1
+
 // RevokeAPIKey ends a key for good.
-func (s *Service) RevokeAPIKey(ctx context.Context, by Actor, id ID) error {
+func (s *Service) RevokeAPIKey(ctx context.Context, by Actor, id ID, expected Expected) error {
 	if err := by.checkPeople(); err != nil {
 		return err
 	}
@@ -98,6 +111,9 @@ func (s *Service) RevokeAPIKey(ctx context.Context, by Actor, id ID) error {
 			return err
 		case !was:
 			return NotFound("live API key")
+		}
+		if err := expected.check(keyVersion); err != nil {
+			return err
 		}
 		return Audit(ctx, tx, by, now, Event{Action: ActionKeyRevoked, Target: EntityAPIKey, TargetID: &id})
 	})

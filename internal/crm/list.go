@@ -31,6 +31,8 @@ var (
 	DealSorts     = Sorts{[]string{"updated_at", "created_at", "name", "value", "expected_close_date"}, Sort{"updated_at", true}}
 	ActivitySorts = Sorts{[]string{"updated_at", "created_at", "date"}, Sort{"updated_at", true}}
 	TaskSorts     = Sorts{[]string{"updated_at", "created_at", "title", "due_date"}, Sort{"updated_at", true}}
+	// API keys never change but in their use.
+	APIKeySorts = Sorts{[]string{"created_at"}, Sort{"created_at", true}}
 	// A pipeline is read from its first stage to its last, so that is how it is listed.
 	StageSorts = Sorts{[]string{"order_position", "updated_at", "created_at", "name"}, Sort{"order_position", false}}
 )
@@ -137,6 +139,8 @@ type (
 	}
 	// OwnerFilter narrows owners: by nothing so far.
 	OwnerFilter struct{}
+	// APIKeyFilter narrows API keys: by nothing so far.
+	APIKeyFilter struct{}
 	// StageFilter narrows stages: by nothing so far.
 	StageFilter struct{}
 )

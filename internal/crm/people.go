@@ -69,26 +69,6 @@ func (s *Service) OwnerByEmail(ctx context.Context, by Actor, email string) (Own
 	return out, err
 }
 
-// DeactivateOwner ends what a person may do; their records stay theirs.
-func (s *Service) DeactivateOwner(ctx context.Context, by Actor, id ID) error {
-	if err := by.checkPeople(); err != nil {
-		return err
-	}
-	now := s.clock()
-	return s.store.Write(ctx, by, now, func(tx Tx) error {
-		before, err := lockOne(ctx, tx.Owners(), id, "user")
-		if err != nil || before.DeactivatedAt != nil {
-			return err
-		}
-		after := before
-		after.DeactivatedAt, after.UpdatedAt = &now, now
-		if err := tx.Owners().Update(ctx, []Change[Owner]{{before, after}}); err != nil {
-			return err
-		}
-		return Audit(ctx, tx, by, now, Event{Action: ActionUserDeactivated, Target: EntityOwner, TargetID: &id})
-	})
-}
-
 // DeleteOwner hides a person who owns nothing; one who does can only be
 // deactivated.
 func (s *Service) DeleteOwner(ctx context.Context, by Actor, id ID) error {
@@ -97,9 +77,19 @@ func (s *Service) DeleteOwner(ctx context.Context, by Actor, id ID) error {
 	}
 	now := s.clock()
 	return s.store.Write(ctx, by, now, func(tx Tx) error {
+		admins, err := tx.LockAdmins(ctx)
+		if err != nil {
+			return err
+		}
 		o, err := lockOne(ctx, tx.Owners(), id, "user")
 		if err != nil {
 			return err
+		}
+		if by.User == id {
+			return Forbidden("Nobody may delete themselves. Ask another admin.")
+		}
+		if lastAdmin(id, admins) {
+			return Conflict("This is the last active admin. Make somebody else one before.")
 		}
 		used, err := tx.OwnerInUse(ctx, id)
 		if err != nil {

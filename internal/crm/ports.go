@@ -32,15 +32,17 @@ type Store interface {
 	// not have to wait for the other anyhow.
 	Once(ctx context.Context, by Actor, at Instant, r Request, fn func(context.Context) ([]byte, error)) (answer []byte, again bool, err error)
 	// PruneAnswers removes answers from before an instant, oldest first and at most limit
-	// of them, and tells how many it has removed.
+	// of them, and tells how many it has removed. PruneAudit does so with entries of the
+	// audit trail, PruneSignIns with sessions and tickets that expired before it.
 	PruneAnswers(ctx context.Context, before Instant, limit int) (int64, error)
+	PruneAudit(ctx context.Context, before Instant, limit int) (int64, error)
+	PruneSignIns(ctx context.Context, before Instant, limit int) (int64, error)
 
 	Organisations(ctx context.Context) ([]Organisation, error)
 	Organisation(ctx context.Context, id ID) (Organisation, error)
 	// KeyHolder finds the key with this hash, revoked or not, and of the user whom it
-	// acts for the ids and DeactivatedAt.
+	// acts for the ids, the role and DeactivatedAt.
 	KeyHolder(ctx context.Context, hash []byte) (APIKey, Owner, error)
-	APIKeys(ctx context.Context, org ID) ([]APIKey, error)
 	// Setting gives a database-wide setting, storing what initial makes when there
 	// is none yet; all processes that ask at once get the same.
 	Setting(ctx context.Context, name string, initial func() string) (string, error)
@@ -58,6 +60,7 @@ type Reads interface {
 	Activities() View[Activity, ActivityFilter]
 	Tasks() View[Task, TaskFilter]
 	Audit() View[AuditEntry, AuditFilter]
+	APIKeys() View[APIKey, APIKeyFilter]
 
 	// Search gives a stretch of what a search of everything has found, ByRank. What
 	// search means is said in search.go; a view's Page searches within its list.
@@ -79,6 +82,8 @@ type Reads interface {
 	ActivityNumbers(ctx context.Context, org ID, f DashboardFilter) ([]ActivityNumbers, error)
 	// OwnerStats gives the numbers of those owners that have any.
 	OwnerStats(ctx context.Context, org ID, owners []ID) (map[ID]OwnerStats, error)
+	// SignIns tells when those of the owners who ever have signed in last.
+	SignIns(ctx context.Context, org ID, owners []ID) (map[ID]Instant, error)
 }
 
 // View reads one kind of thing of an organisation. What is deleted is not there.
@@ -136,6 +141,11 @@ type Tx interface {
 	// InsertStageMoves enters stays in stages; EndStay closes a deal's open one.
 	InsertStageMoves(ctx context.Context, moves []StageMove) error
 	EndStays(ctx context.Context, deals []ID, at Instant) error
+	// LockAdmins gives the people who are admins and active, kept from change by others
+	// until the transaction ends.
+	LockAdmins(ctx context.Context) ([]ID, error)
+	// HandOver gives everything that one person owns, or is to do, to another.
+	HandOver(ctx context.Context, from, to ID) (HandedOver, error)
 	// StageInUse and OwnerInUse tell whether anything refers to them.
 	StageInUse(ctx context.Context, stage ID) (bool, error)
 	OwnerInUse(ctx context.Context, owner ID) (bool, error)

@@ -162,19 +162,20 @@ type StageMove struct {
 	UserID    *ID
 }
 
-// APIKey is a credential: who holds the secret acts as User with Role.
+// APIKey is a credential: who holds the secret acts as User with Role, or with the role
+// that the user has if that may do less.
 type APIKey struct {
-	OrgID     ID
-	ID        ID
-	UserID    ID
-	Name      string
-	Role      Role
-	Prefix    string // the first characters of the secret, for recognition
-	Hash      []byte // SHA-256 of the whole secret
-	CreatedAt Instant
-	ExpiresAt *Instant
-	RevokedAt *Instant
-	UsedAt    *Instant // last, to the minute or so
+	OrgID     ID       `json:"-"`
+	ID        ID       `json:"id"`
+	UserID    ID       `json:"user_id" doc:"Whom it acts for; without one, a service user is made for it."`
+	Name      string   `json:"name" doc:"What it is for."`
+	Role      Role     `json:"role" enum:"viewer,rep,manager,admin" doc:"What it may do at most: never more than whom it acts for."`
+	Prefix    string   `json:"prefix" doc:"How the secret begins, for recognition."`
+	Hash      []byte   `json:"-"` // SHA-256 of the whole secret
+	CreatedAt Instant  `json:"created_at"`
+	ExpiresAt *Instant `json:"expires_at" doc:"null: never."`
+	RevokedAt *Instant `json:"revoked_at" doc:"null: it is live, unless it has expired."`
+	UsedAt    *Instant `json:"used_at" doc:"Last, to the minute or so."`
 }
 
 // Sum is an amount in one currency.

@@ -31,12 +31,13 @@ type Authenticator interface {
 	LastKnown(token string) (crm.Actor, bool)
 }
 
-// Options is what an API needs. The first seven must be there.
+// Options is what an API needs. The first eight must be there.
 type Options struct {
 	// Service must be over a store that changes.Tracked has wrapped, or else nothing is
 	// known of what answers depend on.
 	Service       *crm.Service
 	Authenticator Authenticator // of bearer tokens
+	Keys          *auth.Keys
 	Sessions      *auth.Sessions
 	Sealer        *cursor.Sealer
 	Cache         *cache.Cache
@@ -84,6 +85,7 @@ const (
 type API struct {
 	service   *crm.Service
 	auth      Authenticator
+	keys      *auth.Keys
 	sessions  *auth.Sessions
 	crossSite *http.CrossOriginProtection
 	sealer    *cursor.Sealer
@@ -117,8 +119,8 @@ type API struct {
 
 // New makes the API. It fails when it is not given what it needs.
 func New(o Options) (*API, error) {
-	if o.Service == nil || o.Authenticator == nil || o.Sessions == nil || o.Sealer == nil || o.Cache == nil || o.Changes == nil || o.Logger == nil {
-		return nil, errors.New("httpapi: a service, an authenticator, sessions, a sealer, a cache, changes and a logger are needed")
+	if o.Service == nil || o.Authenticator == nil || o.Keys == nil || o.Sessions == nil || o.Sealer == nil || o.Cache == nil || o.Changes == nil || o.Logger == nil {
+		return nil, errors.New("httpapi: a service, an authenticator, keys, sessions, a sealer, a cache, changes and a logger are needed")
 	}
 	if o.RequestTimeout == 0 {
 		o.RequestTimeout = DefaultRequestTimeout
@@ -148,6 +150,7 @@ func New(o Options) (*API, error) {
 	a := &API{
 		service:   o.Service,
 		auth:      o.Authenticator,
+		keys:      o.Keys,
 		sessions:  o.Sessions,
 		crossSite: crossSite,
 		sealer:    o.Sealer,
@@ -215,6 +218,8 @@ func (a *API) operations() []operation {
 	all = append(all, a.peopleOperations()...)
 	all = append(all, a.signInOperations()...)
 	all = append(all, a.invitationOperations()...)
+	all = append(all, a.teamOperations()...)
+	all = append(all, a.keyOperations()...)
 	all = append(all, companies.operations(a)...)
 	all = append(all, contacts.operations(a)...)
 	all = append(all, a.contactsByQuery(contacts)...)

@@ -25,7 +25,7 @@ const documentPath = "../../api/openapi.yaml"
 func newAPI(tb testing.TB, change ...func(*Options)) *API {
 	tb.Helper()
 	o := Options{
-		Service: crm.NewService(nil, time.Now, "GBP"), Authenticator: everyone{}, Sessions: &auth.Sessions{}, Sealer: newSealer(tb, "a secret of tests, long enough"),
+		Service: crm.NewService(nil, time.Now, "GBP"), Authenticator: everyone{}, Keys: &auth.Keys{}, Sessions: &auth.Sessions{}, Sealer: newSealer(tb, "a secret of tests, long enough"),
 		Cache: cache.New(cache.Options{}), Changes: changes.New(changes.Options{}),
 		Logger: slog.New(slog.DiscardHandler), Docs: true,
 	}

@@ -74,6 +74,7 @@ func (a *API) invite() func(*call) error {
 		if err != nil {
 			return err
 		}
+		c.location = "/api/users/" + person.ID.String()
 		c.out = reopen(appendOwner(append(c.out, `{"data":{"user":`...), &person))
 		c.out = appendBool(append(c.out, `,"is_admin":`...), person.Role == crm.RoleAdmin)
 		c.out = appendString(append(c.out, `},"token":`...), token)

@@ -153,6 +153,9 @@ func (a *API) answer(op *operation, w http.ResponseWriter, c *call) {
 		if c.cookie != nil {
 			http.SetCookie(w, c.cookie)
 		}
+		if op.secret { // not even by the browser that asked
+			w.Header().Set("Cache-Control", "no-store")
+		}
 		a.handToken(w, c.r, c.by.Org, a.changes.Known(c.by.Org))
 		a.confirm(w, c.r, c.confirmation(op))
 		return

@@ -25,6 +25,8 @@ FROM sessions s JOIN users u ON u.org_id = s.org_id AND u.id = s.user_id WHERE s
 FROM sessions WHERE org_id = $1 AND user_id = $2 ORDER BY used_at DESC, id DESC`}
 	putSession = &Statement{"session.insert", `INSERT INTO sessions (org_id, id, user_id, hash, address, user_agent, created_at, used_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`}
+	signedIn = &Statement{"sign_in.put", `INSERT INTO sign_ins (org_id, user_id, at) VALUES ($1, $2, $3)
+ON CONFLICT (org_id, user_id) DO UPDATE SET at = excluded.at`}
 	endSession = &Statement{"session.delete", `DELETE FROM sessions WHERE org_id = $1 AND id = $2`}
 	useSession = &Statement{"session.use", `UPDATE sessions SET used_at = $3 WHERE org_id = $1 AND id = $2 AND used_at <= $4`}
 	useKey     = &Statement{"api_key.use", `UPDATE api_keys SET used_at = $3 WHERE org_id = $1 AND id = $2 AND (used_at IS NULL OR used_at <= $4)`}
@@ -32,6 +34,10 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`}
 	ticketHolder = &Statement{"ticket.holder", `SELECT org_id, user_id, purpose, hash, created_at, expires_at FROM tickets WHERE hash = $1`}
 	putTicket    = &Statement{"ticket.put", `INSERT INTO tickets (org_id, user_id, purpose, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (org_id, user_id) DO UPDATE SET purpose = excluded.purpose, hash = excluded.hash, created_at = excluded.created_at, expires_at = excluded.expires_at`}
+	pruneSessions = &Statement{"session.prune", `DELETE FROM sessions WHERE org_id = $1 AND id IN
+(SELECT id FROM sessions WHERE org_id = $1 AND expires_at < $2 ORDER BY expires_at LIMIT $3)`}
+	pruneTickets = &Statement{"ticket.prune", `DELETE FROM tickets WHERE org_id = $1 AND user_id IN
+(SELECT user_id FROM tickets WHERE org_id = $1 AND expires_at < $2 ORDER BY expires_at LIMIT $3)`}
 	takeTicket = &Statement{"ticket.delete", `DELETE FROM tickets WHERE org_id = $1 AND user_id = $2 AND hash = $3`}
 )
 
@@ -109,7 +115,43 @@ func (t *tx) PutSession(ctx context.Context, s crm.Session) error {
 		return err
 	}
 	_, err := t.exec(ctx, putSession, s.OrgID, s.ID, s.UserID, s.Hash, s.Address, s.UserAgent, s.CreatedAt, s.UsedAt, s.ExpiresAt)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, signedIn, s.OrgID, s.UserID, s.CreatedAt)
 	return err
+}
+
+// PruneSignIns implements crm.Store. What has expired is refused already, so that the
+// change log need not tell.
+func (s *Store) PruneSignIns(ctx context.Context, before crm.Instant, limit int) (removed int64, err error) {
+	for _, st := range []*Statement{pruneSessions, pruneTickets} {
+		n, err := s.pruneAll(ctx, limit-int(removed), func(org crm.ID, batch int) (int64, error) {
+			return s.remove(ctx, st, org, before, int64(batch))
+		})
+		if removed += n; err != nil {
+			return removed, err
+		}
+	}
+	return removed, nil
+}
+
+// SignIns implements crm.Reads.
+func (r *reader) SignIns(ctx context.Context, org crm.ID, owners []crm.ID) (map[crm.ID]crm.Instant, error) {
+	type signIn struct {
+		user crm.ID
+		at   crm.Instant
+	}
+	s := r.store
+	st := s.statement("sign_in.by_ids", func() *Statement {
+		return &Statement{"sign_in.by_ids", "SELECT user_id, at FROM sign_ins WHERE org_id = $1 AND " + s.dialect.AnyID("user_id", 2)}
+	})
+	rows, err := collect(ctx, s, r.of(org), st, func(i *signIn) []any { return []any{&i.user, &i.at} }, org, s.dialect.IDs(owners))
+	out := make(map[crm.ID]crm.Instant, len(rows))
+	for _, i := range rows {
+		out[i.user] = i.at
+	}
+	return out, err
 }
 
 // UseSession implements crm.AccountTx.

@@ -28,11 +28,12 @@ func auditTable() table[crm.AuditEntry, crm.AuditFilter] {
 		filter: func(f crm.AuditFilter, n *narrowing) {
 			narrow(n, 'a', "t.action =", f.Action)
 			narrow(n, 'u', "t.actor_id =", f.ActorID)
+			n.span.column = "t.at"
 			if f.From != nil {
-				n.add('f', "t.at >=", crm.InstantOf(f.From.Time()))
+				n.span.least = new(crm.InstantOf(f.From.Time()))
 			}
 			if f.To != nil {
-				n.add('t', "t.at <", crm.InstantOf(f.To.Time().AddDate(0, 0, 1)))
+				n.span.most = new(crm.InstantOf(f.To.Time().AddDate(0, 0, 1)))
 			}
 		},
 		id:  func(e *crm.AuditEntry) crm.ID { return e.ID },
@@ -42,6 +43,16 @@ func auditTable() table[crm.AuditEntry, crm.AuditFilter] {
 
 func (r *reader) Audit() crm.View[crm.AuditEntry, crm.AuditFilter] {
 	return view[crm.AuditEntry, crm.AuditFilter]{r, &r.store.audit}
+}
+
+var pruneAudit = &Statement{"audit.prune", `DELETE FROM audit WHERE org_id = $1 AND id IN
+(SELECT id FROM audit WHERE org_id = $1 AND at < $2 ORDER BY at LIMIT $3)`}
+
+// PruneAudit implements crm.Store.
+func (s *Store) PruneAudit(ctx context.Context, before crm.Instant, limit int) (int64, error) {
+	return s.pruneAll(ctx, limit, func(org crm.ID, batch int) (int64, error) {
+		return s.remove(ctx, pruneAudit, org, before, int64(batch))
+	})
 }
 
 // PutAudit implements crm.Tx. It enters nothing in the change log: no answer is kept

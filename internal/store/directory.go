@@ -16,9 +16,7 @@ var (
 	putKey = &Statement{"api_key.insert", `INSERT INTO api_keys (org_id, id, user_id, name, role, prefix, hash, created_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`}
 	revokeKey = &Statement{"api_key.revoke", `UPDATE api_keys SET revoked_at = $3 WHERE org_id = $1 AND id = $2 AND revoked_at IS NULL RETURNING user_id`}
-	apiKeys   = &Statement{"api_key.all", `SELECT org_id, id, user_id, name, role, prefix, hash, created_at, expires_at, revoked_at, used_at
-FROM api_keys WHERE org_id = $1 ORDER BY created_at, id`}
-	keyHolder = &Statement{"api_key.holder", `SELECT k.org_id, k.id, k.user_id, k.name, k.role, k.prefix, k.hash, k.created_at, k.expires_at, k.revoked_at, k.used_at, u.deactivated_at
+	keyHolder = &Statement{"api_key.holder", `SELECT k.org_id, k.id, k.user_id, k.name, k.role, k.prefix, k.hash, k.created_at, k.expires_at, k.revoked_at, k.used_at, u.role, u.deactivated_at
 FROM api_keys k JOIN users u ON u.org_id = k.org_id AND u.id = k.user_id WHERE k.hash = $1 AND u.deleted_at IS NULL`}
 
 	getSetting = &Statement{"setting.get", `SELECT value FROM settings WHERE name = $1`}
@@ -62,11 +60,6 @@ func keyDest(k *crm.APIKey) []any {
 	return []any{&k.OrgID, &k.ID, &k.UserID, &k.Name, (*string)(&k.Role), &k.Prefix, &k.Hash, &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt, &k.UsedAt}
 }
 
-// APIKeys implements crm.Store.
-func (s *Store) APIKeys(ctx context.Context, org crm.ID) ([]crm.APIKey, error) {
-	return collect(ctx, s, s.of(org), apiKeys, keyDest, org)
-}
-
 // KeyHolder implements crm.Store.
 func (s *Store) KeyHolder(ctx context.Context, hash []byte) (crm.APIKey, crm.Owner, error) {
 	type holder struct {
@@ -74,7 +67,7 @@ func (s *Store) KeyHolder(ctx context.Context, hash []byte) (crm.APIKey, crm.Own
 		user crm.Owner
 	}
 	rows, err := collect(ctx, s, s.service(), keyHolder, func(h *holder) []any {
-		return append(keyDest(&h.key), &h.user.DeactivatedAt)
+		return append(keyDest(&h.key), (*string)(&h.user.Role), &h.user.DeactivatedAt)
 	}, hash)
 	if err != nil {
 		return crm.APIKey{}, crm.Owner{}, err

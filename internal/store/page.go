@@ -104,6 +104,7 @@ func page[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], o
 
 // listStatement gives the statement of a leg of a page, and its arguments.
 func listStatement[T, F any](s *Store, t *table[T, F], n *narrowing, sort crm.Sort, w walk, fetch int) (*Statement, []any) {
+	n, w = n.along("t."+t.sorts[sort.Field].column, sort.Desc != w.forward, w)
 	shape := shapeOf("p", t.entity, n, sort, w, fetch)
 	st := s.statement(shape, func() *Statement {
 		column, tail := tailOf(t, n, sort, w, fetch)
@@ -119,6 +120,7 @@ func listStatement[T, F any](s *Store, t *table[T, F], n *narrowing, sort crm.So
 func anyRow[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], n *narrowing, sort crm.Sort, w walk) (found bool, err error) {
 	key := t.sorts[sort.Field]
 	for _, leg := range key.legs(sort, w) {
+		n, leg := n.along("t."+key.column, sort.Desc != leg.forward, leg)
 		st := s.statement(shapeOf("a", t.entity, n, sort, leg, 1), func() *Statement {
 			_, tail := tailOf(t, n, sort, leg, 1)
 			return &Statement{Name: t.entity + ".any", SQL: "SELECT 1" + t.from(false, n) + tail}
@@ -196,6 +198,7 @@ func shapeOf(what, entity string, n *narrowing, sort crm.Sort, w walk, fetch int
 
 // count counts the rows of a list, or estimates them.
 func count[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], n *narrowing, mode crm.CountMode) (int64, error) {
+	n, _ = n.along("", false, walk{})
 	tail := t.from(false, n) + " WHERE " + n.lead + ".org_id = $1" + t.there() + t.where + n.where
 	st := &Statement{Name: t.entity + ".count", SQL: "SELECT count(*)" + tail}
 	read := func(rows Rows) (int64, error) {

@@ -43,6 +43,7 @@ type Store struct {
 	activities table[crm.Activity, crm.ActivityFilter]
 	tasks      table[crm.Task, crm.TaskFilter]
 	audit      table[crm.AuditEntry, crm.AuditFilter]
+	keys       table[crm.APIKey, crm.APIKeyFilter]
 
 	mu    sync.RWMutex
 	texts map[string]*Statement // composed statements by their shape
@@ -58,7 +59,7 @@ func New(engine Engine, o Options) *Store {
 		engine: engine, dialect: engine.Dialect(), observe: o.Observe, commits: o.Commits,
 		companies: companyTable(), contacts: contactTable(), deals: dealTable(),
 		stages: stageTable(), owners: ownerTable(),
-		activities: activityTable(), tasks: taskTable(), audit: auditTable(),
+		activities: activityTable(), tasks: taskTable(), audit: auditTable(), keys: keyTable(),
 		texts: map[string]*Statement{},
 	}
 	if s.observe == nil {

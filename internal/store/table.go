@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -128,6 +129,44 @@ type narrowing struct {
 	where string
 	shape []byte
 	args  []any
+
+	span span
+}
+
+// A span is a stretch of time that a filter leaves of a list: in column, an instant, from
+// least on and before most; nil for no bound.
+type span struct {
+	column      string
+	least, most *crm.Instant
+}
+
+// along gives the narrowing of a walk, with the conditions of the span, and the walk. The
+// bound that the walk comes from is no condition beside its position, of which an engine
+// might enter the index by either: the position is moved to the bound, if it lies before.
+func (n *narrowing) along(column string, ascending bool, w walk) (*narrowing, walk) {
+	if n.span == (span{}) {
+		return n, w
+	}
+	along := *n
+	along.args, along.shape = slices.Clip(n.args), slices.Clip(n.shape)
+	walked := w.from != nil && column == n.span.column
+	if least := n.span.least; least != nil {
+		switch {
+		case !walked || !ascending:
+			along.add('>', n.span.column+" >=", *least)
+		case w.from.Number < int64(*least):
+			w.from, w.at = &crm.Position{Number: int64(*least)}, true
+		}
+	}
+	if most := n.span.most; most != nil {
+		switch {
+		case !walked || ascending:
+			along.add('<', n.span.column+" <", *most)
+		case w.from.Number >= int64(*most):
+			w.from, w.at = &crm.Position{Number: int64(*most)}, false // no id is less
+		}
+	}
+	return &along, w
 }
 
 // add adds a condition: text before the placeholder, the argument, text after.

@@ -130,6 +130,13 @@ func sessions(f *fixture) {
 			f.Errorf("session %d is of %+v", i, holder)
 		}
 	}
+	last, err := f.store.Reads().SignIns(ctx, o.ID, []crm.ID{person.ID, other.ID, o.owner.ID})
+	if diff := gocmp.Diff(map[crm.ID]crm.Instant{person.ID: at(3), other.ID: at(4)}, must(f, last, err)); diff != "" {
+		f.Errorf("last signed in (-want +got):\n%s", diff)
+	}
+	if last, err := f.store.Reads().SignIns(ctx, f.away.ID, []crm.ID{person.ID}); len(must(f, last, err)) != 0 {
+		f.Error("another organisation knows when they signed in")
+	}
 	gone := func(s crm.Session) {
 		f.Helper()
 		if _, _, err := f.store.SessionHolder(ctx, s.Hash); crm.CodeOf(err) != crm.CodeNotFound {
@@ -228,8 +235,7 @@ func apiKeysInUse(f *fixture) {
 		if step.wantChanged {
 			key.UsedAt = ptr(at(step.n))
 		}
-		listed, err := f.store.APIKeys(ctx, o.ID)
-		if diff := gocmp.Diff([]crm.APIKey{key}, must(f, listed, err)); diff != "" {
+		if diff := gocmp.Diff([]crm.APIKey{key}, keysOf(f, o)); diff != "" {
 			f.Errorf("used at %d (-want +got):\n%s", step.n, diff)
 		}
 	}

@@ -139,7 +139,7 @@ func onceFailed(f *fixture) {
 	// What may meet others' rows is no part of it either.
 	for name, read := range map[string]func(context.Context) error{
 		"everybody's": func(ctx context.Context) error { _, err := f.store.Organisations(ctx); return err },
-		"another's":   func(ctx context.Context) error { _, err := f.store.APIKeys(ctx, f.away.ID); return err },
+		"another's":   func(ctx context.Context) error { _, err := f.store.Sessions(ctx, f.away.ID, f.away.owner.ID); return err },
 	} {
 		_, _, err := f.store.Once(f.Context(), f.home.by, at(1), request, func(ctx context.Context) ([]byte, error) { return nil, read(ctx) })
 		if err == nil {

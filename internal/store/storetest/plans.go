@@ -46,6 +46,8 @@ const (
 
 	planActivities = 10_000
 	planTasks      = 10_000
+	planAudit      = 5_000
+	planKeys       = 2_000
 )
 
 // planNow is in the middle of the times that tasks are due.
@@ -77,6 +79,8 @@ type plans struct {
 
 	activities planned[crm.Activity, crm.ActivityFilter]
 	tasks      planned[crm.Task, crm.TaskFilter]
+	audit      planned[crm.AuditEntry, crm.AuditFilter]
+	keys       planned[crm.APIKey, crm.APIKeyFilter]
 }
 
 // A planned list is a kind with positions to start from, by sort field, and single
@@ -101,6 +105,7 @@ func newPlans(f *fixture, explain Explainer) *plans {
 	m.populate(f, f.away, n/10)
 	ids := m.populate(f, f.home, n)
 	money, day := crm.Money(500_000), crm.Date(20_200)
+	date := crm.Date(planNow.Time().Unix() / 86400)
 	p := &plans{
 		explain: explain,
 		companies: planned[crm.Company, crm.CompanyFilter]{kind: companies(), filters: []planFilter[crm.CompanyFilter]{
@@ -142,6 +147,16 @@ func newPlans(f *fixture, explain Explainer) *plans {
 			{"pending", "status", crm.TaskFilter{Status: ptr(crm.TaskPending), Now: planNow}},
 			{"overdue", "", crm.TaskFilter{Status: ptr(crm.TaskOverdue), Now: planNow}},
 		}},
+		audit: planned[crm.AuditEntry, crm.AuditFilter]{
+			kind: kind[crm.AuditEntry, crm.AuditFilter]{view: crm.Reads.Audit, sorts: crm.AuditSorts},
+			filters: []planFilter[crm.AuditFilter]{
+				{"action", "action", crm.AuditFilter{Action: ptr(string(crm.ActionKeyCreated))}},
+				{"actor", "actor_id", crm.AuditFilter{ActorID: &ids.owner}},
+				{"from", "", crm.AuditFilter{From: &date}},
+				{"to", "", crm.AuditFilter{To: &date}},
+			},
+		},
+		keys: planned[crm.APIKey, crm.APIKeyFilter]{kind: kind[crm.APIKey, crm.APIKeyFilter]{view: crm.Reads.APIKeys, sorts: crm.APIKeySorts}},
 	}
 	p.companies.positions(f)
 	p.contacts.positions(f)
@@ -150,6 +165,8 @@ func newPlans(f *fixture, explain Explainer) *plans {
 	p.owners.positions(f)
 	p.activities.positions(f)
 	p.tasks.positions(f)
+	p.audit.positions(f)
+	p.keys.positions(f)
 	return p
 }
 
@@ -207,6 +224,8 @@ func (p *plans) explainAll(f *fixture, prefix string) {
 	f.sub(prefix+"owners", func(f *fixture) { explainList(f, p.explain, &p.owners) })
 	f.sub(prefix+"activities", func(f *fixture) { explainList(f, p.explain, &p.activities) })
 	f.sub(prefix+"tasks", func(f *fixture) { explainList(f, p.explain, &p.tasks) })
+	f.sub(prefix+"audit", func(f *fixture) { explainList(f, p.explain, &p.audit) })
+	f.sub(prefix+"keys", func(f *fixture) { explainList(f, p.explain, &p.keys) })
 }
 
 func explainList[T, F any](f *fixture, explain Explainer, l *planned[T, F]) {
@@ -249,7 +268,9 @@ func explainPages[T, F any](f *fixture, explain Explainer, l *planned[T, F], sor
 			}
 		}
 	}
-	if gaps := slices.Contains([]string{"-value", "-expected_close_date", "-due_date"}, sort.String()); gaps != (rounds > 0) {
+	gaps := slices.Contains([]string{"-value", "-expected_close_date", "-due_date"}, sort.String())
+	spans := filter.name == "from" || filter.name == "to"
+	if (gaps || spans) != (rounds > 0) {
 		f.Errorf("%s by %s: %d walks in two legs", filter.name, sort, rounds)
 	}
 }
@@ -353,7 +374,31 @@ func (m maker) populate(f *fixture, o tenant, n int) sample {
 		t.CreatedAt, t.UpdatedAt = m.moment(), m.moment()
 		return t
 	})
+	m.account(f, o, people, share(planAudit), share(planKeys))
 	return sample{people[0], firms[0], persons[0], steps[0], chances[0]}
+}
+
+// account gives an organisation an audit trail and keys.
+func (m maker) account(f *fixture, o tenant, people []crm.ID, entries, keys int) {
+	f.Helper()
+	details := crm.AuditDetails(`{"note":"` + strings.Repeat("note ", 200) + `"}`) // see above
+	actions := []crm.Action{crm.ActionSignedIn, crm.ActionSignedOut, crm.ActionSignInFailed, crm.ActionKeyCreated, crm.ActionExported}
+	f.write(o, 1, func(tx crm.Tx) error {
+		for range entries {
+			e := crm.AuditEntry{OrgID: o.ID, ID: crm.NewID(), At: m.moment(), ActorID: some(m, people[:3]), Action: actions[m.IntN(len(actions))], Details: details}
+			if err := tx.PutAudit(f.Context(), e); err != nil {
+				return err
+			}
+		}
+		for range keys {
+			k := crm.APIKey{ID: crm.NewID(), UserID: people[0], Name: "Key", Role: crm.RoleRep, Prefix: "sixty_", CreatedAt: m.moment()}
+			k.Hash = k.ID[:]
+			if err := tx.PutAPIKey(f.Context(), k); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // moment is one of a year's.

@@ -1,0 +1,250 @@
+package crm
+
+import (
+	"context"
+	"strconv"
+)
+
+// What admins do about people: they change them, end and give back what they may do, and
+// hand over what is theirs. Nobody does so about themselves, and the last admin stays
+// one, so that nobody is locked out for good.
+
+// Member is a person as admins see them.
+type Member struct {
+	Owner
+	SignedInAt *Instant // last; nil: never
+}
+
+// Members lists the people of the organisation, deactivated ones included.
+func (s *Service) Members(ctx context.Context, by Actor, q List[OwnerFilter]) (Page[Member], error) {
+	if err := by.checkPeople(); err != nil {
+		return Page[Member]{}, err
+	}
+	owners, err := s.store.Reads().Owners().Page(ctx, by.Org, q)
+	if err != nil {
+		return Page[Member]{}, err
+	}
+	rows, err := s.members(ctx, by.Org, owners.Rows)
+	return Page[Member]{
+		Rows: rows, First: owners.First, Last: owners.Last, HasMore: owners.HasMore, HasPrevious: owners.HasPrevious, Total: owners.Total,
+	}, err
+}
+
+// Member reads one of them, or the user of a key.
+func (s *Service) Member(ctx context.Context, by Actor, id ID) (Member, error) {
+	if err := by.checkPeople(); err != nil {
+		return Member{}, err
+	}
+	o, err := one(ctx, s.store.Reads().Owners(), by.Org, id, "user")
+	if err != nil {
+		return Member{}, err
+	}
+	rows, err := s.members(ctx, by.Org, []Owner{o})
+	if err != nil {
+		return Member{}, err
+	}
+	return rows[0], nil
+}
+
+// members adds to people when they have signed in.
+func (s *Service) members(ctx context.Context, org ID, owners []Owner) ([]Member, error) {
+	if len(owners) == 0 {
+		return nil, nil
+	}
+	ids := make([]ID, len(owners))
+	for i := range owners {
+		ids[i] = owners[i].ID
+	}
+	last, err := s.store.Reads().SignIns(ctx, org, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Member, len(owners))
+	for i, o := range owners {
+		out[i].Owner = o
+		if at, ok := last[o.ID]; ok {
+			out[i].SignedInAt = &at
+		}
+	}
+	return out, nil
+}
+
+// UpdateMember changes what is said of a person. Whoever gets another role is signed out
+// everywhere, and signs in again with that; nobody gives themselves one.
+func (s *Service) UpdateMember(ctx context.Context, by Actor, id ID, expected Expected, p OwnerPatch) (Member, error) {
+	return s.changeMember(ctx, by, id, func(tx Tx, before Owner, now Instant) (Owner, error) {
+		if err := expected.check(before.Version); err != nil {
+			return Owner{}, err
+		}
+		after := before
+		check := checks{ctx: ctx, tx: tx}
+		p.apply(&after, &check.rules)
+		if email := changed(before.Email, after.Email); email != nil {
+			free(&check, tx.Owners(), KeyEmail, email, id)
+		}
+		return after, check.err()
+	})
+}
+
+// DeactivateOwner ends what a person may do, and their sessions; their records stay
+// theirs.
+func (s *Service) DeactivateOwner(ctx context.Context, by Actor, id ID) (Member, error) {
+	return s.changeMember(ctx, by, id, func(_ Tx, o Owner, now Instant) (Owner, error) {
+		if o.DeactivatedAt == nil {
+			o.DeactivatedAt = &now
+		}
+		return o, nil
+	})
+}
+
+// ReactivateOwner gives a person back what they might do. Their password and keys are
+// good again, their sessions are not.
+func (s *Service) ReactivateOwner(ctx context.Context, by Actor, id ID) (Member, error) {
+	return s.changeMember(ctx, by, id, func(_ Tx, o Owner, _ Instant) (Owner, error) {
+		o.DeactivatedAt = nil
+		return o, nil
+	})
+}
+
+// changeMember changes a person, who is locked, and tells of it.
+func (s *Service) changeMember(ctx context.Context, by Actor, id ID, change func(tx Tx, before Owner, now Instant) (Owner, error)) (Member, error) {
+	if err := by.checkPeople(); err != nil {
+		return Member{}, err
+	}
+	now := s.clock()
+	var out Owner
+	err := s.store.Write(ctx, by, now, func(tx Tx) error {
+		// First all admins, in an order: of two who would demote each other one comes second.
+		admins, err := tx.LockAdmins(ctx)
+		if err != nil {
+			return err
+		}
+		before, err := lockPerson(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		after, err := change(tx, before, now)
+		if err != nil {
+			return err
+		}
+		if out = before; same(before, after) {
+			return nil
+		}
+		if err := by.checkMember(before, after, admins); err != nil {
+			return err
+		}
+		after.UpdatedAt = now
+		if err := tx.Owners().Update(ctx, []Change[Owner]{{before, after}}); err != nil {
+			return err
+		}
+		out, out.Version = after, after.Version+1
+		if after.Role != before.Role || after.DeactivatedAt != nil && before.DeactivatedAt == nil {
+			if err := tx.EndSessions(ctx, id, none); err != nil {
+				return err
+			}
+		}
+		return Audit(ctx, tx, by, now, memberEvent(before, after))
+	})
+	if err != nil {
+		return Member{}, err
+	}
+	rows, err := s.members(ctx, by.Org, []Owner{out})
+	if err != nil {
+		return Member{}, err
+	}
+	return rows[0], nil
+}
+
+// lockPerson locks a person.
+func lockPerson(ctx context.Context, tx Tx, id ID) (Owner, error) {
+	o, err := lockOne(ctx, tx.Owners(), id, "user")
+	if err == nil && o.Service {
+		err = Conflict("This is the user of an API key, not a person. End the key instead.")
+	}
+	return o, err
+}
+
+// checkMember refuses to let somebody change what they may do themselves, and to leave
+// the organisation without an admin.
+func (a Actor) checkMember(before, after Owner, admins []ID) error {
+	demoted := before.Role == RoleAdmin && after.Role != RoleAdmin
+	deactivated := before.DeactivatedAt == nil && after.DeactivatedAt != nil
+	switch {
+	case a.User == before.ID && after.Role != before.Role:
+		return Forbidden("Nobody may change their own role. Ask another admin.")
+	case a.User == before.ID && deactivated:
+		return Forbidden("Nobody may deactivate themselves. Ask another admin.")
+	case (demoted || deactivated) && lastAdmin(before.ID, admins):
+		return Conflict("This is the last active admin. Make somebody else one before.")
+	}
+	return nil
+}
+
+func lastAdmin(id ID, admins []ID) bool { return len(admins) == 1 && admins[0] == id }
+
+// memberEvent says what was done to a person.
+func memberEvent(before, after Owner) Event {
+	e := Event{Action: ActionUserChanged, Target: EntityOwner, TargetID: &before.ID, Details: map[string]string{}}
+	switch {
+	case after.Role != before.Role:
+		e.Action = ActionRoleChanged
+		e.Details["from"], e.Details["to"] = string(before.Role), string(after.Role)
+	case after.DeactivatedAt != nil && before.DeactivatedAt == nil:
+		e.Action = ActionUserDeactivated
+	case after.DeactivatedAt == nil && before.DeactivatedAt != nil:
+		e.Action = ActionUserReactivated
+	}
+	if email := changed(before.Email, after.Email); email != nil {
+		e.Details["email"] = *email // whom one signs in as
+	}
+	return e
+}
+
+// HandedOver tells how many things went from one person to another.
+type HandedOver struct {
+	Companies  int64 `json:"companies"`
+	Contacts   int64 `json:"contacts"`
+	Deals      int64 `json:"deals"`
+	Activities int64 `json:"activities"`
+	Tasks      int64 `json:"tasks" doc:"Those that were assigned to the person."`
+}
+
+// HandOver gives everything that a person owns, or is to do, to another one, who must be
+// active. Who did what in the past stays as it was.
+func (s *Service) HandOver(ctx context.Context, by Actor, from, to ID) (HandedOver, error) {
+	if err := by.checkPeople(); err != nil {
+		return HandedOver{}, err
+	}
+	now := s.clock()
+	var n HandedOver
+	err := s.store.Write(ctx, by, now, func(tx Tx) error {
+		found, err := tx.Owners().Lock(ctx, []ID{from, to})
+		if err != nil {
+			return err
+		}
+		people := map[ID]Owner{}
+		for _, o := range found {
+			people[o.ID] = o
+		}
+		heir, there := people[to]
+		switch _, known := people[from]; { // the user of a key may have made things
+		case !known:
+			return NotFound("user")
+		case !there:
+			return Invalid(FieldError{"to", "refers to a user that does not exist"})
+		case from == to:
+			return Invalid(FieldError{"to", "must be somebody else"})
+		case heir.DeactivatedAt != nil:
+			return Invalid(FieldError{"to", "must not be somebody who was deactivated"})
+		}
+		if n, err = tx.HandOver(ctx, from, to); err != nil {
+			return err
+		}
+		text := func(n int64) string { return strconv.FormatInt(n, 10) }
+		return Audit(ctx, tx, by, now, Event{Action: ActionUserHandedOver, Target: EntityOwner, TargetID: &from, Details: map[string]string{
+			"to": to.String(), "companies": text(n.Companies), "contacts": text(n.Contacts), "deals": text(n.Deals),
+			"activities": text(n.Activities), "tasks": text(n.Tasks),
+		}})
+	})
+	return n, err
+}

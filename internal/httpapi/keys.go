@@ -1,0 +1,119 @@
+package httpapi
+
+import (
+	"net/http"
+	"reflect"
+
+	"sixty/internal/crm"
+)
+
+// keyOperations let admins see, make and end API keys.
+func (a *API) keyOperations() []operation {
+	const tag, uses = "API keys", "uses are no changes that the cache hears of"
+	a.schemas.thing("APIKey", reflect.TypeFor[crm.APIKey]())
+	a.schemas.patch("APIKeyNew", reflect.TypeFor[crm.APIKeyPatch](), reflect.TypeFor[crm.APIKey](), []string{"name", "role"})
+	a.schemas.thing("NewAPIKey", reflect.TypeFor[madeKey]())
+	pager := newPager("api-keys", crm.APIKeySorts, nil, a.service.APIKeys)
+	return []operation{
+		{
+			method: http.MethodGet, path: "/api/keys", id: "listAPIKeys", tag: tag, caching: notKept(uses),
+			summary: "List the API keys", description: "Those that have ended included; never their secrets. For admins.",
+			query: pager.query.document(), answer: a.schemas.list("APIKey"),
+			problems: []int{http.StatusBadRequest, http.StatusForbidden, http.StatusUnprocessableEntity},
+			run: func(c *call) error {
+				args, scope, err := pager.read(c, nil)
+				if err != nil {
+					return err
+				}
+				return pager.answer(c, args, scope, func([]crm.APIKey) (appender[crm.APIKey], error) { return appendKey, nil })
+			},
+		},
+		{
+			method: http.MethodGet, path: "/api/keys/{id}", id: "getAPIKey", tag: tag, caching: notKept(uses),
+			summary: "Read an API key", description: "For admins.",
+			answer: a.schemas.envelope("APIKey"), problems: []int{http.StatusForbidden, http.StatusNotFound},
+			run: func(c *call) error {
+				id, err := c.pathID("id", "API key")
+				if err != nil {
+					return err
+				}
+				key, err := a.service.APIKey(c.ctx, c.by, id)
+				if err != nil {
+					return err
+				}
+				answerOne(c, &key, appendKey)
+				return nil
+			},
+		},
+		{
+			method: http.MethodPost, path: "/api/keys", id: "createAPIKey", tag: tag, secret: true, status: http.StatusCreated,
+			summary: "Make an API key",
+			description: "The answer tells the secret (key), this once. Without a user_id a service user is made for it. " +
+				"A key may never do more than whom it acts for, also when that comes to be less. For admins.",
+			body: ref("APIKeyNew"), answer: a.schemas.envelope("NewAPIKey"),
+			problems: []int{
+				http.StatusBadRequest, http.StatusForbidden, http.StatusConflict, http.StatusRequestEntityTooLarge,
+				http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
+			},
+			run: a.makeKey(),
+		},
+		{
+			method: http.MethodDelete, path: "/api/keys/{id}", id: "revokeAPIKey", tag: tag,
+			summary: "End an API key for good", description: "Every instance refuses it within a second. It stays in the list. For admins.",
+			answer: a.schemas.deleted(), problems: []int{http.StatusForbidden, http.StatusNotFound},
+			run: func(c *call) error {
+				id, err := c.pathID("id", "API key")
+				if err != nil {
+					return err
+				}
+				expected, err := expectedBy(c.r)
+				if err != nil {
+					return err
+				}
+				if err := a.service.RevokeAPIKey(c.ctx, c.by, id, expected); err != nil {
+					return err
+				}
+				c.answerDeleted(id)
+				return nil
+			},
+		},
+	}
+}
+
+// madeKey is a key as it is answered when it is made.
+type madeKey struct {
+	crm.APIKey
+	Secret string `json:"key" doc:"The secret: Authorization: Bearer KEY. It is told this once."`
+}
+
+func (a *API) makeKey() func(*call) error {
+	body := newBodyReader(func(p *crm.APIKeyPatch) *crm.Unread { return &p.Unread }, reflect.TypeFor[crm.APIKey]())
+	return func(c *call) error {
+		p, err := body.read(c.r)
+		if err != nil {
+			return err
+		}
+		secret, key, err := a.keys.Issue(c.ctx, c.by, p)
+		if err != nil {
+			return err
+		}
+		c.location = "/api/keys/" + key.ID.String()
+		answerOne(c, &key, func(b []byte, k *crm.APIKey) []byte {
+			return append(appendString(append(reopen(appendKey(b, k)), `,"key":`...), secret), '}')
+		})
+		return nil
+	}
+}
+
+func appendKey(b []byte, k *crm.APIKey) []byte {
+	b = appendID(append(b, `{"id":`...), k.ID)
+	b = appendString(append(b, `,"name":`...), k.Name)
+	b = appendString(append(b, `,"prefix":`...), k.Prefix)
+	b = appendString(append(b, `,"role":`...), string(k.Role))
+	b = appendID(append(b, `,"user_id":`...), k.UserID)
+	b = appendInstant(append(b, `,"created_at":`...), k.CreatedAt)
+	b = appendOptional(append(b, `,"expires_at":`...), k.ExpiresAt, appendInstant)
+	b = appendOptional(append(b, `,"revoked_at":`...), k.RevokedAt, appendInstant)
+	b = appendOptional(append(b, `,"used_at":`...), k.UsedAt, appendInstant)
+	return append(b, '}')
+}
