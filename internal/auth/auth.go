@@ -96,8 +96,8 @@ func (k *Keys) find(ctx context.Context, hash digest, now time.Time) (credential
 		return credential{}, refused()
 	}
 	c := credential{
-		actor: crm.Actor{Org: key.OrgID, User: key.UserID, Role: key.Role}, id: key.ID, used: key.UsedAt,
-		tags: [2]crm.Tag{{Entity: crm.EntityAPIKey, By: crm.ByID, ID: key.ID}, {Entity: crm.EntityOwner, By: crm.ByID, ID: holder.ID}},
+		actor: holder.Actor(key.Role), id: key.ID, used: key.UsedAt,
+		tags: heldBy(crm.Tag{Entity: crm.EntityAPIKey, By: crm.ByID, ID: key.ID}, &holder),
 	}
 	if key.ExpiresAt != nil {
 		c.until = key.ExpiresAt.Time()

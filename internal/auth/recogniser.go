@@ -49,9 +49,16 @@ type Freshness interface {
 type credential struct {
 	actor crm.Actor
 	id    crm.ID       // of the key or session
-	tags  [2]crm.Tag   // the credential, and whom it acts for
+	tags  [3]crm.Tag   // the credential, whom it acts for, and what their organisation lets them see
 	until time.Time    // when it ends by itself; zero if never
 	used  *crm.Instant // last; nil if never
+}
+
+// heldBy gives the tags of a credential that acts for a holder.
+func heldBy(credential crm.Tag, h *crm.Holder) [3]crm.Tag {
+	return [3]crm.Tag{
+		credential, {Entity: crm.EntityOwner, By: crm.ByID, ID: h.ID}, {Entity: crm.EntityOrganisation, By: crm.ByID, ID: h.OrgID},
+	}
 }
 
 // A recogniser tells who holds a secret. It asks the database, and believes the answer

@@ -134,8 +134,8 @@ func (s *Sessions) find(ctx context.Context, hash digest, now time.Time) (creden
 		return credential{}, ended()
 	}
 	return credential{
-		actor: crm.Actor{Org: x.OrgID, User: x.UserID, Role: holder.Role}, id: x.ID, used: &x.UsedAt, until: end,
-		tags: [2]crm.Tag{{Entity: crm.EntitySession, By: crm.ByID, ID: x.ID}, {Entity: crm.EntityOwner, By: crm.ByID, ID: holder.ID}},
+		actor: holder.Actor(holder.Role), id: x.ID, used: &x.UsedAt, until: end,
+		tags: heldBy(crm.Tag{Entity: crm.EntitySession, By: crm.ByID, ID: x.ID}, &holder),
 	}, nil
 }
 

@@ -24,14 +24,14 @@ func making(f *fixture, s *store.Store, o tenant, name string) func(context.Cont
 		if err := s.Write(ctx, o.by, at(1), func(tx crm.Tx) error { return tx.Companies().Insert(ctx, []crm.Company{c}) }); err != nil {
 			return nil, err
 		}
-		rows, err := s.Reads().Companies().ByID(ctx, o.ID, []crm.ID{c.ID})
+		rows, err := s.Reads(crm.Actor{}).Companies().ByID(ctx, o.ID, []crm.ID{c.ID})
 		if err != nil {
 			return nil, err
 		}
 		if len(rows) != 1 {
 			f.Errorf("%d companies are read in the transaction that made one", len(rows))
 		}
-		if rows, err := s.Reads().Companies().ByID(f.Context(), o.ID, []crm.ID{c.ID}); err != nil || len(rows) != 0 {
+		if rows, err := s.Reads(crm.Actor{}).Companies().ByID(f.Context(), o.ID, []crm.ID{c.ID}); err != nil || len(rows) != 0 {
 			f.Errorf("%d companies are read outside before the commit: %v", len(rows), err)
 		}
 		return []byte(name), nil
