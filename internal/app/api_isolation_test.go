@@ -79,7 +79,7 @@ type isolation struct {
 var pathParameter = regexp.MustCompile(`([^/]+)/\{([^}]+)\}`)
 
 // pathIDs gives the kinds of the ids in an operation's path, in their order.
-func pathIDs(t *testing.T, path string) []string {
+func pathIDs(t testing.TB, path string) []string {
 	t.Helper()
 	var all []string
 	for _, m := range pathParameter.FindAllStringSubmatch(path, -1) {

@@ -142,6 +142,15 @@ func TestDependencies(t *testing.T) {
 			},
 			tags: []crm.Tag{{Entity: crm.EntityContact, By: crm.ByID, ID: contact}, {Entity: crm.EntityDeal, By: crm.ByStage, ID: b}},
 		},
+		"OfOnePerson": {
+			do: func(ctx context.Context, s crm.Store) {
+				r := s.Reads(crm.Actor{User: a, Role: crm.RoleRep})
+				_, _ = r.Companies().Page(ctx, org, crm.List[crm.CompanyFilter]{})
+				_, _ = r.Tasks().Page(ctx, org, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{DealID: &b, Status: &done}})
+			},
+			tags:  []crm.Tag{{Entity: crm.EntityCompany, By: crm.ByOwner, ID: a}, {Entity: crm.EntityTask, By: crm.ByDeal, ID: b}},
+			until: inTwoDays,
+		},
 		"WithinASnapshot": {
 			do: func(ctx context.Context, s crm.Store) {
 				_ = s.Snapshot(ctx, crm.Actor{}, func(r crm.Reads) error {

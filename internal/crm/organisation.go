@@ -47,7 +47,11 @@ func (s *Service) UpdateOrganisation(ctx context.Context, by Actor, p Organisati
 		if err := r.err(); err != nil || same(before, out) {
 			return err
 		}
-		if err := tx.UpdateOrganisation(ctx, out); err != nil {
+		err = tx.UpdateOrganisation(ctx, out)
+		if CodeOf(err) == CodeConflict { // there is nothing else that two could have
+			return Conflict("Something else has this already", FieldError{"name", "is taken by another one"})
+		}
+		if err != nil {
 			return err
 		}
 		details := map[string]string{}
