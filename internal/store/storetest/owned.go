@@ -297,7 +297,9 @@ func organisationSettings(f *fixture) {
 	if must(f, holder, err).RepsSee != crm.SeeOwn {
 		f.Errorf("the session's holder sees %q", holder.RepsSee)
 	}
-	f.fails(f.home, func(tx crm.Tx) error { return tx.UpdateOrganisation(f.Context(), f.away.Organisation) })
+	if err := f.fails(f.home, func(tx crm.Tx) error { return tx.UpdateOrganisation(f.Context(), f.away.Organisation) }); crm.CodeOf(err) == crm.CodeConflict {
+		f.Errorf("the settings of another organisation: %v", err)
+	}
 	conflict := f.fails(f.home, func(tx crm.Tx) error {
 		taken := want
 		taken.Name = "AWAY"
