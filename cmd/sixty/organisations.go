@@ -68,6 +68,7 @@ func (f orgFlag) find(ctx context.Context, core *app.Core) (org crm.Organisation
 type orgCmd struct {
 	Create orgCreateCmd `cmd:"" help:"Make an organisation, and print its id."`
 	List   orgListCmd   `cmd:"" help:"List the organisations."`
+	Set    orgSetCmd    `cmd:"" help:"Change an organisation's settings."`
 }
 
 type orgCreateCmd struct {
@@ -85,6 +86,30 @@ func (c *orgCreateCmd) Run(ctx context.Context, env *environment) error {
 	})
 }
 
+type orgSetCmd struct {
+	Name    string `arg:"" help:"Which one, by name or id."`
+	RepsSee string `placeholder:"WHAT" help:"What reps see of what people own: everything, or own for only what they own themselves."`
+	Rename  string `placeholder:"NAME" help:"Another name."`
+}
+
+func (c *orgSetCmd) Run(ctx context.Context, env *environment) error {
+	var p crm.OrganisationPatch
+	if c.RepsSee != "" {
+		p.RepsSee = crm.Of(c.RepsSee)
+	}
+	if c.Rename != "" {
+		p.Name = crm.Of(c.Rename)
+	}
+	return env.with(ctx, func(core *app.Core) error {
+		org, err := orgFlag{Org: c.Name}.existing(ctx, core)
+		if err != nil {
+			return err
+		}
+		_, err = core.Service.UpdateOrganisation(ctx, crm.Operator(org.ID), p)
+		return err
+	})
+}
+
 type orgListCmd struct {
 	jsonFlag
 }
@@ -94,6 +119,7 @@ func (c *orgListCmd) Run(ctx context.Context, env *environment) error {
 		ID              crm.ID      `json:"id"`
 		Name            string      `json:"name"`
 		DefaultCurrency string      `json:"default_currency"`
+		RepsSee         crm.RepsSee `json:"reps_see"`
 		CreatedAt       crm.Instant `json:"created_at"`
 	}
 	return env.with(ctx, func(core *app.Core) error {
@@ -105,8 +131,8 @@ func (c *orgListCmd) Run(ctx context.Context, env *environment) error {
 		for i, o := range orgs {
 			rows[i] = row(o)
 		}
-		return list(env.stdout, c.jsonFlag, []string{"ID", "NAME", "CURRENCY", "CREATED"}, rows, func(r row) []string {
-			return []string{r.ID.String(), r.Name, r.DefaultCurrency, r.CreatedAt.String()}
+		return list(env.stdout, c.jsonFlag, []string{"ID", "NAME", "CURRENCY", "REPS SEE", "CREATED"}, rows, func(r row) []string {
+			return []string{r.ID.String(), r.Name, r.DefaultCurrency, string(r.RepsSee), r.CreatedAt.String()}
 		})
 	})
 }

@@ -137,7 +137,7 @@ var now = crm.InstantOf(started)
 // source's.
 func (w *world) contents() contents {
 	w.t.Helper()
-	reads := w.store.Reads()
+	reads := w.store.Reads(crm.Actor{})
 	c := contents{
 		Owners: all(w, reads.Owners(), func(o *crm.Owner) (crm.ID, *crm.Instant, *crm.Instant) {
 			o.OrgID, o.Version = crm.ID{}, 0

@@ -86,8 +86,8 @@ type isolation struct {
 var pathParameter = regexp.MustCompile(`([^/]+)/\{([^}]+)\}`)
 
 // pathIDs gives the kinds of the ids in an operation's path, in their order.
-func pathIDs(t *testing.T, path string) []string {
-	t.Helper()
+func pathIDs(tb testing.TB, path string) []string {
+	tb.Helper()
 	var all []string
 	for _, m := range pathParameter.FindAllStringSubmatch(path, -1) {
 		kind := kinds[m[2]]
@@ -95,7 +95,7 @@ func pathIDs(t *testing.T, path string) []string {
 			kind = kinds[m[1]]
 		}
 		if kind == "" {
-			t.Fatalf("what is {%s} in %s? Teach the test", m[2], path)
+			tb.Fatalf("what is {%s} in %s? Teach the test", m[2], path)
 		}
 		all = append(all, kind)
 	}

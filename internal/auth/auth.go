@@ -107,7 +107,7 @@ func (k *Keys) find(ctx context.Context, hash digest, now time.Time) (credential
 	}
 	c := credential{
 		// A person who was an admin once leaves no admin's key behind.
-		actor: crm.Actor{Org: key.OrgID, User: key.UserID, Role: key.Role.Least(holder.Role)}, id: key.ID, used: key.UsedAt,
+		actor: holder.Actor(key.Role.Least(holder.Role)), id: key.ID, used: key.UsedAt,
 	}
 	if key.ExpiresAt != nil {
 		c.until = key.ExpiresAt.Time()

@@ -23,29 +23,29 @@ type storage struct {
 
 	mu     sync.Mutex
 	key    crm.APIKey
-	holder crm.Owner
+	holder crm.Holder
 	fault  error
 	asked  atomic.Int64
 	used   atomic.Int64  // uses that were entered
 	gate   chan struct{} // when not nil, KeyHolder waits for it
 }
 
-func (s *storage) KeyHolder(ctx context.Context, hash []byte) (crm.APIKey, crm.Owner, error) {
+func (s *storage) KeyHolder(ctx context.Context, hash []byte) (crm.APIKey, crm.Holder, error) {
 	s.asked.Add(1)
 	if s.gate != nil {
 		select {
 		case <-s.gate:
 		case <-ctx.Done():
-			return crm.APIKey{}, crm.Owner{}, context.Cause(ctx)
+			return crm.APIKey{}, crm.Holder{}, context.Cause(ctx)
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.fault != nil:
-		return crm.APIKey{}, crm.Owner{}, s.fault
+		return crm.APIKey{}, crm.Holder{}, s.fault
 	case !bytes.Equal(hash, s.key.Hash):
-		return crm.APIKey{}, crm.Owner{}, crm.NotFound("API key")
+		return crm.APIKey{}, crm.Holder{}, crm.NotFound("API key")
 	}
 	return s.key, s.holder, nil
 }
@@ -88,7 +88,7 @@ type people struct {
 }
 
 func (p people) Insert(_ context.Context, rows []crm.Owner) error {
-	p.s.holder = rows[0]
+	p.s.holder.Owner = rows[0]
 	return nil
 }
 

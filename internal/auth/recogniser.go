@@ -49,7 +49,7 @@ type Freshness interface {
 type credential struct {
 	actor crm.Actor
 	id    crm.ID       // of the key or session
-	tags  [2]crm.Tag   // the credential, and whom it acts for
+	tags  [3]crm.Tag   // see recogniser.tags
 	until time.Time    // when it ends by itself; zero if never
 	used  *crm.Instant // last; nil if never
 }
@@ -216,9 +216,14 @@ func (k *recogniser) run(ctx context.Context, hash digest, org crm.ID, l *lookup
 	close(l.done)
 }
 
-// tags are what an answer about a credential depends on: it, and whom it acts for.
-func (k *recogniser) tags(id, user crm.ID) [2]crm.Tag {
-	return [2]crm.Tag{{Entity: k.entity, By: crm.ByID, ID: id}, {Entity: crm.EntityOwner, By: crm.ByID, ID: user}}
+// tags are what an answer about a credential depends on: it, whom it acts for, and what
+// their organisation lets them see.
+func (k *recogniser) tags(id crm.ID, actor crm.Actor) [3]crm.Tag {
+	return [3]crm.Tag{
+		{Entity: k.entity, By: crm.ByID, ID: id},
+		{Entity: crm.EntityOwner, By: crm.ByID, ID: actor.User},
+		{Entity: crm.EntityOrganisation, By: crm.ByID, ID: actor.Org},
+	}
 }
 
 // bound sets until when an answer is believed at most, and when its credential was last
@@ -255,7 +260,7 @@ func (k *recogniser) inquire(ctx context.Context, hash digest, org crm.ID, now t
 			}
 		}
 	}
-	a.tags = k.tags(a.id, a.actor.User)
+	a.tags = k.tags(a.id, a.actor)
 	a.bound()
 	if k.shared != nil && a.log {
 		k.shared.put(hash, &a)

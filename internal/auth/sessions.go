@@ -142,7 +142,7 @@ func (s *Sessions) find(ctx context.Context, hash digest, now time.Time) (creden
 		return credential{}, ended()
 	}
 	return credential{
-		actor: crm.Actor{Org: x.OrgID, User: x.UserID, Role: holder.Role}, id: x.ID, used: &x.UsedAt, until: end,
+		actor: holder.Actor(holder.Role), id: x.ID, used: &x.UsedAt, until: end,
 	}, nil
 }
 

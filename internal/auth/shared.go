@@ -96,7 +96,7 @@ func (k *recogniser) shares(ctx context.Context, hash digest, now time.Time) (an
 		return answer{}, false
 	}
 	a := answer{
-		credential: credential{actor: w.Actor, id: w.ID, tags: k.tags(w.ID, w.Actor.User), used: w.Used},
+		credential: credential{actor: w.Actor, id: w.ID, tags: k.tags(w.ID, w.Actor), used: w.Used},
 		asked:      asked, log: true, seq: w.Seq, lastUsed: &atomic.Int64{},
 	}
 	if w.Until != 0 {

@@ -35,15 +35,15 @@ type seated struct {
 	storage
 
 	session crm.Session
-	owner   crm.Owner
+	owner   crm.Holder
 }
 
-func (s *seated) SessionHolder(context.Context, []byte) (crm.Session, crm.Owner, error) {
+func (s *seated) SessionHolder(context.Context, []byte) (crm.Session, crm.Holder, error) {
 	s.asked.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.session.ID == (crm.ID{}) {
-		return crm.Session{}, crm.Owner{}, crm.NotFound("session")
+		return crm.Session{}, crm.Holder{}, crm.NotFound("session")
 	}
 	return s.session, s.owner, nil
 }
@@ -77,6 +77,7 @@ func TestSessionsAreShared(t *testing.T) {
 		{"ClockAhead", func(s *scene) { s.clock.advance(-time.Second) }, true},
 		{"Ended", func(s *scene) { tag(s, crm.EntitySession, s.session.ID) }, true},
 		{"PersonChanged", func(s *scene) { tag(s, crm.EntityOwner, s.owner.ID) }, true},
+		{"OrganisationChanged", func(s *scene) { tag(s, crm.EntityOrganisation, s.owner.OrgID) }, true},
 		{"LogUnknown", func(s *scene) { s.log.at(0) }, true},
 		{"Emptied", func(s *scene) { clear(s.shelf.values) }, true},
 		{"OtherLog", func(s *scene) { s.epoch = "restored" }, true},
@@ -101,7 +102,7 @@ func TestSessionsAreShared(t *testing.T) {
 			t.Parallel()
 			s := &scene{seated: &seated{}, log: &changeLog{seq: 5, raised: map[crm.Tag]int64{}}, clock: newClock(), shelf: &shelf{values: map[string][]byte{}}, epoch: "E", seal: "a secret"}
 			now := crm.InstantOf(s.clock.now())
-			s.owner = crm.Owner{OrgID: crm.NewID(), ID: crm.NewID(), Role: crm.RoleManager}
+			s.owner = crm.Holder{Owner: crm.Owner{OrgID: crm.NewID(), ID: crm.NewID(), Role: crm.RoleRep}, RepsSee: crm.SeeEverything}
 			s.session = crm.Session{OrgID: s.owner.OrgID, ID: crm.NewID(), UserID: s.owner.ID, UsedAt: now, ExpiresAt: now + crm.Instant(time.Hour.Microseconds())}
 			instance := func() *auth.Sessions {
 				sessions := auth.NewSessions(auth.SessionOptions{
@@ -111,7 +112,7 @@ func TestSessionsAreShared(t *testing.T) {
 				t.Cleanup(sessions.Close)
 				return sessions
 			}
-			want := crm.Actor{Org: s.owner.OrgID, User: s.owner.ID, Role: crm.RoleManager}
+			want := crm.Actor{Org: s.owner.OrgID, User: s.owner.ID, Role: crm.RoleRep, SeesAll: true}
 			if got, err := instance().Authenticate(t.Context(), token); err != nil || got != want {
 				t.Fatalf("%+v, %v", got, err)
 			}
@@ -140,7 +141,7 @@ func TestSessionsAreShared(t *testing.T) {
 		t.Parallel()
 		s := &scene{seated: &seated{}, log: &changeLog{seq: 5, raised: map[crm.Tag]int64{}}, clock: newClock(), shelf: &shelf{values: map[string][]byte{}}}
 		now := crm.InstantOf(s.clock.now())
-		s.owner = crm.Owner{OrgID: crm.NewID(), ID: crm.NewID(), Role: crm.RoleAdmin}
+		s.owner = crm.Holder{Owner: crm.Owner{OrgID: crm.NewID(), ID: crm.NewID(), Role: crm.RoleAdmin}}
 		s.session = crm.Session{OrgID: s.owner.OrgID, ID: crm.NewID(), UserID: s.owner.ID, UsedAt: now, ExpiresAt: now + crm.Instant(time.Hour.Microseconds())}
 		sessions := auth.NewSessions(auth.SessionOptions{
 			Store: s.seated, Service: crm.NewService(s.seated, s.clock.now, "GBP"), Freshness: s.log, Now: s.clock.now,

@@ -16,36 +16,55 @@ func reading[T any](name string, ask T, do func(ctx context.Context, ask T) (any
 	return read{named(name, ask), func(ctx context.Context) (any, error) { return do(ctx, ask) }}
 }
 
+// reader is whoever reads: somebody who sees everything, or only what they own.
+func (w *world) reader() crm.Actor {
+	if w.r.IntN(3) > 0 {
+		return w.by
+	}
+	return crm.Actor{Org: w.by.Org, User: w.any(w.owners), Role: crm.RoleRep}
+}
+
+// whose says what a reader sees.
+func whose(by crm.Actor) string {
+	if by.OwnOnly() == nil {
+		return ""
+	}
+	return " of " + by.User.String()
+}
+
 // listed is a list of some kind, asked for at random.
 func listed[T, F any](w *world, name string, sorts crm.Sorts, f F, list func(context.Context, crm.Actor, crm.List[F]) (crm.Page[T], error)) read {
 	w.Helper()
+	by := w.reader()
 	q := crm.List[F]{
 		Filter: f, Sort: crm.Sort{Field: one(w, sorts.Fields...), Desc: w.r.IntN(2) == 0},
 		Limit: one(w, 1, 3, 10, 50), Backward: w.r.IntN(5) == 0, Count: one(w, crm.CountNone, crm.CountNone, crm.CountExact, crm.CountEstimated),
 	}
 	if w.r.IntN(4) == 0 {
-		first, err := list(w.Context(), w.by, q)
+		first, err := list(w.Context(), by, q)
 		if err != nil {
 			w.Fatalf("%s: %v", name, err)
 		}
 		q.From = one(w, first.First, first.Last)
 	}
-	return reading(name, q, func(ctx context.Context, q crm.List[F]) (any, error) { return list(ctx, w.by, q) })
+	return reading(name+whose(by), q, func(ctx context.Context, q crm.List[F]) (any, error) { return list(ctx, by, q) })
 }
 
 // searched is a list of some kind that is searched.
 func searched[T, F any](w *world, name string, f F, list func(context.Context, crm.Actor, crm.List[F]) (crm.Page[T], error)) read {
-	query := crm.ParseQuery(w.word())
+	by, query := w.reader(), crm.ParseQuery(w.word())
 	q := crm.List[F]{Filter: f, Search: &query, Sort: one(w, crm.ByRank, crm.CompanySorts.Default), Limit: one(w, 2, 20), Count: one(w, crm.CountNone, crm.CountExact)}
-	return reading(name+" "+query.String(), q, func(ctx context.Context, q crm.List[F]) (any, error) { return list(ctx, w.by, q) })
+	return reading(name+whose(by)+" "+query.String(), q, func(ctx context.Context, q crm.List[F]) (any, error) { return list(ctx, by, q) })
 }
 
 func byID[T any](w *world, name string, ids []crm.ID, get func(context.Context, crm.Actor, crm.ID) (T, error)) read {
-	return reading(name, w.any(ids), func(ctx context.Context, id crm.ID) (any, error) { return get(ctx, w.by, id) })
+	by := w.reader()
+	return reading(name+whose(by), w.any(ids), func(ctx context.Context, id crm.ID) (any, error) { return get(ctx, by, id) })
 }
 
 func ofIDs[T any](w *world, name string, ids []crm.ID, get func(context.Context, crm.Actor, []crm.ID) (T, error)) read {
-	return reading(name, recent(ids), func(ctx context.Context, ids []crm.ID) (any, error) { return get(ctx, w.by, ids) })
+	by := w.reader()
+	return reading(name+whose(by), recent(ids), func(ctx context.Context, ids []crm.ID) (any, error) { return get(ctx, by, ids) })
 }
 
 // someRead picks a read of a kind, of which there are few, of something.
@@ -99,12 +118,12 @@ func (w *world) someRead(kind int) read {
 		func() read { return ofIDs(w, "statistics of owners", w.owners, s.OwnerStats) },
 
 		func() read {
-			f := crm.DashboardFilter{OwnerID: w.sometimes(w.owners)}
+			by, f := w.reader(), crm.DashboardFilter{OwnerID: w.sometimes(w.owners)}
 			if w.r.IntN(2) == 0 {
 				from, to := crm.DateOf(w.day()), crm.DateOf(w.day())
 				f.From, f.To = &from, &to
 			}
-			return reading("dashboard", f, func(ctx context.Context, f crm.DashboardFilter) (any, error) { return s.Dashboard(ctx, w.by, f) })
+			return reading("dashboard"+whose(by), f, func(ctx context.Context, f crm.DashboardFilter) (any, error) { return s.Dashboard(ctx, by, f) })
 		},
 		func() read {
 			return reading("organisation", w.by, func(ctx context.Context, by crm.Actor) (any, error) { return s.Organisation(ctx, by) })

@@ -22,11 +22,11 @@ type shelf struct {
 	shelfReads
 }
 
-func (s *shelf) Snapshot(_ context.Context, _ crm.ID, fn func(crm.Reads) error) error {
+func (s *shelf) Snapshot(_ context.Context, _ crm.Actor, fn func(crm.Reads) error) error {
 	return fn(&s.shelfReads)
 }
 
-func (s *shelf) Reads() crm.Reads { return &s.shelfReads }
+func (s *shelf) Reads(crm.Actor) crm.Reads { return &s.shelfReads }
 
 func (s *shelf) Organisations(context.Context) ([]crm.Organisation, error) { return nil, nil }
 
@@ -102,49 +102,58 @@ func TestDependencies(t *testing.T) {
 		"Nothing": {do: func(context.Context, crm.Store) {}},
 		"OneTwice": {
 			do: func(ctx context.Context, s crm.Store) {
-				_, _ = s.Reads().Companies().ByID(ctx, org, []crm.ID{a, a})
-				_, _ = s.Reads().Companies().ByID(ctx, org, []crm.ID{a})
+				_, _ = s.Reads(crm.Actor{}).Companies().ByID(ctx, org, []crm.ID{a, a})
+				_, _ = s.Reads(crm.Actor{}).Companies().ByID(ctx, org, []crm.ID{a})
 			},
 			tags: []crm.Tag{{Entity: crm.EntityCompany, By: crm.ByID, ID: a}},
 		},
 		"WholeKindIncludesOne": {
 			do: func(ctx context.Context, s crm.Store) {
-				_, _ = s.Reads().Companies().ByID(ctx, org, []crm.ID{a})
-				_, _ = s.Reads().Companies().Page(ctx, org, crm.List[crm.CompanyFilter]{})
-				_, _ = s.Reads().Companies().ByID(ctx, org, []crm.ID{b})
+				_, _ = s.Reads(crm.Actor{}).Companies().ByID(ctx, org, []crm.ID{a})
+				_, _ = s.Reads(crm.Actor{}).Companies().Page(ctx, org, crm.List[crm.CompanyFilter]{})
+				_, _ = s.Reads(crm.Actor{}).Companies().ByID(ctx, org, []crm.ID{b})
 			},
 			tags: []crm.Tag{{Entity: crm.EntityCompany}},
 		},
 		"ManyBecomeTheWholeKind": {
 			do: func(ctx context.Context, s crm.Store) {
-				_, _ = s.Reads().CompanyStats(ctx, org, many)
-				_, _ = s.Reads().Companies().ByID(ctx, org, many[:1])
+				_, _ = s.Reads(crm.Actor{}).CompanyStats(ctx, org, many)
+				_, _ = s.Reads(crm.Actor{}).Companies().ByID(ctx, org, many[:1])
 			},
 			tags: []crm.Tag{{Entity: crm.EntityCompany, By: crm.ByID, ID: many[0]}, {Entity: crm.EntityContact}, {Entity: crm.EntityDeal}},
 		},
 		"TheNarrowestFilter": {
 			do: func(ctx context.Context, s crm.Store) {
-				_, _ = s.Reads().Companies().Page(ctx, org, crm.List[crm.CompanyFilter]{Filter: crm.CompanyFilter{OwnerID: &a}, Count: crm.CountExact})
-				_, _ = s.Reads().Tasks().Page(ctx, org, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{AssignedTo: &a, DealID: &b, Status: &done}})
+				_, _ = s.Reads(crm.Actor{}).Companies().Page(ctx, org, crm.List[crm.CompanyFilter]{Filter: crm.CompanyFilter{OwnerID: &a}, Count: crm.CountExact})
+				_, _ = s.Reads(crm.Actor{}).Tasks().Page(ctx, org, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{AssignedTo: &a, DealID: &b, Status: &done}})
 			},
 			tags:  []crm.Tag{{Entity: crm.EntityCompany, By: crm.ByOwner, ID: a}, {Entity: crm.EntityTask, By: crm.ByDeal, ID: b}},
 			until: inTwoDays,
 		},
 		"ASearchLooksAtAll": {
 			do: func(ctx context.Context, s crm.Store) {
-				_, _ = s.Reads().Companies().Page(ctx, org, crm.List[crm.CompanyFilter]{Filter: crm.CompanyFilter{OwnerID: &a}, Search: &query, Count: crm.CountEstimated})
+				_, _ = s.Reads(crm.Actor{}).Companies().Page(ctx, org, crm.List[crm.CompanyFilter]{Filter: crm.CompanyFilter{OwnerID: &a}, Search: &query, Count: crm.CountEstimated})
 			},
 			tags: []crm.Tag{{Entity: crm.EntityCompany}},
 		},
 		"WhatADealShows": {
 			do: func(ctx context.Context, s crm.Store) {
-				_, _ = s.Reads().Deals().Page(ctx, org, crm.List[crm.DealFilter]{Filter: crm.DealFilter{StageID: &b}})
+				_, _ = s.Reads(crm.Actor{}).Deals().Page(ctx, org, crm.List[crm.DealFilter]{Filter: crm.DealFilter{StageID: &b}})
 			},
 			tags: []crm.Tag{{Entity: crm.EntityContact, By: crm.ByID, ID: contact}, {Entity: crm.EntityDeal, By: crm.ByStage, ID: b}},
 		},
+		"OfOnePerson": {
+			do: func(ctx context.Context, s crm.Store) {
+				r := s.Reads(crm.Actor{User: a, Role: crm.RoleRep})
+				_, _ = r.Companies().Page(ctx, org, crm.List[crm.CompanyFilter]{})
+				_, _ = r.Tasks().Page(ctx, org, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{DealID: &b, Status: &done}})
+			},
+			tags:  []crm.Tag{{Entity: crm.EntityCompany, By: crm.ByOwner, ID: a}, {Entity: crm.EntityTask, By: crm.ByDeal, ID: b}},
+			until: inTwoDays,
+		},
 		"WithinASnapshot": {
 			do: func(ctx context.Context, s crm.Store) {
-				_ = s.Snapshot(ctx, org, func(r crm.Reads) error {
+				_ = s.Snapshot(ctx, crm.Actor{}, func(r crm.Reads) error {
 					_, err := r.Companies().ByID(ctx, org, []crm.ID{a})
 					return err
 				})
@@ -153,14 +162,14 @@ func TestDependencies(t *testing.T) {
 		},
 		"ATaskBecomesOverdue": {
 			do: func(ctx context.Context, s crm.Store) {
-				_, _ = s.Reads().Tasks().ByID(ctx, org, []crm.ID{a})
+				_, _ = s.Reads(crm.Actor{}).Tasks().ByID(ctx, org, []crm.ID{a})
 			},
 			tags:  []crm.Tag{{Entity: crm.EntityTask, By: crm.ByID, ID: a}},
 			until: inTwoDays,
 		},
 		"TasksByTheClock": {
 			do: func(ctx context.Context, s crm.Store) {
-				_, _ = s.Reads().Tasks().Page(ctx, org, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{Status: &overdue, Now: crm.InstantOf(now)}})
+				_, _ = s.Reads(crm.Actor{}).Tasks().Page(ctx, org, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{Status: &overdue, Now: crm.InstantOf(now)}})
 			},
 			tags:        []crm.Tag{{Entity: crm.EntityTask}},
 			until:       inTwoDays,
@@ -168,15 +177,15 @@ func TestDependencies(t *testing.T) {
 		},
 		"AnEstimate": {
 			do: func(ctx context.Context, s crm.Store) {
-				_, _ = s.Reads().Companies().Page(ctx, org, crm.List[crm.CompanyFilter]{Count: crm.CountEstimated})
+				_, _ = s.Reads(crm.Actor{}).Companies().Page(ctx, org, crm.List[crm.CompanyFilter]{Count: crm.CountEstimated})
 			},
 			tags:        []crm.Tag{{Entity: crm.EntityCompany}},
 			uncacheable: true,
 		},
 		"TwoOrganisations": {
 			do: func(ctx context.Context, s crm.Store) {
-				_, _ = s.Reads().Companies().ByID(ctx, org, []crm.ID{a})
-				_, _ = s.Reads().Companies().ByID(ctx, other, []crm.ID{a})
+				_, _ = s.Reads(crm.Actor{}).Companies().ByID(ctx, org, []crm.ID{a})
+				_, _ = s.Reads(crm.Actor{}).Companies().ByID(ctx, other, []crm.ID{a})
 			},
 			tags:        []crm.Tag{{Entity: crm.EntityCompany, By: crm.ByID, ID: a}},
 			uncacheable: true,
@@ -215,7 +224,7 @@ func TestDependenciesConcurrently(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 20 {
-				_, _ = store.Reads().Companies().ByID(ctx, org, []crm.ID{crm.NewID()})
+				_, _ = store.Reads(crm.Actor{}).Companies().ByID(ctx, org, []crm.ID{crm.NewID()})
 				_ = d.Tags()
 			}
 		})

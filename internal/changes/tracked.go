@@ -1,6 +1,7 @@
 package changes
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -19,10 +20,12 @@ type trackedStore struct {
 	clock func() time.Time
 }
 
-func (s trackedStore) Reads() crm.Reads { return trackedReads{s.store.Reads(), s.clock} }
+func (s trackedStore) Reads(by crm.Actor) crm.Reads {
+	return trackedReads{s.store.Reads(by), s.clock, by.OwnOnly()}
+}
 
-func (s trackedStore) Snapshot(ctx context.Context, org crm.ID, fn func(crm.Reads) error) error {
-	return s.store.Snapshot(ctx, org, func(r crm.Reads) error { return fn(trackedReads{r, s.clock}) })
+func (s trackedStore) Snapshot(ctx context.Context, by crm.Actor, fn func(crm.Reads) error) error {
+	return s.store.Snapshot(ctx, by, func(r crm.Reads) error { return fn(trackedReads{r, s.clock, by.OwnOnly()}) })
 }
 
 // The answer to a write, or to what is asked as one, is nobody else's.
@@ -71,7 +74,7 @@ func (s trackedStore) Organisation(ctx context.Context, id crm.ID) (crm.Organisa
 }
 
 // KeyHolder is of an organisation that only its answer tells.
-func (s trackedStore) KeyHolder(ctx context.Context, hash []byte) (crm.APIKey, crm.Owner, error) {
+func (s trackedStore) KeyHolder(ctx context.Context, hash []byte) (crm.APIKey, crm.Holder, error) {
 	tracked(ctx).forbid()
 	return s.store.KeyHolder(ctx, hash)
 }
@@ -91,6 +94,7 @@ func (s trackedStore) Ping(ctx context.Context) error {
 type trackedReads struct {
 	reads crm.Reads
 	clock func() time.Time
+	own   *crm.ID // whose things alone are there; nil: everybody's
 }
 
 // Audit is written outside the change log.
@@ -110,15 +114,24 @@ func (r trackedReads) SignIns(ctx context.Context, org crm.ID, owners []crm.ID) 
 }
 
 func (r trackedReads) Companies() crm.View[crm.Company, crm.CompanyFilter] {
-	return trackedView[crm.Company, crm.CompanyFilter]{view: r.reads.Companies(), entity: crm.EntityCompany, member: companyTag}
+	return trackedView[crm.Company, crm.CompanyFilter]{view: r.reads.Companies(), entity: crm.EntityCompany, member: func(f crm.CompanyFilter) crm.Tag {
+		f.OwnerID = cmp.Or(f.OwnerID, r.own)
+		return companyTag(f)
+	}}
 }
 
 func (r trackedReads) Contacts() crm.View[crm.Contact, crm.ContactFilter] {
-	return trackedView[crm.Contact, crm.ContactFilter]{view: r.reads.Contacts(), entity: crm.EntityContact, member: contactTag}
+	return trackedView[crm.Contact, crm.ContactFilter]{view: r.reads.Contacts(), entity: crm.EntityContact, member: func(f crm.ContactFilter) crm.Tag {
+		f.OwnerID = cmp.Or(f.OwnerID, r.own)
+		return contactTag(f)
+	}}
 }
 
 func (r trackedReads) Deals() crm.View[crm.Deal, crm.DealFilter] {
-	return trackedView[crm.Deal, crm.DealFilter]{view: r.reads.Deals(), entity: crm.EntityDeal, member: dealTag, shows: shownOfDeal}
+	return trackedView[crm.Deal, crm.DealFilter]{view: r.reads.Deals(), entity: crm.EntityDeal, member: func(f crm.DealFilter) crm.Tag {
+		f.OwnerID = cmp.Or(f.OwnerID, r.own)
+		return dealTag(f)
+	}, shows: shownOfDeal}
 }
 
 func (r trackedReads) Stages() crm.View[crm.Stage, crm.StageFilter] {
@@ -130,11 +143,17 @@ func (r trackedReads) Owners() crm.View[crm.Owner, crm.OwnerFilter] {
 }
 
 func (r trackedReads) Activities() crm.View[crm.Activity, crm.ActivityFilter] {
-	return trackedView[crm.Activity, crm.ActivityFilter]{view: r.reads.Activities(), entity: crm.EntityActivity, member: activityTag}
+	return trackedView[crm.Activity, crm.ActivityFilter]{view: r.reads.Activities(), entity: crm.EntityActivity, member: func(f crm.ActivityFilter) crm.Tag {
+		f.OwnerID = cmp.Or(f.OwnerID, r.own)
+		return activityTag(f)
+	}}
 }
 
 func (r trackedReads) Tasks() crm.View[crm.Task, crm.TaskFilter] {
-	return trackedTasks{trackedView[crm.Task, crm.TaskFilter]{view: r.reads.Tasks(), entity: crm.EntityTask, member: taskTag}, r.clock}
+	return trackedTasks{trackedView[crm.Task, crm.TaskFilter]{view: r.reads.Tasks(), entity: crm.EntityTask, member: func(f crm.TaskFilter) crm.Tag {
+		f.AssignedTo = cmp.Or(f.AssignedTo, r.own) // who has made a task is among its owners, too
+		return taskTag(f)
+	}}, r.clock}
 }
 
 // Search looks at everything of the kinds that it is of.
@@ -143,16 +162,20 @@ func (r trackedReads) Search(ctx context.Context, org crm.ID, q crm.List[crm.Hit
 		{crm.HitCompany, crm.EntityCompany}, {crm.HitContact, crm.EntityContact}, {crm.HitDeal, crm.EntityDeal},
 	} {
 		if q.Filter.Kind == nil || *q.Filter.Kind == kind.hit {
-			tracked(ctx).add(org, crm.Tag{Entity: kind.entity})
+			tracked(ctx).add(org, narrowest(kind.entity, by{crm.ByOwner, r.own}))
 		}
 	}
 	return r.reads.Search(ctx, org, q)
 }
 
 // DealContacts changes with the deals alone: whoever comes or goes changes the deal, and
-// one who is deleted is taken off it.
+// one who is deleted is taken off it. Where only a person's contacts are there, it changes
+// with whose they are.
 func (r trackedReads) DealContacts(ctx context.Context, org crm.ID, deals []crm.ID) ([]crm.DealContact, error) {
 	tracked(ctx).each(org, crm.EntityDeal, crm.ByID, deals)
+	if r.own != nil {
+		tracked(ctx).add(org, crm.Tag{Entity: crm.EntityContact, By: crm.ByOwner, ID: *r.own})
+	}
 	return r.reads.DealContacts(ctx, org, deals)
 }
 
@@ -191,11 +214,11 @@ func (r trackedReads) ContactTotals(ctx context.Context, org, contact crm.ID) (c
 }
 
 func (r trackedReads) DealGroups(ctx context.Context, org crm.ID, f crm.DashboardFilter, each func(*crm.DealGroup)) error {
-	tracked(ctx).add(org, narrowest(crm.EntityDeal, by{crm.ByOwner, f.OwnerID}))
+	tracked(ctx).add(org, narrowest(crm.EntityDeal, by{crm.ByOwner, cmp.Or(f.OwnerID, r.own)}))
 	return r.reads.DealGroups(ctx, org, f, each)
 }
 
 func (r trackedReads) ActivityNumbers(ctx context.Context, org crm.ID, f crm.DashboardFilter) ([]crm.ActivityNumbers, error) {
-	tracked(ctx).add(org, narrowest(crm.EntityActivity, by{crm.ByOwner, f.OwnerID}))
+	tracked(ctx).add(org, narrowest(crm.EntityActivity, by{crm.ByOwner, cmp.Or(f.OwnerID, r.own)}))
 	return r.reads.ActivityNumbers(ctx, org, f)
 }

@@ -18,7 +18,7 @@ func (s trackedStore) Account(ctx context.Context, org, user crm.ID) (crm.Accoun
 	return s.store.Account(ctx, org, user)
 }
 
-func (s trackedStore) SessionHolder(ctx context.Context, hash []byte) (crm.Session, crm.Owner, error) {
+func (s trackedStore) SessionHolder(ctx context.Context, hash []byte) (crm.Session, crm.Holder, error) {
 	tracked(ctx).forbid()
 	return s.store.SessionHolder(ctx, hash)
 }

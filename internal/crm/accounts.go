@@ -56,7 +56,7 @@ type AccountStore interface {
 	Account(ctx context.Context, org, user ID) (Account, error)
 	// SessionHolder finds the session with this hash, expired or not, and of whom it is
 	// of the ids, the role and DeactivatedAt.
-	SessionHolder(ctx context.Context, hash []byte) (Session, Owner, error)
+	SessionHolder(ctx context.Context, hash []byte) (Session, Holder, error)
 	// Sessions gives those of a person, the one that was used last first.
 	Sessions(ctx context.Context, org, user ID) ([]Session, error)
 	// TicketHolder finds the ticket with this hash, expired or not.

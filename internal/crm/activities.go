@@ -7,12 +7,12 @@ import (
 
 // Activities lists activities.
 func (s *Service) Activities(ctx context.Context, by Actor, q List[ActivityFilter]) (Page[Activity], error) {
-	return s.store.Reads().Activities().Page(ctx, by.Org, q)
+	return s.store.Reads(by).Activities().Page(ctx, by.Org, q)
 }
 
 // Activity reads one activity.
 func (s *Service) Activity(ctx context.Context, by Actor, id ID) (Activity, error) {
-	return one(ctx, s.store.Reads().Activities(), by.Org, id, "activity")
+	return one(ctx, s.store.Reads(by).Activities(), by.Org, id, "activity")
 }
 
 // CreateActivity makes an activity: completed, of now, and the actor's, unless the

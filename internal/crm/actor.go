@@ -8,7 +8,7 @@ type Role string
 // The roles, from the one that may least.
 const (
 	RoleViewer  Role = "viewer"  // reads everything
-	RoleRep     Role = "rep"     // reads everything, writes what they own
+	RoleRep     Role = "rep"     // reads everything, or what they own, and writes what they own
 	RoleManager Role = "manager" // writes everything
 	RoleAdmin   Role = "admin"   // also manages people and keys
 )
@@ -39,11 +39,33 @@ type Actor struct {
 	Org  ID
 	User ID
 	Role Role
+	// SeesAll says of a rep that they see what others own, which is for the organisation
+	// to say. All other roles see it anyhow.
+	SeesAll bool
+}
+
+// OwnOnly gives whose things alone the actor sees: companies, contacts, deals and
+// activities that this person owns, and tasks that are assigned to them or made by them.
+// What is nobody's they do not see. Nil: the actor sees everything.
+func (a Actor) OwnOnly() *ID {
+	if a.Role != RoleRep || a.SeesAll {
+		return nil
+	}
+	return &a.User
 }
 
 // Operator is the actor of the command line: an admin of the organisation who is
 // nobody in it.
 func Operator(org ID) Actor { return Actor{Org: org, Role: RoleAdmin} }
+
+// IsOwned tells whether the things of a kind have owners, by whom it goes who sees them.
+func IsOwned(entity string) bool {
+	switch entity {
+	case EntityCompany, EntityContact, EntityDeal, EntityActivity, EntityTask:
+		return true
+	}
+	return false
+}
 
 // userID is the person behind the actor; nil for the operator.
 func (a Actor) userID() *ID {

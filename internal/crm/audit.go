@@ -105,7 +105,7 @@ func (s *Service) AuditTrail(ctx context.Context, by Actor, q List[AuditFilter])
 	if err := by.checkAudit(); err != nil {
 		return Page[AuditEntry]{}, err
 	}
-	return s.store.Reads().Audit().Page(ctx, by.Org, q)
+	return s.store.Reads(by).Audit().Page(ctx, by.Org, q)
 }
 
 // ExportAudit is ExportCompanies for the audit trail.

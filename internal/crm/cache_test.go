@@ -12,25 +12,30 @@ import (
 // announcing is a store that keeps what is announced, and of which organisation.
 type announcing struct {
 	crm.Store
+	announcements
+	by crm.Actor
+}
+
+// announcements is what its transactions are.
+type announcements struct {
 	crm.Tx
-	by       crm.Actor
 	entities []string
 	audited  []string // the targets that the audit trail tells of
 }
 
 func (s *announcing) Write(_ context.Context, by crm.Actor, _ crm.Instant, fn func(crm.Tx) error) error {
 	s.by = by
-	return fn(s)
+	return fn(&s.announcements)
 }
 
-func (s *announcing) Reads() crm.Reads { return nil }
+func (s *announcing) Reads(crm.Actor) crm.Reads { return nil }
 
-func (s *announcing) Announce(_ context.Context, entity string) error {
+func (s *announcements) Announce(_ context.Context, entity string) error {
 	s.entities = append(s.entities, entity)
 	return nil
 }
 
-func (s *announcing) PutAudit(_ context.Context, e crm.AuditEntry) error {
+func (s *announcements) PutAudit(_ context.Context, e crm.AuditEntry) error {
 	s.audited = append(s.audited, e.Target)
 	return nil
 }

@@ -1,12 +1,16 @@
 package crm
 
-import "context"
+import (
+	"context"
+	"slices"
+	"strings"
+)
 
 // ChangePage is a stretch of the change log.
 type ChangePage struct {
-	Entries []LogEntry
-	HasMore bool  // there are more after these
-	Last    int64 // the seq of the last entry, or what was asked for when there is none
+	Entries []LogEntry // those that the actor may hear of
+	HasMore bool       // there are more after these
+	Last    int64      // the seq of the last entry, of whatever it tells, or what was asked for when there is none
 	// Reset tells that the log does not go on from where it was asked: entries are
 	// missing that have been removed since, or there never were any.
 	Reset bool
@@ -33,5 +37,37 @@ func (s *Service) Changes(ctx context.Context, by Actor, since int64, limit int)
 		page.Last = ends[by.Org]
 		page.Reset = since != page.Last
 	}
+	if by.OwnOnly() != nil {
+		page.Entries = slices.DeleteFunc(page.Entries, func(e LogEntry) bool {
+			_, shown := by.Hears(e)
+			return !shown
+		})
+		for i := range page.Entries {
+			page.Entries[i], _ = by.Hears(page.Entries[i])
+		}
+	}
 	return page, nil
+}
+
+// Hears gives what the actor may hear of an entry of the change log; false: nothing.
+// Whoever sees only what they own hears of what is theirs and of what is nobody's; what
+// they lose is deleted to them, and when a thing has changed hands they do not hear what
+// else it refers to, or did. That many things of a kind have changed at once, everybody
+// hears: it names none of them.
+func (a Actor) Hears(e LogEntry) (LogEntry, bool) {
+	own := a.OwnOnly()
+	if own == nil || e.ID == nil || e.Op == OpBulk {
+		return e, true
+	}
+	switch {
+	case e.Entity == EntityOrganisation, e.Entity == EntityOwner, e.Entity == EntityStage, strings.HasPrefix(e.Entity, EntityCache):
+		return e, true
+	case !slices.Contains(e.Refs.Owner, *own):
+		return LogEntry{}, false
+	case slices.Contains(e.Refs.Lost, *own):
+		e.Op, e.Refs = OpDeleted, Refs{Owner: []ID{*own}}
+	case len(e.Refs.Owner) > 1:
+		e.Refs = Refs{Owner: []ID{*own}}
+	}
+	return e, true
 }

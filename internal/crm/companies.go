@@ -7,22 +7,22 @@ import (
 
 // Companies lists companies.
 func (s *Service) Companies(ctx context.Context, by Actor, q List[CompanyFilter]) (Page[Company], error) {
-	return s.store.Reads().Companies().Page(ctx, by.Org, q)
+	return s.store.Reads(by).Companies().Page(ctx, by.Org, q)
 }
 
 // CompaniesByID gives those of the ids that exist, at most MaxLimit at once.
 func (s *Service) CompaniesByID(ctx context.Context, by Actor, ids []ID) ([]Company, error) {
-	return s.store.Reads().Companies().ByID(ctx, by.Org, ids)
+	return s.store.Reads(by).Companies().ByID(ctx, by.Org, ids)
 }
 
 // Company reads one company.
 func (s *Service) Company(ctx context.Context, by Actor, id ID) (Company, error) {
-	return one(ctx, s.store.Reads().Companies(), by.Org, id, "company")
+	return one(ctx, s.store.Reads(by).Companies(), by.Org, id, "company")
 }
 
 // CompanyStats gives the numbers of those companies that have any.
 func (s *Service) CompanyStats(ctx context.Context, by Actor, ids []ID) (map[ID]CompanyStats, error) {
-	return s.store.Reads().CompanyStats(ctx, by.Org, ids)
+	return s.store.Reads(by).CompanyStats(ctx, by.Org, ids)
 }
 
 // CreateCompany makes a company, owned by the actor unless the patch says otherwise.

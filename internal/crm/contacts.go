@@ -7,17 +7,17 @@ import (
 
 // Contacts lists contacts.
 func (s *Service) Contacts(ctx context.Context, by Actor, q List[ContactFilter]) (Page[Contact], error) {
-	return s.store.Reads().Contacts().Page(ctx, by.Org, q)
+	return s.store.Reads(by).Contacts().Page(ctx, by.Org, q)
 }
 
 // ContactsByID gives those of the ids that exist, at most MaxLimit at once.
 func (s *Service) ContactsByID(ctx context.Context, by Actor, ids []ID) ([]Contact, error) {
-	return s.store.Reads().Contacts().ByID(ctx, by.Org, ids)
+	return s.store.Reads(by).Contacts().ByID(ctx, by.Org, ids)
 }
 
 // Contact reads one contact.
 func (s *Service) Contact(ctx context.Context, by Actor, id ID) (Contact, error) {
-	return one(ctx, s.store.Reads().Contacts(), by.Org, id, "contact")
+	return one(ctx, s.store.Reads(by).Contacts(), by.Org, id, "contact")
 }
 
 // CreateContact makes a contact, owned by the actor unless the patch says otherwise.

@@ -102,7 +102,7 @@ type DealGroup struct {
 // one moment.
 func (s *Service) Dashboard(ctx context.Context, by Actor, f DashboardFilter) (Dashboard, error) {
 	var d Dashboard
-	err := s.store.Snapshot(ctx, by.Org, func(r Reads) error {
+	err := s.store.Snapshot(ctx, by, func(r Reads) error {
 		sums := newDashboardSums()
 		if err := r.DealGroups(ctx, by.Org, f, sums.add); err != nil {
 			return err

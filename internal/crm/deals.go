@@ -7,12 +7,12 @@ import (
 
 // Deals lists deals.
 func (s *Service) Deals(ctx context.Context, by Actor, q List[DealFilter]) (Page[Deal], error) {
-	return s.store.Reads().Deals().Page(ctx, by.Org, q)
+	return s.store.Reads(by).Deals().Page(ctx, by.Org, q)
 }
 
 // Deal reads one deal.
 func (s *Service) Deal(ctx context.Context, by Actor, id ID) (Deal, error) {
-	return one(ctx, s.store.Reads().Deals(), by.Org, id, "deal")
+	return one(ctx, s.store.Reads(by).Deals(), by.Org, id, "deal")
 }
 
 // CreateDeal makes a deal. What the patch leaves out: the owner is the actor, the
@@ -160,12 +160,12 @@ func (s *Service) DealHistory(ctx context.Context, by Actor, id ID) ([]StageMove
 	if _, err := s.Deal(ctx, by, id); err != nil {
 		return nil, err
 	}
-	return s.store.Reads().StageMoves(ctx, by.Org, id)
+	return s.store.Reads(by).StageMoves(ctx, by.Org, id)
 }
 
 // DealContacts gives the further contacts of deals, ordered by deal and contact.
 func (s *Service) DealContacts(ctx context.Context, by Actor, deals []ID) ([]DealContact, error) {
-	return s.store.Reads().DealContacts(ctx, by.Org, deals)
+	return s.store.Reads(by).DealContacts(ctx, by.Org, deals)
 }
 
 // PutDealContact adds a contact to a deal, or changes the part it plays there. What is
@@ -197,6 +197,11 @@ func (s *Service) DeleteDealContact(ctx context.Context, by Actor, deal, contact
 		d, err := lockDeal(ctx, tx, by, deal, expected)
 		if err != nil {
 			return err
+		}
+		if held, err := tx.Contacts().Hold(ctx, []ID{contact}); err != nil {
+			return err
+		} else if len(held) == 0 {
+			return NotFound("contact on this deal")
 		}
 		was, err := tx.DeleteDealContact(ctx, d, contact)
 		if err == nil && !was {

@@ -58,7 +58,7 @@ func export[T, F any](
 ) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, exportLimit, errExportLimit)
 	defer cancel()
-	return s.store.Snapshot(ctx, by.Org, func(r Reads) error {
+	return s.store.Snapshot(ctx, by, func(r Reads) error {
 		names := newExportNames(r)
 		things := view(r)
 		rows := make([]ExportRow[T], 0, MaxLimit)

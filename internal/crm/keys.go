@@ -7,7 +7,7 @@ func (s *Service) APIKeys(ctx context.Context, by Actor, q List[APIKeyFilter]) (
 	if err := by.checkPeople(); err != nil {
 		return Page[APIKey]{}, err
 	}
-	return s.store.Reads().APIKeys().Page(ctx, by.Org, q)
+	return s.store.Reads(by).APIKeys().Page(ctx, by.Org, q)
 }
 
 // APIKey reads one of them.
@@ -15,7 +15,7 @@ func (s *Service) APIKey(ctx context.Context, by Actor, id ID) (APIKey, error) {
 	if err := by.checkPeople(); err != nil {
 		return APIKey{}, err
 	}
-	return one(ctx, s.store.Reads().APIKeys(), by.Org, id, "API key")
+	return one(ctx, s.store.Reads(by).APIKeys(), by.Org, id, "API key")
 }
 
 // CreateAPIKey makes a key of the prefix and hash that are given. It acts for the user

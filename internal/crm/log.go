@@ -33,6 +33,9 @@ const (
 // Refs are the things that a change concerns, before and after it, so that a reader
 // of the change log need not ask again.
 type Refs struct {
+	// Lost are those of Owner whose it was and is not any more. What it refers to now is
+	// not for them to know.
+	Lost    []ID `json:"lost_by,omitempty"`
 	Owner   []ID `json:"owner_id,omitempty"`
 	Company []ID `json:"company_id,omitempty"`
 	Contact []ID `json:"contact_id,omitempty"`

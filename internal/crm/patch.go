@@ -67,6 +67,14 @@ type ContactPatch struct {
 	Unread Unread `json:"-"`
 }
 
+// OrganisationPatch holds the settings of an organisation that an admin may write.
+type OrganisationPatch struct {
+	Name    Field[string] `json:"name"`
+	RepsSee Field[string] `json:"reps_see"`
+
+	Unread Unread `json:"-"`
+}
+
 // StagePatch holds the members of a stage that a client may write.
 type StagePatch struct {
 	Name               Field[string] `json:"name"`

@@ -8,17 +8,17 @@ import (
 // Owners lists the people of the organisation, deactivated ones included: they
 // still own records.
 func (s *Service) Owners(ctx context.Context, by Actor, q List[OwnerFilter]) (Page[Owner], error) {
-	return s.store.Reads().Owners().Page(ctx, by.Org, q)
+	return s.store.Reads(by).Owners().Page(ctx, by.Org, q)
 }
 
 // Owner reads one person's public profile.
 func (s *Service) Owner(ctx context.Context, by Actor, id ID) (Owner, error) {
-	return one(ctx, s.store.Reads().Owners(), by.Org, id, "owner")
+	return one(ctx, s.store.Reads(by).Owners(), by.Org, id, "owner")
 }
 
 // OwnerStats gives the numbers of those owners that have any.
 func (s *Service) OwnerStats(ctx context.Context, by Actor, ids []ID) (map[ID]OwnerStats, error) {
-	return s.store.Reads().OwnerStats(ctx, by.Org, ids)
+	return s.store.Reads(by).OwnerStats(ctx, by.Org, ids)
 }
 
 // CreateOwner makes a person; a rep unless the patch says otherwise.
@@ -111,11 +111,6 @@ func (s *Service) Organisations(ctx context.Context) ([]Organisation, error) {
 	return s.store.Organisations(ctx)
 }
 
-// Organisation reads the actor's own organisation.
-func (s *Service) Organisation(ctx context.Context, by Actor) (Organisation, error) {
-	return s.store.Organisation(ctx, by.Org)
-}
-
 // defaultStages is the pipeline of a new organisation.
 var defaultStages = []Stage{
 	{Name: "Lead", Color: ptr("#94A3B8"), DefaultProbability: 10, Outcome: OutcomeOpen},
@@ -133,7 +128,7 @@ func ptr[T any](v T) *T { return &v }
 func (s *Service) CreateOrganisation(ctx context.Context, name string) (Organisation, error) {
 	var r rules
 	now := s.clock()
-	org := Organisation{ID: NewID(), DefaultCurrency: s.defaultCurrency, CreatedAt: now}
+	org := Organisation{ID: NewID(), DefaultCurrency: s.defaultCurrency, RepsSee: SeeEverything, CreatedAt: now}
 	r.name(Of(name), &org.Name)
 	if err := r.err(); err != nil {
 		return Organisation{}, err

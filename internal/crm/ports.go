@@ -10,12 +10,13 @@ import "context"
 type Store interface {
 	Log
 	AccountStore
-	Reads() Reads
+	// Reads gives the views, which show what the actor sees: see Actor.OwnOnly.
+	Reads(by Actor) Reads
 	// Snapshot runs fn over one state of an organisation's things, that of its first read: what
 	// others commit meanwhile it does not see. It reads one thing after the other,
 	// every statement within its own time; together they hold a connection, and on
 	// some engines the room of what is written meanwhile, so it ends soon or often.
-	Snapshot(ctx context.Context, org ID, fn func(Reads) error) error
+	Snapshot(ctx context.Context, by Actor, fn func(Reads) error) error
 	// Write runs fn in one transaction of the actor's organisation, and commits
 	// when fn returns nil. Everything that fn changes is entered in the change log
 	// in that same transaction, as of at. When the engine asks for it (deadlock,
@@ -41,8 +42,8 @@ type Store interface {
 	Organisations(ctx context.Context) ([]Organisation, error)
 	Organisation(ctx context.Context, id ID) (Organisation, error)
 	// KeyHolder finds the key with this hash, revoked or not, and of the user whom it
-	// acts for the ids, the role and DeactivatedAt.
-	KeyHolder(ctx context.Context, hash []byte) (APIKey, Owner, error)
+	// acts for the ids, the role, DeactivatedAt and what reps see.
+	KeyHolder(ctx context.Context, hash []byte) (APIKey, Holder, error)
 	// Setting gives a database-wide setting, storing what initial makes when there
 	// is none yet; all processes that ask at once get the same.
 	Setting(ctx context.Context, name string, initial func() string) (string, error)
@@ -50,7 +51,9 @@ type Store interface {
 	Ping(ctx context.Context) error
 }
 
-// Reads gives the views, outside a transaction or within one.
+// Reads gives the views, outside a transaction or within one. Where whom they are for
+// sees only what they own, nothing else is there, in a list, by its id, in a search, in
+// numbers, or joined to what is theirs. People, stages and the audit trail have no owner.
 type Reads interface {
 	Companies() View[Company, CompanyFilter]
 	Contacts() View[Contact, ContactFilter]
@@ -96,7 +99,8 @@ type View[T, F any] interface {
 }
 
 // Tx is a transaction that writes. Every method is confined to the organisation
-// of the actor that it was begun for.
+// of the actor that it was begun for, and what that actor does not see is neither read
+// in it nor locked; only Find tells of keys that it has.
 type Tx interface {
 	AccountTx
 	Reads() Reads
@@ -110,6 +114,10 @@ type Tx interface {
 
 	// PutOrganisation makes the organisation that the transaction is for.
 	PutOrganisation(ctx context.Context, org Organisation) error
+	// LockOrganisation gives it, kept from change by others until the transaction ends.
+	// UpdateOrganisation writes its name and what reps see.
+	LockOrganisation(ctx context.Context) (Organisation, error)
+	UpdateOrganisation(ctx context.Context, org Organisation) error
 	// PutAPIKey adds a key, RevokeAPIKey ends one (false: there is no such live key).
 	PutAPIKey(ctx context.Context, key APIKey) error
 	RevokeAPIKey(ctx context.Context, id ID) (bool, error)

@@ -35,6 +35,7 @@ var (
 	priorities      = []string{"low", "medium", "high"}
 	identifierTypes = []string{"email", "phone", "linkedin", "unknown"}
 	stageOutcomes   = []string{string(OutcomeOpen), string(OutcomeWon), string(OutcomeLost)}
+	repsSee         = []string{string(SeeEverything), string(SeeOwn)}
 	contactRoles    = []string{"decision_maker", "influencer", "stakeholder", "champion", "blocker"}
 )
 
@@ -268,6 +269,14 @@ func (p ContactPatch) apply(c *Contact, r *rules) {
 		}
 		c.IsPrimary = false // taken off its company, it is nobody's primary contact
 	}
+}
+
+func (p OrganisationPatch) apply(o *Organisation, r *rules) {
+	r.bad = append(r.bad, p.Unread...)
+	r.name(p.Name, &o.Name)
+	see := string(o.RepsSee)
+	r.need("reps_see", p.RepsSee, &see, oneOf(repsSee))
+	o.RepsSee = RepsSee(see)
 }
 
 func (p StagePatch) apply(s *Stage, r *rules) {

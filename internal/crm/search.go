@@ -188,5 +188,5 @@ func (s *Service) Search(ctx context.Context, by Actor, q List[HitFilter]) (Page
 	if q.Search == nil {
 		q.Search = &Query{}
 	}
-	return s.store.Reads().Search(ctx, by.Org, q)
+	return s.store.Reads(by).Search(ctx, by.Org, q)
 }

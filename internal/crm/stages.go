@@ -4,17 +4,17 @@ import "context"
 
 // Stages lists deal stages.
 func (s *Service) Stages(ctx context.Context, by Actor, q List[StageFilter]) (Page[Stage], error) {
-	return s.store.Reads().Stages().Page(ctx, by.Org, q)
+	return s.store.Reads(by).Stages().Page(ctx, by.Org, q)
 }
 
 // StagesByID gives those of the ids that exist, at most MaxLimit at once.
 func (s *Service) StagesByID(ctx context.Context, by Actor, ids []ID) ([]Stage, error) {
-	return s.store.Reads().Stages().ByID(ctx, by.Org, ids)
+	return s.store.Reads(by).Stages().ByID(ctx, by.Org, ids)
 }
 
 // Stage reads one deal stage.
 func (s *Service) Stage(ctx context.Context, by Actor, id ID) (Stage, error) {
-	return one(ctx, s.store.Reads().Stages(), by.Org, id, "deal stage")
+	return one(ctx, s.store.Reads(by).Stages(), by.Org, id, "deal stage")
 }
 
 // CreateStage makes a deal stage: open, and the last one, unless the patch says

@@ -20,7 +20,7 @@ func (t *Task) StatusAt(now Instant) string {
 func (s *Service) Tasks(ctx context.Context, by Actor, q List[TaskFilter]) (Page[Task], error) {
 	now := s.clock()
 	q.Filter.Now = now
-	page, err := s.store.Reads().Tasks().Page(ctx, by.Org, q)
+	page, err := s.store.Reads(by).Tasks().Page(ctx, by.Org, q)
 	for i := range page.Rows {
 		page.Rows[i].Status = page.Rows[i].StatusAt(now)
 	}
@@ -29,7 +29,7 @@ func (s *Service) Tasks(ctx context.Context, by Actor, q List[TaskFilter]) (Page
 
 // Task reads one task, with the status that it is shown with.
 func (s *Service) Task(ctx context.Context, by Actor, id ID) (Task, error) {
-	t, err := one(ctx, s.store.Reads().Tasks(), by.Org, id, "task")
+	t, err := one(ctx, s.store.Reads(by).Tasks(), by.Org, id, "task")
 	t.Status = t.StatusAt(s.clock())
 	return t, err
 }

@@ -20,11 +20,11 @@ func (s *Service) Members(ctx context.Context, by Actor, q List[OwnerFilter]) (P
 	if err := by.checkPeople(); err != nil {
 		return Page[Member]{}, err
 	}
-	owners, err := s.store.Reads().Owners().Page(ctx, by.Org, q)
+	owners, err := s.store.Reads(by).Owners().Page(ctx, by.Org, q)
 	if err != nil {
 		return Page[Member]{}, err
 	}
-	rows, err := s.members(ctx, by.Org, owners.Rows)
+	rows, err := s.members(ctx, by, owners.Rows)
 	return Page[Member]{
 		Rows: rows, First: owners.First, Last: owners.Last, HasMore: owners.HasMore, HasPrevious: owners.HasPrevious, Total: owners.Total,
 	}, err
@@ -35,11 +35,11 @@ func (s *Service) Member(ctx context.Context, by Actor, id ID) (Member, error) {
 	if err := by.checkPeople(); err != nil {
 		return Member{}, err
 	}
-	o, err := one(ctx, s.store.Reads().Owners(), by.Org, id, "user")
+	o, err := one(ctx, s.store.Reads(by).Owners(), by.Org, id, "user")
 	if err != nil {
 		return Member{}, err
 	}
-	rows, err := s.members(ctx, by.Org, []Owner{o})
+	rows, err := s.members(ctx, by, []Owner{o})
 	if err != nil {
 		return Member{}, err
 	}
@@ -47,7 +47,7 @@ func (s *Service) Member(ctx context.Context, by Actor, id ID) (Member, error) {
 }
 
 // members adds to people when they have signed in.
-func (s *Service) members(ctx context.Context, org ID, owners []Owner) ([]Member, error) {
+func (s *Service) members(ctx context.Context, by Actor, owners []Owner) ([]Member, error) {
 	if len(owners) == 0 {
 		return nil, nil
 	}
@@ -55,7 +55,7 @@ func (s *Service) members(ctx context.Context, org ID, owners []Owner) ([]Member
 	for i := range owners {
 		ids[i] = owners[i].ID
 	}
-	last, err := s.store.Reads().SignIns(ctx, org, ids)
+	last, err := s.store.Reads(by).SignIns(ctx, by.Org, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (s *Service) changeMember(ctx context.Context, by Actor, id ID, change func
 	if err != nil {
 		return Member{}, err
 	}
-	rows, err := s.members(ctx, by.Org, []Owner{out})
+	rows, err := s.members(ctx, by, []Owner{out})
 	if err != nil {
 		return Member{}, err
 	}

@@ -5,10 +5,11 @@ package crm
 
 // Organisation is a tenant: everything else belongs to one.
 type Organisation struct {
-	ID              ID
-	Name            string
-	DefaultCurrency string // ISO 4217
-	CreatedAt       Instant
+	ID              ID      `json:"id"`
+	Name            string  `json:"name"`
+	DefaultCurrency string  `json:"default_currency" doc:"ISO 4217."`
+	RepsSee         RepsSee `json:"reps_see" enum:"everything,own" doc:"What reps see of what people own: everything, or only what they own themselves."`
+	CreatedAt       Instant `json:"-"`
 }
 
 // Owner is a person (or a service user) of an organisation: the public profile.

@@ -59,7 +59,7 @@ func (s *Service) CompanyTotals(ctx context.Context, by Actor, id ID) (CompanyTo
 	if _, err := s.Company(ctx, by, id); err != nil {
 		return CompanyTotals{}, err
 	}
-	return s.store.Reads().CompanyTotals(ctx, by.Org, id)
+	return s.store.Reads(by).CompanyTotals(ctx, by.Org, id)
 }
 
 // ContactTotals gives all numbers of a contact.
@@ -67,7 +67,7 @@ func (s *Service) ContactTotals(ctx context.Context, by Actor, id ID) (ContactTo
 	if _, err := s.Contact(ctx, by, id); err != nil {
 		return ContactTotals{}, err
 	}
-	return s.store.Reads().ContactTotals(ctx, by.Org, id)
+	return s.store.Reads(by).ContactTotals(ctx, by.Org, id)
 }
 
 // FollowUp is something that is to be done about a contact: a task, or what an
@@ -112,7 +112,7 @@ func (s *Service) ContactTasks(ctx context.Context, by Actor, contact ID) ([]Fol
 		return nil, err
 	}
 	momentary(ctx) // activities come and go with their date
-	now, reads := s.clock(), s.store.Reads()
+	now, reads := s.clock(), s.store.Reads(by)
 	var all []FollowUp
 	// Of each source the newest ten are enough.
 	tasks, err := reads.Tasks().Page(ctx, by.Org, List[TaskFilter]{

@@ -47,7 +47,7 @@ func newGenerator(ctx context.Context, store crm.Store, org crm.ID, plan Plan) (
 		return nil, err
 	}
 	g := &generator{plan: plan, org: org, currency: o.DefaultCurrency, names: newVocabulary(plan.Seed)}
-	r := store.Reads()
+	r := store.Reads(crm.Operator(org))
 	if g.hadCompanies, err = count(ctx, r.Companies(), org, crm.CompanySorts); err != nil {
 		return nil, err
 	}

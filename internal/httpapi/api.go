@@ -216,6 +216,7 @@ func (a *API) operations() []operation {
 	all = append(all, a.systemOperations()...)
 	all = append(all, a.limitOperation())
 	all = append(all, a.peopleOperations()...)
+	all = append(all, a.organisationOperations()...)
 	all = append(all, a.signInOperations()...)
 	all = append(all, a.invitationOperations()...)
 	all = append(all, a.teamOperations()...)

@@ -97,11 +97,15 @@ func (a *API) respondKept(w http.ResponseWriter, r *http.Request, res *cache.Res
 // errStale is the cause that is told when even the caller is known from before alone.
 var errStale = errors.New("the database cannot be asked who calls")
 
-// key names the answer: what was asked, and by whom if that matters.
+// key names the answer: what was asked, and by whom if that matters. Whoever sees only
+// what they own shares no answer that is made from what people own.
 func (op *operation) key(path, query string, by crm.Actor) string {
+	own := by.OwnOnly()
 	switch {
 	case op.caching.personal:
 		return path + "?" + query + " " + by.User.String() + " " + string(by.Role)
+	case own != nil && slices.ContainsFunc(op.caching.of, crm.IsOwned):
+		return path + "?" + query + " own " + own.String()
 	case query == "":
 		return path
 	}

@@ -34,7 +34,9 @@ func (a *API) changeLog() operation {
 		method: http.MethodGet, path: "/api/changes", id: "listChanges", tag: "Changes",
 		summary: "List what has changed",
 		description: "Oldest first. pagination.nextCursor is the since of the next call: the last seq. Changes are kept for a week, unless SIXTY_CHANGES_KEPT says otherwise; when those " +
-			"that would follow on since are no longer there, meta.reset is true, and whatever was made from earlier answers must be read again.",
+			"that would follow on since are no longer there, meta.reset is true, and whatever was made from earlier answers must be read again. " +
+			"A rep who sees only what they own hears of that and of what is nobody's: what they lose is deleted to them, and a page may hold fewer changes than there are. " +
+			"An update of the organisation may have changed what they see.",
 		query:  q.document(),
 		answer: a.schemas.changes(), problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
 		caching: notKept("it is what tells caches what has changed"),

@@ -47,7 +47,7 @@ func documentConfig() huma.Config {
 		{Name: "Tasks", Description: "What somebody is to do."},
 		{Name: "Search", Description: "Companies, contacts and deals together."},
 		{Name: "Dashboard", Description: "The team's numbers."},
-		{Name: "People", Description: "Who owns records."},
+		{Name: "People", Description: "Who owns records, and the organisation that they are of."},
 		{Name: "Sign-in", Description: "How people come in, and go."},
 		{Name: "System", Description: "For whoever runs the program."},
 	}

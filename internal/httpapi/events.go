@@ -32,6 +32,7 @@ const (
 var (
 	errEnding  = errors.New("the server shuts down")
 	errRefused = errors.New("the key is not valid any more")
+	errUnsure  = errors.New("it cannot be told what the client may hear of")
 )
 
 // eventStream gives the changes as they happen (server-sent events, WHATWG HTML section
@@ -41,7 +42,7 @@ func (a *API) eventStream() operation {
 		method: http.MethodGet, path: "/api/events", id: "streamEvents", tag: "Changes",
 		summary: "Follow what changes",
 		description: "Server-sent events (text/event-stream): ready, with the place in the change log where the stream begins; then " +
-			"change, for each change of the organisation as in /api/changes; reset, when the log no longer goes on from the Last-Event-ID, so " +
+			"change, for each change of the organisation as in /api/changes; reset, when the log no longer goes on from the Last-Event-ID or what the client sees has changed, so " +
 			"that everything must be read again; and end, with the reason, before the server closes the stream of a client that is too slow " +
 			"or whose key is not valid any more, or because it shuts down. Whoever comes back with Last-Event-ID misses nothing.",
 		headers: []*huma.Param{{
@@ -78,7 +79,7 @@ func (a *API) streamEvents(c *call, w http.ResponseWriter) error {
 	ctx, cancel := context.WithCancelCause(c.ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(a.streams, func() { cancel(errEnding) })()
-	s := stream{api: a, r: c.r, w: w, out: http.NewResponseController(w), org: c.by.Org, reset: !known}
+	s := stream{api: a, r: c.r, w: w, out: http.NewResponseController(w), by: c.by, reset: !known}
 	if after < 0 {
 		seq, _, ok := a.changes.Position(ctx, c.by.Org)
 		if !ok {
@@ -125,8 +126,9 @@ type stream struct {
 	r     *http.Request
 	w     http.ResponseWriter
 	out   *http.ResponseController
-	org   crm.ID
+	by    crm.Actor
 	reset bool // the client must be told to begin anew
+	sure  bool // that they are who the stream is for, and see what by says
 	text  []byte
 	gone  bool // the client does not receive
 }
@@ -175,9 +177,16 @@ func (s *stream) run(ctx context.Context, sub *changes.Subscription) {
 		case s.refused():
 			s.end(errRefused)
 			return
+		case err == nil && !s.sure:
+			s.end(errUnsure)
+			return
+		case err == nil && s.reset:
+			// What the client sees has changed: nothing of before goes on.
 		case err == nil:
 			for i := range entries {
-				s.change(&entries[i])
+				if e, heard := s.by.Hears(entries[i]); heard {
+					s.change(&e)
+				}
 			}
 		case errors.Is(err, context.DeadlineExceeded):
 			s.text = append(s.text, ":\n\n"...)
@@ -191,20 +200,30 @@ func (s *stream) run(ctx context.Context, sub *changes.Subscription) {
 }
 
 // refused tells whether the client's key has ended since the stream began. That this
-// cannot be told just now does not end the stream.
+// cannot be told just now does not end the stream; but as long as nobody is sure what the
+// client may hear of, nothing is told. When what they see becomes another, they begin anew.
 func (s *stream) refused() bool {
-	_, err := s.api.authenticate(s.r)
+	by, err := s.api.authenticate(s.r)
+	s.sure = err == nil
+	if !s.sure && crm.CodeOf(err) != crm.CodeUnauthenticated {
+		by, s.sure = s.api.lastKnown(s.r)
+	}
+	if s.sure {
+		before, now := s.by.OwnOnly(), by.OwnOnly()
+		s.reset = s.reset || (before == nil) != (now == nil)
+		s.by = by
+	}
 	return crm.CodeOf(err) == crm.CodeUnauthenticated
 }
 
 // anew subscribes to what happens from now on, and tells the client that it has missed
 // something.
 func (s *stream) anew(ctx context.Context) (*changes.Subscription, error) {
-	seq, _, ok := s.api.changes.Position(ctx, s.org)
+	seq, _, ok := s.api.changes.Position(ctx, s.by.Org)
 	if !ok {
 		return nil, crm.Unavailable(errors.New("the end of the change log is not known"))
 	}
-	next, err := s.api.changes.Subscribe(ctx, s.org, seq)
+	next, err := s.api.changes.Subscribe(ctx, s.by.Org, seq)
 	if err == nil {
 		s.event("reset", seq, `{"seq":`+strconv.FormatInt(seq, 10)+`}`)
 	}

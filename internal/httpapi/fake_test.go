@@ -20,7 +20,7 @@ type fakeStore struct {
 	deals fakeDeals
 }
 
-func (s *fakeStore) Reads() crm.Reads { return fakeReads{store: s} }
+func (s *fakeStore) Reads(crm.Actor) crm.Reads { return fakeReads{store: s} }
 
 type fakeReads struct {
 	crm.Reads

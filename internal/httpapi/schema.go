@@ -215,6 +215,7 @@ func (s schemas) list(name string) *huma.Schema {
 // changes gives that of a stretch of the change log.
 func (s schemas) changes() *huma.Schema {
 	s.thing("Change", reflect.TypeFor[crm.LogEntry]())
+	delete(s.named["Change"].Properties["refs"].Properties, "lost_by") // it is not told
 	s.thing("ChangesMeta", reflect.TypeFor[changesMeta]())
 	return s.page("Change", "ChangesMeta")
 }

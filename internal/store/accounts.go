@@ -19,8 +19,8 @@ WHERE u.org_id = $1 AND u.id = $2 AND u.deleted_at IS NULL AND NOT u.service AND
 	putPassword = &Statement{"password.put", `INSERT INTO passwords (org_id, user_id, hash, changed_at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (org_id, user_id) DO UPDATE SET hash = excluded.hash, changed_at = excluded.changed_at`}
 
-	sessionHolder = &Statement{"session.holder", `SELECT s.org_id, s.id, s.user_id, s.hash, s.address, s.user_agent, s.created_at, s.used_at, s.expires_at, u.role, u.deactivated_at
-FROM sessions s JOIN users u ON u.org_id = s.org_id AND u.id = s.user_id WHERE s.hash = $1 AND u.deleted_at IS NULL`}
+	sessionHolder = &Statement{"session.holder", `SELECT s.org_id, s.id, s.user_id, s.hash, s.address, s.user_agent, s.created_at, s.used_at, s.expires_at, u.role, u.deactivated_at, o.reps_see
+FROM sessions s JOIN users u ON u.org_id = s.org_id AND u.id = s.user_id JOIN organisations o ON o.id = s.org_id WHERE s.hash = $1 AND u.deleted_at IS NULL`}
 	sessions = &Statement{"session.all", `SELECT org_id, id, user_id, hash, address, user_agent, created_at, used_at, expires_at
 FROM sessions WHERE org_id = $1 AND user_id = $2 ORDER BY used_at DESC, id DESC`}
 	putSession = &Statement{"session.insert", `INSERT INTO sessions (org_id, id, user_id, hash, address, user_agent, created_at, used_at, expires_at)
@@ -65,19 +65,19 @@ func sessionDest(s *crm.Session) []any {
 }
 
 // SessionHolder implements crm.AccountStore.
-func (s *Store) SessionHolder(ctx context.Context, hash []byte) (crm.Session, crm.Owner, error) {
+func (s *Store) SessionHolder(ctx context.Context, hash []byte) (crm.Session, crm.Holder, error) {
 	type holder struct {
 		session crm.Session
-		user    crm.Owner
+		user    crm.Holder
 	}
 	rows, err := collect(ctx, s, s.service(), sessionHolder, func(h *holder) []any {
-		return append(sessionDest(&h.session), (*string)(&h.user.Role), &h.user.DeactivatedAt)
+		return append(sessionDest(&h.session), (*string)(&h.user.Role), &h.user.DeactivatedAt, (*string)(&h.user.RepsSee))
 	}, hash)
 	if err != nil {
-		return crm.Session{}, crm.Owner{}, err
+		return crm.Session{}, crm.Holder{}, err
 	}
 	if len(rows) == 0 {
-		return crm.Session{}, crm.Owner{}, crm.NotFound("session")
+		return crm.Session{}, crm.Holder{}, crm.NotFound("session")
 	}
 	h := rows[0]
 	h.user.OrgID, h.user.ID = h.session.OrgID, h.session.UserID

@@ -1,10 +1,14 @@
 package store
 
-import "sixty/internal/crm"
+import (
+	"slices"
+
+	"sixty/internal/crm"
+)
 
 func activityTable() table[crm.Activity, crm.ActivityFilter] {
 	return table[crm.Activity, crm.ActivityFilter]{
-		name: "activities", entity: crm.EntityActivity,
+		name: "activities", entity: crm.EntityActivity, owned: "t.owner_id = @",
 		columns: []column[crm.Activity]{
 			{name: "org_id", member: func(a *crm.Activity) any { return &a.OrgID }},
 			{name: "id", member: func(a *crm.Activity) any { return &a.ID }},
@@ -48,7 +52,7 @@ func activityTable() table[crm.Activity, crm.ActivityFilter] {
 
 func taskTable() table[crm.Task, crm.TaskFilter] {
 	return table[crm.Task, crm.TaskFilter]{
-		name: "tasks", entity: crm.EntityTask,
+		name: "tasks", entity: crm.EntityTask, owned: "(t.assigned_to = @ OR t.created_by = @)",
 		columns: []column[crm.Task]{
 			{name: "org_id", member: func(t *crm.Task) any { return &t.OrgID }},
 			{name: "id", member: func(t *crm.Task) any { return &t.ID }},
@@ -83,9 +87,18 @@ func taskTable() table[crm.Task, crm.TaskFilter] {
 		id:     func(t *crm.Task) crm.ID { return t.ID },
 		org:    func(t *crm.Task) crm.ID { return t.OrgID },
 		refs: func(t *crm.Task) crm.Refs {
-			return crm.Refs{Owner: idsOf(t.AssignedTo), Company: idsOf(t.CompanyID), Contact: idsOf(t.ContactID), Deal: idsOf(t.DealID)}
+			return crm.Refs{Owner: ownersOf(t), Company: idsOf(t.CompanyID), Contact: idsOf(t.ContactID), Deal: idsOf(t.DealID)}
 		},
 	}
+}
+
+// ownersOf gives those whose task it is.
+func ownersOf(t *crm.Task) []crm.ID {
+	owners := idsOf(t.AssignedTo)
+	if t.CreatedBy != nil && !slices.Contains(owners, *t.CreatedBy) {
+		owners = append(owners, *t.CreatedBy)
+	}
+	return owners
 }
 
 func taskFilter(f crm.TaskFilter, n *narrowing) {

@@ -31,6 +31,17 @@ func unite(a, b crm.Refs) crm.Refs {
 	}
 }
 
+// between gives the refs of a thing that has become another.
+func between(before, after crm.Refs) crm.Refs {
+	refs := unite(before, after)
+	for _, id := range before.Owner {
+		if !slices.Contains(after.Owner, id) {
+			refs.Lost = append(refs.Lost, id)
+		}
+	}
+	return refs
+}
+
 // bulkFrom is the number of changes to one kind in one transaction from which on
 // they are entered as one: a reader that would have to look at so many things is
 // better told to look at all.

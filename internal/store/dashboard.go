@@ -11,6 +11,7 @@ import (
 func (r *reader) DealGroups(ctx context.Context, org crm.ID, f crm.DashboardFilter, each func(*crm.DealGroup)) error {
 	s := r.store
 	n := narrowing{args: []any{org}}
+	narrow(&n, '!', "t.owner_id =", r.own)
 	narrow(&n, 'o', "t.owner_id =", f.OwnerID)
 	month := s.dialect.MonthOf("t.closed_at")
 	closed := n
@@ -53,6 +54,7 @@ func (r *reader) DealGroups(ctx context.Context, org crm.ID, f crm.DashboardFilt
 func (r *reader) ActivityNumbers(ctx context.Context, org crm.ID, f crm.DashboardFilter) ([]crm.ActivityNumbers, error) {
 	s := r.store
 	n := narrowing{args: []any{org}}
+	narrow(&n, '!', "t.owner_id =", r.own)
 	narrow(&n, 'o', "t.owner_id =", f.OwnerID)
 	during(&n, "t.date", f)
 	st := s.statement("dashboard.activities "+string(n.shape), func() *Statement {

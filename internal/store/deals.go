@@ -8,7 +8,7 @@ import (
 
 func dealTable() table[crm.Deal, crm.DealFilter] {
 	return table[crm.Deal, crm.DealFilter]{
-		name: "deals", entity: crm.EntityDeal,
+		name: "deals", entity: crm.EntityDeal, owned: "t.owner_id = @", joined: "pc.owner_id = @",
 		columns: []column[crm.Deal]{
 			{name: "org_id", member: func(d *crm.Deal) any { return &d.OrgID }},
 			{name: "id", member: func(d *crm.Deal) any { return &d.ID }},

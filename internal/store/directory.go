@@ -9,15 +9,16 @@ import (
 // What belongs to no list: organisations, API keys, settings.
 
 var (
-	organisations = &Statement{"organisation.all", `SELECT id, name, default_currency, created_at FROM organisations ORDER BY name_key`}
-	organisation  = &Statement{"organisation.get", `SELECT id, name, default_currency, created_at FROM organisations WHERE id = $1`}
-	putOrg        = &Statement{"organisation.insert", `INSERT INTO organisations (id, name, name_key, default_currency, created_at) VALUES ($1, $2, $3, $4, $5)`}
+	organisations = &Statement{"organisation.all", `SELECT id, name, default_currency, reps_see, created_at FROM organisations ORDER BY name_key`}
+	organisation  = &Statement{"organisation.get", `SELECT id, name, default_currency, reps_see, created_at FROM organisations WHERE id = $1`}
+	putOrg        = &Statement{"organisation.insert", `INSERT INTO organisations (id, name, name_key, default_currency, reps_see, created_at) VALUES ($1, $2, $3, $4, $5, $6)`}
+	setOrg        = &Statement{"organisation.update", `UPDATE organisations SET name = $2, name_key = $3, reps_see = $4 WHERE id = $1`}
 
 	putKey = &Statement{"api_key.insert", `INSERT INTO api_keys (org_id, id, user_id, name, role, prefix, hash, created_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`}
 	revokeKey = &Statement{"api_key.revoke", `UPDATE api_keys SET revoked_at = $3 WHERE org_id = $1 AND id = $2 AND revoked_at IS NULL RETURNING user_id`}
-	keyHolder = &Statement{"api_key.holder", `SELECT k.org_id, k.id, k.user_id, k.name, k.role, k.prefix, k.hash, k.created_at, k.expires_at, k.revoked_at, k.used_at, u.role, u.deactivated_at
-FROM api_keys k JOIN users u ON u.org_id = k.org_id AND u.id = k.user_id WHERE k.hash = $1 AND u.deleted_at IS NULL`}
+	keyHolder = &Statement{"api_key.holder", `SELECT k.org_id, k.id, k.user_id, k.name, k.role, k.prefix, k.hash, k.created_at, k.expires_at, k.revoked_at, k.used_at, u.role, u.deactivated_at, o.reps_see
+FROM api_keys k JOIN users u ON u.org_id = k.org_id AND u.id = k.user_id JOIN organisations o ON o.id = k.org_id WHERE k.hash = $1 AND u.deleted_at IS NULL`}
 
 	getSetting = &Statement{"setting.get", `SELECT value FROM settings WHERE name = $1`}
 	putSetting = &Statement{"setting.insert", `INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`}
@@ -25,7 +26,7 @@ FROM api_keys k JOIN users u ON u.org_id = k.org_id AND u.id = k.user_id WHERE k
 )
 
 func organisationDest(o *crm.Organisation) []any {
-	return []any{&o.ID, &o.Name, &o.DefaultCurrency, &o.CreatedAt}
+	return []any{&o.ID, &o.Name, &o.DefaultCurrency, (*string)(&o.RepsSee), &o.CreatedAt}
 }
 
 // Organisations implements crm.Store.
@@ -49,11 +50,40 @@ func (t *tx) PutOrganisation(ctx context.Context, o crm.Organisation) error {
 	if err := t.confine("record", o.ID); err != nil {
 		return err
 	}
-	if _, err := t.exec(ctx, putOrg, o.ID, o.Name, crm.NameKey(o.Name), o.DefaultCurrency, o.CreatedAt); err != nil {
+	if _, err := t.exec(ctx, putOrg, o.ID, o.Name, crm.NameKey(o.Name), o.DefaultCurrency, string(o.RepsSee), o.CreatedAt); err != nil {
 		return err
 	}
 	t.log(crm.EntityOrganisation, &o.ID, crm.OpCreated, crm.Refs{})
 	return nil
+}
+
+// LockOrganisation implements crm.Tx.
+func (t *tx) LockOrganisation(ctx context.Context) (crm.Organisation, error) {
+	s := t.store
+	st := s.statement("organisation.get_lock", func() *Statement {
+		return &Statement{"organisation.get_lock", "SELECT t.id, t.name, t.default_currency, t.reps_see, t.created_at FROM organisations t WHERE t.id = $1" + s.dialect.ForUpdate()}
+	})
+	rows, err := collect(ctx, s, t.db, st, organisationDest, t.by.Org)
+	if err != nil {
+		return crm.Organisation{}, err
+	}
+	if len(rows) == 0 {
+		return crm.Organisation{}, crm.NotFound("organisation")
+	}
+	return rows[0], nil
+}
+
+// UpdateOrganisation implements crm.Tx.
+func (t *tx) UpdateOrganisation(ctx context.Context, o crm.Organisation) error {
+	if err := t.confine("record", o.ID); err != nil {
+		return err
+	}
+	n, err := t.exec(ctx, setOrg, o.ID, o.Name, crm.NameKey(o.Name), string(o.RepsSee))
+	if err != nil {
+		return err
+	}
+	t.log(crm.EntityOrganisation, &o.ID, crm.OpUpdated, crm.Refs{})
+	return allWritten("organisations", n, 1)
 }
 
 func keyDest(k *crm.APIKey) []any {
@@ -61,19 +91,19 @@ func keyDest(k *crm.APIKey) []any {
 }
 
 // KeyHolder implements crm.Store.
-func (s *Store) KeyHolder(ctx context.Context, hash []byte) (crm.APIKey, crm.Owner, error) {
+func (s *Store) KeyHolder(ctx context.Context, hash []byte) (crm.APIKey, crm.Holder, error) {
 	type holder struct {
 		key  crm.APIKey
-		user crm.Owner
+		user crm.Holder
 	}
 	rows, err := collect(ctx, s, s.service(), keyHolder, func(h *holder) []any {
-		return append(keyDest(&h.key), (*string)(&h.user.Role), &h.user.DeactivatedAt)
+		return append(keyDest(&h.key), (*string)(&h.user.Role), &h.user.DeactivatedAt, (*string)(&h.user.RepsSee))
 	}, hash)
 	if err != nil {
-		return crm.APIKey{}, crm.Owner{}, err
+		return crm.APIKey{}, crm.Holder{}, err
 	}
 	if len(rows) == 0 {
-		return crm.APIKey{}, crm.Owner{}, crm.NotFound("API key")
+		return crm.APIKey{}, crm.Holder{}, crm.NotFound("API key")
 	}
 	h := rows[0]
 	h.user.OrgID, h.user.ID = h.key.OrgID, h.key.UserID

@@ -7,7 +7,7 @@ import "sixty/internal/crm"
 
 func companyTable() table[crm.Company, crm.CompanyFilter] {
 	return table[crm.Company, crm.CompanyFilter]{
-		name: "companies", entity: crm.EntityCompany,
+		name: "companies", entity: crm.EntityCompany, owned: "t.owner_id = @",
 		columns: []column[crm.Company]{
 			{name: "org_id", member: func(c *crm.Company) any { return &c.OrgID }},
 			{name: "id", member: func(c *crm.Company) any { return &c.ID }},
@@ -43,7 +43,7 @@ func companyTable() table[crm.Company, crm.CompanyFilter] {
 
 func contactTable() table[crm.Contact, crm.ContactFilter] {
 	return table[crm.Contact, crm.ContactFilter]{
-		name: "contacts", entity: crm.EntityContact,
+		name: "contacts", entity: crm.EntityContact, owned: "t.owner_id = @",
 		columns: []column[crm.Contact]{
 			{name: "org_id", member: func(c *crm.Contact) any { return &c.OrgID }},
 			{name: "id", member: func(c *crm.Contact) any { return &c.ID }},

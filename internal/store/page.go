@@ -33,8 +33,9 @@ type walk struct {
 // page reads a stretch of a list, in as many legs as it takes to fill it. One row more
 // than asked for tells whether there are more ahead; whether there are any behind is a
 // question of its own, asked only when the walk began inside the list.
-func page[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], org crm.ID, q crm.List[F]) (crm.Page[T], error) {
+func page[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], org crm.ID, own *crm.ID, q crm.List[F]) (crm.Page[T], error) {
 	n := narrowing{args: []any{org}, lead: "t", updated: "t.updated_at", id: "t.id"}
+	t.show(own, &n)
 	t.filter(q.Filter, &n)
 	key := t.sorts[q.Sort.Field]
 	w := walk{forward: !q.Backward, from: q.From}

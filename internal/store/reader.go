@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"strconv"
+	"strings"
 
 	"sixty/internal/crm"
 )
@@ -10,6 +12,7 @@ import (
 type reader struct {
 	store *Store
 	db    Querier // the transaction; nil for the pool
+	own   *crm.ID // whose things alone are there; nil: everybody's
 }
 
 // of gives what runs an organisation's statements.
@@ -58,16 +61,16 @@ func (v view[T, F]) Page(ctx context.Context, org crm.ID, q crm.List[F]) (crm.Pa
 	if q.Search != nil && v.table.search != nil {
 		return searchPage(ctx, v.reader, v.table, org, q)
 	}
-	return page(ctx, v.store, v.of(org), v.table, org, q)
+	return page(ctx, v.store, v.of(org), v.table, org, v.own, q)
 }
 
 func (v view[T, F]) ByID(ctx context.Context, org crm.ID, ids []crm.ID) ([]T, error) {
-	return byID(ctx, v.store, v.of(org), v.table, org, ids, true)
+	return byID(ctx, v.store, v.of(org), v.table, org, v.own, ids, true)
 }
 
 // byID reads things by their ids, as the view shows them or as they are stored.
 // Stored ones are locked against change, in the order of their ids.
-func byID[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], org crm.ID, ids []crm.ID, asView bool) ([]T, error) {
+func byID[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], org crm.ID, own *crm.ID, ids []crm.ID, asView bool) ([]T, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -79,11 +82,13 @@ func byID[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], o
 	if !asView {
 		name, end = name+"_lock", " ORDER BY t.id"+s.dialect.ForUpdate()
 	}
-	st := s.statement(name, func() *Statement {
-		return &Statement{name, "SELECT " + t.selectList(asView) + t.from(asView, nil) +
-			" WHERE t.org_id = $1 AND " + condition + t.there() + end}
+	n := narrowing{args: []any{org, arg}}
+	t.show(own, &n)
+	st := s.statement(name+string(n.shape), func() *Statement {
+		return &Statement{name, "SELECT " + t.selectList(asView) + t.from(asView, &n) +
+			" WHERE t.org_id = $1 AND " + condition + t.there() + n.where + end}
 	})
-	return collect(ctx, s, db, st, t.destinations, org, arg)
+	return collect(ctx, s, db, st, t.destinations, n.args...)
 }
 
 // collect reads all rows of a statement; destinations gives the pointers into a row.
@@ -103,22 +108,41 @@ func collect[T any](ctx context.Context, s *Store, db Querier, st *Statement, de
 
 func (r *reader) DealContacts(ctx context.Context, org crm.ID, deals []crm.ID) ([]crm.DealContact, error) {
 	s := r.store
-	st := s.statement("deal.contacts", func() *Statement {
-		return &Statement{"deal.contacts", `SELECT deal_id, contact_id, role FROM deal_contacts
-WHERE org_id = $1 AND ` + s.dialect.AnyID("deal_id", 2) + ` AND role IS NOT NULL ORDER BY deal_id, contact_id`}
+	args, suffix, whose := r.among([]any{org, s.dialect.IDs(deals)}, ownDeal+ownContact)
+	st := s.statement("deal.contacts"+suffix, func() *Statement {
+		return &Statement{"deal.contacts", `SELECT t.deal_id, t.contact_id, t.role FROM deal_contacts t
+WHERE t.org_id = $1 AND ` + s.dialect.AnyID("t.deal_id", 2) + ` AND t.role IS NOT NULL` + whose + ` ORDER BY t.deal_id, t.contact_id`}
 	})
 	return collect(ctx, s, r.of(org), st, func(c *crm.DealContact) []any {
 		return []any{&c.DealID, &c.ContactID, &c.Role}
-	}, org, s.dialect.IDs(deals))
+	}, args...)
 }
 
-var dealMoves = &Statement{"deal.moves", `SELECT org_id, id, deal_id, stage_id, entered_at, exited_at, user_id
-FROM deal_stage_moves WHERE org_id = $1 AND deal_id = $2 ORDER BY entered_at, id`}
+// What else the rows of deals must meet where only a person's things are there, who is @.
+const (
+	ownDeal    = " AND EXISTS (SELECT 1 FROM deals d WHERE d.org_id = t.org_id AND d.id = t.deal_id AND d.owner_id = @)"
+	ownContact = " AND EXISTS (SELECT 1 FROM contacts c WHERE c.org_id = t.org_id AND c.id = t.contact_id AND c.owner_id = @)"
+)
+
+// among narrows a statement that is no list to what is there: it gives the arguments, what
+// tells its text apart, and the condition, in which @ stands for whose the things are.
+func (r *reader) among(args []any, condition string) (_ []any, suffix, whose string) {
+	if r.own == nil {
+		return args, "", ""
+	}
+	args = append(args, r.own)
+	return args, "!", strings.ReplaceAll(condition, "@", "$"+strconv.Itoa(len(args)))
+}
 
 func (r *reader) StageMoves(ctx context.Context, org, deal crm.ID) ([]crm.StageMove, error) {
-	return collect(ctx, r.store, r.of(org), dealMoves, func(m *crm.StageMove) []any {
+	args, suffix, whose := r.among([]any{org, deal}, ownDeal)
+	st := r.store.statement("deal.moves"+suffix, func() *Statement {
+		return &Statement{"deal.moves", `SELECT t.org_id, t.id, t.deal_id, t.stage_id, t.entered_at, t.exited_at, t.user_id
+FROM deal_stage_moves t WHERE t.org_id = $1 AND t.deal_id = $2` + whose + ` ORDER BY t.entered_at, t.id`}
+	})
+	return collect(ctx, r.store, r.of(org), st, func(m *crm.StageMove) []any {
 		return []any{&m.OrgID, &m.ID, &m.DealID, &m.StageID, &m.EnteredAt, &m.ExitedAt, &m.UserID}
-	}, org, deal)
+	}, args...)
 }
 
 // tally is a row of numbers: of one company or owner, in one currency.
@@ -133,9 +157,9 @@ func (t *tally) destinations() []any {
 }
 
 // dealTallies composes the sums of the deals of a page's companies or owners.
-func (s *Store) dealTallies(column string) string {
+func (s *Store) dealTallies(column, whose string) string {
 	return "SELECT " + column + ", currency, count(*), " + s.dialect.SumBig("value") + `
-FROM deals WHERE org_id = $1 AND ` + s.dialect.AnyID(column, 2) + ` AND deleted_at IS NULL GROUP BY ` + column + `, currency`
+FROM deals WHERE org_id = $1 AND ` + s.dialect.AnyID(column, 2) + ` AND deleted_at IS NULL` + whose + ` GROUP BY ` + column + `, currency`
 }
 
 // noCurrency stands in a tally that is of contacts.
@@ -143,14 +167,15 @@ const noCurrency = ""
 
 func (r *reader) CompanyStats(ctx context.Context, org crm.ID, companies []crm.ID) (map[crm.ID]crm.CompanyStats, error) {
 	s := r.store
-	st := s.statement("company.stats", func() *Statement {
-		return &Statement{"company.stats", s.dealTallies("company_id") + `
+	args, suffix, whose := r.among([]any{org, s.dialect.IDs(companies)}, " AND owner_id = @")
+	st := s.statement("company.stats"+suffix, func() *Statement {
+		return &Statement{"company.stats", s.dealTallies("company_id", whose) + `
 UNION ALL
 SELECT company_id, '` + noCurrency + `', count(*), 0
-FROM contacts WHERE org_id = $1 AND ` + s.dialect.AnyID("company_id", 2) + ` AND deleted_at IS NULL GROUP BY company_id
+FROM contacts WHERE org_id = $1 AND ` + s.dialect.AnyID("company_id", 2) + ` AND deleted_at IS NULL` + whose + ` GROUP BY company_id
 ORDER BY 1, 2`}
 	})
-	tallies, err := collect(ctx, s, r.of(org), st, (*tally).destinations, org, s.dialect.IDs(companies))
+	tallies, err := collect(ctx, s, r.of(org), st, (*tally).destinations, args...)
 	out := make(map[crm.ID]crm.CompanyStats, len(companies))
 	for _, t := range tallies {
 		c := out[t.id]
@@ -167,10 +192,11 @@ ORDER BY 1, 2`}
 
 func (r *reader) OwnerStats(ctx context.Context, org crm.ID, owners []crm.ID) (map[crm.ID]crm.OwnerStats, error) {
 	s := r.store
-	st := s.statement("owner.stats", func() *Statement {
-		return &Statement{"owner.stats", s.dealTallies("owner_id") + " ORDER BY 1, 2"}
+	args, suffix, whose := r.among([]any{org, s.dialect.IDs(owners)}, " AND owner_id = @")
+	st := s.statement("owner.stats"+suffix, func() *Statement {
+		return &Statement{"owner.stats", s.dealTallies("owner_id", whose) + " ORDER BY 1, 2"}
 	})
-	tallies, err := collect(ctx, s, r.of(org), st, (*tally).destinations, org, s.dialect.IDs(owners))
+	tallies, err := collect(ctx, s, r.of(org), st, (*tally).destinations, args...)
 	out := make(map[crm.ID]crm.OwnerStats, len(owners))
 	for _, t := range tallies {
 		o := out[t.id]

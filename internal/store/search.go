@@ -36,6 +36,7 @@ func matches[T, F any](ctx context.Context, r *reader, t *table[T, F], org crm.I
 		return nil, nil
 	}
 	n := narrowing{args: []any{org, r.store.dialect.Prefixes(termsOf(org, t.search.letter, words))}, lead: "t", updated: "t.updated_at", id: "t.id"}
+	t.show(r.own, &n)
 	t.filter(q.Filter, &n)
 	byRank := q.Sort == crm.ByRank
 	key := commonSorts["updated_at"]
@@ -155,7 +156,7 @@ func searchPage[T, F any](ctx context.Context, r *reader, t *table[T, F], org cr
 		place[ids[i]] = i
 	}
 	// What has been deleted since it was found is missing.
-	p.Rows, err = byID(ctx, r.store, r.of(org), t, org, ids, true)
+	p.Rows, err = byID(ctx, r.store, r.of(org), t, org, r.own, ids, true)
 	slices.SortFunc(p.Rows, func(a, b T) int { return place[t.id(&a)] - place[t.id(&b)] })
 	return p, err
 }

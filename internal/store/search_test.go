@@ -83,7 +83,7 @@ func walk(t *testing.T, s *store.Store, org crm.ID, list crm.List[crm.HitFilter]
 	t.Helper()
 	all := []crm.Hit{}
 	for {
-		p, err := s.Reads().Search(t.Context(), org, list)
+		p, err := s.Reads(crm.Actor{}).Search(t.Context(), org, list)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +112,7 @@ func checkLists(t *testing.T, s *store.Store, m *searchModel, q typed, i int) {
 	if i%3 == 0 {
 		owner = &m.owners[i%len(m.owners)].ID
 	}
-	r := s.Reads()
+	r := s.Reads(crm.Actor{})
 	var got []crm.ID
 	var err error
 	kind := []string{crm.HitCompany, crm.HitContact, crm.HitDeal}[i%7%3]

@@ -88,18 +88,19 @@ func (w *writer[T, F]) changeTerms(ctx context.Context, changes []crm.Change[T])
 // run again, after being ended halfway too.
 func FillSearch(ctx context.Context, engine Engine) error {
 	s := New(engine, Options{})
-	all, err := s.Organisations(ctx)
+	// Their ids alone: an organisation may have come to be more since this migration.
+	all, err := collect(ctx, s, s.service(), logOrganisations, func(id *crm.ID) []any { return []any{id} })
 	if err != nil {
 		return err
 	}
-	for _, o := range all {
-		if err := fillKind(ctx, s, &s.companies, o.ID); err != nil {
+	for _, org := range all {
+		if err := fillKind(ctx, s, &s.companies, org); err != nil {
 			return err
 		}
-		if err := fillKind(ctx, s, &s.contacts, o.ID); err != nil {
+		if err := fillKind(ctx, s, &s.contacts, org); err != nil {
 			return err
 		}
-		if err := fillKind(ctx, s, &s.deals, o.ID); err != nil {
+		if err := fillKind(ctx, s, &s.deals, org); err != nil {
 			return err
 		}
 	}
@@ -110,7 +111,7 @@ func FillSearch(ctx context.Context, engine Engine) error {
 func fillKind[T, F any](ctx context.Context, s *Store, t *table[T, F], org crm.ID) error {
 	q := crm.List[F]{Sort: crm.Sort{Field: "updated_at"}, Limit: crm.MaxLimit}
 	for {
-		p, err := page(ctx, s, s.of(org), t, org, q)
+		p, err := page(ctx, s, s.of(org), t, org, nil, q)
 		if err != nil {
 			return err
 		}

@@ -7,8 +7,8 @@ import (
 )
 
 // Snapshot implements crm.Store.
-func (s *Store) Snapshot(ctx context.Context, org crm.ID, fn func(crm.Reads) error) error {
-	snap, err := s.engine.Snapshot(ctx, Scope{Org: org})
+func (s *Store) Snapshot(ctx context.Context, by crm.Actor, fn func(crm.Reads) error) error {
+	snap, err := s.engine.Snapshot(ctx, Scope{Org: by.Org})
 	if err != nil {
 		return s.fault(ctx, err)
 	}
@@ -18,5 +18,5 @@ func (s *Store) Snapshot(ctx context.Context, org crm.ID, fn func(crm.Reads) err
 	}()
 	// It is to be run again when a standby had to overtake it. What fn did with what it
 	// had read is not for the store to do again.
-	return final(fn(&reader{store: s, db: snap}))
+	return final(fn(&reader{store: s, db: snap, own: by.OwnOnly()}))
 }

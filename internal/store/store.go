@@ -85,8 +85,8 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.fault(ctx, s.engine.Ping(ctx))
 }
 
-// Reads gives the views, outside a transaction.
-func (s *Store) Reads() crm.Reads { return &reader{store: s} }
+// Reads gives the views as an actor sees them, outside a transaction.
+func (s *Store) Reads(by crm.Actor) crm.Reads { return &reader{store: s, own: by.OwnOnly()} }
 
 // pooled runs statements on the pool's connections, in a scope.
 type pooled struct {

@@ -22,7 +22,9 @@ type table[T, F any] struct {
 	entity  string // in the change log and in statements' names
 	columns []column[T]
 	nameOf  func(*T) string // what name_key is folded from; nil: there is none
-	joins   string          // what the view reads beside t
+	owned   string          // the condition that a thing is a person's, who is @ in it; "": they are nobody's
+	joins   string          // what the view reads beside t, ending in the condition of the join
+	joined  string          // owned, for what is joined
 	where   string          // what else the list demands of t
 	sorts   map[string]sortKey
 	filter  func(F, *narrowing)
@@ -67,8 +69,23 @@ func (t *table[T, F]) from(view bool, n *narrowing) string {
 	}
 	if view {
 		from += t.joins
+		if n != nil && n.own != "" && t.joined != "" {
+			from += " AND " + strings.ReplaceAll(t.joined, "@", n.own)
+		}
 	}
 	return from
+}
+
+// show narrows what is read of the table to what somebody sees: to what they own, or if
+// own is nil by nothing.
+func (t *table[T, F]) show(own *crm.ID, n *narrowing) {
+	if own == nil || t.owned == "" {
+		return
+	}
+	n.args = append(n.args, own)
+	n.shape = append(n.shape, '!')
+	n.own = "$" + strconv.Itoa(len(n.args))
+	n.where += " AND " + strings.ReplaceAll(t.owned, "@", n.own)
 }
 
 // destinations gives the pointers that a row is scanned into.
@@ -129,6 +146,7 @@ type narrowing struct {
 	where string
 	shape []byte
 	args  []any
+	own   string // the placeholder of whose things alone are read; "": everybody's
 
 	span span
 }

@@ -18,14 +18,15 @@ type standing struct {
 // dealTotals sums deals; from says which, and reads deals as t.
 func (r *reader) dealTotals(ctx context.Context, name, from string, org, id crm.ID) (crm.DealTotals, error) {
 	s := r.store
-	st := s.statement(name, func() *Statement {
+	args, suffix, whose := r.among([]any{org, id}, " AND t.owner_id = @")
+	st := s.statement(name+suffix, func() *Statement {
 		return &Statement{name, "SELECT t.status, t.currency, count(*), " + s.dialect.SumBig("t.value") + from +
-			" AND t.deleted_at IS NULL GROUP BY t.currency, t.status ORDER BY t.currency, t.status"}
+			" AND t.deleted_at IS NULL" + whose + " GROUP BY t.currency, t.status ORDER BY t.currency, t.status"}
 	})
 	var totals crm.DealTotals
 	rows, err := collect(ctx, s, r.of(org), st, func(d *standing) []any {
 		return []any{&d.status, &d.value.Currency, &d.deals, &d.value.Amount}
-	}, org, id)
+	}, args...)
 	for _, d := range rows {
 		totals.All.Add(d.deals, d.value)
 		switch d.status {
@@ -40,10 +41,6 @@ func (r *reader) dealTotals(ctx context.Context, name, from string, org, id crm.
 	return totals, err
 }
 
-var companyRest = &Statement{"company.totals", `SELECT
-(SELECT count(*) FROM contacts c WHERE c.org_id = $1 AND c.company_id = $2 AND c.deleted_at IS NULL),
-(SELECT max(a.date) FROM activities a WHERE a.org_id = $1 AND a.company_id = $2 AND a.status = '` + crm.ActivityCompleted + `' AND a.deleted_at IS NULL)`}
-
 // CompanyTotals implements crm.Reads.
 func (r *reader) CompanyTotals(ctx context.Context, org, company crm.ID) (crm.CompanyTotals, error) {
 	var totals crm.CompanyTotals
@@ -51,16 +48,18 @@ func (r *reader) CompanyTotals(ctx context.Context, org, company crm.ID) (crm.Co
 	if err != nil {
 		return totals, err
 	}
-	err = r.store.query(ctx, r.of(org), companyRest, []any{org, company}, func(rows Rows) (bool, error) {
+	args, suffix, whose := r.among([]any{org, company}, " AND owner_id = @")
+	rest := r.store.statement("company.totals"+suffix, func() *Statement {
+		return &Statement{"company.totals", `SELECT
+(SELECT count(*) FROM contacts WHERE org_id = $1 AND company_id = $2 AND deleted_at IS NULL` + whose + `),
+(SELECT max(date) FROM activities WHERE org_id = $1 AND company_id = $2 AND status = '` + crm.ActivityCompleted + `' AND deleted_at IS NULL` + whose + `)`}
+	})
+	err = r.store.query(ctx, r.of(org), rest, args, func(rows Rows) (bool, error) {
 		return false, rows.Scan(&totals.Contacts, &totals.LastActivity)
 	})
 	totals.Deals = deals
 	return totals, err
 }
-
-var contactActivities = &Statement{"contact.activity_totals", `SELECT
-coalesce(sum(CASE WHEN type = 'meeting' THEN 1 END), 0), coalesce(sum(CASE WHEN type = 'email' THEN 1 END), 0),
-coalesce(sum(CASE WHEN type = 'call' THEN 1 END), 0) FROM activities WHERE org_id = $1 AND contact_id = $2 AND deleted_at IS NULL`}
 
 // ContactTotals implements crm.Reads.
 func (r *reader) ContactTotals(ctx context.Context, org, contact crm.ID) (crm.ContactTotals, error) {
@@ -71,7 +70,13 @@ func (r *reader) ContactTotals(ctx context.Context, org, contact crm.ID) (crm.Co
 	if err != nil {
 		return totals, err
 	}
-	err = r.store.query(ctx, r.of(org), contactActivities, []any{org, contact}, func(rows Rows) (bool, error) {
+	args, suffix, whose := r.among([]any{org, contact}, " AND owner_id = @")
+	activities := r.store.statement("contact.activity_totals"+suffix, func() *Statement {
+		return &Statement{"contact.activity_totals", `SELECT
+coalesce(sum(CASE WHEN type = 'meeting' THEN 1 END), 0), coalesce(sum(CASE WHEN type = 'email' THEN 1 END), 0),
+coalesce(sum(CASE WHEN type = 'call' THEN 1 END), 0) FROM activities WHERE org_id = $1 AND contact_id = $2 AND deleted_at IS NULL` + whose}
+	})
+	err = r.store.query(ctx, r.of(org), activities, args, func(rows Rows) (bool, error) {
 		return false, rows.Scan(&totals.Meetings, &totals.Emails, &totals.Calls)
 	})
 	totals.Deals = deals

@@ -49,19 +49,21 @@ func (w *writer[T, F]) Find(ctx context.Context, key crm.Key, values []string) (
 
 func (w *writer[T, F]) Lock(ctx context.Context, ids []crm.ID) ([]T, error) {
 	return inParts(ids, func(part []crm.ID) ([]T, error) {
-		return byID(ctx, w.tx.store, w.tx.db, w.table, w.tx.by.Org, part, false)
+		return byID(ctx, w.tx.store, w.tx.db, w.table, w.tx.by.Org, w.tx.own, part, false)
 	})
 }
 
 func (w *writer[T, F]) Hold(ctx context.Context, ids []crm.ID) ([]crm.ID, error) {
 	s, t := w.tx.store, w.table
 	name := t.entity + ".hold"
-	st := s.statement(name, func() *Statement {
-		return &Statement{name, "SELECT t.id FROM " + t.name + " t WHERE t.org_id = $1 AND " +
-			s.dialect.AnyID("t.id", 2) + " AND t.deleted_at IS NULL ORDER BY t.id" + s.dialect.ForShare()}
-	})
 	return inParts(ids, func(part []crm.ID) ([]crm.ID, error) {
-		return collect(ctx, s, w.tx.db, st, func(id *crm.ID) []any { return []any{id} }, w.tx.by.Org, s.dialect.IDs(part))
+		n := narrowing{args: []any{w.tx.by.Org, s.dialect.IDs(part)}}
+		t.show(w.tx.own, &n)
+		st := s.statement(name+string(n.shape), func() *Statement {
+			return &Statement{name, "SELECT t.id FROM " + t.name + " t WHERE t.org_id = $1 AND " +
+				s.dialect.AnyID("t.id", 2) + " AND t.deleted_at IS NULL" + n.where + " ORDER BY t.id" + s.dialect.ForShare()}
+		})
+		return collect(ctx, s, w.tx.db, st, func(id *crm.ID) []any { return []any{id} }, n.args...)
 	})
 }
 
@@ -170,7 +172,7 @@ func (w *writer[T, F]) Update(ctx context.Context, changes []crm.Change[T]) erro
 	}
 	for i := range changes {
 		id := t.id(&changes[i].After)
-		w.tx.log(t.entity, &id, crm.OpUpdated, unite(t.refs(&changes[i].Before), t.refs(&changes[i].After)))
+		w.tx.log(t.entity, &id, crm.OpUpdated, between(t.refs(&changes[i].Before), t.refs(&changes[i].After)))
 	}
 	return nil
 }

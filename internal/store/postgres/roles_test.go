@@ -241,7 +241,7 @@ func TestOrdinaryUser(t *testing.T) {
 			t.Fatal(err)
 		}
 		q := crm.ParseQuery("acme 17")
-		p, err := s.Reads().Search(ctx, o.ID, crm.List[crm.HitFilter]{Search: &q, Sort: crm.ByRank, Limit: 100})
+		p, err := s.Reads(crm.Actor{}).Search(ctx, o.ID, crm.List[crm.HitFilter]{Search: &q, Sort: crm.ByRank, Limit: 100})
 		if err != nil || len(p.Rows) != 11 { // 17, and 170 to 179
 			t.Errorf("found %d, %v", len(p.Rows), err)
 		}

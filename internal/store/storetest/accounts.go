@@ -130,11 +130,11 @@ func sessions(f *fixture) {
 			f.Errorf("session %d is of %+v", i, holder)
 		}
 	}
-	last, err := f.store.Reads().SignIns(ctx, o.ID, []crm.ID{person.ID, other.ID, o.owner.ID})
+	last, err := f.store.Reads(o.by).SignIns(ctx, o.ID, []crm.ID{person.ID, other.ID, o.owner.ID})
 	if diff := gocmp.Diff(map[crm.ID]crm.Instant{person.ID: at(3), other.ID: at(4)}, must(f, last, err)); diff != "" {
 		f.Errorf("last signed in (-want +got):\n%s", diff)
 	}
-	if last, err := f.store.Reads().SignIns(ctx, f.away.ID, []crm.ID{person.ID}); len(must(f, last, err)) != 0 {
+	if last, err := f.store.Reads(f.away.by).SignIns(ctx, f.away.ID, []crm.ID{person.ID}); len(must(f, last, err)) != 0 {
 		f.Error("another organisation knows when they signed in")
 	}
 	gone := func(s crm.Session) {

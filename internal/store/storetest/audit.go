@@ -57,7 +57,7 @@ func auditTrails(f *fixture) {
 		var got []crm.AuditEntry
 		q := crm.List[crm.AuditFilter]{Filter: c.filter, Sort: crm.AuditSorts.Default, Limit: 3, Count: crm.CountExact}
 		for more := true; more; {
-			p, err := f.store.Reads().Audit().Page(f.Context(), f.home.ID, q)
+			p, err := f.store.Reads(crm.Actor{}).Audit().Page(f.Context(), f.home.ID, q)
 			must(f, p, err)
 			if *p.Total != int64(len(fit)) {
 				f.Errorf("%s: counted %d of %d", name, *p.Total, len(fit))

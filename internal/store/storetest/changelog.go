@@ -90,12 +90,12 @@ func logEntries(f *fixture) {
 			}, w.deal.ID)
 		}, []logged{{Entity: "deal", ID: &w.deal.ID, Op: "updated", At: at(2), Refs: map[string]ids{
 			"owner_id": {w.owner.ID, other.ID}, "stage_id": {w.stage.ID, f.home.stage.ID},
-			"company_id": {w.company.ID}, "contact_id": {w.contact.ID, w.further.ID},
+			"company_id": {w.company.ID}, "contact_id": {w.contact.ID, w.further.ID}, "lost_by": {w.owner.ID},
 		}}}},
 		{"update of two", func() {
 			update(f, f.home, contacts(), 3, func(c *crm.Contact) { c.OwnerID = nil }, w.contact.ID, w.further.ID)
 		}, []logged{
-			{Entity: "contact", ID: &w.contact.ID, Op: "updated", At: at(3), Refs: map[string]ids{"owner_id": {w.owner.ID}, "company_id": {w.company.ID}}},
+			{Entity: "contact", ID: &w.contact.ID, Op: "updated", At: at(3), Refs: map[string]ids{"owner_id": {w.owner.ID}, "company_id": {w.company.ID}, "lost_by": {w.owner.ID}}},
 			{Entity: "contact", ID: &w.further.ID, Op: "updated", At: at(3), Refs: map[string]ids{}},
 		}},
 		{"end of a primary contact", func() {

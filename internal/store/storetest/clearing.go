@@ -17,7 +17,7 @@ import (
 func byContact(f *fixture, contact crm.ID) []crm.Deal {
 	f.Helper()
 	q := crm.List[crm.DealFilter]{Filter: crm.DealFilter{ContactID: &contact}, Sort: crm.DealSorts.Default, Limit: crm.MaxLimit}
-	p, err := f.store.Reads().Deals().Page(f.Context(), f.home.ID, q)
+	p, err := f.store.Reads(crm.Actor{}).Deals().Page(f.Context(), f.home.ID, q)
 	rows := must(f, p, err).Rows
 	newestFirst := func(a, b crm.Deal) int {
 		return cmp.Or(cmp.Compare(b.UpdatedAt, a.UpdatedAt), bytes.Compare(b.ID[:], a.ID[:]))
@@ -134,7 +134,7 @@ func clearContact(f *fixture) {
 		f.Errorf("the other contact has %d deals, want 2", len(rows))
 	}
 	ids := append(idsOf(deals(), c.deals), c.elsewhere.ID)
-	links, err := f.store.Reads().DealContacts(f.Context(), f.home.ID, ids)
+	links, err := f.store.Reads(crm.Actor{}).DealContacts(f.Context(), f.home.ID, ids)
 	if len(must(f, links, err)) != 1 || links[0].ContactID != c.further.ID {
 		f.Errorf("further contacts left: %+v", links)
 	}
@@ -195,7 +195,7 @@ func listedAt(f *fixture, contact crm.ID, d crm.Deal) {
 		Filter: crm.DealFilter{ContactID: &contact}, Sort: crm.DealSorts.Default, Limit: 1,
 		From: &crm.Position{Number: int64(d.UpdatedAt), ID: d.ID, Inclusive: true},
 	}
-	p, err := f.store.Reads().Deals().Page(context.WithoutCancel(f.Context()), f.home.ID, q)
+	p, err := f.store.Reads(crm.Actor{}).Deals().Page(context.WithoutCancel(f.Context()), f.home.ID, q)
 	if must(f, p, err); len(p.Rows) != 1 || p.Rows[0].ID != d.ID || p.First.Number != int64(d.UpdatedAt) {
 		f.Errorf("a deal updated at %s is not listed there for its contact", d.UpdatedAt)
 	}

@@ -51,7 +51,7 @@ func dealContacts(f *fixture) {
 	// check compares the roles, and whose list has the deal.
 	check := func(roles map[crm.ID]string, listed ...crm.ID) {
 		f.Helper()
-		links, err := f.store.Reads().DealContacts(ctx, o.ID, []crm.ID{d.ID, other.ID})
+		links, err := f.store.Reads(crm.Actor{}).DealContacts(ctx, o.ID, []crm.ID{d.ID, other.ID})
 		got := map[crm.ID]string{}
 		for _, l := range must(f, links, err) {
 			if l.DealID != d.ID {
@@ -96,7 +96,7 @@ func dealContacts(f *fixture) {
 	f.write(o, n, func(tx crm.Tx) error {
 		return tx.PutDealContact(ctx, other, crm.DealContact{DealID: other.ID, ContactID: c.ID, Role: "stakeholder"})
 	})
-	links, err := f.store.Reads().DealContacts(ctx, o.ID, []crm.ID{other.ID, d.ID})
+	links, err := f.store.Reads(crm.Actor{}).DealContacts(ctx, o.ID, []crm.ID{other.ID, d.ID})
 	ordered := slices.IsSortedFunc(must(f, links, err), func(x, y crm.DealContact) int {
 		if c := bytes.Compare(x.DealID[:], y.DealID[:]); c != 0 {
 			return c
@@ -173,7 +173,7 @@ func newDealContacts(f *fixture) {
 		if len(log) != 1 { // a deal, and then a bulk load
 			f.Errorf("%d deals are entered as %d changes", n, len(log))
 		}
-		got, err := f.store.Reads().DealContacts(ctx, o.ID, idsOf(deals(), rows))
+		got, err := f.store.Reads(crm.Actor{}).DealContacts(ctx, o.ID, idsOf(deals(), rows))
 		byIDs := cmpopts.SortSlices(func(a, b crm.DealContact) bool {
 			return bytes.Compare(append(a.DealID[:], a.ContactID[:]...), append(b.DealID[:], b.ContactID[:]...)) < 0
 		})
@@ -218,7 +218,7 @@ func stageMoves(f *fixture) {
 	f.write(o, 1, func(tx crm.Tx) error { return tx.InsertStageMoves(ctx, moves) })
 	check := func(d crm.Deal, want ...crm.StageMove) {
 		f.Helper()
-		got, err := f.store.Reads().StageMoves(ctx, o.ID, d.ID)
+		got, err := f.store.Reads(crm.Actor{}).StageMoves(ctx, o.ID, d.ID)
 		if diff := cmp.Diff(want, must(f, got, err)); diff != "" {
 			f.Errorf("stays (-want +got):\n%s", diff)
 		}

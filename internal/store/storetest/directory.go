@@ -107,7 +107,7 @@ func keysOf(f *fixture, o tenant) (all []crm.APIKey) {
 	f.Helper()
 	q := crm.List[crm.APIKeyFilter]{Sort: crm.Sort{Field: "created_at"}, Limit: 3}
 	for {
-		p, err := f.store.Reads().APIKeys().Page(f.Context(), o.ID, q)
+		p, err := f.store.Reads(o.by).APIKeys().Page(f.Context(), o.ID, q)
 		if all = append(all, must(f, p, err).Rows...); !p.HasMore {
 			return all
 		}

@@ -29,7 +29,7 @@ func works(f *fixture, s *store.Store) {
 	if err != nil {
 		f.Fatalf("a write afterwards: %v", err)
 	}
-	rows, err := s.Reads().Companies().ByID(ctx, f.home.ID, []crm.ID{c.ID})
+	rows, err := s.Reads(crm.Actor{}).Companies().ByID(ctx, f.home.ID, []crm.ID{c.ID})
 	if err != nil || len(rows) != 1 {
 		f.Fatalf("a read afterwards: %d rows, %v", len(rows), err)
 	}
@@ -46,12 +46,12 @@ func cancelledBefore(f *fixture) {
 	ids := []crm.ID{crm.NewID()}
 	for name, do := range map[string]func() error{
 		"page": func() error {
-			_, err := f.store.Reads().Deals().Page(ctx, f.home.ID, crm.List[crm.DealFilter]{Sort: crm.DealSorts.Default, Limit: 1})
+			_, err := f.store.Reads(crm.Actor{}).Deals().Page(ctx, f.home.ID, crm.List[crm.DealFilter]{Sort: crm.DealSorts.Default, Limit: 1})
 			return err
 		},
-		"by id":         func() error { _, err := f.store.Reads().Deals().ByID(ctx, f.home.ID, ids); return err },
-		"company stats": func() error { _, err := f.store.Reads().CompanyStats(ctx, f.home.ID, ids); return err },
-		"snapshot":      func() error { return f.store.Snapshot(ctx, f.home.ID, func(crm.Reads) error { return nil }) },
+		"by id":         func() error { _, err := f.store.Reads(crm.Actor{}).Deals().ByID(ctx, f.home.ID, ids); return err },
+		"company stats": func() error { _, err := f.store.Reads(crm.Actor{}).CompanyStats(ctx, f.home.ID, ids); return err },
+		"snapshot":      func() error { return f.store.Snapshot(ctx, f.home.by, func(crm.Reads) error { return nil }) },
 		"write":         func() error { return f.store.Write(ctx, f.home.by, at(1), touch) },
 		"rehearse":      func() error { return f.store.Rehearse(ctx, f.home.by, at(1), touch) },
 		"organisations": func() error { _, err := f.store.Organisations(ctx); return err },

@@ -96,7 +96,7 @@ func (w world) picture(f *fixture, o tenant) picture {
 		Stages: listAll(f, o, stages()), Owners: listAll(f, o, owners()), Changes: changeLog(f, o),
 		Activities: listAll(f, o, activities()), Tasks: listAll(f, o, tasks()),
 	}
-	reads, ctx := f.store.Reads(), f.Context()
+	reads, ctx := f.store.Reads(crm.Actor{}), f.Context()
 	var err error
 	p.DealContacts, err = reads.DealContacts(ctx, o.ID, []crm.ID{w.deal.ID})
 	p.DealContacts = must(f, p.DealContacts, err)
@@ -183,7 +183,7 @@ func isolatedKind[T, F any](f *fixture, k kind[T, F], id crm.ID, keys map[crm.Ke
 	for _, desc := range []bool{false, true} {
 		for _, field := range k.sorts.Fields {
 			q := crm.List[F]{Sort: crm.Sort{Field: field, Desc: desc}, Limit: crm.MaxLimit, Count: crm.CountExact}
-			p, err := k.view(f.store.Reads()).Page(f.Context(), f.home.ID, q)
+			p, err := k.view(f.store.Reads(crm.Actor{})).Page(f.Context(), f.home.ID, q)
 			mine("page", must(f, p, err).Rows...)
 			if *p.Total != int64(len(p.Rows)) {
 				f.Errorf("%s: counted %d of %d", k.entity, *p.Total, len(p.Rows))
@@ -191,7 +191,7 @@ func isolatedKind[T, F any](f *fixture, k kind[T, F], id crm.ID, keys map[crm.Ke
 		}
 	}
 	for _, ids := range [][]crm.ID{{id}, {id, crm.NewID()}} {
-		rows, err := k.view(f.store.Reads()).ByID(f.Context(), f.home.ID, ids)
+		rows, err := k.view(f.store.Reads(crm.Actor{})).ByID(f.Context(), f.home.ID, ids)
 		mine("by id", must(f, rows, err)...)
 		f.write(f.home, 2, func(tx crm.Tx) error {
 			rows, err := k.table(tx).Lock(f.Context(), ids)

@@ -190,7 +190,7 @@ func readAll[T, F any](f *fixture, o tenant, k kind[T, F], ids []crm.ID) map[crm
 	f.Helper()
 	out := make(map[crm.ID]T, len(ids))
 	for part := range slices.Chunk(ids, crm.MaxLimit) {
-		rows, err := k.view(f.store.Reads()).ByID(f.Context(), o.ID, part)
+		rows, err := k.view(f.store.Reads(crm.Actor{})).ByID(f.Context(), o.ID, part)
 		for _, row := range must(f, rows, err) {
 			out[*k.id(&row)] = row
 		}
@@ -204,7 +204,7 @@ func listAll[T, F any](f *fixture, o tenant, k kind[T, F]) map[crm.ID]T {
 	out := map[crm.ID]T{}
 	q := crm.List[F]{Sort: k.sorts.Default, Limit: crm.MaxLimit}
 	for {
-		p, err := k.view(f.store.Reads()).Page(f.Context(), o.ID, q)
+		p, err := k.view(f.store.Reads(crm.Actor{})).Page(f.Context(), o.ID, q)
 		for _, row := range must(f, p, err).Rows {
 			out[*k.id(&row)] = row
 		}

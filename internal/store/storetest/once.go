@@ -24,14 +24,14 @@ func making(f *fixture, s *store.Store, o tenant, name string) func(context.Cont
 		if err := s.Write(ctx, o.by, at(1), func(tx crm.Tx) error { return tx.Companies().Insert(ctx, []crm.Company{c}) }); err != nil {
 			return nil, err
 		}
-		rows, err := s.Reads().Companies().ByID(ctx, o.ID, []crm.ID{c.ID})
+		rows, err := s.Reads(crm.Actor{}).Companies().ByID(ctx, o.ID, []crm.ID{c.ID})
 		if err != nil {
 			return nil, err
 		}
 		if len(rows) != 1 {
 			f.Errorf("%d companies are read in the transaction that made one", len(rows))
 		}
-		if rows, err := s.Reads().Companies().ByID(f.Context(), o.ID, []crm.ID{c.ID}); err != nil || len(rows) != 0 {
+		if rows, err := s.Reads(crm.Actor{}).Companies().ByID(f.Context(), o.ID, []crm.ID{c.ID}); err != nil || len(rows) != 0 {
 			f.Errorf("%d companies are read outside before the commit: %v", len(rows), err)
 		}
 		return []byte(name), nil
@@ -139,7 +139,10 @@ func onceFailed(f *fixture) {
 	// What may meet others' rows is no part of it either.
 	for name, read := range map[string]func(context.Context) error{
 		"everybody's": func(ctx context.Context) error { _, err := f.store.Organisations(ctx); return err },
-		"another's":   func(ctx context.Context) error { _, err := f.store.Sessions(ctx, f.away.ID, f.away.owner.ID); return err },
+		"another's": func(ctx context.Context) error {
+			_, err := f.store.Sessions(ctx, f.away.ID, f.away.owner.ID)
+			return err
+		},
 	} {
 		_, _, err := f.store.Once(f.Context(), f.home.by, at(1), request, func(ctx context.Context) ([]byte, error) { return nil, read(ctx) })
 		if err == nil {

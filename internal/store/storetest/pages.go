@@ -27,7 +27,7 @@ func walks[T, F any](f *fixture, l *list[T, F]) {
 // read reads a page and compares it with rows start to end of the whole.
 func (l *list[T, F]) read(f *fixture, q crm.List[F], whole []T, start, end int) crm.Page[T] {
 	f.Helper()
-	p, err := l.view(f.store.Reads()).Page(f.Context(), f.home.ID, q)
+	p, err := l.view(f.store.Reads(crm.Actor{})).Page(f.Context(), f.home.ID, q)
 	what := func() string {
 		return fmt.Sprintf("%s by %s, filter %+v, limit %d, from %+v, backward %v: rows %d to %d of %d",
 			l.entity, q.Sort, q.Filter, q.Limit, q.From, q.Backward, start, end, len(whole))
@@ -178,7 +178,7 @@ func (l *list[T, F]) counted(f *fixture, q crm.List[F], want int) {
 	f.Helper()
 	_, _, estimates := f.engine.Dialect().Estimate("SELECT 1")
 	for _, q.Count = range []crm.CountMode{crm.CountNone, crm.CountExact, crm.CountEstimated} {
-		p, err := l.view(f.store.Reads()).Page(f.Context(), f.home.ID, q)
+		p, err := l.view(f.store.Reads(crm.Actor{})).Page(f.Context(), f.home.ID, q)
 		total := must(f, p, err).Total
 		switch {
 		case (total == nil) != (q.Count == crm.CountNone):
@@ -204,7 +204,7 @@ func emptyList(f *fixture) {
 		l.counted(f, q, 0)
 	}
 	for _, ids := range [][]crm.ID{nil, {nobody}, {nobody, crm.NewID()}} {
-		rows, err := f.store.Reads().Deals().ByID(f.Context(), f.home.ID, ids)
+		rows, err := f.store.Reads(crm.Actor{}).Deals().ByID(f.Context(), f.home.ID, ids)
 		if len(must(f, rows, err)) > 0 {
 			f.Errorf("%d rows for ids that nothing has", len(rows))
 		}

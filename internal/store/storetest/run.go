@@ -126,7 +126,10 @@ func Run(t *testing.T, database func(tb testing.TB) Opener) {
 		{"SearchConfined", searchConfined},
 		{"SearchLimit", searchLimit},
 		{"SearchFill", searchFill},
+		{"OwnedReads", ownedReads},
+		{"OwnedWrites", ownedWrites},
 		{"Organisations", organisations},
+		{"OrganisationSettings", organisationSettings},
 		{"APIKeys", apiKeys},
 		{"APIKeysInUse", apiKeysInUse},
 		{"Passwords", passwords},
@@ -205,7 +208,7 @@ func (f *fixture) sub(name string, run func(f *fixture)) {
 
 func (f *fixture) tenant(name string) tenant {
 	f.Helper()
-	o := tenant{Organisation: crm.Organisation{ID: crm.NewID(), Name: name, DefaultCurrency: "GBP", CreatedAt: at(0)}}
+	o := tenant{Organisation: crm.Organisation{ID: crm.NewID(), Name: name, DefaultCurrency: "GBP", RepsSee: crm.SeeEverything, CreatedAt: at(0)}}
 	o.owner = o.newOwner("Ada")
 	o.stage = o.newStage("Lead")
 	o.by = crm.Actor{Org: o.ID, User: o.owner.ID, Role: crm.RoleAdmin}

@@ -13,7 +13,7 @@ import (
 func titles(f *fixture, o tenant, typed string) []string {
 	f.Helper()
 	q := crm.ParseQuery(typed)
-	p, err := f.store.Reads().Search(f.Context(), o.ID, crm.List[crm.HitFilter]{Search: &q, Sort: crm.ByRank, Limit: crm.MaxLimit})
+	p, err := f.store.Reads(crm.Actor{}).Search(f.Context(), o.ID, crm.List[crm.HitFilter]{Search: &q, Sort: crm.ByRank, Limit: crm.MaxLimit})
 	all := []string{}
 	for _, h := range must(f, p, err).Rows {
 		all = append(all, h.Title)
@@ -175,7 +175,7 @@ func searchLimit(f *fixture) {
 	}
 	insert(f, f.home, companies(), rows...)
 	q := crm.ParseQuery("row")
-	p, err := f.store.Reads().Companies().Page(f.Context(), f.home.ID, crm.List[crm.CompanyFilter]{Search: &q, Sort: crm.ByRank, Limit: crm.MaxLimit, Count: crm.CountExact})
+	p, err := f.store.Reads(crm.Actor{}).Companies().Page(f.Context(), f.home.ID, crm.List[crm.CompanyFilter]{Search: &q, Sort: crm.ByRank, Limit: crm.MaxLimit, Count: crm.CountExact})
 	must(f, p, err)
 	if len(p.Rows) != crm.MaxHits || *p.Total != crm.MaxHits || p.HasMore {
 		f.Fatalf("found %d, counted %d, more %v", len(p.Rows), *p.Total, p.HasMore)
@@ -231,5 +231,6 @@ func searchFill(f *fixture) {
 // after it, which may be run again once what SQLite cannot do twice is undone.
 func forgetIndex(f *fixture) {
 	f.Helper()
-	f.asOwner("DELETE FROM search", "ALTER TABLE api_keys DROP COLUMN used_at", "DELETE FROM goose_db_version WHERE version_id >= 5")
+	f.asOwner("DELETE FROM search", "ALTER TABLE api_keys DROP COLUMN used_at", "ALTER TABLE organisations DROP COLUMN reps_see",
+		"DELETE FROM goose_db_version WHERE version_id >= 5")
 }

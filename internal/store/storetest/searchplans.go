@@ -25,7 +25,7 @@ func RunSearchPlans(t *testing.T, database func(tb testing.TB) Opener, judge fun
 	for _, typed := range []string{"abc", "ab cd", "q", "nothing like it"} {
 		q := crm.ParseQuery(typed)
 		seen := &recorder{Engine: f.engine}
-		reads := store.New(seen, store.Options{}).Reads()
+		reads := store.New(seen, store.Options{}).Reads(crm.Actor{})
 		searches := []func() error{
 			func() error {
 				_, err := reads.Search(f.Context(), f.home.ID, crm.List[crm.HitFilter]{Search: &q, Sort: crm.ByRank, Limit: 0})

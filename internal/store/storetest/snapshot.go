@@ -37,7 +37,7 @@ func snapshots(f *fixture) {
 		s.Stats = must(f, stats, err)
 		return s
 	}
-	err := f.store.Snapshot(ctx, o.ID, func(r crm.Reads) error {
+	err := f.store.Snapshot(ctx, f.home.by, func(r crm.Reads) error {
 		before := look(r)
 		insert(f, o, companies(), o.newCompany("New"))
 		update(f, o, companies(), 2, func(c *crm.Company) { c.Name = "Changed" }, kept.ID)
@@ -48,7 +48,7 @@ func snapshots(f *fixture) {
 		if diff := cmp.Diff(before, look(r)); diff != "" {
 			f.Errorf("the snapshot moved (-before +after):\n%s", diff)
 		}
-		if now := look(f.store.Reads()); len(now.ByID) != 1 || *now.Page.Total != 2 || now.Stats[kept.ID].Deals != 1 {
+		if now := look(f.store.Reads(crm.Actor{})); len(now.ByID) != 1 || *now.Page.Total != 2 || now.Stats[kept.ID].Deals != 1 {
 			f.Errorf("beside the snapshot: %v", now)
 		}
 		return nil
@@ -56,7 +56,7 @@ func snapshots(f *fixture) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	err = f.store.Snapshot(ctx, o.ID, func(r crm.Reads) error {
+	err = f.store.Snapshot(ctx, f.home.by, func(r crm.Reads) error {
 		if now := look(r); len(now.ByID) != 1 || *now.Page.Total != 2 || now.Stats[kept.ID].Deals != 1 {
 			f.Errorf("the next snapshot: %v", now)
 		}
@@ -75,7 +75,7 @@ func snapshotEnds(f *fixture) {
 		return err
 	}
 	for range 25 { // more often than there are connections
-		err := f.store.Snapshot(f.Context(), f.home.ID, func(r crm.Reads) error { return errors.Join(read(f.Context(), r), errGivenUp) })
+		err := f.store.Snapshot(f.Context(), f.home.by, func(r crm.Reads) error { return errors.Join(read(f.Context(), r), errGivenUp) })
 		if !errors.Is(err, errGivenUp) {
 			f.Fatalf("%v, want the function's own error", err)
 		}
@@ -85,7 +85,7 @@ func snapshotEnds(f *fixture) {
 					f.Error("the panic did not come through")
 				}
 			}()
-			_ = f.store.Snapshot(f.Context(), f.home.ID, func(r crm.Reads) error {
+			_ = f.store.Snapshot(f.Context(), f.home.by, func(r crm.Reads) error {
 				if err := read(f.Context(), r); err != nil {
 					return err
 				}
@@ -93,7 +93,7 @@ func snapshotEnds(f *fixture) {
 			})
 		}()
 		ctx, cancel := context.WithCancel(f.Context())
-		err = f.store.Snapshot(ctx, f.home.ID, func(r crm.Reads) error {
+		err = f.store.Snapshot(ctx, f.home.by, func(r crm.Reads) error {
 			if err := read(ctx, r); err != nil {
 				f.Errorf("before it is cancelled: %v", err)
 			}

@@ -48,7 +48,7 @@ func companyStats(f *fixture) {
 	insert(f, o, contacts(), people...)
 	remove(f, o, contacts(), 3, people[3].ID)
 
-	got, err := f.store.Reads().CompanyStats(ctx, o.ID, append(ids[:3:3], crm.NewID()))
+	got, err := f.store.Reads(crm.Actor{}).CompanyStats(ctx, o.ID, append(ids[:3:3], crm.NewID()))
 	want := map[crm.ID]crm.CompanyStats{
 		ids[0]: {Contacts: 1, Deals: 6, Value: []crm.Sum{{Currency: "EUR", Amount: 7}, {Currency: "GBP", Amount: crm.MaxMoney + 400}, {Currency: "USD"}}},
 		ids[1]: {Contacts: 2},
@@ -56,7 +56,7 @@ func companyStats(f *fixture) {
 	if diff := cmp.Diff(want, must(f, got, err)); diff != "" {
 		f.Errorf("(-want +got):\n%s", diff)
 	}
-	got, err = f.store.Reads().CompanyStats(ctx, o.ID, nil)
+	got, err = f.store.Reads(crm.Actor{}).CompanyStats(ctx, o.ID, nil)
 	if len(must(f, got, err)) > 0 {
 		f.Errorf("for no companies: %v", got)
 	}
@@ -71,7 +71,7 @@ func ownerStats(f *fixture) {
 	dealsWith(f, "EUR", amounts(7), of(people[0]))
 	remove(f, o, deals(), 3, dealsWith(f, "EUR", amounts(1000), of(people[0]))...)
 	dealsWith(f, "GBP", amounts(9), of(people[2]))
-	got, err := f.store.Reads().OwnerStats(f.Context(), o.ID, people[:2])
+	got, err := f.store.Reads(crm.Actor{}).OwnerStats(f.Context(), o.ID, people[:2])
 	want := map[crm.ID]crm.OwnerStats{
 		people[0]: {Deals: 4, Value: []crm.Sum{{Currency: "EUR", Amount: 7}, {Currency: "GBP", Amount: 400}}},
 	}

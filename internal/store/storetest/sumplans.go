@@ -36,7 +36,7 @@ func RunSumPlans(t *testing.T, database func(tb testing.TB) Opener, wrong func(t
 		},
 	} {
 		seen := &recorder{Engine: f.engine}
-		if err := read(store.New(seen, store.Options{}).Reads()); err != nil {
+		if err := read(store.New(seen, store.Options{}).Reads(crm.Actor{})); err != nil {
 			f.Fatal(err)
 		}
 		if len(seen.ran) != 1 {
@@ -58,6 +58,6 @@ func RunSumPlans(t *testing.T, database func(tb testing.TB) Opener, wrong func(t
 // there is here, and reading everything the wise thing to do.
 func firstPage[T, F any](f *fixture, k kind[T, F]) []crm.ID {
 	f.Helper()
-	p, err := k.view(f.store.Reads()).Page(f.Context(), f.home.ID, crm.List[F]{Sort: k.sorts.Default, Limit: 5})
+	p, err := k.view(f.store.Reads(crm.Actor{})).Page(f.Context(), f.home.ID, crm.List[F]{Sort: k.sorts.Default, Limit: 5})
 	return idsOf(k, must(f, p, err).Rows)
 }

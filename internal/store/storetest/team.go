@@ -102,7 +102,7 @@ func handsOver(f *fixture) {
 	if d := get(f, f.away, deals(), foreign.ID); *d.OwnerID != there.ID {
 		f.Errorf("another organisation's deal: %+v", d)
 	}
-	p, err := f.store.Reads().Deals().Page(ctx, o.ID, crm.List[crm.DealFilter]{
+	p, err := f.store.Reads(o.by).Deals().Page(ctx, o.ID, crm.List[crm.DealFilter]{
 		Filter: crm.DealFilter{ContactID: &persons[0].ID}, Sort: crm.DealSorts.Default, Limit: crm.MaxLimit,
 	})
 	rows := must(f, p, err).Rows
@@ -143,7 +143,7 @@ func auditPruned(f *fixture) {
 	}
 	pruned(f, "audit", f.store.PruneAudit, []pruning{{0, 100, 0}, {3, 0, 0}, {2, 3, 3}, {2, 100, 1}, {2, 100, 0}})
 	for _, o := range []tenant{f.home, f.away} {
-		p, err := f.store.Reads().Audit().Page(f.Context(), o.ID, crm.List[crm.AuditFilter]{Sort: crm.AuditSorts.Default, Limit: 10})
+		p, err := f.store.Reads(o.by).Audit().Page(f.Context(), o.ID, crm.List[crm.AuditFilter]{Sort: crm.AuditSorts.Default, Limit: 10})
 		if rows := must(f, p, err).Rows; len(rows) != 1 || rows[0].At != at(2) {
 			f.Errorf("what is left is %+v", rows)
 		}

@@ -220,7 +220,7 @@ func dealsOf(f *fixture, edit func(*crm.Deal)) crm.DealTotals {
 
 // companyTotals counts what one company has, and nobody else's.
 func companyTotals(f *fixture) {
-	o, reads := f.home, f.store.Reads()
+	o, reads := f.home, f.store.Reads(crm.Actor{})
 	firms := three(f, companies(), o.newCompany)
 	want := crm.CompanyTotals{Contacts: 2, Deals: dealsOf(f, func(d *crm.Deal) { d.CompanyID = &firms[0] }), LastActivity: ptr(at(7))}
 	people := copies(contacts(), []crm.Contact{o.newContact("P")}, 4)
@@ -249,7 +249,7 @@ func companyTotals(f *fixture) {
 // contactTotals counts what one contact has, the deals that it is on in either way,
 // each once.
 func contactTotals(f *fixture) {
-	o, ctx, reads := f.home, f.Context(), f.store.Reads()
+	o, ctx, reads := f.home, f.Context(), f.store.Reads(crm.Actor{})
 	persons := three(f, contacts(), o.newContact)
 	want := crm.ContactTotals{Meetings: 1, Emails: 2, Calls: 3, Deals: dealsOf(f, func(d *crm.Deal) { d.PrimaryContactID = &persons[0] })}
 	further := dealsWith(f, "USD", amounts(11), func(d *crm.Deal) { d.PrimaryContactID = &persons[1] })

@@ -1,0 +1,59 @@
+package crm_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sixty/internal/crm"
+)
+
+func TestHears(t *testing.T) {
+	t.Parallel()
+	me, they, thing := crm.NewID(), crm.NewID(), crm.NewID()
+	rep := crm.Actor{User: me, Role: crm.RoleRep}
+	entry := func(entity string, r crm.Refs) crm.LogEntry {
+		return crm.LogEntry{Seq: 1, Entity: entity, ID: &thing, Op: crm.OpUpdated, Refs: r}
+	}
+	mine := crm.Refs{Owner: []crm.ID{me}, Company: []crm.ID{they}}
+	bulk := crm.LogEntry{Seq: 1, Entity: crm.EntityDeal, Op: crm.OpBulk}
+	lost := entry(crm.EntityDeal, crm.Refs{Owner: []crm.ID{me}})
+	lost.Op = crm.OpDeleted
+	for name, test := range map[string]struct {
+		entry crm.LogEntry
+		want  *crm.LogEntry // nil: nothing
+	}{
+		"Mine":           {entry(crm.EntityDeal, mine), new(entry(crm.EntityDeal, mine))},
+		"Theirs":         {entry: entry(crm.EntityDeal, crm.Refs{Owner: []crm.ID{they}})},
+		"Nobodys":        {entry: entry(crm.EntityCompany, crm.Refs{})},
+		"Lost":           {entry(crm.EntityDeal, crm.Refs{Owner: []crm.ID{me, they}, Company: []crm.ID{they}, Lost: []crm.ID{me}}), &lost},
+		"LostToNobody":   {entry(crm.EntityDeal, crm.Refs{Owner: []crm.ID{me}, Company: []crm.ID{they}, Lost: []crm.ID{me}}), &lost},
+		"Gained":         {entry(crm.EntityDeal, crm.Refs{Owner: []crm.ID{they, me}, Company: []crm.ID{they}, Lost: []crm.ID{they}}), new(entry(crm.EntityDeal, crm.Refs{Owner: []crm.ID{me}}))},
+		"ManyAtOnce":     {bulk, &bulk},
+		"Stage":          {entry(crm.EntityStage, crm.Refs{Stage: []crm.ID{thing}}), new(entry(crm.EntityStage, crm.Refs{Stage: []crm.ID{thing}}))},
+		"Person":         {entry(crm.EntityOwner, crm.Refs{Owner: []crm.ID{they}}), new(entry(crm.EntityOwner, crm.Refs{Owner: []crm.ID{they}}))},
+		"Organisation":   {entry(crm.EntityOrganisation, crm.Refs{}), new(entry(crm.EntityOrganisation, crm.Refs{}))},
+		"OthersKey":      {entry: entry(crm.EntityAPIKey, crm.Refs{Owner: []crm.ID{they}})},
+		"OthersSession":  {entry: entry(crm.EntitySession, crm.Refs{Owner: []crm.ID{they}})},
+		"OwnSession":     {entry(crm.EntitySession, crm.Refs{Owner: []crm.ID{me}}), new(entry(crm.EntitySession, crm.Refs{Owner: []crm.ID{me}}))},
+		"WhatIsNotKnown": {entry: entry("invoice", crm.Refs{})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, heard := rep.Hears(test.entry)
+			if heard != (test.want != nil) {
+				t.Fatalf("heard: %t, of %+v", heard, got)
+			}
+			if heard {
+				if diff := cmp.Diff(*test.want, got); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			}
+			for _, all := range []crm.Actor{{User: me, Role: crm.RoleRep, SeesAll: true}, {User: me, Role: crm.RoleViewer}, crm.Operator(thing)} {
+				if got, heard := all.Hears(test.entry); !heard || !cmp.Equal(got, test.entry) {
+					t.Errorf("%+v hears %+v (%t)", all, got, heard)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,65 @@
+package httpapi
+
+import (
+	"net/http"
+	"reflect"
+
+	"sixty/internal/cache"
+	"sixty/internal/crm"
+)
+
+// organisationOperations read and change the settings of the caller's organisation.
+func (a *API) organisationOperations() []operation {
+	view := reflect.TypeFor[crm.Organisation]()
+	a.schemas.thing("Organisation", view)
+	a.schemas.patch("OrganisationInput", reflect.TypeFor[crm.OrganisationPatch](), view, nil)
+	body := newBodyReader(func(p *crm.OrganisationPatch) *crm.Unread { return &p.Unread }, view)
+	return []operation{
+		{
+			method: http.MethodGet, path: "/api/organisation", id: "getOrganisation", tag: "People",
+			caching: kept(cache.Static, crm.EntityOrganisation),
+			summary: "Read the organisation's settings",
+			answer:  a.schemas.envelope("Organisation"),
+			run: func(c *call) error {
+				org, err := a.service.Organisation(c.ctx, c.by)
+				if err != nil {
+					return err
+				}
+				answerOne(c, &org, appendOrganisation)
+				return nil
+			},
+		},
+		{
+			method: http.MethodPatch, path: "/api/organisation", id: "patchOrganisation", tag: "People",
+			summary: "Change the organisation's settings",
+			description: "For admins. Changes the members that are sent and no others (RFC 7396). Where reps_see is own, " +
+				"to a rep there is nothing but the companies, contacts, deals and activities that they own and the tasks that are assigned to them or made by them: " +
+				"everything else is not found, in no list, in no number, and null where it would be joined to what is theirs. " +
+				"Viewers, managers and admins see everything. It holds everywhere within a second.",
+			body: ref("OrganisationInput"), answer: a.schemas.envelope("Organisation"),
+			problems: []int{
+				http.StatusBadRequest, http.StatusForbidden, http.StatusConflict,
+				http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
+			},
+			run: func(c *call) error {
+				patch, err := body.read(c.r)
+				if err != nil {
+					return err
+				}
+				org, err := a.service.UpdateOrganisation(c.ctx, c.by, patch)
+				if err != nil {
+					return err
+				}
+				answerOne(c, &org, appendOrganisation)
+				return nil
+			},
+		},
+	}
+}
+
+func appendOrganisation(b []byte, o *crm.Organisation) []byte {
+	b = appendID(append(b, `{"id":`...), o.ID)
+	b = appendString(append(b, `,"name":`...), o.Name)
+	b = appendString(append(b, `,"default_currency":`...), o.DefaultCurrency)
+	return append(appendString(append(b, `,"reps_see":`...), string(o.RepsSee)), '}')
+}
