@@ -42,7 +42,7 @@ func house() rules {
 
 	edgeMay := []string{
 		"internal/crm", "internal/auth", "internal/cache", "internal/changes", "internal/cursor",
-		"internal/loader", "internal/ratelimit", "internal/telemetry",
+		"internal/identity", "internal/loader", "internal/ratelimit", "internal/telemetry",
 	}
 	crm := []string{"internal/crm"}
 	store := []string{"internal/crm", "internal/store"}
@@ -67,12 +67,15 @@ func house() rules {
 				reason: "the domain stands on the standard library and small value types, so that it outlives every engine"},
 			{path: "internal/adopt", may: crm, only: []string{"github.com/google/uuid", "golang.org/x", "github.com/jackc"},
 				reason: "it reads a database that is somebody else's, by the driver alone, and writes through use cases, whatever the engine"},
-			{path: "internal/auth", may: crm, reason: adapter},
+			{path: "internal/auth", may: []string{"internal/crm", "internal/identity"}, reason: adapter},
 			{path: "internal/cache", may: crm, reason: adapter},
 			{path: "internal/cache/redis", may: []string{"internal/crm", "internal/cache", "internal/redis"}, reason: adapter},
 			{path: "internal/changes", may: crm, reason: adapter},
 			{path: "internal/cursor", may: crm, reason: adapter},
 			{path: "internal/demo", may: crm, reason: "demo data is made by use cases alone, so that it is what a user could have entered"},
+			{path: "internal/identity", only: []string{"github.com/coreos/go-oidc", "github.com/go-jose/go-jose", "golang.org/x"},
+				reason: "it checks what somebody else's provider says, and does not know of whom of ours that is"},
+			{path: "internal/identity/identitytest", may: []string{"internal/identity"}, reason: "the provider of tests is nobody's but theirs"},
 			{path: "internal/jobs", may: crm, reason: adapter},
 			{path: "internal/jobs/asynq", may: jobs, reason: adapter},
 			{path: "internal/jobs/queuetest", may: jobs, reason: conformance},
@@ -110,6 +113,9 @@ func house() rules {
 			{packages: []string{"github.com/redis"},
 				rooms:  []string{"internal/redis", "internal/cache/redis", "internal/ratelimit", "bench"},
 				reason: "Redis is optional: only what has a way without it may speak to it"},
+			{packages: []string{"github.com/coreos/go-oidc", "github.com/go-jose/go-jose", "golang.org/x/oauth2"},
+				rooms:  []string{"internal/identity"},
+				reason: "what an identity provider says is checked in one place"},
 			{packages: []string{"github.com/riverqueue"}, rooms: []string{"internal/jobs/river"}, reason: "a queue stays behind its port"},
 			{packages: []string{"github.com/hibiken/asynq"}, rooms: []string{"internal/jobs/asynq"}, reason: "a queue stays behind its port"},
 			{packages: []string{"github.com/danielgtaylor/huma"}, rooms: []string{"internal/httpapi"}, reason: "REST is one edge among two"},
