@@ -42,7 +42,7 @@ func house() rules {
 
 	edgeMay := []string{
 		"internal/crm", "internal/auth", "internal/cache", "internal/changes", "internal/cursor",
-		"internal/identity", "internal/loader", "internal/ratelimit", "internal/telemetry",
+		"internal/loader", "internal/ratelimit", "internal/telemetry",
 	}
 	crm := []string{"internal/crm"}
 	store := []string{"internal/crm", "internal/store"}

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"net/url"
 	"time"
 
 	"sixty/internal/crm"
@@ -143,32 +144,58 @@ func (b Bearers) LastKnown(token string) (crm.Actor, bool) {
 	return b.Tokens.LastKnown(token)
 }
 
-// SignInBy begins a session of somebody whom the provider has sent back, as SignIn does of
-// one with a password. claims asks the provider who they are. Whoever is refused again and
-// again must wait: *TooSoon.
-func (s *Sessions) SignInBy(ctx context.Context, i *Identities, claims func(context.Context) (identity.Claims, error), from Whence) (Started, error) {
+// What there is to know of a sign-in at the provider: what is returned when the browser
+// and the query do not belong together, how long somebody may take, and how long the place
+// may be that they return to, in bytes.
+var ErrNotBegun = identity.ErrNotBegun
+
+const (
+	AttemptLasts = identity.AttemptLasts
+	MaxReturnTo  = identity.MaxReturnTo
+)
+
+// Begin begins a sign-in at the provider. The browser keeps secret, for itself alone, and
+// goes to location. CodeUnavailable if the provider is down.
+func (s *Identities) Begin(ctx context.Context, returnTo string) (secret, location string, err error) {
+	secret, location, err = s.Provider.Begin(ctx, returnTo)
+	return secret, location, told(err)
+}
+
+// SignInBy begins a session, as SignIn does, of somebody whom the provider has sent back:
+// the browser shows the secret that Begin has given it, and the query of the provider. It
+// gives where they return to. Whoever is refused again and again must wait: *TooSoon.
+// ErrNotBegun if the secret and the query do not belong together.
+func (s *Sessions) SignInBy(ctx context.Context, i *Identities, secret string, q url.Values, from Whence) (started Started, returnTo string, err error) {
+	if returnTo, err = i.Provider.Returned(secret, q); err != nil {
+		return Started{}, "", err
+	}
 	address := tried{"address " + from.Address, freeOfAddress}
 	if err := s.attempts.begin(address); err != nil {
-		return Started{}, err
+		return Started{}, "", err
 	}
-	o, err := i.signedIn(ctx, claims)
+	o, err := i.signedIn(ctx, secret, q)
 	if crm.CodeOf(err) != crm.CodeUnauthenticated {
 		s.attempts.undo(address)
 	}
 	if err != nil {
-		return Started{}, err
+		return Started{}, "", err
 	}
-	return s.begin(ctx, o.OrgID, o.ID, from)
+	started, err = s.begin(ctx, o.OrgID, o.ID, from)
+	return started, returnTo, err
 }
 
-func (s *Identities) signedIn(ctx context.Context, claims func(context.Context) (identity.Claims, error)) (crm.Owner, error) {
-	c, err := claims(ctx)
+// signedIn gives who the provider has signed in.
+func (s *Identities) signedIn(ctx context.Context, secret string, q url.Values) (crm.Owner, error) {
+	c, err := s.Provider.Finish(ctx, secret, q)
+	if errors.Is(err, identity.ErrRefused) {
+		return crm.Owner{}, &crm.Error{Code: crm.CodeUnauthenticated, Message: "The identity provider has not signed you in. Begin again."}
+	}
 	if err != nil {
 		return crm.Owner{}, told(err)
 	}
 	o, err := s.holder(ctx, c)
 	if crm.CodeOf(err) == crm.CodeUnauthenticated {
-		err = &crm.Error{Code: crm.CodeUnauthenticated, Message: "Your identity provider has signed you in, but you have no account here. Ask an admin for one."}
+		err = &crm.Error{Code: crm.CodeUnauthenticated, Message: "The identity provider has signed you in, but you have no account here."}
 	}
 	return o, err
 }
