@@ -20,7 +20,7 @@ type Claims struct {
 	// Until is when the token expires.
 	Until time.Time
 
-	said said
+	party, nonce string
 }
 
 const (
@@ -60,7 +60,7 @@ func readClaims(payload []byte, issuer string, audiences []string, now time.Time
 	if err := s.check(issuer, audiences, now); err != nil {
 		return Claims{}, err
 	}
-	c := Claims{Subject: s.Subject, FirstName: clean(s.FirstName), LastName: clean(s.LastName), Until: s.Expires.Time, said: s}
+	c := Claims{Subject: s.Subject, FirstName: clean(s.FirstName), LastName: clean(s.LastName), Until: s.Expires.Time, party: s.Party, nonce: s.Nonce}
 	if c.FirstName == "" && c.LastName == "" {
 		c.FirstName, c.LastName, _ = strings.Cut(clean(s.Name), " ")
 	}

@@ -195,9 +195,9 @@ func (p *Provider) identified(ctx context.Context, token, nonce string) (Claims,
 		return Claims{}, err
 	}
 	switch {
-	case c.said.Party != "" && c.said.Party != p.o.ClientID:
+	case c.party != "" && c.party != p.o.ClientID:
 		return Claims{}, refused("it is another client's")
-	case subtle.ConstantTimeCompare([]byte(c.said.Nonce), []byte(nonce)) != 1:
+	case subtle.ConstantTimeCompare([]byte(c.nonce), []byte(nonce)) != 1:
 		return Claims{}, refused("it is of another sign-in")
 	}
 	return c, nil
