@@ -147,11 +147,11 @@ func (b Bearers) LastKnown(token string) (crm.Actor, bool) {
 	return b.Tokens.LastKnown(token)
 }
 
-// What there is to know of a sign-in at the provider: what is returned when the browser
-// and the query do not belong together, how long somebody may take, and how long the place
-// may be that they return to, in bytes.
+// ErrNotBegun is returned when a browser and the provider's query do not belong together.
 var ErrNotBegun = identity.ErrNotBegun
 
+// The bounds of a sign-in at the provider: how long somebody may take, and how long the
+// place may be that they return to, in bytes.
 const (
 	AttemptLasts = identity.AttemptLasts
 	MaxReturnTo  = identity.MaxReturnTo

@@ -10,7 +10,7 @@ func TestLooksLikeJWT(t *testing.T) {
 	t.Parallel()
 	for token, want := range map[string]bool{
 		"a.b.c": true, "eyJ-_09.AZ.az": true, strings.Repeat("a", maxJWT-4) + ".b.c": true,
-		"": false, "..": false, "a.b": false, "a.b.": false, ".b.c": false, "a..c": false, "a.b.c.d": false, "a.b.c=": false, "a.b.c ": false,
+		"": false, "..": false, "a.b": false, "a.b.": false, ".b.c": false, "a..c": false, "a.b.c.d": false, "a.b.c=": false, "a. b.c": false,
 		"a.b.ç": false, `{"a":"b.c.d"}`: false, strings.Repeat("a", maxJWT-3) + ".b.c": false,
 	} {
 		if got := looksLikeJWT(token); got != want {

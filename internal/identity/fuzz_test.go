@@ -70,7 +70,7 @@ func FuzzAttempt(f *testing.F) {
 	now := time.Unix(1_767_600_000, 0)
 	ours := identity.Knowing(identity.Options{Issuer: "https://id.example", Now: func() time.Time { return now }})
 	f.Cleanup(ours.Close)
-	const secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA.1767600000.L2RlYWxz" //nolint:gosec // everybody's
+	const secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA.1767600000.L2RlYWxz"
 	a, ok := identity.OpenAttempt(secret)
 	if !ok || a.ReturnTo() != "/deals" {
 		f.Fatalf("%q is not read", secret)
