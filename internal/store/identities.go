@@ -24,7 +24,7 @@ func (s *Store) IdentityHolder(ctx context.Context, issuer, subject string) (crm
 		identity crm.Identity
 		user     crm.Owner
 	}
-	rows, err := collect(ctx, s, s.engine, identityHolder, func(h *holder) []any {
+	rows, err := collect(ctx, s, s.service(), identityHolder, func(h *holder) []any {
 		i := &h.identity
 		return []any{&i.OrgID, &i.UserID, &i.Issuer, &i.Subject, &i.CreatedAt, (*string)(&h.user.Role), &h.user.DeactivatedAt}
 	}, issuer, subject)

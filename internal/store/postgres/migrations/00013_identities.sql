@@ -11,3 +11,4 @@ CREATE TABLE IF NOT EXISTS identities (
   UNIQUE (issuer, subject),
   FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id)
 );
+SELECT keep_apart('identities');
