@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"sixty/internal/auth"
 	"sixty/internal/config"
 	"sixty/internal/cursor"
 	"sixty/internal/httpapi"
@@ -93,9 +94,10 @@ func (a *App) open(ctx context.Context, cfg config.Config, sealer *cursor.Sealer
 	}
 	api, err := httpapi.New(httpapi.Options{
 		Service:         core.Service,
-		Authenticator:   core.Keys,
+		Authenticator:   auth.Bearers{Keys: core.Keys, Tokens: a.serving.tokens},
 		Keys:            core.Keys,
 		Sessions:        a.serving.sessions,
+		Identities:      a.serving.signIn(),
 		Sealer:          sealer,
 		Cache:           a.serving.cache,
 		Changes:         core.changes,

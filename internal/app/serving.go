@@ -13,6 +13,7 @@ import (
 	shared "sixty/internal/cache/redis"
 	"sixty/internal/config"
 	"sixty/internal/crm"
+	"sixty/internal/identity"
 	"sixty/internal/ratelimit"
 	"sixty/internal/redis"
 )
@@ -55,6 +56,9 @@ type serving struct {
 	limits *ratelimit.Limiter // nil if they are off
 
 	sessions *auth.Sessions
+	identity *identity.Provider // nil: there is none
+	people   *auth.Identities   // its people here; nil without it
+	tokens   *auth.Tokens       // nil: none are accepted
 
 	end     context.CancelFunc
 	running sync.WaitGroup
@@ -105,6 +109,9 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 		sessions.Shared = s.shared
 	}
 	s.sessions = auth.NewSessions(sessions)
+	if cfg.SignsIn() {
+		s.openIdentity(cfg.SignIn)
+	}
 	running, end := context.WithCancel(context.Background())
 	s.end = end
 	s.running.Go(func() {
@@ -114,6 +121,30 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 	})
 	s.running.Go(func() { s.prune(running, cfg.Cache) })
 	return s, nil
+}
+
+// openIdentity makes what goes by the identity provider, which need not be there.
+func (s *serving) openIdentity(cfg config.SignIn) {
+	s.identity = identity.New(identity.Options{
+		Issuer: cfg.Issuer, Audiences: cfg.JWTAudiences, Secret: cfg.JWTSecret.Reveal(),
+		ClientID: cfg.OIDCClientID, ClientSecret: cfg.OIDCClientSecret.Reveal(), RedirectURL: cfg.OIDCRedirectURL,
+		Now: s.core.Clock, Logger: s.core.Log,
+	})
+	s.people = &auth.Identities{
+		Store: s.core.Store, Service: s.core.Service, Provider: s.identity,
+		Welcome: crm.Welcome{Organisation: cfg.SignInOrganisation, Create: cfg.SignInCreate},
+	}
+	if s.identity.SignsTokens() {
+		s.tokens = auth.NewTokens(s.people, s.core.changes, s.core.Clock)
+	}
+}
+
+// signIn gives what people sign in by besides passwords; nil: by nothing.
+func (s *serving) signIn() *auth.Identities {
+	if s.identity == nil || !s.identity.SignsIn() {
+		return nil
+	}
+	return s.people
 }
 
 // connectRedis gives the connection that the cache and the rate limits share; nil if
@@ -173,6 +204,12 @@ func (s *serving) close() {
 	s.end()
 	s.running.Wait()
 	s.sessions.Close()
+	if s.tokens != nil {
+		s.tokens.Close()
+	}
+	if s.identity != nil {
+		s.identity.Close()
+	}
 	s.cache.Close()
 	if s.limits != nil {
 		s.limits.Close()

@@ -117,5 +117,5 @@ func (k *Keys) find(ctx context.Context, hash digest, now time.Time) (credential
 
 // refused is the one answer to every key that is not good.
 func refused() error {
-	return &crm.Error{Code: crm.CodeUnauthenticated, Message: "The API key is not valid."}
+	return &crm.Error{Code: crm.CodeUnauthenticated, Message: "The API key or token is not valid."}
 }

@@ -256,7 +256,7 @@ func TestAuthenticateRefuses(t *testing.T) {
 			}
 			for i := range int64(2) { // bad answers are not kept
 				actor, err := keys.Authenticate(t.Context(), token)
-				if actor != (crm.Actor{}) || crm.CodeOf(err) != crm.CodeUnauthenticated || err.Error() != "The API key is not valid." {
+				if actor != (crm.Actor{}) || crm.CodeOf(err) != crm.CodeUnauthenticated || err.Error() != "The API key or token is not valid." {
 					t.Fatalf("got %+v, %v", actor, err)
 				}
 				if n := s.asked.Load(); n != c.asked*(i+1) {

@@ -54,6 +54,9 @@ type credential struct {
 	used  *crm.Instant // last; nil if never
 }
 
+// A finder asks the database who holds a secret; CodeUnauthenticated if it is not good.
+type finder func(ctx context.Context, hash digest, now time.Time) (credential, error)
+
 // A recogniser tells who holds a secret. It asks the database, and believes the answer
 // for as long as nothing can have changed. It is safe for concurrent use.
 type recogniser struct {
@@ -62,9 +65,9 @@ type recogniser struct {
 	entity string                        // what a credential is in the change log
 	shared *sharedAnswers                // nil: there are none
 	known  *otter.Cache[digest, *answer] // answers are not changed
-	// find asks the database; CodeUnauthenticated if the secret is not good.
-	find func(ctx context.Context, hash digest, now time.Time) (credential, error)
-	// use enters that a credential is in use, unless that was entered after since.
+	find   finder
+	// use enters that a credential is in use, unless that was entered after since; nil:
+	// nobody wants to know.
 	use func(ctx context.Context, by crm.Actor, id crm.ID, since crm.Instant) error
 
 	mu      sync.Mutex
@@ -111,6 +114,20 @@ func (k *recogniser) close() { k.running.Wait() }
 // second, counted from before the database was asked, or for a minute as long as the
 // change log tells of nothing that ends it; bad ones are not kept.
 func (k *recogniser) recognise(ctx context.Context, hash digest) (credential, error) {
+	return k.recogniseBy(ctx, hash, k.find)
+}
+
+// recall is recognise without asking the database; false if that is needed.
+func (k *recogniser) recall(ctx context.Context, hash digest) (credential, bool) {
+	a, ok := k.known.GetIfPresent(hash)
+	if !ok || !k.believed(ctx, a, k.now()) {
+		return credential{}, false
+	}
+	return a.credential, true
+}
+
+// recogniseBy is recognise by another way to ask the database.
+func (k *recogniser) recogniseBy(ctx context.Context, hash digest, find finder) (credential, error) {
 	now := k.now()
 	a, ok := k.known.GetIfPresent(hash)
 	if !ok || !k.believed(ctx, a, now) {
@@ -118,7 +135,7 @@ func (k *recogniser) recognise(ctx context.Context, hash digest) (credential, er
 		if ok {
 			org = a.actor.Org
 		}
-		l := k.ask(ctx, hash, org, now)
+		l := k.ask(ctx, hash, org, now, find)
 		select {
 		case <-l.done:
 			if l.err != nil {
@@ -162,6 +179,9 @@ func (k *recogniser) believed(ctx context.Context, a *answer, now time.Time) boo
 // noteUse enters that a credential is in use, if it has not been entered for a while.
 // Nobody waits for it, and a failure costs no more than that it is entered later.
 func (k *recogniser) noteUse(ctx context.Context, a *answer, now time.Time) {
+	if k.use == nil {
+		return
+	}
 	last := a.lastUsed.Load()
 	since := crm.InstantOf(now.Add(-useEvery))
 	if last > int64(since) {
@@ -187,7 +207,7 @@ func (k *recogniser) noteUse(ctx context.Context, a *answer, now time.Time) {
 
 // ask joins the lookup of this secret that runs, unless that began too long ago to be
 // believed, or starts one. The organisation is the zero ID if it is not known.
-func (k *recogniser) ask(ctx context.Context, hash digest, org crm.ID, now time.Time) *lookup {
+func (k *recogniser) ask(ctx context.Context, hash digest, org crm.ID, now time.Time, find finder) *lookup {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if l, ok := k.lookups[hash]; ok && now.Sub(l.began) < freshness {
@@ -197,14 +217,14 @@ func (k *recogniser) ask(ctx context.Context, hash digest, org crm.ID, now time.
 	k.lookups[hash] = l
 	// Whoever asked first may give up; those who joined must not suffer for it.
 	ctx = context.WithoutCancel(ctx)
-	k.running.Go(func() { k.run(ctx, hash, org, l) })
+	k.running.Go(func() { k.run(ctx, hash, org, l, find) })
 	return l
 }
 
-func (k *recogniser) run(ctx context.Context, hash digest, org crm.ID, l *lookup) {
+func (k *recogniser) run(ctx context.Context, hash digest, org crm.ID, l *lookup, find finder) {
 	ctx, cancel := context.WithTimeoutCause(ctx, lookupTimeout, crm.Unavailable(fmt.Errorf("looking up a credential took more than %s", lookupTimeout)))
 	defer cancel()
-	l.answer, l.err = k.inquire(ctx, hash, org, l.began)
+	l.answer, l.err = k.inquire(ctx, hash, org, l.began, find)
 	if l.err == nil {
 		k.known.Set(hash, &l.answer)
 	}
@@ -241,7 +261,7 @@ func (a *answer) bound() {
 // inquire asks where the instances share what they have found, and then the database. The
 // position in the change log must be from before the question, and to know whose log, the
 // organisation must be known: a secret that is new here is asked for twice.
-func (k *recogniser) inquire(ctx context.Context, hash digest, org crm.ID, now time.Time) (answer, error) {
+func (k *recogniser) inquire(ctx context.Context, hash digest, org crm.ID, now time.Time, find finder) (answer, error) {
 	if a, ok := k.shares(ctx, hash, now); ok {
 		return a, nil
 	}
@@ -250,12 +270,12 @@ func (k *recogniser) inquire(ctx context.Context, hash digest, org crm.ID, now t
 		a.seq, _, a.log = k.fresh.Position(ctx, org)
 	}
 	var err error
-	if a.credential, err = k.find(ctx, hash, now); err != nil {
+	if a.credential, err = find(ctx, hash, now); err != nil {
 		return answer{}, err
 	}
 	if org == (crm.ID{}) {
 		if a.seq, _, a.log = k.fresh.Position(ctx, a.actor.Org); a.log {
-			if a.credential, err = k.find(ctx, hash, now); err != nil {
+			if a.credential, err = find(ctx, hash, now); err != nil {
 				return answer{}, err
 			}
 		}

@@ -32,3 +32,8 @@ func (s trackedStore) TicketHolder(ctx context.Context, hash []byte) (crm.Ticket
 	tracked(ctx).forbid()
 	return s.store.TicketHolder(ctx, hash)
 }
+
+func (s trackedStore) IdentityHolder(ctx context.Context, issuer, subject string) (crm.Identity, crm.Holder, error) {
+	tracked(ctx).forbid()
+	return s.store.IdentityHolder(ctx, issuer, subject)
+}

@@ -29,7 +29,7 @@ func (e *Invalid) Error() string { return strings.Join(e.Problems, "; ") }
 
 // Check gives an *Invalid with every problem of the settings, or nil.
 func (c Config) Check() error {
-	return invalid(append(c.Base.problems(), c.Server.problems()...))
+	return invalid(slices.Concat(c.Base.problems(), c.Server.problems(), c.SignIn.problems(c.Production())))
 }
 
 // Check gives an *Invalid with every problem of these settings, or nil.

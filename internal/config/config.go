@@ -41,6 +41,7 @@ type Server struct {
 	Redis
 	Limits
 	Session
+	SignIn
 }
 
 // The environments.

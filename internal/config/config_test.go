@@ -117,6 +117,35 @@ func TestCheck(t *testing.T) {
 		{"Proxies", func(c *config.Config) { c.TrustedProxies = []string{"10.0.0.0/8", " ::1", "192.0.2.1"} }, ""},
 		{"ProxyByName", func(c *config.Config) { c.TrustedProxies = []string{"10.0.0.1", "proxy"} }, "--trusted-proxies (SIXTY_TRUSTED_PROXIES) must be addresses or CIDRs"},
 		{"OriginOfFile", func(c *config.Config) { c.FrontendURLs = []string{"file://a"} }, "--frontend-url (FRONTEND_URL) must be origins"},
+		{"IssuerAlone", func(c *config.Config) { c.Issuer = "https://id.example" }, "--issuer (SIXTY_ISSUER) must be given with --jwt-audience (SIXTY_JWT_AUDIENCE), --oidc-client-id"},
+		{"IssuerForTokens", func(c *config.Config) { signIn(c); c.OIDCClientID, c.OIDCRedirectURL = "", "" }, ""},
+		{"IssuerForSignIn", func(c *config.Config) { signIn(c); c.JWTAudiences = nil }, ""},
+		{"IssuerQuery", func(c *config.Config) { signIn(c); c.Issuer += "?a" }, "--issuer (SIXTY_ISSUER) must be a URL"},
+		{"IssuerScheme", func(c *config.Config) { signIn(c); c.Issuer = "ldap://id.example" }, "--issuer (SIXTY_ISSUER) must be a URL"},
+		{"IssuerPlain", func(c *config.Config) { signIn(c); c.Issuer = "http://id.example" }, ""},
+		{"IssuerPlainInProduction", func(c *config.Config) { signIn(c); c.Env, c.Issuer = config.Production, "http://id.example" }, "--issuer (SIXTY_ISSUER) must begin with https://"},
+		{"AudienceEmpty", func(c *config.Config) { signIn(c); c.JWTAudiences = []string{"a", " "} }, "--jwt-audience (SIXTY_JWT_AUDIENCE) must not be empty"},
+		{"AudienceWithoutIssuer", func(c *config.Config) { c.JWTAudiences = []string{"a"} }, "--jwt-audience (SIXTY_JWT_AUDIENCE) must not be given without --issuer (SIXTY_ISSUER)"},
+		{"JWTSecret", func(c *config.Config) { signIn(c); c.JWTSecret = "0123456789abcdef0123456789abcdef" }, ""},
+		{"JWTSecretShort", func(c *config.Config) { signIn(c); c.JWTSecret = "geheim" }, "--jwt-secret (SIXTY_JWT_SECRET) must have at least 32"},
+		{"JWTSecretWithoutAudience", func(c *config.Config) {
+			signIn(c)
+			c.JWTAudiences, c.JWTSecret = nil, "0123456789abcdef0123456789abcdef"
+		}, "--jwt-secret (SIXTY_JWT_SECRET) must not be given without --jwt-audience"},
+		{"ClientSecretAlone", func(c *config.Config) {
+			signIn(c)
+			c.OIDCClientID, c.OIDCRedirectURL, c.OIDCClientSecret = "", "", "geheim"
+		}, "--oidc-client-secret (SIXTY_OIDC_CLIENT_SECRET) must not be given without --oidc-client-id"},
+		{"RedirectAlone", func(c *config.Config) { signIn(c); c.OIDCClientID = "" }, "--oidc-redirect-url (SIXTY_OIDC_REDIRECT_URL) must not be given without --oidc-client-id"},
+		{"RedirectElsewhere", func(c *config.Config) { signIn(c); c.OIDCRedirectURL = "https://a.example/callback" }, "--oidc-redirect-url (SIXTY_OIDC_REDIRECT_URL) must be a URL that ends in /api/auth/oidc/callback"},
+		{"RedirectMissing", func(c *config.Config) { signIn(c); c.OIDCRedirectURL = "" }, "--oidc-redirect-url (SIXTY_OIDC_REDIRECT_URL) must be a URL that ends in"},
+		{"RedirectRelative", func(c *config.Config) { signIn(c); c.OIDCRedirectURL = "/api/auth/oidc/callback" }, "--oidc-redirect-url (SIXTY_OIDC_REDIRECT_URL) must be a URL such as"},
+		{"RedirectPlainInProduction", func(c *config.Config) {
+			signIn(c)
+			c.Env, c.OIDCRedirectURL = config.Production, "http://a.example/api/auth/oidc/callback"
+		}, "--oidc-redirect-url (SIXTY_OIDC_REDIRECT_URL) must begin with https://"},
+		{"OrganisationWithoutIssuer", func(c *config.Config) { c.SignInOrganisation = "Acme" }, "--signin-organisation (SIXTY_SIGNIN_ORGANISATION) must not be given without"},
+		{"CreateWithoutIssuer", func(c *config.Config) { c.SignInCreate = true }, "--signin-create (SIXTY_SIGNIN_CREATE) must not be given without"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -138,6 +167,12 @@ func TestCheck(t *testing.T) {
 			}
 		})
 	}
+}
+
+// signIn sets an identity provider, for tokens and for signing in.
+func signIn(c *config.Config) {
+	c.Issuer, c.JWTAudiences = "https://id.example", []string{"sixty"}
+	c.OIDCClientID, c.OIDCRedirectURL = "sixty", "https://a.example/api/auth/oidc/callback"
 }
 
 func TestCheckTellsEverythingAtOnce(t *testing.T) {
@@ -206,6 +241,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 	cfg := config.Default()
 	cfg.DatabaseURL, cfg.PaginationKeys = "geheim", []config.Secret{"geheim"}
 	cfg.RedisPassword, cfg.RedisURL = "geheim", "geheim"
+	cfg.JWTSecret, cfg.OIDCClientSecret = "geheim", "geheim"
 	var shown strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
 		fmt.Fprintf(&shown, verb, cfg)

@@ -55,10 +55,13 @@ type AccountStore interface {
 	// Account gives a person's; CodeNotFound if they have none.
 	Account(ctx context.Context, org, user ID) (Account, error)
 	// SessionHolder finds the session with this hash, expired or not, and of whom it is
-	// of the ids, the role and DeactivatedAt.
+	// of the ids, the role, DeactivatedAt and what reps see.
 	SessionHolder(ctx context.Context, hash []byte) (Session, Holder, error)
 	// Sessions gives those of a person, the one that was used last first.
 	Sessions(ctx context.Context, org, user ID) ([]Session, error)
+	// IdentityHolder finds the identity with this subject of an issuer, and of whom it is
+	// of the ids, the role, DeactivatedAt and what reps see.
+	IdentityHolder(ctx context.Context, issuer, subject string) (Identity, Holder, error)
 	// TicketHolder finds the ticket with this hash, expired or not.
 	TicketHolder(ctx context.Context, hash []byte) (Ticket, error)
 }
@@ -75,6 +78,10 @@ type AccountTx interface {
 	UseAPIKey(ctx context.Context, id ID, since Instant) error
 	// EndSessions ends those sessions of a person that keep does not name.
 	EndSessions(ctx context.Context, user ID, keep func(Session) bool) error
+	// PutIdentity enters who a person is to a provider, taking it from somebody of the
+	// organisation who was deleted; that is no change for the log. CodeConflict if they
+	// are another subject of the issuer, or somebody else is this one.
+	PutIdentity(ctx context.Context, i Identity) error
 	// PutTicket gives a person a ticket, instead of one that they may have. TakeTicket
 	// takes it back (false: they have not this one).
 	PutTicket(ctx context.Context, t Ticket) error
@@ -113,7 +120,7 @@ func (s *Service) AccountByEmail(ctx context.Context, email, organisation string
 		return Account{}, err
 	}
 	for _, o := range orgs {
-		if o.ID.String() != organisation && NameKey(o.Name) != NameKey(organisation) {
+		if !o.named(organisation) {
 			continue
 		}
 		for _, a := range all {

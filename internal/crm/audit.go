@@ -14,6 +14,7 @@ const (
 	ActionSignInFailed    Action = "session.failed"
 	ActionSignedOut       Action = "session.signed_out"
 	ActionPasswordChanged Action = "user.password_changed"
+	ActionIdentityLinked  Action = "user.identity_linked"
 	ActionUserCreated     Action = "user.created"
 	ActionRoleChanged     Action = "user.role_changed"
 	ActionUserChanged     Action = "user.changed"
@@ -41,7 +42,7 @@ type AuditEntry struct {
 	ID        ID           `json:"id"`
 	At        Instant      `json:"at"`
 	ActorID   *ID          `json:"actor_id" doc:"Who did it; null for the command line, and for whoever did not get in."`
-	Action    Action       `json:"action" enum:"session.signed_in,session.failed,session.signed_out,user.password_changed,user.created,user.role_changed,user.changed,user.deactivated,user.reactivated,user.handed_over,user.deleted,api_key.created,api_key.revoked,settings.changed,data.exported,cache.cleared"`
+	Action    Action       `json:"action" enum:"session.signed_in,session.failed,session.signed_out,user.password_changed,user.identity_linked,user.created,user.role_changed,user.changed,user.deactivated,user.reactivated,user.handed_over,user.deleted,api_key.created,api_key.revoked,settings.changed,data.exported,cache.cleared"`
 	Target    string       `json:"target" doc:"The kind of thing that it was done to; empty when it was done to none."`
 	TargetID  *ID          `json:"target_id" doc:"The thing; it may be gone."`
 	Address   string       `json:"address" doc:"Where the request came from; empty for the command line."`

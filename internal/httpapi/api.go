@@ -44,6 +44,9 @@ type Options struct {
 	Changes       *changes.Follower
 	Logger        *slog.Logger
 
+	// Identities are of the provider that people sign in by; nil: there is none.
+	Identities *auth.Identities
+
 	// Epoch names the change log, which is another one when the database is.
 	Epoch string
 
@@ -83,26 +86,28 @@ const (
 
 // API is the REST face: an http.Handler. It is safe for concurrent use.
 type API struct {
-	service   *crm.Service
-	auth      Authenticator
-	keys      *auth.Keys
-	sessions  *auth.Sessions
-	crossSite *http.CrossOriginProtection
-	sealer    *cursor.Sealer
-	cache     *cache.Cache
-	changes   *changes.Follower
-	epoch     string // names the change log
-	timeout   time.Duration
-	log       *slog.Logger
-	health    func(context.Context) error
-	mux       *http.ServeMux
-	huma      huma.API
-	schemas   schemas
-	bodies    bodies
-	values    headerValues
-	asJSON    func() ([]byte, error) // the API document
-	asYAML    func() ([]byte, error)
-	handler   http.Handler
+	service    *crm.Service
+	auth       Authenticator
+	keys       *auth.Keys
+	sessions   *auth.Sessions
+	identities *auth.Identities // nil: no provider signs people in
+	frontends  []string         // the origins of the front ends
+	crossSite  *http.CrossOriginProtection
+	sealer     *cursor.Sealer
+	cache      *cache.Cache
+	changes    *changes.Follower
+	epoch      string // names the change log
+	timeout    time.Duration
+	log        *slog.Logger
+	health     func(context.Context) error
+	mux        *http.ServeMux
+	huma       huma.API
+	schemas    schemas
+	bodies     bodies
+	values     headerValues
+	asJSON     func() ([]byte, error) // the API document
+	asYAML     func() ([]byte, error)
+	handler    http.Handler
 
 	limits    *ratelimit.Limiter // nil: there are none
 	proxies   ratelimit.Proxies
@@ -148,21 +153,23 @@ func New(o Options) (*API, error) {
 	}
 	mux := http.NewServeMux()
 	a := &API{
-		service:   o.Service,
-		auth:      o.Authenticator,
-		keys:      o.Keys,
-		sessions:  o.Sessions,
-		crossSite: crossSite,
-		sealer:    o.Sealer,
-		cache:     o.Cache,
-		changes:   o.Changes,
-		epoch:     o.Epoch,
-		timeout:   o.RequestTimeout,
-		log:       o.Logger,
-		health:    o.Health,
-		mux:       mux,
-		huma:      humago.New(mux, documentConfig()),
-		values:    newHeaderValues(),
+		service:    o.Service,
+		auth:       o.Authenticator,
+		keys:       o.Keys,
+		sessions:   o.Sessions,
+		identities: o.Identities,
+		frontends:  o.FrontendOrigins,
+		crossSite:  crossSite,
+		sealer:     o.Sealer,
+		cache:      o.Cache,
+		changes:    o.Changes,
+		epoch:      o.Epoch,
+		timeout:    o.RequestTimeout,
+		log:        o.Logger,
+		health:     o.Health,
+		mux:        mux,
+		huma:       humago.New(mux, documentConfig()),
+		values:     newHeaderValues(),
 
 		limits:    o.Limits,
 		proxies:   o.Proxies,
@@ -218,6 +225,7 @@ func (a *API) operations() []operation {
 	all = append(all, a.peopleOperations()...)
 	all = append(all, a.organisationOperations()...)
 	all = append(all, a.signInOperations()...)
+	all = append(all, a.oidcOperations()...)
 	all = append(all, a.invitationOperations()...)
 	all = append(all, a.teamOperations()...)
 	all = append(all, a.keyOperations()...)

@@ -60,11 +60,33 @@ func (a *API) takeCookie() *http.Cookie {
 	return c
 }
 
+// bearer gives the bearer token of a request (RFC 6750 section 2.1); "" if there is none,
+// or it cannot be told which is meant. The scheme is compared without regard to case.
+func bearer(r *http.Request) string {
+	lines := r.Header["Authorization"]
+	if len(lines) != 1 {
+		return ""
+	}
+	scheme, token, _ := strings.Cut(lines[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
 // authenticate asks on whose behalf a request acts. A bearer token counts for more than
 // a cookie, which the client may not know that it sends.
 func (a *API) authenticate(r *http.Request) (crm.Actor, error) {
+	if len(r.Header["Authorization"]) > 1 { // no two readers need agree which one counts
+		return crm.Actor{}, &problem{status: http.StatusBadRequest, detail: "There must be one Authorization header at most."}
+	}
 	if token := bearer(r); token != "" {
-		return a.auth.Authenticate(r.Context(), token)
+		ctx := r.Context()
+		if strings.IndexByte(token, '.') >= 0 { // no key: a provider's, who may be entered in the audit trail
+			address := a.proxies.Client(r.RemoteAddr, r.Header["X-Forwarded-For"])
+			ctx = crm.WithOrigin(ctx, crm.Origin{Address: address.String(), RequestID: r.Header.Get(requestIDHeader)})
+		}
+		return a.auth.Authenticate(ctx, token)
 	}
 	if token := a.sessionToken(r); token != "" {
 		return a.sessions.Authenticate(r.Context(), token)
@@ -80,6 +102,9 @@ func (a *API) authenticate(r *http.Request) (crm.Actor, error) {
 func (a *API) lastKnown(r *http.Request) (crm.Actor, bool) {
 	if token := bearer(r); token != "" {
 		return a.auth.LastKnown(token)
+	}
+	if len(r.Header["Authorization"]) > 1 {
+		return crm.Actor{}, false
 	}
 	return a.sessions.LastKnown(a.sessionToken(r))
 }

@@ -35,7 +35,7 @@ func documentConfig() huma.Config {
 	c.Servers = []*huma.Server{{URL: "/"}}
 	c.Security = []map[string][]string{{"bearer": {}}, {"session": {}}}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"bearer":  {Type: "http", Scheme: "bearer", Description: "An API key, as `sixty apikey create` prints it."},
+		"bearer":  {Type: "http", Scheme: "bearer", Description: "An API key, as `sixty apikey create` prints it, or a token (JWT) of the identity provider that is configured."},
 		"session": {Type: "apiKey", In: "cookie", Name: "sixty_session", Description: "The session that POST /api/auth/login has begun. Behind TLS it is called __Host-sixty_session."},
 	}
 	c.Tags = []*huma.Tag{
@@ -84,6 +84,9 @@ func problemWords(status int) string {
 	}
 }
 
+// locations says what Location names, in answers of the statuses that have it.
+var locations = map[int]string{http.StatusCreated: "The path of what was made.", http.StatusFound: "Where to go on."}
+
 // describe gives an operation's entry in the API document.
 func (a *API) describe(op operation) *huma.Operation {
 	entry := &huma.Operation{
@@ -104,15 +107,12 @@ func (a *API) describe(op operation) *huma.Operation {
 	if op.status != 0 {
 		status = op.status
 	}
-	answer := &huma.Response{
-		Description: http.StatusText(status),
-		Content:     map[string]*huma.MediaType{cmp.Or(op.media, "application/json"): {Schema: op.answer, Example: op.example}},
+	answer := &huma.Response{Description: http.StatusText(status), Headers: map[string]*huma.Header{}}
+	if op.answer != nil {
+		answer.Content = map[string]*huma.MediaType{cmp.Or(op.media, "application/json"): {Schema: op.answer, Example: op.example}}
 	}
-	answer.Headers = map[string]*huma.Header{}
-	if status == http.StatusCreated {
-		answer.Headers["Location"] = &huma.Header{
-			Description: "The path of what was made.", Schema: &huma.Schema{Type: huma.TypeString, Format: "uri-reference"},
-		}
+	if where, ok := locations[status]; ok {
+		answer.Headers["Location"] = &huma.Header{Description: where, Schema: &huma.Schema{Type: huma.TypeString, Format: "uri-reference"}}
 	}
 	if op.answer != nil && strings.HasSuffix(op.answer.Ref, "List") {
 		answer.Headers["Link"] = &huma.Header{

@@ -242,7 +242,7 @@ func (s *stream) end(err error) {
 	case errors.Is(err, changes.ErrSlow):
 		reason = "The client is too slow for what happens; it may come back with Last-Event-ID."
 	case errors.Is(err, errRefused):
-		reason = "The API key is not valid any more."
+		reason = "The key or session is not valid any more."
 	case errors.Is(err, errEnding), errors.Is(err, changes.ErrStopped):
 		reason = "The server shuts down; come back with Last-Event-ID."
 	}

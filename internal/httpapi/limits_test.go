@@ -51,7 +51,7 @@ func (k keys) Authenticate(_ context.Context, token string) (crm.Actor, error) {
 	if by, ok := k.good[token]; ok {
 		return by, nil
 	}
-	return crm.Actor{}, &crm.Error{Code: crm.CodeUnauthenticated, Message: "The API key is not valid."}
+	return crm.Actor{}, &crm.Error{Code: crm.CodeUnauthenticated, Message: "The API key or token is not valid."}
 }
 
 func (k keys) LastKnown(token string) (crm.Actor, bool) {

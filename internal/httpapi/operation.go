@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -176,20 +175,6 @@ func (a *API) caller(op *operation, r *http.Request) (by crm.Actor, stale bool, 
 		return before, true, nil
 	}
 	return by, false, err
-}
-
-// bearer gives the bearer token of a request (RFC 6750 section 2.1); "" if there is none.
-// The scheme is compared without regard to case.
-func bearer(r *http.Request) string {
-	lines := r.Header["Authorization"]
-	if len(lines) == 0 {
-		return ""
-	}
-	scheme, token, _ := strings.Cut(lines[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return strings.TrimSpace(token)
 }
 
 // pathID reads an id from the path. What is no UUID is the id of nothing.

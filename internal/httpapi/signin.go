@@ -170,7 +170,7 @@ func (a *API) changePassword() func(*call) error {
 			return err
 		}
 		if bearer(c.r) != "" {
-			return crm.Forbidden("An API key has no password. Sign in to change yours.")
+			return crm.Forbidden("A bearer token is no sign-in. Sign in by cookie to change your password.")
 		}
 		if flaws := needed(p.Unread, "old", p.Old, "new", p.New); len(flaws) > 0 {
 			return crm.Invalid(flaws...)
@@ -214,12 +214,8 @@ func needed(flaws crm.Unread, name1 string, f1 crm.Field[string], name2 string, 
 
 // answerStarted answers whoever has been signed in, or not.
 func (c *call) answerStarted(started auth.Started, err error) error {
-	var soon *auth.TooSoon
-	if errors.As(err, &soon) {
-		return &problem{status: http.StatusTooManyRequests, detail: soon.Error(), header: "Retry-After: " + strconv.FormatInt(soon.Seconds(), 10)}
-	}
 	if err != nil {
-		return err
+		return notStarted(err)
 	}
 	c.by = started.Actor()
 	user, err := c.api.service.Owner(c.ctx, c.by, c.by.User)
@@ -232,6 +228,15 @@ func (c *call) answerStarted(started auth.Started, err error) error {
 	c.out = appendInstant(append(c.out, `,"expires_at":`...), started.Session.ExpiresAt)
 	c.out = append(c.out, `},"error":null}`...)
 	return nil
+}
+
+// notStarted tells why a session did not begin.
+func notStarted(err error) error {
+	var soon *auth.TooSoon
+	if errors.As(err, &soon) {
+		return &problem{status: http.StatusTooManyRequests, detail: soon.Error(), header: "Retry-After: " + strconv.FormatInt(soon.Seconds(), 10)}
+	}
+	return err
 }
 
 func (a *API) listSessions(c *call) error {

@@ -134,6 +134,7 @@ func Run(t *testing.T, database func(tb testing.TB) Opener) {
 		{"APIKeysInUse", apiKeysInUse},
 		{"Passwords", passwords},
 		{"Sessions", sessions},
+		{"Identities", identities},
 		{"Tickets", tickets},
 		{"SignInsPruned", signInsPruned},
 		{"LockAdmins", lockAdmins},

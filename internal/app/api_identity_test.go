@@ -1,0 +1,359 @@
+package app_test
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"sixty/internal/app"
+	"sixty/internal/config"
+	"sixty/internal/crm"
+	"sixty/internal/identity/identitytest"
+)
+
+// trusting has a program accept a provider's tokens.
+func trusting(p *identitytest.Provider, change ...func(*config.Config)) func(*config.Config) {
+	return func(cfg *config.Config) {
+		cfg.Issuer, cfg.JWTAudiences = p.Issuer, []string{identitytest.Audience}
+		for _, f := range change {
+			f(cfg)
+		}
+	}
+}
+
+// asks asks who a token is, and gives their id; "" if it is refused.
+func (c *client) asks(token string) (status int, id string) {
+	c.t.Helper()
+	status, _, answer := c.do("GET", "/api/user", token, nil)
+	if status == http.StatusOK {
+		return status, at(answer, "data", "id").(string)
+	}
+	return status, ""
+}
+
+// becomes asks until the answer is another, for a second at most.
+func (c *client) becomes(want int, token string) {
+	c.t.Helper()
+	for began := time.Now(); ; {
+		status, _ := c.asks(token)
+		if status == want {
+			return
+		}
+		if took := time.Since(began); took > time.Second {
+			c.t.Fatalf("after %s it is still %d, want %d", took, status, want)
+		}
+	}
+}
+
+func (c *client) is(want crm.Owner, token string) {
+	c.t.Helper()
+	if status, id := c.asks(token); status != http.StatusOK || id != want.ID.String() {
+		c.t.Errorf("%d, it is %q, want %s", status, id, want.ID)
+	}
+}
+
+func (c *client) isNobody(token string) {
+	c.t.Helper()
+	status, header, answer := c.do("GET", "/api/user", token, nil)
+	if status != http.StatusUnauthorized || answer["detail"] != "The API key or token is not valid." ||
+		header.Get("WWW-Authenticate") != `Bearer realm="sixty", error="invalid_token"` {
+		c.t.Errorf("%d %v, %v", status, answer, header)
+	}
+}
+
+// People are recognised by verified address once, and by their subject from then on.
+func TestBearerOfProvider(t *testing.T) {
+	t.Parallel()
+	for _, engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			p := identitytest.New(t)
+			c := boot(t, engine, trusting(p))
+			org, there := c.organisation("Tokens").ID, c.organisation("Elsewhere").ID
+			ada, grace := c.person(org, "Ada King", "ada@acme.example", crm.RoleManager), c.person(org, "Grace", "grace@acme.example", crm.RoleViewer)
+			c.person(org, "Both", "both@acme.example", crm.RoleRep)
+			c.person(there, "Both", "both@acme.example", crm.RoleRep)
+			gone := c.person(org, "Gone", "gone@acme.example", crm.RoleRep)
+			if _, err := c.app.Core().Service.DeactivateOwner(t.Context(), crm.Operator(org), gone.ID); err != nil {
+				t.Fatal(err)
+			}
+
+			token := p.Sign(p.Person("1", "Ada@acme.example").With(identitytest.Claims{"role": "admin", "is_admin": true}))
+			c.isNobody(p.Sign(p.Person("1", "ada@acme.example").With(identitytest.Claims{"email_verified": false})))
+			c.is(ada, token)
+			status, _, answer := c.do("GET", "/api/user", token, nil)
+			expect(t, at(answer, "data").(object), object{"role": "manager", "is_admin": false})
+			if status, _, _ = c.do("POST", "/api/companies", token, object{"name": "Acme"}); status != http.StatusCreated {
+				t.Errorf("a manager's: %d", status)
+			}
+
+			// From now on the address counts for nothing.
+			c.is(ada, p.Sign(p.Person("1", "grace@acme.example")))
+			c.is(ada, p.Sign(p.Person("1", "").With(identitytest.Claims{"email": nil, "email_verified": nil})))
+			c.isNobody(p.Sign(p.Person("2", "ada@acme.example"))) // another subject
+			viewer := p.Sign(p.Person("3", "grace@acme.example"))
+			c.is(grace, viewer)
+			if status, _, _ = c.do("POST", "/api/companies", viewer, object{"name": "Acme"}); status != http.StatusForbidden {
+				t.Errorf("a viewer's: %d", status)
+			}
+
+			c.isNobody(p.Sign(p.Person("4", "both@acme.example"))) // in several organisations
+			c.isNobody(p.Sign(p.Person("5", "gone@acme.example")))
+			c.isNobody(p.Sign(p.Person("6", "nobody@acme.example")))
+			c.isNobody(p.Sign(p.Person("7", "")))
+			c.isNobody("a.b.c")
+			c.is(ada, c.keyOf(org, ada.ID, crm.RoleRep)) // keys are as good as before
+
+			audit := c.audit(org, "user.identity_linked")
+			if len(audit) != 2 {
+				t.Fatalf("%d were linked, want 2: %v", len(audit), audit)
+			}
+			expect(t, audit[1].(object), object{"target_id": ada.ID, "actor_id": nil, "address": "127.0.0.1"})
+			expect(t, audit[1].(object)["details"].(object), object{"issuer": p.Issuer, "subject": "1"})
+
+			// Whoever may not any more, is out within a second.
+			if _, err := c.app.Core().Service.DeactivateOwner(t.Context(), crm.Operator(org), grace.ID); err != nil {
+				t.Fatal(err)
+			}
+			c.becomes(http.StatusUnauthorized, viewer)
+			c.isNobody(viewer)
+			c.is(ada, token)
+		})
+	}
+}
+
+// audit gives the entries of an action, the newest first.
+func (c *client) audit(org crm.ID, action string) []any {
+	c.t.Helper()
+	status, _, answer := c.do("GET", "/api/audit?action="+action, c.key(org, crm.RoleAdmin), nil)
+	if status != http.StatusOK {
+		c.t.Fatalf("the audit trail: %d %v", status, answer)
+	}
+	return answer["data"].([]any)
+}
+
+// Whoever is new is made a rep where that is switched on, however many requests come with
+// the first token.
+func TestFirstSight(t *testing.T) {
+	t.Parallel()
+	for _, engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			p := identitytest.New(t)
+			c := boot(t, engine, trusting(p, func(cfg *config.Config) { cfg.SignInCreate = true }))
+			org := c.organisation("First Sight").ID
+			gone := c.person(org, "Gone", "gone@acme.example", crm.RoleRep)
+			if err := c.app.Core().Service.DeactivateOwner(t.Context(), crm.Operator(org), gone.ID); err != nil {
+				t.Fatal(err)
+			}
+			var ids sync.Map
+			var all sync.WaitGroup
+			for range 8 {
+				token := p.Sign(p.Person("1", "ada@acme.example").With(identitytest.Claims{"jti": time.Now().UnixNano()}))
+				all.Go(func() {
+					if status, id := c.asks(token); status == http.StatusOK {
+						ids.Store(id, true)
+					} else {
+						t.Errorf("at once: %d", status)
+					}
+				})
+			}
+			all.Wait()
+			n := 0
+			ids.Range(func(any, any) bool { n++; return true })
+			if n != 1 {
+				t.Errorf("%d people were made", n)
+			}
+			_, _, answer := c.do("GET", "/api/user", p.Sign(p.Person("1", "")), nil)
+			expect(t, answer["data"].(object), object{"email": "ada@acme.example", "full_name": "Ada King", "role": "rep"})
+			if made := c.audit(org, "user.created"); len(made) != 2 {
+				t.Errorf("%d people are entered as made, want 2", len(made))
+			}
+			c.isNobody(p.Sign(p.Person("2", "new@acme.example").With(identitytest.Claims{"email_verified": false})))
+			c.isNobody(p.Sign(p.Person("3", "gone@acme.example")))
+			c.isNobody(p.Sign(p.Person("4", "no address")))
+			long := strings.Repeat("é", 300)
+			if status, _ := c.asks(p.Sign(p.Person("5", "long@acme.example").With(identitytest.Claims{"given_name": long, "family_name": "\x00 \n"}))); status != http.StatusOK {
+				t.Errorf("with a long name: %d", status)
+			}
+			c.organisation("Another") // now it is not known which one
+			c.isNobody(p.Sign(p.Person("6", "six@acme.example")))
+			c.is(c.owner(org, "ada@acme.example"), p.Sign(p.Person("1", "")))
+		})
+	}
+}
+
+func (c *client) owner(org crm.ID, email string) crm.Owner {
+	c.t.Helper()
+	o, err := c.app.Core().Service.OwnerByEmail(c.t.Context(), crm.Operator(org), email)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return o
+}
+
+// Where an organisation is named, the provider's people are of it alone.
+func TestProvidersOrganisation(t *testing.T) {
+	t.Parallel()
+	p := identitytest.New(t)
+	c := boot(t, "sqlite", trusting(p, func(cfg *config.Config) { cfg.SignInOrganisation, cfg.SignInCreate = "the one", true }))
+	one, other := c.organisation("The One").ID, c.organisation("Other").ID
+	both := c.person(one, "Both", "both@acme.example", crm.RoleRep)
+	c.person(other, "Both", "both@acme.example", crm.RoleAdmin)
+	c.person(other, "Other", "other@acme.example", crm.RoleAdmin)
+	c.is(both, p.Sign(p.Person("1", "both@acme.example")))
+	token := p.Sign(p.Person("2", "other@acme.example"))
+	if status, _ := c.asks(token); status != http.StatusOK {
+		t.Fatalf("%d", status)
+	}
+	if o := c.owner(one, "other@acme.example"); o.Role != crm.RoleRep {
+		t.Errorf("made as %s", o.Role)
+	}
+	c.is(c.owner(one, "other@acme.example"), token)
+}
+
+// A token is good until it expires, and while the provider is down, and its keys rotate.
+func TestBearerInTime(t *testing.T) {
+	t.Parallel()
+	p := identitytest.New(t)
+	c, now := bootByClock(t, "sqlite", trusting(p))
+	p.Now = func() time.Time { return time.Unix(0, now.Load()) }
+	ada := c.person(c.organisation("Time").ID, "Ada", "ada@acme.example", crm.RoleRep)
+	p.Down(true)
+	token := p.Sign(p.Person("1", "ada@acme.example"))
+	if status, header, _ := c.do("GET", "/api/user", token, nil); status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" {
+		t.Errorf("with the provider down: %d", status)
+	}
+	if status, _, _ := c.do("GET", "/api/user", "a.b.c", nil); status != http.StatusUnauthorized {
+		t.Errorf("what is no token, with the provider down: %d", status)
+	}
+	p.Down(false)
+	now.Add(int64(10 * time.Second))
+	c.is(ada, token)
+	p.Down(true)
+	now.Add(int64(30 * time.Minute))
+	c.is(ada, token)
+	p.Down(false)
+	p.Rotate(jose.ES256)
+	p.Withdraw()
+	now.Add(int64(10 * time.Second))
+	c.is(ada, p.Sign(p.Person("1", "ada@acme.example")))
+	now.Add(int64(2 * time.Minute))
+	c.isNobody(token) // its key was withdrawn
+	last := p.Sign(p.Person("1", "ada@acme.example"))
+	now.Add(int64(time.Hour - time.Second))
+	c.is(ada, last)
+	now.Add(int64(time.Second))
+	c.isNobody(last)
+}
+
+// What was signed by nobody asks nothing of the database, or of the provider.
+func TestJunkTokens(t *testing.T) {
+	t.Parallel()
+	p := identitytest.New(t)
+	c := boot(t, "sqlite", trusting(p))
+	ada := c.person(c.organisation("Junk").ID, "Ada", "ada@acme.example", crm.RoleRep)
+	c.is(ada, p.Sign(p.Person("1", "ada@acme.example")))
+	asked, statements := p.Asked("/keys"), c.statements("identity.holder")
+	forger := identitytest.NewKey(t, jose.RS256)
+	for range 50 {
+		c.isNobody(identitytest.SignWith(t, jose.RS256, forger.Private, "guess", p.Person("1", "ada@acme.example")))
+		c.isNobody("eyJhbGciOiJub25lIn0.e30.e30")
+	}
+	if n := c.statements("identity.holder"); n != statements {
+		t.Errorf("statements were run: %s, before %s", n, statements)
+	}
+	if n := p.Asked("/keys") - asked; n > 1 {
+		t.Errorf("the keys were asked for %d times", n)
+	}
+}
+
+// statements tells how often a statement was run, as the metrics have it.
+func (c *client) statements(name string) string {
+	c.t.Helper()
+	_, _, raw := c.raw("GET", "/metrics", "", nil)
+	for line := range strings.Lines(string(raw)) {
+		if strings.Contains(line, `"`+name+`"`) && strings.Contains(line, "_count{") {
+			return line
+		}
+	}
+	c.t.Fatalf("%s was never run", name)
+	return ""
+}
+
+// Where no provider is configured, or it is for signing in alone, no token is good.
+func TestBearerOfNoProvider(t *testing.T) {
+	t.Parallel()
+	p := identitytest.New(t)
+	for name, change := range map[string]func(*config.Config){
+		"None": func(*config.Config) {},
+		"SignInAlone": trusting(p, func(cfg *config.Config) {
+			cfg.JWTAudiences, cfg.OIDCClientID, cfg.OIDCRedirectURL = nil, identitytest.Audience, "http://localhost/api/auth/oidc/callback"
+		}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := boot(t, "sqlite", change)
+			c.person(c.organisation("None").ID, "Ada", "ada@acme.example", crm.RoleRep)
+			c.isNobody(p.Sign(p.Person("1", "ada@acme.example")))
+		})
+	}
+}
+
+// A shared secret signs instead of keys.
+func TestBearerOfSharedSecret(t *testing.T) {
+	t.Parallel()
+	const secret = "0123456789abcdef0123456789abcdef"
+	p := identitytest.New(t)
+	c := boot(t, "sqlite", trusting(p, func(cfg *config.Config) { cfg.JWTSecret = secret }))
+	ada := c.person(c.organisation("Secret").ID, "Ada", "ada@acme.example", crm.RoleRep)
+	c.is(ada, identitytest.SignWith(t, jose.HS256, []byte(secret), "", p.Person("1", "ada@acme.example")))
+	c.isNobody(p.Sign(p.Person("1", "ada@acme.example")))
+}
+
+// Two Authorization headers are refused: nobody can say which one counts.
+func TestTwoAuthorizations(t *testing.T) {
+	t.Parallel()
+	c := boot(t, "sqlite")
+	org := c.organisation("Two").ID
+	good, other := "Bearer "+c.key(org, crm.RoleAdmin), "Bearer "+c.key(org, crm.RoleViewer)
+	for _, headers := range [][]string{{good, other}, {other, good}, {good, good}, {good, "Basic eDp5"}, {"", good}} {
+		r := c.request("GET", "/api/user", "", nil)
+		r.Header["Authorization"] = headers
+		res, err := c.http.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != http.StatusBadRequest {
+			t.Errorf("%q: %d", headers, res.StatusCode)
+		}
+	}
+}
+
+// A person's role is asked for anew on every instance within a second.
+func TestBearerEverywhere(t *testing.T) {
+	t.Parallel()
+	p := identitytest.New(t)
+	var cfg config.Config
+	first := run(t, newApp(t, "postgres", trusting(p, func(c *config.Config) { cfg = *c })))
+	cfg.Port = 0
+	a, err := app.New(t.Context(), cfg, app.Options{Stderr: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := run(t, a)
+	org := first.organisation("Everywhere").ID
+	ada := first.person(org, "Ada", "ada@acme.example", crm.RoleManager)
+	token := p.Sign(p.Person("1", "ada@acme.example"))
+	first.is(ada, token)
+	second.is(ada, token)
+	if err := first.app.Core().Service.DeactivateOwner(t.Context(), crm.Operator(org), ada.ID); err != nil {
+		t.Fatal(err)
+	}
+	second.becomes(http.StatusUnauthorized, token)
+}

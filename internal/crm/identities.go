@@ -1,0 +1,107 @@
+package crm
+
+import (
+	"context"
+	"strings"
+)
+
+// Identity is who a person is to an identity provider that signs them in: a subject of
+// an issuer, as its tokens name them. What a person may do is never the provider's to say.
+type Identity struct {
+	OrgID     ID
+	UserID    ID
+	Issuer    string
+	Subject   string
+	CreatedAt Instant
+}
+
+// Newcomer is somebody whom an identity provider has signed in, and who is nobody's
+// identity yet.
+type Newcomer struct {
+	Issuer, Subject string
+	// Email is an address that the provider vouches for; "" if it vouches for none.
+	Email               string
+	FirstName, LastName string
+}
+
+// Welcome says how newcomers are received.
+type Welcome struct {
+	// Organisation is the one that newcomers belong to, by name or id; "": the one that
+	// has the person, and for those who are made, the only one that there is.
+	Organisation string
+	// Create makes a rep of whoever has no account.
+	Create bool
+}
+
+// Link finds out who a newcomer is: the one active person who has their address, or a
+// rep who is made for it where that is asked for. From then on the person is known by the
+// subject alone, whatever address the provider names. CodeNotFound if they are nobody, or
+// it cannot be told who; CodeConflict if the person is another subject of the issuer, may
+// not sign in, or has been linked meanwhile.
+func (s *Service) Link(ctx context.Context, n Newcomer, w Welcome) error {
+	if n.Email == "" {
+		return NotFound("account")
+	}
+	account, err := s.AccountByEmail(ctx, n.Email, w.Organisation)
+	switch {
+	case err == nil:
+		return s.link(ctx, account.OrgID, n, func(tx Tx) (ID, error) {
+			return account.UserID, lockActive(ctx, tx, account.UserID)
+		})
+	case CodeOf(err) != CodeNotFound || !w.Create:
+		return err
+	}
+	org, err := s.home(ctx, w.Organisation)
+	if err != nil {
+		return err
+	}
+	by, now := Actor{Org: org}, s.clock()
+	p := OwnerPatch{FirstName: Of(cutName(n.FirstName)), LastName: Of(cutName(n.LastName)), Email: Of(n.Email)}
+	return s.link(ctx, org, n, func(tx Tx) (ID, error) {
+		person, err := insertOwner(ctx, tx, by, now, p)
+		return person.ID, err
+	})
+}
+
+// link enters an identity of the person whom who gives.
+func (s *Service) link(ctx context.Context, org ID, n Newcomer, who func(Tx) (ID, error)) error {
+	by, now := Actor{Org: org}, s.clock()
+	return s.store.Write(ctx, by, now, func(tx Tx) error {
+		user, err := who(tx)
+		if err != nil {
+			return err
+		}
+		if err := tx.PutIdentity(ctx, Identity{OrgID: org, UserID: user, Issuer: n.Issuer, Subject: n.Subject, CreatedAt: now}); err != nil {
+			return err
+		}
+		return Audit(ctx, tx, by, now, Event{Action: ActionIdentityLinked, Target: EntityOwner, TargetID: &user, Details: map[string]string{
+			"issuer": n.Issuer, "subject": n.Subject,
+		}})
+	})
+}
+
+// home gives the organisation of people who are made: the one that is named, by name or
+// id, or the only one.
+func (s *Service) home(ctx context.Context, organisation string) (ID, error) {
+	all, err := s.store.Organisations(ctx)
+	if err != nil {
+		return ID{}, err
+	}
+	for _, o := range all {
+		if organisation == "" && len(all) == 1 || o.named(organisation) {
+			return o.ID, nil
+		}
+	}
+	return ID{}, NotFound("organisation")
+}
+
+// named tells whether an organisation is meant by a name or id.
+func (o Organisation) named(text string) bool {
+	return text != "" && (o.ID.String() == text || NameKey(o.Name) == NameKey(text))
+}
+
+// cutName shortens a name that a provider gives to what can be stored.
+func cutName(s string) string {
+	letters := []rune(strings.ToValidUTF8(cleanSpace(s), ""))
+	return string(letters[:min(len(letters), maxName)])
+}

@@ -1,0 +1,168 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"sixty/internal/auth"
+	"sixty/internal/crm"
+)
+
+// Signing in by an identity provider (OpenID Connect): a browser goes to start, from there
+// to the provider, comes back to callback, and goes where it wanted to with a session.
+
+// attemptCookie names the cookie that holds the secret of a sign-in at the provider.
+func (a *API) attemptCookie() string {
+	if a.secureCookies {
+		return "__Host-sixty_signin"
+	}
+	return "sixty_signin"
+}
+
+// giveAttempt makes the cookie of a sign-in that has begun, and one that has a browser
+// forget it for "". Lax: the provider sends the browser back, from another site.
+func (a *API) giveAttempt(secret string) *http.Cookie {
+	c := &http.Cookie{ //nolint:gosec // Secure wherever there is TLS
+		Name: a.attemptCookie(), Value: secret, Path: "/", MaxAge: int(auth.AttemptLasts.Seconds()),
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.secureCookies,
+	}
+	if secret == "" {
+		c.MaxAge = -1
+	}
+	return c
+}
+
+func (a *API) oidcOperations() []operation {
+	text := &huma.Schema{Type: huma.TypeString}
+	return []operation{
+		{
+			method: http.MethodGet, path: "/api/auth/oidc/start", id: "startOIDC", tag: signInTag, open: true, status: http.StatusFound,
+			summary: "Sign in by the identity provider",
+			description: "For browsers, which are sent to the provider and come back to the callback (OpenID Connect, code flow with PKCE). " +
+				"It must be done within 10 minutes. 404 where no provider is configured.",
+			query: []*huma.Param{{
+				Name: "return_to", In: "query", Schema: &huma.Schema{Type: huma.TypeString, MaxLength: new(auth.MaxReturnTo)},
+				Description: "Where the browser goes in the end: a path of this server, or a URL of a front end's origin, which it is if not given.",
+			}},
+			problems: []int{http.StatusBadRequest, http.StatusNotFound}, stream: a.startOIDC,
+		},
+		{
+			method: http.MethodGet, path: "/api/auth/oidc/callback", id: "finishOIDC", tag: signInTag, open: true, status: http.StatusFound,
+			summary: "Come back from the identity provider",
+			description: "Begins a session as POST /api/auth/login does, and sends the browser where it wanted to. Whoever the provider " +
+				"knows is a person here by their subject or, the first time, by an e-mail address that the provider has verified.",
+			query: []*huma.Param{
+				{Name: "state", In: "query", Description: "As start has given it to the provider.", Schema: text},
+				{Name: "code", In: "query", Description: "The provider's, good once.", Schema: text},
+				{Name: "iss", In: "query", Description: "The provider's name (RFC 9207).", Schema: text},
+				{Name: "error", In: "query", Description: "Why the provider did not sign the person in.", Schema: text},
+			},
+			problems: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict}, stream: a.finishOIDC,
+		},
+	}
+}
+
+// redirects says what both operations share: that there must be a provider, and that a
+// look at the header alone does nothing.
+func (a *API) redirects(c *call) error {
+	switch {
+	case a.identities == nil:
+		return notFound("No identity provider is configured here.")
+	case c.r.Method != http.MethodGet:
+		return &problem{status: http.StatusMethodNotAllowed, detail: "This path knows GET alone.", header: "Allow: " + http.MethodGet}
+	default:
+		return nil
+	}
+}
+
+// redirect sends a browser elsewhere, in an answer that nobody keeps.
+func redirect(w http.ResponseWriter, location string) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Location", location)
+	w.WriteHeader(http.StatusFound)
+}
+
+func (a *API) startOIDC(c *call, w http.ResponseWriter) error {
+	if err := a.redirects(c); err != nil {
+		return err
+	}
+	returnTo, ok := a.returnTo(c.r.URL.Query().Get("return_to"))
+	if !ok {
+		return badQuery([]flaw{{inQuery, "return_to", "must be a path of this server, or a URL of a front end"}}, true)
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, a.timeout)
+	defer cancel()
+	secret, location, err := a.identities.Begin(ctx, returnTo)
+	if err != nil {
+		return err
+	}
+	http.SetCookie(w, a.giveAttempt(secret))
+	redirect(w, location)
+	return nil
+}
+
+func (a *API) finishOIDC(c *call, w http.ResponseWriter) error {
+	if err := a.redirects(c); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, a.timeout)
+	defer cancel()
+	from := a.whence(c.r)
+	ctx = crm.WithOrigin(ctx, crm.Origin{Address: from.Address, RequestID: w.Header().Get(requestIDHeader)})
+	secret := ""
+	if k, err := c.r.Cookie(a.attemptCookie()); err == nil {
+		secret = k.Value
+	}
+	started, returnTo, err := a.sessions.SignInBy(ctx, a.identities, secret, c.r.URL.Query(), from)
+	if crm.CodeOf(err) != crm.CodeUnavailable { // then it may be tried again
+		http.SetCookie(w, a.giveAttempt(""))
+	}
+	switch {
+	case errors.Is(err, auth.ErrNotBegun):
+		return &problem{status: http.StatusBadRequest, detail: "This sign-in was not begun in this browser, or too long ago. Begin again."}
+	case crm.CodeOf(err) == crm.CodeUnauthenticated:
+		return &problem{status: http.StatusUnauthorized, detail: err.Error(), header: `WWW-Authenticate: Bearer realm="sixty"`}
+	case err != nil:
+		return notStarted(err)
+	}
+	// It was looked at when it began; what may be returned to may be another by now.
+	if again, ok := a.returnTo(returnTo); ok {
+		returnTo = again
+	} else {
+		returnTo, _ = a.returnTo("")
+	}
+	http.SetCookie(w, a.giveCookie(started.Token, started.Session.ExpiresAt.Time()))
+	redirect(w, returnTo)
+	return nil
+}
+
+// returnTo gives where a browser may be sent in the end: to a path of this server, or to
+// a front end, which is where it goes if it does not say. Whatever a browser could read as
+// something else is refused.
+func (a *API) returnTo(text string) (string, bool) {
+	if text == "" {
+		if len(a.frontends) == 0 {
+			return "/", true
+		}
+		return a.frontends[0] + "/", true
+	}
+	odd := func(r rune) bool { return r <= ' ' || r == '\\' || r >= 0x7f }
+	if len(text) > auth.MaxReturnTo || strings.ContainsFunc(text, odd) {
+		return "", false
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.User != nil || u.Opaque != "" {
+		return "", false
+	}
+	if u.Scheme == "" && u.Host == "" {
+		return text, text[0] == '/' && !strings.HasPrefix(text, "//")
+	}
+	return text, slices.Contains(a.frontends, u.Scheme+"://"+u.Host)
+}

@@ -1,0 +1,96 @@
+package identity_test
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"sixty/internal/identity"
+	"sixty/internal/identity/identitytest"
+)
+
+// Whatever the token, it is good only if it says what the provider has signed: what is
+// changed of it is refused.
+func FuzzJWT(f *testing.F) {
+	// All of it is the same in every process that takes part.
+	now := func() time.Time { return time.Unix(1_767_600_000, 0) }
+	private := ed25519.NewKeyFromSeed([]byte(sharedSecret))
+	o := identity.Options{Issuer: "https://id.example", Audiences: []string{identitytest.Audience}, Now: now}
+	published := identity.Knowing(o, jose.JSONWebKey{Key: private.Public(), KeyID: "key"})
+	o.Secret = sharedSecret
+	shared := identity.New(o)
+	f.Cleanup(published.Close)
+	f.Cleanup(shared.Close)
+	ada := claims{"iss": o.Issuer, "sub": "ada", "aud": identitytest.Audience, "exp": now().Unix() + 60, "email": "ada@acme.example", "email_verified": true}
+	good := []string{
+		identitytest.SignWith(f, jose.EdDSA, private, "key", ada), identitytest.SignWith(f, jose.EdDSA, private, "", ada),
+		identitytest.SignWith(f, jose.HS256, []byte(sharedSecret), "", ada),
+	}
+	for _, token := range append([]string{
+		"", "..", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", `{"payload":"e30"}`, strings.Repeat("A", 9000),
+		identitytest.SignWith(f, jose.HS256, []byte(sharedSecret), "", ada.With(claims{"exp": 1})),
+		identitytest.SignWith(f, jose.EdDSA, private, "key", ada.With(claims{"aud": []string{"another"}})),
+		identitytest.SignWith(f, jose.HS256, []byte(private.Public().(ed25519.PublicKey)), "key", ada),
+	}, good...) {
+		f.Add(token)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		for _, p := range []*identity.Provider{published, shared} {
+			got, err := p.Verify(t.Context(), token)
+			switch {
+			case err == nil:
+				// The last letter of a part holds bits that count for nothing.
+				if !saysTheSame(token, good) || got.Subject != "ada" {
+					t.Fatalf("%q is good, and says %+v", token, got)
+				}
+			case !errors.Is(err, identity.ErrRefused) || got != (identity.Claims{}):
+				t.Fatalf("%q: %+v, %v", token, got, err)
+			}
+		}
+	})
+}
+
+// saysTheSame tells whether a token has the header and the payload of a good one.
+func saysTheSame(token string, good []string) bool {
+	for _, g := range good {
+		if strings.HasPrefix(token, g[:strings.LastIndexByte(g, '.')-1]) {
+			return true
+		}
+	}
+	return false
+}
+
+// What a browser shows as the secret of a sign-in is one, or is refused.
+func FuzzAttempt(f *testing.F) {
+	now := time.Unix(1_767_600_000, 0)
+	ours := identity.Knowing(identity.Options{Issuer: "https://id.example", Now: func() time.Time { return now }})
+	f.Cleanup(ours.Close)
+	const secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA.1767600000.L2RlYWxz"
+	a, ok := identity.OpenAttempt(secret)
+	if !ok || a.ReturnTo() != "/deals" {
+		f.Fatalf("%q is not read", secret)
+	}
+	f.Add(secret, "code=x&state="+a.State())
+	f.Add(secret, "code=x&state="+a.State()+"&state="+a.State())
+	f.Add("", "")
+	f.Add("a.1.b", "state=a&state=b")
+	f.Add(secret[:43]+".99999999999999999999.", "state=%zz")
+	f.Fuzz(func(t *testing.T, shown, query string) {
+		if a, ok := identity.OpenAttempt(shown); ok && (a.Text() != shown || len(a.ReturnTo()) > identity.MaxReturnTo) {
+			t.Errorf("%q is read as %q, which returns to %q", shown, a.Text(), a.ReturnTo())
+		}
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			return
+		}
+		returnTo, err := ours.Returned(shown, values)
+		if a, ok := identity.OpenAttempt(shown); err == nil && (!ok || values.Get("state") != a.State() || returnTo != a.ReturnTo()) {
+			t.Errorf("%q belongs to %q", shown, query)
+		}
+	})
+}

@@ -1,0 +1,279 @@
+// Package identitytest is a small identity provider for tests: a real one, over HTTP, that
+// publishes its configuration and keys, signs tokens, and runs the code flow with PKCE as
+// strictly as the standards let it. It asks nobody for a password.
+package identitytest
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// The client that the provider knows.
+const (
+	ClientID     = "sixty"
+	ClientSecret = "the client's secret"
+	Audience     = "sixty-api"
+)
+
+// Claims are what a token says.
+type Claims map[string]any
+
+// With gives the claims with some others; nil takes one away.
+func (c Claims) With(others Claims) Claims {
+	all := Claims{}
+	for _, from := range []Claims{c, others} {
+		for name, value := range from {
+			if all[name] = value; value == nil {
+				delete(all, name)
+			}
+		}
+	}
+	return all
+}
+
+// Provider is one that runs. Its fields may be set before it is asked anything.
+type Provider struct {
+	// Issuer is its name and address.
+	Issuer string
+	// RedirectURL is the only place that it sends people back to.
+	RedirectURL string
+	Now         func() time.Time
+
+	tb testing.TB
+
+	mu     sync.Mutex
+	keys   []Key // published; the last one signs
+	down   bool
+	asked  map[string]int // by path
+	person Claims         // who signs in next
+	codes  map[string]grant
+}
+
+// Key is one of the provider's.
+type Key struct {
+	ID        string
+	Algorithm jose.SignatureAlgorithm
+	Private   crypto.Signer
+}
+
+// grant is what a code stands for.
+type grant struct {
+	challenge, nonce string
+	person           Claims
+}
+
+// New starts a provider with one key (RS256), which ends with the test.
+func New(tb testing.TB) *Provider {
+	tb.Helper()
+	p := &Provider{tb: tb, Now: time.Now, asked: map[string]int{}, codes: map[string]grant{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.well-known/openid-configuration", p.configuration)
+	mux.HandleFunc("GET /keys", p.publishKeys)
+	mux.HandleFunc("GET /authorize", p.authorize)
+	mux.HandleFunc("POST /token", p.token)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.mu.Lock()
+		p.asked[r.URL.Path]++
+		down := p.down
+		p.mu.Unlock()
+		if down {
+			panic(http.ErrAbortHandler)
+		}
+		mux.ServeHTTP(w, r)
+	}))
+	tb.Cleanup(server.Close)
+	p.Issuer = server.URL
+	p.Rotate(jose.RS256)
+	return p
+}
+
+// Rotate begins to sign with another key. Those before are still published.
+func (p *Provider) Rotate(algorithm jose.SignatureAlgorithm) Key {
+	p.tb.Helper()
+	k := NewKey(p.tb, algorithm)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.keys = append(p.keys, k)
+	return k
+}
+
+// Withdraw publishes the newest key alone.
+func (p *Provider) Withdraw() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.keys = p.keys[len(p.keys)-1:]
+}
+
+// NewKey makes a key that no provider publishes.
+func NewKey(tb testing.TB, algorithm jose.SignatureAlgorithm) Key {
+	tb.Helper()
+	var private crypto.Signer
+	var err error
+	switch algorithm {
+	case jose.ES256:
+		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case jose.EdDSA:
+		_, private, err = ed25519.GenerateKey(rand.Reader)
+	default:
+		private, err = rsa.GenerateKey(rand.Reader, 2048)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return Key{ID: rand.Text(), Algorithm: algorithm, Private: private}
+}
+
+// Down has every request to the provider fail, or no more.
+func (p *Provider) Down(down bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.down = down
+}
+
+// Asked tells how often a path was asked for.
+func (p *Provider) Asked(path string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked[path]
+}
+
+// Person gives the claims of a person with a verified address, as of now and for an hour.
+func (p *Provider) Person(subject, email string) Claims {
+	now := p.Now()
+	return Claims{
+		"iss": p.Issuer, "sub": subject, "aud": Audience, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
+		"email": email, "email_verified": true, "given_name": "Ada", "family_name": "King",
+	}
+}
+
+// Sign makes a token with the newest key.
+func (p *Provider) Sign(c Claims) string {
+	p.tb.Helper()
+	p.mu.Lock()
+	k := p.keys[len(p.keys)-1]
+	p.mu.Unlock()
+	return SignWith(p.tb, k.Algorithm, k.Private, k.ID, c)
+}
+
+// SignWith makes a token with any key.
+func SignWith(tb testing.TB, algorithm jose.SignatureAlgorithm, key any, id string, c Claims) string {
+	tb.Helper()
+	o := (&jose.SignerOptions{}).WithType("JWT")
+	if id != "" {
+		o = o.WithHeader("kid", id)
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: key}, o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	payload, err := json.Marshal(c)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	token, err := signed.CompactSerialize()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return token
+}
+
+// SignIn has whoever is sent to the provider next be this person.
+func (p *Provider) SignIn(c Claims) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.person = c
+}
+
+func (p *Provider) configuration(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, map[string]any{
+		"issuer": p.Issuer, "authorization_endpoint": p.Issuer + "/authorize", "token_endpoint": p.Issuer + "/token", "jwks_uri": p.Issuer + "/keys",
+		"response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"}, "code_challenge_methods_supported": []string{"S256"},
+		"id_token_signing_alg_values_supported": []string{"RS256", "ES256"},
+	})
+}
+
+func (p *Provider) publishKeys(w http.ResponseWriter, _ *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	// The first is of a kind that nobody knows, as a provider may have some day.
+	keys := []any{map[string]any{"kty": "XYZ", "kid": "unknown"}}
+	for _, k := range p.keys {
+		keys = append(keys, jose.JSONWebKey{Key: k.Private.Public(), KeyID: k.ID, Algorithm: string(k.Algorithm), Use: "sig"})
+	}
+	answer(w, http.StatusOK, map[string]any{"keys": keys})
+}
+
+// authorize signs the person in who is to be, and sends them back.
+func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	if q.Get("client_id") != ClientID || q.Get("redirect_uri") != p.RedirectURL {
+		http.Error(w, "another client", http.StatusBadRequest) // nowhere to send it
+		return
+	}
+	back := url.Values{"state": {q.Get("state")}, "iss": {p.Issuer}}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case q.Get("response_type") != "code" || !strings.Contains(" "+q.Get("scope")+" ", " openid "),
+		q.Get("code_challenge_method") != "S256" || len(q.Get("code_challenge")) != 43 || q.Get("nonce") == "":
+		back.Set("error", "invalid_request")
+	case p.person == nil:
+		back.Set("error", "access_denied")
+	default:
+		code := rand.Text()
+		p.codes[code] = grant{challenge: q.Get("code_challenge"), nonce: q.Get("nonce"), person: p.person}
+		back.Set("code", code)
+	}
+	http.Redirect(w, r, p.RedirectURL+"?"+back.Encode(), http.StatusFound)
+}
+
+// token exchanges a code, once.
+func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
+	id, secret, ok := r.BasicAuth()
+	if !ok || id != ClientID || secret != url.QueryEscape(ClientSecret) {
+		answer(w, http.StatusUnauthorized, map[string]any{"error": "invalid_client"})
+		return
+	}
+	code := r.PostFormValue("code")
+	p.mu.Lock()
+	g, known := p.codes[code]
+	delete(p.codes, code)
+	p.mu.Unlock()
+	sum := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
+	if !known || r.PostFormValue("grant_type") != "authorization_code" || r.PostFormValue("redirect_uri") != p.RedirectURL ||
+		base64.RawURLEncoding.EncodeToString(sum[:]) != g.challenge {
+		answer(w, http.StatusBadRequest, map[string]any{"error": "invalid_grant"})
+		return
+	}
+	claims := Claims{"aud": ClientID, "nonce": g.nonce}.With(g.person)
+	answer(w, http.StatusOK, map[string]any{
+		"access_token": rand.Text(), "token_type": "Bearer", "expires_in": 3600, "id_token": p.Sign(claims),
+	})
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // whoever does not read it fails by itself
+}

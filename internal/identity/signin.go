@@ -1,0 +1,204 @@
+package identity
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+)
+
+const (
+	// AttemptLasts is how long somebody may take to sign in at the provider.
+	AttemptLasts = 10 * time.Minute
+	// MaxReturnTo bounds where somebody returns to, in bytes: a cookie holds it.
+	MaxReturnTo = 1024
+
+	// maxExchanges bounds the codes that are exchanged at once.
+	maxExchanges    = 16
+	exchangeTimeout = 5 * time.Second
+	maxCode         = 4096 // bytes
+)
+
+// An attempt is a sign-in that has begun: a random secret that only the browser knows
+// which began it, when that was, and where it returns to. All that the provider is told
+// is derived from the whole of it, so that nothing in it can be another when it comes
+// back.
+type attempt struct {
+	text     string // SECRET.SECONDS.RETURN-TO
+	began    time.Time
+	returnTo string
+}
+
+var encoding = base64.RawURLEncoding.Strict()
+
+func newAttempt(now time.Time, returnTo string) attempt {
+	var secret [32]byte
+	_, _ = rand.Read(secret[:]) // never fails: crypto/rand ends the program instead
+	text := encoding.EncodeToString(secret[:]) + "." + strconv.FormatInt(now.Unix(), 10) + "." + encoding.EncodeToString([]byte(returnTo))
+	return attempt{text, time.Unix(now.Unix(), 0), returnTo}
+}
+
+// openAttempt reads the text of one.
+func openAttempt(text string) (attempt, bool) {
+	secret, rest, _ := strings.Cut(text, ".")
+	seconds, where, found := strings.Cut(rest, ".")
+	if random, err := encoding.DecodeString(secret); err != nil || !found || len(random) != 32 {
+		return attempt{}, false
+	}
+	began, err := strconv.ParseInt(seconds, 10, 64)
+	if err != nil {
+		return attempt{}, false
+	}
+	returnTo, err := encoding.DecodeString(where)
+	if err != nil || len(returnTo) > MaxReturnTo {
+		return attempt{}, false
+	}
+	return attempt{text, time.Unix(began, 0), string(returnTo)}, true
+}
+
+// derived gives what one of the provider's parameters is in this attempt: 43 characters,
+// as a PKCE verifier has at least (RFC 7636 section 4.1).
+func (a attempt) derived(what string) string {
+	sum := sha256.Sum256([]byte(what + " " + a.text))
+	return encoding.EncodeToString(sum[:])
+}
+
+func (a attempt) state() string    { return a.derived("state") }
+func (a attempt) nonce() string    { return a.derived("nonce") }
+func (a attempt) verifier() string { return a.derived("verifier") }
+
+// Begin begins a sign-in. The browser keeps secret, for itself alone, and goes to
+// location. ErrUnavailable if the provider is down.
+func (p *Provider) Begin(ctx context.Context, returnTo string) (secret, location string, err error) {
+	c, err := p.flow(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	a := newAttempt(p.o.Now(), returnTo)
+	return a.text, c.AuthCodeURL(a.state(), oidc.Nonce(a.nonce()), oauth2.S256ChallengeOption(a.verifier())), nil
+}
+
+// flow gives the code flow as the provider publishes it.
+func (p *Provider) flow(ctx context.Context) (*oauth2.Config, error) {
+	known, err := p.remote.get(ctx, func(k *published) bool { return k.endpoint.AuthURL != "" && k.endpoint.TokenURL != "" })
+	if err != nil {
+		return nil, err
+	}
+	c := &oauth2.Config{
+		ClientID: p.o.ClientID, ClientSecret: p.o.ClientSecret, RedirectURL: p.o.RedirectURL,
+		Endpoint: known.endpoint, Scopes: []string{oidc.ScopeOpenID, "email", "profile"},
+	}
+	if c.ClientSecret == "" { // a public client: PKCE is all that it shows
+		c.Endpoint.AuthStyle = oauth2.AuthStyleInParams
+	}
+	return c, nil
+}
+
+// Returned tells where a sign-in returns to whose secret the browser has shown, with the
+// query that the provider has sent it back with: ErrNotBegun unless they belong together.
+func (p *Provider) Returned(secret string, q url.Values) (returnTo string, err error) {
+	a, err := p.attempt(secret, q)
+	return a.returnTo, err
+}
+
+func (p *Provider) attempt(secret string, q url.Values) (attempt, error) {
+	a, ok := openAttempt(secret)
+	state := q["state"]
+	if !ok || len(state) != 1 || subtle.ConstantTimeCompare([]byte(state[0]), []byte(a.state())) != 1 {
+		return attempt{}, ErrNotBegun
+	}
+	if age := p.o.Now().Sub(a.began); age < -leeway || age >= AttemptLasts {
+		return attempt{}, ErrNotBegun
+	}
+	return a, nil
+}
+
+// Finish exchanges the code that somebody returns with for who they are. Errors are those
+// of Returned, ErrRefused and ErrUnavailable, or the context's.
+func (p *Provider) Finish(ctx context.Context, secret string, q url.Values) (Claims, error) {
+	c, err := p.finish(ctx, secret, q)
+	if errors.Is(err, ErrRefused) {
+		p.o.Logger.InfoContext(ctx, "a sign-in by the identity provider was refused", "reason", err)
+	}
+	return c, err
+}
+
+func (p *Provider) finish(ctx context.Context, secret string, q url.Values) (Claims, error) {
+	a, err := p.attempt(secret, q)
+	if err != nil {
+		return Claims{}, err
+	}
+	code := q["code"]
+	switch {
+	case q.Has("error"):
+		return Claims{}, refused("the provider says %.100q", q.Get("error"))
+	case q.Has("iss") && q.Get("iss") != p.o.Issuer: // RFC 9207
+		return Claims{}, refused("it is another provider's")
+	case len(code) != 1 || code[0] == "" || len(code[0]) > maxCode:
+		return Claims{}, refused("there is no code")
+	}
+	select {
+	case p.at <- struct{}{}:
+		defer func() { <-p.at }()
+	default:
+		return Claims{}, ErrUnavailable
+	}
+	token, err := p.exchange(ctx, code[0], a.verifier())
+	if err != nil {
+		return Claims{}, err
+	}
+	return p.identified(ctx, token, a.nonce())
+}
+
+// exchange gives the identity token for a code.
+func (p *Provider) exchange(ctx context.Context, code, verifier string) (string, error) {
+	c, err := p.flow(ctx)
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, p.client), exchangeTimeout)
+	defer cancel()
+	answer, err := c.Exchange(ctx, code, oauth2.VerifierOption(verifier))
+	if err != nil {
+		p.o.Logger.Warn("the identity provider gave nothing for a code", "error", brief(err))
+		var answered *oauth2.RetrieveError
+		if errors.As(err, &answered) && answered.Response.StatusCode < http.StatusInternalServerError {
+			return "", refused("%s", brief(err))
+		}
+		return "", ErrUnavailable
+	}
+	token, ok := answer.Extra("id_token").(string)
+	if !ok {
+		return "", refused("the provider gives no identity token")
+	}
+	return token, nil
+}
+
+// identified gives what an identity token says (OpenID Connect Core 1.0 section 3.1.3.7).
+func (p *Provider) identified(ctx context.Context, token, nonce string) (Claims, error) {
+	payload, err := p.remote.signed(ctx, token)
+	if err != nil {
+		return Claims{}, err
+	}
+	c, err := readClaims(payload, p.o.Issuer, []string{p.o.ClientID}, p.o.Now())
+	if err != nil {
+		return Claims{}, err
+	}
+	switch {
+	case c.party != "" && c.party != p.o.ClientID:
+		return Claims{}, refused("it is another client's")
+	case subtle.ConstantTimeCompare([]byte(c.nonce), []byte(nonce)) != 1:
+		return Claims{}, refused("it is of another sign-in")
+	}
+	return c, nil
+}

@@ -1,0 +1,52 @@
+package store
+
+import (
+	"context"
+
+	"sixty/internal/crm"
+)
+
+// Who people are to identity providers. An identity is looked for in all organisations.
+
+var (
+	identityHolder = &Statement{"identity.holder", `SELECT i.org_id, i.user_id, i.issuer, i.subject, i.created_at, u.role, u.deactivated_at, o.reps_see
+FROM identities i JOIN users u ON u.org_id = i.org_id AND u.id = i.user_id JOIN organisations o ON o.id = i.org_id WHERE i.issuer = $1 AND i.subject = $2 AND u.deleted_at IS NULL`}
+	putIdentity = &Statement{"identity.insert", `INSERT INTO identities (org_id, user_id, issuer, subject, created_at) VALUES ($1, $2, $3, $4, $5)`}
+	// endIdentity takes an identity from somebody who was deleted since, and may have come
+	// back as another person.
+	endIdentity = &Statement{"identity.end", `DELETE FROM identities WHERE org_id = $1 AND issuer = $2 AND subject = $3
+AND EXISTS (SELECT 1 FROM users u WHERE u.org_id = identities.org_id AND u.id = identities.user_id AND u.deleted_at IS NOT NULL)`}
+)
+
+// IdentityHolder implements crm.AccountStore.
+func (s *Store) IdentityHolder(ctx context.Context, issuer, subject string) (crm.Identity, crm.Holder, error) {
+	type holder struct {
+		identity crm.Identity
+		user     crm.Holder
+	}
+	rows, err := collect(ctx, s, s.service(), identityHolder, func(h *holder) []any {
+		i := &h.identity
+		return []any{&i.OrgID, &i.UserID, &i.Issuer, &i.Subject, &i.CreatedAt, (*string)(&h.user.Role), &h.user.DeactivatedAt, (*string)(&h.user.RepsSee)}
+	}, issuer, subject)
+	if err != nil {
+		return crm.Identity{}, crm.Holder{}, err
+	}
+	if len(rows) == 0 {
+		return crm.Identity{}, crm.Holder{}, crm.NotFound("identity")
+	}
+	h := rows[0]
+	h.user.OrgID, h.user.ID = h.identity.OrgID, h.identity.UserID
+	return h.identity, h.user, nil
+}
+
+// PutIdentity implements crm.AccountTx.
+func (t *tx) PutIdentity(ctx context.Context, i crm.Identity) error {
+	if err := t.confine("identity", i.OrgID); err != nil {
+		return err
+	}
+	if _, err := t.exec(ctx, endIdentity, i.OrgID, i.Issuer, i.Subject); err != nil {
+		return err
+	}
+	_, err := t.exec(ctx, putIdentity, i.OrgID, i.UserID, i.Issuer, i.Subject, i.CreatedAt)
+	return err
+}
