@@ -65,7 +65,7 @@ func (b *bed) limited(deals, rounds int) error {
 	var peers []*peer
 	for _, coding := range []string{identity, brotli} {
 		accept := []string{"Accept-Encoding", coding}
-		session := append(accept, "Cookie", cookie)
+		session := []string{"Accept-Encoding", coding, "Cookie", cookie}
 		peers = append(peers,
 			&peer{name: "bare, " + coding, server: bare, path: "/" + coding, key: b.key, headers: accept},
 			&peer{name: "key, " + coding, server: alone, path: path, key: b.key, headers: accept},

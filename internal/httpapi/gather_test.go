@@ -81,7 +81,7 @@ func TestConnectionGathers(t *testing.T) {
 	_ = client.Close()
 	server.gather()
 	write("head;")
-	_ = server.TCPConn.Close()
+	_ = server.Close()
 	if n, err := io.WriteString(server, "body;"); err == nil || n != 0 {
 		t.Errorf("%d bytes were written to a closed connection, %v", n, err)
 	}

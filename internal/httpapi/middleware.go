@@ -45,13 +45,11 @@ const requestIDHeader = "X-Request-Id"
 // or a new one. It is sent back.
 func (a *API) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := ""
 		if sent := r.Header[requestIDHeader]; len(sent) > 0 && isRequestID(sent[0]) {
-			id = sent[0]
+			setOwn(w, requestIDHeader, sent[0])
 		} else {
-			id = newRequestID()
+			setOwn(w, requestIDHeader, newRequestID())
 		}
-		setOwn(w, requestIDHeader, id)
 		next.ServeHTTP(w, r)
 	})
 }
@@ -137,7 +135,7 @@ func setOwn(w http.ResponseWriter, name, value string) {
 	}
 	i := rec.owned
 	rec.own[i], rec.owned = value, i+1
-	rec.ResponseWriter.Header()[name] = rec.own[i : i+1 : i+1]
+	rec.Header()[name] = rec.own[i : i+1 : i+1]
 }
 
 // noteGone notes that nobody waits for the answer any more.
