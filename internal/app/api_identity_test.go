@@ -147,7 +147,7 @@ func TestFirstSight(t *testing.T) {
 			c := boot(t, engine, trusting(p, func(cfg *config.Config) { cfg.SignInCreate = true }))
 			org := c.organisation("First Sight").ID
 			gone := c.person(org, "Gone", "gone@acme.example", crm.RoleRep)
-			if err := c.app.Core().Service.DeactivateOwner(t.Context(), crm.Operator(org), gone.ID); err != nil {
+			if _, err := c.app.Core().Service.DeactivateOwner(t.Context(), crm.Operator(org), gone.ID); err != nil {
 				t.Fatal(err)
 			}
 			var ids sync.Map
