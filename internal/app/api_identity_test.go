@@ -352,7 +352,7 @@ func TestBearerEverywhere(t *testing.T) {
 	token := p.Sign(p.Person("1", "ada@acme.example"))
 	first.is(ada, token)
 	second.is(ada, token)
-	if err := first.app.Core().Service.DeactivateOwner(t.Context(), crm.Operator(org), ada.ID); err != nil {
+	if _, err := first.app.Core().Service.DeactivateOwner(t.Context(), crm.Operator(org), ada.ID); err != nil {
 		t.Fatal(err)
 	}
 	second.becomes(http.StatusUnauthorized, token)
