@@ -57,6 +57,9 @@ func TestIdempotentOperations(t *testing.T) {
 				if status >= 300 {
 					t.Fatalf("%d %s", status, answer)
 				}
+				if header.Get("Cache-Status") != "sixty; fwd=method" {
+					t.Errorf("Cache-Status: %s", header.Get("Cache-Status"))
+				}
 				if status < 300 && header.Get("Sixty-Consistency") == "" || header.Get("Idempotency-Replayed") != "" {
 					t.Errorf("the first answer's headers are %v", header)
 				}

@@ -105,7 +105,7 @@ func (a *API) describe(op operation) *huma.Operation {
 		status = op.status
 	}
 	answer := &huma.Response{
-		Description: http.StatusText(status),
+		Description: statusText(status),
 		Content:     map[string]*huma.MediaType{cmp.Or(op.media, "application/json"): {Schema: op.answer, Example: op.example}},
 	}
 	answer.Headers = map[string]*huma.Header{}
@@ -200,7 +200,7 @@ func describeRepeats(op operation, entry *huma.Operation, answer *huma.Response)
 
 // problemResponse names the response that a problem of a status is.
 func (a *API) problemResponse(status int) string {
-	name := strings.ReplaceAll(http.StatusText(status), " ", "")
+	name := strings.ReplaceAll(statusText(status), " ", "")
 	c := a.huma.OpenAPI().Components
 	c.Responses[name] = &huma.Response{
 		Description: problemWords(status),
