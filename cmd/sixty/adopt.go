@@ -45,7 +45,10 @@ func (c *adoptCmd) Run(ctx context.Context, env *environment) error {
 		summary, err := adopt.Run(ctx, core.Service, crm.Operator(org.ID), adopt.Options{
 			From: c.From.Reveal(), Problem: problems.tell,
 		})
-		err = errors.Join(err, problems.close(), c.print(env, summary))
+		err = errors.Join(err, problems.close())
+		if err == nil || len(summary.Tables) > 0 {
+			err = errors.Join(err, c.print(env, summary))
+		}
 		if err == nil && summary.Rejected() > 0 {
 			return errRejected
 		}

@@ -22,7 +22,7 @@ type apikeyCreateCmd struct {
 }
 
 func (c *apikeyCreateCmd) Run(ctx context.Context, env *environment) error {
-	return env.with(ctx, func(core *app.Core) error {
+	return env.making(ctx, func(core *app.Core) error {
 		org, err := c.orDefault(ctx, core)
 		if err != nil {
 			return err

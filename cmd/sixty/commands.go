@@ -16,7 +16,7 @@ type migrateCmd struct {
 }
 
 func (c migrateCmd) Run(ctx context.Context, env *environment) error {
-	return env.with(ctx, func(core *app.Core) error { // opening migrates
+	return env.making(ctx, func(core *app.Core) error { // opening migrates
 		if c.Restored {
 			if err := core.RenameLog(ctx); err != nil {
 				return err
@@ -52,7 +52,7 @@ func (c *seedCmd) Run(ctx context.Context, env *environment) error {
 			return usage("--%s must be between 0 and %d, not %d", a.flag, maxSeeded, a.value)
 		}
 	}
-	return env.with(ctx, func(core *app.Core) error {
+	return env.making(ctx, func(core *app.Core) error {
 		org, err := c.orDefault(ctx, core)
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sixty/internal/app"
@@ -16,7 +17,7 @@ import (
 type exportCmd struct {
 	orgFlag
 	Kind   string   `arg:"" enum:"companies,contacts,deals,activities,audit" placeholder:"KIND" help:"What is exported: companies, contacts, deals, activities or audit, the audit trail."`
-	Format string   `enum:"csv,json,ndjson,xlsx," default:"" placeholder:"FORMAT" help:"csv, json, ndjson or xlsx. Without it, what the file's name ends in, else csv."`
+	Format string   `placeholder:"FORMAT" help:"csv, json, ndjson or xlsx. Without it, what the file's name ends in, else csv."`
 	Filter []string `sep:"none" placeholder:"NAME=VALUE" help:"Only what fits, by the names of the API's query parameters, such as status=won or ownerId=…. May be repeated."`
 	Output string   `short:"o" placeholder:"FILE" help:"File to write, which appears when it is complete; else standard output."`
 }
@@ -29,6 +30,9 @@ func (*exportCmd) Help() string {
 }
 
 func (c *exportCmd) Run(ctx context.Context, env *environment) error {
+	if c.Format != "" && !slices.Contains(transfer.Formats(), transfer.Format(c.Format)) {
+		return usage("--format must be csv, json, ndjson or xlsx, not %q", c.Format)
+	}
 	return env.with(ctx, func(core *app.Core) error {
 		org, err := c.existing(ctx, core)
 		if err != nil {

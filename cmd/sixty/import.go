@@ -61,7 +61,7 @@ func (c *importCmd) Run(ctx context.Context, env *environment) error {
 		}
 		sources[i] = source
 	}
-	return env.with(ctx, func(core *app.Core) error {
+	return env.making(ctx, func(core *app.Core) error {
 		org, err := c.orDefault(ctx, core)
 		if err != nil {
 			return err

@@ -51,18 +51,25 @@ type environment struct {
 	config         config.Base
 }
 
-// open opens the database of the settings, migrated. Close must follow.
-func (e *environment) open(ctx context.Context) (*app.Core, error) {
-	return app.Open(ctx, e.config, e.options())
-}
-
 func (e *environment) options() app.Options {
 	return app.Options{Stderr: e.stderr, Clock: e.clock}
 }
 
-// with opens the database, runs a command's work on it and closes it.
-func (e *environment) with(ctx context.Context, work func(*app.Core) error) (err error) {
-	core, err := e.open(ctx)
+// with opens the database, migrated, runs a command's work on it and closes it. It fails
+// where there is none: who looks for something has mistyped the folder then.
+func (e *environment) with(ctx context.Context, work func(*app.Core) error) error {
+	o := e.options()
+	o.Existing = true
+	return e.on(ctx, o, work)
+}
+
+// making is with for commands that make something, and so the database as well.
+func (e *environment) making(ctx context.Context, work func(*app.Core) error) error {
+	return e.on(ctx, e.options(), work)
+}
+
+func (e *environment) on(ctx context.Context, o app.Options, work func(*app.Core) error) (err error) {
+	core, err := app.Open(ctx, e.config, o)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ type orgCreateCmd struct {
 }
 
 func (c *orgCreateCmd) Run(ctx context.Context, env *environment) error {
-	return env.with(ctx, func(core *app.Core) error {
+	return env.making(ctx, func(core *app.Core) error {
 		org, err := core.Service.CreateOrganisation(ctx, c.Name)
 		if err != nil {
 			return err

@@ -35,7 +35,7 @@ func (c *userCreateCmd) Run(ctx context.Context, env *environment) error {
 	if c.PasswordStdin && c.Email == "" {
 		return usage("--password-stdin needs --email, by which people sign in")
 	}
-	return env.with(ctx, func(core *app.Core) error {
+	return env.making(ctx, func(core *app.Core) error {
 		password := ""
 		if c.PasswordStdin {
 			var err error

@@ -42,7 +42,7 @@ func TestBadInput(t *testing.T) {
 				if got := header.Get("Content-Type"); got != "application/problem+json" {
 					t.Errorf("Content-Type = %s", got)
 				}
-				expect(t, answer, object{"status": test.want, "data": nil, "error": answer["detail"], "title": http.StatusText(test.want)})
+				expect(t, answer, object{"status": test.want, "data": nil, "error": answer["detail"], "title": titles[test.want]})
 				if got := complaints(answer); !sameWords(got, test.complains) {
 					t.Errorf("it complains of %q, want %q: %v", got, test.complains, answer["detail"])
 				}
@@ -237,4 +237,11 @@ func TestForeignCursors(t *testing.T) {
 			}
 		}
 	})
+}
+
+// titles are the phrases of RFC 9110.
+var titles = map[int]string{
+	http.StatusBadRequest: "Bad Request", http.StatusNotFound: "Not Found", http.StatusMethodNotAllowed: "Method Not Allowed", http.StatusConflict: "Conflict",
+	http.StatusRequestEntityTooLarge: "Content Too Large", http.StatusUnsupportedMediaType: "Unsupported Media Type",
+	http.StatusUnprocessableEntity: "Unprocessable Content",
 }

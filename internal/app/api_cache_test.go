@@ -251,6 +251,14 @@ func TestNonsenseBeforeTheCache(t *testing.T) {
 			t.Errorf("%s, 100 tags and the one that is: %d", accepted, same.status)
 		}
 	}
+	// Who wants what is kept, or nothing, gets just that.
+	u.hits("/api/companies", "Cache-Control", "max-age=60, Only-If-Cached")
+	for _, path := range []string{"/api/companies?limit=7", "/api/companies?limit=7"} {
+		status, header, answer := u.raw("GET", path, u.key, nil, "Cache-Control", "only-if-cached")
+		if status != http.StatusGatewayTimeout || header.Get("Content-Type") != "application/problem+json" || !strings.Contains(string(answer), "only-if-cached") {
+			t.Errorf("%s, only if it is kept: %d %s", path, status, answer)
+		}
+	}
 	for _, control := range []string{"stale-if-error", "stale-if-error=-1", "stale-if-error=x,,=", "max-age=0"} {
 		u.hits("/api/companies", "Cache-Control", control)
 	}

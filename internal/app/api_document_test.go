@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,21 +28,29 @@ type apiOperation struct {
 	query        []object // its query parameters
 	body         object   // the schema of its body, nil if it takes none
 	open         bool     // it needs no key
+	stream       bool     // its answer has no end
 }
 
 func (op apiOperation) String() string { return op.method + " " + op.path }
 
+// operations gives those whose answers have an end.
 func (d apiDocument) operations() []apiOperation {
+	d.t.Helper()
+	return slices.DeleteFunc(d.all(), func(op apiOperation) bool { return op.stream })
+}
+
+// all gives every operation.
+func (d apiDocument) all() []apiOperation {
 	d.t.Helper()
 	var all []apiOperation
 	paths, _ := d.root["paths"].(object)
 	for path, item := range paths {
 		for method, entry := range item.(object) {
 			e := entry.(object)
-			if at(e, "responses", "200", "content", "text/event-stream") != nil {
-				continue // has no end; its tests are its own
+			op := apiOperation{
+				method: strings.ToUpper(method), path: path,
+				stream: at(e, "responses", "200", "content", "text/event-stream") != nil,
 			}
-			op := apiOperation{method: strings.ToUpper(method), path: path}
 			parameters, _ := e["parameters"].([]any)
 			for _, p := range parameters {
 				if p := p.(object); p["in"] == "query" {

@@ -1,18 +1,15 @@
 package app_test
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/Shopify/toxiproxy/v2"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/rs/zerolog"
 
 	"sixty/internal/app"
 	"sixty/internal/config"
@@ -86,33 +83,74 @@ func TestLimitsOff(t *testing.T) {
 	}
 }
 
-// redisProxy is the tests' Redis by way of a proxy that can be cut, as the settings of Redis.
-func redisProxy(t *testing.T) (*toxiproxy.Proxy, func(*config.Config)) {
-	t.Helper()
-	address := os.Getenv("SIXTY_TEST_REDIS_ADDR")
-	if address == "" {
-		t.Fatal("SIXTY_TEST_REDIS_ADDR is not set: run make test")
-	}
-	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	proxy := toxiproxy.NewProxy(server, "redis", "127.0.0.1:0", address)
-	if err := proxy.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(proxy.Stop)
-	u := url.URL{Scheme: "redis", Host: proxy.Listen}
-	return proxy, func(cfg *config.Config) { cfg.RedisURL = config.Secret(u.String()) }
+// redisServer is a Redis of a test's own, which can be killed.
+type redisServer struct {
+	t       *testing.T
+	addr    string
+	running *exec.Cmd // nil: it is not
 }
 
-// Three instances share a limit by Redis. Without it each goes on by itself, with what
-// it knows, and no request fails; when it is back, they share again.
+// newRedis starts one, which ends with the test.
+func newRedis(t *testing.T) *redisServer {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &redisServer{t: t, addr: l.Addr().String()}
+	_ = l.Close() // for the server
+	s.start()
+	t.Cleanup(s.kill)
+	return s
+}
+
+// start starts it, with nothing in it, and waits until it accepts connections.
+func (s *redisServer) start() {
+	s.t.Helper()
+	host, port, err := net.SplitHostPort(s.addr)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.running = exec.CommandContext(context.Background(), "redis-server", "--bind", host, "--port", port, "--dir", s.t.TempDir(), "--save", "", "--appendonly", "no") //nolint:gosec // arguments of our own
+	if err := s.running.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	eventually(s.t, "Redis accepts connections", func() bool {
+		conn, err := net.DialTimeout("tcp", s.addr, time.Second) //nolint:noctx // the timeout is enough
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil
+	})
+}
+
+// kill ends it at once (SIGKILL).
+func (s *redisServer) kill() {
+	if s.running == nil {
+		return
+	}
+	_ = s.running.Process.Kill()
+	_ = s.running.Wait() // it was killed
+	s.running = nil
+}
+
+// settings are those that use it.
+func (s *redisServer) settings(cfg *config.Config) {
+	u := url.URL{Scheme: "redis", Host: s.addr}
+	cfg.RedisURL = config.Secret(u.String())
+}
+
+// Three instances share a limit by Redis. When it is killed, each goes on by itself, with
+// what it knows, and no request fails; when another one, which knows nothing, is in its
+// place, they share again, and nobody has a fresh allowance.
 func TestInstancesShareLimits(t *testing.T) {
 	t.Parallel()
 	const n = 20
-	proxy, redis := redisProxy(t)
+	redis := newRedis(t)
 	database := storetest.PostgresURL(t)
 	var all [3]*client
 	for i := range all {
-		all[i] = boot(t, "sqlite", redis, func(cfg *config.Config) {
+		all[i] = boot(t, "sqlite", redis.settings, func(cfg *config.Config) {
 			cfg.DatabaseURL, cfg.MaxConns = config.Secret(database), 4
 			cfg.LimitPrincipalFactor = 1
 			// The address that all of this comes from has far more.
@@ -153,7 +191,7 @@ func TestInstancesShareLimits(t *testing.T) {
 		spend(used, c)
 	}
 
-	proxy.Stop()
+	redis.kill()
 	for i, c := range all {
 		if status, _, answer := c.do("GET", counted, used, nil); status != http.StatusTooManyRequests {
 			t.Errorf("without Redis: instance %d hands out a fresh allowance: %d %v", i, status, answer)
@@ -165,10 +203,13 @@ func TestInstancesShareLimits(t *testing.T) {
 			t.Errorf("without Redis: instance %d answers %d requests, want %d", i, spent, n)
 		}
 	}
-	if err := proxy.Start(); err != nil {
-		t.Fatal(err)
-	}
+	redis.start()
 	shared("when Redis is back")
+	for i, c := range all {
+		if status, _, answer := c.do("GET", counted, used, nil); status != http.StatusTooManyRequests {
+			t.Errorf("when Redis is back: instance %d hands out a fresh allowance: %d %v", i, status, answer)
+		}
+	}
 }
 
 // One address has so many connections; those of others are others'.

@@ -2,9 +2,15 @@ package app_test
 
 import (
 	"net/http"
+	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/Shopify/toxiproxy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
 
 	"sixty/internal/config"
 	"sixty/internal/crm"
@@ -103,4 +109,21 @@ func TestSessionsByRedis(t *testing.T) {
 		t.Fatal(err)
 	}
 	found("when it is back")
+}
+
+// redisProxy is the tests' Redis by way of a proxy that can be cut, as the settings of Redis.
+func redisProxy(t *testing.T) (*toxiproxy.Proxy, func(*config.Config)) {
+	t.Helper()
+	address := os.Getenv("SIXTY_TEST_REDIS_ADDR")
+	if address == "" {
+		t.Fatal("SIXTY_TEST_REDIS_ADDR is not set: run make test")
+	}
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
+	proxy := toxiproxy.NewProxy(server, "redis", "127.0.0.1:0", address)
+	if err := proxy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(proxy.Stop)
+	u := url.URL{Scheme: "redis", Host: proxy.Listen}
+	return proxy, func(cfg *config.Config) { cfg.RedisURL = config.Secret(u.String()) }
 }

@@ -30,6 +30,8 @@ const databaseFile = "sixty.db"
 type Options struct {
 	Stderr io.Writer        // where logs go; nowhere if nil
 	Clock  func() time.Time // time.Now if nil
+	// Existing fails where there is no database of SQLite yet, instead of making one.
+	Existing bool
 }
 
 func (o Options) withDefaults() Options {
@@ -70,7 +72,7 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 		return nil, fmt.Errorf("%q is not a currency", cfg.DefaultCurrency)
 	}
 	metrics := telemetry.NewMetrics()
-	engine, err := openEngine(ctx, cfg)
+	engine, err := openEngine(ctx, cfg, o.Existing)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
@@ -116,7 +118,7 @@ type engine interface {
 }
 
 // openEngine picks the engine: this is the only place that knows there are two.
-func openEngine(ctx context.Context, cfg config.Base) (engine, error) {
+func openEngine(ctx context.Context, cfg config.Base, existing bool) (engine, error) {
 	if url := cfg.DatabaseURL.Reveal(); url != "" {
 		// Config has checked the scheme and the bounds.
 		e, err := postgres.Open(ctx, postgres.Options{
@@ -127,12 +129,20 @@ func openEngine(ctx context.Context, cfg config.Base) (engine, error) {
 		}
 		return e, nil
 	}
+	path := filepath.Join(cfg.DataDir, databaseFile)
+	if existing {
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("there is none in %q: see %s, or make one with sixty migrate", cfg.DataDir, config.NameOf(cfg, "DataDir"))
+		} else if err != nil {
+			return nil, err
+		}
+	}
 	// The folder is for one account alone: it holds customers' data and keys.
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return nil, err
 	}
 	e, err := sqlite.Open(ctx, sqlite.Options{
-		Path: filepath.Join(cfg.DataDir, databaseFile), MaxConns: cfg.MaxConns, StatementTimeout: cfg.StatementLimit,
+		Path: path, MaxConns: cfg.MaxConns, StatementTimeout: cfg.StatementLimit,
 	})
 	if err != nil {
 		return nil, err

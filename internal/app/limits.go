@@ -3,7 +3,6 @@ package app
 import (
 	"fmt"
 	"net"
-	"net/netip"
 	"sync"
 
 	"sixty/internal/config"
@@ -38,18 +37,18 @@ func newLimiter(core *Core, s *serving, cfg config.Limits) (*ratelimit.Limiter, 
 type boundedListener struct {
 	net.Listener
 	most    int
-	proxies []netip.Prefix
+	proxies ratelimit.Proxies
 
 	mu   sync.Mutex
-	open map[netip.Addr]int // by address, IPv6 by its /64
+	open map[ratelimit.Caller]int // by address, as rate limits count it
 }
 
 // bounded bounds the connections that a listener accepts of one address; most is 0 for no bound.
-func bounded(l net.Listener, most int, proxies []netip.Prefix) net.Listener {
+func bounded(l net.Listener, most int, proxies ratelimit.Proxies) net.Listener {
 	if most == 0 {
 		return l
 	}
-	return &boundedListener{Listener: l, most: most, proxies: proxies, open: map[netip.Addr]int{}}
+	return &boundedListener{Listener: l, most: most, proxies: proxies, open: map[ratelimit.Caller]int{}}
 }
 
 // Accept gives the next connection that is not too many.
@@ -70,25 +69,17 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 	}
 }
 
-// from gives the address that a connection counts for.
-func (l *boundedListener) from(c net.Conn) (netip.Addr, bool) {
+// from gives whom a connection counts for.
+func (l *boundedListener) from(c net.Conn) (ratelimit.Caller, bool) {
 	tcp, ok := c.RemoteAddr().(*net.TCPAddr)
 	if !ok {
-		return netip.Addr{}, false
+		return ratelimit.Caller{}, false
 	}
-	a := tcp.AddrPort().Addr().Unmap().WithZone("")
-	for _, p := range l.proxies {
-		if p.Contains(a) {
-			return a, false
-		}
-	}
-	if a.Is6() {
-		a = netip.PrefixFrom(a, 64).Masked().Addr()
-	}
-	return a, true
+	a := tcp.AddrPort().Addr()
+	return ratelimit.Address(a), !l.proxies.Trust(a)
 }
 
-func (l *boundedListener) take(from netip.Addr) bool {
+func (l *boundedListener) take(from ratelimit.Caller) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.open[from] >= l.most {
@@ -98,7 +89,7 @@ func (l *boundedListener) take(from netip.Addr) bool {
 	return true
 }
 
-func (l *boundedListener) give(from netip.Addr) {
+func (l *boundedListener) give(from ratelimit.Caller) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.open[from]--; l.open[from] == 0 {

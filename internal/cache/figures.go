@@ -46,7 +46,8 @@ type SharedFigures struct {
 	Skipped int64 `json:"skipped"` // that it was not asked, as it did not answer before
 	Dropped int64 `json:"dropped"` // values that were not written, as too many waited or they were too great
 	// Breaker is "closed" while the tier is asked, "open" while it is not, and
-	// "half-open" while it is tried whether it answers again.
+	// "half-open" while it is tried whether it answers again; "connecting" as long as it
+	// was never reached.
 	Breaker string `json:"breaker"`
 }
 
@@ -153,5 +154,5 @@ func (c *Cache) Observe(emit func(name, help string, counter bool, value float64
 	if f.Shared.Breaker == "closed" {
 		up = 1
 	}
-	emit("sixty_cache_shared_up", "Whether the shared tier is asked: 0 while its circuit breaker is open.", false, up)
+	emit("sixty_cache_shared_up", "Whether the shared tier is asked: 0 while it was not reached yet, or its circuit breaker is open.", false, up)
 }

@@ -178,6 +178,10 @@ func (m *Money) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// maxExponent bounds the exponent of an amount: beyond it is no other amount, as long as
+// an amount is shorter.
+const maxExponent = 1 << 20
+
 // ParseMoney reads a decimal number exactly: at most two places that are not zero,
 // at most MaxMoney either way. An exponent is understood, as JSON allows it.
 func ParseMoney(s string) (Money, error) {
@@ -186,13 +190,14 @@ func ParseMoney(s string) (Money, error) {
 	mantissa, exponent := body, 0
 	if i := strings.IndexAny(body, "eE"); i >= 0 {
 		e, err := strconv.Atoi(body[i+1:])
-		if err != nil || e < -100 || e > 100 {
+		if err != nil && !errors.Is(err, strconv.ErrRange) {
 			return 0, notNumber
 		}
-		mantissa, exponent = body[:i], e
+		// Beyond that, all numbers are too large, or have too many places.
+		mantissa, exponent = body[:i], max(-maxExponent, min(e, maxExponent))
 	}
 	whole, fraction, dotted := strings.Cut(mantissa, ".")
-	if whole == "" || (dotted && fraction == "") || len(mantissa) > 64 {
+	if whole == "" || (dotted && fraction == "") {
 		return 0, notNumber
 	}
 	// The digits d stand for d × 10^-places; minor units shift that by two.

@@ -3,6 +3,7 @@ package crm
 import (
 	"encoding/json"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,6 +28,24 @@ func TestMoney(t *testing.T) {
 	} {
 		if got, err := ParseMoney(text); err == nil {
 			t.Errorf("ParseMoney(%q) = %s, want an error", text, got)
+		}
+	}
+}
+
+// What is a number, but not an amount, is told what an amount is.
+func TestMoneySaysWhy(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"1e400": "between", "-1e99999999999999999999": "between", strings.Repeat("9", 100): "between", "1e13": "between",
+		"1e-400": "two decimal places", "0." + strings.Repeat("0", 100) + "1": "two decimal places", "x": "a number", "1e": "a number",
+	} {
+		if _, err := ParseMoney(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.30s: %v, want %q", text, err, want)
+		}
+	}
+	for _, text := range []string{"0e400", "-0.0e-400", "0." + strings.Repeat("0", 100), "1" + strings.Repeat("0", 100) + "e-100"} {
+		if m, err := ParseMoney(text); err != nil || m != 0 && m != 100 {
+			t.Errorf("%.30s: %s, %v", text, m, err)
 		}
 	}
 }

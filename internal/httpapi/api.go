@@ -73,13 +73,13 @@ type Options struct {
 	FrontendOrigins []string
 	// StrictTransport tells browsers to come back over TLS alone (HSTS, RFC 6797).
 	StrictTransport bool
-	// RequestTimeout bounds a request's work; DefaultRequestTimeout if zero.
+	// RequestTimeout bounds a request's work; 30 s if zero.
 	RequestTimeout time.Duration
 }
 
 // What Options need not say.
 const (
-	DefaultRequestTimeout = 30 * time.Second
+	defaultRequestTimeout = 30 * time.Second
 	DefaultMaxRequests    = 256
 	DefaultConnections    = 20
 )
@@ -128,7 +128,7 @@ func New(o Options) (*API, error) {
 		return nil, errors.New("httpapi: a service, an authenticator, keys, sessions, a sealer, a cache, changes and a logger are needed")
 	}
 	if o.RequestTimeout == 0 {
-		o.RequestTimeout = DefaultRequestTimeout
+		o.RequestTimeout = defaultRequestTimeout
 	}
 	if o.MaxRequests == 0 {
 		o.MaxRequests = DefaultMaxRequests

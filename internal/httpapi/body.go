@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -36,7 +37,13 @@ func readBody(r *http.Request) ([]byte, error) {
 	case tooDeep(text):
 		return nil, malformed(fmt.Sprintf("The body is nested more than %d levels deep.", maxDepth))
 	}
-	return text, checkSyntax(text)
+	if err := checkSyntax(text); err != nil {
+		return nil, err
+	}
+	if at := loneSurrogate(text); at >= 0 {
+		return nil, malformed(fmt.Sprintf(`The body has half of a character: %s, at byte %d, is one of a pair of surrogates without the other.`, text[at:at+6], at+1))
+	}
+	return text, nil
 }
 
 // takeBody reads a request's body, whatever it is: complete, and of bounded size.
@@ -113,6 +120,33 @@ func tooDeep(text []byte) bool {
 		}
 	}
 	return false
+}
+
+// loneSurrogate gives where a valid JSON text escapes one of a pair of surrogates without
+// the other (RFC 8259 section 8.2); -1 if nowhere. Decoders would take it for U+FFFD, and
+// what was sent would not be what is kept.
+func loneSurrogate(text []byte) int {
+	unit := func(i int) uint64 { // that an escape at i stands for; 0 if there is none
+		if i+6 > len(text) || text[i] != '\\' || text[i+1] != 'u' {
+			return 0
+		}
+		n, _ := strconv.ParseUint(string(text[i+2:i+6]), 16, 16)
+		return n
+	}
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			continue
+		}
+		switch n := unit(i); {
+		case n >= 0xD800 && n < 0xDC00 && unit(i+6)&^0x3FF == 0xDC00:
+			i += 11
+		case n >= 0xD800 && n < 0xE000:
+			return i
+		default:
+			i++ // what is escaped
+		}
+	}
+	return -1
 }
 
 // checkSyntax says where a text stops being JSON.

@@ -42,6 +42,11 @@ func TestUnreadableBodies(t *testing.T) {
 		"Null":              {`null`, "application/json", 400},
 		"String":            {`"x"`, "application/json", 400},
 		"NotUTF8":           {"{\"name\":\"\xff\"}", "application/json", 400},
+		"HalfACharacter":    {`{"name":"\ud83d"}`, "application/json", 400},
+		"OtherHalf":         {`{"name":"x\uDE00"}`, "application/json", 400},
+		"HalvesTurned":      {`{"name":"\ude00\ud83d"}`, "application/json", 400},
+		"HalfAndAHalf":      {`{"name":"\ud83d\ud83d\ude00"}`, "application/json", 400},
+		"HalfInAName":       {`{"\ud83d":1}`, "application/json", 400},
 		"TooDeep":           {nested(maxDepth), "application/json", 400},
 		"EndlesslyDeep":     {strings.Repeat("[", maxBody), "application/json", 400},
 		"TooLarge":          {`{"name":"` + strings.Repeat("x", maxBody) + `"}`, "application/json", 413},
@@ -213,4 +218,22 @@ func FuzzBody(f *testing.F) {
 			t.Errorf("%q: %d, %v", text, status, err)
 		}
 	})
+}
+
+// Whole characters are read however they are written, and what only looks like half of one
+// is none.
+func TestWholeCharacters(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`\ud83d\ude00`: "😀", `\uD83D\uDE00\u00e9`: "😀é", `😀`: "😀", `\\ud83d`: `\ud83d`, `\ufffd`: "\ufffd", `\\\ud83d\ude00`: `\😀`, `\ue000\"`: "\ue000\"",
+	} {
+		patch, err := dealBody().read(request(`{"name":"`+text+`"}`, "application/json"))
+		if err != nil || patch.Name.Value != want {
+			t.Errorf("%s: %q, %v", text, patch.Name.Value, err)
+		}
+	}
+	_, err := dealBody().read(request(`{"name":"ab\uDC01"}`, "application/json"))
+	if err == nil || !strings.Contains(err.Error(), `\uDC01, at byte 12`) {
+		t.Errorf("it is not said where: %v", err)
+	}
 }

@@ -49,6 +49,11 @@ func (a *API) answerKept(op *operation, w http.ResponseWriter, r *http.Request, 
 		a.respondKept(w, r, &res, began, ask.Tier)
 		return
 	}
+	if onlyIfCached(r.Header["Cache-Control"]) {
+		w.Header()["Cache-Status"] = a.values.bypass
+		a.fail(w, r, &problem{status: http.StatusGatewayTimeout, detail: "No answer is kept, and Cache-Control: only-if-cached wants no other."})
+		return
+	}
 	rest := new(bill)
 	fill := func(ctx context.Context) (*cache.Answer, error) {
 		if stale {
@@ -177,6 +182,19 @@ func staleIfError(lines []string) time.Duration {
 		}
 	}
 	return 0
+}
+
+// onlyIfCached tells whether a request wants an answer that is kept, or none (RFC 9111
+// section 5.2.1.7).
+func onlyIfCached(lines []string) bool {
+	for _, line := range lines {
+		for part := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(part), "only-if-cached") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // tellCache sets the header fields that tell what became of a request in the cache, and

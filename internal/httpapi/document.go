@@ -107,7 +107,7 @@ func (a *API) describe(op operation) *huma.Operation {
 	if op.status != 0 {
 		status = op.status
 	}
-	answer := &huma.Response{Description: http.StatusText(status), Headers: map[string]*huma.Header{}}
+	answer := &huma.Response{Description: statusText(status), Headers: map[string]*huma.Header{}}
 	if op.answer != nil {
 		answer.Content = map[string]*huma.MediaType{cmp.Or(op.media, "application/json"): {Schema: op.answer, Example: op.example}}
 	}
@@ -200,7 +200,7 @@ func describeRepeats(op operation, entry *huma.Operation, answer *huma.Response)
 
 // problemResponse names the response that a problem of a status is.
 func (a *API) problemResponse(status int) string {
-	name := strings.ReplaceAll(http.StatusText(status), " ", "")
+	name := strings.ReplaceAll(statusText(status), " ", "")
 	c := a.huma.OpenAPI().Components
 	c.Responses[name] = &huma.Response{
 		Description: problemWords(status),

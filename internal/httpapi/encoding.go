@@ -86,7 +86,8 @@ func readWeight(s string) (int, bool) {
 
 // negotiate chooses the encoding of an answer by the lines of an Accept-Encoding
 // header: what the client wants most, and of what it wants alike the densest. "" is
-// none, which also answers whoever wants nothing that there is.
+// none, which also answers whoever wants nothing that there is: RFC 9110 section 12.5.3 would
+// have a 406 as well, but an answer can be used, and a 406 is none.
 func negotiate(lines []string) string {
 	w := weigh(lines)
 	best, most := "", max(w.identity, 1)

@@ -45,7 +45,7 @@ func problemIn(t *testing.T, res *httptest.ResponseRecorder) (status int, detail
 	if err := d.Decode(&p); err != nil {
 		t.Fatalf("%v in %s", err, text)
 	}
-	if p.Status != res.Code || p.Title != http.StatusText(p.Status) || p.Type != "about:blank" || p.Error != p.Detail || p.Detail == "" || p.Data != nil || p.Instance == "" {
+	if p.Status != res.Code || p.Title != statusText(p.Status) || p.Type != "about:blank" || p.Error != p.Detail || p.Detail == "" || p.Data != nil || p.Instance == "" {
 		t.Errorf("the problem's members do not fit together: %s", text)
 	}
 	return p.Status, p.Detail
@@ -190,6 +190,14 @@ func TestPathsAndMethods(t *testing.T) {
 		{"GET", "/api/nothing", 404, ""},
 		{"GET", "/api/deals/", 404, ""},
 		{"DELETE", "/api/nothing", 404, ""},
+		{"GET", "//api/deals", 404, ""},
+		{"POST", "/api//deals", 404, ""},
+		{"GET", "/api/../livez", 404, ""},
+		{"GET", "/api/./deals", 404, ""},
+		{"GET", "/api/deals/..", 404, ""},
+		{"GET", "/api/deals/%2e%2e/deals", 404, ""},
+		{"GET", "/api/deals/..%2Fx", 404, ""},
+		{"GET", "/api/deals/.hidden", 404, ""},
 		{"OPTIONS", "/api/nothing", 404, ""},
 		{"GET", "/api/deals/not-an-id", 404, ""},
 		{"DELETE", "/api/deals/not-an-id", 404, ""},

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/rs/cors"
+
+	"sixty/internal/ratelimit"
 )
 
 type middleware func(http.Handler) http.Handler
@@ -32,11 +34,40 @@ func (a *API) chain(o Options) http.Handler {
 		// Authentication is part of an operation (operation.go): an unknown path is a 404
 		// to everyone, and the health operations are open.
 	}
-	var h http.Handler = a.mux
+	h := a.routed(a.mux)
 	for _, m := range slices.Backward(list) {
 		h = m(h)
 	}
 	return h
+}
+
+// routed gives the mux only paths that are in their simplest form: it would redirect the
+// others there, with a page of HTML, and nothing of ours links to such a path.
+func (a *API) routed(mux http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isSimple(r.URL.Path) {
+			mux.ServeHTTP(w, r)
+		} else if a.charge(w, r, a.addressOf(r), ratelimit.Global, ratelimit.Request) {
+			a.fail(w, r, notFound("There is nothing at this path: it has an empty step, or one of dots."))
+		}
+	})
+}
+
+// isSimple tells whether a path is as path.Clean would have it, but for a slash at its end.
+func isSimple(path string) bool {
+	if path == "" || path[0] != '/' {
+		return false
+	}
+	for i := 1; i < len(path); i++ {
+		if path[i-1] != '/' {
+			continue
+		}
+		rest := path[i:]
+		if rest[0] == '/' || rest == "." || rest == ".." || strings.HasPrefix(rest, "./") || strings.HasPrefix(rest, "../") {
+			return false
+		}
+	}
+	return true
 }
 
 const requestIDHeader = "X-Request-Id"

@@ -129,7 +129,10 @@ func (a *API) answer(op *operation, w http.ResponseWriter, c *call) {
 		address := a.proxies.Client(c.r.RemoteAddr, c.r.Header["X-Forwarded-For"])
 		c.ctx = crm.WithOrigin(c.ctx, crm.Origin{Address: address.String(), RequestID: requestID(w)})
 	}
-	if op.once(c.r) {
+	if !op.open {
+		w.Header()["Cache-Status"] = a.values.passed(op.method)
+	}
+	if op.once(c.r) { // without Server-Timing: what is given again, took its time before
 		if err := a.confirmOnce(op, w, c, buffer); err != nil {
 			a.fail(w, c.r, err)
 		}
@@ -141,7 +144,6 @@ func (a *API) answer(op *operation, w http.ResponseWriter, c *call) {
 	*buffer = c.out // it may have grown
 	if !op.open {
 		took := time.Since(began)
-		w.Header()["Cache-Status"] = a.values.passed(op.method)
 		w.Header().Set("Server-Timing", serverTiming(0, took, took))
 	}
 	if err != nil {

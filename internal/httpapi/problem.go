@@ -57,6 +57,18 @@ func (p *problem) Error() string {
 	return b.String()
 }
 
+// statusText gives a status's phrase as RFC 9110 has it; net/http keeps older ones of some.
+func statusText(status int) string {
+	switch status {
+	case http.StatusRequestEntityTooLarge:
+		return "Content Too Large"
+	case http.StatusUnprocessableEntity:
+		return "Unprocessable Content"
+	default:
+		return http.StatusText(status)
+	}
+}
+
 func notFound(detail string) *problem {
 	return &problem{status: http.StatusNotFound, detail: detail}
 }
@@ -130,7 +142,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		// Nothing is wrong with us; the answer is for whoever might still read it.
 		noteGone(w)
 		p = &problem{status: http.StatusServiceUnavailable, detail: "The request was given up.", header: "Retry-After: 1"}
-	} else if p.status >= http.StatusInternalServerError {
+	} else if p.status >= http.StatusInternalServerError && p.status != http.StatusGatewayTimeout { // that was asked for
 		level := slog.LevelError
 		if p.status == http.StatusServiceUnavailable {
 			level = slog.LevelWarn
@@ -163,7 +175,7 @@ func causeOf(p *problem) error {
 func (p *problem) appendJSON(b []byte, instance string) []byte {
 	detail := p.Error()
 	b = append(b, `{"type":"about:blank","title":`...)
-	b = appendString(b, http.StatusText(p.status))
+	b = appendString(b, statusText(p.status))
 	b = append(b, `,"status":`...)
 	b = appendInt(b, p.status)
 	b = append(b, `,"detail":`...)

@@ -27,7 +27,7 @@ func (p Proxies) Client(remote string, forwardedFor []string) netip.Addr {
 	hops := maxHops
 	for i := len(forwardedFor) - 1; i >= 0; i-- {
 		for rest, more := forwardedFor[i], true; more; hops-- {
-			if hops == 0 || !p.trust(known) {
+			if hops == 0 || !p.Trust(known) {
 				return known
 			}
 			var hop string
@@ -42,7 +42,9 @@ func (p Proxies) Client(remote string, forwardedFor []string) netip.Addr {
 	return known
 }
 
-func (p Proxies) trust(a netip.Addr) bool {
+// Trust tells whether an address is a trusted proxy's.
+func (p Proxies) Trust(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
 	for _, prefix := range p {
 		if prefix.Contains(a) {
 			return true

@@ -72,8 +72,14 @@ func (c *Calls[T]) Ready() bool {
 	return c.client() != nil && c.breaker.State() != gobreaker.StateOpen
 }
 
-// State names the breaker's state: closed, half-open or open.
-func (c *Calls[T]) State() string { return c.breaker.State().String() }
+// State names the breaker's state: closed, half-open or open; or connecting, while Redis
+// has not been reached yet.
+func (c *Calls[T]) State() string {
+	if c.client() == nil {
+		return "connecting"
+	}
+	return c.breaker.State().String()
+}
 
 // Do gives a command and awaits its answer for a short time, or until ctx ends. The
 // command runs on within bounds of its own when nobody waits any more. Asked tells

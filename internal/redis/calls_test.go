@@ -78,6 +78,9 @@ func TestCallsWithoutAConnection(t *testing.T) {
 	if _, asked, err := c.Do(t.Context(), nil); asked || err == nil || c.Ready() {
 		t.Errorf("asked: %t, %v, ready: %t", asked, err, c.Ready())
 	}
+	if s := c.State(); s != "connecting" {
+		t.Errorf("the state is %s", s)
+	}
 }
 
 // A command that is not answered in time is not waited for; as many in a row as that

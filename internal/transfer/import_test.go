@@ -128,7 +128,11 @@ func TestReferences(t *testing.T) {
 func TestCreateMissing(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, w *world) {
-		opt := deals
+		// What companies do not refer to is nothing to them.
+		opt := companies
+		opt.CreateMissing = []string{"company", "owner", "stage"}
+		w.expect(opt, "name\nOld Ltd\n", summary(1, 0, 0, 0))
+		opt = deals
 		opt.CreateMissing = []string{"company", "owner", "stage"}
 		opt.StageOutcomes = []string{"Abgelehnt=lost", `"Erledigt, endlich=won"`}
 		w.expect(opt, `external_id,name,value,company,owner,stage
@@ -153,7 +157,7 @@ func TestCreateMissing(t *testing.T) {
 			}
 		}
 		want := []string{
-			"company New Ltd", "owner Ada Lovelace rep true", "owner  rep false",
+			"company New Ltd", "company Old Ltd", "owner Ada Lovelace rep true", "owner  rep false",
 			"stage abgelehnt 8 lost 0%", "stage Closed Won 7 won 100%", "stage Erledigt, endlich 9 won 100%", "stage Prospecting 10 open 0%",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

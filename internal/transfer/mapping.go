@@ -180,13 +180,13 @@ func (o Options) importing() (crm.ImportOptions, error) {
 		return opt, usage("--key: %s are recognised by %s, not by %q", o.Kind, listed(keys, " or "), o.Key)
 	}
 	for _, name := range o.CreateMissing {
-		if !slices.Contains(references, crm.Reference(name)) {
-			if len(references) == 0 {
-				return opt, usage("--create-missing: %s refer to nothing", o.Kind)
-			}
-			return opt, usage("--create-missing: of what %s refer to, %s can be made, not %q", o.Kind, listed(references, ", "), name)
+		switch reference := crm.Reference(name); {
+		case slices.Contains(references, reference):
+			opt.CreateMissing = append(opt.CreateMissing, reference)
+		case !slices.Contains(crm.DealReferences, reference): // which are all that there are
+			return opt, usage("--create-missing: %s can be made, not %q", listed(crm.DealReferences, ", "), name)
 		}
-		opt.CreateMissing = append(opt.CreateMissing, crm.Reference(name))
+		// What rows of this kind do not refer to is none the worse: one list fits all files.
 	}
 	pairs, err := parsePairs("--stage-outcome", o.StageOutcomes)
 	if err != nil {

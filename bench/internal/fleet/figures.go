@@ -57,6 +57,21 @@ const (
 	MetricSharedHits = `sixty_cache_shared_total{outcome="hit"}`
 )
 
+// Peak is the most resident memory, in bytes, that the process has had (VmHWM of proc(5)).
+func (p *Process) Peak() (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kilobytes, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
+			return kilobytes << 10, err
+		}
+	}
+	return 0, errors.New("/proc tells no peak")
+}
+
 // tick is the unit in which the kernel counts a process's time (USER_HZ of proc(5)),
 // the same on every architecture that Go has for Linux.
 const tick = 10 * time.Millisecond

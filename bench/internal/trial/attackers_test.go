@@ -1,0 +1,258 @@
+package trial
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// attack is what is done to a server from all sides at once.
+type attack struct {
+	addr, key string
+	client    *http.Client
+	took      time.Duration
+	statuses  [600]atomic.Int64 // of the answers, but for those to idle connections
+	tried     atomic.Int64      // wrong passwords that were answered
+
+	idle, crowd, slow atomic.Int64 // connections that are open at the end
+}
+
+func newAttack(addr, key string) *attack {
+	return &attack{addr: addr, key: key, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * guessers}}}
+}
+
+// guessers is how many wrong passwords are on their way at once: more than the server lets
+// wait to be hashed.
+const guessers = 48
+
+// guessAgain is how long whoever is refused for want of room waits with the next one.
+const guessAgain = 50 * time.Millisecond
+
+// hostileEvery is how often each of the hostile requests is sent: what is measured is what
+// the server bears, and not how fast the one machine on which both ends are makes them.
+const hostileEvery = 50 * time.Millisecond
+
+// run attacks until every wrong password has been answered, at least for attackAtLeast,
+// or until ctx ends. Everything else goes on until then.
+func (a *attack) run(ctx context.Context, t *testing.T) {
+	t.Helper()
+	began := time.Now()
+	defer func() { a.took = time.Since(began) }()
+	defer a.client.CloseIdleConnections()
+	going, end := context.WithCancel(ctx)
+	defer end()
+
+	var all, guessing, opening sync.WaitGroup
+	for i := range idleAddresses {
+		opening.Add(1)
+		all.Go(func() {
+			a.idle.Add(hold(going, a.addr, fmt.Sprintf("127.0.1.%d", i+1), idleConnections/idleAddresses, opening.Done))
+		})
+	}
+	opening.Add(1)
+	all.Go(func() { a.crowd.Add(hold(going, a.addr, "127.0.2.1", tooMany, opening.Done)) })
+	all.Go(func() { a.slow.Add(drip(going, a.addr, "127.0.3.1", slowConnections)) })
+	for _, ask := range a.hostile(t) {
+		all.Go(func() {
+			every := time.NewTicker(hostileEvery)
+			defer every.Stop()
+			for going.Err() == nil {
+				ask(going)
+				select {
+				case <-every.C:
+				case <-going.Done():
+				}
+			}
+		})
+	}
+	var next atomic.Int64
+	for range guessers {
+		guessing.Go(func() {
+			again := time.NewTicker(guessAgain)
+			defer again.Stop()
+			for n := next.Add(1); n <= wrongPasswords && going.Err() == nil; n = next.Add(1) {
+				if a.guess(going, n) == http.StatusServiceUnavailable {
+					<-again.C
+				}
+			}
+		})
+	}
+	least := time.NewTimer(attackAtLeast)
+	defer least.Stop()
+	guessing.Wait()
+	opening.Wait()
+	select {
+	case <-least.C:
+	case <-ctx.Done():
+	}
+	end()
+	all.Wait()
+}
+
+// guess tries a wrong password, for one of the accounts and from one of the addresses, and
+// gives the status of the answer.
+func (a *attack) guess(ctx context.Context, n int64) int {
+	email := personsEmail
+	if account := n % accounts; account > 0 {
+		email = fmt.Sprintf("somebody-%d@attacked.example", account)
+	}
+	body := fmt.Sprintf(`{"email":%q,"password":"wrong password %d"}`, email, n)
+	status := a.ask(ctx, "POST", "/api/auth/login", []byte(body), "X-Forwarded-For", fmt.Sprintf("203.0.113.%d", n%addresses))
+	if status > 0 {
+		a.tried.Add(1)
+	}
+	return status
+}
+
+// hostile gives the requests that are sent again and again: too large, too deep, larger
+// than they look, and with too much of a header.
+func (a *attack) hostile(t *testing.T) []func(context.Context) {
+	t.Helper()
+	var bomb bytes.Buffer
+	z := gzip.NewWriter(&bomb)
+	_, err := io.CopyN(z, zeros{}, 64<<20)
+	if err = errors.Join(err, z.Close()); err != nil {
+		t.Error(err)
+	}
+	large := []byte(`{"name":"` + strings.Repeat("x", 2<<20) + `"}`)
+	deep := []byte(`{"name":` + strings.Repeat("[", 500_000))
+	var flood []string
+	for i := range 2000 {
+		flood = append(flood, fmt.Sprintf("X-Flood-%d", i), strings.Repeat("x", 100))
+	}
+	signed := func(body []byte, headers ...string) func(context.Context) {
+		return func(ctx context.Context) {
+			a.ask(ctx, "POST", "/api/companies", body, append(headers, "Authorization", "Bearer "+a.key)...)
+		}
+	}
+	return []func(context.Context){
+		signed(large), signed(deep), signed(bomb.Bytes(), "Content-Encoding", "gzip"),
+		func(ctx context.Context) { a.ask(ctx, "GET", "/api/deals", nil, flood...) },
+	}
+}
+
+// zeros is what compresses best.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// ask sends a request, counts the answer and gives its status, which is 0 if there is none:
+// the server may close a connection on which too much comes.
+func (a *attack) ask(ctx context.Context, method, path string, body []byte, headers ...string) int {
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+a.addr+path, bytes.NewReader(body))
+	if err != nil {
+		return 0
+	}
+	req.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := a.client.Do(req)
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = res.Body.Close() }()
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20))
+	a.statuses[res.StatusCode].Add(1)
+	return res.StatusCode
+}
+
+// answers says how many there were of each status.
+func (a *attack) answers() string {
+	var all []string
+	for status := range a.statuses {
+		if n := a.statuses[status].Load(); n > 0 {
+			all = append(all, fmt.Sprintf("%d × %d", n, status))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// from gives a dialer of an address.
+func from(address string) net.Dialer {
+	return net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: attackAtMost}
+}
+
+// hold opens connections from an address, has one request answered on each, says when it
+// has, and keeps them until ctx ends. It gives how many are open then.
+func hold(ctx context.Context, addr, address string, n int, opened func()) (open int64) {
+	d := from(address)
+	var held []net.Conn
+	defer func() {
+		for _, c := range held {
+			_ = c.Close()
+		}
+	}()
+	for range n {
+		c, err := d.DialContext(ctx, "tcp", addr)
+		if err != nil {
+			break
+		}
+		held = append(held, c)
+		_ = c.SetDeadline(time.Now().Add(attackAtMost))
+		if _, err := c.Write([]byte("HEAD /livez HTTP/1.1\r\nHost: test\r\n\r\n")); err == nil {
+			_, _ = http.ReadResponse(bufio.NewReader(c), &http.Request{Method: http.MethodHead}) //nolint:bodyclose // a HEAD has none
+		}
+	}
+	opened()
+	<-ctx.Done()
+	for _, c := range held {
+		// One that the server has closed has an end to read, another one nothing.
+		_ = c.SetReadDeadline(time.Now().Add(time.Millisecond))
+		if _, err := c.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+			open++
+		}
+	}
+	return open
+}
+
+// drip opens connections from an address, on which the header of a request comes a byte
+// at a time and never ends, until ctx does. It gives how many are open then that the
+// server should have closed.
+func drip(ctx context.Context, addr, address string, n int) (open int64) {
+	d := from(address)
+	held := map[net.Conn]bool{}
+	defer func() {
+		for c := range held {
+			_ = c.Close()
+		}
+	}()
+	for range n {
+		c, err := d.DialContext(ctx, "tcp", addr)
+		if err != nil {
+			return int64(n)
+		}
+		held[c] = true
+	}
+	text := "GET /api/deals HTTP/1.1\r\nHost: test\r\nX-Slow: " + strings.Repeat("x", 10_000)
+	every := time.NewTicker(100 * time.Millisecond)
+	defer every.Stop()
+	for ; ; text = text[1:] {
+		for c := range held {
+			if _, err := c.Write([]byte(text[:1])); err != nil {
+				_ = c.Close()
+				delete(held, c)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return int64(len(held))
+		case <-every.C:
+		}
+	}
+}

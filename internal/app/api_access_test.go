@@ -1,0 +1,314 @@
+package app_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"sixty/internal/config"
+	"sixty/internal/crm"
+)
+
+var update = flag.Bool("update", false, "write api/access.md anew instead of comparing it")
+
+// accessPath is where the table of who is answered what is kept for readers.
+const accessPath = "../../api/access.md"
+
+const accessHead = `# Who is answered what
+
+Every operation of [openapi.yaml](openapi.yaml), tried with a request that has nothing wrong but who
+sends it, and the status of the answer. ` + "`go test ./internal/app -run Access`" + ` tries them all on both
+engines and compares; with ` + "`-update`" + ` it writes this page, and whoever changes it reads what changed.
+
+- *foreign ids*: an admin who puts another organisation's ids wherever the request takes ids, in the
+  path, the query and the body; – where it takes none. A list is empty then.
+- The roles write to what somebody else of their organisation owns, and *rep, own* to what is theirs; –
+  where nobody's thing is written to. What is made is one's own.
+- A role is tried by key and by session. There is one status where both are answered alike.
+
+`
+
+// The columns of the table.
+const (
+	noCredentials  = "no credentials"
+	revokedKey     = "revoked key"
+	expiredSession = "expired session"
+	foreignIDs     = "foreign ids"
+	repOwn         = "rep, own"
+)
+
+var roles = []crm.Role{crm.RoleViewer, crm.RoleRep, crm.RoleManager, crm.RoleAdmin}
+
+var accessColumns = []string{
+	noCredentials, revokedKey, expiredSession, foreignIDs,
+	string(crm.RoleViewer), string(crm.RoleRep), repOwn, string(crm.RoleManager), string(crm.RoleAdmin),
+}
+
+// Every operation of the API document answers each kind of caller as the table says. An
+// operation that the table does not know, or one that it knows alone, fails.
+func TestAccess(t *testing.T) {
+	t.Parallel()
+	for _, engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			tried := newAccess(t, engine).table()
+			if *update && engine == engines[0] {
+				if err := os.WriteFile(accessPath, []byte(tried), 0o644); err != nil { //nolint:gosec // for everybody to read
+					t.Fatal(err)
+				}
+			}
+			kept, err := os.ReadFile(accessPath)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := gocmp.Diff(strings.Split(string(kept), "\n"), strings.Split(tried, "\n")); diff != "" && !*update {
+				t.Errorf("%s differs from what is answered (-kept +answered): either is wrong. To keep what is answered:\n"+
+					"scripts/with-servers go test ./internal/app -run Access -update\n%s", accessPath, diff)
+			}
+		})
+	}
+}
+
+// access tries the operations of a program.
+type access struct {
+	*client
+	doc        apiDocument
+	org        crm.ID
+	admin      user // who makes the things that are tried
+	people     map[crm.Role]crm.Owner
+	callers    map[string][]caller // by column
+	foreign    things
+	kept       map[bool]things // those that are not deleted, by whether they are the rep's own
+	invitation int
+}
+
+// caller is how a request shows who sends it.
+type caller struct {
+	kind        string // key or session; "" for none
+	key, cookie string
+}
+
+func newAccess(t *testing.T, engine string) *access {
+	t.Helper()
+	c, now := bootByClock(t, engine)
+	org := c.organisation("Access").ID
+	a := &access{
+		client: c, doc: c.document(), org: org, people: map[crm.Role]crm.Owner{}, callers: map[string][]caller{noCredentials: {{}}},
+		foreign: newUser(c, "Foreign", crm.RoleAdmin).ours(),
+	}
+	// The session that expires first: the clock goes on once.
+	late := c.member(org, "late@acme.example", crm.RoleAdmin)
+	a.callers[expiredSession] = []caller{{kind: "session", cookie: a.session(late)}}
+	now.Add(int64(config.Default().SessionIdle + time.Minute))
+
+	revoked, key, err := c.app.Core().Keys.Create(t.Context(), crm.Operator(org), "revoked", crm.RoleAdmin, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.callers[revokedKey] = []caller{{kind: "key", key: revoked}}
+	if status, _, _ := c.do("GET", "/api/user", revoked, nil); status != http.StatusOK {
+		t.Fatalf("the key is no good before it is revoked: %d", status)
+	}
+	if err := c.app.Core().Keys.Revoke(t.Context(), crm.Operator(org), key.ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, role := range roles {
+		a.people[role] = c.member(org, string(role)+"@acme.example", role)
+		a.callers[string(role)] = []caller{{kind: "session"}, {kind: "key", key: c.keyOf(org, a.people[role].ID, role)}}
+	}
+	a.callers[repOwn], a.callers[foreignIDs] = a.callers[string(crm.RoleRep)], a.callers[string(crm.RoleAdmin)]
+	a.signIn()
+	a.admin = user{c, org, c.key(org, crm.RoleAdmin)}
+	a.kept = map[bool]things{false: a.admin.ours(), true: a.admin.oursOf(a.people[crm.RoleRep].ID.String())}
+	return a
+}
+
+// signIn begins a session of each role, which operations may end.
+func (a *access) signIn() {
+	a.t.Helper()
+	for role, p := range a.people {
+		a.callers[string(role)][0].cookie = a.session(p)
+	}
+}
+
+// session signs a person in and gives the cookie.
+func (a *access) session(p crm.Owner) string {
+	a.t.Helper()
+	b := &browser{client: a.client}
+	b.logIn(*p.Email, goodPassword)
+	return b.cookie.Name + "=" + b.cookie.Value
+}
+
+// table tries everything and gives the page.
+func (a *access) table() string {
+	a.t.Helper()
+	var page strings.Builder
+	page.WriteString(accessHead + "| operation | " + strings.Join(accessColumns, " | ") + " |\n" + strings.Repeat("|---", 1+len(accessColumns)) + "|\n")
+	operations := a.doc.all()
+	slices.SortFunc(operations, func(x, y apiOperation) int {
+		return cmp.Or(strings.Compare(x.path, y.path), strings.Compare(x.method, y.method))
+	})
+	for _, op := range operations {
+		page.WriteString("| " + op.String() + " |")
+		for _, column := range accessColumns {
+			page.WriteString(" " + a.cell(op, column) + " |")
+		}
+		page.WriteByte('\n')
+		if strings.HasPrefix(op.path, "/api/auth/") && op.method != http.MethodGet {
+			a.signIn()
+		}
+	}
+	return page.String()
+}
+
+// cell tries an operation as one kind of caller.
+func (a *access) cell(op apiOperation, column string) string {
+	a.t.Helper()
+	statuses := map[string]string{}
+	for _, by := range a.callers[column] {
+		path, body, ids := a.valid(op, column)
+		if !ids && (column == foreignIDs || column == repOwn) || column == repOwn && op.method == http.MethodGet {
+			return "–"
+		}
+		status, empty := a.try(op, path, body, by)
+		statuses[by.kind] = strconv.Itoa(status)
+		if column == foreignIDs && op.method == http.MethodGet && status == http.StatusOK {
+			if !empty {
+				a.t.Errorf("%s %s: there is something", op.method, path)
+			}
+			statuses[by.kind] += ", empty"
+		}
+	}
+	if values := slices.Compact(slices.Collect(maps.Values(statuses))); len(values) == 1 {
+		return values[0]
+	}
+	return statuses["session"] + ", by key " + statuses["key"]
+}
+
+// valid gives a request to an operation that has nothing wrong with it, and whether there
+// are ids in it that name somebody's things.
+func (a *access) valid(op apiOperation, column string) (path string, body any, ids bool) {
+	a.t.Helper()
+	own := a.kept[column == repOwn]
+	if op.method == http.MethodDelete { // others are to be tried too
+		owner := ""
+		if column == repOwn {
+			owner = a.people[crm.RoleRep].ID.String()
+		}
+		own = a.admin.oursOf(owner)
+	}
+	kindsOfPath := pathIDs(a.t, op.path)
+	which := 0
+	if column == foreignIDs {
+		which = 1<<len(kindsOfPath) - 1
+	}
+	ids = len(kindsOfPath) > 0
+	path = isolation{foreign: a.foreign, own: own}.fill(op.path, kindsOfPath, which)
+	if b := a.body(op); b != nil {
+		for _, name := range references(op.body) {
+			if column == foreignIDs {
+				b[name], ids = a.foreign[kindOf(a.t, op, name)], true
+			}
+		}
+		body = b
+	}
+	query := url.Values{}
+	for _, p := range op.query {
+		if name := p["name"].(string); at(p, "schema", "format") == "uuid" {
+			switch kind := kindOf(a.t, op, name); {
+			case column == foreignIDs:
+				query.Set(name, a.foreign[kind])
+			case op.method != http.MethodGet: // the thing that is written to
+				query.Set(name, own[kind])
+			default:
+				continue
+			}
+			ids = true
+		} else if p["required"] == true {
+			query.Set(name, "text")
+		}
+	}
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	return path, body, ids
+}
+
+// body makes the body of a valid request: what the document requires, and where that is
+// not enough, what is taught here.
+func (a *access) body(op apiOperation) object {
+	a.t.Helper()
+	if op.body == nil {
+		return nil
+	}
+	email := func() string {
+		a.invitation++
+		return fmt.Sprintf("invited-%d@acme.example", a.invitation)
+	}
+	switch op.String() {
+	case "POST /api/contacts":
+		return object{"first_name": "Ada"}
+	case "POST /api/auth/login":
+		return object{"email": "late@acme.example", "password": goodPassword}
+	case "POST /api/auth/password":
+		return object{"old": goodPassword, "new": goodPassword}
+	case "POST /api/auth/invite":
+		return object{"email": email()}
+	case "POST /api/auth/accept":
+		return object{"token": a.admin.make("/api/auth/invite", object{"email": email()})["token"], "password": goodPassword}
+	case "POST /api/users/{id}/hand-over":
+		return object{"to": a.people[crm.RoleManager].ID}
+	case "POST /api/auth/reset-request":
+		return object{"user_id": a.people[crm.RoleViewer].ID}
+	case "POST /api/auth/reset":
+		user := a.admin.make("/api/auth/invite", object{"email": email()})["user"].(object)
+		return object{"token": a.admin.thing(http.StatusOK, "POST", "/api/auth/reset-request", object{"user_id": id(user)})["token"], "password": goodPassword}
+	}
+	return a.doc.minimal(op.body)
+}
+
+// try sends a request and gives the status of the answer, and whether there is nothing in
+// it.
+func (a *access) try(op apiOperation, path string, body any, by caller) (status int, empty bool) {
+	a.t.Helper()
+	ctx, cancel := context.WithTimeout(a.t.Context(), patience)
+	defer cancel() // which ends a stream
+	req := a.request(op.method, path, by.key, body).WithContext(ctx)
+	if by.cookie != "" {
+		req.Header.Set("Cookie", by.cookie)
+	}
+	res, err := a.http.Do(req)
+	if err != nil {
+		a.t.Fatalf("%s: %v", op, err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode == http.StatusUnauthorized && !strings.HasPrefix(res.Header.Get("WWW-Authenticate"), "Bearer") {
+		a.t.Errorf("%s: a 401 does not say what is wanted: %v", op, res.Header)
+	}
+	if op.stream && res.StatusCode == http.StatusOK {
+		return res.StatusCode, false
+	}
+	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		a.t.Fatalf("%s: %v", op, err)
+	}
+	if res.StatusCode >= http.StatusInternalServerError {
+		a.t.Errorf("%s %s: %d %s", op.method, path, res.StatusCode, text)
+	}
+	var answer object
+	return res.StatusCode, json.Unmarshal(text, &answer) == nil && holdsNothing(answer["data"])
+}
