@@ -62,9 +62,18 @@ func (u user) estate(word string, value int) things {
 	about := object{"company_id": id(company), "contact_id": id(contact), "deal_id": id(deal), "description": word}
 	activity := u.make("/api/activities", with(about, object{"type": "call", "amount": value}))
 	task := u.make("/api/tasks", with(about, object{"title": word}))
+	owner := deal["owner_id"].(string)
+	person, err := crm.ParseID(owner)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	_, key, err := u.app.Core().Keys.Create(u.t.Context(), crm.Operator(u.org), word, crm.RoleRep, &person)
+	if err != nil {
+		u.t.Fatal(err)
+	}
 	return things{
 		"company": id(company), "contact": id(contact), "deal": id(deal), "activity": id(activity), "task": id(task),
-		"stage": deal["stage_id"].(string), "owner": deal["owner_id"].(string),
+		"stage": deal["stage_id"].(string), "owner": owner, "user": owner, "key": key.ID.String(),
 	}
 }
 
@@ -136,8 +145,15 @@ func TestOwnOnly(t *testing.T) {
 	})
 }
 
-// owned tells whether it goes by the owner who sees a kind.
-func owned(kind string) bool { return kind != "stage" && kind != "owner" }
+// owned tells whether it goes by the owner who sees a kind. People and keys are for
+// admins alone, whosever they are.
+func owned(kind string) bool {
+	switch kind {
+	case "stage", "owner", "user", "key":
+		return false
+	}
+	return true
+}
 
 // alike asks Rita's question about what is Rory's and about nothing: to her it is the same.
 func (o office) alike(op apiOperation, body func(foreign string) any, path func(foreign string) string, foreign string) {
