@@ -68,8 +68,14 @@ func (e *environment) making(ctx context.Context, work func(*app.Core) error) er
 	return e.on(ctx, e.options(), work)
 }
 
+// commandPatience is how long a statement of a command may take at least. No browser waits
+// for it, and a disk that is busy is no reason to give up an import.
+const commandPatience = time.Minute
+
 func (e *environment) on(ctx context.Context, o app.Options, work func(*app.Core) error) (err error) {
-	core, err := app.Open(ctx, e.config, o)
+	config := e.config
+	config.StatementLimit = max(config.StatementLimit, commandPatience)
+	core, err := app.Open(ctx, config, o)
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func TestAccess(t *testing.T) {
 			t.Parallel()
 			tried := newAccess(t, engine).table()
 			if *update && engine == engines[0] {
-				if err := os.WriteFile(accessPath, []byte(tried), 0o644); err != nil { //nolint:gosec // for everybody to read
+				if err := os.WriteFile(accessPath, []byte(tried), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -85,9 +85,9 @@ func TestBearerOfProvider(t *testing.T) {
 			token := p.Sign(p.Person("1", "Ada@acme.example").With(identitytest.Claims{"role": "admin", "is_admin": true}))
 			c.isNobody(p.Sign(p.Person("1", "ada@acme.example").With(identitytest.Claims{"email_verified": false})))
 			c.is(ada, token)
-			status, _, answer := c.do("GET", "/api/user", token, nil)
+			_, _, answer := c.do("GET", "/api/user", token, nil)
 			expect(t, at(answer, "data").(object), object{"role": "manager", "is_admin": false})
-			if status, _, _ = c.do("POST", "/api/companies", token, object{"name": "Acme"}); status != http.StatusCreated {
+			if status, _, _ := c.do("POST", "/api/companies", token, object{"name": "Acme"}); status != http.StatusCreated {
 				t.Errorf("a manager's: %d", status)
 			}
 
@@ -97,7 +97,7 @@ func TestBearerOfProvider(t *testing.T) {
 			c.isNobody(p.Sign(p.Person("2", "ada@acme.example"))) // another subject
 			viewer := p.Sign(p.Person("3", "grace@acme.example"))
 			c.is(grace, viewer)
-			if status, _, _ = c.do("POST", "/api/companies", viewer, object{"name": "Acme"}); status != http.StatusForbidden {
+			if status, _, _ := c.do("POST", "/api/companies", viewer, object{"name": "Acme"}); status != http.StatusForbidden {
 				t.Errorf("a viewer's: %d", status)
 			}
 

@@ -111,7 +111,7 @@ func (s *redisServer) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.running = exec.CommandContext(context.Background(), "redis-server", "--bind", host, "--port", port, "--dir", s.t.TempDir(), "--save", "", "--appendonly", "no") //nolint:gosec // arguments of our own
+	s.running = exec.CommandContext(context.Background(), "redis-server", "--bind", host, "--port", port, "--dir", s.t.TempDir(), "--save", "", "--appendonly", "no")
 	if err := s.running.Start(); err != nil {
 		s.t.Fatal(err)
 	}

@@ -82,7 +82,7 @@ func (b *wanderer) begin(returnTo string) string {
 	if status != http.StatusFound || header.Get("Cache-Control") != "no-store" {
 		b.t.Fatalf("start: %d %s, %v", status, detail, header)
 	}
-	r, err := http.NewRequestWithContext(b.t.Context(), "GET", header.Get("Location"), http.NoBody)
+	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, header.Get("Location"), http.NoBody)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ type Base struct {
 	DefaultCurrency string        `name:"default-currency" env:"SIXTY_DEFAULT_CURRENCY" default:"GBP" help:"Currency (ISO 4217) of new organisations." group:"common"`
 	MinConns        int           `name:"db-min-conns" env:"SIXTY_DB_MIN_CONNS" default:"2" help:"Database connections kept open." group:"common"`
 	MaxConns        int           `name:"db-max-conns" env:"SIXTY_DB_MAX_CONNS" default:"20" help:"Most database connections." group:"common"`
-	StatementLimit  time.Duration `name:"db-statement-timeout" env:"SIXTY_DB_STATEMENT_TIMEOUT" default:"5s" help:"Longest that one statement may take." group:"common"`
+	StatementLimit  time.Duration `name:"db-statement-timeout" env:"SIXTY_DB_STATEMENT_TIMEOUT" default:"5s" help:"Longest that one statement may take; of commands other than serve, a minute at least." group:"common"`
 }
 
 // Server is what only the server needs.

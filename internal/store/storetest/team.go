@@ -48,21 +48,21 @@ func handsOver(f *fixture) {
 	insert(f, f.away, deals(), foreign)
 
 	const n = 120 // more than are logged one by one
-	firms := give(o, n, o.newCompany, func(c *crm.Company) **crm.ID { return &c.OwnerID }, from.ID)
+	firms := give(n, o.newCompany, func(c *crm.Company) **crm.ID { return &c.OwnerID }, from.ID)
 	firms[1].OwnerID = &o.owner.ID
 	insert(f, o, companies(), firms...)
 	remove(f, o, companies(), 2, firms[0].ID)
-	persons := give(o, 2, o.newContact, func(c *crm.Contact) **crm.ID { return &c.OwnerID }, from.ID)
+	persons := give(2, o.newContact, func(c *crm.Contact) **crm.ID { return &c.OwnerID }, from.ID)
 	insert(f, o, contacts(), persons...)
-	chances := give(o, n, o.newDeal, func(d *crm.Deal) **crm.ID { return &d.OwnerID }, from.ID)
+	chances := give(n, o.newDeal, func(d *crm.Deal) **crm.ID { return &d.OwnerID }, from.ID)
 	for i := range chances {
 		chances[i].PrimaryContactID = &persons[0].ID
 	}
 	chances[0].OwnerID = &o.owner.ID
 	insert(f, o, deals(), chances...)
-	done := give(o, 3, func(string) crm.Activity { return o.newActivity("call") }, func(a *crm.Activity) **crm.ID { return &a.OwnerID }, from.ID)
+	done := give(3, func(string) crm.Activity { return o.newActivity("call") }, func(a *crm.Activity) **crm.ID { return &a.OwnerID }, from.ID)
 	insert(f, o, activities(), done...)
-	todo := give(o, 1, o.newTask, func(t *crm.Task) **crm.ID { return &t.AssignedTo }, from.ID)
+	todo := give(1, o.newTask, func(t *crm.Task) **crm.ID { return &t.AssignedTo }, from.ID)
 	todo[0].CreatedBy = &from.ID
 	insert(f, o, tasks(), todo...)
 
@@ -123,7 +123,7 @@ func handsOver(f *fixture) {
 }
 
 // give makes n things that are somebody's.
-func give[T any](o tenant, n int, build func(string) T, owner func(*T) **crm.ID, who crm.ID) []T {
+func give[T any](n int, build func(string) T, owner func(*T) **crm.ID, who crm.ID) []T {
 	rows := make([]T, n)
 	for i := range rows {
 		rows[i] = build("Thing")
