@@ -62,6 +62,12 @@ func organisation(ctx context.Context, core *app.Core, n int, each demo.Amounts)
 	for _, p := range people.Rows {
 		// Managers, who may write what others own, so that any of them can do any of
 		// the day's work.
+		if p.Role != crm.RoleAdmin {
+			patch := crm.OwnerPatch{Role: crm.Of(string(crm.RoleManager))}
+			if _, err := core.Service.UpdateMember(ctx, by, p.ID, crm.Expected{}, patch); err != nil {
+				return Organisation{}, err
+			}
+		}
 		key, _, err := core.Keys.Create(ctx, by, p.FullName, crm.RoleManager, &p.ID)
 		if err != nil {
 			return Organisation{}, err
