@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 
 	"sixty/bench/internal/load"
+
+	"sixty/bench/internal/fleet"
 )
 
 // The content codings of a page.
@@ -41,12 +43,7 @@ func (b *bed) cached(deals, rounds int) error {
 	}
 	defer unkept.Stop()
 	path := fmt.Sprintf("/api/deals?limit=%d", pageSize)
-	bodies, err := b.keepBodies(kept.Addr, path)
-	if err != nil {
-		return err
-	}
-	// The peer collects garbage as seldom as the program does.
-	bare, err := b.startBare("-memory", bodies, "GOGC=400")
+	bare, err := b.startMemory(kept.Addr, path)
 	if err != nil {
 		return err
 	}
@@ -101,6 +98,16 @@ func (b *bed) compare(what string, peers []*peer, rounds int) (half map[*peer][]
 		fmt.Printf("%10s    %-30s %10.0f %10.2f %14.1f %5.0f%%\n", "", p.name, median(p.rates), median(half[p]), median(p.cpu), 100*median(p.hits))
 	}
 	return half, nil
+}
+
+// startMemory starts the bare peer that writes the page's bytes from memory. It collects
+// garbage as seldom as the program does.
+func (b *bed) startMemory(addr, path string) (*fleet.Process, error) {
+	bodies, err := b.keepBodies(addr, path)
+	if err != nil {
+		return nil, err
+	}
+	return b.startBare("-memory", bodies, "GOGC=400")
 }
 
 // keepBodies writes the page's bytes, in each coding, to a folder.

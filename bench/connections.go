@@ -215,11 +215,7 @@ func settled(ctx context.Context, server *fleet.Process, goroutines float64) (ma
 // writes the page's bytes.
 func (b *bed) most(server *fleet.Process, target load.Target, rounds int) error {
 	path := fmt.Sprintf("/api/deals?limit=%d", pageSize)
-	bodies, err := b.keepBodies(target.Addr, path)
-	if err != nil {
-		return err
-	}
-	bare, err := b.startBare("-memory", bodies, "GOGC=400")
+	bare, err := b.startMemory(target.Addr, path)
 	if err != nil {
 		return err
 	}

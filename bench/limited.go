@@ -53,11 +53,7 @@ func (b *bed) limited(deals, rounds int) error {
 		return err
 	}
 	path := fmt.Sprintf("/api/deals?limit=%d", pageSize)
-	bodies, err := b.keepBodies(alone.Addr, path)
-	if err != nil {
-		return err
-	}
-	bare, err := b.startBare("-memory", bodies, "GOGC=400")
+	bare, err := b.startMemory(alone.Addr, path)
 	if err != nil {
 		return err
 	}

@@ -71,20 +71,26 @@ func (w *dealWriter) Update(ctx context.Context, changes []crm.Change[crm.Deal])
 // touchLinks gives the deals' rows in deal_contacts their new updated_at. Deals of
 // one batch share it.
 func (w *dealWriter) touchLinks(ctx context.Context, changes []crm.Change[crm.Deal]) error {
-	s := w.tx.store
 	byTime := map[crm.Instant][]crm.ID{}
 	for _, c := range changes {
 		byTime[c.After.UpdatedAt] = append(byTime[c.After.UpdatedAt], c.After.ID)
 	}
-	many := s.statement("deal_contact.touch_many", func() *Statement {
-		return &Statement{"deal_contact.touch_many", `UPDATE deal_contacts SET deal_updated_at = $3 WHERE org_id = $1 AND ` + s.dialect.AnyID("deal_id", 2)}
-	})
 	for at, deals := range byTime {
-		if _, err := w.tx.exec(ctx, many, w.tx.by.Org, s.dialect.IDs(deals), at); err != nil {
+		if err := w.tx.touchMany(ctx, deals, at); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// touchMany gives the rows of deals in deal_contacts the deals' new updated_at.
+func (t *tx) touchMany(ctx context.Context, deals []crm.ID, at crm.Instant) error {
+	s := t.store
+	st := s.statement("deal_contact.touch_many", func() *Statement {
+		return &Statement{"deal_contact.touch_many", `UPDATE deal_contacts SET deal_updated_at = $3 WHERE org_id = $1 AND ` + s.dialect.AnyID("deal_id", 2)}
+	})
+	_, err := t.exec(ctx, st, t.by.Org, s.dialect.IDs(deals), at)
+	return err
 }
 
 // relink makes deal_contacts agree with a deal's changed primary contact.

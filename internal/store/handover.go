@@ -8,7 +8,8 @@ import (
 
 // What of a person's goes to another.
 
-// LockAdmins implements crm.Tx. It goes by the ids, so that two who ask at once do not wait for each other.
+// LockAdmins implements crm.Tx. It goes by the ids, so that two who ask at once do not
+// wait for each other.
 func (t *tx) LockAdmins(ctx context.Context) ([]crm.ID, error) {
 	s := t.store
 	st := s.statement("owner.lock_admins", func() *Statement {
@@ -61,7 +62,7 @@ func (t *tx) HandOver(ctx context.Context, from, to crm.ID) (n crm.HandedOver, e
 			}
 			*of.count += int64(len(ids))
 			if of.entity == crm.EntityDeal {
-				if err := t.touchAll(ctx, ids); err != nil {
+				if err := t.touchMany(ctx, ids, t.at); err != nil {
 					return crm.HandedOver{}, err
 				}
 			}
@@ -69,14 +70,4 @@ func (t *tx) HandOver(ctx context.Context, from, to crm.ID) (n crm.HandedOver, e
 		t.logCleared(of.entity, *of.count)
 	}
 	return n, nil
-}
-
-// touchAll keeps deal_contacts in step with deals that are changed now.
-func (t *tx) touchAll(ctx context.Context, deals []crm.ID) error {
-	s := t.store
-	st := s.statement("deal.touch_all", func() *Statement {
-		return &Statement{"deal.touch_all", "UPDATE deal_contacts SET deal_updated_at = $3 WHERE org_id = $1 AND " + s.dialect.AnyID("deal_id", 2)}
-	})
-	_, err := t.exec(ctx, st, t.by.Org, s.dialect.IDs(deals), t.at)
-	return err
 }
