@@ -146,7 +146,9 @@ func TestKeysEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := time.Duration(left) * time.Millisecond; got > want+time.Millisecond || got < want-patient || want < 5*time.Minute {
+	// Redis reads its own clock, and both times pass: what matters is that they are close.
+	got := time.Duration(left) * time.Millisecond
+	if (got-want).Abs() > patient || want < 5*time.Minute {
 		t.Errorf("the key ends in %s, all has grown back in %s", got, want)
 	}
 }
