@@ -114,6 +114,28 @@ func TestOthersWritesAreReadSoon(t *testing.T) {
 	})
 }
 
+// endsSoon asks until the answer is 401: see soon.
+func endsSoon(tb testing.TB, what string, ask func() int) {
+	tb.Helper()
+	soon(tb, what, http.StatusUnauthorized, ask)
+}
+
+// soon asks until the status is the wanted one. Who asks after a second must get it,
+// however long the answer takes.
+func soon(tb testing.TB, what string, want int, ask func() int) {
+	tb.Helper()
+	for began := time.Now(); ; {
+		late := time.Since(began) > time.Second
+		status := ask()
+		if status == want {
+			return
+		}
+		if late {
+			tb.Fatalf("%s: asked after more than a second: %d, want %d", what, status, want)
+		}
+	}
+}
+
 // readsSoon reads until the answer holds the text, which has just been written. Who asks
 // after allHear must be told.
 func (u user) readsSoon(path, text string) {

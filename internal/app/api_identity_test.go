@@ -35,18 +35,13 @@ func (c *client) asks(token string) (status int, id string) {
 	return status, ""
 }
 
-// becomes asks until the answer is another, for a second at most.
+// becomes asks until the answer is another.
 func (c *client) becomes(want int, token string) {
 	c.t.Helper()
-	for began := time.Now(); ; {
+	soon(c.t, "the token", want, func() int {
 		status, _ := c.asks(token)
-		if status == want {
-			return
-		}
-		if took := time.Since(began); took > time.Second {
-			c.t.Fatalf("after %s it is still %d, want %d", took, status, want)
-		}
-	}
+		return status
+	})
 }
 
 func (c *client) is(want crm.Owner, token string) {

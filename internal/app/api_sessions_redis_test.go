@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/prometheus/client_golang/prometheus"
@@ -63,14 +62,7 @@ func TestSessionsByRedis(t *testing.T) {
 	}
 	refused := func(when string, there *browser) {
 		t.Helper()
-		for ended := time.Now(); ; {
-			if status, _, _ := there.send("GET", "/api/user", nil); status == http.StatusUnauthorized {
-				return
-			}
-			if took := time.Since(ended); took > time.Second {
-				t.Fatalf("%s: after %s it is still let in", when, took)
-			}
-		}
+		endsSoon(t, when, there.knock)
 	}
 	signOut := func(when string) {
 		t.Helper()

@@ -1,11 +1,21 @@
 package redis_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"log/slog"
+	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"sixty/internal/redis"
 )
@@ -18,10 +28,36 @@ func TestPasswordAndDatabase(t *testing.T) {
 	if keys := s.cli(t, "--no-auth-warning", "-a", "secret", "-n", "3", "DBSIZE"); strings.TrimSpace(keys) != "1" {
 		t.Errorf("database 3 has %s keys", keys)
 	}
-	wrong := open(t, s.address(), func(o *redis.Options) { o.Password = "guessed" })
-	if _, ok := wrong.Get(t.Context(), "test"); ok || wrong.Figures().Skipped != 1 {
-		t.Errorf("with a wrong password: %+v", wrong.Figures())
+	refused(t, s, "a wrong password", func(o *redis.Options) { o.Password = "guessed" })
+}
+
+// refused checks that a server cannot be reached so, which is as if there were none.
+func refused(t *testing.T, s *server, with string, change func(*redis.Options)) {
+	t.Helper()
+	tried := make(signal, 1)
+	r := open(t, s.address(), change, func(o *redis.Options) { o.Logger = slog.New(slog.NewTextHandler(tried, nil)) })
+	select {
+	case said := <-tried:
+		if !strings.Contains(said, "cannot be reached") {
+			t.Errorf("with %s it says: %s", with, said)
+		}
+	case <-time.After(patience):
+		t.Fatalf("with %s nothing is said", with)
 	}
+	if _, ok := r.Get(t.Context(), "test"); ok || r.Figures().Skipped != 1 {
+		t.Errorf("with %s: %+v", with, r.Figures())
+	}
+}
+
+// signal is what is written, of which the first is kept.
+type signal chan string
+
+func (s signal) Write(p []byte) (int, error) {
+	select {
+	case s <- string(p):
+	default:
+	}
+	return len(p), nil
 }
 
 // TestCluster runs on a cluster of one node.
@@ -34,6 +70,99 @@ func TestCluster(t *testing.T) {
 	works(t, r, "in a cluster")
 	s.stop()
 	gone(t, r)
+}
+
+// TestClusterOfSeveral has what belongs to one of three nodes lost with that node, and
+// nothing else.
+func TestClusterOfSeveral(t *testing.T) {
+	t.Parallel()
+	var nodes []*server
+	for range 3 {
+		nodes = append(nodes, plain(t, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
+			"--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no"))
+	}
+	for i, n := range nodes {
+		const slots = 16384
+		n.cli(t, "CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(i*slots/len(nodes)), strconv.Itoa((i+1)*slots/len(nodes)-1))
+		n.cli(t, "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
+		nodes[0].cli(t, "CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(n.port))
+	}
+	for _, n := range nodes {
+		eventually(t, "the nodes know each other", func() bool {
+			info := n.cli(t, "CLUSTER", "INFO")
+			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_slots_ok:16384") && strings.Contains(info, "cluster_size:3")
+		})
+	}
+	r := open(t, nodes[0].address(), func(o *redis.Options) { o.Mode = redis.Cluster })
+	const values = 30
+	for i := range values {
+		works(t, r, strconv.Itoa(i))
+	}
+	for i, n := range nodes {
+		if strings.TrimSpace(n.cli(t, "DBSIZE")) == "0" {
+			t.Errorf("node %d has nothing", i)
+		}
+	}
+	lost, err := strconv.Atoi(strings.TrimSpace(nodes[2].cli(t, "DBSIZE")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes[2].stop()
+	eventually(t, "what the other nodes have is there", func() bool {
+		there := 0
+		for i := range values {
+			if _, ok := r.Get(t.Context(), "test:"+t.Name()+":"+strconv.Itoa(i)); ok {
+				there++
+			}
+		}
+		return there == values-lost
+	})
+}
+
+// TestTLS has a server whose certificate an authority of its own has signed.
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	authority := certify(t, dir)
+	s := newServer(t, "Ready to accept connections", "--port", "0", "--tls-port", "PORT", "--tls-auth-clients", "no",
+		"--tls-cert-file", filepath.Join(dir, "cert.pem"), "--tls-key-file", filepath.Join(dir, "key.pem"),
+		"--tls-ca-cert-file", filepath.Join(dir, "cert.pem"))
+	r := open(t, s.address(), func(o *redis.Options) { o.TLS = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: authority} })
+	works(t, r, "over TLS")
+	refused(t, s, "an unknown authority", func(o *redis.Options) { o.TLS = &tls.Config{MinVersion: tls.VersionTLS12} })
+	refused(t, s, "no TLS", func(*redis.Options) {})
+}
+
+// certify writes a certificate for the loopback that signs itself, and its key, and
+// gives whom to trust for it.
+func certify(t *testing.T, dir string) *x509.CertPool {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	for name, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: cert}, "key.pem": {Type: "PRIVATE KEY", Bytes: secret}} {
+		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if name == "cert.pem" {
+			pool.AppendCertsFromPEM(pem.EncodeToMemory(block))
+		}
+	}
+	return pool
 }
 
 // TestSentinel has a sentinel name the server, and name another one after a failover.
