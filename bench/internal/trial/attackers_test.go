@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -188,6 +189,13 @@ func from(address string) net.Dialer {
 	return net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: attackAtMost}
 }
 
+// holdEvery is how often there is a request on a connection that is idle else: sooner than
+// the server closes one on which there is none.
+const holdEvery = 20 * time.Second
+
+// holdTogether is on how many connections of an address there is a request at once.
+const holdTogether = 25
+
 // hold opens connections from an address, has one request answered on each, says when it
 // has, and keeps them until ctx ends. It gives how many are open then.
 func hold(ctx context.Context, addr, address string, n int, opened func()) (open int64) {
@@ -203,14 +211,24 @@ func hold(ctx context.Context, addr, address string, n int, opened func()) (open
 		if err != nil {
 			break
 		}
-		held = append(held, c)
 		_ = c.SetDeadline(time.Now().Add(attackAtMost))
-		if _, err := c.Write([]byte("HEAD /livez HTTP/1.1\r\nHost: test\r\n\r\n")); err == nil {
-			_, _ = http.ReadResponse(bufio.NewReader(c), &http.Request{Method: http.MethodHead}) //nolint:bodyclose // a HEAD has none
+		held = append(held, c)
+		if len(held)%holdTogether == 0 {
+			touch(held[len(held)-holdTogether:])
 		}
 	}
 	opened()
-	<-ctx.Done()
+	every := time.NewTicker(holdEvery)
+	defer every.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-every.C:
+			for some := range slices.Chunk(held, holdTogether) {
+				touch(some)
+			}
+		case <-ctx.Done():
+		}
+	}
 	for _, c := range held {
 		// One that the server has closed has an end to read, another one nothing.
 		_ = c.SetReadDeadline(time.Now().Add(time.Millisecond))
@@ -219,6 +237,17 @@ func hold(ctx context.Context, addr, address string, n int, opened func()) (open
 		}
 	}
 	return open
+}
+
+// touch has a request answered on each of some connections, if the server has not closed
+// them.
+func touch(some []net.Conn) {
+	for _, c := range some {
+		_, _ = c.Write([]byte("HEAD /livez HTTP/1.1\r\nHost: test\r\n\r\n"))
+	}
+	for _, c := range some {
+		_, _ = http.ReadResponse(bufio.NewReader(c), &http.Request{Method: http.MethodHead}) //nolint:bodyclose // a HEAD has none
+	}
 }
 
 // drip opens connections from an address, on which the header of a request comes a byte
