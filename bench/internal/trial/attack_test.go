@@ -30,7 +30,7 @@ const (
 	filesNeeded     = idleConnections + tooMany + slowConnections + 500 // by each of both ends
 
 	attackAtLeast = 7 * time.Second   // longer than a header may take to come
-	attackAtMost  = 100 * time.Second // some 20 s are usual
+	attackAtMost  = 200 * time.Second // some 20 s are usual
 	memoryAtMost  = 300 << 20         // bytes, of the server
 	personsWorst  = 2 * time.Second
 	personsPace   = 25 * time.Millisecond

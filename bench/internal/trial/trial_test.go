@@ -72,21 +72,24 @@ func TestNothingIsStale(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o.Program, o.Dir, o.Seed, o.Log = program, t.TempDir(), seed(t), t.Logf
-			report, err := Run(t.Context(), o)
-			t.Logf("%s", &report)
-			if err != nil {
-				t.Fatal(err)
+			// On a slow machine little happens in a while: then it is tried for longer.
+			const tries = 3
+			for range tries {
+				o.Program, o.Dir, o.Seed, o.Log = program, t.TempDir(), seed(t), t.Logf
+				report, err := Run(t.Context(), o)
+				t.Logf("%s", &report)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := report.Err(); err != nil {
+					t.Fatal(err)
+				}
+				if report.Hits > 0 && report.NotModified > 0 && (o.Instances == 1 || report.SharedHits > 0) {
+					return
+				}
+				o.Lasting *= 5
 			}
-			if err := report.Err(); err != nil {
-				t.Error(err)
-			}
-			if report.Hits == 0 || report.NotModified == 0 {
-				t.Error("nothing was answered from the cache, or as not modified, so that little was tried")
-			}
-			if o.Instances > 1 && report.SharedHits == 0 {
-				t.Error("no instance had anything from Redis, so that it was not tried")
-			}
+			t.Error("nothing was answered from memory, from Redis, or as not modified, so that little was tried")
 		})
 	}
 }
