@@ -1,4 +1,5 @@
--- Charges a request to limits, all of them or none: decide, as gcra.go has it.
+-- Charges a request to limits, all of them or none: decide, as gcra.go has it. Charges a
+-- lease along with it, if one is asked for and there is room (lease.go).
 --
 -- KEYS: the subjects. Under each is the MessagePack of tat, level and mark of every
 -- tier, in microseconds since 1970 by this server's clock.
