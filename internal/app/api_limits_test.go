@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -209,6 +210,56 @@ func TestInstancesShareLimits(t *testing.T) {
 		if status, _, answer := c.do("GET", counted, used, nil); status != http.StatusTooManyRequests {
 			t.Errorf("when Redis is back: instance %d hands out a fresh allowance: %d %v", i, status, answer)
 		}
+	}
+}
+
+// asked is how many scripts Redis was given, and how often it was asked for one key.
+func (s *redisServer) asked() (n int) {
+	s.t.Helper()
+	conn, err := net.DialTimeout("tcp", s.addr, patience) //nolint:noctx // the timeout is enough
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err := conn.Write([]byte("INFO commandstats\r\nQUIT\r\n")); err != nil {
+		s.t.Fatal(err)
+	}
+	told, err := io.ReadAll(conn)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(told)) {
+		for _, name := range []string{"cmdstat_evalsha:calls=", "cmdstat_get:calls="} {
+			if rest, ok := strings.CutPrefix(line, name); ok {
+				calls, _, _ := strings.Cut(rest, ",")
+				more, err := strconv.Atoi(calls)
+				if err != nil {
+					s.t.Fatalf("%v: %s", err, line)
+				}
+				n += more
+			}
+		}
+	}
+	return n
+}
+
+// Redis is not asked for each answer from the cache, be it the limits or who asks.
+func TestHitsAskRedisSeldom(t *testing.T) {
+	t.Parallel()
+	const n = 300
+	redis := newRedis(t)
+	c := boot(t, "sqlite", redis.settings)
+	u := newUser(c, "Hits", crm.RoleManager)
+	eventually(t, "the limits are shared", func() bool {
+		u.fill("/api/deals")
+		return redis.asked() > 0
+	})
+	before := redis.asked()
+	for range n {
+		u.hits("/api/deals")
+	}
+	if asked := redis.asked() - before; asked > n/2 {
+		t.Errorf("Redis was asked %d times for %d answers", asked, n)
 	}
 }
 

@@ -16,7 +16,7 @@ type Decision struct {
 	Scope      Scope
 	RetryAfter time.Duration
 	Blocked    bool
-	// Shared tells whether Redis has decided, for all instances.
+	// Shared tells whether Redis has decided, for all instances: now, or when it lent.
 	Shared bool
 
 	plan      *plan
@@ -72,7 +72,7 @@ func (l *Limiter) report(d *Decision, t *trial, now int64) (delay time.Duration)
 	for i := range t.plan.limits {
 		e, s, c := &t.plan.limits[i], &t.states[i], &t.charges[i]
 		blocked := l.rules.blocks(s, now)
-		d.standings[i] = e.standing(s, now, blocked)
+		d.standings[i] = e.standing(s, now, t.held[e.tier], blocked)
 		if t.allowed {
 			continue
 		}
@@ -106,9 +106,9 @@ func (l *Limiter) report(d *Decision, t *trial, now int64) (delay time.Duration)
 	return delay
 }
 
-// standing is how the limit stands in a state.
-func (e *entitlement) standing(s *state, now int64, blocked bool) Standing {
-	taken := max(0, s.tat-now)
+// standing is how the limit stands in a state. What is held is taken, and remains.
+func (e *entitlement) standing(s *state, now int64, held Cost, blocked bool) Standing {
+	taken := max(0, s.tat-now-e.time(held))
 	remaining := max(0, e.whole-taken) / e.step
 	st := Standing{
 		Tier: e.tier, Scope: e.scope, Limit: e.limit.Requests, Remaining: remaining, Window: e.limit.Window,

@@ -13,8 +13,9 @@
 // up, longer each time, and in the end blocked for a while (see [Penalties]).
 //
 // With Redis, instances share the limits: one script charges a request, by the
-// server's clock. Memory learns what came of it. It decides alone where there is no
-// Redis, and while Redis does not answer, from what it has learnt; and at each
-// request it tells Redis what it knows. So neither losing Redis nor getting it back
-// empty hands out a fresh allowance.
+// server's clock. For a caller who asks often it charges some requests more, which the
+// instance then lets through without asking (see lease). Memory learns what came of it.
+// It decides alone where there is no Redis, and while Redis does not answer, from what
+// it has learnt; and whenever it asks it tells Redis what it knows. So neither losing
+// Redis nor getting it back empty hands out a fresh allowance.
 package ratelimit

@@ -26,7 +26,7 @@ type penalties struct {
 
 // decide charges a request to its limits, all of them or none, and tells whether it
 // is allowed. If it is not, and counts, it is a violation of those it exceeds.
-// script.lua is the same function.
+// script.lua is the same function, and lends besides.
 func (p *penalties) decide(now int64, charges []charge, states []*state, counts bool) bool {
 	blocked, over := false, false
 	for i, s := range states {

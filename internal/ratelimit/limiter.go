@@ -83,13 +83,12 @@ func (l *Limiter) Limits(ctx context.Context, c Caller) []Standing {
 
 // decide decides a request, and gives how long it is to be held up if it is refused.
 func (l *Limiter) decide(ctx context.Context, c *Caller, of Tier, cost Cost, counts bool) (d Decision, delay time.Duration) {
-	t := trial{caller: *c, plan: &l.addresses[of], counts: counts}
+	t := trial{caller: *c, plan: &l.addresses[of], cost: min(max(cost, 0), maxCost), counts: counts}
 	if c.signedIn {
 		t.plan = &l.principals[of]
 	}
-	cost = min(max(cost, 0), maxCost)
 	for i := range t.plan.limits {
-		t.charges[i] = t.plan.limits[i].charge(cost)
+		t.charges[i] = t.plan.limits[i].charge(t.cost)
 	}
 	now := l.micros()
 	d.Shared = l.ask(ctx, now, &t)
@@ -101,18 +100,15 @@ func (l *Limiter) decide(ctx context.Context, c *Caller, of Tier, cost Cost, cou
 }
 
 // ask has a trial decided by Redis, if that answers. A block that is known here needs
-// no asking.
+// no asking, nor does what a lease pays for: that was charged before.
 func (l *Limiter) ask(ctx context.Context, now int64, t *trial) bool {
-	if l.shared == nil || !l.shared.calls.Ready() {
+	if l.shared == nil {
 		return false
 	}
-	l.memory.recall(t)
-	for i := range t.plan.limits {
-		if l.rules.blocks(&t.states[i], now) {
-			return false
-		}
+	if blocked, paid := l.memory.recall(now, t); blocked || paid {
+		return paid
 	}
-	if !l.shared.decide(ctx, now, t) {
+	if !l.shared.calls.Ready() || !l.shared.decide(ctx, now, t) {
 		return false
 	}
 	l.memory.learn(now, t)

@@ -48,7 +48,8 @@ type shard struct {
 type entry struct {
 	subject subject
 	states  [tiers]state
-	due     int64 // when it could go, as it was when last looked at; no later than it is
+	leases  [tiers]lease // of whoever asks; an organisation has none
+	due     int64        // when it could go, as it was when last looked at; no later than it is
 }
 
 func newMemory(rules *penalties, room int) *memory {
@@ -66,13 +67,17 @@ func newMemory(rules *penalties, room int) *memory {
 type trial struct {
 	caller  Caller
 	plan    *plan
-	charges [maxCharges]charge
-	counts  bool // whether a refusal is a violation
+	cost    Cost
+	charges [maxCharges]charge // what the cost comes to
+	lend    Cost               // what a lease is asked for of
+	counts  bool               // whether a refusal is a violation
 
 	// What came of it: the states are those afterwards, or, before it is decided,
 	// what is known.
 	allowed bool
+	lent    bool
 	states  [maxCharges]state
+	held    [tiers]Cost // by leases
 }
 
 // decide decides a trial.
@@ -94,8 +99,9 @@ func (m *memory) decide(now int64, t *trial) {
 	s.trim(now, m.rules)
 }
 
-// recall gives what is known of the subjects of a trial. It adds none.
-func (m *memory) recall(t *trial) {
+// recall gives what is known of the subjects of a trial. It adds none. It tells whether
+// that is enough to decide it: one of them is blocked, or a lease pays for it.
+func (m *memory) recall(now int64, t *trial) (blocked, paid bool) {
 	s := m.shardOf(&t.caller)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,7 +117,15 @@ func (m *memory) recall(t *trial) {
 		} else {
 			t.states[i] = state{}
 		}
+		blocked = blocked || m.rules.blocks(&t.states[i], now)
 	}
+	own := found[0]
+	if own == nil {
+		return blocked, false
+	}
+	t.allowed = !blocked && own.leases[t.plan.tier].pay(now, t)
+	t.held = own.held(now)
+	return blocked, t.allowed
 }
 
 // learn takes over the states of a trial that was decided elsewhere.
@@ -128,6 +142,8 @@ func (m *memory) learn(now int64, t *trial) {
 			known.level, known.mark = told.level, told.mark
 		}
 	}
+	entries[0].leases[t.plan.tier].learn(now, t)
+	t.held = entries[0].held(now)
 	s.trim(now, m.rules)
 }
 

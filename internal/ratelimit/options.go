@@ -49,7 +49,7 @@ type Options struct {
 	OrganisationFactor int64
 	Penalties          Penalties
 	// MaxSubjects bounds how many addresses memory knows, and likewise how many
-	// principals and organisations; 65,536 if 0. Each takes some 250 bytes, and only
+	// principals and organisations; 65,536 if 0. Each takes some 350 bytes, and only
 	// while it has taken something that has not grown back.
 	MaxSubjects int
 	// Redis gives a client, or nil while there is none; it must not wait. A nil

@@ -60,8 +60,13 @@ type entitlement struct {
 
 // plan is what requests of one kind of caller and one tier are charged to.
 type plan struct {
+	tier   Tier
 	limits []entitlement
 	policy string // the value of RateLimit-Policy
+	lease  struct {
+		most  Cost  // that one holds; 0: there are none
+		lasts int64 // in microseconds
+	}
 }
 
 // share says what a subject of a caller has: factor times the limits of an address.
@@ -72,7 +77,8 @@ type share struct {
 
 // newPlan makes the plan of a tier, for callers whose subjects have these shares.
 func newPlan(o *Options, of Tier, shares ...share) plan {
-	var p plan
+	p := plan{tier: of}
+	p.lease.most, p.lease.lasts = maxCost, longestLease.Microseconds()
 	var policy []byte
 	for i, s := range shares {
 		for t, l := range o.tiers()[:of+1] {
@@ -82,6 +88,8 @@ func newPlan(o *Options, of Tier, shares ...share) plan {
 			e.step = over(l.Window.Microseconds(), l.Requests)
 			e.whole = e.step * l.Requests
 			p.limits = append(p.limits, e)
+			p.lease.most = min(p.lease.most, Cost(l.Requests/leaseShare)*Request)
+			p.lease.lasts = min(p.lease.lasts, e.whole/leaseShare)
 
 			policy = e.appendName(policy)
 			policy = strconv.AppendInt(append(policy, ";q="...), l.Requests, 10)
@@ -94,12 +102,11 @@ func newPlan(o *Options, of Tier, shares ...share) plan {
 
 // charge is what a cost comes to.
 func (e *entitlement) charge(c Cost) charge {
-	return charge{
-		cost:   over(int64(c)*e.limit.Window.Microseconds(), e.limit.Requests*int64(Request)),
-		whole:  e.whole,
-		strict: e.scope != OfOrganisation,
-	}
+	return charge{cost: e.time(c), whole: e.whole, strict: e.scope != OfOrganisation}
 }
+
+// time is how long it takes for a cost to grow back.
+func (e *entitlement) time(c Cost) int64 { return over(int64(c)*e.step, int64(Request)) }
 
 // appendName appends the name of the quota policy as the next member of a list (RFC
 // 9651, section 3.1).

@@ -63,7 +63,7 @@ func (s *shared) decide(ctx context.Context, now int64, t *trial) bool {
 	if err != nil {
 		return false
 	}
-	t.allowed = answer[0] == 1
+	t.allowed, t.lent = answer[0] > 0, answer[0] == 2
 	for i := range t.plan.limits {
 		a := answer[1+3*i:]
 		// From the beginning of the wait, which is a little early: what memory learns
@@ -80,15 +80,20 @@ func (s *shared) arguments(now int64, t *trial) (keys, args []string) {
 	for i := range subjects[:n] {
 		keys = append(keys, subjects[i].key(s.prefix))
 	}
-	args = make([]string, 0, 2+len(s.rules)+6*len(t.plan.limits))
+	args = make([]string, 0, 3+len(s.rules)+7*len(t.plan.limits))
 	args = append(args, s.clock(), flag(t.counts))
 	args = append(args, s.rules...)
+	var lasts int64
+	if t.lend > 0 {
+		lasts = t.plan.lease.lasts
+	}
+	args = append(args, strconv.FormatInt(lasts, 10))
 	for i := range t.plan.limits {
 		l, c := &t.plan.limits[i], &t.charges[i]
 		// Less than is known by as long as it may be under way.
 		known := max(0, t.states[i].tat-now-redis.Patience.Microseconds())
 		args = append(args, strconv.Itoa(l.subject+1), strconv.Itoa(int(l.tier)), strconv.FormatInt(c.cost, 10),
-			strconv.FormatInt(c.whole, 10), flag(c.strict), strconv.FormatInt(known, 10))
+			strconv.FormatInt(c.whole, 10), flag(c.strict), strconv.FormatInt(known, 10), strconv.FormatInt(l.time(t.lend), 10))
 	}
 	return keys, args
 }

@@ -1,0 +1,283 @@
+package ratelimit
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+	"pgregory.net/rapid"
+)
+
+// leased are limits of which leases take 10 requests at most and last a second: 10 a
+// second grow back.
+func leased(clock *fakeClock) Options {
+	return Options{
+		Global: Limit{64_000, 64 * time.Second}, API: Limit{640, 64 * time.Second},
+		Penalties: Penalties{MaxHeld: -1, First: time.Millisecond, Delays: 1, Block: time.Hour}, Now: clock.Now,
+	}
+}
+
+// hitCost is what many requests of few clients cost.
+const hitCost = Request / 5
+
+var someAddress = Address(netip.MustParseAddr("203.0.113.7"))
+
+// holds is what an instance holds in leases.
+func (l *Limiter) holds(c Caller, of Tier) Cost {
+	s := l.memory.shardOf(&c)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	subjects, _ := c.subjects()
+	if e := s.entries[subjects[0]]; e != nil {
+		return e.held(l.micros())[of]
+	}
+	return 0
+}
+
+// takeLease asks until the instance holds a lease, and gives how many were let through.
+func takeLease(t *testing.T, l *Limiter, c Caller) (n int) {
+	t.Helper()
+	for n = 1; n < 1000; n++ {
+		if d := l.Try(context.Background(), c, API, hitCost); !d.Allowed || !d.Shared {
+			t.Fatalf("request %d: %+v", n, d)
+		}
+		if l.holds(c, API) >= 2*Request {
+			return n
+		}
+	}
+	t.Fatal("no lease")
+	return n
+}
+
+// spendAll asks until it is refused, and gives how many were let through.
+func spendAll(l *Limiter, c Caller, cost Cost) (n int, refused Decision) {
+	for ; ; n++ {
+		if d := l.Try(context.Background(), c, API, cost); !d.Allowed {
+			return n, d
+		}
+	}
+}
+
+// Instances that hold leases let no more through together than burst and what has grown
+// back, in any stretch of time.
+func TestLeasesAreNeverMoreThanBurstAndWhatHasGrownBack(t *testing.T) {
+	t.Parallel()
+	src := sources(t)[1]
+	var held atomic.Bool
+	rapid.Check(t, func(t *rapid.T) {
+		clock := newFakeClock()
+		o := drawOptions(t, clock)
+		for _, l := range []*Limit{&o.Global, &o.API, &o.Expensive} {
+			l.Requests = rapid.Int64Range(64, 200).Draw(t, "requests")
+		}
+		o.Penalties.First, o.Penalties.Longest, o.Penalties.Block = time.Millisecond, time.Millisecond, time.Millisecond
+		limiters := src.limiters(t, 3, o)
+		got := ledger{}
+		var mu sync.Mutex
+		var elapsed time.Duration
+		for range rapid.IntRange(1, 20).Draw(t, "steps") {
+			step := time.Duration(rapid.SampledFrom([]int{0, 0, 1, 9, 99, 499}).Draw(t, "milliseconds")) * time.Millisecond
+			clock.advance(step)
+			elapsed += step
+			caller, tier := drawCaller(t, 1), Tier(rapid.IntRange(0, tiers-1).Draw(t, "tier"))
+			if rapid.IntRange(0, 3).Draw(t, "all that is left") == 0 {
+				for _, cost := range []Cost{1000, 100, 10, 1} {
+					for d := (Decision{Allowed: true}); d.Allowed; {
+						if d = limiters[2].Charge(context.Background(), caller, tier, cost); d.Allowed {
+							got.note(caller, &d, elapsed, cost)
+						}
+					}
+				}
+				continue
+			}
+			cost := Cost(rapid.SampledFrom([]int{1, 7, 20, 100}).Draw(t, "cost"))
+			of := limiters[:rapid.IntRange(1, len(limiters)).Draw(t, "instances")]
+			var all sync.WaitGroup
+			for i := range rapid.IntRange(1, 40).Draw(t, "at once") {
+				all.Go(func() {
+					l := of[i%len(of)]
+					d := l.Charge(context.Background(), caller, tier, cost)
+					if l.holds(caller, tier) > 0 {
+						held.Store(true)
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					if d.Allowed {
+						got.note(caller, &d, elapsed, cost)
+					}
+				})
+			}
+			all.Wait()
+		}
+		got.check(t)
+	})
+	if !held.Load() {
+		t.Error("nothing was lent")
+	}
+}
+
+// What is held when all else has grown back is not allowed on top of the whole limit.
+func TestHeldWhileItGrowsBack(t *testing.T) {
+	t.Parallel()
+	clock := newFakeClock()
+	all := sources(t)[1].limiters(t, 2, leased(clock))
+	takeLease(t, all[0], someAddress)
+	clock.advance(time.Second - time.Microsecond)
+	held := int(all[0].holds(someAddress, API) / hitCost)
+	if held == 0 {
+		t.Fatal("the lease has ended too soon")
+	}
+	others, _ := spendAll(all[1], someAddress, hitCost)
+	own, _ := spendAll(all[0], someAddress, hitCost)
+	if own != held || others+own > 640*5 || others+own < 640*5-11*5 {
+		t.Errorf("%d of the %d held, and %d others: of 3,200", own, held, others)
+	}
+}
+
+// Whoever goes on asking gets all of the limit but what a lease is, is told what is left,
+// and Redis is not asked each time: until a quarter is taken.
+func TestLeasesOfOneWhoGoesOn(t *testing.T) {
+	t.Parallel()
+	clock := newFakeClock()
+	src := sources(t)
+	l, exact := src[1].limiters(t, 1, leased(clock))[0], src[0].limiters(t, 1, leased(clock))[0]
+	var asked atomic.Int64
+	l.shared.clock = func(told func() string) func() string {
+		return func() string { asked.Add(1); return told() }
+	}(l.shared.clock)
+	var n, before int64
+	for ; ; n++ {
+		clock.advance(time.Millisecond)
+		want := exact.Try(context.Background(), someAddress, API, hitCost)
+		got := l.Try(context.Background(), someAddress, API, hitCost)
+		if !got.Allowed {
+			break
+		}
+		truth, told := want.Standings()[API].Remaining, got.Standings()[API].Remaining
+		if !got.Shared || told > truth || told < truth-11 {
+			t.Fatalf("request %d: %+v, and %d remain", n, got, truth)
+		}
+		if limits := l.Limits(context.Background(), someAddress); limits[API].Remaining != told {
+			t.Fatalf("request %d: %d remain, and then %d", n, told, limits[API].Remaining)
+		}
+		asked.Add(-1) // for the limits
+		if told < 480 && before == 0 {
+			before = asked.Load()
+			if before*4 > n {
+				t.Errorf("Redis was asked %d times at %d requests", before, n)
+			}
+		}
+	}
+	if truth := exact.Limits(context.Background(), someAddress)[API].Remaining; truth > 11 {
+		t.Errorf("refused while %d remain", truth)
+	}
+	if since := asked.Load() - before; since < n/2 {
+		t.Errorf("Redis was asked %d times at %d requests near the limit", since, n)
+	}
+}
+
+// Leases that end unspent add up at the worst rhythm there is, bursts just as often as all
+// of them grow back, to no more than a quarter of the limit.
+func TestLeasesThatEndAreLittle(t *testing.T) {
+	t.Parallel()
+	const cost = 82
+	clock := newFakeClock()
+	src := sources(t)
+	l, exact := src[1].limiters(t, 1, leased(clock))[0], src[0].limiters(t, 1, leased(clock))[0]
+	var lost Cost
+	for burst := range 150 {
+		for i := range 12 {
+			want := exact.Try(context.Background(), someAddress, API, cost)
+			got := l.Try(context.Background(), someAddress, API, cost)
+			truth, told := want.Standings()[API].Remaining, got.Standings()[API].Remaining
+			if !got.Allowed || told < truth-160 {
+				t.Fatalf("burst %d, request %d: %+v, and %d remain", burst, i, got, truth)
+			}
+		}
+		lost += l.holds(someAddress, API)
+		clock.advance(time.Second)
+	}
+	if lost < 160*Request {
+		t.Errorf("only %d were lost: it was not the worst rhythm", lost)
+	}
+}
+
+// What others of an organisation hold is theirs, and charged to the ceiling.
+func TestLeasesAreOfOnePrincipal(t *testing.T) {
+	t.Parallel()
+	clock := newFakeClock()
+	o := leased(clock)
+	o.PrincipalFactor, o.OrganisationFactor = 1, 2
+	all := sources(t)[1].limiters(t, 2, o)
+	one, two := Principal([16]byte{1}, [16]byte{1}), Principal([16]byte{1}, [16]byte{2})
+	spent := takeLease(t, all[0], one)
+	if held := all[0].holds(two, API); held != 0 {
+		t.Errorf("another holds %d", held)
+	}
+	for _, l := range all {
+		for _, c := range []Caller{one, two} {
+			n, _ := spendAll(l, c, hitCost)
+			spent += n
+		}
+	}
+	if spent > 2*640*5 || spent < 2*640*5-22*5 {
+		t.Errorf("%d of 6,400 hits", spent)
+	}
+}
+
+// A block that one instance brings about is in force at another no later than a lease lasts.
+func TestBlockedWhenTheLeaseHasEnded(t *testing.T) {
+	t.Parallel()
+	clock := newFakeClock()
+	all := sources(t)[1].limiters(t, 2, leased(clock))
+	takeLease(t, all[0], someAddress)
+	for range 3 {
+		if _, d := spendAll(all[1], someAddress, 10*Request); d.Blocked {
+			break
+		}
+		clock.advance(time.Millisecond)
+	}
+	if d := all[1].Try(context.Background(), someAddress, API, hitCost); !d.Blocked {
+		t.Fatalf("not blocked: %+v", d)
+	}
+	clock.advance(longestLease - 3*time.Millisecond)
+	if d := all[0].Try(context.Background(), someAddress, API, hitCost); !d.Allowed {
+		t.Errorf("the lease has ended too soon: %+v", d)
+	}
+	clock.advance(3 * time.Millisecond)
+	if d := all[0].Try(context.Background(), someAddress, API, hitCost); !d.Blocked {
+		t.Errorf("still not blocked: %+v", d)
+	}
+}
+
+// Redis that goes away, or loses all, while a lease is held makes no fresh allowance.
+func TestRedisLostDuringALease(t *testing.T) {
+	t.Parallel()
+	for name, empty := range map[string]bool{"it is gone": false, "it is empty": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock := newFakeClock()
+			l := sources(t)[1].limiters(t, 1, leased(clock))[0]
+			spent := takeLease(t, l, someAddress)
+			held := int(l.holds(someAddress, API) / hitCost)
+			if empty {
+				l.shared.prefix += "others:"
+			} else {
+				l.shared.script = rueidis.NewLuaScript("return redis.error_reply('gone')")
+			}
+			for i := range held {
+				if d := l.Try(context.Background(), someAddress, API, hitCost); !d.Allowed {
+					t.Fatalf("request %d of %d held: %+v", i, held, d)
+				}
+			}
+			n, d := spendAll(l, someAddress, hitCost)
+			if spent += held + n; spent > 640*5 || spent < 640*5-11*5 || d.Shared != empty {
+				t.Errorf("%d of 3,200 hits, and then: %+v", spent, d)
+			}
+		})
+	}
+}
