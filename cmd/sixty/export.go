@@ -69,7 +69,11 @@ func (c *exportCmd) toFile(stdout io.Writer, export func(io.Writer) (int64, erro
 	if err := file.Complete(); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "%s has %d %s.\n", c.Output, rows, c.Kind)
+	what := c.Kind
+	if transfer.Kind(what) == transfer.Audit {
+		what = "entries of the audit trail"
+	}
+	_, err = fmt.Fprintf(stdout, "%s has %d %s.\n", c.Output, rows, what)
 	return err
 }
 

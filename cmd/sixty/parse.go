@@ -38,6 +38,7 @@ func parse(args []string, env *environment) (*kong.Context, error) {
 		}),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), wrong.mapper("a duration such as 5s or 2m")),
 		kong.TypeMapper(reflect.TypeFor[slog.Level](), wrong.mapper("debug, info, warn or error")),
+		kong.TypeMapper(reflect.TypeFor[config.Rate](), wrong.mapper("a rate such as 100/1m")),
 		kong.KindMapper(reflect.Int, wrong.mapper("a whole number")),
 		kong.KindMapper(reflect.Uint64, wrong.mapper("a whole number, not negative")),
 	)

@@ -8,24 +8,16 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"sixty/internal/adopt"
 	"sixty/internal/crm"
 	"sixty/internal/store"
-	"sixty/internal/store/postgres"
-	"sixty/internal/store/sqlite"
+	"sixty/internal/store/enginetest"
 	"sixty/internal/store/storetest"
 )
-
-const statementTimeout = 30 * time.Second
-
-// started is when the clock of every world starts.
-var started = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 
 // world is an empty database with one organisation.
 type world struct {
@@ -38,53 +30,20 @@ type world struct {
 // eachEngine runs a test on every engine, each time in a world of its own.
 func eachEngine(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
-	for _, engine := range []string{"sqlite", "postgres"} {
-		t.Run(engine, func(t *testing.T) {
-			t.Parallel()
-			test(t, newWorld(t, engine))
-		})
-	}
+	enginetest.Each(t, func(t *testing.T, engine string) { test(t, newWorld(t, engine)) })
 }
 
 func newWorld(t *testing.T, engine string) *world {
 	t.Helper()
-	var e interface {
-		store.Engine
-		Migrate(ctx context.Context) error
-	}
-	var err error
-	if engine == "sqlite" {
-		e, err = sqlite.Open(t.Context(), sqlite.Options{Path: storetest.SQLitePath(t), MaxConns: 4, StatementTimeout: statementTimeout})
-	} else {
-		e, err = postgres.Open(t.Context(), postgres.Options{URL: storetest.PostgresURL(t), MinConns: 1, MaxConns: 4, StatementTimeout: statementTimeout})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := store.New(e, store.Options{})
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Errorf("close the store: %v", err)
-		}
-	})
-	if err := e.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	// Time passes from call to call, and alike in every run.
-	var calls atomic.Int64
-	clock := func() time.Time { return started.Add(time.Duration(calls.Add(1)) * time.Second) }
-	w := &world{t: t, store: s, service: crm.NewService(s, clock, "GBP")}
+	s := enginetest.Open(t, engine)
+	w := &world{t: t, store: s, service: crm.NewService(s, enginetest.Clock(), "GBP")}
 	return w.sibling("Test")
 }
 
 // sibling is the world with another organisation, which is empty.
 func (w *world) sibling(name string) *world {
 	w.t.Helper()
-	org, err := w.service.CreateOrganisation(w.t.Context(), name)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return &world{t: w.t, store: w.store, service: w.service, by: crm.Operator(org.ID)}
+	return &world{t: w.t, store: w.store, service: w.service, by: enginetest.Organisation(w.t, w.service, name)}
 }
 
 // adopt adopts a source and expects that nothing goes wrong with the run; it gives
@@ -131,7 +90,7 @@ type contents struct {
 }
 
 // now stands for all times that are of a run and not of the source.
-var now = crm.InstantOf(started)
+var now = crm.InstantOf(enginetest.Started)
 
 // contents reads everything. Organisation and version are left out: they are not the
 // source's.
@@ -247,7 +206,7 @@ func newSource(t *testing.T, files ...string) *source {
 	s := &source{t: t, admin: conn}
 	role := "reader_" + strings.ReplaceAll(crm.NewID().String(), "-", "")
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), statementTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), enginetest.StatementTimeout)
 		defer cancel()
 		if _, err := conn.Exec(ctx, "DROP OWNED BY "+role+"; DROP ROLE "+role); err != nil {
 			t.Errorf("drop the source's user: %v", err)

@@ -31,8 +31,9 @@ const accessPath = "../../api/access.md"
 const accessHead = `# Who is answered what
 
 Every operation of [openapi.yaml](openapi.yaml), tried with a request that has nothing wrong but who
-sends it, and the status of the answer. ` + "`go test ./internal/app -run Access`" + ` tries them all on both
-engines and compares; with ` + "`-update`" + ` it writes this page, and whoever changes it reads what changed.
+sends it, and the status of the answer. ` + "`scripts/with-servers go test ./internal/app -run Access`" + ` tries
+them all on both engines and compares; with ` + "`-update`" + ` it writes this page, and whoever changes it reads
+what changed.
 
 - *foreign ids*: an admin who puts another organisation's ids wherever the request takes ids, in the
   path, the query and the body; – where it takes none. A list is empty then.

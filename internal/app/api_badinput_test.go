@@ -122,6 +122,7 @@ func badInputs(company, contact, deal, foreign string) []badInput {
 		{"BadTask", "POST", "/api/tasks", object{"priority": "top", "status": "done", "task_type": "visit", "due_date": "2026-02-30", "completed": 1, "assigned_to": nowhere}, 422,
 			"#/title #/priority #/status #/task_type #/due_date #/completed #/assigned_to", "pending, in_progress, completed, cancelled, overdue"},
 		{"TaskDoneAndNot", "POST", "/api/tasks", object{"title": "X", "status": "pending", "completed": true}, 422, "#/completed", "must be false with the status pending"},
+		{"TaskDoneAndOverdue", "POST", "/api/tasks", object{"title": "X", "status": "overdue", "completed": true}, 422, "#/completed", "must be false with the status overdue"},
 
 		{"DuplicateDomain", "POST", companies, object{"name": "X", "domain": "ACME.example"}, 409, "#/domain", "taken"},
 		{"DuplicateEmail", "POST", contacts, object{"first_name": "X", "email": "ADA@acme.example"}, 409, "#/email", "taken"},

@@ -46,8 +46,8 @@ func TestDashboard(t *testing.T) {
 			{"currency":"GBP","won_value":100.01,"won_count":2,"lost_value":70.00,"lost_count":1,"open_value":0.10,"open_count":3,
 			"weighted_value":0.06,"win_rate":0.6667,"average_won_value":50.01,"average_days_to_close":DAYS}],
 			"by_month":[
-			{"month":"2017-06","currency":"GBP","won_value":100.01,"won_count":1,"lost_value":0.00,"lost_count":0},
-			{"month":"2017-07","currency":"GBP","won_value":0.00,"won_count":1,"lost_value":70.00,"lost_count":1}],
+			{"month":"2017-06","currency":"GBP","won_value":100.01,"won_count":1,"lost_count":0},
+			{"month":"2017-07","currency":"GBP","won_value":0.00,"won_count":1,"lost_count":1}],
 			"by_stage":[
 			{LEAD,"currency":"GBP","count":2,"value":0.10,"weighted_value":0.06},
 			{PROPOSAL,"currency":"EUR","count":1,"value":1000.00,"weighted_value":330.00},

@@ -88,6 +88,8 @@ func house() rules {
 			{path: "internal/store/postgres", may: store, reason: "an engine fills in a dialect of the store and knows no other engine"},
 			{path: "internal/store/sqlite", may: store, reason: "an engine fills in a dialect of the store and knows no other engine"},
 			{path: "internal/store/storetest", may: store, reason: conformance},
+			{path: "internal/store/enginetest", may: []string{"internal/crm", "internal/store", "internal/store/postgres", "internal/store/sqlite", "internal/store/storetest"},
+				reason: "it opens any engine for the tests of the rooms above"},
 			{path: "internal/telemetry", may: crm, reason: adapter},
 			{path: "internal/transfer", may: crm, reason: "files go in and out through use cases, whatever the engine"},
 

@@ -52,11 +52,7 @@ func New(o Options) *Cache {
 		c.now = time.Now
 	}
 	for _, t := range Tiers() {
-		ttl, ok := o.TTL[t]
-		if !ok {
-			ttl = t.Lifetime()
-		}
-		c.tiers[t] = tier{ttl, [2]crm.Tag{{Entity: crm.EntityCache}, {Entity: crm.EntityCache + "." + string(t)}}}
+		c.tiers[t] = tier{o.TTL[t], [2]crm.Tag{{Entity: crm.EntityCache}, {Entity: crm.EntityCache + "." + string(t)}}}
 	}
 	if o.Bytes <= 0 {
 		return c

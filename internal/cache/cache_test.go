@@ -185,7 +185,7 @@ func TestTTL(t *testing.T) {
 		t.Run(string(c.tier)+" until "+c.until.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				b := newBench(t, func(o *cache.Options) { o.TTL = map[cache.Tier]time.Duration{cache.Session: 30 * time.Second} })
+				b := newBench(t, func(o *cache.Options) { o.TTL[cache.Session] = 30 * time.Second })
 				r := list()
 				r.Tier = c.tier
 				fill := func(context.Context) (*cache.Answer, error) {

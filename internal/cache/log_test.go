@@ -74,7 +74,10 @@ type bench struct {
 func newBench(tb testing.TB, change ...func(*cache.Options)) *bench {
 	tb.Helper()
 	log := &changes{seq: 100, raised: map[crm.Tag]int64{}}
-	o := cache.Options{Bytes: 1 << 20, Freshness: log, Logger: slog.New(slog.DiscardHandler)}
+	o := cache.Options{
+		Bytes: 1 << 20, Freshness: log, Logger: slog.New(slog.DiscardHandler),
+		TTL: map[cache.Tier]time.Duration{cache.Frequent: 5 * time.Minute, cache.Session: time.Minute, cache.Static: time.Hour},
+	}
 	for _, c := range change {
 		c(&o)
 	}

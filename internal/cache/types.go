@@ -21,19 +21,6 @@ const (
 // Tiers lists them all.
 func Tiers() []Tier { return []Tier{Frequent, Session, Static} }
 
-// Lifetime gives the tier's usual lifetime; 0 for what is no tier.
-func (t Tier) Lifetime() time.Duration {
-	switch t {
-	case Frequent:
-		return 5 * time.Minute
-	case Session:
-		return time.Minute
-	case Static:
-		return time.Hour
-	}
-	return 0
-}
-
 // StaleFor is how long an entry is kept beyond its end for Request.StaleIfError,
 // which therefore reaches no further than that for an entry that has ended.
 const StaleFor = time.Minute
@@ -68,7 +55,7 @@ type Options struct {
 	// Bytes bounds the memory of all entries: bodies, codings, keys and what it takes
 	// to keep them. 0 turns the cache off: every request is a bypass.
 	Bytes int64
-	// TTL gives tiers other lifetimes than Tier.Lifetime.
+	// TTL gives the tiers' lifetimes. What is of a tier without one is over at once.
 	TTL map[Tier]time.Duration
 	// Jitter is the share of a lifetime, from 0 to 1, that is taken off at most, at
 	// random, so that what was made together does not end together.

@@ -14,9 +14,7 @@ import (
 	"sixty/internal/changes"
 	"sixty/internal/crm"
 	"sixty/internal/store"
-	"sixty/internal/store/postgres"
-	"sixty/internal/store/sqlite"
-	"sixty/internal/store/storetest"
+	"sixty/internal/store/enginetest"
 )
 
 var coherenceSeed = flag.Uint64("changes.seed", 0, "repeat TestCoherence with this seed")
@@ -105,7 +103,7 @@ func newWorld(t *testing.T, engine string, seed uint64) *world {
 		follower: changes.New(changes.Options{}),
 	}
 	clock := func() time.Time { return w.now }
-	open := opener(t, engine)
+	open := enginetest.Opener(t, engine)
 	here, there := open(store.Options{Commits: w.follower}), open(store.Options{})
 	w.log, w.store = here, here
 	w.here = crm.NewService(changes.Tracked(here, clock), clock, "GBP")
@@ -138,43 +136,6 @@ func newWorld(t *testing.T, engine string, seed uint64) *world {
 	}
 	w.fill()
 	return w
-}
-
-// opener gives what opens the test's database, over and over.
-func opener(t *testing.T, engine string) func(store.Options) *store.Store {
-	t.Helper()
-	const limit = 30 * time.Second
-	url, path := "", ""
-	if engine == "sqlite" {
-		path = storetest.SQLitePath(t)
-	} else {
-		url = storetest.PostgresURL(t)
-	}
-	return func(o store.Options) *store.Store {
-		var e interface {
-			store.Engine
-			Migrate(ctx context.Context) error
-		}
-		var err error
-		if engine == "sqlite" {
-			e, err = sqlite.Open(t.Context(), sqlite.Options{Path: path, MaxConns: 4, StatementTimeout: limit})
-		} else {
-			e, err = postgres.Open(t.Context(), postgres.Options{URL: url, MinConns: 1, MaxConns: 4, StatementTimeout: limit})
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := store.New(e, o)
-		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
-				t.Errorf("close the store: %v", err)
-			}
-		})
-		if err := e.Migrate(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
 }
 
 func (w *things) all() []*[]crm.ID {

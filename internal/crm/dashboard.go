@@ -47,7 +47,6 @@ type MonthNumbers struct {
 	Currency  string `json:"currency"`
 	WonValue  Money  `json:"won_value"`
 	WonCount  int64  `json:"won_count"`
-	LostValue Money  `json:"lost_value"`
 	LostCount int64  `json:"lost_count"`
 }
 
@@ -258,7 +257,7 @@ func (s *dashboardSums) byMonth() []MonthNumbers {
 	for k, d := range s.months {
 		rows = append(rows, MonthNumbers{
 			Month: Month(k.month), Currency: k.currency,
-			WonValue: d.won.value, WonCount: d.won.count, LostValue: d.lost.value, LostCount: d.lost.count,
+			WonValue: d.won.value, WonCount: d.won.count, LostCount: d.lost.count,
 		})
 	}
 	slices.SortFunc(rows, func(a, b MonthNumbers) int {

@@ -282,6 +282,9 @@ func (s *stretch[T, P]) entry(i int) (*importEntry[T], []FieldError) {
 func (s *stretch[T, P]) unrecognised(i int) []FieldError {
 	key := string(s.run.opt.Key)
 	bad := slices.Clone(s.kind.unread(&s.rows[i].Patch))
+	if len(bad) > 0 && bad[0].Field == "" {
+		return bad // the record as a whole could not be read: its members are not empty
+	}
 	for _, w := range s.wrong[i] {
 		if w.Field == key && !slices.Contains(bad, w) {
 			bad = append(bad, w)

@@ -96,7 +96,7 @@ func (p TaskPatch) settle(t *Task, isNew bool, now Instant, r *rules) {
 		completedDecides := isNew || completed != t.Completed
 		switch {
 		case statusDecides && completedDecides:
-			r.add("completed", "must be %t with the status %s", !completed, status)
+			r.add("completed", "must be %t with the status %s", !completed, p.Status.Value)
 			return
 		case completedDecides && completed:
 			status = TaskCompleted

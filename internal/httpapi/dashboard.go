@@ -90,7 +90,6 @@ func appendMonthNumbers(b []byte, n *crm.MonthNumbers) []byte {
 	b = appendString(append(b, `","currency":`...), n.Currency)
 	b = appendMoney(append(b, `,"won_value":`...), n.WonValue)
 	b = appendInt(append(b, `,"won_count":`...), n.WonCount)
-	b = appendMoney(append(b, `,"lost_value":`...), n.LostValue)
 	b = appendInt(append(b, `,"lost_count":`...), n.LostCount)
 	return append(b, '}')
 }

@@ -72,7 +72,10 @@ func cachedAPI(tb testing.TB, page func(context.Context) (crm.Page[crm.Deal], er
 			tb.Error(err)
 		}
 	})
-	kept := cache.New(cache.Options{Bytes: 64 << 20, Freshness: follower, Logger: slog.New(slog.DiscardHandler)})
+	kept := cache.New(cache.Options{
+		Bytes: 64 << 20, Freshness: follower, Logger: slog.New(slog.DiscardHandler),
+		TTL: map[cache.Tier]time.Duration{cache.Frequent: time.Minute, cache.Session: time.Minute, cache.Static: time.Minute},
+	})
 	tb.Cleanup(func() {
 		cancel()
 		running.Wait()

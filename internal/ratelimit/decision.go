@@ -10,8 +10,10 @@ type Decision struct {
 	Allowed bool
 	// Held is how long the request was held up before it was decided.
 	Held time.Duration
-	// Of a refusal: which limit refuses for longest, how long until the request would
-	// be allowed, and whether a block is in force.
+	// Of a refusal: which limit refuses for longest, how long until a whole request would
+	// be allowed (or what costs more than that), and whether a block is in force. Whoever
+	// is refused for a part comes again for a whole one, and must not be refused for its
+	// next part.
 	Tier       Tier
 	Scope      Scope
 	RetryAfter time.Duration
@@ -69,6 +71,7 @@ func seconds(d time.Duration) int64 { return over(int64(d), int64(time.Second)) 
 func (l *Limiter) report(d *Decision, t *trial, now int64) (delay time.Duration) {
 	d.Allowed, d.plan = t.allowed, t.plan
 	violation := !t.allowed && t.counts
+	var longest time.Duration
 	for i := range t.plan.limits {
 		e, s, c := &t.plan.limits[i], &t.states[i], &t.charges[i]
 		blocked := l.rules.blocks(s, now)
@@ -76,23 +79,17 @@ func (l *Limiter) report(d *Decision, t *trial, now int64) (delay time.Duration)
 		if t.allowed {
 			continue
 		}
-		exceeds := s.exceeds(c, now)
-		if !blocked && !exceeds {
-			continue
-		}
-		var wait time.Duration
-		if exceeds {
-			wait = e.limit.Window // if it costs more than that, there is no telling
-			if c.cost <= c.whole {
-				wait = micros(max(s.tat, now) + c.cost - now - c.whole)
-			}
-		}
+		wait := e.wait(s, c, now)
 		if blocked {
 			wait = max(wait, micros(s.mark-now))
 			d.Blocked = true
 		}
-		if wait > d.RetryAfter {
-			d.Tier, d.Scope, d.RetryAfter = e.tier, e.scope, wait
+		d.RetryAfter = max(d.RetryAfter, wait)
+		if !blocked && !s.exceeds(c, now) {
+			continue
+		}
+		if wait > longest {
+			d.Tier, d.Scope, longest = e.tier, e.scope, wait
 		}
 		if blocked || !c.strict {
 			violation = false
@@ -122,6 +119,18 @@ func (e *entitlement) standing(s *state, now int64, held Cost, blocked bool) Sta
 		st.Reset = max(st.Reset, st.Next)
 	}
 	return st
+}
+
+// wait is how long until the limit has room for a charge, and for a whole request.
+func (e *entitlement) wait(s *state, c *charge, now int64) time.Duration {
+	if c.cost > c.whole {
+		return e.limit.Window // there is no telling
+	}
+	cost := c.cost
+	if cost < e.step {
+		cost = e.step + 1 // its parts are rounded up one by one
+	}
+	return max(0, micros(max(s.tat, now)+cost-now-c.whole))
 }
 
 func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond }

@@ -336,6 +336,11 @@ func TestWhoWaitsAsToldGetsThrough(t *testing.T) {
 					if again := l.Charge(context.Background(), caller, tier, cost); !again.Allowed {
 						t.Fatalf("was told to wait %s, and then again %s", d.RetryAfter, again.RetryAfter)
 					}
+					// The rest of it, by when a microsecond has gone by.
+					clock.advance(time.Microsecond)
+					if rest := l.Try(context.Background(), caller, tier, Request-cost); !rest.Allowed {
+						t.Fatalf("was told to wait %s, paid %d hundredths, and was told to wait %s for the rest", d.RetryAfter, cost, rest.RetryAfter)
+					}
 				}
 			})
 		})

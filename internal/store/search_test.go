@@ -1,26 +1,21 @@
 package store_test
 
 import (
-	"context"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"sixty/internal/crm"
 	"sixty/internal/store"
-	"sixty/internal/store/postgres"
-	"sixty/internal/store/sqlite"
-	"sixty/internal/store/storetest"
+	"sixty/internal/store/enginetest"
 )
 
 const (
 	searchedRows = 5_000
 	typedQueries = 500
-	timeout      = time.Minute
 )
 
 // Both engines are given the same rows and the same queries. What they find, its
@@ -28,7 +23,9 @@ const (
 func TestSearchAgrees(t *testing.T) {
 	t.Parallel()
 	m := newSearchModel()
-	stores := map[string]*store.Store{"sqlite": openSQLite(t), "postgres": openPostgres(t)}
+	stores := map[string]*store.Store{
+		enginetest.SQLite: enginetest.Open(t, enginetest.SQLite), enginetest.Postgres: enginetest.Open(t, enginetest.Postgres),
+	}
 	for _, s := range stores {
 		m.store(t, s)
 	}
@@ -144,43 +141,6 @@ func idsOf[T any](rows []T, id func(*T) crm.ID) []crm.ID {
 		all[i] = id(&rows[i])
 	}
 	return all
-}
-
-type engine interface {
-	store.Engine
-	Migrate(ctx context.Context) error
-}
-
-func openSQLite(t *testing.T) *store.Store {
-	t.Helper()
-	e, err := sqlite.Open(t.Context(), sqlite.Options{Path: storetest.SQLitePath(t), MaxConns: 2, StatementTimeout: timeout})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return opened(t, e)
-}
-
-func openPostgres(t *testing.T) *store.Store {
-	t.Helper()
-	e, err := postgres.Open(t.Context(), postgres.Options{URL: storetest.PostgresURL(t), MinConns: 1, MaxConns: 2, StatementTimeout: timeout})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return opened(t, e)
-}
-
-func opened(t *testing.T, e engine) *store.Store {
-	t.Helper()
-	s := store.New(e, store.Options{})
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := e.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // What is typed and, word by word, what it comes to.

@@ -108,3 +108,13 @@ func TestLongLine(t *testing.T) {
 		t.Errorf("%d bytes were allocated", spent)
 	}
 }
+
+// A record that cannot be read is rejected for that, and not for what would be missing if
+// it were empty.
+func TestUnreadableRecordsByName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sqlite")
+	w.expect(transfer.Options{Kind: transfer.Companies, Key: "name"}, "name,domain\nShort\n\"N\x00L\",n.example\n,e.example\n",
+		transfer.Summary{Read: 3, Rejected: 3},
+		"the record has 1 field, the header has 2", "the record holds a NUL byte", "name must not be empty")
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sixty/internal/crm"
+	"sixty/internal/store/enginetest"
 	"sixty/internal/transfer"
 )
 
@@ -144,7 +145,7 @@ func (w *world) facts(changes bool) []string {
 		if d.ClosedAt != nil {
 			closed = d.ClosedAt.String()
 		}
-		if d.CreatedAt < crm.InstantOf(started) { // else it is the time of the run
+		if d.CreatedAt < crm.InstantOf(enginetest.Started) { // else it is the time of the run
 			created = d.CreatedAt.String()
 		}
 		add(d.Version, d.UpdatedAt, "deal %s %s: %s (%s), %s, %s %s, %s %s, %d%%, %s to %s", *d.ExternalID, d.Name,

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"sixty/internal/crm"
+	"sixty/internal/store/enginetest"
 	"sixty/internal/transfer"
 )
 
@@ -248,7 +249,7 @@ func TestRecognitionByID(t *testing.T) {
 			t.Errorf("the company that was made was last changed at %s", got)
 		}
 		w.expect(byID, fmt.Sprintf("id,name,updated_at\n%s,Acme plc,2020-01-01\n", a), summary(0, 1, 0, 0))
-		if got := all(w, w.service.Companies)[1].UpdatedAt; got.Time().Before(started) {
+		if got := all(w, w.service.Companies)[1].UpdatedAt; got.Time().Before(enginetest.Started) {
 			t.Errorf("an import changed a company at %s", got)
 		}
 

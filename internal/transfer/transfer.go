@@ -101,6 +101,9 @@ func File(path string) (Source, error) {
 	if err != nil {
 		return Source{}, err
 	}
+	if info.IsDir() {
+		return Source{}, fmt.Errorf("%s is a folder, not a file", path)
+	}
 	s := Source{Name: path, Size: -1, Open: func() (io.ReadCloser, error) { return os.Open(path) }}
 	if info.Mode().IsRegular() {
 		s.Size = info.Size()

@@ -207,6 +207,7 @@ func TestTwoCaches(t *testing.T) {
 		works(t, s, fmt.Sprintf("for cache %d", i))
 		caches[i] = cache.New(cache.Options{
 			Bytes: 1 << 20, Freshness: still{}, Shared: s, Epoch: func() string { return epoch }, Logger: slog.New(slog.DiscardHandler),
+			TTL: map[cache.Tier]time.Duration{cache.Static: time.Hour},
 		})
 		t.Cleanup(caches[i].Close)
 	}

@@ -5,7 +5,9 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -77,12 +79,31 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		prepared: map[string]*sql.Stmt{},
 	}
 	e.writer = newWriter(write)
-	// The writer goes first: it makes the file, in the mode that readers expect.
-	if err := e.writer.open(ctx); err != nil {
+	// The writer goes first: it makes the database, in the mode that readers expect.
+	err = makePrivate(o.Path)
+	if err == nil {
+		err = e.writer.open(ctx)
+	}
+	if err != nil {
 		_ = e.Close()
 		return nil, fmt.Errorf("opening %s: %w", o.Path, err)
 	}
 	return e, nil
+}
+
+// makePrivate makes the file that is not there, for its owner alone, whoever may look
+// into the folder: hashes of passwords and sessions are in it. SQLite gives the files
+// beside it the same permissions. A file that is there is left alone: to close it would
+// take the locks from this process's other connections.
+func makePrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // whoever runs the program says where it is
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // dsn gives the connection string. Pragmas stand in it, because whatever is set on

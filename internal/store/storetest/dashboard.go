@@ -206,7 +206,7 @@ func (w *dashboardWorld) lines(f crm.DashboardFilter) []string {
 			all = append(all, row(head, money(won.value()), len(won), money(lost.value()), len(lost), money(open.value()), len(open),
 				money(open.weighted()), p.winRate(), over(won.value(), len(won), 2), over(won.days(), len(won), 2)))
 		case '2':
-			all = append(all, row(head, money(won.value()), len(won), money(lost.value()), len(lost)))
+			all = append(all, row(head, money(won.value()), len(won), len(lost)))
 		case '3':
 			all = append(all, row(head, len(p), money(p.value()), money(p.weighted())))
 		case '4':
@@ -239,7 +239,7 @@ func lines(d crm.Dashboard) []string {
 			n.WeightedValue, wire(n.WinRate), wire(n.AverageWonValue), wire(n.AverageDaysToClose)))
 	}
 	for _, n := range d.ByMonth {
-		all = append(all, row(fmt.Sprintf("%s %s", n.Month, n.Currency), n.WonValue, n.WonCount, n.LostValue, n.LostCount))
+		all = append(all, row(fmt.Sprintf("%s %s", n.Month, n.Currency), n.WonValue, n.WonCount, n.LostCount))
 	}
 	for _, n := range d.ByStage {
 		all = append(all, row(fmt.Sprintf("%s %s %s %d %s", n.StageID, n.Name, text(n.Color), n.OrderPosition, n.Currency),

@@ -1,0 +1,46 @@
+package sqlite_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"sixty/internal/store/sqlite"
+	"sixty/internal/store/storetest"
+)
+
+// What the database holds is nobody's but its owner's, also in a folder that all may
+// look into.
+func TestFilesArePrivate(t *testing.T) {
+	t.Parallel()
+	path := storetest.SQLitePath(t)
+	e, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	if err := e.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(path + "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, file := range files {
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Size() == 0 {
+			continue // what locks are taken on
+		}
+		seen++
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v", file, info.Mode())
+		}
+	}
+	if seen == 0 {
+		t.Error("no files")
+	}
+}
