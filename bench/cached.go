@@ -119,7 +119,7 @@ func (b *bed) startMemory(addr, path string) (*fleet.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.startBare("-memory", bodies, "GOGC=400")
+	return b.startBare("-memory", bodies, "GOGC=800")
 }
 
 // keepBodies writes the page's answers, in each coding, to a folder.
