@@ -1,13 +1,13 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"sixty/bench/internal/load"
 
@@ -27,7 +27,8 @@ var asInProduction = []string{"NODE_ENV=production", "LOG_LEVEL=info"}
 const halfConnections = 4 * clients
 
 // cached measures a page of deals that is kept beside a bare handler that writes the
-// same bytes from memory, and beside the same page with the cache off.
+// same body from memory, beside one that writes the same header as well, and beside the
+// same page with the cache off.
 func (b *bed) cached(deals, rounds int) error {
 	if err := b.seed(deals); err != nil {
 		return err
@@ -54,6 +55,7 @@ func (b *bed) cached(deals, rounds int) error {
 		accept := []string{"Accept-Encoding", coding}
 		for _, p := range []*peer{
 			{name: "bare, " + coding, server: bare, path: "/" + coding},
+			{name: "bare, same header, " + coding, server: bare, path: "/" + coding + sameHeader},
 			{name: "cached, " + coding, server: kept, path: path},
 			{name: "uncached, " + coding, server: unkept, path: path},
 		} {
@@ -65,15 +67,23 @@ func (b *bed) cached(deals, rounds int) error {
 	if err != nil {
 		return err
 	}
-	for i := 0; i < len(peers); i += 3 {
-		a, c, u := peers[i], peers[i+1], peers[i+2]
-		mid, least, most := ratios(c.rates, a.rates)
-		p99, _, _ := ratios(half[c], half[a])
+	for i := 0; i < len(peers); i += 4 {
+		c, u := peers[i+2], peers[i+3]
+		tellRatios(c, peers[i], half, "aim: 0.80", "aim: 1.5")
+		tellRatios(c, peers[i+1], half, "no aim", "no aim")
 		times, _, _ := ratios(c.rates, u.rates)
-		fmt.Printf("%10s    %s: cached / bare = %.2f (rounds %.2f to %.2f; aim: 0.80), p99 %.2f times (aim: 1.5), CPU %.2f times; cached / uncached = %.1f\n",
-			"", a.headers[1], mid, least, most, p99, median(c.cpu)/median(a.cpu), times)
+		fmt.Printf("%10s    %s / uncached = %.1f\n", "", c.name, times)
 	}
 	return nil
+}
+
+// tellRatios prints how a peer compares with another: the requests per second, the p99 at
+// half load, and the processor time of a request.
+func tellRatios(p, to *peer, half map[*peer][]float64, aim, aim99 string) {
+	mid, least, most := ratios(p.rates, to.rates)
+	p99, least99, most99 := ratios(half[p], half[to])
+	fmt.Printf("%10s    (%s) / (%s) = %.2f (rounds %.2f to %.2f; %s), p99 %.2f times (rounds %.2f to %.2f; %s), CPU %.2f times\n",
+		"", p.name, to.name, mid, least, most, aim, p99, least99, most99, aim99, median(p.cpu)/median(to.cpu))
 }
 
 // compare loads peers in turns, each as much as it takes and then half as much, and
@@ -83,14 +93,16 @@ func (b *bed) compare(what string, peers []*peer, rounds int) (half map[*peer][]
 		return nil, err
 	}
 	half = make(map[*peer][]float64, len(peers))
+	order := slices.Clone(peers)
 	for range rounds {
-		for _, p := range peers {
+		for _, p := range order {
 			r, err := load.Open(b.ctx, p.target(), halfConnections, median(p.rates)/2, roundTime)
 			if err != nil {
 				return nil, fmt.Errorf("%s, at half load: %w", p.name, err)
 			}
 			half[p] = append(half[p], load.Percentile(r.Took, 99))
 		}
+		slices.Reverse(order) // what follows upon another, goes before it the next time
 	}
 	fmt.Printf("%-10s  %s, %d rows of %d, %d connections; p99 at half of each one's greatest rate:\n", b.engine, what, pageSize, b.deals, clients)
 	fmt.Printf("%10s    %-30s %10s %10s %14s %6s\n", "", "", "requests/s", "p99 ms", "CPU/request us", "hits")
@@ -107,10 +119,10 @@ func (b *bed) startMemory(addr, path string) (*fleet.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.startBare("-memory", bodies, "GOGC=400")
+	return b.startBare("-memory", bodies, "GOGC=800")
 }
 
-// keepBodies writes the page's bytes, in each coding, to a folder.
+// keepBodies writes the page's answers, in each coding, to a folder.
 func (b *bed) keepBodies(addr, path string) (string, error) {
 	dir := filepath.Join(b.dir, "bodies")
 	if err := os.MkdirAll(dir, 0o750); err != nil {
@@ -120,22 +132,17 @@ func (b *bed) keepBodies(addr, path string) (string, error) {
 	defer client.CloseIdleConnections()
 	for _, coding := range []string{identity, brotli} {
 		p := &peer{addr: addr, path: path, key: b.key, headers: []string{"Accept-Encoding", coding}}
-		body, err := readAll(b.ctx, client, p)
+		if err := p.get(b.ctx, client); err != nil { // the next one is kept
+			return "", err
+		}
+		resp, err := p.fetch(b.ctx, client)
 		if err != nil {
 			return "", err
 		}
-		if err := os.WriteFile(filepath.Join(dir, coding), body, 0o600); err != nil {
+		body, err := io.ReadAll(resp.Body)
+		if err := errors.Join(err, resp.Body.Close(), keepAnswer(dir, coding, resp.Header, body)); err != nil {
 			return "", err
 		}
 	}
 	return dir, nil
-}
-
-func readAll(ctx context.Context, client *http.Client, p *peer) ([]byte, error) {
-	body, err := p.fetch(ctx, client)
-	if err != nil {
-		return nil, err
-	}
-	text, err := io.ReadAll(body)
-	return text, errors.Join(err, body.Close())
 }

@@ -23,8 +23,8 @@ const (
 )
 
 // limited measures a page of deals that is kept with everything on: rate limits, and the
-// caller by an API key or by a session, without Redis and with it, beside a bare handler
-// that writes the same bytes from memory.
+// caller by an API key or by a session, without Redis and with it, beside bare handlers
+// that write the same body, or the same header too, from memory.
 func (b *bed) limited(deals, rounds int) error {
 	if err := b.seed(deals); err != nil {
 		return err
@@ -64,6 +64,7 @@ func (b *bed) limited(deals, rounds int) error {
 		session := []string{"Accept-Encoding", coding, "Cookie", cookie}
 		peers = append(peers,
 			&peer{name: "bare, " + coding, server: bare, path: "/" + coding, key: b.key, headers: accept},
+			&peer{name: "bare, same header, " + coding, server: bare, path: "/" + coding + sameHeader, key: b.key, headers: accept},
 			&peer{name: "key, " + coding, server: alone, path: path, key: b.key, headers: accept},
 			&peer{name: "session, " + coding, server: alone, path: path, headers: session},
 			&peer{name: "key, Redis, " + coding, server: shared, path: path, key: b.key, headers: accept},
@@ -77,16 +78,14 @@ func (b *bed) limited(deals, rounds int) error {
 	if err != nil {
 		return err
 	}
-	for i := 0; i < len(peers); i += 5 {
-		for _, p := range peers[i+1 : i+5] {
-			mid, least, most := ratios(p.rates, peers[i].rates)
-			p99, _, _ := ratios(half[p], half[peers[i]])
+	for i := 0; i < len(peers); i += 6 {
+		for _, p := range peers[i+2 : i+6] {
 			aim := "aim: 0.80"
 			if p.server == shared {
 				aim = "no aim"
 			}
-			fmt.Printf("%10s    %s: / bare = %.2f (rounds %.2f to %.2f; %s), p99 %.2f times, CPU %.2f times\n",
-				"", p.name, mid, least, most, aim, p99, median(p.cpu)/median(peers[i].cpu))
+			tellRatios(p, peers[i], half, aim, "no aim")
+			tellRatios(p, peers[i+1], half, "no aim", "no aim")
 		}
 	}
 	return nil

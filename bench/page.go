@@ -138,7 +138,7 @@ func (r *recorder) Query(ctx context.Context, scope store.Scope, st *store.State
 func sameDeals(ctx context.Context, client *http.Client, peers ...*peer) error {
 	var want []string
 	for i, p := range peers {
-		body, err := p.fetch(ctx, client)
+		resp, err := p.fetch(ctx, client)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
@@ -149,7 +149,7 @@ func sameDeals(ctx context.Context, client *http.Client, peers ...*peer) error {
 				Value       json.Number
 			}
 		}
-		err = errors.Join(json.NewDecoder(body).Decode(&answer), body.Close())
+		err = errors.Join(json.NewDecoder(resp.Body).Decode(&answer), resp.Body.Close())
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}

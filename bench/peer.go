@@ -92,15 +92,16 @@ func turns(peers []*peer, rounds int, round func(*peer) error) error {
 }
 
 func (p *peer) get(ctx context.Context, client *http.Client) error {
-	body, err := p.fetch(ctx, client)
+	resp, err := p.fetch(ctx, client)
 	if err == nil {
-		_, err = io.Copy(io.Discard, body)
-		_ = body.Close()
+		_, err = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
 	}
 	return err
 }
 
-func (p *peer) fetch(ctx context.Context, client *http.Client) (io.ReadCloser, error) {
+// fetch asks once. The answer's body must be closed.
+func (p *peer) fetch(ctx context.Context, client *http.Client) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.addr+p.path, http.NoBody)
 	if err != nil {
 		return nil, err
@@ -117,7 +118,7 @@ func (p *peer) fetch(ctx context.Context, client *http.Client) (io.ReadCloser, e
 		_ = resp.Body.Close()
 		return nil, fmt.Errorf("status %s", resp.Status)
 	}
-	return resp.Body, nil
+	return resp, nil
 }
 
 // ratios gives the median over the rounds of a's figure divided by b's in the same

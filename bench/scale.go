@@ -128,12 +128,12 @@ type pageAnswer struct {
 
 func (c *caller) page(path string) (*pageAnswer, error) {
 	p := &peer{name: path, addr: c.addr, path: path, key: c.bed.key}
-	body, err := p.fetch(c.bed.ctx, c.client)
+	resp, err := p.fetch(c.bed.ctx, c.client)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	var answer pageAnswer
-	err = errors.Join(json.NewDecoder(body).Decode(&answer), body.Close())
+	err = errors.Join(json.NewDecoder(resp.Body).Decode(&answer), resp.Body.Close())
 	return &answer, err
 }
 

@@ -115,7 +115,7 @@ func TestOIDC(t *testing.T) {
 				t.Errorf("the cookie is %+v", k)
 			}
 			status, header, detail := b.get(back)
-			if status != http.StatusFound || header.Get("Location") != "/deals?status=won#top" || header.Get("Cache-Control") != "no-store" {
+			if status != http.StatusFound || header.Get("Location") != "/deals?status=won#top" || header.Get("Cache-Control") != "no-store" || header.Get("Referrer-Policy") != "no-referrer" {
 				t.Fatalf("callback: %d %s, %v", status, detail, header)
 			}
 			if b.cookies["sixty_signin"] != nil {

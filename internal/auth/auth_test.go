@@ -330,6 +330,55 @@ func TestChangeLogVouches(t *testing.T) {
 	}
 }
 
+// What is believed is recalled without asking anybody.
+func TestRecall(t *testing.T) {
+	t.Parallel()
+	keys, s, c, secret, want := newKeys(t)
+	if _, ok := keys.Recall(t.Context(), secret); ok {
+		t.Error("a key is recalled that nobody has shown yet")
+	}
+	if _, err := keys.Authenticate(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	asked := s.asked.Load()
+	if got, ok := keys.Recall(t.Context(), secret); !ok || got != want {
+		t.Errorf("got %+v, %t; want %+v", got, ok, want)
+	}
+	if _, ok := keys.Recall(t.Context(), secret+"x"); ok {
+		t.Error("a key is recalled that there is not")
+	}
+	c.advance(time.Second) // nothing vouches for it longer
+	if _, ok := keys.Recall(t.Context(), secret); ok {
+		t.Error("a key is recalled that is not believed any more")
+	}
+	if n := s.asked.Load() - asked; n != 0 {
+		t.Errorf("the database was asked %d times", n)
+	}
+}
+
+// Most requests recall whom they act for: that is use of a key as well.
+func TestRecallIsUse(t *testing.T) {
+	t.Parallel()
+	var l changeLog
+	keys, s, c, secret, _ := newFollowedKeys(t, &l)
+	l.at(7)
+	used := crm.InstantOf(c.now().Add(-30 * time.Second))
+	s.change(func(s *storage) { s.key.UsedAt = &used })
+	if _, err := keys.Authenticate(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	c.advance(30 * time.Second)
+	for range 2 {
+		if _, ok := keys.Recall(t.Context(), secret); !ok {
+			t.Fatal("the key is not recalled")
+		}
+	}
+	keys.Close()
+	if n := s.used.Load(); n != 1 {
+		t.Errorf("use was entered %d times in a minute", n)
+	}
+}
+
 func TestLastKnown(t *testing.T) {
 	t.Parallel()
 	keys, s, c, secret, want := newKeys(t)

@@ -119,10 +119,12 @@ func (k *recogniser) recognise(ctx context.Context, hash digest) (credential, er
 
 // recall is recognise without asking the database; false if that is needed.
 func (k *recogniser) recall(ctx context.Context, hash digest) (credential, bool) {
+	now := k.now()
 	a, ok := k.known.GetIfPresent(hash)
-	if !ok || !k.believed(ctx, a, k.now()) {
+	if !ok || !k.believed(ctx, a, now) {
 		return credential{}, false
 	}
+	k.noteUse(ctx, a, now)
 	return a.credential, true
 }
 

@@ -24,6 +24,9 @@ import (
 
 // Authenticator tells on whose behalf a request acts.
 type Authenticator interface {
+	// Recall finds the actor who holds a bearer token; false if that is not known without
+	// asking anybody, so that Authenticate is to follow.
+	Recall(ctx context.Context, token string) (crm.Actor, bool)
 	// Authenticate finds the actor who holds a bearer token. The error's code is
 	// crm.CodeUnauthenticated when nobody does.
 	Authenticate(ctx context.Context, token string) (crm.Actor, error)

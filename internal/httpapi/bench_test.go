@@ -153,8 +153,8 @@ func (h *hit) serve() {
 // knownToAll is everyone, whom nobody needs to be asked about.
 type knownToAll struct{ everyone }
 
-func (k knownToAll) LastKnown(token string) (crm.Actor, bool) {
-	by, err := k.Authenticate(context.Background(), token)
+func (k knownToAll) Recall(ctx context.Context, token string) (crm.Actor, bool) {
+	by, err := k.Authenticate(ctx, token)
 	return by, err == nil
 }
 

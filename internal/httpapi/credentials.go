@@ -74,6 +74,22 @@ func bearer(r *http.Request) string {
 	return strings.TrimSpace(token)
 }
 
+// recall tells on whose behalf a request acts if that is known here, as it is of most;
+// false if it must be asked.
+func (a *API) recall(r *http.Request) (crm.Actor, bool) {
+	if token := bearer(r); token != "" {
+		return a.auth.Recall(r.Context(), token)
+	}
+	if len(r.Header["Authorization"]) > 0 {
+		return crm.Actor{}, false
+	}
+	token := a.sessionToken(r)
+	if token == "" {
+		return crm.Actor{}, false
+	}
+	return a.sessions.Recall(r.Context(), token)
+}
+
 // authenticate asks on whose behalf a request acts. A bearer token counts for more than
 // a cookie, which the client may not know that it sends.
 func (a *API) authenticate(r *http.Request) (crm.Actor, error) {

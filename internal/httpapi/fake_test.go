@@ -50,6 +50,8 @@ func (everyone) Authenticate(context.Context, string) (crm.Actor, error) {
 	return crm.Actor{Org: crm.ID{15: 1}, User: crm.ID{15: 2}, Role: crm.RoleManager}, nil
 }
 
+func (everyone) Recall(context.Context, string) (crm.Actor, bool) { return crm.Actor{}, false }
+
 func (everyone) LastKnown(string) (crm.Actor, bool) { return crm.Actor{}, false }
 
 // apiOver makes an API whose deals are what page answers.

@@ -50,18 +50,23 @@ func ConnContext(ctx context.Context, c net.Conn) context.Context {
 // writeWhole writes a body that is there as a whole, if it can in one write with the
 // header that goes before it.
 func writeWhole(w http.ResponseWriter, r *http.Request, body []byte) {
-	if c, ok := r.Context().Value(connKey{}).(*gatheringConn); ok && len(body) >= gatherFrom {
-		c.gather()
-		defer c.release()
+	c, ok := r.Context().Value(connKey{}).(*gatheringConn)
+	if !ok || len(body) < gatherFrom {
+		_, _ = w.Write(body) // a client that does not read its answer is no failure of ours
+		return
 	}
-	_, _ = w.Write(body) // a client that does not read its answer is no failure of ours
+	c.gather()
+	defer c.release()
+	_, _ = w.Write(body)                      // see above
+	_ = http.NewResponseController(w).Flush() // the end of it, which would else follow in a write of its own
 }
 
 const (
 	// headRoom is the buffer through which net/http writes.
 	headRoom = 4 << 10
-	// gatherFrom is the length from which on a body is written in more than one part.
-	gatherFrom = headRoom
+	// gatherFrom is the length from which on a body may not fit into that buffer with its
+	// header, and so is written in more than one part.
+	gatherFrom = headRoom / 2
 )
 
 // gatheringConn is a connection that can hold back the first part of an answer until the

@@ -141,6 +141,52 @@ func TestAnswersAreWhole(t *testing.T) {
 	}
 }
 
+// TestAnswersLeaveAtOnce: an answer of whatever length has left as soon as it is written
+// whole. Nothing of it waits for the end of the request, to go in a write of its own.
+func TestAnswersLeaveAtOnce(t *testing.T) {
+	t.Parallel()
+	inner, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hasRead := make(chan struct{})
+	server := &http.Server{ReadHeaderTimeout: time.Minute, ConnContext: ConnContext, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, _ := strconv.Atoi(r.URL.Query().Get("n"))
+		w.Header().Set("Content-Length", strconv.Itoa(n))
+		writeWhole(w, r, bytes.Repeat([]byte("b"), n))
+		select {
+		case <-hasRead:
+		case <-r.Context().Done():
+			t.Errorf("of %d bytes, some had not left", n)
+		}
+	})}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(Gather(inner)) }()
+	client := &http.Client{Timeout: 5 * time.Second}
+	for _, n := range []int{gatherFrom, headRoom - 200, headRoom, headRoom + 1, 2*headRoom - 150, 2 * headRoom, 50_000} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+inner.Addr().String()+"/?n="+strconv.Itoa(n), http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(resp.Body); err != nil || len(body) != n {
+			t.Fatalf("%d of %d bytes, %v", len(body), n, err)
+		}
+		_ = resp.Body.Close()
+		hasRead <- struct{}{}
+	}
+	client.CloseIdleConnections()
+	if err := server.Shutdown(context.WithoutCancel(t.Context())); err != nil {
+		t.Error(err)
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		t.Error(err)
+	}
+}
+
 // nested is a listener whose connections are those of another, wrapped.
 type nested struct{ net.Listener }
 

@@ -82,9 +82,9 @@ func tooMany(d *ratelimit.Decision) *problem {
 	return &problem{status: http.StatusTooManyRequests, detail: detail, header: "Retry-After: " + after, tier: d.Tier.String()}
 }
 
-// knock charges the address of a request before it is known on whose behalf it acts.
-// Whoever is known here already pays nothing: what others at an address do is not held
-// against them.
+// knock charges the address of a request before anybody is asked on whose behalf it acts.
+// Whoever was known here a while ago pays nothing: what others at an address do is not
+// held against them.
 func (a *API) knock(w http.ResponseWriter, r *http.Request, op *operation) bool {
 	if a.limits == nil {
 		return true

@@ -55,6 +55,8 @@ func (k keys) Authenticate(_ context.Context, token string) (crm.Actor, error) {
 	return crm.Actor{}, &crm.Error{Code: crm.CodeUnauthenticated, Message: "The API key or token is not valid."}
 }
 
+func (keys) Recall(context.Context, string) (crm.Actor, bool) { return crm.Actor{}, false }
+
 func (k keys) LastKnown(token string) (crm.Actor, bool) {
 	by, ok := k.good[token]
 	return by, ok && k.known

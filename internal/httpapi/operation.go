@@ -94,13 +94,16 @@ func (a *API) serve(op *operation, w http.ResponseWriter, r *http.Request) {
 	var by crm.Actor
 	stale := false
 	if !op.open {
-		if !a.knock(w, r, op) {
-			return
-		}
-		var err error
-		if by, stale, err = a.caller(op, r); err != nil {
-			a.turnAway(w, r, op, err)
-			return
+		var known bool
+		if by, known = a.recall(r); !known {
+			if !a.knock(w, r, op) {
+				return
+			}
+			var err error
+			if by, stale, err = a.caller(op, r); err != nil {
+				a.turnAway(w, r, op, err)
+				return
+			}
 		}
 	}
 	if !a.enter(w, r, op, by) {
