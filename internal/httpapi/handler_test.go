@@ -243,7 +243,7 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 	a := apiOver(t, noDeals, func(o *Options) { o.StrictTransport = true })
 	for _, path := range []string{"/api/deals", "/api/nothing", "/livez", "/docs"} {
 		h := answerTo(t, a, "GET", path).Header()
-		for _, name := range []string{"X-Content-Type-Options", "Content-Security-Policy", "Cross-Origin-Resource-Policy", "Strict-Transport-Security", requestIDHeader} {
+		for _, name := range []string{"X-Content-Type-Options", "Content-Security-Policy", "Referrer-Policy", "Strict-Transport-Security", requestIDHeader} {
 			if h.Get(name) == "" {
 				t.Errorf("%s: no %s", path, name)
 			}

@@ -230,15 +230,15 @@ func (a *API) recoverPanic(next http.Handler) http.Handler {
 const varyByCaller = "Authorization, Cookie"
 
 // secure sets the headers that keep a browser from taking an answer for something
-// else. What is under /api is data, and somebody's: shared caches keep none of it, and a
-// browser asks before it uses what it has. It says what holds of data (OWASP's REST
-// Security Cheat Sheet); what only matters to a page that is shown, is said of the rest.
+// else. What is under /api is somebody's: shared caches keep none of it, and a
+// browser asks before it uses what it has. What matters to a page is said of data, too,
+// which a browser may be led to show (OWASP's REST Security Cheat Sheet).
 func secure(strictTransport bool) middleware {
 	// Values that all answers share; see headerValues.
 	var (
 		nosniff   = []string{"nosniff"}
 		deny      = []string{"DENY"}
-		nowhere   = []string{noReferrer}
+		nowhere   = []string{"no-referrer"}
 		policy    = []string{"default-src 'none'; frame-ancestors 'none'"}
 		transport = []string{"max-age=31536000; includeSubDomains"}
 		nothing   = []string{"accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=()"}
@@ -250,8 +250,13 @@ func secure(strictTransport bool) middleware {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			h := w.Header()
 			h["X-Content-Type-Options"] = nosniff
+			h["X-Frame-Options"] = deny // for browsers that know no frame-ancestors
+			h["Referrer-Policy"] = nowhere
 			h["Content-Security-Policy"] = policy
-			// No page embeds an answer, which is not to hinder one that is allowed to ask by CORS.
+			h["Permissions-Policy"] = nothing
+			// A page that opens ours shares no window with it; and no page embeds an answer,
+			// which is not to hinder one that is allowed to ask by CORS.
+			h["Cross-Origin-Opener-Policy"] = ours
 			h["Cross-Origin-Resource-Policy"] = ours
 			if strictTransport {
 				h["Strict-Transport-Security"] = transport
@@ -259,20 +264,11 @@ func secure(strictTransport bool) middleware {
 			if strings.HasPrefix(r.URL.Path, "/api/") {
 				h["Cache-Control"] = private
 				h["Vary"] = vary
-			} else {
-				h["X-Frame-Options"] = deny // for browsers that know no frame-ancestors
-				h["Referrer-Policy"] = nowhere
-				h["Permissions-Policy"] = nothing
-				h["Cross-Origin-Opener-Policy"] = ours // a page that opens ours shares no window with it
 			}
 			next.ServeHTTP(w, r)
 		})
 	}
 }
-
-// noReferrer is the Referrer-Policy of what a browser shows, and of where it is sent on:
-// it tells nobody where it came from.
-const noReferrer = "no-referrer"
 
 // crossOrigin lets the front end's pages call from their own origins.
 func (a *API) crossOrigin(o Options) middleware {

@@ -85,7 +85,6 @@ func (a *API) redirects(c *call) error {
 func redirect(w http.ResponseWriter, location string) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", noReferrer)
 	h.Set("Location", location)
 	w.WriteHeader(http.StatusFound)
 }

@@ -13,7 +13,10 @@ import (
 	"sixty/internal/ratelimit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// The proxy's toxics may outlive it for as long as they hold something back.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*LatencyToxic).Pipe"))
+}
 
 func newLimiter(tb testing.TB, o ratelimit.Options) *ratelimit.Limiter {
 	tb.Helper()

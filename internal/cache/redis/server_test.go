@@ -21,7 +21,10 @@ import (
 	"sixty/internal/redis"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// The proxy's toxics may outlive it for as long as they hold something back.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*LatencyToxic).Pipe"))
+}
 
 // patience is how long something may take that happens by itself.
 const patience = 20 * time.Second
