@@ -209,8 +209,13 @@ type HandedOver struct {
 	Tasks      int64 `json:"tasks" doc:"Those that were assigned to the person."`
 }
 
+// MaxHandedOver is how many things somebody may have who is handed over by a request: 100,000
+// take some ten seconds of the sixty that it has. The operator's command has no such bound.
+const MaxHandedOver = 200_000
+
 // HandOver gives everything that a person owns, or is to do, to another one, who must be
-// active. Who did what in the past stays as it was.
+// active. Who did what in the past stays as it was. CodeConflict, and nothing is changed,
+// when it is more than a request can carry.
 func (s *Service) HandOver(ctx context.Context, by Actor, from, to ID) (HandedOver, error) {
 	if err := by.checkPeople(); err != nil {
 		return HandedOver{}, err
@@ -237,6 +242,9 @@ func (s *Service) HandOver(ctx context.Context, by Actor, from, to ID) (HandedOv
 		case heir.DeactivatedAt != nil:
 			return Invalid(FieldError{"to", "must not be somebody who was deactivated"})
 		}
+		if err := by.checkHandOver(ctx, tx, from); err != nil {
+			return err
+		}
 		if n, err = tx.HandOver(ctx, from, to); err != nil {
 			return err
 		}
@@ -247,4 +255,17 @@ func (s *Service) HandOver(ctx context.Context, by Actor, from, to ID) (HandedOv
 		}})
 	})
 	return n, err
+}
+
+// checkHandOver refuses to begin what a request could not end.
+func (a Actor) checkHandOver(ctx context.Context, tx Tx, from ID) error {
+	if a.userID() == nil {
+		return nil
+	}
+	n, err := tx.Owned(ctx, from, MaxHandedOver+1)
+	if err == nil && n > MaxHandedOver {
+		err = Conflict("This person has more than " + strconv.Itoa(MaxHandedOver) +
+			" records, which is too much for one request. The command \"sixty user hand-over\" has no such bound.")
+	}
+	return err
 }
