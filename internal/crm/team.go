@@ -138,12 +138,7 @@ func (s *Service) changeMember(ctx context.Context, by Actor, id ID, change func
 			return err
 		}
 		out, out.Version = after, after.Version+1
-		if after.Role != before.Role || after.DeactivatedAt != nil && before.DeactivatedAt == nil {
-			if err := tx.EndSessions(ctx, id, none); err != nil {
-				return err
-			}
-		}
-		return Audit(ctx, tx, by, now, memberEvent(before, after))
+		return tellMember(ctx, tx, by, now, before, after)
 	})
 	if err != nil {
 		return Member{}, err
@@ -153,6 +148,24 @@ func (s *Service) changeMember(ctx context.Context, by Actor, id ID, change func
 		return Member{}, err
 	}
 	return rows[0], nil
+}
+
+// tellMember does what goes with every change of a person, whichever way it came: whoever
+// gets another role or is deactivated is signed out, and the audit trail tells of it.
+func tellMember(ctx context.Context, tx Tx, by Actor, now Instant, before, after Owner) error {
+	if after.Role != before.Role || after.DeactivatedAt != nil && before.DeactivatedAt == nil {
+		if err := tx.EndSessions(ctx, after.ID, none); err != nil {
+			return err
+		}
+	}
+	return Audit(ctx, tx, by, now, memberEvent(before, after))
+}
+
+// tellNewMember is tellMember for a person who was not there before.
+func tellNewMember(ctx context.Context, tx Tx, by Actor, now Instant, o Owner) error {
+	return Audit(ctx, tx, by, now, Event{
+		Action: ActionUserCreated, Target: EntityOwner, TargetID: &o.ID, Details: map[string]string{"role": string(o.Role)},
+	})
 }
 
 // lockPerson locks a person.
