@@ -42,7 +42,7 @@ func main() {
 	flag.IntVar(&s.rate, "rate", 200, "requests per second of the day")
 	flag.DurationVar(&s.lasting, "lasting", time.Minute, "how long the day, the connections, and each search for stale answers last")
 	flag.Uint64Var(&s.seed, "seed", uint64(time.Now().UnixNano()), "of what is random")
-	only := flag.String("only", "page,cached,limited,start,day,stale,connections,import,export", "what to measure, of these and scale")
+	only := flag.String("only", "page,cached,limited,start,day,stale,connections,handover,import,export", "what to measure, of these and scale")
 	engines := flag.String("engines", "PostgreSQL,SQLite", "the engines to measure on")
 	bare := flag.String("bare", "", "serve as the bare peer (used by the program itself)")
 	memory := flag.String("memory", "", "serve bytes from memory as a bare peer (used by the program itself)")
@@ -101,6 +101,7 @@ func (b *bed) all(s settings) error {
 		{"day", func() error { return b.onServer(func() error { return b.day(s) }) }},
 		{"stale", func() error { return b.stale(s) }},
 		{"connections", func() error { return b.onServer(func() error { return b.connections(s) }) }},
+		{"handover", func() error { return b.anew((*bed).handOver) }},
 		{"import", func() error { return b.importing(s.rows) }},
 		{"export", func() error { return b.exporting(s.rows) }},
 		{"scale", func() error { return b.anew(func(b *bed) error { return b.scale(s.rows) }) }},

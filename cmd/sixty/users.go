@@ -15,6 +15,7 @@ type userCmd struct {
 	Role       userRoleCmd       `cmd:"" help:"Give a person another role; their sessions end."`
 	Deactivate userDeactivateCmd `cmd:"" help:"End what a person may do; their records stay theirs."`
 	Reactivate userReactivateCmd `cmd:"" help:"Give a deactivated person back what they might do."`
+	HandOver   userHandOverCmd   `cmd:"" help:"Give everything that a person owns to another, however much it is."`
 	Delete     userDeleteCmd     `cmd:"" help:"Remove a person who owns nothing."`
 }
 
@@ -168,6 +169,36 @@ type userDeactivateCmd struct {
 func (c *userDeactivateCmd) Run(ctx context.Context, env *environment) error {
 	return c.change(ctx, env, c.orgFlag, func(s *crm.Service, ctx context.Context, by crm.Actor, id crm.ID) error {
 		_, err := s.DeactivateOwner(ctx, by, id)
+		return err
+	})
+}
+
+type userHandOverCmd struct {
+	orgFlag
+	userArg
+	To string `arg:"" help:"Who gets it, by e-mail address or id."`
+}
+
+func (c *userHandOverCmd) Run(ctx context.Context, env *environment) error {
+	return env.with(ctx, func(core *app.Core) error {
+		org, err := c.existing(ctx, core)
+		if err != nil {
+			return err
+		}
+		from, err := c.userArg.find(ctx, core, org.ID)
+		if err != nil {
+			return err
+		}
+		to, err := userArg{c.To}.find(ctx, core, org.ID)
+		if err != nil {
+			return err
+		}
+		n, err := core.Service.HandOver(ctx, crm.Operator(org.ID), from, to)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(env.stdout, "%d companies, %d contacts, %d deals, %d activities and %d tasks.\n",
+			n.Companies, n.Contacts, n.Deals, n.Activities, n.Tasks)
 		return err
 	})
 }

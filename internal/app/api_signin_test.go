@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -259,7 +260,8 @@ func (c *client) used(t *testing.T, after time.Duration) {
 	}
 }
 
-// Signing somebody out counts on every instance within a second.
+// Signing somebody out counts on every instance within a second, and so does another role
+// by whichever way it came, of which the audit trail tells.
 func TestSessionsEndEverywhere(t *testing.T) {
 	t.Parallel()
 	var cfg config.Config
@@ -272,10 +274,38 @@ func TestSessionsEndEverywhere(t *testing.T) {
 	second := run(t, a)
 	org := first.organisation("Everywhere").ID
 	ada := first.member(org, "ada@acme.example", crm.RoleManager)
+	service := first.app.Core().Service
+	roleChanged := func(who crm.ID, to string) {
+		t.Helper()
+		action := string(crm.ActionRoleChanged)
+		page, err := service.AuditTrail(t.Context(), crm.Operator(org), crm.List[crm.AuditFilter]{
+			Filter: crm.AuditFilter{Action: &action}, Sort: crm.AuditSorts.Default, Limit: 1,
+		})
+		if err != nil || len(page.Rows) == 0 || page.Rows[0].TargetID == nil || *page.Rows[0].TargetID != who || !strings.Contains(string(page.Rows[0].Details), `"to":"`+to+`"`) {
+			t.Errorf("the audit trail does not tell of the change to %s: %+v %v", to, page.Rows, err)
+		}
+	}
 	for name, end := range map[string]func(b *browser) error{
 		"LogOut": func(b *browser) error { b.ask(http.StatusOK, "POST", "/api/auth/logout", nil); return nil },
 		"Password": func(*browser) error {
 			return first.app.Core().Passwords.Set(t.Context(), crm.Operator(org), ada.ID, goodPassword)
+		},
+		"Import": func(*browser) error { // among so many that the change log tells of them as one
+			rows := []crm.ImportRow[crm.OwnerPatch]{{Patch: crm.OwnerPatch{Email: crm.Of("ada@acme.example"), Role: crm.Of("viewer")}}}
+			for i := range 120 {
+				rows = append(rows, crm.ImportRow[crm.OwnerPatch]{Patch: crm.OwnerPatch{Email: crm.Of(fmt.Sprintf("new%d@acme.example", i))}})
+			}
+			err := service.ImportOwners(t.Context(), crm.Operator(org), crm.ImportOptions{Key: crm.KeyEmail}, func(load crm.Load[crm.OwnerPatch]) error {
+				_, err := load(t.Context(), rows)
+				return err
+			})
+			roleChanged(ada.ID, "viewer")
+			return err
+		},
+		"Adopt": func(*browser) error {
+			_, err := service.AdoptOwners(t.Context(), crm.Operator(org), []crm.AdoptRow[crm.OwnerPatch]{{ID: ada.ID, Patch: crm.OwnerPatch{Role: crm.Of("admin")}}}, true)
+			roleChanged(ada.ID, "admin")
+			return err
 		},
 	} {
 		b := &browser{client: first}

@@ -50,6 +50,8 @@ type failures struct {
 	count int
 	last  time.Time
 	until time.Time // when the next try is looked at
+
+	turned int // tries for which there was no room, since one was looked at
 }
 
 func newAttempts(now func() time.Time) *attempts {
@@ -84,14 +86,39 @@ func (a *attempts) begin(all ...tried) error {
 	return nil
 }
 
+// standing tells how whoever has begun a try stands: as Suspected when one of them has failed,
+// or was turned away, more often before than a quarter of what brings no delay, as who
+// mistypes has not.
+func (a *attempts) standing(all ...tried) Standing {
+	now := a.now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, t := range all {
+		if f := a.of(t.name, now); f.count-1+f.turned > t.free/4 {
+			return Suspected
+		}
+	}
+	return Trusted
+}
+
 // undo takes a try back, as one that was never made.
 func (a *attempts) undo(all ...tried) {
+	a.takeBack(func(f *failures) { f.turned = 0 }, all)
+}
+
+// turnAway takes a try back for which there was no room.
+func (a *attempts) turnAway(all ...tried) {
+	a.takeBack(func(f *failures) { f.turned++ }, all)
+}
+
+func (a *attempts) takeBack(also func(*failures), all []tried) {
 	now := a.now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, t := range all {
 		f := a.of(t.name, now)
 		f.count, f.until = max(0, f.count-1), now
+		also(&f)
 		a.put(t.name, f)
 	}
 }

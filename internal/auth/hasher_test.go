@@ -3,6 +3,8 @@ package auth_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -43,7 +45,7 @@ func TestHasher(t *testing.T) { //nolint:tparallel // its cases count hashes, on
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := c.by.Hashed()
-			ok, outdated, err := c.by.Verify(t.Context(), c.password, c.stored)
+			ok, outdated, err := c.by.Verify(t.Context(), auth.Trusted, c.password, c.stored)
 			if err != nil || ok != c.ok || outdated != c.outdated {
 				t.Errorf("ok %t, outdated %t, %v", ok, outdated, err)
 			}
@@ -70,7 +72,7 @@ func TestHasherRefuses(t *testing.T) {
 		strings.Replace(good, cost, "m=64,t=1,p=0", 1), strings.Replace(good, cost, "m=64,t=1,p=300", 1),
 		strings.Replace(good, cost, cost+",x", 1), strings.Replace(good, cost, "m=64", 1),
 	} {
-		if ok, _, err := h.Verify(t.Context(), "correct horse battery", stored); err == nil || ok {
+		if ok, _, err := h.Verify(t.Context(), auth.Trusted, "correct horse battery", stored); err == nil || ok {
 			t.Errorf("%q: %t, %v", stored, ok, err)
 		}
 	}
@@ -115,6 +117,88 @@ func TestHasherIsBounded(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
+}
+
+// Whoever is trusted comes before all who are suspected, however many of these wait; among
+// their own the last comes first, and the first goes when there is no room; and who has given
+// up takes nobody's turn.
+func TestHasherPrefersTheTrusted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const waiting = 2
+		h := auth.NewHasher(auth.HasherOptions{Cost: cheap(), AtOnce: 1, Waiting: waiting})
+		var done []string // by one at a time
+		var all sync.WaitGroup
+		come := func(ctx context.Context, who auth.Standing, name string) {
+			all.Go(func() {
+				switch err := h.Work(ctx, who, func() { done = append(done, name) }); {
+				case crm.CodeOf(err) == crm.CodeUnavailable:
+					done = append(done, "not "+name)
+				case err != nil && ctx.Err() == nil:
+					t.Errorf("%s: %v", name, err)
+				}
+			})
+			synctest.Wait()
+		}
+		end := make(chan struct{})
+		all.Go(func() { _ = h.Work(t.Context(), auth.Suspected, func() { <-end }) })
+		synctest.Wait()
+		impatient, give := context.WithCancel(t.Context())
+		come(t.Context(), auth.Trusted, "person 1")
+		come(impatient, auth.Trusted, "who gives up")
+		for i := range 3 {
+			come(t.Context(), auth.Suspected, fmt.Sprint("guesser ", i))
+		}
+		give()
+		synctest.Wait()
+		come(t.Context(), auth.Trusted, "person 2")
+		come(t.Context(), auth.Trusted, "person 3")
+		close(end)
+		all.Wait()
+		want := []string{"not guesser 0", "not person 1", "person 3", "person 2", "guesser 2", "guesser 1"}
+		if !slices.Equal(done, want) {
+			t.Errorf("%q, want %q", done, want)
+		}
+		if err := h.Work(t.Context(), auth.Suspected, func() {}); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
+	})
+}
+
+// Whoever fails now and then is trusted; whoever does so again and again, by one name or by
+// many, is not until they are right, or have not for a while; nor is who was turned away and comes again and again.
+func TestStanding(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := auth.NewAttempts(time.Now)
+		account, address := auth.Tried{Name: "account", Free: 5}, auth.Tried{Name: "address", Free: 20}
+		try := func(want auth.Standing, who ...auth.Tried) {
+			t.Helper()
+			if err := a.Begin(who...); err != nil {
+				t.Fatal(err)
+			}
+			if got := a.Standing(who...); got != want {
+				t.Errorf("it stands as %d, want %d", got, want)
+			}
+		}
+		try(auth.Trusted, account, address)
+		try(auth.Trusted, account, address)
+		try(auth.Suspected, account, address)
+		a.Forgive(account)
+		for range 3 {
+			try(auth.Trusted, address)
+		}
+		try(auth.Suspected, account, address)
+		try(auth.Trusted, auth.Tried{Name: "another", Free: 5})
+		time.Sleep(15 * time.Minute)
+		try(auth.Trusted, account, address)
+		a.TurnAway(account)
+		try(auth.Trusted, account)
+		a.TurnAway(account)
+		try(auth.Suspected, account)
+		a.Undo(account)
+		try(auth.Trusted, account)
+	})
 }
 
 // Delays grow with the failures, by name; they end, and being right ends them.

@@ -59,7 +59,7 @@ func (p *Passwords) Is(ctx context.Context, by crm.Actor, password string) (bool
 	if err != nil && crm.CodeOf(err) != crm.CodeNotFound {
 		return false, err
 	}
-	ok, _, err := p.hasher.Verify(ctx, password, account.Password)
+	ok, _, err := p.hasher.Verify(ctx, Trusted, password, account.Password)
 	return ok, err
 }
 

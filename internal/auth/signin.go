@@ -49,9 +49,9 @@ func (s *Sessions) SignIn(ctx context.Context, in SignIn) (Started, error) {
 		s.attempts.undo(account, address)
 		return Started{}, err
 	}
-	ok, outdated, err := s.o.Hasher.Verify(ctx, in.Password, known.Password)
+	ok, outdated, err := s.o.Hasher.Verify(ctx, s.attempts.standing(account, address), in.Password, known.Password)
 	if err != nil {
-		s.attempts.undo(account, address)
+		s.attempts.turnAway(account, address)
 		return Started{}, err
 	}
 	if !ok {

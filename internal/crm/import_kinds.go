@@ -91,6 +91,7 @@ func (k *companyImport) row(row *ImportRow[CompanyPatch], c *Company, _ bool, r 
 type ownerImport struct {
 	quietKind[Owner]
 	*importTx
+	rows []*importEntry[Owner]
 }
 
 func newOwnerImport(b *importTx) importKind[Owner, OwnerPatch] { return &ownerImport{importTx: b} }
@@ -111,6 +112,28 @@ func (k *ownerImport) key(o *Owner, key Key) string {
 		return text(o.Email)
 	}
 	return NameKey(o.FullName)
+}
+
+func (k *ownerImport) prepare(rows []*importEntry[Owner]) error {
+	k.rows = rows
+	return nil
+}
+
+// complete does for people who come by a file what is done for those who come one by one.
+func (k *ownerImport) complete() error {
+	for _, e := range k.rows {
+		var err error
+		switch {
+		case e.isNew:
+			err = tellNewMember(k.ctx, k.tx, k.by, k.now, e.after)
+		case !same(e.before, e.after):
+			err = tellMember(k.ctx, k.tx, k.by, k.now, e.before, e.after)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (k *ownerImport) unread(p *OwnerPatch) Unread { return p.Unread }

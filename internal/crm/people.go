@@ -47,9 +47,7 @@ func insertOwner(ctx context.Context, tx Tx, by Actor, now Instant, p OwnerPatch
 	if err := tx.Owners().Insert(ctx, []Owner{out}); err != nil {
 		return Owner{}, err
 	}
-	return out, Audit(ctx, tx, by, now, Event{
-		Action: ActionUserCreated, Target: EntityOwner, TargetID: &out.ID, Details: map[string]string{"role": string(out.Role)},
-	})
+	return out, tellNewMember(ctx, tx, by, now, out)
 }
 
 // OwnerByEmail finds a person by e-mail address.

@@ -152,6 +152,8 @@ type Tx interface {
 	// LockAdmins gives the people who are admins and active, kept from change by others
 	// until the transaction ends.
 	LockAdmins(ctx context.Context) ([]ID, error)
+	// Owned counts what a person owns, or is to do, up to a limit of each kind.
+	Owned(ctx context.Context, owner ID, limit int64) (int64, error)
 	// HandOver gives everything that one person owns, or is to do, to another.
 	HandOver(ctx context.Context, from, to ID) (HandedOver, error)
 	// StageInUse and OwnerInUse tell whether anything refers to them.

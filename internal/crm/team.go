@@ -138,12 +138,7 @@ func (s *Service) changeMember(ctx context.Context, by Actor, id ID, change func
 			return err
 		}
 		out, out.Version = after, after.Version+1
-		if after.Role != before.Role || after.DeactivatedAt != nil && before.DeactivatedAt == nil {
-			if err := tx.EndSessions(ctx, id, none); err != nil {
-				return err
-			}
-		}
-		return Audit(ctx, tx, by, now, memberEvent(before, after))
+		return tellMember(ctx, tx, by, now, before, after)
 	})
 	if err != nil {
 		return Member{}, err
@@ -153,6 +148,24 @@ func (s *Service) changeMember(ctx context.Context, by Actor, id ID, change func
 		return Member{}, err
 	}
 	return rows[0], nil
+}
+
+// tellMember does what goes with every change of a person, whichever way it came: whoever
+// gets another role or is deactivated is signed out, and the audit trail tells of it.
+func tellMember(ctx context.Context, tx Tx, by Actor, now Instant, before, after Owner) error {
+	if after.Role != before.Role || after.DeactivatedAt != nil && before.DeactivatedAt == nil {
+		if err := tx.EndSessions(ctx, after.ID, none); err != nil {
+			return err
+		}
+	}
+	return Audit(ctx, tx, by, now, memberEvent(before, after))
+}
+
+// tellNewMember is tellMember for a person who was not there before.
+func tellNewMember(ctx context.Context, tx Tx, by Actor, now Instant, o Owner) error {
+	return Audit(ctx, tx, by, now, Event{
+		Action: ActionUserCreated, Target: EntityOwner, TargetID: &o.ID, Details: map[string]string{"role": string(o.Role)},
+	})
 }
 
 // lockPerson locks a person.
@@ -209,8 +222,13 @@ type HandedOver struct {
 	Tasks      int64 `json:"tasks" doc:"Those that were assigned to the person."`
 }
 
+// MaxHandedOver is how many things somebody may have who is handed over by a request: 100,000
+// take some ten seconds of the sixty that it has. The operator's command has no such bound.
+const MaxHandedOver = 200_000
+
 // HandOver gives everything that a person owns, or is to do, to another one, who must be
-// active. Who did what in the past stays as it was.
+// active. Who did what in the past stays as it was. CodeConflict, and nothing is changed,
+// when it is more than a request can carry.
 func (s *Service) HandOver(ctx context.Context, by Actor, from, to ID) (HandedOver, error) {
 	if err := by.checkPeople(); err != nil {
 		return HandedOver{}, err
@@ -237,6 +255,9 @@ func (s *Service) HandOver(ctx context.Context, by Actor, from, to ID) (HandedOv
 		case heir.DeactivatedAt != nil:
 			return Invalid(FieldError{"to", "must not be somebody who was deactivated"})
 		}
+		if err := by.checkHandOver(ctx, tx, from); err != nil {
+			return err
+		}
 		if n, err = tx.HandOver(ctx, from, to); err != nil {
 			return err
 		}
@@ -247,4 +268,17 @@ func (s *Service) HandOver(ctx context.Context, by Actor, from, to ID) (HandedOv
 		}})
 	})
 	return n, err
+}
+
+// checkHandOver refuses to begin what a request could not end.
+func (a Actor) checkHandOver(ctx context.Context, tx Tx, from ID) error {
+	if a.userID() == nil {
+		return nil
+	}
+	n, err := tx.Owned(ctx, from, MaxHandedOver+1)
+	if err == nil && n > MaxHandedOver {
+		err = Conflict("This person has more than " + strconv.Itoa(MaxHandedOver) +
+			" records, which is too much for one request. The command \"sixty user hand-over\" has no such bound.")
+	}
+	return err
 }

@@ -29,6 +29,7 @@ type operation struct {
 	problems     []int  // what can go wrong besides what every operation shares
 	open         bool   // answers whoever asks
 	price        price  // what a request is charged to
+	lasting      bool   // may take twice as long as others
 	secret       bool   // answers what is told once only, so that no answer is kept (once.go)
 	// caching says how answers are kept; every operation that reads says something, open
 	// ones excepted.
@@ -124,7 +125,11 @@ func (a *API) serve(op *operation, w http.ResponseWriter, r *http.Request) {
 // answer answers a request by running the operation.
 func (a *API) answer(op *operation, w http.ResponseWriter, c *call) {
 	var cancel context.CancelFunc
-	c.ctx, cancel = context.WithTimeout(c.ctx, a.timeout)
+	limit := a.timeout
+	if op.lasting {
+		limit *= 2
+	}
+	c.ctx, cancel = context.WithTimeout(c.ctx, limit)
 	defer cancel()
 	buffer := a.bodies.get()
 	defer a.bodies.put(buffer)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"strconv"
 
 	"sixty/internal/crm"
 )
@@ -81,10 +82,11 @@ func (a *API) teamOperations() []operation {
 			"They sign in again; keys that were not revoked are good again.", a.service.ReactivateOwner),
 		{
 			method: http.MethodPost, path: "/api/users/{id}/hand-over", id: "handOver", tag: tag,
-			price:   expensive("it may change everything that there is"),
+			price: expensive("it may change everything that there is"), lasting: true,
 			summary: "Give everything that a person owns to another",
 			description: "Companies, contacts, deals and activities, and the tasks that are assigned to them: all of it or, if that fails, nothing. " +
-				"The answer says how many. Who did what in the past stays. For admins.",
+				"The answer says how many. Who did what in the past stays. More than " + strconv.Itoa(crm.MaxHandedOver) +
+				" records are a conflict: the command line has no such bound. For admins.",
 			body: ref("HandOver"), answer: a.schemas.envelope("HandedOver"), problems: unreadable, run: a.handOver(),
 		},
 	}

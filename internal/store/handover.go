@@ -37,6 +37,24 @@ var (
 	handOverTasks      = handOver(crm.EntityTask, "tasks", "assigned_to")
 )
 
+// owned counts by the indexes that are led by the owner.
+var owned = func() *Statement {
+	count := func(table, column string) string {
+		return "(SELECT count(*) FROM (SELECT 1 FROM " + table + " WHERE org_id = $1 AND " + column + " = $2 AND deleted_at IS NULL LIMIT $3) AS " + table + "_owned)"
+	}
+	return &Statement{"owner.owned", "SELECT " + count("companies", "owner_id") + " + " + count("contacts", "owner_id") + " + " + count("deals", "owner_id") +
+		" + " + count("activities", "owner_id") + " + " + count("tasks", "assigned_to")}
+}()
+
+// Owned implements crm.Tx.
+func (t *tx) Owned(ctx context.Context, owner crm.ID, limit int64) (int64, error) {
+	found, err := collect(ctx, t.store, t.db, owned, func(n *int64) []any { return []any{n} }, t.by.Org, owner, limit)
+	if err != nil {
+		return 0, err
+	}
+	return found[0], nil
+}
+
 // HandOver implements crm.Tx. The kinds come in the order in which other transactions
 // write them.
 func (t *tx) HandOver(ctx context.Context, from, to crm.ID) (n crm.HandedOver, err error) {

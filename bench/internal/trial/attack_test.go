@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -38,11 +39,19 @@ const (
 
 	personsAddress = "127.0.0.77"
 	personsEmail   = "ada@attacked.example"
-	goodPassword   = "correct horse battery"
+
+	// Somebody else comes to sign in, whose account is not tried, from an address of their own.
+	newcomersAddress = "127.0.0.78"
+	newcomersEmail   = "grace@attacked.example"
+	newcomersPace    = 1100 * time.Millisecond // more than a refused one is to wait
+	newcomersHalf    = 5 * time.Second
+	newcomersWorst   = 30 * time.Second // of the first, who comes with the flood, where little is hashed in a second
+	goodPassword     = "correct horse battery"
 )
 
 // Whoever is signed in is served while the server is attacked from all sides, with 3,000
-// wrong passwords and 10,000 idle connections among it, and the server does not grow.
+// wrong passwords and 10,000 idle connections among it, whoever comes to sign in gets in, and
+// the server does not grow.
 func TestAttack(t *testing.T) { //nolint:paralleltest // it measures
 	raiseFileLimit(t)
 	server, key := attacked(t)
@@ -61,7 +70,11 @@ func TestAttack(t *testing.T) { //nolint:paralleltest // it measures
 		defer close(over)
 		a.run(ctx, t)
 	}()
+	var arriving sync.WaitGroup
+	var arrived []time.Duration
+	arriving.Go(func() { arrived = arrive(t.Context(), t, server.Addr, over) })
 	during := person.ask(t, over)
+	arriving.Wait()
 	peak, err := server.Peak()
 	if err != nil {
 		t.Fatal(err)
@@ -78,6 +91,11 @@ func TestAttack(t *testing.T) { //nolint:paralleltest // it measures
 	t.Logf("the attack took %s; of %d idle connections from %d addresses %d stayed open, of %d from one address %d, of %d slow ones %d",
 		a.took.Round(time.Millisecond), idleConnections, idleAddresses, a.idle.Load(), tooMany, a.crowd.Load(), slowConnections, a.slow.Load())
 	t.Logf("answers to the attack: %s", a.answers())
+	t.Logf("meanwhile somebody signed in %d times, median %s, longest %s", len(arrived), percentile(arrived, 50), percentile(arrived, 100))
+
+	if half, worst := percentile(arrived, 50), percentile(arrived, 100); half > newcomersHalf || worst > newcomersWorst {
+		t.Errorf("somebody with the right password got in after %s half of the time, and after %s once", half, worst)
+	}
 
 	if p99 := percentile(during, 99); p99 > personsWorst {
 		t.Errorf("99 %% of the signed-in person's requests take up to %s", p99)
@@ -145,6 +163,8 @@ func attacked(t *testing.T) (server *fleet.Process, key string) {
 	command("", "org", "create", "Attacked")
 	command("", "user", "create", "--org", "Attacked", "--name", "Ada Attacked", "--email", personsEmail, "--role", "manager")
 	command(goodPassword+"\n", "user", "password", "--org", "Attacked", personsEmail)
+	command("", "user", "create", "--org", "Attacked", "--name", "Grace Attacked", "--email", newcomersEmail)
+	command(goodPassword+"\n", "user", "password", "--org", "Attacked", newcomersEmail)
 	command("", "org", "create", "Attackers")
 	key = command("", "apikey", "create", "--org", "Attackers", "--name", "attacker", "--role", "rep")
 	server, err := p.Serve(t.Context(), "",
@@ -232,6 +252,54 @@ func (p *person) ask(t *testing.T, end <-chan time.Time) (all []time.Duration) {
 			t.Fatalf("the signed-in person's request %d: %d %s", i, status, answer)
 		}
 	}
+}
+
+// arrive signs somebody in, again and again, until the end; it gives how long that took,
+// sorted. Whoever is refused for want of room comes back as they are told to.
+func arrive(ctx context.Context, t *testing.T, addr string, end <-chan time.Time) (took []time.Duration) {
+	t.Helper()
+	d := from(newcomersAddress)
+	client := &http.Client{Transport: &http.Transport{DialContext: d.DialContext, DisableKeepAlives: true}, Timeout: attackAtMost}
+	pace := time.NewTicker(newcomersPace)
+	defer pace.Stop()
+	defer func() { slices.Sort(took) }()
+	for came := time.Now(); ; {
+		status, answer, err := arriveOnce(ctx, client, addr)
+		switch {
+		case err == nil && status == http.StatusOK:
+			took, came = append(took, time.Since(came)), time.Time{}
+		case err != nil || status != http.StatusServiceUnavailable:
+			t.Errorf("somebody with the right password: %d %s %v", status, answer, err)
+			return took
+		}
+		select {
+		case <-end:
+			if !came.IsZero() {
+				took = append(took, time.Since(came)) // at least
+			}
+			return took
+		case <-pace.C:
+		}
+		if came.IsZero() {
+			came = time.Now()
+		}
+	}
+}
+
+func arriveOnce(ctx context.Context, client *http.Client, addr string) (status int, answer []byte, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/api/auth/login",
+		strings.NewReader(fmt.Sprintf(`{"email":%q,"password":%q}`, newcomersEmail, goodPassword)))
+	if err != nil {
+		return 0, nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := client.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	answer, err = io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	return res.StatusCode, answer, err
 }
 
 // percentile gives the duration that so many percent do not exceed.

@@ -139,6 +139,7 @@ func Run(t *testing.T, database func(tb testing.TB) Opener) {
 		{"SignInsPruned", signInsPruned},
 		{"LockAdmins", lockAdmins},
 		{"HandOver", handsOver},
+		{"HandOverWhole", handsOverWhole},
 		{"Setting", settings},
 		{"CancelledBefore", cancelledBefore},
 		{"CancelledWaiting", cancelledWaiting},

@@ -2,11 +2,14 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"sixty/internal/crm"
+	"sixty/internal/store"
 )
 
 // lockAdmins gives people who are admins and may act, of their own organisation alone.
@@ -66,6 +69,14 @@ func handsOver(f *fixture) {
 	todo[0].CreatedBy = &from.ID
 	insert(f, o, tasks(), todo...)
 
+	f.write(o, 3, func(tx crm.Tx) error {
+		for limit, want := range map[int64]int64{1000: n - 2 + 2 + n - 1 + 3 + 1, 2: 2 + 2 + 2 + 2 + 1} {
+			if got, err := tx.Owned(ctx, from.ID, limit); err != nil || got != want {
+				f.Errorf("up to %d of each kind: %d records, %v, want %d", limit, got, err, want)
+			}
+		}
+		return nil
+	})
 	hand := func(n int) (got crm.HandedOver) {
 		f.Helper()
 		f.write(o, n, func(tx crm.Tx) error {
@@ -120,6 +131,48 @@ func handsOver(f *fixture) {
 		}
 		return err
 	})
+}
+
+// handsOverWhole hands nothing over when whoever asked has gone halfway.
+func handsOverWhole(f *fixture) {
+	o := f.home
+	from, to := o.newOwner("From"), o.newOwner("To")
+	insert(f, o, owners(), from, to)
+	firms := give(2, o.newCompany, func(c *crm.Company) **crm.ID { return &c.OwnerID }, from.ID)
+	insert(f, o, companies(), firms...)
+	todo := give(2, o.newTask, func(t *crm.Task) **crm.ID { return &t.AssignedTo }, from.ID)
+	insert(f, o, tasks(), todo...)
+	before := len(changeLog(f, o))
+
+	gone := errors.New("the request has gone")
+	ctx, cancel := context.WithCancelCause(f.Context())
+	defer cancel(nil)
+	s := store.New(f.opener(f.T, patience), store.Options{Observe: func(statement string, _ time.Duration, _ error) {
+		if statement == "activity.hand_over" {
+			cancel(gone)
+		}
+	}})
+	defer func() { _ = s.Close() }()
+	err := s.Write(ctx, o.by, at(9), func(tx crm.Tx) error {
+		n, err := tx.HandOver(ctx, from.ID, to.ID)
+		if n != (crm.HandedOver{}) {
+			f.Errorf("it says that it handed over %+v", n)
+		}
+		return err
+	})
+	if !errors.Is(err, gone) {
+		f.Errorf("%v, want %v", err, gone)
+	}
+	if c := get(f, o, companies(), firms[0].ID); *c.OwnerID != from.ID || c.Version != 1 || c.UpdatedAt != at(0) {
+		f.Errorf("a company: %+v", c)
+	}
+	if t := get(f, o, tasks(), todo[0].ID); *t.AssignedTo != from.ID {
+		f.Errorf("a task: %+v", t)
+	}
+	if n := len(changeLog(f, o)) - before; n != 0 {
+		f.Errorf("%d entries of the change log", n)
+	}
+	works(f, f.store)
 }
 
 // give makes n things that are somebody's.
