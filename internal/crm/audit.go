@@ -114,7 +114,7 @@ func (s *Service) ExportAudit(ctx context.Context, by Actor, f AuditFilter, each
 	if err := by.checkAudit(); err != nil {
 		return err
 	}
-	return export(ctx, s, by, f, "at", Reads.Audit, func(e *AuditEntry) links { return links{owner: e.ActorID} }, each)
+	return export(ctx, s, by, f, Sort{Field: "at"}, Reads.Audit, func(e *AuditEntry) links { return links{owner: e.ActorID} }, each)
 }
 
 // checkAudit refuses an actor who may not read the audit trail.

@@ -21,28 +21,28 @@ var errExportLimit = &Error{
 	Code: CodeUnavailable, Message: "The export took longer than an hour and was ended. Narrow it by filters.",
 }
 
-// ExportCompanies gives the companies that a filter leaves to each, oldest first, in
+// ExportCompanies gives the companies that a filter leaves to each, by id, in
 // batches of at most MaxLimit that each must not keep. All of it is one state of the
 // database, whatever others write meanwhile; it must end within an hour.
 func (s *Service) ExportCompanies(ctx context.Context, by Actor, f CompanyFilter, each func([]ExportRow[Company]) error) error {
-	return export(ctx, s, by, f, madeAt, Reads.Companies, func(c *Company) links { return links{owner: c.OwnerID} }, each)
+	return export(ctx, s, by, f, IDOrder, Reads.Companies, func(c *Company) links { return links{owner: c.OwnerID} }, each)
 }
 
 // ExportContacts is ExportCompanies for contacts.
 func (s *Service) ExportContacts(ctx context.Context, by Actor, f ContactFilter, each func([]ExportRow[Contact]) error) error {
-	return export(ctx, s, by, f, madeAt, Reads.Contacts, func(c *Contact) links { return links{owner: c.OwnerID, company: c.CompanyID} }, each)
+	return export(ctx, s, by, f, IDOrder, Reads.Contacts, func(c *Contact) links { return links{owner: c.OwnerID, company: c.CompanyID} }, each)
 }
 
 // ExportDeals is ExportCompanies for deals.
 func (s *Service) ExportDeals(ctx context.Context, by Actor, f DealFilter, each func([]ExportRow[Deal]) error) error {
-	return export(ctx, s, by, f, madeAt, Reads.Deals, func(d *Deal) links {
+	return export(ctx, s, by, f, IDOrder, Reads.Deals, func(d *Deal) links {
 		return links{owner: d.OwnerID, company: d.CompanyID, stage: &d.StageID, contact: d.PrimaryContactID}
 	}, each)
 }
 
 // ExportActivities is ExportCompanies for activities.
 func (s *Service) ExportActivities(ctx context.Context, by Actor, f ActivityFilter, each func([]ExportRow[Activity]) error) error {
-	return export(ctx, s, by, f, madeAt, Reads.Activities, func(a *Activity) links {
+	return export(ctx, s, by, f, IDOrder, Reads.Activities, func(a *Activity) links {
 		return links{owner: a.OwnerID, company: a.CompanyID, contact: a.ContactID, deal: a.DealID}
 	}, each)
 }
@@ -50,11 +50,10 @@ func (s *Service) ExportActivities(ctx context.Context, by Actor, f ActivityFilt
 // links are the ids of what a thing refers to.
 type links struct{ company, owner, stage, contact, deal *ID }
 
-// madeAt is an order that no change of a thing moves.
-const madeAt = "created_at"
-
+// export reads things in the order in which they lie, which is quickest to read, and to
+// write again: copied in another order, each would come to lie in a page of its own.
 func export[T, F any](
-	ctx context.Context, s *Service, by Actor, filter F, order string, view func(Reads) View[T, F], refer func(*T) links, each func([]ExportRow[T]) error,
+	ctx context.Context, s *Service, by Actor, filter F, order Sort, view func(Reads) View[T, F], refer func(*T) links, each func([]ExportRow[T]) error,
 ) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, exportLimit, errExportLimit)
 	defer cancel()
@@ -63,7 +62,7 @@ func export[T, F any](
 		things := view(r)
 		rows := make([]ExportRow[T], 0, MaxLimit)
 		refs := make([]links, 0, MaxLimit)
-		q := List[F]{Filter: filter, Sort: Sort{Field: order}, Limit: MaxLimit}
+		q := List[F]{Filter: filter, Sort: order, Limit: MaxLimit}
 		for {
 			page, err := things.Page(ctx, by.Org, q)
 			if err != nil {

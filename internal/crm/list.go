@@ -37,6 +37,11 @@ var (
 	StageSorts = Sorts{[]string{"order_position", "updated_at", "created_at", "name"}, Sort{"order_position", false}}
 )
 
+// IDOrder is the order of a walk through all companies, contacts, deals or activities:
+// the one in which they lie. No change moves a thing in it. What is deleted lies on the
+// way, so that no list is shown in it.
+var IDOrder = Sort{Field: "id"}
+
 // Parse reads the wire form of an order; "" is the default.
 func (s Sorts) Parse(text string) (Sort, bool) {
 	if text == "" {

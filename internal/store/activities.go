@@ -32,6 +32,7 @@ func activityTable() table[crm.Activity, crm.ActivityFilter] {
 			"updated_at": commonSorts["updated_at"],
 			"created_at": commonSorts["created_at"],
 			"date":       {column: "date", kind: keyInstant},
+			"id":         commonSorts["id"],
 		},
 		filter: func(f crm.ActivityFilter, n *narrowing) {
 			narrow(n, 'o', "t.owner_id =", f.OwnerID)

@@ -53,6 +53,7 @@ func dealTable() table[crm.Deal, crm.DealFilter] {
 			"updated_at":          commonSorts["updated_at"],
 			"created_at":          commonSorts["created_at"],
 			"name":                commonSorts["name"],
+			"id":                  commonSorts["id"],
 			"value":               {"value_asc", keyNumber, math.MaxInt64, -math.MaxInt64},
 			"expected_close_date": {"close_asc", keyNumber, math.MaxInt32, -math.MaxInt32},
 		},

@@ -24,12 +24,14 @@ const (
 	keyNumber keyKind = iota
 	keyInstant
 	keyText
+	keyID // the id itself
 )
 
 var commonSorts = map[string]sortKey{
 	"updated_at": {column: "updated_at", kind: keyInstant},
 	"created_at": {column: "created_at", kind: keyInstant},
 	"name":       {column: "name_key", kind: keyText},
+	"id":         {column: "id", kind: keyID},
 }
 
 // legs cuts a walk through a list into walks along the index, whose positions are by
@@ -74,6 +76,7 @@ type place struct {
 	number  int64
 	instant crm.Instant
 	text    string
+	id      crm.ID
 }
 
 func (p *place) destination() any {
@@ -82,6 +85,8 @@ func (p *place) destination() any {
 		return &p.instant
 	case keyText:
 		return &p.text
+	case keyID:
+		return &p.id
 	default:
 		return &p.number
 	}

@@ -155,8 +155,13 @@ func tailOf[T, F any](t *table[T, F], n *narrowing, sort crm.Sort, w walk, fetch
 		if w.at {
 			compare = compare[:2] + "= "
 		}
-		tail += " AND (" + column + ", " + id + ")" + compare + "(" + placeholders(next, 2) + ")"
-		next += 2
+		if column == id {
+			tail += " AND " + id + compare + placeholders(next, 1)
+			next++
+		} else {
+			tail += " AND (" + column + ", " + id + ")" + compare + "(" + placeholders(next, 2) + ")"
+			next += 2
+		}
 	}
 	if w.until {
 		within := " >= "
@@ -165,15 +170,22 @@ func tailOf[T, F any](t *table[T, F], n *narrowing, sort crm.Sort, w walk, fetch
 		}
 		tail += " AND " + column + within + placeholders(next, 1)
 	}
-	tail += " ORDER BY " + column + order + ", " + id + order + " LIMIT " + strconv.Itoa(fetch)
+	tail += " ORDER BY " + column + order
+	if column != id {
+		tail += ", " + id + order
+	}
+	tail += " LIMIT " + strconv.Itoa(fetch)
 	return column, tail
 }
 
 // bounds gives the arguments of the statement of a leg.
 func (n *narrowing) bounds(key sortKey, w walk) []any {
 	args := append(make([]any, 0, len(n.args)+3), n.args...)
+	if w.from != nil && key.kind != keyID {
+		args = append(args, key.argument(w.from.Number, w.from.Text))
+	}
 	if w.from != nil {
-		args = append(args, key.argument(w.from.Number, w.from.Text), w.from.ID)
+		args = append(args, w.from.ID)
 	}
 	if w.until {
 		args = append(args, key.argument(key.none, ""))

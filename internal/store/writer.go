@@ -106,10 +106,11 @@ func (w *writer[T, F]) Insert(ctx context.Context, rows []T) error {
 	return nil
 }
 
-// rowsPerInsert is the number of rows that one INSERT takes when there are as many. What
-// an engine does once for a statement, such as noting what to restore should it fail, is
-// then a small part of its work.
-const rowsPerInsert = 100
+// valuesPerInsert is the number of values that one INSERT takes when there are rows for as
+// many. What an engine does once for a statement is then a small part of its work, and yet
+// SQLite, which keeps a copy of each page that a statement changes until it has not failed,
+// keeps few: a row of many columns also has many indexes, each with a page of its own.
+const valuesPerInsert = 800
 
 // load inserts rows into a table: many in the engine's own way, where it has one.
 func (t *tx) load(ctx context.Context, table string, columns []string, rows int, row func(i int) []any) error {
@@ -120,10 +121,11 @@ func (t *tx) load(ctx context.Context, table string, columns []string, rows int,
 		s.observe(table+".load", time.Since(start), err)
 		return s.fault(ctx, err)
 	}
+	many := max(1, valuesPerInsert/len(columns))
 	for i := 0; i < rows; {
 		n := 1
-		if rows-i >= rowsPerInsert {
-			n = rowsPerInsert
+		if rows-i >= many {
+			n = many
 		}
 		args := make([]any, 0, n*len(columns))
 		for end := i + n; i < end; i++ {

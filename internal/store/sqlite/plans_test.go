@@ -19,6 +19,9 @@ func TestPlans(t *testing.T) {
 // keyset is a position as an index condition, such as (updated_at,id)<(?,?).
 var keyset = regexp.MustCompile(`\(\w+,\w+\)[<>]\(\?,\?\)`)
 
+// byID is the same in the order of the ids alone.
+var byID = regexp.MustCompile(` AND id[<>]\?\)`)
+
 // planFaults reads what EXPLAIN QUERY PLAN says, one line for each table, the
 // driving one first: SEARCH t USING INDEX name (conditions).
 func planFaults(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any, want storetest.Bounds) []string {
@@ -31,7 +34,10 @@ func planFaults(tb testing.TB, tx store.EngineTx, st *store.Statement, args []an
 		}
 	}
 	driving := steps[0]
-	if want.Keyset && !keyset.MatchString(driving) {
+	if want.ByID && !strings.Contains(driving, "(org_id=?") || want.ByID && want.Keyset && !byID.MatchString(driving) {
+		faults = append(faults, "the id is no index condition")
+	}
+	if !want.ByID && want.Keyset && !keyset.MatchString(driving) {
 		faults = append(faults, "the position is no index condition")
 	}
 	if want.Until != "" && !strings.Contains(driving, " "+want.Until+"<?") && !strings.Contains(driving, " "+want.Until+">?") {

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"strconv"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ type writer struct {
 	mu       sync.Mutex // guards what follows against Close
 	conn     *sql.Conn
 	prepared map[string]*sql.Stmt
+	logPages int // that the connection lets the log grow to
 }
 
 func newWriter(db *sql.DB) *writer {
@@ -40,7 +42,7 @@ func (w *writer) open(ctx context.Context) error {
 		_ = conn.Close()
 		return err
 	}
-	w.conn = conn
+	w.conn, w.logPages = conn, logPages
 	return nil
 }
 
@@ -98,9 +100,35 @@ func (e *Engine) Begin(ctx context.Context, _ store.Scope) (store.EngineTx, erro
 	return &tx{w: w, timeout: e.timeout}, nil
 }
 
+// What is committed goes to the end of the log, and when the log has so many pages from
+// there into the file. Transactions that change many rows change the same pages over and
+// over, each of which then goes there once for several of them.
+const (
+	logPages  = 1000   // SQLite's own choice: 4 MB
+	bulkPages = 16_000 // 64 MB
+	bulkRows  = 1000   // a transaction that changes so many is one of them
+)
+
+// letLogGrow settles how long the log may get, for a transaction that changed so many rows.
+func (w *writer) letLogGrow(ctx context.Context, rows int64) error {
+	pages := logPages
+	if rows >= bulkRows {
+		pages = bulkPages
+	}
+	if pages == w.logPages {
+		return nil
+	}
+	_, err := w.conn.ExecContext(ctx, "PRAGMA wal_autocheckpoint = "+strconv.Itoa(pages))
+	if err == nil {
+		w.logPages = pages
+	}
+	return err
+}
+
 type tx struct {
 	w       *writer
 	timeout time.Duration
+	rows    int64 // that it changed
 	ended   bool
 }
 
@@ -138,12 +166,17 @@ func (t *tx) Exec(ctx context.Context, st *store.Statement, args []any) (int64, 
 	if err != nil {
 		return 0, err
 	}
-	return r.RowsAffected()
+	n, err := r.RowsAffected()
+	t.rows += n
+	return n, err
 }
 
 func (t *tx) Commit(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
+	if err := t.w.letLogGrow(ctx, t.rows); err != nil {
+		return err
+	}
 	if _, err := t.w.conn.ExecContext(ctx, "COMMIT"); err != nil {
 		return err // and Rollback gives up the turn
 	}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -29,5 +30,53 @@ func TestWriterOfAnOpenTransaction(t *testing.T) {
 	}
 	if err := tx.Rollback(); err != nil {
 		t.Error(err)
+	}
+}
+
+// Transactions of many rows let the log grow, and the next one of few brings it into
+// the file.
+func TestLogOfManyRows(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "test.db")
+	e, err := Open(t.Context(), Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	write := func(sql string, args ...any) {
+		t.Helper()
+		tx, err := e.Begin(t.Context(), store.Scope{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec(t.Context(), &store.Statement{Name: "test", SQL: sql}, args); err != nil {
+			t.Fatal(err)
+		}
+		if err := tx.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const page, few, many = 4096, 10, bulkRows
+	inFile := func() int64 {
+		t.Helper()
+		stat, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stat.Size() / page
+	}
+	write("CREATE TABLE things (n INTEGER PRIMARY KEY, filling BLOB)")
+	const fill = `INSERT INTO things (filling)
+WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < $1) SELECT zeroblob(8000) FROM c`
+	before := inFile()
+	for range 3 {
+		write(fill, int64(many))
+	}
+	if grown := inFile() - before; grown > logPages {
+		t.Errorf("%d pages went into the file, of transactions of many rows", grown)
+	}
+	write(fill, int64(few))
+	if grown := inFile() - before; grown < 3*many {
+		t.Errorf("after a transaction of few rows there are but %d pages more in the file", grown)
 	}
 }

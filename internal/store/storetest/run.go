@@ -50,6 +50,7 @@ func Run(t *testing.T, database func(tb testing.TB) Opener) {
 		{"WalkOwners", func(f *fixture) { walks(f, ownerList(f)) }},
 		{"WalkActivities", func(f *fixture) { walks(f, activityList(f)) }},
 		{"WalkTasks", func(f *fixture) { walks(f, taskList(f)) }},
+		{"WalkByID", walksByID},
 		{"WalkGaps", func(f *fixture) { walks(f, gapList(f)) }},
 		{"PositionsDeals", func(f *fixture) { positions(f, dealList(f)) }},
 		{"PositionsTasks", func(f *fixture) { positions(f, taskList(f)) }},
