@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"maps"
+	"math"
 	"slices"
 )
 
@@ -83,7 +85,8 @@ type ActivityNumbers struct {
 	Amount Money  `json:"amount" doc:"In the organisation's default currency."`
 }
 
-// DealGroup sums up deals that are alike in what its first five members say.
+// DealGroup sums up deals that are alike in what its first five members say: all of
+// them, or some.
 type DealGroup struct {
 	OwnerID  *ID
 	StageID  ID
@@ -105,6 +108,9 @@ func (s *Service) Dashboard(ctx context.Context, by Actor, f DashboardFilter) (D
 		sums := newDashboardSums()
 		if err := r.DealGroups(ctx, by.Org, f, sums.add); err != nil {
 			return err
+		}
+		if sums.greatest >= math.MaxInt64 {
+			return errors.New("the deals' values add up to more than an amount can tell")
 		}
 		stages, err := byIDs(ctx, r.Stages(), by.Org, sums.stageIDs(), func(s *Stage) ID { return s.ID })
 		if err != nil {
@@ -144,6 +150,7 @@ type dashboardSums struct {
 	months     map[monthKey]*dealSums
 	stages     map[stageKey]*dealSums
 	owners     map[ownerKey]*dealSums
+	greatest   float64 // what none of the sums exceeds, about
 }
 
 type (
@@ -170,10 +177,13 @@ type dealSum struct {
 }
 
 func newDashboardSums() *dashboardSums {
-	return &dashboardSums{map[string]*dealSums{}, map[monthKey]*dealSums{}, map[stageKey]*dealSums{}, map[ownerKey]*dealSums{}}
+	return &dashboardSums{
+		currencies: map[string]*dealSums{}, months: map[monthKey]*dealSums{}, stages: map[stageKey]*dealSums{}, owners: map[ownerKey]*dealSums{},
+	}
 }
 
 func (s *dashboardSums) add(g *DealGroup) {
+	s.greatest += math.Abs(float64(g.Value))
 	sumOf(s.currencies, g.Currency).add(g)
 	sumOf(s.stages, stageKey{g.StageID, g.Currency}).add(g)
 	owner := ownerKey{currency: g.Currency}

@@ -79,7 +79,8 @@ type Reads interface {
 	CompanyTotals(ctx context.Context, org, company ID) (CompanyTotals, error)
 	ContactTotals(ctx context.Context, org, contact ID) (ContactTotals, error)
 	// DealGroups gives the sums of the deals that a dashboard counts to each, in no
-	// particular order; what each gets is gone when it returns.
+	// particular order; what each gets is gone when it returns. Within a transaction that
+	// writes, neither these nor ActivityNumbers need know what that has written.
 	DealGroups(ctx context.Context, org ID, f DashboardFilter, each func(*DealGroup)) error
 	// ActivityNumbers gives those of a dashboard, by type ascending.
 	ActivityNumbers(ctx context.Context, org ID, f DashboardFilter) ([]ActivityNumbers, error)

@@ -2,47 +2,115 @@ package store
 
 import (
 	"context"
+	"errors"
+	"math"
+	"strings"
 
 	"sixty/internal/crm"
 )
 
-// DealGroups reads the deals once and sums them up by everything that a dashboard
-// tells apart, rather than once for each of its parts.
-func (r *reader) DealGroups(ctx context.Context, org crm.ID, f crm.DashboardFilter, each func(*crm.DealGroup)) error {
-	s := r.store
-	n := narrowing{args: []any{org}}
-	narrow(&n, '!', "t.owner_id =", r.own)
-	narrow(&n, 'o', "t.owner_id =", f.OwnerID)
-	month := s.dialect.MonthOf("t.closed_at")
-	closed := n
-	// The months are what the index of SQLite is ordered by; the days are exact.
+// A dashboard is read from what the database keeps of sums (see migration 14), by the
+// month, and by the day where its days are not all of a month's.
+
+// periods are some one after the other that sums are kept of.
+type periods struct {
+	period   string    // of one of these
+	from, to *crm.Date // the first days of the first period and of the last; nil for no bound
+}
+
+// The periods that sums are kept of.
+const (
+	openPeriod  = "open" // no period: what is open
+	monthPeriod = "month"
+	dayPeriod   = "day"
+)
+
+// periodsOf cuts the days of a dashboard into the fewest periods.
+func periodsOf(f crm.DashboardFilter) []periods {
+	var days []periods
+	months := periods{period: monthPeriod}
 	if f.From != nil {
-		first := crm.Date(crm.MonthOf(*f.From))
-		closed.add('m', month+" >=", &first)
+		first, next := monthOf(*f.From)
+		if *f.From != first {
+			last := next - 1
+			if f.To != nil {
+				last = min(last, *f.To)
+			}
+			days = append(days, periods{dayPeriod, f.From, &last})
+			first = next
+		}
+		months.from = &first
 	}
 	if f.To != nil {
-		last := crm.Date(crm.MonthOf(*f.To))
-		closed.add('n', month+" <=", &last)
+		first, next := monthOf(*f.To)
+		last := first
+		if *f.To != next-1 {
+			if months.from == nil || *months.from <= first {
+				days = append(days, periods{dayPeriod, &first, f.To})
+			}
+			last, _ = monthOf(first - 1)
+		}
+		months.to = &last
 	}
-	during(&closed, "t.closed_at", f)
-	st := s.statement("dashboard.deals "+string(closed.shape), func() *Statement {
-		sums := func(month, where string) string {
-			const group = "t.currency, t.status, t.stage_id, t.owner_id"
-			return "SELECT " + month + ", " + group + ", count(*), " + s.dialect.SumBig("t.value") + ", " +
-				s.dialect.SumBig("(t.value * t.probability + 50) / 100") + ", " +
-				s.dialect.SumBig(s.dialect.DaysBetween("t.created_at", "t.closed_at")) +
-				"\nFROM deals t WHERE t.org_id = $1 AND t.deleted_at IS NULL" + where + " GROUP BY " + month + ", " + group
-		}
-		text := sums(month, n.where)
-		if len(closed.args) > len(n.args) {
-			text = sums(month, n.where+" AND t.closed_at IS NULL AND "+month+" IS NULL") + "\nUNION ALL\n" + sums(month, closed.where)
-		}
-		return &Statement{"dashboard.deals", text}
-	})
+	if months.from == nil || months.to == nil || *months.from <= *months.to {
+		days = append(days, months)
+	}
+	return days
+}
+
+// monthOf gives the first day of a day's month, and of the next one.
+func monthOf(d crm.Date) (first, next crm.Date) {
+	first = crm.Date(crm.MonthOf(d))
+	return first, crm.Date(crm.MonthOf(first + 31))
+}
+
+// keptSums composes what reads columns of a table of sums for some periods; as makes a
+// statement of it.
+func (r *reader) keptSums(table, columns string, org crm.ID, f crm.DashboardFilter, all []periods, as func(text string) *Statement) (*Statement, []any) {
+	owned := narrowing{args: []any{org}}
+	narrow(&owned, '!', "t.owner_id =", r.own)
+	narrow(&owned, 'o', "t.owner_id =", f.OwnerID)
+	n := owned
+	var legs []string
+	for _, p := range all {
+		n.where, n.shape = owned.where, append(n.shape, '|', p.period[0])
+		narrow(&n, 'f', "t.begins >=", p.from)
+		narrow(&n, 't', "t.begins <=", p.to)
+		legs = append(legs, "SELECT "+columns+" FROM "+table+" t WHERE t.org_id = $1 AND t.period = '"+p.period+"'"+n.where)
+	}
+	return r.store.statement(table+" "+string(n.shape), func() *Statement { return as(strings.Join(legs, "\nUNION ALL\n")) }), n.args
+}
+
+// DealGroups implements crm.Reads.
+func (r *reader) DealGroups(ctx context.Context, org crm.ID, f crm.DashboardFilter, each func(*crm.DealGroup)) error {
+	if ownedByNobody(f) {
+		return nil
+	}
+	const columns = "t.begins, t.currency, t.status, t.stage_id, t.owner_id, t.deals, t.value_high, t.value_low, t.weighted_high, t.weighted_low, t.days"
+	all := append(periodsOf(f), periods{period: openPeriod})
+	st, args := r.keptSums("deal_sums", columns, org, f, all, func(text string) *Statement { return &Statement{"dashboard.deals", text} })
 	var g crm.DealGroup
-	dest := []any{&g.Month, &g.Currency, &g.Status, &g.StageID, &g.OwnerID, &g.Count, &g.Value, &g.Weighted, &g.Days}
-	return s.query(patient(ctx), r.of(org), st, closed.args, func(rows Rows) (bool, error) {
+	var owner crm.ID
+	var begins *crm.Date
+	var value, weighted twoParts
+	dest := []any{&begins, &g.Currency, &g.Status, &g.StageID, &owner, &g.Count, &value.high, &value.low, &weighted.high, &weighted.low, &g.Days}
+	return r.store.query(ctx, r.of(org), st, args, func(rows Rows) (bool, error) {
 		if err := rows.Scan(dest...); err != nil {
+			return false, err
+		}
+		g.OwnerID, g.Month = nil, nil
+		if owner != (crm.ID{}) {
+			g.OwnerID = &owner
+		}
+		if g.Status != crm.StatusActive {
+			month := crm.Date(crm.MonthOf(*begins))
+			g.Month = &month
+		}
+		var err error
+		if g.Value, err = value.sum(); err != nil {
+			return false, err
+		}
+		if g.Weighted, err = weighted.sum(); err != nil {
 			return false, err
 		}
 		each(&g)
@@ -50,28 +118,48 @@ func (r *reader) DealGroups(ctx context.Context, org crm.ID, f crm.DashboardFilt
 	})
 }
 
-// ActivityNumbers implements crm.Reads.
-func (r *reader) ActivityNumbers(ctx context.Context, org crm.ID, f crm.DashboardFilter) ([]crm.ActivityNumbers, error) {
-	s := r.store
-	n := narrowing{args: []any{org}}
-	narrow(&n, '!', "t.owner_id =", r.own)
-	narrow(&n, 'o', "t.owner_id =", f.OwnerID)
-	during(&n, "t.date", f)
-	st := s.statement("dashboard.activities "+string(n.shape), func() *Statement {
-		return &Statement{"dashboard.activities", "SELECT t.type, count(*), " + s.dialect.SumBig("t.amount") + `
-FROM activities t WHERE t.org_id = $1 AND t.deleted_at IS NULL` + n.where + " GROUP BY t.type ORDER BY t.type"}
-	})
-	return collect(patient(ctx), s, r.of(org), st, func(a *crm.ActivityNumbers) []any {
-		return []any{&a.Type, &a.Count, &a.Amount}
-	}, n.args...)
+// twoParts are the parts of an amount that may be greater than one number can tell.
+type twoParts struct{ high, low int64 }
+
+const highUnit = 1_000_000
+
+var errTooMuch = errors.New("a sum is more than an amount can tell")
+
+func (p twoParts) sum() (crm.Money, error) {
+	high, low := p.high+p.low/highUnit, p.low%highUnit
+	if most := int64(math.MaxInt64/highUnit - 1); high > most || high < -most {
+		return 0, errTooMuch
+	}
+	return crm.Money(high*highUnit + low), nil
 }
 
-// during adds the conditions that an instant lies within a dashboard's days.
-func during(n *narrowing, column string, f crm.DashboardFilter) {
-	if f.From != nil {
-		n.add('f', column+" >=", f.From.Instant())
+// ActivityNumbers implements crm.Reads.
+func (r *reader) ActivityNumbers(ctx context.Context, org crm.ID, f crm.DashboardFilter) ([]crm.ActivityNumbers, error) {
+	all := periodsOf(f)
+	if ownedByNobody(f) || len(all) == 0 {
+		return nil, nil
 	}
-	if f.To != nil {
-		n.add('t', column+" <", (*f.To + 1).Instant())
-	}
+	d := r.store.dialect
+	st, args := r.keptSums("activity_sums", "t.type, t.activities, t.amount_high, t.amount_low", org, f, all, func(text string) *Statement {
+		return &Statement{"dashboard.activities", "SELECT type, " + d.SumBig("activities") + ", " + d.SumBig("amount_high") + ", " + d.SumBig("amount_low") +
+			" FROM (" + text + ") s GROUP BY type ORDER BY type"}
+	})
+	var numbers []crm.ActivityNumbers
+	var a crm.ActivityNumbers
+	var amount twoParts
+	dest := []any{&a.Type, &a.Count, &amount.high, &amount.low}
+	err := r.store.query(ctx, r.of(org), st, args, func(rows Rows) (bool, error) {
+		err := rows.Scan(dest...)
+		if err != nil {
+			return false, err
+		}
+		a.Amount, err = amount.sum()
+		numbers = append(numbers, a)
+		return true, err
+	})
+	return numbers, err
 }
+
+// ownedByNobody tells whether a dashboard is of the owner that the sums have for nobody,
+// which is somebody's id no more than it is anything's.
+func ownedByNobody(f crm.DashboardFilter) bool { return f.OwnerID != nil && *f.OwnerID == crm.ID{} }

@@ -112,10 +112,6 @@ type Dialect interface {
 	// AnyOf composes "expr is one of those that the query gives", which are few, and for
 	// which a table is to be entered by an index, whatever the statistics say.
 	AnyOf(expr, query string) string
-	// MonthOf gives the first day of the month that an instant is in, as a date, and
-	// DaysBetween the number of days from one instant's day to another's; all in UTC.
-	MonthOf(instant string) string
-	DaysBetween(from, to string) string
 	// Estimate composes a statement that estimates, in one row of one text or
 	// number, how many rows a SELECT answers, and reads that; ok is false when the
 	// engine cannot, and then rows are counted.

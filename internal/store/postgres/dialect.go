@@ -54,14 +54,6 @@ func (dialect) Prefixes(terms []string) any {
 	return "'" + strings.Join(terms, "':* & '") + "':*"
 }
 
-func (dialect) MonthOf(instant string) string {
-	return "date_trunc('month', " + instant + " AT TIME ZONE 'UTC')::date"
-}
-
-func (dialect) DaysBetween(from, to string) string {
-	return "((" + to + " AT TIME ZONE 'UTC')::date - (" + from + " AT TIME ZONE 'UTC')::date)"
-}
-
 func (dialect) AnyOf(expr, query string) string { return expr + " = ANY (ARRAY(" + query + "))" }
 
 // Estimate asks the planner.

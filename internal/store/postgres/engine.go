@@ -65,7 +65,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		// Compiling a plan takes longer than any statement here runs.
 		"jit": "off",
 		// The client cancels first; this is for when it cannot.
-		"statement_timeout":                   strconv.FormatInt((store.Patience*o.StatementTimeout + cancelGrace).Milliseconds(), 10),
+		"statement_timeout":                   strconv.FormatInt((o.StatementTimeout + cancelGrace).Milliseconds(), 10),
 		"idle_in_transaction_session_timeout": "60000",
 	} {
 		if _, set := c.RuntimeParams[name]; !set {
@@ -120,7 +120,7 @@ func (e *Engine) Ping(ctx context.Context) error {
 // set goes when both are done. pgx prepares them on their first use on a connection,
 // and keeps the 512 used last.
 func (e *Engine) Query(ctx context.Context, scope store.Scope, st *store.Statement, args []any) (store.Rows, error) {
-	ctx, cancel := context.WithTimeout(ctx, store.TimeLimit(ctx, e.timeout))
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	values := bind(args)
 	var b pgx.Batch
 	set, org := e.setting(scope, values)
@@ -176,7 +176,7 @@ type tx struct {
 }
 
 func (t *tx) Query(ctx context.Context, st *store.Statement, args []any) (store.Rows, error) {
-	ctx, cancel := context.WithTimeout(ctx, store.TimeLimit(ctx, t.timeout))
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	r, err := t.tx.Query(ctx, st.SQL, bind(args)...)
 	if err != nil {
 		cancel()

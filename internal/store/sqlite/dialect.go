@@ -66,21 +66,6 @@ func (dialect) Prefixes(terms []string) any {
 	return `"` + strings.Join(terms, `"* AND "`) + `"*`
 }
 
-// Instants are microseconds, and SQLite rounds quotients towards zero. Counted from
-// the year 1, the first that there is, they are never negative.
-const (
-	microsToYear1 = "62135596800000000"
-	microsPerDay  = "86400000000"
-)
-
-func (dialect) MonthOf(instant string) string {
-	return "unixepoch((" + instant + " + " + microsToYear1 + ") / 1000000 - 62135596800, 'unixepoch', 'start of month') / 86400"
-}
-
-func (dialect) DaysBetween(from, to string) string {
-	return "((" + to + " + " + microsToYear1 + ") / " + microsPerDay + " - (" + from + " + " + microsToYear1 + ") / " + microsPerDay + ")"
-}
-
 func (dialect) AnyOf(expr, query string) string { return expr + " IN (" + query + ")" }
 
 // Estimate cannot: SQLite keeps no statistics of its own accord.

@@ -160,7 +160,7 @@ var ping = &store.Statement{Name: "ping", SQL: "SELECT 1 FROM sqlite_schema LIMI
 // Query runs a statement on a reading connection; database/sql prepares it once on
 // each of them.
 func (e *Engine) Query(ctx context.Context, _ store.Scope, st *store.Statement, args []any) (store.Rows, error) {
-	ctx, cancel := context.WithTimeout(ctx, store.TimeLimit(ctx, e.timeout))
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	r, err := e.query(ctx, st, bind(args))
 	if err != nil {
 		cancel()

@@ -37,7 +37,7 @@ type snapshot struct {
 }
 
 func (s *snapshot) Query(ctx context.Context, st *store.Statement, args []any) (store.Rows, error) {
-	ctx, cancel := context.WithTimeout(ctx, store.TimeLimit(ctx, s.timeout))
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	r, err := s.query(ctx, st.SQL, bind(args))
 	if err != nil {
 		cancel()

@@ -51,6 +51,35 @@ type dashboardWorld struct {
 	owners     []crm.Owner
 	deals      []crm.Deal
 	activities []crm.Activity
+	moments    []crm.Instant // on either side of a day's, a month's and an age's end
+}
+
+var dashboardValues = []crm.Money{0, 1, 2, 49, 50, 51, 99, 12_345, crm.MaxMoney}
+
+// vary gives a deal other members of all that a dashboard looks at.
+func (w *dashboardWorld) vary(m maker, d *crm.Deal) {
+	chances := []int{0, 1, 25, 33, 50, 75, 99, 100}
+	d.StageID, d.Currency = w.stages[m.IntN(len(w.stages))].ID, []string{"GBP", "EUR", "JPY"}[m.IntN(3)]
+	d.Value, d.Probability, d.CreatedAt = some(m, dashboardValues), chances[m.IntN(len(chances))], w.moments[m.IntN(len(w.moments))]
+	d.OwnerID = w.owner(m)
+	d.Status, d.ClosedAt = []string{crm.StatusActive, crm.StatusWon, crm.StatusLost}[m.IntN(3)], nil
+	if d.Status != crm.StatusActive {
+		d.ClosedAt = &w.moments[m.IntN(len(w.moments))]
+	}
+}
+
+// varyActivity does the same for an activity.
+func (w *dashboardWorld) varyActivity(m maker, a *crm.Activity) {
+	a.Type, a.Amount = []string{"call", "meeting", "sale"}[m.IntN(3)], some(m, dashboardValues)
+	a.OwnerID, a.Date = w.owner(m), w.moments[m.IntN(len(w.moments))]
+}
+
+// owner gives one of the owners, or nobody.
+func (w *dashboardWorld) owner(m maker) *crm.ID {
+	if owner := some(m, w.owners); owner != nil {
+		return &owner.ID
+	}
+	return nil
 }
 
 func newDashboardWorld(f *fixture) *dashboardWorld {
@@ -66,30 +95,19 @@ func newDashboardWorld(f *fixture) *dashboardWorld {
 	}
 	insert(f, o, stages(), w.stages...)
 	insert(f, o, owners(), w.owners...)
-	var moments []crm.Instant
 	for _, text := range []string{
 		"0001-01-01T00:00:00Z", "1969-12-31T23:59:59.5Z", "1970-01-01T00:00:00Z", "2026-01-31T23:59:59.999999Z",
 		"2026-02-01T00:00:00Z", "2026-02-15T12:00:00Z", "2026-02-28T23:59:59.999999Z", "2026-03-01T00:00:00Z", "9999-12-31T23:59:59.999999Z",
 	} {
 		at, err := crm.ParseInstant(text)
-		moments = append(moments, must(f, at, err))
+		w.moments = append(w.moments, must(f, at, err))
 	}
-	moment := func() crm.Instant { return moments[m.IntN(len(moments))] }
-	values := []crm.Money{0, 1, 2, 49, 50, 51, 99, 12_345, crm.MaxMoney}
-	chances := []int{0, 1, 25, 33, 50, 75, 99, 100}
 	for range listSize {
 		d := o.newDeal("Deal")
-		d.StageID, d.Currency = w.stages[m.IntN(len(w.stages))].ID, []string{"GBP", "EUR", "JPY"}[m.IntN(3)]
-		d.Value, d.Probability, d.CreatedAt = some(m, values), chances[m.IntN(len(chances))], moment()
-		if owner := some(m, w.owners); owner != nil {
-			d.OwnerID = &owner.ID
-		}
-		if d.Status = []string{crm.StatusActive, crm.StatusWon, crm.StatusLost}[m.IntN(3)]; d.Status != crm.StatusActive {
-			d.ClosedAt = ptr(moment())
-		}
+		w.vary(m, &d)
 		w.deals = append(w.deals, d)
-		a := o.newActivity([]string{"call", "meeting", "sale"}[m.IntN(3)])
-		a.OwnerID, a.Amount, a.Date = d.OwnerID, some(m, values), moment()
+		a := o.newActivity("call")
+		w.varyActivity(m, &a)
 		w.activities = append(w.activities, a)
 	}
 	insert(f, o, deals(), w.deals...)

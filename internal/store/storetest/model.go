@@ -75,7 +75,10 @@ const listSize = 300
 // A maker makes rows with many ties and gaps, the same in every run.
 type maker struct{ *rand.Rand }
 
-func newMaker() maker { return maker{rand.New(rand.NewPCG(1, 2))} } //nolint:gosec // the rows are to be the same in every run
+func newMaker() maker { return newMakerOf(1) }
+
+// newMakerOf makes one of many makers, of other rows each.
+func newMakerOf(n uint64) maker { return maker{rand.New(rand.NewPCG(n, 2))} } //nolint:gosec // the rows are to be the same in every run
 
 // newID gives an id that has nothing to do with the order of making.
 func (m maker) newID() (id crm.ID) {

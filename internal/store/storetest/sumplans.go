@@ -13,7 +13,7 @@ const sumPlanDeals = 10_000
 
 // RunSumPlans has an engine explain the statements that sum up: the numbers of a page
 // of companies or owners (company.stats, owner.stats) and of the dashboard
-// (dashboard.deals). wrong gives what is wrong with a plan, together with the plan.
+// (dashboard.deals, dashboard.activities). wrong gives what is wrong with a plan, together with the plan.
 func RunSumPlans(t *testing.T, database func(tb testing.TB) Opener, wrong func(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any) []string) {
 	t.Helper()
 	f := newFixture(t, database)
@@ -21,19 +21,20 @@ func RunSumPlans(t *testing.T, database func(tb testing.TB) Opener, wrong func(t
 	f.asOwner("ANALYZE")
 	firms, people := firstPage(f, companies()), firstPage(f, owners())
 	from, to := crm.DateOf(at(0).Time()), crm.DateOf(at(0).Time())+30
-	nothing := func(*crm.DealGroup) {}
+	dashboardOf := func(d crm.DashboardFilter) func(crm.Reads) error {
+		return func(r crm.Reads) error { return r.DealGroups(f.Context(), f.home.ID, d, func(*crm.DealGroup) {}) }
+	}
+	activitiesOf := func(d crm.DashboardFilter) func(crm.Reads) error {
+		return func(r crm.Reads) error { _, err := r.ActivityNumbers(f.Context(), f.home.ID, d); return err }
+	}
 	for name, read := range map[string]func(r crm.Reads) error{
-		"companies": func(r crm.Reads) error { _, err := r.CompanyStats(f.Context(), f.home.ID, firms); return err },
-		"owners":    func(r crm.Reads) error { _, err := r.OwnerStats(f.Context(), f.home.ID, people); return err },
-		"dashboard": func(r crm.Reads) error {
-			return r.DealGroups(f.Context(), f.home.ID, crm.DashboardFilter{}, nothing)
-		},
-		"dashboard of days": func(r crm.Reads) error {
-			return r.DealGroups(f.Context(), f.home.ID, crm.DashboardFilter{From: &from, To: &to}, nothing)
-		},
-		"dashboard of an owner": func(r crm.Reads) error {
-			return r.DealGroups(f.Context(), f.home.ID, crm.DashboardFilter{From: &from, OwnerID: &ids.owner}, nothing)
-		},
+		"companies":             func(r crm.Reads) error { _, err := r.CompanyStats(f.Context(), f.home.ID, firms); return err },
+		"owners":                func(r crm.Reads) error { _, err := r.OwnerStats(f.Context(), f.home.ID, people); return err },
+		"dashboard":             dashboardOf(crm.DashboardFilter{}),
+		"dashboard of days":     dashboardOf(crm.DashboardFilter{From: &from, To: &to}),
+		"dashboard of an owner": dashboardOf(crm.DashboardFilter{From: &from, OwnerID: &ids.owner}),
+		"activities":            activitiesOf(crm.DashboardFilter{}),
+		"activities of days":    activitiesOf(crm.DashboardFilter{From: &from, To: &to}),
 	} {
 		seen := &recorder{Engine: f.engine}
 		if err := read(store.New(seen, store.Options{}).Reads(crm.Actor{})); err != nil {
