@@ -2,10 +2,12 @@ package app_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -268,25 +270,7 @@ func TestConnectionsOfAnAddress(t *testing.T) {
 	t.Parallel()
 	const most = 3
 	c := boot(t, "sqlite", func(cfg *config.Config) { cfg.MaxConnsPerAddress = most })
-	from := func(address string) net.Conn {
-		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: patience}
-		conn, err := d.DialContext(t.Context(), "tcp", c.app.Addr())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = conn.Close() })
-		if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-			t.Fatal(err)
-		}
-		return conn
-	}
-	answers := func(conn net.Conn) bool {
-		if _, err := conn.Write([]byte("GET /livez HTTP/1.1\r\nHost: test\r\n\r\n")); err != nil {
-			return false
-		}
-		n, err := conn.Read(make([]byte, 4096))
-		return err == nil && n > 0
-	}
+	from := c.connect
 	var open []net.Conn
 	for i := range most {
 		conn := from("127.0.0.2")
@@ -305,6 +289,63 @@ func TestConnectionsOfAnAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "one that was closed leaves room", func() bool { return answers(from("127.0.0.2")) })
+}
+
+// connect opens a connection from an address of this machine.
+func (c *client) connect(address string) net.Conn {
+	c.t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: patience}
+	conn, err := d.DialContext(c.t.Context(), "tcp", c.app.Addr())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		c.t.Fatal(err)
+	}
+	return conn
+}
+
+// answers tells whether a request on a connection is answered, which goes on then.
+func answers(conn net.Conn, request ...string) bool {
+	if len(request) == 0 {
+		request = []string{"GET /livez HTTP/1.1", "Host: test", "", ""}
+	}
+	if _, err := conn.Write([]byte(strings.Join(request, "\r\n"))); err != nil {
+		return false
+	}
+	n, err := conn.Read(make([]byte, 4096))
+	return err == nil && n > 0
+}
+
+// When there are as many connections as there may be, those without a request give way, and
+// none on which there is one.
+func TestConnectionsGiveWay(t *testing.T) {
+	t.Parallel()
+	const most = 3
+	c := boot(t, "sqlite", func(cfg *config.Config) { cfg.MaxConnections = most })
+	key := c.key(c.organisation("Connected").ID, crm.RoleViewer)
+	var idle []net.Conn
+	for range most {
+		idle = append(idle, c.connect("127.0.0.2"))
+		if !answers(idle[len(idle)-1]) {
+			t.Fatal("a connection is not answered")
+		}
+	}
+	for range most {
+		// The last answer's connection is idle only some time after it.
+		eventually(t, "there is room for a stream of events", func() bool {
+			return answers(c.connect("127.0.0.3"), "GET /api/events HTTP/1.1", "Host: test", "Authorization: Bearer "+key, "", "")
+		})
+	}
+	for _, conn := range idle {
+		if _, err := conn.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("a connection without a request is still open: %v", err)
+		}
+	}
+	if answers(c.connect("127.0.0.4")) {
+		t.Error("there is no bound")
+	}
 }
 
 // Answers say what a browser may do with them.

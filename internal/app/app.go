@@ -120,7 +120,8 @@ func (a *App) open(ctx context.Context, cfg config.Config, sealer *cursor.Sealer
 	if err != nil {
 		return fmt.Errorf("%s, %s: %w", config.NameOf(cfg.Server, "Addr"), config.NameOf(cfg.Server, "Port"), err)
 	}
-	a.listener = bounded(httpapi.Gather(listener), cfg.MaxConnsPerAddress, proxies)
+	connections := newBoundedListener(httpapi.Gather(listener), cfg.MaxConnections, cfg.MaxConnsPerAddress, proxies)
+	a.listener = connections
 	requests, cutOff := context.WithCancelCause(context.Background())
 	a.cutOff = cutOff
 	a.server = &http.Server{
@@ -132,6 +133,7 @@ func (a *App) open(ctx context.Context, cfg config.Config, sealer *cursor.Sealer
 		MaxHeaderBytes:    maxHeaderBytes,
 		BaseContext:       func(net.Listener) context.Context { return requests },
 		ConnContext:       httpapi.ConnContext,
+		ConnState:         connections.note,
 		ErrorLog:          slog.NewLogLogger(core.Log.Handler(), slog.LevelWarn),
 	}
 	a.server.RegisterOnShutdown(api.EndStreams)

@@ -18,6 +18,7 @@ type Limits struct {
 	LimitPrincipalFactor    int      `name:"limit-principal-factor" env:"SIXTY_LIMIT_PRINCIPAL_FACTOR" default:"10" help:"How many times as much a signed-in person or a key may ask." group:"server"`
 	LimitOrganisationFactor int      `name:"limit-organisation-factor" env:"SIXTY_LIMIT_ORGANISATION_FACTOR" default:"100" help:"How many times as much all of an organisation may ask together." group:"server"`
 	MaxRequests             int      `name:"max-requests" env:"SIXTY_MAX_REQUESTS" default:"256" help:"Requests that are worked on at once; others wait in a short queue." group:"server"`
+	MaxConnections          int      `name:"max-connections" env:"SIXTY_MAX_CONNECTIONS" default:"6000" help:"Connections of all clients; when there are as many, the one without a request for the longest time gives way." group:"server"`
 	MaxConnsPerAddress      int      `name:"max-conns-per-address" env:"SIXTY_MAX_CONNS_PER_ADDRESS" default:"1024" help:"Connections of one address that is no trusted proxy's; 0: as many as it likes." group:"server"`
 	TrustedProxies          []string `name:"trusted-proxies" env:"SIXTY_TRUSTED_PROXIES" sep:"," placeholder:"CIDR" help:"Proxies that are believed in X-Forwarded-For, as addresses or CIDRs." group:"server"`
 }
@@ -88,6 +89,7 @@ func (l Limits) problems() []string {
 	c.between("LimitPrincipalFactor", l.LimitPrincipalFactor, 1, maxRate)
 	c.between("LimitOrganisationFactor", l.LimitOrganisationFactor, 1, maxRate)
 	c.between("MaxRequests", l.MaxRequests, 1, maxAtOnce)
+	c.between("MaxConnections", l.MaxConnections, 1, maxAtOnce)
 	c.between("MaxConnsPerAddress", l.MaxConnsPerAddress, 0, maxAtOnce)
 	if _, err := l.Proxies(); err != nil {
 		c.add("TrustedProxies", "%s", err)

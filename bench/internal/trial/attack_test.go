@@ -26,6 +26,7 @@ const (
 	idleConnections = 9000
 	idleAddresses   = 9    // that they come from; none has more than it may
 	mostOfAnAddress = 1024 // connections
+	mostOfAll       = 6000
 	tooMany         = 1500 // idle connections, of one address more
 	slowConnections = 200
 	filesNeeded     = idleConnections + tooMany + slowConnections + 500 // by each of both ends
@@ -106,11 +107,12 @@ func TestAttack(t *testing.T) { //nolint:paralleltest // it measures
 	if n := a.tried.Load(); n != wrongPasswords {
 		t.Errorf("only %d of %d wrong passwords could be tried in %s", n, wrongPasswords, attackAtMost)
 	}
-	if n := a.idle.Load(); n != idleConnections {
-		t.Errorf("%d of %d idle connections are open: they were not what the server had to bear", n, idleConnections)
+	// Those that were idle for the longest time have given way to others.
+	if n := a.idle.Load() + a.crowd.Load(); n < mostOfAll*9/10 || n > mostOfAll {
+		t.Errorf("%d idle connections are open, want about %d: they were not what the server had to bear", n, mostOfAll)
 	}
-	if n := a.crowd.Load(); n != mostOfAnAddress {
-		t.Errorf("one address has %d connections, want %d", n, mostOfAnAddress)
+	if n := a.crowd.Load(); n > mostOfAnAddress {
+		t.Errorf("one address has %d connections, want at most %d", n, mostOfAnAddress)
 	}
 	if n := a.slow.Load(); n != 0 {
 		t.Errorf("%d connections still send the header of their first request", n)
