@@ -93,7 +93,7 @@ func (b *bed) handOverTo(addr, from, to string) (map[string]int64, error) {
 		return nil, err
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err = errors.Join(err, resp.Body.Close()); err != nil {
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {

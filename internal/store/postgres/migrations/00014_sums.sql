@@ -36,8 +36,8 @@ CREATE UNLOGGED TABLE IF NOT EXISTS deal_sum_changes (
   sign        bigint NOT NULL,
   org_id      uuid NOT NULL,
   owner_id    uuid,
-  currency    text NOT NULL,
-  status      text NOT NULL,
+  currency    text COLLATE "C" NOT NULL,
+  status      text COLLATE "C" NOT NULL,
   stage_id    uuid NOT NULL,
   value       bigint,
   probability integer NOT NULL,
@@ -96,29 +96,29 @@ BEGIN
         coalesce(value, 0) AS value, coalesce((value * probability + 50) / 100, 0) AS weighted,
         (created_at AT TIME ZONE 'UTC')::date AS created, (closed_at AT TIME ZONE 'UTC')::date AS closed
       FROM changes
+    ), summed AS (
+      INSERT INTO deal_sums AS s (org_id, period, begins, owner_id, currency, status, stage_id, deals, value_high, value_low, weighted_high, weighted_low, days)
+      SELECT org_id, p.period, p.begins, owner_id, currency, status, stage_id, sum(sign),
+        sum(sign * (value / 1000000)), sum(sign * (value % 1000000)), sum(sign * (weighted / 1000000)), sum(sign * (weighted % 1000000)),
+        sum(sign * coalesce(closed - created, 0))
+      FROM counted CROSS JOIN LATERAL (VALUES
+        ('open' COLLATE "C", DATE '1970-01-01', closed IS NULL),
+        ('month', date_trunc('month', closed::timestamp)::date, closed IS NOT NULL),
+        ('day', closed, closed IS NOT NULL)
+      ) p (period, begins, counts)
+      WHERE p.counts
+      GROUP BY org_id, p.period, p.begins, owner_id, currency, status, stage_id
+      HAVING sum(sign) <> 0 OR sum(sign * value) <> 0 OR sum(sign * weighted) <> 0 OR sum(sign * coalesce(closed - created, 0)) <> 0
+      ORDER BY org_id, p.period, p.begins, owner_id, currency, status, stage_id
+      ON CONFLICT (org_id, period, begins, owner_id, currency, status, stage_id) DO UPDATE SET deals = s.deals + excluded.deals,
+        value_high = s.value_high + excluded.value_high, value_low = s.value_low + excluded.value_low,
+        weighted_high = s.weighted_high + excluded.weighted_high, weighted_low = s.weighted_low + excluded.weighted_low, days = s.days + excluded.days
+      RETURNING s.*
     )
-    INSERT INTO deal_sums AS s (org_id, period, begins, owner_id, currency, status, stage_id, deals, value_high, value_low, weighted_high, weighted_low, days)
-    SELECT org_id, p.period, p.begins, owner_id, currency, status, stage_id, sum(sign),
-      sum(sign * (value / 1000000)), sum(sign * (value % 1000000)), sum(sign * (weighted / 1000000)), sum(sign * (weighted % 1000000)),
-      sum(sign * coalesce(closed - created, 0))
-    FROM counted CROSS JOIN LATERAL (VALUES
-      ('open', DATE '1970-01-01', closed IS NULL),
-      ('month', date_trunc('month', closed::timestamp)::date, closed IS NOT NULL),
-      ('day', closed, closed IS NOT NULL)
-    ) p (period, begins, counts)
-    WHERE p.counts
-    GROUP BY org_id, p.period, p.begins, owner_id, currency, status, stage_id
-    HAVING sum(sign) <> 0 OR sum(sign * value) <> 0 OR sum(sign * weighted) <> 0 OR sum(sign * coalesce(closed - created, 0)) <> 0
-    ORDER BY org_id, p.period, p.begins, owner_id, currency, status, stage_id
-    ON CONFLICT (org_id, period, begins, owner_id, currency, status, stage_id) DO UPDATE SET deals = s.deals + excluded.deals,
-      value_high = s.value_high + excluded.value_high, value_low = s.value_low + excluded.value_low,
-      weighted_high = s.weighted_high + excluded.weighted_high, weighted_low = s.weighted_low + excluded.weighted_low, days = s.days + excluded.days
-    RETURNING s.*
+    SELECT * FROM summed WHERE deals = 0
   LOOP
-    IF kept.deals = 0 THEN
-      DELETE FROM deal_sums s WHERE (s.org_id, s.period, s.begins, s.owner_id, s.currency, s.status, s.stage_id) =
-        (kept.org_id, kept.period, kept.begins, kept.owner_id, kept.currency, kept.status, kept.stage_id);
-    END IF;
+    DELETE FROM deal_sums s WHERE (s.org_id, s.period, s.begins, s.owner_id, s.currency, s.status, s.stage_id) =
+      (kept.org_id, kept.period, kept.begins, kept.owner_id, kept.currency, kept.status, kept.stage_id);
   END LOOP;
   RETURN NULL;
 END
@@ -148,7 +148,7 @@ CREATE UNLOGGED TABLE IF NOT EXISTS activity_sum_changes (
   sign     bigint NOT NULL,
   org_id   uuid NOT NULL,
   owner_id uuid,
-  type     text NOT NULL,
+  type     text COLLATE "C" NOT NULL,
   amount   bigint,
   date     timestamptz NOT NULL
 );
@@ -197,21 +197,21 @@ BEGIN
       SELECT sign, org_id, coalesce(owner_id, '00000000-0000-0000-0000-000000000000') AS owner_id, type,
         coalesce(amount, 0) AS amount, (date AT TIME ZONE 'UTC')::date AS day
       FROM changes
+    ), summed AS (
+      INSERT INTO activity_sums AS s (org_id, period, begins, owner_id, type, activities, amount_high, amount_low)
+      SELECT org_id, p.period, p.begins, owner_id, type, sum(sign), sum(sign * (amount / 1000000)), sum(sign * (amount % 1000000))
+      FROM counted CROSS JOIN LATERAL (VALUES ('month' COLLATE "C", date_trunc('month', day::timestamp)::date), ('day', day)) p (period, begins)
+      GROUP BY org_id, p.period, p.begins, owner_id, type
+      HAVING sum(sign) <> 0 OR sum(sign * amount) <> 0
+      ORDER BY org_id, p.period, p.begins, owner_id, type
+      ON CONFLICT (org_id, period, begins, owner_id, type) DO UPDATE SET activities = s.activities + excluded.activities,
+        amount_high = s.amount_high + excluded.amount_high, amount_low = s.amount_low + excluded.amount_low
+      RETURNING s.*
     )
-    INSERT INTO activity_sums AS s (org_id, period, begins, owner_id, type, activities, amount_high, amount_low)
-    SELECT org_id, p.period, p.begins, owner_id, type, sum(sign), sum(sign * (amount / 1000000)), sum(sign * (amount % 1000000))
-    FROM counted CROSS JOIN LATERAL (VALUES ('month', date_trunc('month', day::timestamp)::date), ('day', day)) p (period, begins)
-    GROUP BY org_id, p.period, p.begins, owner_id, type
-    HAVING sum(sign) <> 0 OR sum(sign * amount) <> 0
-    ORDER BY org_id, p.period, p.begins, owner_id, type
-    ON CONFLICT (org_id, period, begins, owner_id, type) DO UPDATE SET activities = s.activities + excluded.activities,
-      amount_high = s.amount_high + excluded.amount_high, amount_low = s.amount_low + excluded.amount_low
-    RETURNING s.*
+    SELECT * FROM summed WHERE activities = 0
   LOOP
-    IF kept.activities = 0 THEN
-      DELETE FROM activity_sums s WHERE (s.org_id, s.period, s.begins, s.owner_id, s.type) =
-        (kept.org_id, kept.period, kept.begins, kept.owner_id, kept.type);
-    END IF;
+    DELETE FROM activity_sums s WHERE (s.org_id, s.period, s.begins, s.owner_id, s.type) =
+      (kept.org_id, kept.period, kept.begins, kept.owner_id, kept.type);
   END LOOP;
   RETURN NULL;
 END
