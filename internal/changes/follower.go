@@ -181,6 +181,15 @@ func (f *Follower) InDoubt(org crm.ID) {
 	}
 }
 
+// Unchanged implements crm.CommitListener: the log reaches to seq, so that whoever wrote
+// is told of what they found.
+func (f *Follower) Unchanged(org crm.ID, seq int64) {
+	if o := f.follow(org, f.now()); o != nil && seq > o.seq.Load() {
+		o.grown(seq)
+		f.want(o)
+	}
+}
+
 // Known gives the greatest seq of an organisation that this process knows of: from the
 // log, or from its own commits. It is 0 for one that is not followed.
 func (f *Follower) Known(org crm.ID) int64 {

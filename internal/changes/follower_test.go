@@ -315,6 +315,24 @@ func TestOwnCommitWhileAsking(t *testing.T) {
 	})
 }
 
+// What a transaction saw that had nothing to change is known, and nobody is answered from
+// before it.
+func TestUnchanged(t *testing.T) {
+	t.Parallel()
+	follows(t, 3, func(f *following) {
+		f.log.write(f.org, several(1)...) // by another, who has not been heard of
+		f.Unchanged(f.org, 4)
+		if got := f.Known(f.org); got != 4 {
+			f.t.Errorf("%d is known", got)
+		}
+		f.at(4)
+		f.Unchanged(f.org, 3)
+		if got := f.Known(f.org); got != 4 {
+			f.t.Errorf("then %d is known", got)
+		}
+	})
+}
+
 func TestInDoubt(t *testing.T) {
 	t.Parallel()
 	follows(t, 3, func(f *following) {

@@ -85,6 +85,10 @@ type CommitListener interface {
 	Committed(org ID, entries []LogEntry)
 	// InDoubt hears that it is not known whether a transaction was committed.
 	InDoubt(org ID)
+	// Unchanged hears of a transaction that had nothing to change, and saw the log up to
+	// seq at least: what it found as it was to be may be of others, of whom nobody here
+	// has heard yet.
+	Unchanged(org ID, seq int64)
 }
 
 // Aspect is what a Tag narrows a kind by.

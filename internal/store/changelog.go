@@ -70,10 +70,29 @@ func (t *tx) Announce(_ context.Context, entity string) error {
 }
 
 var (
+	lastSeq = &Statement{"change.end", `SELECT log_seq FROM organisations WHERE id = $1`}
 	nextSeq = &Statement{"change.seq", `UPDATE organisations SET log_seq = log_seq + $2 WHERE id = $1 RETURNING log_seq`}
 	putLog  = &Statement{"change.insert", `INSERT INTO changes (org_id, seq, entity, entity_id, op, actor_id, at, refs)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`}
 )
+
+// leave commits a transaction that enters nothing.
+func (t *tx) leave(ctx context.Context) error {
+	var seq int64
+	err := t.store.query(ctx, t.db, lastSeq, []any{t.by.Org}, func(rows Rows) (bool, error) {
+		return false, rows.Scan(&seq)
+	})
+	if err != nil {
+		return err
+	}
+	if err := t.etx.Commit(ctx); err != nil {
+		return t.store.fault(ctx, err)
+	}
+	if seq > 0 {
+		t.store.commits.Unchanged(t.by.Org, seq)
+	}
+	return nil
+}
 
 // enter enters the transaction's changes. It comes last before the commit: taking
 // the numbers locks the organisation's counter until then, so that the order of

@@ -76,6 +76,7 @@ type nobody struct{}
 
 func (nobody) Committed(crm.ID, []crm.LogEntry) {}
 func (nobody) InDoubt(crm.ID)                   {}
+func (nobody) Unchanged(crm.ID, int64)          {}
 
 // Close closes the engine.
 func (s *Store) Close() error { return s.engine.Close() }

@@ -74,7 +74,7 @@ func (s *Store) attempt(ctx context.Context, by crm.Actor, at crm.Instant, fn fu
 		return err
 	}
 	if len(t.changes) == 0 {
-		return s.fault(ctx, etx.Commit(ctx))
+		return t.leave(ctx)
 	}
 	if err := t.enter(ctx); err != nil {
 		return err

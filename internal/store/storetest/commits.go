@@ -20,6 +20,7 @@ type Commits struct {
 	mu      sync.Mutex
 	entries []crm.LogEntry
 	doubts  []crm.ID
+	seen    int64 // by the last transaction that had nothing to change
 }
 
 // Committed implements crm.CommitListener.
@@ -34,6 +35,13 @@ func (c *Commits) InDoubt(org crm.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.doubts = append(c.doubts, org)
+}
+
+// Unchanged implements crm.CommitListener.
+func (c *Commits) Unchanged(_ crm.ID, seq int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen = seq
 }
 
 // Heard gives the entries and the doubts since it was asked last.
@@ -132,6 +140,23 @@ func (l inLog) Committed(org crm.ID, entries []crm.LogEntry) {
 		l.f.Errorf("heard of %d when the log ended at %d", entries[len(entries)-1].Seq, end)
 	}
 	l.Commits.Committed(org, entries)
+}
+
+// commitUnchanged tells the listener how far the log went that a transaction saw which has
+// nothing to change.
+func commitUnchanged(f *fixture) {
+	ctx, heard := f.Context(), new(Commits)
+	s := store.New(f.engine, store.Options{Commits: heard})
+	f.write(f.home, 1, func(tx crm.Tx) error { return tx.Announce(ctx, crm.EntityDeal) }) // by another process
+	if err := s.Write(ctx, f.home.by, at(2), func(crm.Tx) error { return nil }); err != nil {
+		f.Fatal(err)
+	}
+	if end := logEnd(f, f.home.ID); heard.seen != end || end == 0 {
+		f.Errorf("it saw the log up to %d, which ends at %d", heard.seen, end)
+	}
+	if entries, doubts := heard.Heard(); len(entries)+len(doubts) > 0 {
+		f.Errorf("heard %v, in doubt %v", entries, doubts)
+	}
 }
 
 // commitInDoubt tells the listener when the answer to a commit is lost.

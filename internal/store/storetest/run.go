@@ -92,6 +92,7 @@ func Run(t *testing.T, database func(tb testing.TB) Opener) {
 		{"LogWatched", watches},
 		{"CommitsHeard", commitsHeard},
 		{"CommitInDoubt", commitInDoubt},
+		{"CommitUnchanged", commitUnchanged},
 		{"CommitsAccountedFor", commitsAccountedFor},
 		{"ClearCompany", clearCompany},
 		{"ClearContact", clearContact},
