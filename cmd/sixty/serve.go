@@ -63,11 +63,11 @@ func tuneCollector(growth int) {
 }
 
 // serverMemory is what a server may take, in bytes, besides the answers that it keeps:
-// 10,000 idle connections have some 150 MiB live.
+// as many idle connections as there may be (SIXTY_MAX_CONNECTIONS) have some 115 MiB live.
 const serverMemory = 128 << 20
 
 // boundMemory has the collector work more when all that Go has comes near a bound, unless
-// the environment gives another (GOMEMLIMIT): what lets a small heap grow to its fivefold
+// the environment gives another (GOMEMLIMIT): what lets a small heap grow to its ninefold
 // is nothing for one that holds thousands of connections.
 func boundMemory(bytes int64) {
 	if os.Getenv("GOMEMLIMIT") == "" {

@@ -222,8 +222,9 @@ type HandedOver struct {
 	Tasks      int64 `json:"tasks" doc:"Those that were assigned to the person."`
 }
 
-// MaxHandedOver is how many things somebody may have who is handed over by a request: 100,000
-// take some ten seconds of the sixty that it has. The operator's command has no such bound.
+// MaxHandedOver is how many things somebody may have who is handed over by a request: by
+// estimate, what the sixty seconds suffice for that it has. The operator's command has no
+// such bound.
 const MaxHandedOver = 200_000
 
 // HandOver gives everything that a person owns, or is to do, to another one, who must be
