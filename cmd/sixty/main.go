@@ -75,6 +75,7 @@ const commandPatience = time.Minute
 func (e *environment) on(ctx context.Context, o app.Options, work func(*app.Core) error) (err error) {
 	config := e.config
 	config.StatementLimit = max(config.StatementLimit, commandPatience)
+	o.Bulk = true
 	core, err := app.Open(ctx, config, o)
 	if err != nil {
 		return err

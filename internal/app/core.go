@@ -32,6 +32,9 @@ type Options struct {
 	Clock  func() time.Time // time.Now if nil
 	// Existing fails where there is no database of SQLite yet, instead of making one.
 	Existing bool
+	// Bulk is for a process that does one thing and ends, which may be to read or write
+	// much; a server is for many who want little.
+	Bulk bool
 }
 
 func (o Options) withDefaults() Options {
@@ -72,7 +75,7 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 		return nil, fmt.Errorf("%q is not a currency", cfg.DefaultCurrency)
 	}
 	metrics := telemetry.NewMetrics()
-	engine, err := openEngine(ctx, cfg, o.Existing)
+	engine, err := openEngine(ctx, cfg, o)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
@@ -118,7 +121,7 @@ type engine interface {
 }
 
 // openEngine picks the engine: this is the only place that knows there are two.
-func openEngine(ctx context.Context, cfg config.Base, existing bool) (engine, error) {
+func openEngine(ctx context.Context, cfg config.Base, o Options) (engine, error) {
 	if url := cfg.DatabaseURL.Reveal(); url != "" {
 		// Config has checked the scheme and the bounds.
 		e, err := postgres.Open(ctx, postgres.Options{
@@ -130,7 +133,7 @@ func openEngine(ctx context.Context, cfg config.Base, existing bool) (engine, er
 		return e, nil
 	}
 	path := filepath.Join(cfg.DataDir, databaseFile)
-	if existing {
+	if o.Existing {
 		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 			return nil, fmt.Errorf("there is none in %q: see %s, or make one with sixty migrate", cfg.DataDir, config.NameOf(cfg, "DataDir"))
 		} else if err != nil {
@@ -142,7 +145,7 @@ func openEngine(ctx context.Context, cfg config.Base, existing bool) (engine, er
 		return nil, err
 	}
 	e, err := sqlite.Open(ctx, sqlite.Options{
-		Path: path, MaxConns: cfg.MaxConns, StatementTimeout: cfg.StatementLimit,
+		Path: path, MaxConns: cfg.MaxConns, StatementTimeout: cfg.StatementLimit, Bulk: o.Bulk,
 	})
 	if err != nil {
 		return nil, err

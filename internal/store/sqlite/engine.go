@@ -29,6 +29,9 @@ type Options struct {
 	MaxConns int
 	// StatementTimeout bounds every statement (5 s if 0).
 	StatementTimeout time.Duration
+	// Bulk is for a process that works for one client, and may read or write much: the
+	// first Open says whether this one does.
+	Bulk bool
 }
 
 const (
@@ -61,14 +64,15 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err := os.MkdirAll(filepath.Dir(o.Path), 0o750); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
-	read, err := sql.Open("sqlite", dsn(o, "query_only(1)", "cache_size(-4000)"))
+	initialise(o.Bulk)
+	read, err := sql.Open("sqlite", dsn(o, "query_only(1)", "cache_size(-"+strconv.Itoa(readerCache)+")"))
 	if err != nil {
 		return nil, err
 	}
 	read.SetMaxOpenConns(o.MaxConns)
 	read.SetMaxIdleConns(o.MaxConns)
 	read.SetConnMaxIdleTime(idleTime)
-	write, err := sql.Open("sqlite", dsn(o, "cache_size(-16000)"))
+	write, err := sql.Open("sqlite", dsn(o, "cache_size(-"+strconv.Itoa(writerCache)+")"))
 	if err != nil {
 		return nil, err
 	}
