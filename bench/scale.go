@@ -96,19 +96,19 @@ func (b *bed) scaleRow(size int) error {
 		}
 	}
 	fmt.Printf("%12d", size)
-	for _, paths := range [][]string{
-		{deals},
-		{deals + "&cursor=" + first.Pagination.NextCursor},
-		{deals + "&cursor=" + before.Pagination.NextCursor},
-		searches,
-		{"/api/dashboard"},
-		{fmt.Sprintf("/api/companies?limit=%d&includeStats=true", pageSize)},
+	for _, compared := range [][][]string{
+		{{deals}, {deals + "&cursor=" + first.Pagination.NextCursor}, {deals + "&cursor=" + before.Pagination.NextCursor}},
+		{searches},
+		{{"/api/dashboard"}},
+		{{fmt.Sprintf("/api/companies?limit=%d&includeStats=true", pageSize)}},
 	} {
-		median, p95, err := c.time(paths)
+		took, err := c.time(compared)
 		if err != nil {
 			return err
 		}
-		fmt.Printf(" %8.2f /%8.2f", median, p95)
+		for _, t := range took {
+			fmt.Printf(" %8.2f /%8.2f", median(t), t[len(t)*95/100])
+		}
 	}
 	fmt.Println()
 	return nil
@@ -137,23 +137,28 @@ func (c *caller) page(path string) (*pageAnswer, error) {
 	return &answer, err
 }
 
-// time gives the median and the 95th percentile in milliseconds.
-func (c *caller) time(paths []string) (mid, p95 float64, err error) {
-	var took []float64
+// time asks for paths of each kind, the kinds in turns, and gives how long each answer of
+// a kind took, in milliseconds, the shortest first.
+func (c *caller) time(kinds [][]string) ([][]float64, error) {
+	took := make([][]float64, len(kinds))
 	began := time.Now()
 	for i := range scaleRequests + 5 {
-		if len(took) > 0 && time.Since(began) > scaleLimit {
+		if i > 5 && time.Since(began) > time.Duration(len(kinds))*scaleLimit {
 			break
 		}
-		p := &peer{addr: c.addr, path: paths[i%len(paths)], key: c.bed.key}
-		begin := time.Now()
-		if err := p.get(c.bed.ctx, c.client); err != nil {
-			return 0, 0, fmt.Errorf("%s: %w", p.path, err)
-		}
-		if i >= 5 { // the first ones warm up
-			took = append(took, time.Since(begin).Seconds()*1000)
+		for kind, paths := range kinds {
+			p := &peer{addr: c.addr, path: paths[i%len(paths)], key: c.bed.key}
+			begin := time.Now()
+			if err := p.get(c.bed.ctx, c.client); err != nil {
+				return nil, fmt.Errorf("%s: %w", p.path, err)
+			}
+			if i >= 5 { // the first ones warm up
+				took[kind] = append(took[kind], time.Since(begin).Seconds()*1000)
+			}
 		}
 	}
-	slices.Sort(took)
-	return median(took), took[len(took)*95/100], nil
+	for _, t := range took {
+		slices.Sort(t)
+	}
+	return took, nil
 }

@@ -296,7 +296,7 @@ func TestSessionsEndEverywhere(t *testing.T) {
 				rows = append(rows, crm.ImportRow[crm.OwnerPatch]{Patch: crm.OwnerPatch{Email: crm.Of(fmt.Sprintf("new%d@acme.example", i))}})
 			}
 			err := service.ImportOwners(t.Context(), crm.Operator(org), crm.ImportOptions{Key: crm.KeyEmail}, func(load crm.Load[crm.OwnerPatch]) error {
-				_, err := load(t.Context(), rows)
+				_, err := load(t.Context(), rows)()
 				return err
 			})
 			roleChanged(ada.ID, "viewer")

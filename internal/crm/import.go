@@ -107,12 +107,15 @@ type RowResult struct {
 	Missing []Reference // whose absence is among the reasons, although they could be made
 }
 
-// Load loads one batch of rows in one transaction and gives a result for each. A
-// batch ends as if its rows had been loaded one by one, in their order; a row that
-// cannot be taken is rejected and does not touch the others. When it fails, the
-// results are those of the rows that were loaded nevertheless, which are the
-// first ones. It is for use by one goroutine at a time.
-type Load[P any] func(ctx context.Context, rows []ImportRow[P]) ([]RowResult, error)
+// Load begins to load one batch of rows and gives what waits for its end, with a result
+// for each row. All batches end as if their rows had been loaded one by one, in the order
+// of the calls; a row that cannot be taken is rejected and does not touch the others. When
+// a batch fails, its results are those of the rows that were loaded nevertheless, which
+// are its first ones.
+//
+// It is for use by one goroutine, which leaves the rows alone until the batch has ended,
+// begins the next one before it waits for the last one, if it likes, and waits for all.
+type Load[P any] func(ctx context.Context, rows []ImportRow[P]) (wait func() ([]RowResult, error))
 
 // ImportCompanies lets feed load companies. The actor must be a manager or an
 // admin, and an admin to make people. feed is run once more when a rehearsal was
@@ -182,21 +185,19 @@ func importAll[T, P any](
 		outcomes[NameKey(name)] = outcome
 	}
 	start := func() *importRun {
-		return &importRun{service: s, by: by, opt: opt, outcomes: outcomes, org: org, known: newKnownReferences()}
+		return &importRun{service: s, by: by, opt: opt, outcomes: outcomes, org: org}
 	}
 	if opt.Rehearse {
 		now := s.clock()
 		return s.store.Rehearse(ctx, by, now, func(tx Tx) error {
 			run := start() // what is learnt in a rehearsal holds in its transaction only
-			return feed(func(ctx context.Context, rows []ImportRow[P]) ([]RowResult, error) {
-				return loadWithin(ctx, run, tx, now, begin, rows)
+			return feed(func(ctx context.Context, rows []ImportRow[P]) func() ([]RowResult, error) {
+				results, err := loadWithin(ctx, run, tx, now, begin, rows)
+				return func() ([]RowResult, error) { return results, err }
 			})
 		})
 	}
-	run := start()
-	return feed(func(ctx context.Context, rows []ImportRow[P]) ([]RowResult, error) {
-		return loadCommitted(ctx, run, begin, rows)
-	})
+	return feed((&loader[T, P]{run: start(), begin: begin}).load)
 }
 
 func (o ImportOptions) check(keys []Key, refs []Reference) error {
@@ -234,51 +235,12 @@ func loadWithin[T, P any](
 	ctx context.Context, run *importRun, tx Tx, now Instant, begin func(*importTx) importKind[T, P], rows []ImportRow[P],
 ) ([]RowResult, error) {
 	b := newImportTx(ctx, run, tx, now)
-	results, err := loadRows(b, begin, rows)
+	keyed := keyRows(begin(b), run.opt.Key, rows)
+	results, err := loadRows(b, begin, keyed)
 	if err == nil {
-		b.refs.learn(&run.known)
+		b.refs.learn()
 	}
 	return results, err
-}
-
-// batchAttempts is how often a batch is tried as a whole: other clients write too,
-// and what a batch collided with is seen by the next attempt.
-const batchAttempts = 2
-
-// loadCommitted loads rows in a transaction of their own. When they collide with
-// what is stored in a way that was not seen coming, again and again, they are
-// loaded in halves, down to the row that it is about, which is rejected.
-func loadCommitted[T, P any](
-	ctx context.Context, run *importRun, begin func(*importTx) importKind[T, P], rows []ImportRow[P],
-) ([]RowResult, error) {
-	var err error
-	for range batchAttempts {
-		var b *importTx
-		var results []RowResult
-		now := run.service.clock()
-		err = run.service.store.Write(ctx, run.by, now, func(tx Tx) error {
-			b = newImportTx(ctx, run, tx, now)
-			results, err = loadRows(b, begin, rows)
-			return err
-		})
-		if err == nil {
-			b.refs.learn(&run.known)
-			return results, nil
-		}
-		if CodeOf(err) != CodeConflict {
-			return nil, err
-		}
-	}
-	if len(rows) == 1 {
-		return []RowResult{{Verdict: RowRejected, Reason: err.Error()}}, nil
-	}
-	half := len(rows) / 2
-	first, err := loadCommitted(ctx, run, begin, rows[:half])
-	if err != nil {
-		return first, err
-	}
-	second, err := loadCommitted(ctx, run, begin, rows[half:])
-	return append(first, second...), err
 }
 
 // disturbed says that another client changed what a batch had just found: the

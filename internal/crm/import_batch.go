@@ -15,6 +15,8 @@ type importTx struct {
 	by   Actor
 	now  Instant
 	refs *references
+	// gaveUp says that a stored thing gave up a key, which another one may then take.
+	gaveUp bool
 }
 
 func newImportTx(ctx context.Context, run *importRun, tx Tx, now Instant) *importTx {
@@ -23,10 +25,53 @@ func newImportTx(ctx context.Context, run *importRun, tx Tx, now Instant) *impor
 	return b
 }
 
+// keyedRows are rows with what they are compared by.
+type keyedRows[P any] struct {
+	rows   []ImportRow[P]
+	keys   []Key          // the unique ones and the import's
+	values [][]string     // of the rows, by key; "" is none
+	wrong  [][]FieldError // with the rows' members
+}
+
+// keyRows finds out what rows are compared by: what the rules make of their members on
+// their own.
+func keyRows[T, P any](kind importKind[T, P], key Key, rows []ImportRow[P]) keyedRows[P] {
+	k := keyedRows[P]{rows: rows, keys: kind.unique(), values: make([][]string, len(rows)), wrong: make([][]FieldError, len(rows))}
+	if !slices.Contains(k.keys, key) {
+		k.keys = append(k.keys, key)
+	}
+	for i := range rows {
+		probe, r := kind.blank(rows[i].ID.Value), rules{}
+		kind.members(&rows[i].Patch, &probe, &r)
+		k.wrong[i] = r.bad
+		k.values[i] = make([]string, len(k.keys))
+		for j, key := range k.keys {
+			k.values[i][j] = keyOf(kind, &probe, key)
+		}
+	}
+	return k
+}
+
+// keyOf gives the value of a key, "" for none.
+func keyOf[T, P any](kind importKind[T, P], t *T, key Key) string {
+	if key != KeyID {
+		return kind.key(t, key)
+	}
+	if id := kind.id(t); id != (ID{}) {
+		return id.String()
+	}
+	return ""
+}
+
+func (k keyedRows[P]) slice(from, to int) keyedRows[P] {
+	return keyedRows[P]{k.rows[from:to], k.keys, k.values[from:to], k.wrong[from:to]}
+}
+
 // loadRows loads a batch, stretch by stretch: a stretch is written at once. There
 // is more than one only when a row takes a key that an earlier one gave up, which
 // the database would refuse in the same statement.
-func loadRows[T, P any](b *importTx, begin func(*importTx) importKind[T, P], rows []ImportRow[P]) ([]RowResult, error) {
+func loadRows[T, P any](b *importTx, begin func(*importTx) importKind[T, P], keyed keyedRows[P]) ([]RowResult, error) {
+	rows := keyed.rows
 	someStageless := false
 	for i := range rows {
 		askReferences(b.refs, &rows[i])
@@ -35,10 +80,10 @@ func loadRows[T, P any](b *importTx, begin func(*importTx) importKind[T, P], row
 	if err := b.refs.resolve(b.ctx); err != nil {
 		return nil, err
 	}
-	rows = insteadOf(b.refs, rows)
+	keyed.rows = insteadOf(b.refs, rows)
 	results := make([]RowResult, 0, len(rows))
 	for len(results) < len(rows) {
-		s := newStretch(b, begin(b), rows[len(results):])
+		s := newStretch(b, begin(b), keyed.slice(len(results), len(rows)))
 		if err := s.kind.begin(someStageless); err != nil {
 			return nil, err
 		}
@@ -63,12 +108,8 @@ func loadRows[T, P any](b *importTx, begin func(*importTx) importKind[T, P], row
 // written together.
 type stretch[T, P any] struct {
 	*importTx
+	keyedRows[P]
 	kind importKind[T, P]
-	rows []ImportRow[P]
-
-	keys   []Key          // those that the rows are compared by: the unique ones and the import's
-	values [][]string     // of the rows, by key; "" is none
-	wrong  [][]FieldError // with their members
 
 	index   map[Key]map[string][]ID // who has a value, as of the row that is applied
 	freed   map[Key]map[string]bool // values that stored things gave up
@@ -82,13 +123,10 @@ type importEntry[T any] struct {
 	isNew         bool
 }
 
-func newStretch[T, P any](b *importTx, kind importKind[T, P], rows []ImportRow[P]) *stretch[T, P] {
+func newStretch[T, P any](b *importTx, kind importKind[T, P], rows keyedRows[P]) *stretch[T, P] {
 	s := &stretch[T, P]{
-		importTx: b, kind: kind, rows: rows, keys: kind.unique(),
+		importTx: b, keyedRows: rows, kind: kind,
 		index: map[Key]map[string][]ID{}, freed: map[Key]map[string]bool{}, entries: map[ID]*importEntry[T]{},
-	}
-	if !slices.Contains(s.keys, b.run.opt.Key) {
-		s.keys = append(s.keys, b.run.opt.Key)
 	}
 	for _, key := range s.keys {
 		s.index[key], s.freed[key] = map[string][]ID{}, map[string]bool{}
@@ -99,18 +137,10 @@ func newStretch[T, P any](b *importTx, kind importKind[T, P], rows []ImportRow[P
 // find finds everything that has a key of one of the rows, and locks what the rows
 // are about.
 func (s *stretch[T, P]) find() error {
-	s.values = make([][]string, len(s.rows))
-	s.wrong = make([][]FieldError, len(s.rows))
 	wanted := make(map[Key][]string, len(s.keys))
-	for i := range s.rows {
-		// What the rules make of the members on their own is what they are compared as.
-		probe, r := s.kind.blank(s.rows[i].ID.Value), rules{}
-		s.kind.members(&s.rows[i].Patch, &probe, &r)
-		s.wrong[i] = r.bad
-		s.values[i] = make([]string, len(s.keys))
+	for _, values := range s.values {
 		for j, key := range s.keys {
-			value := s.keyOf(&probe, key)
-			s.values[i][j] = value
+			value := values[j]
 			if _, asked := s.index[key][value]; value != "" && !asked {
 				s.index[key][value] = nil
 				wanted[key] = append(wanted[key], value)
@@ -130,17 +160,6 @@ func (s *stretch[T, P]) find() error {
 		}
 	}
 	return s.lock()
-}
-
-// keyOf gives the value of a key, "" for none.
-func (s *stretch[T, P]) keyOf(t *T, key Key) string {
-	if key != KeyID {
-		return s.kind.key(t, key)
-	}
-	if id := s.kind.id(t); id != (ID{}) {
-		return id.String()
-	}
-	return ""
 }
 
 // lock locks the things that the rows are about.
@@ -192,7 +211,7 @@ func (s *stretch[T, P]) lockByID() error {
 	slices.SortFunc(ids, compareIDs)
 	locked, err := s.kind.table().Lock(s.ctx, ids)
 	for _, t := range locked {
-		s.index[KeyID][s.keyOf(&t, KeyID)] = []ID{s.kind.id(&t)}
+		s.index[KeyID][keyOf(s.kind, &t, KeyID)] = []ID{s.kind.id(&t)}
 		s.enter(t)
 	}
 	return err
@@ -317,9 +336,9 @@ func (s *stretch[T, P]) collide(before, after *T, isNew bool, r *rules) (freed b
 func (s *stretch[T, P]) reindex(e *importEntry[T], after *T, isNew bool) {
 	id := s.kind.id(after)
 	for _, key := range s.keys {
-		was, is := "", s.keyOf(after, key)
+		was, is := "", keyOf(s.kind, after, key)
 		if !isNew {
-			was = s.keyOf(&e.after, key)
+			was = keyOf(s.kind, &e.after, key)
 		}
 		if was == is {
 			continue
@@ -327,6 +346,7 @@ func (s *stretch[T, P]) reindex(e *importEntry[T], after *T, isNew bool) {
 		if was != "" {
 			s.index[key][was] = slices.DeleteFunc(s.index[key][was], func(other ID) bool { return other == id })
 			s.freed[key][was] = !e.isNew
+			s.gaveUp = s.gaveUp || !e.isNew
 		}
 		if is != "" {
 			s.index[key][is] = append(s.index[key][is], id)

@@ -26,6 +26,8 @@ func (k *contactImport) blank(id ID) Contact {
 	return Contact{OrgID: k.by.Org, ID: id, OwnerID: k.by.userID(), CreatedAt: k.now, UpdatedAt: k.now, Version: 1}
 }
 
+func (k *contactImport) apart() bool { return false }
+
 func (k *contactImport) key(c *Contact, key Key) string {
 	switch key {
 	case KeyExternalID:

@@ -9,19 +9,19 @@ import (
 // are remembered.
 func TestKnownReferencesAreBounded(t *testing.T) {
 	t.Parallel()
-	known := map[string]ID{}
+	var k known
 	for batch := range 30 {
-		l := lookup[Company]{targets: map[string]*target[Company]{}}
+		l := lookup[Company]{known: &k, targets: map[string]*target[Company]{}}
 		for i := range 1000 {
 			text := strconv.Itoa(batch*1000 + i)
 			l.order = append(l.order, text)
 			l.targets[text] = &target[Company]{id: NewID()}
 		}
-		known = l.learn(known)
-		if len(known) > maxKnown {
-			t.Fatalf("%d references are known after %d batches", len(known), batch+1)
+		l.learn()
+		if len(k.ids) > maxKnown {
+			t.Fatalf("%d references are known after %d batches", len(k.ids), batch+1)
 		}
-		if last := l.order[len(l.order)-1]; known[last] != l.targets[last].id {
+		if last := l.order[len(l.order)-1]; k.ids[last] != l.targets[last].id {
 			t.Fatal("what the last row refers to is not known")
 		}
 	}

@@ -14,6 +14,8 @@ type importKind[T, P any] interface {
 	unique() []Key
 	// key gives the value by which the thing is found; "" is none.
 	key(t *T, k Key) string
+	// apart tells whether rows with other keys are nothing to the row of a thing.
+	apart() bool
 	unread(p *P) Unread
 	// members applies what the patch says, by the rules for each member.
 	members(p *P, t *T, r *rules)
@@ -33,6 +35,7 @@ type importKind[T, P any] interface {
 // quietKind is the part of a kind that has nothing to write beside its rows.
 type quietKind[T any] struct{}
 
+func (quietKind[T]) apart() bool                     { return true }
 func (quietKind[T]) begin(bool) error                { return nil }
 func (quietKind[T]) stored(*T)                       {}
 func (quietKind[T]) accept(_, _ *T, _ bool)          {}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // maxKnown bounds what an import remembers of the references of one kind. When it
@@ -14,12 +15,34 @@ import (
 // and those are soon known again.
 const maxKnown = 10_000
 
-// knownReferences are the references that committed batches of an import resolved:
-// ids by text. They are checked again before each use.
-type knownReferences struct{ companies, owners, stages, contacts, deals map[string]ID }
+// knownReferences are the references that committed batches of an import resolved.
+// They are checked again before each use.
+type knownReferences struct{ companies, owners, stages, contacts, deals known }
 
-func newKnownReferences() knownReferences {
-	return knownReferences{map[string]ID{}, map[string]ID{}, map[string]ID{}, map[string]ID{}, map[string]ID{}}
+// known are ids by the text that refers to them. It may be used from several goroutines.
+type known struct {
+	mu  sync.Mutex
+	ids map[string]ID
+}
+
+func (k *known) id(text string) (ID, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	id, ok := k.ids[text]
+	return id, ok
+}
+
+func (k *known) add(text string, id ID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.ids[text] == id {
+		return
+	}
+	if k.ids == nil || len(k.ids) >= maxKnown {
+		k.ids = map[string]ID{}
+	}
+	// The text is a part of its row; kept as it is, it would keep all of it.
+	k.ids[strings.Clone(text)] = id
 }
 
 // references resolves what the rows of one batch refer to.
@@ -32,26 +55,26 @@ type references struct {
 }
 
 func newReferences(b *importTx) *references {
-	known := b.run.known
+	known := &b.run.known
 	f := &references{
 		companies: lookup[Company]{
-			ref: RefCompany, many: "companies", table: b.tx.Companies(), known: known.companies,
+			ref: RefCompany, many: "companies", table: b.tx.Companies(), known: &known.companies,
 			keys: []Key{KeyExternalID, KeyName},
 		},
 		owners: lookup[Owner]{
-			ref: RefOwner, many: "owners", table: b.tx.Owners(), known: known.owners,
+			ref: RefOwner, many: "owners", table: b.tx.Owners(), known: &known.owners,
 			keys: []Key{KeyEmail, KeyName},
 		},
 		stages: lookup[Stage]{
-			ref: RefStage, many: "stages", table: b.tx.Stages(), known: known.stages,
+			ref: RefStage, many: "stages", table: b.tx.Stages(), known: &known.stages,
 			keys: []Key{KeyName},
 		},
 		contacts: lookup[Contact]{
-			ref: RefContact, many: "contacts", table: b.tx.Contacts(), known: known.contacts,
+			ref: RefContact, many: "contacts", table: b.tx.Contacts(), known: &known.contacts,
 			keys: []Key{KeyExternalID, KeyEmail, KeyName},
 		},
 		deals: lookup[Deal]{
-			ref: RefDeal, many: "deals", table: b.tx.Deals(), known: known.deals,
+			ref: RefDeal, many: "deals", table: b.tx.Deals(), known: &known.deals,
 			keys: []Key{KeyExternalID, KeyName},
 		},
 	}
@@ -170,13 +193,40 @@ func (f *references) insert(ctx context.Context) error {
 	return nil
 }
 
+// comeDownTo gives the names of what rows refer to, of the kinds that are made when they
+// are missing: those that could be made for them.
+func comeDownTo[P any](create []Reference, rows []ImportRow[P]) map[string]bool {
+	names := map[string]bool{}
+	for i := range rows {
+		for _, ref := range create {
+			text, other := rows[i].Company, rows[i].Else.Company
+			switch ref {
+			case RefOwner:
+				text, other = rows[i].Owner, rows[i].Else.Owner
+			case RefStage:
+				text, other = rows[i].Stage, rows[i].Else.Stage
+			}
+			if strings.TrimSpace(other) != "" {
+				text = other
+			}
+			names[NameKey(text)] = true
+		}
+	}
+	return names
+}
+
+// dependOn tells whether it makes a difference that something of these names is made.
+func (f *references) dependOn(names map[string]bool) bool {
+	return f.companies.dependsOn(names) || f.owners.dependsOn(names) || f.stages.dependsOn(names)
+}
+
 // learn remembers for the next batches what was resolved in this one.
-func (f *references) learn(k *knownReferences) {
-	k.companies = f.companies.learn(k.companies)
-	k.owners = f.owners.learn(k.owners)
-	k.stages = f.stages.learn(k.stages)
-	k.contacts = f.contacts.learn(k.contacts)
-	k.deals = f.deals.learn(k.deals)
+func (f *references) learn() {
+	f.companies.learn()
+	f.owners.learn()
+	f.stages.learn()
+	f.contacts.learn()
+	f.deals.learn()
 }
 
 // lookup resolves references to one kind of thing, all of a batch at once.
@@ -185,7 +235,7 @@ type lookup[T any] struct {
 	many    string // of the noun
 	table   Table[T]
 	keys    []Key // asked after the id, in this order
-	known   map[string]ID
+	known   *known
 	create  func(name string, r *rules) (ID, T) // nil: what is missing is not made
 	arrange func([]T) error                     // completes what is about to be inserted
 
@@ -309,7 +359,7 @@ func (l *lookup[T]) resolve(ctx context.Context) error {
 func (l *lookup[T]) byID(ctx context.Context) error {
 	candidates := map[ID]bool{}
 	idOf := func(text string) (ID, bool) {
-		if id, ok := l.known[text]; ok {
+		if id, ok := l.known.id(text); ok {
 			return id, true
 		}
 		id, err := ParseID(text)
@@ -443,19 +493,23 @@ func (l *lookup[T]) insert(ctx context.Context) error {
 }
 
 // learn adds what was resolved to what is known.
-func (l *lookup[T]) learn(known map[string]ID) map[string]ID {
+func (l *lookup[T]) learn() {
 	for _, text := range l.order {
-		t := l.targets[text]
-		if t.complaint != nil || t.made != nil && !t.made.stored || known[text] == t.id {
-			continue
+		if t := l.targets[text]; t.complaint == nil && (t.made == nil || t.made.stored) {
+			l.known.add(text, t.id)
 		}
-		if len(known) >= maxKnown {
-			known = map[string]ID{}
-		}
-		// The text is a part of its row; kept as it is, it would keep all of it.
-		known[strings.Clone(text)] = t.id
 	}
-	return known
+}
+
+// dependsOn tells whether something had to be made, or would not be missing if something of
+// these names were made.
+func (l *lookup[T]) dependsOn(names map[string]bool) bool {
+	for name, n := range l.made {
+		if n.used || names[name] {
+			return true
+		}
+	}
+	return false
 }
 
 func compareIDs(a, b ID) int { return bytes.Compare(a[:], b[:]) }

@@ -159,9 +159,13 @@ func TestKnownReferenceGoes(t *testing.T) {
 		}
 		var b strings.Builder
 		b.WriteString("external_id,name,company\n")
-		const rows = 3000 // more than one batch
+		const rows = 5000 // three batches; the second may be under way when the first is told of
 		for i := range rows {
-			fmt.Fprintf(&b, "%d,Deal,Acme\n", i)
+			company := "Acme"
+			if i/2000 == 1 {
+				company = ""
+			}
+			fmt.Fprintf(&b, "%d,Deal,%s\n", i, company)
 		}
 		if got, _ := w.load(opt, file(t, b.String())); got != summary(rows, 0, 0, 0) {
 			t.Errorf("%+v", got)
@@ -177,7 +181,7 @@ func TestKnownReferenceGoes(t *testing.T) {
 				count["old"]++
 			}
 		}
-		if diff := cmp.Diff(map[string]int{"cleared": 2000, "new": 1000}, count); diff != "" {
+		if diff := cmp.Diff(map[string]int{"cleared": 4000, "new": 1000}, count); diff != "" {
 			t.Errorf("deals (-want +got):\n%s", diff)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"sixty/internal/crm"
 	"sixty/internal/transfer/csvio"
@@ -17,8 +18,11 @@ const (
 	batchBytes = 4 << 20
 )
 
-// batches is how many there are at a time: one is read while another is loaded.
-const batches = 2
+// batches is how many there are at a time: one is read while others are loaded.
+const (
+	batches = 3
+	loading = 2
+)
 
 // batch is a stretch of a file, as it was and as it was understood.
 type batch[P any] struct {
@@ -71,14 +75,14 @@ func run[P any](
 			}
 		}
 		c := &consumer[P]{opt: opt, load: load, rejected: rejected, total: all.total, summary: &summary}
-		return pump(ctx, all, fields, c.take)
+		return pump(ctx, all, fields, c)
 	})
 	return summary, err
 }
 
-// pump reads the inputs in a goroutine of its own and gives their batches to take.
+// pump reads the inputs in a goroutine of its own and gives their batches to c.
 // It returns when both have ended.
-func pump[P any](ctx context.Context, all *inputs[P], fields *fields[P], take func(context.Context, *batch[P]) error) error {
+func pump[P any](ctx context.Context, all *inputs[P], fields *fields[P], c *consumer[P]) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	empty, full := make(chan *batch[P], batches), make(chan *batch[P])
@@ -90,17 +94,33 @@ func pump[P any](ctx context.Context, all *inputs[P], fields *fields[P], take fu
 		defer close(full)
 		readErr = readAll(ctx, all, fields, empty, full)
 	}()
-	var takeErr error
-	for b := range full {
-		if takeErr == nil {
-			if takeErr = take(ctx, b); takeErr != nil {
-				cancel()
-			}
+	var loadErr error
+	end := func() {
+		b, err := c.end()
+		if err != nil && loadErr == nil {
+			loadErr = err
+			cancel()
 		}
 		empty <- b
 	}
-	if takeErr != nil {
-		return takeErr
+	for b := range full {
+		if loadErr == nil {
+			loadErr = context.Cause(ctx)
+		}
+		if loadErr != nil {
+			empty <- b
+			continue
+		}
+		c.begin(ctx, b)
+		if len(c.loads) == loading {
+			end()
+		}
+	}
+	for len(c.loads) > 0 {
+		end()
+	}
+	if loadErr != nil {
+		return loadErr
 	}
 	return readErr
 }
@@ -168,32 +188,45 @@ func readInput[P any](
 type consumer[P any] struct {
 	opt      Options
 	load     crm.Load[P]
+	loads    []load[P] // that have begun, in their order
 	rejected *rejects
 	total    int64
 	summary  *Summary
 }
 
-// take loads a batch. Rows that were loaded count, even when the batch fails.
-func (c *consumer[P]) take(ctx context.Context, b *batch[P]) error {
-	if err := ctx.Err(); err != nil {
-		return context.Cause(ctx)
+// load is a batch that is being loaded.
+type load[P any] struct {
+	*batch[P]
+	wait func() ([]crm.RowResult, error)
+}
+
+// begin begins to load a batch.
+func (c *consumer[P]) begin(ctx context.Context, b *batch[P]) {
+	l := load[P]{b, func() ([]crm.RowResult, error) { return nil, nil }}
+	if len(b.rows) > 0 {
+		l.wait = c.load(ctx, b.rows)
 	}
-	if len(b.rows) == 0 {
-		return nil
-	}
-	results, err := c.load(ctx, b.rows)
+	c.loads = append(c.loads, l)
+}
+
+// end waits until the batch that was begun first is loaded. Rows that were loaded count,
+// even when the batch fails.
+func (c *consumer[P]) end() (*batch[P], error) {
+	b := c.loads[0].batch
+	results, err := c.loads[0].wait()
+	c.loads = slices.Delete(c.loads, 0, 1)
 	for i, result := range results {
 		if err := c.count(b, i, result); err != nil {
-			return err
+			return b, err
 		}
 	}
 	if c.rejected != nil {
 		err = errors.Join(err, c.rejected.flush())
 	}
-	if err == nil && c.opt.Progress != nil {
+	if err == nil && c.opt.Progress != nil && len(b.rows) > 0 {
 		c.opt.Progress(Progress{Summary: *c.summary, Done: b.done, Total: c.total})
 	}
-	return err
+	return b, err
 }
 
 func (c *consumer[P]) count(b *batch[P], i int, result crm.RowResult) error {
