@@ -1,5 +1,7 @@
 package crm
 
+import "slices"
+
 // importKind is what an import has to know about one kind of thing. A value serves
 // one stretch of rows and remembers what has to be written beside them.
 type importKind[T, P any] interface {
@@ -94,7 +96,8 @@ func (k *companyImport) row(row *ImportRow[CompanyPatch], c *Company, _ bool, r 
 type ownerImport struct {
 	quietKind[Owner]
 	*importTx
-	rows []*importEntry[Owner]
+	rows   []*importEntry[Owner]
+	admins []ID // who are active, as of the row that is applied
 }
 
 func newOwnerImport(b *importTx) importKind[Owner, OwnerPatch] { return &ownerImport{importTx: b} }
@@ -115,6 +118,21 @@ func (k *ownerImport) key(o *Owner, key Key) string {
 		return text(o.Email)
 	}
 	return NameKey(o.FullName)
+}
+
+// apart: an organisation keeps an admin.
+func (k *ownerImport) apart() bool { return false }
+
+func (k *ownerImport) begin(bool) (err error) {
+	k.admins, err = k.tx.LockAdmins(k.ctx)
+	return err
+}
+
+func (k *ownerImport) accept(_, after *Owner, _ bool) {
+	k.admins = slices.DeleteFunc(k.admins, func(id ID) bool { return id == after.ID })
+	if after.Role == RoleAdmin && after.DeactivatedAt == nil {
+		k.admins = append(k.admins, after.ID)
+	}
 }
 
 func (k *ownerImport) prepare(rows []*importEntry[Owner]) error {
@@ -144,5 +162,9 @@ func (k *ownerImport) unread(p *OwnerPatch) Unread { return p.Unread }
 func (k *ownerImport) members(p *OwnerPatch, o *Owner, r *rules) { p.apply(o, r) }
 
 func (k *ownerImport) row(row *ImportRow[OwnerPatch], o *Owner, _ bool, r *rules) {
+	was := o.Role
 	row.Patch.apply(o, r)
+	if was == RoleAdmin && o.Role != RoleAdmin && lastAdmin(o.ID, k.admins) {
+		r.add("role", "must stay admin: this is the last active admin")
+	}
 }

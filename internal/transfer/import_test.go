@@ -382,3 +382,21 @@ func TestUsage(t *testing.T) {
 		}
 	})
 }
+
+// TestAnAdminStays: a file cannot leave an organisation without one, whatever its order.
+func TestAnAdminStays(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, w *world) {
+		const reason = "role must stay admin: this is the last active admin"
+		w.expect(owners, "email,name,role\nada@x.example,Ada A,admin\nbob@x.example,Bob B,rep\n", summary(2, 0, 0, 0))
+		w.expect(owners, "email,role\nada@x.example,rep\nbob@x.example,admin\nada@x.example,rep\nbob@x.example,viewer\n",
+			summary(0, 2, 0, 2), reason, reason)
+		roles := map[string]crm.Role{}
+		for _, o := range all(w, w.service.Owners) {
+			roles[o.FullName] = o.Role
+		}
+		if diff := cmp.Diff(map[string]crm.Role{"Ada A": crm.RoleRep, "Bob B": crm.RoleAdmin}, roles); diff != "" {
+			t.Errorf("roles (-want +got):\n%s", diff)
+		}
+	})
+}

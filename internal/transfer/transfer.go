@@ -4,7 +4,7 @@
 // CSV that Import reads back, as JSON or as a workbook.
 //
 // Reading and writing overlap, and memory is bounded by the batch, not by the file:
-// of each file two batches are held, one that is parsed and one that is written.
+// three batches are held at most, one that is parsed and two that are written.
 package transfer
 
 import (
