@@ -99,6 +99,11 @@ func Precondition(message string) *Error {
 	return &Error{Code: CodePrecondition, Message: message}
 }
 
+// Full says that storage has no room for what was to be written.
+func Full(cause error) *Error {
+	return &Error{Code: CodeUnavailable, Message: "The disk of the database is full: nothing can be written until there is room.", Cause: cause}
+}
+
 // Unavailable says that storage could not be reached or was too slow.
 func Unavailable(cause error) *Error {
 	return &Error{Code: CodeUnavailable, Message: "The database cannot be reached at the moment. Try again shortly.", Cause: cause}

@@ -135,7 +135,8 @@ type FaultKind int
 // The kinds of faults.
 const (
 	FaultOther       FaultKind = iota // a defect
-	FaultUnavailable                  // out of reach, out of time, or out of room
+	FaultUnavailable                  // out of reach, or out of time
+	FaultFull                         // out of room
 	FaultUnique                       // a unique index was met
 	FaultReference                    // a foreign key was met
 	FaultRetry                        // a deadlock or a serialisation failure

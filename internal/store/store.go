@@ -180,6 +180,8 @@ func (s *Store) fault(ctx context.Context, err error) error {
 	switch f := s.dialect.Classify(err); f.Kind {
 	case FaultUnavailable:
 		return crm.Unavailable(err)
+	case FaultFull:
+		return crm.Full(err)
 	case FaultUnique:
 		c := crm.Conflict("Something else has this already")
 		if field, ok := uniqueFields[f.Constraint]; ok {

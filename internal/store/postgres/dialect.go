@@ -90,6 +90,8 @@ func (dialect) Classify(err error) store.Fault {
 			return store.Fault{Kind: store.FaultReference, Constraint: pg.ConstraintName}
 		case "40001", "40P01":
 			return store.Fault{Kind: store.FaultRetry}
+		case "53100":
+			return store.Fault{Kind: store.FaultFull}
 		case queryCancelled, "25P03", "25006": // idle too long, read-only while it fails over
 			return store.Fault{Kind: store.FaultUnavailable}
 		}

@@ -89,8 +89,10 @@ func (dialect) Classify(err error) store.Fault {
 		return store.Fault{Kind: store.FaultReference}
 	}
 	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_FULL:
+		return store.Fault{Kind: store.FaultFull}
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR,
-		sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM:
+		sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM:
 		return store.Fault{Kind: store.FaultUnavailable}
 	}
 	return store.Fault{}

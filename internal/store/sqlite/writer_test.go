@@ -80,3 +80,40 @@ WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < $1) SE
 		t.Errorf("after a transaction of few rows there are but %d pages more in the file", grown)
 	}
 }
+
+// A file that cannot grow, as on a disk that is full, is told as such, and the writer goes
+// on when there is room.
+func TestFull(t *testing.T) {
+	t.Parallel()
+	e, err := Open(t.Context(), Options{Path: filepath.Join(t.TempDir(), "test.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	write := func(sql string) error {
+		t.Helper()
+		tx, err := e.Begin(t.Context(), store.Scope{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = tx.Rollback() }()
+		if _, err := tx.Exec(t.Context(), &store.Statement{Name: "test", SQL: sql}, nil); err != nil {
+			return err
+		}
+		return tx.Commit(t.Context())
+	}
+	if err := write("CREATE TABLE filler (text TEXT)"); err != nil {
+		t.Fatal(err)
+	}
+	// It holds for this connection, which is not used again after it failed.
+	if _, err := e.writer.conn.ExecContext(t.Context(), "PRAGMA max_page_count = 10"); err != nil {
+		t.Fatal(err)
+	}
+	const fill = "INSERT INTO filler VALUES (hex(randomblob(100000)))"
+	if err := write(fill); e.Dialect().Classify(err).Kind != store.FaultFull {
+		t.Errorf("%v means %v", err, e.Dialect().Classify(err))
+	}
+	if err := write(fill); err != nil {
+		t.Errorf("when there is room: %v", err)
+	}
+}
