@@ -85,3 +85,43 @@ func TestAuditTrail(t *testing.T) {
 		}
 	})
 }
+
+// Whoever fails to sign in as somebody is told of, also when that person was deactivated;
+// the answers are all the same.
+func TestFailedSignInsAreTold(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, c *client) {
+		u := newUser(c, "Failing", crm.RoleAdmin)
+		ada, rita := c.member(u.org, "ada@failing.example", crm.RoleRep), c.member(u.org, "rita@failing.example", crm.RoleRep)
+		if _, err := c.app.Core().Service.DeactivateOwner(t.Context(), crm.Operator(u.org), rita.ID); err != nil {
+			t.Fatal(err)
+		}
+		b := &browser{client: c}
+		var said any
+		for _, try := range [][2]string{
+			{"nobody@failing.example", goodPassword}, {"ada@failing.example", "a wrong password"},
+			{"rita@failing.example", goodPassword}, {"Rita@failing.example", "a wrong password"},
+		} {
+			answer := b.ask(http.StatusUnauthorized, "POST", "/api/auth/login", object{"email": try[0], "password": try[1]})
+			if said == nil {
+				said = answer["detail"]
+			}
+			if answer["detail"] != said {
+				t.Errorf("%s: %v, to others %v", try[0], answer["detail"], said)
+			}
+		}
+		failures := func(target crm.ID) (n int) {
+			rows, _ := u.list("/api/audit?action=session.failed")
+			for _, row := range rows {
+				if row["target_id"] == target.String() {
+					n++
+				}
+			}
+			return n
+		}
+		eventually(t, "all failures in the trail", func() bool { return failures(ada.ID) == 1 && failures(rita.ID) == 2 })
+		if rows, _ := u.list("/api/audit?action=session.failed"); len(rows) != 3 {
+			t.Errorf("the trail tells of %d failures", len(rows))
+		}
+	})
+}

@@ -55,7 +55,7 @@ func (s *Sessions) SignIn(ctx context.Context, in SignIn) (Started, error) {
 		return Started{}, err
 	}
 	if !ok {
-		s.tellFailure(ctx, known)
+		s.tellFailure(ctx, in, known)
 		return Started{}, wrong()
 	}
 	s.attempts.forgive(account)
@@ -69,16 +69,20 @@ func (s *Sessions) SignIn(ctx context.Context, in SignIn) (Started, error) {
 }
 
 // tellFailure enters in the audit trail that somebody did not get in as a person whom
-// there is: beside the answer, which must not take longer than for one whom there is
-// not. An entry that cannot be made is missing; the failure is counted all the same.
-func (s *Sessions) tellFailure(ctx context.Context, account crm.Account) {
-	if account.UserID == (crm.ID{}) {
-		return
-	}
+// there is, or who was deactivated: beside the answer, which must not take longer than for
+// one whom there is not. An entry that cannot be made is missing; the failure is counted
+// all the same.
+func (s *Sessions) tellFailure(ctx context.Context, in SignIn, account crm.Account) {
 	ctx = context.WithoutCancel(ctx) // the request ends first
 	s.known.running.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 		defer cancel()
+		if account.UserID == (crm.ID{}) {
+			var err error
+			if account, err = s.o.Service.DeactivatedByEmail(ctx, in.Email, in.Organisation); err != nil {
+				return
+			}
+		}
 		_ = s.o.Service.Record(ctx, crm.Actor{Org: account.OrgID}, crm.Event{
 			Action: crm.ActionSignInFailed, Target: crm.EntityOwner, TargetID: &account.UserID,
 		})

@@ -8,9 +8,9 @@ import (
 
 // Who may come in is asked of the database each time, and kept by nobody but who asks.
 
-func (s trackedStore) Accounts(ctx context.Context, email string, limit int) ([]crm.Account, error) {
+func (s trackedStore) Accounts(ctx context.Context, email string, active bool, limit int) ([]crm.Account, error) {
 	tracked(ctx).forbid()
-	return s.store.Accounts(ctx, email, limit)
+	return s.store.Accounts(ctx, email, active, limit)
 }
 
 func (s trackedStore) Account(ctx context.Context, org, user crm.ID) (crm.Account, error) {

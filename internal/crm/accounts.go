@@ -50,9 +50,9 @@ type Ticket struct {
 // is looked for in all organisations, since nobody has said yet who they are.
 type AccountStore interface {
 	// Accounts gives the accounts with an e-mail address, in lower case, at most limit of
-	// them. Whoever was deactivated or deleted has none.
-	Accounts(ctx context.Context, email string, limit int) ([]Account, error)
-	// Account gives a person's; CodeNotFound if they have none.
+	// them: of people who are active, or of those who were deactivated.
+	Accounts(ctx context.Context, email string, active bool, limit int) ([]Account, error)
+	// Account gives a person's; CodeNotFound if they have none, or were deactivated.
 	Account(ctx context.Context, org, user ID) (Account, error)
 	// SessionHolder finds the session with this hash, expired or not, and of whom it is
 	// of the ids, the role, DeactivatedAt and what reps see.
@@ -105,7 +105,17 @@ const (
 // several, the one in the organisation that is named, by name or id. CodeNotFound in
 // every other case.
 func (s *Service) AccountByEmail(ctx context.Context, email, organisation string) (Account, error) {
-	all, err := s.store.Accounts(ctx, strings.ToLower(strings.TrimSpace(email)), maxAccounts)
+	return s.accountByEmail(ctx, email, organisation, true)
+}
+
+// DeactivatedByEmail is AccountByEmail for whom an address would sign in had they not
+// been deactivated.
+func (s *Service) DeactivatedByEmail(ctx context.Context, email, organisation string) (Account, error) {
+	return s.accountByEmail(ctx, email, organisation, false)
+}
+
+func (s *Service) accountByEmail(ctx context.Context, email, organisation string, active bool) (Account, error) {
+	all, err := s.store.Accounts(ctx, strings.ToLower(strings.TrimSpace(email)), active, maxAccounts)
 	if err != nil {
 		return Account{}, err
 	}

@@ -12,7 +12,7 @@ import (
 var (
 	accounts = &Statement{"account.by_email", `SELECT u.org_id, u.id, coalesce(p.hash, '')
 FROM users u LEFT JOIN passwords p ON p.org_id = u.org_id AND p.user_id = u.id
-WHERE u.email = $1 AND u.deleted_at IS NULL AND NOT u.service AND u.deactivated_at IS NULL LIMIT $2`}
+WHERE u.email = $1 AND u.deleted_at IS NULL AND NOT u.service AND (u.deactivated_at IS NULL) = $2 LIMIT $3`}
 	account = &Statement{"account.get", `SELECT u.org_id, u.id, coalesce(p.hash, '')
 FROM users u LEFT JOIN passwords p ON p.org_id = u.org_id AND p.user_id = u.id
 WHERE u.org_id = $1 AND u.id = $2 AND u.deleted_at IS NULL AND NOT u.service AND u.deactivated_at IS NULL`}
@@ -44,8 +44,8 @@ ON CONFLICT (org_id, user_id) DO UPDATE SET purpose = excluded.purpose, hash = e
 func accountDest(a *crm.Account) []any { return []any{&a.OrgID, &a.UserID, &a.Password} }
 
 // Accounts implements crm.AccountStore.
-func (s *Store) Accounts(ctx context.Context, email string, limit int) ([]crm.Account, error) {
-	return collect(ctx, s, s.service(), accounts, accountDest, email, int64(limit))
+func (s *Store) Accounts(ctx context.Context, email string, active bool, limit int) ([]crm.Account, error) {
+	return collect(ctx, s, s.service(), accounts, accountDest, email, active, int64(limit))
 }
 
 // Account implements crm.AccountStore.

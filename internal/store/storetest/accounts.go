@@ -33,7 +33,7 @@ func passwords(f *fixture) {
 	}
 	expect := func(email string, want ...crm.Account) {
 		f.Helper()
-		got, err := f.store.Accounts(ctx, email, 10)
+		got, err := f.store.Accounts(ctx, email, true, 10)
 		byOrg := func(a, b crm.Account) int { return cmp.Compare(a.OrgID.String(), b.OrgID.String()) }
 		got = must(f, got, err)
 		slices.SortFunc(got, byOrg)
@@ -62,7 +62,7 @@ func passwords(f *fixture) {
 	if n := len(changeLog(f, f.home)) - before; n != 0 {
 		f.Errorf("passwords made %d entries of the change log", n)
 	}
-	if got, err := f.store.Accounts(ctx, email, 1); len(must(f, got, err)) != 1 {
+	if got, err := f.store.Accounts(ctx, email, true, 1); len(must(f, got, err)) != 1 {
 		f.Errorf("%d accounts, want the limit", len(got))
 	}
 	for _, o := range unable {
