@@ -18,10 +18,10 @@ const (
 	batchBytes = 4 << 20
 )
 
-// batches is how many there are at a time: one is read while others are loaded.
+// How many batches there are at a time: one is read while two are loaded.
 const (
-	batches = 3
 	loading = 2
+	batches = loading + 1
 )
 
 // batch is a stretch of a file, as it was and as it was understood.
