@@ -13,11 +13,11 @@ import (
 	"sixty/bench/internal/fleet"
 )
 
-// handOverMix is what the person has whose records are handed over: 100,000 in all.
+// handOverMix is what the person has whose records are handed over, but for the few that
+// are nobody's: 100,000 in all.
 var handOverMix = map[string]int64{"companies": 15_000, "contacts": 25_000, "deals": 30_000, "activities": 20_000, "tasks": 10_000}
 
-// handOver measures a request that gives all that one person has, 100,000 records, to
-// another: how long it takes, and the greatest memory of the server.
+// handOver measures a request that gives all that one person has to another: how long it takes, and the greatest memory of the server.
 func (b *bed) handOver() error {
 	args := []string{"seed"}
 	for kind, n := range handOverMix {
@@ -69,13 +69,19 @@ func (b *bed) handOver() error {
 	if err != nil {
 		return err
 	}
-	for kind, n := range handOverMix {
-		if got[kind] != n {
-			return fmt.Errorf("%d of %d %s were handed over", got[kind], n, kind)
-		}
+	again, err := b.handOverTo(server.Addr, heir, next)
+	if err != nil {
+		return err
 	}
-	fmt.Printf("%-10s  hand-over of 100,000 records in one request: %.1f s (it has 60), peak memory %d MB, %d before it\n",
-		b.engine, took.Seconds(), most>>20, rested>>20)
+	var records int64
+	for kind := range handOverMix {
+		if again[kind] > 0 {
+			return fmt.Errorf("%d %s were left", again[kind], kind)
+		}
+		records += got[kind]
+	}
+	fmt.Printf("%-10s  hand-over of %d records in one request: %.1f s (it has 60), peak memory %d MB, %d before it\n",
+		b.engine, records, took.Seconds(), most>>20, rested>>20)
 	return nil
 }
 
