@@ -69,8 +69,12 @@ func passwords(f *fixture) {
 		set(f.home, o.ID, "known")
 	}
 	remove(f, f.home, owners(), 3, unable[2].ID)
-	for _, o := range unable {
+	for i, o := range unable {
 		expect(*o.Email)
+		got, err := f.store.Accounts(ctx, *o.Email, false, 10)
+		if got = must(f, got, err); (len(got) == 1 && got[0].UserID == o.ID) != (i == 0) {
+			f.Errorf("%s: %+v, of those who were deactivated", o.FullName, got)
+		}
 		if _, err := f.store.Account(ctx, f.home.ID, o.ID); crm.CodeOf(err) != crm.CodeNotFound {
 			f.Errorf("%s: %v", o.FullName, err)
 		}
