@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -118,15 +119,28 @@ func (p *Provider) signed(ctx context.Context, token string) ([]byte, error) {
 	if p.o.Secret == "" {
 		return p.remote.signed(ctx, token)
 	}
-	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.HS256})
+	jws, err := parse(token, []jose.SignatureAlgorithm{jose.HS256})
 	if err != nil {
-		return nil, refused("%s", err)
+		return nil, err
 	}
 	payload, err := jws.Verify([]byte(p.o.Secret))
 	if err != nil {
 		return nil, refused("%s", err)
 	}
 	return payload, nil
+}
+
+// parse reads a token that is signed by one of the algorithms. Line breaks within it are
+// nothing to the decoder, and make it none (RFC 7515 section 2).
+func parse(token string, by []jose.SignatureAlgorithm) (*jose.JSONWebSignature, error) {
+	if strings.ContainsAny(token, "\r\n") {
+		return nil, refused("it has line breaks")
+	}
+	jws, err := jose.ParseSignedCompact(token, by)
+	if err != nil {
+		return nil, refused("%s", err)
+	}
+	return jws, nil
 }
 
 // maxAnswer bounds what is read of an answer of the provider, in bytes.

@@ -85,9 +85,9 @@ func (m *remote) close() {
 
 // signed gives the payload of a token that one of the provider's keys has signed.
 func (m *remote) signed(ctx context.Context, token string) ([]byte, error) {
-	jws, err := jose.ParseSignedCompact(token, algorithms)
+	jws, err := parse(token, algorithms)
 	if err != nil {
-		return nil, refused("%s", err)
+		return nil, err
 	}
 	h := jws.Signatures[0].Header
 	var keys []jose.JSONWebKey
