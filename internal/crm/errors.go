@@ -18,7 +18,7 @@ const (
 	CodeNotFound        Code = "not_found"       // is not there, or belongs to another organisation
 	CodeUnauthenticated Code = "unauthenticated" // who asks is not known
 	CodeForbidden       Code = "forbidden"       // who asks is known and may not
-	CodeUnavailable     Code = "unavailable"     // the database cannot be reached or is too slow
+	CodeUnavailable     Code = "unavailable"     // the database cannot be reached, is too slow, or has no room
 	CodeInternal        Code = "internal"        // a defect of ours
 )
 

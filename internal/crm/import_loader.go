@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 )
 
 // loader loads the batches of an import, each in a transaction of its own. While one is
@@ -110,6 +111,28 @@ func shareKeys(a, b [][]string) bool {
 		}
 		return false
 	})
+}
+
+// comeDownTo gives the names of what rows refer to, of the kinds that are made when they
+// are missing: those that could be made for them.
+func comeDownTo[P any](create []Reference, rows []ImportRow[P]) map[string]bool {
+	names := map[string]bool{}
+	for i := range rows {
+		for _, ref := range create {
+			text, other := rows[i].Company, rows[i].Else.Company
+			switch ref {
+			case RefOwner:
+				text, other = rows[i].Owner, rows[i].Else.Owner
+			case RefStage:
+				text, other = rows[i].Stage, rows[i].Else.Stage
+			}
+			if strings.TrimSpace(other) != "" {
+				text = other
+			}
+			names[NameKey(text)] = true
+		}
+	}
+	return names
 }
 
 // errEarly says that rows were loaded too early: what the batch before them does may make

@@ -193,28 +193,6 @@ func (f *references) insert(ctx context.Context) error {
 	return nil
 }
 
-// comeDownTo gives the names of what rows refer to, of the kinds that are made when they
-// are missing: those that could be made for them.
-func comeDownTo[P any](create []Reference, rows []ImportRow[P]) map[string]bool {
-	names := map[string]bool{}
-	for i := range rows {
-		for _, ref := range create {
-			text, other := rows[i].Company, rows[i].Else.Company
-			switch ref {
-			case RefOwner:
-				text, other = rows[i].Owner, rows[i].Else.Owner
-			case RefStage:
-				text, other = rows[i].Stage, rows[i].Else.Stage
-			}
-			if strings.TrimSpace(other) != "" {
-				text = other
-			}
-			names[NameKey(text)] = true
-		}
-	}
-	return names
-}
-
 // dependOn tells whether it makes a difference that something of these names is made.
 func (f *references) dependOn(names map[string]bool) bool {
 	return f.companies.dependsOn(names) || f.owners.dependsOn(names) || f.stages.dependsOn(names)

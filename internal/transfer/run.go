@@ -107,7 +107,7 @@ func pump[P any](ctx context.Context, all *inputs[P], fields *fields[P], c *cons
 		if loadErr == nil {
 			loadErr = context.Cause(ctx)
 		}
-		if loadErr != nil {
+		if loadErr != nil || len(b.rows) == 0 {
 			empty <- b
 			continue
 		}
@@ -202,11 +202,7 @@ type load[P any] struct {
 
 // begin begins to load a batch.
 func (c *consumer[P]) begin(ctx context.Context, b *batch[P]) {
-	l := load[P]{b, func() ([]crm.RowResult, error) { return nil, nil }}
-	if len(b.rows) > 0 {
-		l.wait = c.load(ctx, b.rows)
-	}
-	c.loads = append(c.loads, l)
+	c.loads = append(c.loads, load[P]{b, c.load(ctx, b.rows)})
 }
 
 // end waits until the batch that was begun first is loaded. Rows that were loaded count,
@@ -223,7 +219,7 @@ func (c *consumer[P]) end() (*batch[P], error) {
 	if c.rejected != nil {
 		err = errors.Join(err, c.rejected.flush())
 	}
-	if err == nil && c.opt.Progress != nil && len(b.rows) > 0 {
+	if err == nil && c.opt.Progress != nil {
 		c.opt.Progress(Progress{Summary: *c.summary, Done: b.done, Total: c.total})
 	}
 	return b, err

@@ -8,15 +8,21 @@ import (
 	"sixty/internal/store"
 )
 
-// A transaction that was begun without the writer knowing, as by a BEGIN that was
-// cancelled too late, costs at most the next one, and none after it.
-func TestWriterOfAnOpenTransaction(t *testing.T) {
-	t.Parallel()
-	e, err := Open(t.Context(), Options{Path: filepath.Join(t.TempDir(), "test.db")})
+func open(t *testing.T, path string) *Engine {
+	t.Helper()
+	e, err := Open(t.Context(), Options{Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = e.Close() })
+	return e
+}
+
+// A transaction that was begun without the writer knowing, as by a BEGIN that was
+// cancelled too late, costs at most the next one, and none after it.
+func TestWriterOfAnOpenTransaction(t *testing.T) {
+	t.Parallel()
+	e := open(t, filepath.Join(t.TempDir(), "test.db"))
 	if _, err := e.writer.conn.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)
 	}
@@ -38,11 +44,7 @@ func TestWriterOfAnOpenTransaction(t *testing.T) {
 func TestLogOfManyRows(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "test.db")
-	e, err := Open(t.Context(), Options{Path: path})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = e.Close() })
+	e := open(t, path)
 	write := func(sql string, args ...any) {
 		t.Helper()
 		tx, err := e.Begin(t.Context(), store.Scope{})
@@ -85,11 +87,7 @@ WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < $1) SE
 // on when there is room.
 func TestFull(t *testing.T) {
 	t.Parallel()
-	e, err := Open(t.Context(), Options{Path: filepath.Join(t.TempDir(), "test.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = e.Close() })
+	e := open(t, filepath.Join(t.TempDir(), "test.db"))
 	write := func(sql string) error {
 		t.Helper()
 		tx, err := e.Begin(t.Context(), store.Scope{})
