@@ -116,11 +116,11 @@ type orgListCmd struct {
 
 func (c *orgListCmd) Run(ctx context.Context, env *environment) error {
 	type row struct {
-		ID              crm.ID      `json:"id"`
-		Name            string      `json:"name"`
-		DefaultCurrency string      `json:"default_currency"`
-		RepsSee         crm.RepsSee `json:"reps_see"`
-		CreatedAt       crm.Instant `json:"created_at"`
+		ID              crm.ID            `json:"id"`
+		Name            string            `json:"name"`
+		DefaultCurrency string            `json:"default_currency"`
+		RepsSee         crm.RepVisibility `json:"reps_see"`
+		CreatedAt       crm.Instant       `json:"created_at"`
 	}
 	return env.with(ctx, func(core *app.Core) error {
 		orgs, err := core.Service.Organisations(ctx)

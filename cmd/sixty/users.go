@@ -144,7 +144,7 @@ type userRoleCmd struct {
 
 func (c *userRoleCmd) Run(ctx context.Context, env *environment) error {
 	return c.change(ctx, env, c.orgFlag, func(s *crm.Service, ctx context.Context, by crm.Actor, id crm.ID) error {
-		_, err := s.UpdateMember(ctx, by, id, crm.Expected{}, crm.OwnerPatch{Role: crm.Of(c.Role)})
+		_, err := s.UpdateMember(ctx, by, id, crm.VersionCondition{}, crm.OwnerPatch{Role: crm.Of(c.Role)})
 		return err
 	})
 }
@@ -193,7 +193,7 @@ func (c *userHandOverCmd) Run(ctx context.Context, env *environment) error {
 		if err != nil {
 			return err
 		}
-		n, err := core.Service.HandOver(ctx, crm.Operator(org.ID), from, to)
+		n, err := core.Service.TransferOwnership(ctx, crm.Operator(org.ID), from, to)
 		if err != nil {
 			return err
 		}

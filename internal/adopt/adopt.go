@@ -249,7 +249,7 @@ func (p *pass[P]) tell(row parsed[P], result crm.AdoptResult) error {
 		return p.reject(row.id, joined(append(row.left, result.Reason)))
 	}
 	left := row.left
-	for _, l := range result.Left {
+	for _, l := range result.Omitted {
 		left = append(left, l.Field+" "+l.Message)
 	}
 	if len(left) == 0 {

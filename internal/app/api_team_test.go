@@ -136,7 +136,7 @@ func TestLastAdminAtOnce(t *testing.T) {
 	for i := range admins {
 		by := crm.Actor{Org: org, User: admins[1-i].ID, Role: crm.RoleAdmin}
 		go func() {
-			_, err := service.UpdateMember(t.Context(), by, admins[i].ID, crm.Expected{}, crm.OwnerPatch{Role: crm.Of("rep")})
+			_, err := service.UpdateMember(t.Context(), by, admins[i].ID, crm.VersionCondition{}, crm.OwnerPatch{Role: crm.Of("rep")})
 			done <- err
 		}()
 	}

@@ -108,7 +108,7 @@ func TestFillAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, company := range page.Rows {
-			if err := c.app.Core().Service.DeleteCompany(t.Context(), by, company.ID, crm.Expected{}); err != nil {
+			if err := c.app.Core().Service.DeleteCompany(t.Context(), by, company.ID, crm.VersionCondition{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -145,7 +145,7 @@ func TestFilledDealsKeepTheirHistory(t *testing.T) {
 		for i, d := range deals.Rows {
 			ids[i] = d.ID
 			changed[d.UpdatedAt]++
-			moves, err := r.StageMoves(t.Context(), org.ID, d.ID)
+			moves, err := r.StageHistory(t.Context(), org.ID, d.ID)
 			if err != nil || len(moves) == 0 {
 				t.Fatalf("deal %s: %d stays in stages, %v", d.ID, len(moves), err)
 			}

@@ -132,7 +132,7 @@ func (s *serving) openIdentity(cfg config.SignIn) {
 	})
 	s.people = &auth.Identities{
 		Store: s.core.Store, Service: s.core.Service, Provider: s.identity,
-		Welcome: crm.Welcome{Organisation: cfg.SignInOrganisation, Create: cfg.SignInCreate},
+		Welcome: crm.ProvisioningPolicy{Organisation: cfg.SignInOrganisation, Create: cfg.SignInCreate},
 	}
 	if s.identity.SignsTokens() {
 		s.tokens = auth.NewTokens(s.people, s.core.changes, s.core.Clock)
@@ -177,9 +177,9 @@ func (s *serving) prune(ctx context.Context, cfg config.Cache) {
 			prune func(ctx context.Context, before crm.Instant, limit int) (int64, error)
 		}{
 			{"the change log", cfg.ChangesKept, s.core.Store.PruneLog},
-			{"kept answers", crm.AnswersKept, s.core.Store.PruneAnswers},
+			{"kept answers", crm.IdempotencyRetention, s.core.Store.PruneIdempotencyKeys},
 			{"the audit trail", cfg.AuditKept, s.core.Store.PruneAudit},
-			{"sessions and tickets", 0, s.core.Store.PruneSignIns},
+			{"sessions and tickets", 0, s.core.Store.PruneExpiredCredentials},
 		} {
 			removed, err := old.prune(ctx, crm.InstantOf(s.core.Clock().Add(-old.kept)), pruneAtOnce)
 			switch {

@@ -68,7 +68,7 @@ func (k *Keys) List(ctx context.Context, by crm.Actor) (all []crm.APIKey, err er
 
 // Revoke ends a key; every process refuses it within a second.
 func (k *Keys) Revoke(ctx context.Context, by crm.Actor, id crm.ID) error {
-	return k.service.RevokeAPIKey(ctx, by, id, crm.Expected{})
+	return k.service.RevokeAPIKey(ctx, by, id, crm.VersionCondition{})
 }
 
 // Recall is Authenticate without asking the database; false if that is needed.
@@ -104,7 +104,7 @@ func (k *Keys) LastKnown(token string) (crm.Actor, bool) {
 
 // find asks the database for a key.
 func (k *Keys) find(ctx context.Context, hash digest, now time.Time) (credential, error) {
-	key, holder, err := k.store.KeyHolder(ctx, hash[:])
+	key, holder, err := k.store.APIKeyPrincipal(ctx, hash[:])
 	if crm.CodeOf(err) == crm.CodeNotFound {
 		return credential{}, refused()
 	}
@@ -116,7 +116,7 @@ func (k *Keys) find(ctx context.Context, hash digest, now time.Time) (credential
 	}
 	c := credential{
 		// A person who was an admin once leaves no admin's key behind.
-		actor: holder.Actor(key.Role.Least(holder.Role)), id: key.ID, used: key.UsedAt,
+		actor: holder.Actor(key.Role.LeastPrivileged(holder.Role)), id: key.ID, used: key.UsedAt,
 	}
 	if key.ExpiresAt != nil {
 		c.until = key.ExpiresAt.Time()

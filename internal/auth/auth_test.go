@@ -23,29 +23,29 @@ type storage struct {
 
 	mu     sync.Mutex
 	key    crm.APIKey
-	holder crm.Holder
+	holder crm.Principal
 	fault  error
 	asked  atomic.Int64
 	used   atomic.Int64  // uses that were entered
-	gate   chan struct{} // when not nil, KeyHolder waits for it
+	gate   chan struct{} // when not nil, APIKeyPrincipal waits for it
 }
 
-func (s *storage) KeyHolder(ctx context.Context, hash []byte) (crm.APIKey, crm.Holder, error) {
+func (s *storage) APIKeyPrincipal(ctx context.Context, hash []byte) (crm.APIKey, crm.Principal, error) {
 	s.asked.Add(1)
 	if s.gate != nil {
 		select {
 		case <-s.gate:
 		case <-ctx.Done():
-			return crm.APIKey{}, crm.Holder{}, context.Cause(ctx)
+			return crm.APIKey{}, crm.Principal{}, context.Cause(ctx)
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.fault != nil:
-		return crm.APIKey{}, crm.Holder{}, s.fault
+		return crm.APIKey{}, crm.Principal{}, s.fault
 	case !bytes.Equal(hash, s.key.Hash):
-		return crm.APIKey{}, crm.Holder{}, crm.NotFound("API key")
+		return crm.APIKey{}, crm.Principal{}, crm.NotFound("API key")
 	}
 	return s.key, s.holder, nil
 }

@@ -17,35 +17,35 @@ type Identities struct {
 	Store    crm.Store
 	Service  *crm.Service
 	Provider *identity.Provider
-	Welcome  crm.Welcome // for those who are not known yet
+	Welcome  crm.ProvisioningPolicy // for those who are not known yet
 }
 
 // holder gives who somebody is. Whoever is nobody, or was deactivated, is refused in the
 // same words.
-func (s *Identities) holder(ctx context.Context, c identity.Claims) (crm.Holder, error) {
+func (s *Identities) holder(ctx context.Context, c identity.Claims) (crm.Principal, error) {
 	o, err := s.known(ctx, c)
 	if crm.CodeOf(err) != crm.CodeNotFound {
 		return o, err
 	}
-	err = s.Service.Link(ctx, crm.Newcomer{
+	err = s.Service.LinkIdentity(ctx, crm.UnlinkedIdentity{
 		Issuer: s.Provider.Issuer(), Subject: c.Subject, Email: c.Email, FirstName: c.FirstName, LastName: c.LastName,
 	}, s.Welcome)
 	switch crm.CodeOf(err) {
 	case crm.CodeUnavailable, crm.CodeInternal: // the context's errors among them
-		return crm.Holder{}, err
+		return crm.Principal{}, err
 	}
 	// Also after a conflict, which may be that another request was first.
 	if o, err = s.known(ctx, c); crm.CodeOf(err) == crm.CodeNotFound {
-		return crm.Holder{}, refused()
+		return crm.Principal{}, refused()
 	}
 	return o, err
 }
 
 // known gives who somebody is who is known by the subject: CodeNotFound if they are not.
-func (s *Identities) known(ctx context.Context, c identity.Claims) (crm.Holder, error) {
-	_, o, err := s.Store.IdentityHolder(ctx, s.Provider.Issuer(), c.Subject)
+func (s *Identities) known(ctx context.Context, c identity.Claims) (crm.Principal, error) {
+	_, o, err := s.Store.IdentityPrincipal(ctx, s.Provider.Issuer(), c.Subject)
 	if err == nil && o.DeactivatedAt != nil {
-		return crm.Holder{}, refused()
+		return crm.Principal{}, refused()
 	}
 	return o, err
 }
@@ -183,7 +183,7 @@ func (s *Identities) Begin(ctx context.Context, returnTo string) (secret, locati
 // the browser shows the secret that Begin has given it, and the query of the provider. It
 // gives where they return to. Whoever is refused again and again must wait: *TooSoon.
 // ErrNotBegun if the secret and the query do not belong together.
-func (s *Sessions) SignInBy(ctx context.Context, i *Identities, secret string, q url.Values, from Whence) (started Started, returnTo string, err error) {
+func (s *Sessions) SignInBy(ctx context.Context, i *Identities, secret string, q url.Values, from ClientInfo) (started Started, returnTo string, err error) {
 	if returnTo, err = i.Provider.Returned(secret, q); err != nil {
 		return Started{}, "", err
 	}
@@ -203,13 +203,13 @@ func (s *Sessions) SignInBy(ctx context.Context, i *Identities, secret string, q
 }
 
 // signedIn gives who the provider has signed in.
-func (s *Identities) signedIn(ctx context.Context, secret string, q url.Values) (crm.Holder, error) {
+func (s *Identities) signedIn(ctx context.Context, secret string, q url.Values) (crm.Principal, error) {
 	c, err := s.Provider.Finish(ctx, secret, q)
 	if errors.Is(err, identity.ErrRefused) {
-		return crm.Holder{}, &crm.Error{Code: crm.CodeUnauthenticated, Message: "The identity provider has not signed you in. Begin again."}
+		return crm.Principal{}, &crm.Error{Code: crm.CodeUnauthenticated, Message: "The identity provider has not signed you in. Begin again."}
 	}
 	if err != nil {
-		return crm.Holder{}, told(err)
+		return crm.Principal{}, told(err)
 	}
 	o, err := s.holder(ctx, c)
 	if crm.CodeOf(err) == crm.CodeUnauthenticated {

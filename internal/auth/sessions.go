@@ -139,7 +139,7 @@ func (s *Sessions) recognise(ctx context.Context, token string) (credential, err
 
 // find asks the database for a session.
 func (s *Sessions) find(ctx context.Context, hash digest, now time.Time) (credential, error) {
-	x, holder, err := s.o.Store.SessionHolder(ctx, hash[:])
+	x, holder, err := s.o.Store.SessionPrincipal(ctx, hash[:])
 	if crm.CodeOf(err) == crm.CodeNotFound {
 		return credential{}, ended()
 	}

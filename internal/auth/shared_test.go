@@ -35,15 +35,15 @@ type seated struct {
 	storage
 
 	session crm.Session
-	owner   crm.Holder
+	owner   crm.Principal
 }
 
-func (s *seated) SessionHolder(context.Context, []byte) (crm.Session, crm.Holder, error) {
+func (s *seated) SessionPrincipal(context.Context, []byte) (crm.Session, crm.Principal, error) {
 	s.asked.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.session.ID == (crm.ID{}) {
-		return crm.Session{}, crm.Holder{}, crm.NotFound("session")
+		return crm.Session{}, crm.Principal{}, crm.NotFound("session")
 	}
 	return s.session, s.owner, nil
 }
@@ -102,7 +102,7 @@ func TestSessionsAreShared(t *testing.T) {
 			t.Parallel()
 			s := &scene{seated: &seated{}, log: &changeLog{seq: 5, raised: map[crm.Tag]int64{}}, clock: newClock(), shelf: &shelf{values: map[string][]byte{}}, epoch: "E", seal: "a secret"}
 			now := crm.InstantOf(s.clock.now())
-			s.owner = crm.Holder{Owner: crm.Owner{OrgID: crm.NewID(), ID: crm.NewID(), Role: crm.RoleRep}, RepsSee: crm.SeeEverything}
+			s.owner = crm.Principal{Owner: crm.Owner{OrgID: crm.NewID(), ID: crm.NewID(), Role: crm.RoleRep}, RepsSee: crm.RepsSeeAll}
 			s.session = crm.Session{OrgID: s.owner.OrgID, ID: crm.NewID(), UserID: s.owner.ID, UsedAt: now, ExpiresAt: now + crm.Instant(time.Hour.Microseconds())}
 			instance := func() *auth.Sessions {
 				sessions := auth.NewSessions(auth.SessionOptions{
@@ -141,7 +141,7 @@ func TestSessionsAreShared(t *testing.T) {
 		t.Parallel()
 		s := &scene{seated: &seated{}, log: &changeLog{seq: 5, raised: map[crm.Tag]int64{}}, clock: newClock(), shelf: &shelf{values: map[string][]byte{}}}
 		now := crm.InstantOf(s.clock.now())
-		s.owner = crm.Holder{Owner: crm.Owner{OrgID: crm.NewID(), ID: crm.NewID(), Role: crm.RoleAdmin}}
+		s.owner = crm.Principal{Owner: crm.Owner{OrgID: crm.NewID(), ID: crm.NewID(), Role: crm.RoleAdmin}}
 		s.session = crm.Session{OrgID: s.owner.OrgID, ID: crm.NewID(), UserID: s.owner.ID, UsedAt: now, ExpiresAt: now + crm.Instant(time.Hour.Microseconds())}
 		sessions := auth.NewSessions(auth.SessionOptions{
 			Store: s.seated, Service: crm.NewService(s.seated, s.clock.now, "GBP"), Freshness: s.log, Now: s.clock.now,

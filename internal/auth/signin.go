@@ -7,8 +7,8 @@ import (
 	"sixty/internal/crm"
 )
 
-// Whence is where somebody signs in from.
-type Whence struct {
+// ClientInfo is where somebody signs in from.
+type ClientInfo struct {
 	Address   string
 	UserAgent string
 	// Token is that of the session which the client has already, if any: it ends when
@@ -21,7 +21,7 @@ type SignIn struct {
 	Email, Password string
 	// Organisation names one, by name or id, for whoever belongs to several.
 	Organisation string
-	Whence
+	ClientInfo
 }
 
 // Started is a session that has begun. The token is told this once and stored nowhere.
@@ -65,7 +65,7 @@ func (s *Sessions) SignIn(ctx context.Context, in SignIn) (Started, error) {
 			return Started{}, err
 		}
 	}
-	return s.begin(ctx, known.OrgID, known.UserID, in.Whence)
+	return s.begin(ctx, known.OrgID, known.UserID, in.ClientInfo)
 }
 
 // tellFailure enters in the audit trail that somebody did not get in as a person whom
@@ -83,7 +83,7 @@ func (s *Sessions) tellFailure(ctx context.Context, in SignIn, account crm.Accou
 				return
 			}
 		}
-		_ = s.o.Service.Record(ctx, crm.Actor{Org: account.OrgID}, crm.Event{
+		_ = s.o.Service.RecordAudit(ctx, crm.Actor{Org: account.OrgID}, crm.AuditEvent{
 			Action: crm.ActionSignInFailed, Target: crm.EntityOwner, TargetID: &account.UserID,
 		})
 	})
@@ -107,7 +107,7 @@ func (s *Sessions) rehash(ctx context.Context, account crm.Account, password str
 }
 
 // begin begins a session, and ends the one that the client had.
-func (s *Sessions) begin(ctx context.Context, org, user crm.ID, from Whence) (Started, error) {
+func (s *Sessions) begin(ctx context.Context, org, user crm.ID, from ClientInfo) (Started, error) {
 	if from.Token != "" {
 		if err := s.End(ctx, from.Token); err != nil {
 			return Started{}, err
@@ -139,7 +139,7 @@ func cut(s string, most int) string {
 
 // ChangePassword sets the actor's password, for which they must know the old one. All of
 // their sessions end, and another one begins. CodeInvalid names the members old and new.
-func (s *Sessions) ChangePassword(ctx context.Context, by crm.Actor, old, password string, from Whence) (Started, error) {
+func (s *Sessions) ChangePassword(ctx context.Context, by crm.Actor, old, password string, from ClientInfo) (Started, error) {
 	if flaws := checkPassword("new", password); len(flaws) > 0 {
 		return Started{}, crm.Invalid(flaws...)
 	}
@@ -174,7 +174,7 @@ func (s *Sessions) EndAll(ctx context.Context, by crm.Actor) error {
 }
 
 // Invite makes a person and the secret with which they set their first password.
-func (s *Sessions) Invite(ctx context.Context, by crm.Actor, p crm.OwnerPatch) (secret string, person crm.Owner, t crm.Ticket, err error) {
+func (s *Sessions) Invite(ctx context.Context, by crm.Actor, p crm.OwnerPatch) (secret string, person crm.Owner, t crm.OneTimeToken, err error) {
 	secret = newToken()
 	hash := hashOf(secret)
 	person, t, err = s.o.Service.Invite(ctx, by, p, hash[:])
@@ -183,27 +183,27 @@ func (s *Sessions) Invite(ctx context.Context, by crm.Actor, p crm.OwnerPatch) (
 
 // Reset makes the secret with which a person sets a password instead of one that is
 // lost, or was never set.
-func (s *Sessions) Reset(ctx context.Context, by crm.Actor, user crm.ID) (secret string, t crm.Ticket, err error) {
+func (s *Sessions) Reset(ctx context.Context, by crm.Actor, user crm.ID) (secret string, t crm.OneTimeToken, err error) {
 	secret = newToken()
 	hash := hashOf(secret)
-	t, err = s.o.Service.TicketFor(ctx, by, user, hash[:])
+	t, err = s.o.Service.CreateResetToken(ctx, by, user, hash[:])
 	return secret, t, err
 }
 
 // Redeem sets a password by a secret that Invite or Reset has made, which is then used
 // up, and signs the person in. CodeInvalid names the members token and password.
-func (s *Sessions) Redeem(ctx context.Context, purpose crm.Purpose, secret, password string, from Whence) (Started, error) {
+func (s *Sessions) Redeem(ctx context.Context, purpose crm.TokenPurpose, secret, password string, from ClientInfo) (Started, error) {
 	flaws := checkPassword("password", password)
-	var t crm.Ticket
+	var t crm.OneTimeToken
 	if looksLikeToken(secret) {
 		hash := hashOf(secret)
 		var err error
-		if t, err = s.o.Service.Ticket(ctx, purpose, hash[:]); err != nil && (crm.CodeOf(err) != crm.CodeInvalid || len(flaws) == 0) {
+		if t, err = s.o.Service.OneTimeToken(ctx, purpose, hash[:]); err != nil && (crm.CodeOf(err) != crm.CodeInvalid || len(flaws) == 0) {
 			return Started{}, err
 		}
 	}
 	if t.Hash == nil {
-		flaws = append(flaws, crm.InvalidTicket())
+		flaws = append(flaws, crm.InvalidOneTimeToken())
 	}
 	if len(flaws) > 0 {
 		return Started{}, crm.Invalid(flaws...)
@@ -213,7 +213,7 @@ func (s *Sessions) Redeem(ctx context.Context, purpose crm.Purpose, secret, pass
 	if err != nil {
 		return Started{}, err
 	}
-	if err := s.o.Service.Redeem(ctx, t, hash); err != nil {
+	if err := s.o.Service.ConsumeOneTimeToken(ctx, t, hash); err != nil {
 		return Started{}, err
 	}
 	return s.begin(ctx, t.OrgID, t.UserID, from)

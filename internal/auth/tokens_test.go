@@ -15,10 +15,10 @@ import (
 // oneIdentity is storage in which everybody is the same person.
 type oneIdentity struct {
 	crm.Store
-	owner crm.Holder
+	owner crm.Principal
 }
 
-func (s oneIdentity) IdentityHolder(_ context.Context, issuer, subject string) (crm.Identity, crm.Holder, error) {
+func (s oneIdentity) IdentityPrincipal(_ context.Context, issuer, subject string) (crm.Identity, crm.Principal, error) {
 	return crm.Identity{OrgID: s.owner.OrgID, UserID: s.owner.ID, Issuer: issuer, Subject: subject}, s.owner, nil
 }
 
@@ -30,7 +30,7 @@ func BenchmarkTokenCached(b *testing.B) {
 	theirs.Rotate(jose.RS256)
 	ours := identity.New(identity.Options{Issuer: theirs.Issuer, Audiences: []string{identitytest.Audience}, Now: c.now})
 	defer ours.Close()
-	store := oneIdentity{owner: crm.Holder{Owner: crm.Owner{OrgID: crm.NewID(), ID: crm.NewID(), Role: crm.RoleRep}}}
+	store := oneIdentity{owner: crm.Principal{Owner: crm.Owner{OrgID: crm.NewID(), ID: crm.NewID(), Role: crm.RoleRep}}}
 	log := &changeLog{raised: map[crm.Tag]int64{}}
 	log.at(1)
 	tokens := auth.NewTokens(&auth.Identities{Store: store, Service: crm.NewService(store, c.now, "GBP"), Provider: ours}, log, c.now)

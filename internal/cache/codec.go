@@ -112,7 +112,7 @@ func (r *reader) tags() []crm.Tag {
 	}
 	tags := make([]crm.Tag, 0, n)
 	for range n {
-		tag := crm.Tag{Entity: r.string(), By: crm.Aspect(r.uint())}
+		tag := crm.Tag{Entity: r.string(), By: crm.TagScope(r.uint())}
 		if tag.By != crm.ByAll {
 			copy(tag.ID[:], r.bytes(len(tag.ID)))
 		}

@@ -26,7 +26,7 @@ func (w *world) reader() crm.Actor {
 
 // whose says what a reader sees.
 func whose(by crm.Actor) string {
-	if by.OwnOnly() == nil {
+	if by.OwnerScope() == nil {
 		return ""
 	}
 	return " of " + by.User.String()
@@ -93,7 +93,7 @@ func (w *world) someRead(kind int) read {
 		func() read { return searched(w, "deals with", w.dealFilter(), s.Deals) },
 		func() read { return searched(w, "all with", crm.HitFilter{}, s.Search) },
 		func() read {
-			hit := one(w, crm.HitCompany, crm.HitContact, crm.HitDeal)
+			hit := one(w, crm.KindCompany, crm.KindContact, crm.KindDeal)
 			return searched(w, hit, crm.HitFilter{Kind: &hit}, s.Search)
 		},
 

@@ -21,11 +21,11 @@ func (w *world) write(s *crm.Service) string {
 	case n < 90:
 		deal, contact := w.any(w.deals), w.any(w.contacts)
 		what = named("a contact on a deal", deal, contact)
-		_, err = s.PutDealContact(w.Context(), w.by, deal, contact, crm.Expected{}, one(w, "champion", "blocker"))
+		_, err = s.PutDealContact(w.Context(), w.by, deal, contact, crm.VersionCondition{}, one(w, "champion", "blocker"))
 	case n < 95:
 		deal, contact := w.any(w.deals), w.any(w.contacts)
 		what = named("a contact off a deal", deal, contact)
-		err = s.DeleteDealContact(w.Context(), w.by, deal, contact, crm.Expected{})
+		err = s.DeleteDealContact(w.Context(), w.by, deal, contact, crm.VersionCondition{})
 	case n < 97:
 		what, err = "many deals", w.updateMany()
 	case n < 98:
@@ -89,7 +89,7 @@ func (w *world) create(s *crm.Service, kind int) (string, error) {
 }
 
 func (w *world) update(s *crm.Service) (string, error) {
-	ctx, whatever := w.Context(), crm.Expected{}
+	ctx, whatever := w.Context(), crm.VersionCondition{}
 	var id crm.ID
 	var what string
 	var err error
@@ -122,12 +122,12 @@ func (w *world) update(s *crm.Service) (string, error) {
 // handOver gives what one person owns to another: much at once, told of as one.
 func (w *world) handOver(s *crm.Service) (string, error) {
 	from, to := w.any(w.owners), w.any(w.owners)
-	_, err := s.HandOver(w.Context(), w.by, from, to)
+	_, err := s.TransferOwnership(w.Context(), w.by, from, to)
 	return named("what is handed over from", from), err
 }
 
 func (w *world) remove(s *crm.Service) (string, error) {
-	ctx, whatever := w.Context(), crm.Expected{}
+	ctx, whatever := w.Context(), crm.VersionCondition{}
 	kind := w.r.IntN(7)
 	ids := w.all()[kind]
 	i := w.r.IntN(len(*ids))
@@ -160,7 +160,7 @@ func (w *world) remove(s *crm.Service) (string, error) {
 func (w *world) updateMany() error {
 	return w.store.Write(w.Context(), w.by, crm.InstantOf(w.now), func(tx crm.Tx) error {
 		for range 101 {
-			deals, err := tx.Deals().Lock(w.Context(), w.deals)
+			deals, err := tx.Deals().LockForUpdate(w.Context(), w.deals)
 			if err != nil || len(deals) == 0 {
 				return err
 			}

@@ -35,7 +35,7 @@ type dependenciesKey struct{}
 // they depend on.
 func Track(ctx context.Context) (context.Context, *Dependencies) {
 	d := &Dependencies{}
-	ctx = crm.WithMomentary(ctx, d.forbid)
+	ctx = crm.WithTimeDependent(ctx, d.forbid)
 	return context.WithValue(ctx, dependenciesKey{}, d), d
 }
 
@@ -106,7 +106,7 @@ func (d *Dependencies) add(org crm.ID, tags ...crm.Tag) {
 }
 
 // each enters a tag for each of the ids.
-func (d *Dependencies) each(org crm.ID, entity string, by crm.Aspect, ids []crm.ID) {
+func (d *Dependencies) each(org crm.ID, entity string, by crm.TagScope, ids []crm.ID) {
 	if d == nil {
 		return
 	}

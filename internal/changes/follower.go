@@ -172,9 +172,9 @@ func (f *Follower) Committed(org crm.ID, entries []crm.LogEntry) {
 	}
 }
 
-// InDoubt implements crm.CommitListener: what is known of the organisation is worth
+// CommitUnknown implements crm.CommitListener: what is known of the organisation is worth
 // nothing until the log has been asked again.
-func (f *Follower) InDoubt(org crm.ID) {
+func (f *Follower) CommitUnknown(org crm.ID) {
 	if o := f.follow(org, f.now()); o != nil {
 		o.doubt()
 		f.want(o)

@@ -338,12 +338,12 @@ func TestInDoubt(t *testing.T) {
 	follows(t, 3, func(f *following) {
 		before := f.at(3)
 		f.log.write(f.org, several(1)...) // it was committed
-		f.InDoubt(f.org)
+		f.CommitUnknown(f.org)
 		if after := f.at(4); after <= before {
 			f.t.Errorf("generation %d after %d", after, before)
 		}
 		f.log.set(func(l *memoryLog) { l.down = errDown })
-		f.InDoubt(f.org)
+		f.CommitUnknown(f.org)
 		f.lost()
 		f.log.set(func(l *memoryLog) { l.down = nil })
 		pass(time.Second)
@@ -359,7 +359,7 @@ func TestInDoubtWhileAsking(t *testing.T) {
 		release := make(chan struct{})
 		f.log.set(func(l *memoryLog) { l.hold = release })
 		<-f.log.held
-		f.InDoubt(f.org)
+		f.CommitUnknown(f.org)
 		f.log.write(f.org, several(1)...)
 		f.log.set(func(l *memoryLog) { l.hold, l.down = nil, errDown })
 		close(release)
@@ -377,7 +377,7 @@ func TestFresh(t *testing.T) {
 		f.at(0)
 		deal, owner, stage, other := crm.NewID(), crm.NewID(), crm.NewID(), crm.NewID()
 		f.Committed(f.org, f.log.write(f.org, updated(deal, crm.Refs{Owner: []crm.ID{owner}, Stage: []crm.ID{stage, other}})))
-		tag := func(by crm.Aspect, id crm.ID) crm.Tag { return crm.Tag{Entity: crm.EntityDeal, By: by, ID: id} }
+		tag := func(by crm.TagScope, id crm.ID) crm.Tag { return crm.Tag{Entity: crm.EntityDeal, By: by, ID: id} }
 		f.fresh(true, 0)
 		for _, raised := range []crm.Tag{allDeals, ofDeal(deal), tag(crm.ByOwner, owner), tag(crm.ByStage, stage), tag(crm.ByStage, other)} {
 			f.fresh(false, 0, raised)

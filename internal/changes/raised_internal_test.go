@@ -46,7 +46,7 @@ func TestRaised(t *testing.T) {
 			seq := rapid.Int64Range(0, int64(steps+1)).Draw(t, "seq")
 			tag := crm.Tag{
 				Entity: rapid.SampledFrom(entities).Draw(t, "entity"),
-				By:     rapid.SampledFrom([]crm.Aspect{crm.ByAll, crm.ByID, crm.ByOwner, crm.ByCompany}).Draw(t, "by"),
+				By:     rapid.SampledFrom([]crm.TagScope{crm.ByAll, crm.ByID, crm.ByOwner, crm.ByCompany}).Draw(t, "by"),
 			}
 			if tag.By != crm.ByAll {
 				tag.ID = some.Draw(t, "id")

@@ -21,11 +21,11 @@ type trackedStore struct {
 }
 
 func (s trackedStore) Reads(by crm.Actor) crm.Reads {
-	return trackedReads{s.store.Reads(by), s.clock, by.OwnOnly()}
+	return trackedReads{s.store.Reads(by), s.clock, by.OwnerScope()}
 }
 
 func (s trackedStore) Snapshot(ctx context.Context, by crm.Actor, fn func(crm.Reads) error) error {
-	return s.store.Snapshot(ctx, by, func(r crm.Reads) error { return fn(trackedReads{r, s.clock, by.OwnOnly()}) })
+	return s.store.Snapshot(ctx, by, func(r crm.Reads) error { return fn(trackedReads{r, s.clock, by.OwnerScope()}) })
 }
 
 // The answer to a write, or to what is asked as one, is nobody else's.
@@ -35,21 +35,21 @@ func (s trackedStore) Write(ctx context.Context, by crm.Actor, at crm.Instant, f
 	return s.store.Write(ctx, by, at, fn)
 }
 
-func (s trackedStore) Rehearse(ctx context.Context, by crm.Actor, at crm.Instant, fn func(crm.Tx) error) error {
+func (s trackedStore) DryRun(ctx context.Context, by crm.Actor, at crm.Instant, fn func(crm.Tx) error) error {
 	tracked(ctx).forbid()
-	return s.store.Rehearse(ctx, by, at, fn)
+	return s.store.DryRun(ctx, by, at, fn)
 }
 
-func (s trackedStore) Once(
-	ctx context.Context, by crm.Actor, at crm.Instant, r crm.Request, fn func(context.Context) ([]byte, error),
+func (s trackedStore) Idempotent(
+	ctx context.Context, by crm.Actor, at crm.Instant, r crm.IdempotentRequest, fn func(context.Context) ([]byte, error),
 ) (answer []byte, again bool, err error) {
 	tracked(ctx).forbid()
-	return s.store.Once(ctx, by, at, r, fn)
+	return s.store.Idempotent(ctx, by, at, r, fn)
 }
 
-func (s trackedStore) PruneAnswers(ctx context.Context, before crm.Instant, limit int) (int64, error) {
+func (s trackedStore) PruneIdempotencyKeys(ctx context.Context, before crm.Instant, limit int) (int64, error) {
 	tracked(ctx).forbid()
-	return s.store.PruneAnswers(ctx, before, limit)
+	return s.store.PruneIdempotencyKeys(ctx, before, limit)
 }
 
 func (s trackedStore) PruneAudit(ctx context.Context, before crm.Instant, limit int) (int64, error) {
@@ -57,9 +57,9 @@ func (s trackedStore) PruneAudit(ctx context.Context, before crm.Instant, limit 
 	return s.store.PruneAudit(ctx, before, limit)
 }
 
-func (s trackedStore) PruneSignIns(ctx context.Context, before crm.Instant, limit int) (int64, error) {
+func (s trackedStore) PruneExpiredCredentials(ctx context.Context, before crm.Instant, limit int) (int64, error) {
 	tracked(ctx).forbid()
-	return s.store.PruneSignIns(ctx, before, limit)
+	return s.store.PruneExpiredCredentials(ctx, before, limit)
 }
 
 // Organisations is no organisation's.
@@ -73,10 +73,10 @@ func (s trackedStore) Organisation(ctx context.Context, id crm.ID) (crm.Organisa
 	return s.store.Organisation(ctx, id)
 }
 
-// KeyHolder is of an organisation that only its answer tells.
-func (s trackedStore) KeyHolder(ctx context.Context, hash []byte) (crm.APIKey, crm.Holder, error) {
+// APIKeyPrincipal is of an organisation that only its answer tells.
+func (s trackedStore) APIKeyPrincipal(ctx context.Context, hash []byte) (crm.APIKey, crm.Principal, error) {
 	tracked(ctx).forbid()
-	return s.store.KeyHolder(ctx, hash)
+	return s.store.APIKeyPrincipal(ctx, hash)
 }
 
 // Setting is written outside the change log.
@@ -159,7 +159,7 @@ func (r trackedReads) Tasks() crm.View[crm.Task, crm.TaskFilter] {
 // Search looks at everything of the kinds that it is of.
 func (r trackedReads) Search(ctx context.Context, org crm.ID, q crm.List[crm.HitFilter]) (crm.Page[crm.Hit], error) {
 	for _, kind := range [...]struct{ hit, entity string }{
-		{crm.HitCompany, crm.EntityCompany}, {crm.HitContact, crm.EntityContact}, {crm.HitDeal, crm.EntityDeal},
+		{crm.KindCompany, crm.EntityCompany}, {crm.KindContact, crm.EntityContact}, {crm.KindDeal, crm.EntityDeal},
 	} {
 		if q.Filter.Kind == nil || *q.Filter.Kind == kind.hit {
 			tracked(ctx).add(org, narrowest(kind.entity, by{crm.ByOwner, r.own}))
@@ -179,10 +179,10 @@ func (r trackedReads) DealContacts(ctx context.Context, org crm.ID, deals []crm.
 	return r.reads.DealContacts(ctx, org, deals)
 }
 
-// StageMoves changes with the deal's stage.
-func (r trackedReads) StageMoves(ctx context.Context, org, deal crm.ID) ([]crm.StageMove, error) {
+// StageHistory changes with the deal's stage.
+func (r trackedReads) StageHistory(ctx context.Context, org, deal crm.ID) ([]crm.StageHistoryEntry, error) {
 	tracked(ctx).add(org, crm.Tag{Entity: crm.EntityDeal, By: crm.ByID, ID: deal})
-	return r.reads.StageMoves(ctx, org, deal)
+	return r.reads.StageHistory(ctx, org, deal)
 }
 
 func (r trackedReads) CompanyStats(ctx context.Context, org crm.ID, companies []crm.ID) (map[crm.ID]crm.CompanyStats, error) {

@@ -18,9 +18,9 @@ func (s trackedStore) Account(ctx context.Context, org, user crm.ID) (crm.Accoun
 	return s.store.Account(ctx, org, user)
 }
 
-func (s trackedStore) SessionHolder(ctx context.Context, hash []byte) (crm.Session, crm.Holder, error) {
+func (s trackedStore) SessionPrincipal(ctx context.Context, hash []byte) (crm.Session, crm.Principal, error) {
 	tracked(ctx).forbid()
-	return s.store.SessionHolder(ctx, hash)
+	return s.store.SessionPrincipal(ctx, hash)
 }
 
 func (s trackedStore) Sessions(ctx context.Context, org, user crm.ID) ([]crm.Session, error) {
@@ -28,12 +28,12 @@ func (s trackedStore) Sessions(ctx context.Context, org, user crm.ID) ([]crm.Ses
 	return s.store.Sessions(ctx, org, user)
 }
 
-func (s trackedStore) TicketHolder(ctx context.Context, hash []byte) (crm.Ticket, error) {
+func (s trackedStore) OneTimeToken(ctx context.Context, hash []byte) (crm.OneTimeToken, error) {
 	tracked(ctx).forbid()
-	return s.store.TicketHolder(ctx, hash)
+	return s.store.OneTimeToken(ctx, hash)
 }
 
-func (s trackedStore) IdentityHolder(ctx context.Context, issuer, subject string) (crm.Identity, crm.Holder, error) {
+func (s trackedStore) IdentityPrincipal(ctx context.Context, issuer, subject string) (crm.Identity, crm.Principal, error) {
 	tracked(ctx).forbid()
-	return s.store.IdentityHolder(ctx, issuer, subject)
+	return s.store.IdentityPrincipal(ctx, issuer, subject)
 }

@@ -65,7 +65,7 @@ func shownOfDeal(d *crm.Deal) (crm.Tag, bool) {
 
 // by is a filter that a change of what it leaves tells of in its refs.
 type by struct {
-	aspect crm.Aspect
+	aspect crm.TagScope
 	id     *crm.ID
 }
 

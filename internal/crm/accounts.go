@@ -26,21 +26,21 @@ type Session struct {
 	ExpiresAt Instant // whatever use is made of it
 }
 
-// Purpose is what a Ticket is for.
-type Purpose string
+// TokenPurpose is what a Ticket is for.
+type TokenPurpose string
 
 // The purposes of tickets.
 const (
-	PurposeInvitation Purpose = "invitation" // a new person's first password
-	PurposeReset      Purpose = "reset"      // a password instead of one that is lost
+	PurposeInvitation TokenPurpose = "invitation" // a new person's first password
+	PurposeReset      TokenPurpose = "reset"      // a password instead of one that is lost
 )
 
-// Ticket lets a person set their password once. A person has one at most: the next takes
+// OneTimeToken lets a person set their password once. A person has one at most: the next takes
 // its place.
-type Ticket struct {
+type OneTimeToken struct {
 	OrgID     ID
 	UserID    ID
-	Purpose   Purpose
+	Purpose   TokenPurpose
 	Hash      []byte // of its secret
 	CreatedAt Instant
 	ExpiresAt Instant
@@ -54,16 +54,16 @@ type AccountStore interface {
 	Accounts(ctx context.Context, email string, active bool, limit int) ([]Account, error)
 	// Account gives a person's; CodeNotFound if they have none, or were deactivated.
 	Account(ctx context.Context, org, user ID) (Account, error)
-	// SessionHolder finds the session with this hash, expired or not, and of whom it is
+	// SessionPrincipal finds the session with this hash, expired or not, and of whom it is
 	// of the ids, the role, DeactivatedAt and what reps see.
-	SessionHolder(ctx context.Context, hash []byte) (Session, Holder, error)
+	SessionPrincipal(ctx context.Context, hash []byte) (Session, Principal, error)
 	// Sessions gives those of a person, the one that was used last first.
 	Sessions(ctx context.Context, org, user ID) ([]Session, error)
-	// IdentityHolder finds the identity with this subject of an issuer, and of whom it is
+	// IdentityPrincipal finds the identity with this subject of an issuer, and of whom it is
 	// of the ids, the role, DeactivatedAt and what reps see.
-	IdentityHolder(ctx context.Context, issuer, subject string) (Identity, Holder, error)
-	// TicketHolder finds the ticket with this hash, expired or not.
-	TicketHolder(ctx context.Context, hash []byte) (Ticket, error)
+	IdentityPrincipal(ctx context.Context, issuer, subject string) (Identity, Principal, error)
+	// OneTimeToken finds the ticket with this hash, expired or not.
+	OneTimeToken(ctx context.Context, hash []byte) (OneTimeToken, error)
 }
 
 // AccountTx is what sign-in needs of a transaction.
@@ -82,10 +82,10 @@ type AccountTx interface {
 	// organisation who was deleted; that is no change for the log. CodeConflict if they
 	// are another subject of the issuer, or somebody else is this one.
 	PutIdentity(ctx context.Context, i Identity) error
-	// PutTicket gives a person a ticket, instead of one that they may have. TakeTicket
+	// PutOneTimeToken gives a person a ticket, instead of one that they may have. ConsumeOneTimeToken
 	// takes it back (false: they have not this one).
-	PutTicket(ctx context.Context, t Ticket) error
-	TakeTicket(ctx context.Context, user ID, hash []byte) (bool, error)
+	PutOneTimeToken(ctx context.Context, t OneTimeToken) error
+	ConsumeOneTimeToken(ctx context.Context, user ID, hash []byte) (bool, error)
 }
 
 const (
@@ -168,7 +168,7 @@ func (s *Service) BeginSession(ctx context.Context, session Session) (Session, e
 		if err := tx.PutSession(ctx, session); err != nil {
 			return err
 		}
-		return Audit(ctx, tx, by, now, Event{Action: ActionSignedIn, Target: EntityOwner, TargetID: &session.UserID})
+		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionSignedIn, Target: EntityOwner, TargetID: &session.UserID})
 	})
 	return session, err
 }
@@ -203,7 +203,7 @@ func (s *Service) endSessions(ctx context.Context, by Actor, which string, keep 
 		if err := tx.EndSessions(ctx, by.User, keep); err != nil {
 			return err
 		}
-		return Audit(ctx, tx, by, now, Event{
+		return Audit(ctx, tx, by, now, AuditEvent{
 			Action: ActionSignedOut, Target: EntityOwner, TargetID: &by.User, Details: map[string]string{"sessions": which},
 		})
 	})
@@ -242,7 +242,7 @@ func (s *Service) SetPassword(ctx context.Context, by Actor, user ID, hash strin
 		if err := tx.EndSessions(ctx, user, none); err != nil {
 			return err
 		}
-		return Audit(ctx, tx, by, now, Event{Action: ActionPasswordChanged, Target: EntityOwner, TargetID: &user})
+		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionPasswordChanged, Target: EntityOwner, TargetID: &user})
 	})
 }
 
@@ -264,32 +264,32 @@ func (s *Service) RehashPassword(ctx context.Context, a Account, hash string) er
 
 // Invite makes a person, who needs an e-mail address, and a ticket of the hash that is
 // given by which they set their first password.
-func (s *Service) Invite(ctx context.Context, by Actor, p OwnerPatch, hash []byte) (Owner, Ticket, error) {
+func (s *Service) Invite(ctx context.Context, by Actor, p OwnerPatch, hash []byte) (Owner, OneTimeToken, error) {
 	if err := by.checkPeople(); err != nil {
-		return Owner{}, Ticket{}, err
+		return Owner{}, OneTimeToken{}, err
 	}
 	if strings.TrimSpace(p.Email.Value) == "" {
-		p.Unread = append(p.Unread, FieldError{"email", "must be there: an invited person signs in with it"})
+		p.DecodeErrors = append(p.DecodeErrors, FieldError{"email", "must be there: an invited person signs in with it"})
 	}
 	now := s.clock()
 	var out Owner
-	var ticket Ticket
+	var ticket OneTimeToken
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
 		var err error
 		if out, err = insertOwner(ctx, tx, by, now, p); err != nil {
 			return err
 		}
 		ticket = newTicket(by.Org, out.ID, PurposeInvitation, hash, now)
-		return tx.PutTicket(ctx, ticket)
+		return tx.PutOneTimeToken(ctx, ticket)
 	})
 	return out, ticket, err
 }
 
-// TicketFor gives a person who has lost their password, or never had one, a ticket of
+// CreateResetToken gives a person who has lost their password, or never had one, a ticket of
 // the hash that is given by which they set another.
-func (s *Service) TicketFor(ctx context.Context, by Actor, user ID, hash []byte) (Ticket, error) {
+func (s *Service) CreateResetToken(ctx context.Context, by Actor, user ID, hash []byte) (OneTimeToken, error) {
 	if err := by.checkPeople(); err != nil {
-		return Ticket{}, err
+		return OneTimeToken{}, err
 	}
 	now := s.clock()
 	ticket := newTicket(by.Org, user, PurposeReset, hash, now)
@@ -303,51 +303,51 @@ func (s *Service) TicketFor(ctx context.Context, by Actor, user ID, hash []byte)
 		case holder.Email == nil || holder.Service:
 			return Conflict("Only people with an e-mail address can sign in.")
 		}
-		return tx.PutTicket(ctx, ticket)
+		return tx.PutOneTimeToken(ctx, ticket)
 	})
 	return ticket, err
 }
 
-func newTicket(org, user ID, purpose Purpose, hash []byte, now Instant) Ticket {
+func newTicket(org, user ID, purpose TokenPurpose, hash []byte, now Instant) OneTimeToken {
 	kept := resetKept
 	if purpose == PurposeInvitation {
 		kept = invitationKept
 	}
-	return Ticket{
+	return OneTimeToken{
 		OrgID: org, UserID: user, Purpose: purpose, Hash: hash,
 		CreatedAt: now, ExpiresAt: now + Instant(kept.Microseconds()),
 	}
 }
 
-// Ticket finds a ticket by its hash: CodeInvalid if there is no such ticket for this
+// OneTimeToken finds a ticket by its hash: CodeInvalid if there is no such ticket for this
 // purpose, or it has expired.
-func (s *Service) Ticket(ctx context.Context, purpose Purpose, hash []byte) (Ticket, error) {
-	t, err := s.store.TicketHolder(ctx, hash)
+func (s *Service) OneTimeToken(ctx context.Context, purpose TokenPurpose, hash []byte) (OneTimeToken, error) {
+	t, err := s.store.OneTimeToken(ctx, hash)
 	if CodeOf(err) == CodeNotFound || err == nil && (t.Purpose != purpose || t.ExpiresAt <= s.clock()) {
-		return Ticket{}, Invalid(InvalidTicket())
+		return OneTimeToken{}, Invalid(InvalidOneTimeToken())
 	}
 	return t, err
 }
 
-// InvalidTicket says what is wrong with a ticket's secret.
-func InvalidTicket() FieldError {
+// InvalidOneTimeToken says what is wrong with a ticket's secret.
+func InvalidOneTimeToken() FieldError {
 	return FieldError{"token", "must be one that was given out, has not been used and has not expired"}
 }
 
-// Redeem sets a person's password by their ticket, which is then used up. Whoever was
+// ConsumeOneTimeToken sets a person's password by their ticket, which is then used up. Whoever was
 // signed in as them is not any more.
-func (s *Service) Redeem(ctx context.Context, t Ticket, password string) error {
+func (s *Service) ConsumeOneTimeToken(ctx context.Context, t OneTimeToken, password string) error {
 	by, now := Actor{Org: t.OrgID, User: t.UserID}, s.clock()
 	return s.store.Write(ctx, by, now, func(tx Tx) error {
 		if err := lockActive(ctx, tx, t.UserID); err != nil {
 			return err
 		}
-		taken, err := tx.TakeTicket(ctx, t.UserID, t.Hash)
+		taken, err := tx.ConsumeOneTimeToken(ctx, t.UserID, t.Hash)
 		if err != nil {
 			return err
 		}
 		if !taken {
-			return Invalid(InvalidTicket())
+			return Invalid(InvalidOneTimeToken())
 		}
 		if err := tx.PutPassword(ctx, t.UserID, password); err != nil {
 			return err
@@ -355,6 +355,6 @@ func (s *Service) Redeem(ctx context.Context, t Ticket, password string) error {
 		if err := tx.EndSessions(ctx, t.UserID, none); err != nil {
 			return err
 		}
-		return Audit(ctx, tx, by, now, Event{Action: ActionPasswordChanged, Target: EntityOwner, TargetID: &t.UserID})
+		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionPasswordChanged, Target: EntityOwner, TargetID: &t.UserID})
 	})
 }

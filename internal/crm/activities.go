@@ -46,7 +46,7 @@ func newActivity(by Actor, now Instant) Activity {
 }
 
 // UpdateActivity changes the members that the patch holds.
-func (s *Service) UpdateActivity(ctx context.Context, by Actor, id ID, expected Expected, p ActivityPatch) (Activity, error) {
+func (s *Service) UpdateActivity(ctx context.Context, by Actor, id ID, expected VersionCondition, p ActivityPatch) (Activity, error) {
 	var out Activity
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
@@ -73,7 +73,7 @@ func (s *Service) UpdateActivity(ctx context.Context, by Actor, id ID, expected 
 }
 
 // DeleteActivity hides an activity.
-func (s *Service) DeleteActivity(ctx context.Context, by Actor, id ID, expected Expected) error {
+func (s *Service) DeleteActivity(ctx context.Context, by Actor, id ID, expected VersionCondition) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
 		a, err := lockOne(ctx, tx.Activities(), id, "activity")
 		if err != nil {

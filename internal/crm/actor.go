@@ -26,8 +26,8 @@ func ParseRole(s string) (Role, error) {
 	return "", Invalid(FieldError{"role", "must be one of viewer, rep, manager, admin"})
 }
 
-// Least gives the one of two roles that may less. What is no role may nothing.
-func (r Role) Least(other Role) Role {
+// LeastPrivileged gives the one of two roles that may less. What is no role may nothing.
+func (r Role) LeastPrivileged(other Role) Role {
 	if slices.Index(roles, r) < slices.Index(roles, other) {
 		return r
 	}
@@ -44,10 +44,10 @@ type Actor struct {
 	SeesAll bool
 }
 
-// OwnOnly gives whose things alone the actor sees: companies, contacts, deals and
+// OwnerScope gives whose things alone the actor sees: companies, contacts, deals and
 // activities that this person owns, and tasks that are assigned to them or made by them.
 // What is nobody's they do not see. Nil: the actor sees everything.
-func (a Actor) OwnOnly() *ID {
+func (a Actor) OwnerScope() *ID {
 	if a.Role != RoleRep || a.SeesAll {
 		return nil
 	}

@@ -21,7 +21,7 @@ const RowDeferred RowVerdict = "deferred"
 type AdoptResult struct {
 	Verdict RowVerdict
 	Reason  string       // why it was rejected
-	Left    []FieldError // what the row says and breaks a rule: the thing was taken without it
+	Omitted []FieldError // what the row says and breaks a rule: the thing was taken without it
 }
 
 // The most characters of texts, for adoptions that would rather cut than leave out.
@@ -165,7 +165,7 @@ func (s *Service) RetireDefaultStages(ctx context.Context, by Actor) error {
 		if len(born) == len(page.Rows) { // nothing takes their place
 			return nil
 		}
-		stages, err := tx.Stages().Lock(ctx, born)
+		stages, err := tx.Stages().LockForUpdate(ctx, born)
 		if err != nil {
 			return err
 		}

@@ -86,16 +86,16 @@ func (a *adoption[T, P]) hold(rows []AdoptRow[P]) error {
 		}
 	}
 	for kind, ids := range wanted {
-		hold := a.tx.Owners().Hold
+		hold := a.tx.Owners().LockForShare
 		switch kind {
 		case RefCompany:
-			hold = a.tx.Companies().Hold
+			hold = a.tx.Companies().LockForShare
 		case RefContact:
-			hold = a.tx.Contacts().Hold
+			hold = a.tx.Contacts().LockForShare
 		case RefStage:
-			hold = a.tx.Stages().Hold
+			hold = a.tx.Stages().LockForShare
 		case refDeal:
-			hold = a.tx.Deals().Hold
+			hold = a.tx.Deals().LockForShare
 		}
 		held, err := hold(a.ctx, slices.SortedFunc(maps.Keys(ids), compareIDs))
 		if err != nil {
@@ -145,7 +145,7 @@ func (a *adoption[T, P]) lock(rows []AdoptRow[P]) error {
 		ids[i] = rows[i].ID
 	}
 	slices.SortFunc(ids, compareIDs)
-	stored, err := a.kind.table().Lock(a.ctx, slices.Compact(ids))
+	stored, err := a.kind.table().LockForUpdate(a.ctx, slices.Compact(ids))
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func (a *adoption[T, P]) row(row AdoptRow[P]) AdoptResult {
 			}
 		}
 		if len(bad) == 0 {
-			return AdoptResult{Verdict: a.accept(&row, e, after, isNew), Left: append(left, alsoLeft...)}
+			return AdoptResult{Verdict: a.accept(&row, e, after, isNew), Omitted: append(left, alsoLeft...)}
 		}
 		for _, b := range bad {
 			if !leaveOut(&row.Patch, b.Field) {

@@ -37,7 +37,7 @@ func (k *dealAdoption) ready(rows []AdoptRow[DealPatch], stored []Deal) error {
 	}
 	if len(first.Rows) > 0 {
 		k.first = &first.Rows[0]
-		held, err := k.tx.Stages().Hold(k.ctx, []ID{k.first.ID})
+		held, err := k.tx.Stages().LockForShare(k.ctx, []ID{k.first.ID})
 		if err != nil {
 			return err
 		}

@@ -37,7 +37,7 @@ func (l linkAdoption) batch(rows []DealContact) ([]AdoptResult, error) {
 	for _, row := range rows {
 		dealIDs[row.DealID], contactIDs[row.ContactID] = true, true
 	}
-	locked, err := l.tx.Deals().Lock(l.ctx, slices.SortedFunc(maps.Keys(dealIDs), compareIDs))
+	locked, err := l.tx.Deals().LockForUpdate(l.ctx, slices.SortedFunc(maps.Keys(dealIDs), compareIDs))
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (l linkAdoption) batch(rows []DealContact) ([]AdoptResult, error) {
 	for _, d := range locked {
 		deals[d.ID] = d
 	}
-	held, err := l.tx.Contacts().Hold(l.ctx, slices.SortedFunc(maps.Keys(contactIDs), compareIDs))
+	held, err := l.tx.Contacts().LockForShare(l.ctx, slices.SortedFunc(maps.Keys(contactIDs), compareIDs))
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (l linkAdoption) restore(deals map[ID]Deal, touched map[ID]bool) error {
 	if len(touched) == 0 {
 		return nil
 	}
-	now, err := l.tx.Deals().Lock(l.ctx, slices.SortedFunc(maps.Keys(touched), compareIDs))
+	now, err := l.tx.Deals().LockForUpdate(l.ctx, slices.SortedFunc(maps.Keys(touched), compareIDs))
 	if err != nil {
 		return err
 	}

@@ -10,23 +10,23 @@ type Action string
 
 // The actions of the audit trail.
 const (
-	ActionSignedIn        Action = "session.signed_in"
-	ActionSignInFailed    Action = "session.failed"
-	ActionSignedOut       Action = "session.signed_out"
-	ActionPasswordChanged Action = "user.password_changed"
-	ActionIdentityLinked  Action = "user.identity_linked"
-	ActionUserCreated     Action = "user.created"
-	ActionRoleChanged     Action = "user.role_changed"
-	ActionUserChanged     Action = "user.changed"
-	ActionUserDeactivated Action = "user.deactivated"
-	ActionUserReactivated Action = "user.reactivated"
-	ActionUserHandedOver  Action = "user.handed_over"
-	ActionUserDeleted     Action = "user.deleted"
-	ActionKeyCreated      Action = "api_key.created"
-	ActionKeyRevoked      Action = "api_key.revoked"
-	ActionSettingsChanged Action = "settings.changed"
-	ActionExported        Action = "data.exported"
-	ActionCacheCleared    Action = "cache.cleared"
+	ActionSignedIn             Action = "session.signed_in"
+	ActionSignInFailed         Action = "session.failed"
+	ActionSignedOut            Action = "session.signed_out"
+	ActionPasswordChanged      Action = "user.password_changed"
+	ActionIdentityLinked       Action = "user.identity_linked"
+	ActionUserCreated          Action = "user.created"
+	ActionRoleChanged          Action = "user.role_changed"
+	ActionUserChanged          Action = "user.changed"
+	ActionUserDeactivated      Action = "user.deactivated"
+	ActionUserReactivated      Action = "user.reactivated"
+	ActionOwnershipTransferred Action = "user.handed_over"
+	ActionUserDeleted          Action = "user.deleted"
+	ActionKeyCreated           Action = "api_key.created"
+	ActionKeyRevoked           Action = "api_key.revoked"
+	ActionSettingsChanged      Action = "settings.changed"
+	ActionExported             Action = "data.exported"
+	ActionCacheCleared         Action = "cache.cleared"
 )
 
 // AuditDetails are what there is to say of an action beside whom it was done to: a JSON
@@ -71,8 +71,8 @@ func WithOrigin(ctx context.Context, o Origin) context.Context {
 	return context.WithValue(ctx, originKey{}, o)
 }
 
-// Event is an action and what it was done to.
-type Event struct {
+// AuditEvent is an action and what it was done to.
+type AuditEvent struct {
 	Action   Action
 	Target   string // a kind, such as EntityOwner; "" for none
 	TargetID *ID
@@ -80,7 +80,7 @@ type Event struct {
 }
 
 // Audit enters an event in the audit trail, in the transaction of what it tells of.
-func Audit(ctx context.Context, tx Tx, by Actor, at Instant, e Event) error {
+func Audit(ctx context.Context, tx Tx, by Actor, at Instant, e AuditEvent) error {
 	if e.Details == nil {
 		e.Details = map[string]string{}
 	}
@@ -95,8 +95,8 @@ func Audit(ctx context.Context, tx Tx, by Actor, at Instant, e Event) error {
 	})
 }
 
-// Record enters an event that changes nothing else.
-func (s *Service) Record(ctx context.Context, by Actor, e Event) error {
+// RecordAudit enters an event that changes nothing else.
+func (s *Service) RecordAudit(ctx context.Context, by Actor, e AuditEvent) error {
 	now := s.clock()
 	return s.store.Write(ctx, by, now, func(tx Tx) error { return Audit(ctx, tx, by, now, e) })
 }

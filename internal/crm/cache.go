@@ -16,10 +16,10 @@ func (s *Service) ClearCache(ctx context.Context, by Actor, entity string, flaws
 	}
 	now := s.clock()
 	return s.store.Write(ctx, by, now, func(tx Tx) error {
-		if err := tx.Announce(ctx, entity); err != nil {
+		if err := tx.LogBulkChange(ctx, entity); err != nil {
 			return err
 		}
-		return Audit(ctx, tx, by, now, Event{Action: ActionCacheCleared, Target: entity})
+		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionCacheCleared, Target: entity})
 	})
 }
 

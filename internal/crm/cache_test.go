@@ -30,7 +30,7 @@ func (s *announcing) Write(_ context.Context, by crm.Actor, _ crm.Instant, fn fu
 
 func (s *announcing) Reads(crm.Actor) crm.Reads { return nil }
 
-func (s *announcements) Announce(_ context.Context, entity string) error {
+func (s *announcements) LogBulkChange(_ context.Context, entity string) error {
 	s.entities = append(s.entities, entity)
 	return nil
 }

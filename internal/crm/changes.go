@@ -37,25 +37,25 @@ func (s *Service) Changes(ctx context.Context, by Actor, since int64, limit int)
 		page.Last = ends[by.Org]
 		page.Reset = since != page.Last
 	}
-	if by.OwnOnly() != nil {
+	if by.OwnerScope() != nil {
 		page.Entries = slices.DeleteFunc(page.Entries, func(e LogEntry) bool {
-			_, shown := by.Hears(e)
+			_, shown := by.VisibleEntry(e)
 			return !shown
 		})
 		for i := range page.Entries {
-			page.Entries[i], _ = by.Hears(page.Entries[i])
+			page.Entries[i], _ = by.VisibleEntry(page.Entries[i])
 		}
 	}
 	return page, nil
 }
 
-// Hears gives what the actor may hear of an entry of the change log; false: nothing.
+// VisibleEntry gives what the actor may hear of an entry of the change log; false: nothing.
 // Whoever sees only what they own hears of what is theirs and of what is nobody's; what
 // they lose is deleted to them, and when a thing has changed hands they do not hear what
 // else it refers to, or did. That many things of a kind have changed at once, everybody
 // hears: it names none of them.
-func (a Actor) Hears(e LogEntry) (LogEntry, bool) {
-	own := a.OwnOnly()
+func (a Actor) VisibleEntry(e LogEntry) (LogEntry, bool) {
+	own := a.OwnerScope()
 	if own == nil || e.ID == nil || e.Op == OpBulk {
 		return e, true
 	}
@@ -64,7 +64,7 @@ func (a Actor) Hears(e LogEntry) (LogEntry, bool) {
 		return e, true
 	case !slices.Contains(e.Refs.Owner, *own):
 		return LogEntry{}, false
-	case slices.Contains(e.Refs.Lost, *own):
+	case slices.Contains(e.Refs.PreviousOwners, *own):
 		e.Op, e.Refs = OpDeleted, Refs{Owner: []ID{*own}}
 	case len(e.Refs.Owner) > 1:
 		e.Refs = Refs{Owner: []ID{*own}}

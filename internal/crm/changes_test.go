@@ -26,9 +26,9 @@ func TestHears(t *testing.T) {
 		"Mine":           {entry(crm.EntityDeal, mine), new(entry(crm.EntityDeal, mine))},
 		"Theirs":         {entry: entry(crm.EntityDeal, crm.Refs{Owner: []crm.ID{they}})},
 		"Nobodys":        {entry: entry(crm.EntityCompany, crm.Refs{})},
-		"Lost":           {entry(crm.EntityDeal, crm.Refs{Owner: []crm.ID{me, they}, Company: []crm.ID{they}, Lost: []crm.ID{me}}), &lost},
-		"LostToNobody":   {entry(crm.EntityDeal, crm.Refs{Owner: []crm.ID{me}, Company: []crm.ID{they}, Lost: []crm.ID{me}}), &lost},
-		"Gained":         {entry(crm.EntityDeal, crm.Refs{Owner: []crm.ID{they, me}, Company: []crm.ID{they}, Lost: []crm.ID{they}}), new(entry(crm.EntityDeal, crm.Refs{Owner: []crm.ID{me}}))},
+		"Lost":           {entry(crm.EntityDeal, crm.Refs{Owner: []crm.ID{me, they}, Company: []crm.ID{they}, PreviousOwners: []crm.ID{me}}), &lost},
+		"LostToNobody":   {entry(crm.EntityDeal, crm.Refs{Owner: []crm.ID{me}, Company: []crm.ID{they}, PreviousOwners: []crm.ID{me}}), &lost},
+		"Gained":         {entry(crm.EntityDeal, crm.Refs{Owner: []crm.ID{they, me}, Company: []crm.ID{they}, PreviousOwners: []crm.ID{they}}), new(entry(crm.EntityDeal, crm.Refs{Owner: []crm.ID{me}}))},
 		"ManyAtOnce":     {bulk, &bulk},
 		"Stage":          {entry(crm.EntityStage, crm.Refs{Stage: []crm.ID{thing}}), new(entry(crm.EntityStage, crm.Refs{Stage: []crm.ID{thing}}))},
 		"Person":         {entry(crm.EntityOwner, crm.Refs{Owner: []crm.ID{they}}), new(entry(crm.EntityOwner, crm.Refs{Owner: []crm.ID{they}}))},
@@ -40,7 +40,7 @@ func TestHears(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, heard := rep.Hears(test.entry)
+			got, heard := rep.VisibleEntry(test.entry)
 			if heard != (test.want != nil) {
 				t.Fatalf("heard: %t, of %+v", heard, got)
 			}
@@ -50,7 +50,7 @@ func TestHears(t *testing.T) {
 				}
 			}
 			for _, all := range []crm.Actor{{User: me, Role: crm.RoleRep, SeesAll: true}, {User: me, Role: crm.RoleViewer}, crm.Operator(thing)} {
-				if got, heard := all.Hears(test.entry); !heard || !cmp.Equal(got, test.entry) {
+				if got, heard := all.VisibleEntry(test.entry); !heard || !cmp.Equal(got, test.entry) {
 					t.Errorf("%+v hears %+v (%t)", all, got, heard)
 				}
 			}

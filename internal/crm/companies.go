@@ -47,7 +47,7 @@ func (s *Service) CreateCompany(ctx context.Context, by Actor, p CompanyPatch) (
 }
 
 // UpdateCompany changes the members that the patch holds.
-func (s *Service) UpdateCompany(ctx context.Context, by Actor, id ID, expected Expected, p CompanyPatch) (Company, error) {
+func (s *Service) UpdateCompany(ctx context.Context, by Actor, id ID, expected VersionCondition, p CompanyPatch) (Company, error) {
 	var out Company
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
@@ -75,7 +75,7 @@ func (s *Service) UpdateCompany(ctx context.Context, by Actor, id ID, expected E
 
 // DeleteCompany hides a company; its deals, contacts, activities and tasks stay,
 // without it.
-func (s *Service) DeleteCompany(ctx context.Context, by Actor, id ID, expected Expected) error {
+func (s *Service) DeleteCompany(ctx context.Context, by Actor, id ID, expected VersionCondition) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
 		c, err := lockOne(ctx, tx.Companies(), id, "company")
 		if err != nil {

@@ -45,7 +45,7 @@ func (s *Service) CreateContact(ctx context.Context, by Actor, p ContactPatch) (
 }
 
 // UpdateContact changes the members that the patch holds.
-func (s *Service) UpdateContact(ctx context.Context, by Actor, id ID, expected Expected, p ContactPatch) (Contact, error) {
+func (s *Service) UpdateContact(ctx context.Context, by Actor, id ID, expected VersionCondition, p ContactPatch) (Contact, error) {
 	var out Contact
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
@@ -75,7 +75,7 @@ func (s *Service) UpdateContact(ctx context.Context, by Actor, id ID, expected E
 }
 
 // DeleteContact hides a contact; its deals, activities and tasks stay, without it.
-func (s *Service) DeleteContact(ctx context.Context, by Actor, id ID, expected Expected) error {
+func (s *Service) DeleteContact(ctx context.Context, by Actor, id ID, expected VersionCondition) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
 		c, err := lockOne(ctx, tx.Contacts(), id, "contact")
 		if err != nil {
@@ -97,7 +97,7 @@ func endOtherPrimary(ctx context.Context, tx Tx, before, after Contact) error {
 	if !after.IsPrimary || was {
 		return nil
 	}
-	return tx.EndPrimary(ctx, []ID{*after.CompanyID})
+	return tx.ClearPrimaryContacts(ctx, []ID{*after.CompanyID})
 }
 
 func (c *checks) contact(before, after Contact) {

@@ -56,7 +56,7 @@ func (s *Service) CreateDeal(ctx context.Context, by Actor, p DealPatch) (Deal, 
 		if err := tx.Deals().Insert(ctx, []Deal{d}); err != nil {
 			return err
 		}
-		if err := tx.InsertStageMoves(ctx, []StageMove{d.stay(by)}); err != nil {
+		if err := tx.InsertStageHistory(ctx, []StageHistoryEntry{d.stay(by)}); err != nil {
 			return err
 		}
 		out, err = one(ctx, tx.Reads().Deals(), by.Org, d.ID, "deal")
@@ -67,7 +67,7 @@ func (s *Service) CreateDeal(ctx context.Context, by Actor, p DealPatch) (Deal, 
 
 // UpdateDeal changes the members that the patch holds; a change of stage is
 // entered in the deal's history.
-func (s *Service) UpdateDeal(ctx context.Context, by Actor, id ID, expected Expected, p DealPatch) (Deal, error) {
+func (s *Service) UpdateDeal(ctx context.Context, by Actor, id ID, expected VersionCondition, p DealPatch) (Deal, error) {
 	var out Deal
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
@@ -106,10 +106,10 @@ func (s *Service) UpdateDeal(ctx context.Context, by Actor, id ID, expected Expe
 			}
 		}
 		if moved {
-			if err := tx.EndStays(ctx, []ID{id}, now); err != nil {
+			if err := tx.CloseStageHistory(ctx, []ID{id}, now); err != nil {
 				return err
 			}
-			if err := tx.InsertStageMoves(ctx, []StageMove{after.stay(by)}); err != nil {
+			if err := tx.InsertStageHistory(ctx, []StageHistoryEntry{after.stay(by)}); err != nil {
 				return err
 			}
 		}
@@ -141,7 +141,7 @@ func (p DealPatch) ownText(ctx context.Context, tx Tx, d Deal) (DealPatch, error
 }
 
 // DeleteDeal hides a deal; its activities and tasks stay, without it.
-func (s *Service) DeleteDeal(ctx context.Context, by Actor, id ID, expected Expected) error {
+func (s *Service) DeleteDeal(ctx context.Context, by Actor, id ID, expected VersionCondition) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
 		d, err := lockDeal(ctx, tx, by, id, expected)
 		if err != nil {
@@ -156,11 +156,11 @@ func (s *Service) DeleteDeal(ctx context.Context, by Actor, id ID, expected Expe
 
 // DealHistory gives a deal's stays in stages, oldest first, and the stages'
 // names.
-func (s *Service) DealHistory(ctx context.Context, by Actor, id ID) ([]StageMove, error) {
+func (s *Service) DealHistory(ctx context.Context, by Actor, id ID) ([]StageHistoryEntry, error) {
 	if _, err := s.Deal(ctx, by, id); err != nil {
 		return nil, err
 	}
-	return s.store.Reads(by).StageMoves(ctx, by.Org, id)
+	return s.store.Reads(by).StageHistory(ctx, by.Org, id)
 }
 
 // DealContacts gives the further contacts of deals, ordered by deal and contact.
@@ -170,14 +170,14 @@ func (s *Service) DealContacts(ctx context.Context, by Actor, deals []ID) ([]Dea
 
 // PutDealContact adds a contact to a deal, or changes the part it plays there. What is
 // expected is the deal, which is changed by it.
-func (s *Service) PutDealContact(ctx context.Context, by Actor, deal, contact ID, expected Expected, role string) (DealContact, error) {
+func (s *Service) PutDealContact(ctx context.Context, by Actor, deal, contact ID, expected VersionCondition, role string) (DealContact, error) {
 	out := DealContact{DealID: deal, ContactID: contact, Role: role}
 	err := s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
 		d, err := lockDeal(ctx, tx, by, deal, expected)
 		if err != nil {
 			return err
 		}
-		if held, err := tx.Contacts().Hold(ctx, []ID{contact}); err != nil {
+		if held, err := tx.Contacts().LockForShare(ctx, []ID{contact}); err != nil {
 			return err
 		} else if len(held) == 0 {
 			return NotFound("contact")
@@ -192,13 +192,13 @@ func (s *Service) PutDealContact(ctx context.Context, by Actor, deal, contact ID
 
 // DeleteDealContact takes a contact off a deal. What is expected is the deal, which is
 // changed by it.
-func (s *Service) DeleteDealContact(ctx context.Context, by Actor, deal, contact ID, expected Expected) error {
+func (s *Service) DeleteDealContact(ctx context.Context, by Actor, deal, contact ID, expected VersionCondition) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
 		d, err := lockDeal(ctx, tx, by, deal, expected)
 		if err != nil {
 			return err
 		}
-		if held, err := tx.Contacts().Hold(ctx, []ID{contact}); err != nil {
+		if held, err := tx.Contacts().LockForShare(ctx, []ID{contact}); err != nil {
 			return err
 		} else if len(held) == 0 {
 			return NotFound("contact on this deal")
@@ -212,7 +212,7 @@ func (s *Service) DeleteDealContact(ctx context.Context, by Actor, deal, contact
 }
 
 // lockDeal locks a deal that the actor may write, and that is as they expect it.
-func lockDeal(ctx context.Context, tx Tx, by Actor, id ID, expected Expected) (Deal, error) {
+func lockDeal(ctx context.Context, tx Tx, by Actor, id ID, expected VersionCondition) (Deal, error) {
 	d, err := lockOne(ctx, tx.Deals(), id, "deal")
 	if err != nil {
 		return d, err
@@ -221,8 +221,8 @@ func lockDeal(ctx context.Context, tx Tx, by Actor, id ID, expected Expected) (D
 }
 
 // stay is the stay in a stage that begins with the deal as it is.
-func (d Deal) stay(by Actor) StageMove {
-	return StageMove{OrgID: d.OrgID, ID: NewID(), DealID: d.ID, StageID: d.StageID, EnteredAt: d.StageChangedAt, UserID: by.userID()}
+func (d Deal) stay(by Actor) StageHistoryEntry {
+	return StageHistoryEntry{OrgID: d.OrgID, ID: NewID(), DealID: d.ID, StageID: d.StageID, EnteredAt: d.StageChangedAt, UserID: by.userID()}
 }
 
 // stageOf gives the stage that a deal enters: the one sent, or else the first. It
@@ -236,7 +236,7 @@ func (c *checks) stageOf(by Actor, p DealPatch) (*Stage, error) {
 		if err != nil {
 			return nil, err
 		}
-		if held, err := c.tx.Stages().Hold(c.ctx, []ID{p.StageID.Value}); err != nil {
+		if held, err := c.tx.Stages().LockForShare(c.ctx, []ID{p.StageID.Value}); err != nil {
 			return nil, err
 		} else if len(rows) > 0 && len(held) > 0 {
 			return &rows[0], nil

@@ -9,7 +9,7 @@ import (
 // which ImportRow could find the same: of people and contacts the e-mail address,
 // else the name; of a deal the external_id, else the name. "" is none.
 type ExportRow[T any] struct {
-	Thing                                T
+	Record                               T
 	Company, Owner, Stage, Contact, Deal string
 }
 
@@ -70,7 +70,7 @@ func export[T, F any](
 			}
 			rows, refs = rows[:0], refs[:0]
 			for i := range page.Rows {
-				rows = append(rows, ExportRow[T]{Thing: page.Rows[i]})
+				rows = append(rows, ExportRow[T]{Record: page.Rows[i]})
 				refs = append(refs, refer(&page.Rows[i]))
 			}
 			if err := names.find(ctx, by.Org, refs); err != nil {

@@ -15,17 +15,17 @@ type Identity struct {
 	CreatedAt Instant
 }
 
-// Newcomer is somebody whom an identity provider has signed in, and who is nobody's
+// UnlinkedIdentity is somebody whom an identity provider has signed in, and who is nobody's
 // identity yet.
-type Newcomer struct {
+type UnlinkedIdentity struct {
 	Issuer, Subject string
 	// Email is an address that the provider vouches for; "" if it vouches for none.
 	Email               string
 	FirstName, LastName string
 }
 
-// Welcome says how newcomers are received.
-type Welcome struct {
+// ProvisioningPolicy says how newcomers are received.
+type ProvisioningPolicy struct {
 	// Organisation is the one that newcomers belong to, by name or id; "": the one that
 	// has the person, and for those who are made, the only one that there is.
 	Organisation string
@@ -33,12 +33,12 @@ type Welcome struct {
 	Create bool
 }
 
-// Link finds out who a newcomer is: the one active person who has their address, or a
+// LinkIdentity finds out who a newcomer is: the one active person who has their address, or a
 // rep who is made for it where that is asked for. From then on the person is known by the
 // subject alone, whatever address the provider names. CodeNotFound if they are nobody, or
 // it cannot be told who; CodeConflict if the person is another subject of the issuer, may
 // not sign in, or has been linked meanwhile.
-func (s *Service) Link(ctx context.Context, n Newcomer, w Welcome) error {
+func (s *Service) LinkIdentity(ctx context.Context, n UnlinkedIdentity, w ProvisioningPolicy) error {
 	if n.Email == "" {
 		return NotFound("account")
 	}
@@ -64,7 +64,7 @@ func (s *Service) Link(ctx context.Context, n Newcomer, w Welcome) error {
 }
 
 // link enters an identity of the person whom who gives.
-func (s *Service) link(ctx context.Context, org ID, n Newcomer, who func(Tx) (ID, error)) error {
+func (s *Service) link(ctx context.Context, org ID, n UnlinkedIdentity, who func(Tx) (ID, error)) error {
 	by, now := Actor{Org: org}, s.clock()
 	return s.store.Write(ctx, by, now, func(tx Tx) error {
 		user, err := who(tx)
@@ -74,7 +74,7 @@ func (s *Service) link(ctx context.Context, org ID, n Newcomer, who func(Tx) (ID
 		if err := tx.PutIdentity(ctx, Identity{OrgID: org, UserID: user, Issuer: n.Issuer, Subject: n.Subject, CreatedAt: now}); err != nil {
 			return err
 		}
-		return Audit(ctx, tx, by, now, Event{Action: ActionIdentityLinked, Target: EntityOwner, TargetID: &user, Details: map[string]string{
+		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionIdentityLinked, Target: EntityOwner, TargetID: &user, Details: map[string]string{
 			"issuer": n.Issuer, "subject": n.Subject,
 		}})
 	})

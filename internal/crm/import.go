@@ -27,9 +27,9 @@ type ImportRow[P any] struct {
 	// What the row refers to, in whatever way the row names it: by id, external_id,
 	// e-mail address (people) or name, the first that leads anywhere.
 	Company, Owner, Stage, Contact, Deal string
-	// Else names the same things once more, for a row that gives an id and a name: it
+	// Fallback names the same things once more, for a row that gives an id and a name: it
 	// counts where the text above leads to nothing that exists.
-	Else References
+	Fallback References
 }
 
 // References are the texts by which a row refers to other things.
@@ -84,9 +84,9 @@ type ImportOptions struct {
 	// Those that are called won, closed won or signed, lost or closed lost need not
 	// be named; all others are open. Stages that exist keep theirs.
 	StageOutcomes map[string]Outcome
-	// Rehearse finds out what would happen, exactly, and then takes it all back.
+	// DryRun finds out what would happen, exactly, and then takes it all back.
 	// What the import touches is locked meanwhile.
-	Rehearse bool
+	DryRun bool
 }
 
 // RowVerdict is what became of a row.
@@ -187,9 +187,9 @@ func importAll[T, P any](
 	start := func() *importRun {
 		return &importRun{service: s, by: by, opt: opt, outcomes: outcomes, org: org}
 	}
-	if opt.Rehearse {
+	if opt.DryRun {
 		now := s.clock()
-		return s.store.Rehearse(ctx, by, now, func(tx Tx) error {
+		return s.store.DryRun(ctx, by, now, func(tx Tx) error {
 			run := start() // what is learnt in a rehearsal holds in its transaction only
 			return feed(func(ctx context.Context, rows []ImportRow[P]) func() ([]RowResult, error) {
 				results, err := loadWithin(ctx, run, tx, now, begin, rows)

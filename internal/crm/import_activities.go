@@ -25,7 +25,7 @@ func (k *activityImport) blank(id ID) Activity {
 
 func (k *activityImport) key(a *Activity, _ Key) string { return text(a.ExternalID) }
 
-func (k *activityImport) unread(p *ActivityPatch) Unread { return p.Unread }
+func (k *activityImport) unread(p *ActivityPatch) DecodeErrors { return p.DecodeErrors }
 
 func (k *activityImport) members(p *ActivityPatch, a *Activity, r *rules) { p.apply(a, r) }
 

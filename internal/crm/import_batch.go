@@ -178,7 +178,7 @@ func (s *stretch[T, P]) lock() error {
 		return nil
 	}
 	slices.SortFunc(ids, compareIDs)
-	locked, err := s.kind.table().Lock(s.ctx, ids)
+	locked, err := s.kind.table().LockForUpdate(s.ctx, ids)
 	if err != nil {
 		return err
 	}
@@ -209,7 +209,7 @@ func (s *stretch[T, P]) lockByID() error {
 		return nil
 	}
 	slices.SortFunc(ids, compareIDs)
-	locked, err := s.kind.table().Lock(s.ctx, ids)
+	locked, err := s.kind.table().LockForUpdate(s.ctx, ids)
 	for _, t := range locked {
 		s.index[KeyID][keyOf(s.kind, &t, KeyID)] = []ID{s.kind.id(&t)}
 		s.enter(t)
@@ -310,7 +310,7 @@ func (s *stretch[T, P]) unrecognised(i int) []FieldError {
 		}
 	}
 	if len(bad) == 0 {
-		bad = Unread{{"", "has no " + key + " to recognise it by"}}
+		bad = DecodeErrors{{"", "has no " + key + " to recognise it by"}}
 	}
 	return bad
 }

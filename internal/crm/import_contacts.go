@@ -39,7 +39,7 @@ func (k *contactImport) key(c *Contact, key Key) string {
 	}
 }
 
-func (k *contactImport) unread(p *ContactPatch) Unread { return p.Unread }
+func (k *contactImport) unread(p *ContactPatch) DecodeErrors { return p.DecodeErrors }
 
 func (k *contactImport) members(p *ContactPatch, c *Contact, r *rules) { p.apply(c, r) }
 
@@ -79,7 +79,7 @@ func (k *contactImport) prepare(entries []*importEntry[Contact]) error {
 		companies = append(companies, id)
 	}
 	slices.SortFunc(companies, compareIDs)
-	if err := k.tx.EndPrimary(k.ctx, companies); err != nil {
+	if err := k.tx.ClearPrimaryContacts(k.ctx, companies); err != nil {
 		return err
 	}
 	ended := map[ID]*importEntry[Contact]{}
@@ -93,7 +93,7 @@ func (k *contactImport) prepare(entries []*importEntry[Contact]) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	fresh, err := k.tx.Contacts().Lock(k.ctx, ids)
+	fresh, err := k.tx.Contacts().LockForUpdate(k.ctx, ids)
 	for _, c := range fresh {
 		e := ended[c.ID]
 		e.before, e.after.UpdatedAt, e.after.Version = c, c.UpdatedAt, c.Version

@@ -11,7 +11,7 @@ type dealImport struct {
 	*importTx
 	stages map[ID]*Stage // that rows refer to
 	first  *Stage        // of the pipeline, for deals that name none; nil: there is none
-	moves  []StageMove
+	moves  []StageHistoryEntry
 	last   map[ID]int       // deals' latest stay among moves
 	ends   map[Instant][]ID // deals that leave the stage they are stored in
 }
@@ -41,7 +41,7 @@ func (k *dealImport) key(d *Deal, key Key) string {
 	return NameKey(d.Name)
 }
 
-func (k *dealImport) unread(p *DealPatch) Unread { return p.Unread }
+func (k *dealImport) unread(p *DealPatch) DecodeErrors { return p.DecodeErrors }
 
 func (k *dealImport) members(p *DealPatch, d *Deal, r *rules) { p.apply(d, r) }
 
@@ -126,14 +126,14 @@ func (k *dealImport) accept(before, after *Deal, isNew bool) {
 
 func (k *dealImport) complete() error {
 	for _, at := range slices.Sorted(maps.Keys(k.ends)) {
-		if err := k.tx.EndStays(k.ctx, k.ends[at], at); err != nil {
+		if err := k.tx.CloseStageHistory(k.ctx, k.ends[at], at); err != nil {
 			return err
 		}
 	}
 	if len(k.moves) == 0 {
 		return nil
 	}
-	return k.tx.InsertStageMoves(k.ctx, k.moves)
+	return k.tx.InsertStageHistory(k.ctx, k.moves)
 }
 
 // begin reads the stages that rows refer to, and the first one for those that refer
@@ -165,7 +165,7 @@ func (k *dealImport) begin(someStageless bool) error {
 		return err
 	}
 	k.first = &page.Rows[0]
-	held, err := k.tx.Stages().Hold(k.ctx, []ID{k.first.ID})
+	held, err := k.tx.Stages().LockForShare(k.ctx, []ID{k.first.ID})
 	if err == nil && len(held) == 0 {
 		err = disturbed("stages")
 	}

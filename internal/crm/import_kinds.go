@@ -18,7 +18,7 @@ type importKind[T, P any] interface {
 	key(t *T, k Key) string
 	// apart tells whether rows with other keys are nothing to the row of a thing.
 	apart() bool
-	unread(p *P) Unread
+	unread(p *P) DecodeErrors
 	// members applies what the patch says, by the rules for each member.
 	members(p *P, t *T, r *rules)
 	// row applies a whole row, with its references and with the rules across members.
@@ -83,7 +83,7 @@ func (k *companyImport) key(c *Company, key Key) string {
 	}
 }
 
-func (k *companyImport) unread(p *CompanyPatch) Unread { return p.Unread }
+func (k *companyImport) unread(p *CompanyPatch) DecodeErrors { return p.DecodeErrors }
 
 func (k *companyImport) members(p *CompanyPatch, c *Company, r *rules) { p.apply(c, r) }
 
@@ -157,7 +157,7 @@ func (k *ownerImport) complete() error {
 	return nil
 }
 
-func (k *ownerImport) unread(p *OwnerPatch) Unread { return p.Unread }
+func (k *ownerImport) unread(p *OwnerPatch) DecodeErrors { return p.DecodeErrors }
 
 func (k *ownerImport) members(p *OwnerPatch, o *Owner, r *rules) { p.apply(o, r) }
 

@@ -119,12 +119,12 @@ func comeDownTo[P any](create []Reference, rows []ImportRow[P]) map[string]bool 
 	names := map[string]bool{}
 	for i := range rows {
 		for _, ref := range create {
-			text, other := rows[i].Company, rows[i].Else.Company
+			text, other := rows[i].Company, rows[i].Fallback.Company
 			switch ref {
 			case RefOwner:
-				text, other = rows[i].Owner, rows[i].Else.Owner
+				text, other = rows[i].Owner, rows[i].Fallback.Owner
 			case RefStage:
-				text, other = rows[i].Stage, rows[i].Else.Stage
+				text, other = rows[i].Stage, rows[i].Fallback.Stage
 			}
 			if strings.TrimSpace(other) != "" {
 				text = other

@@ -118,11 +118,11 @@ func askReferences[P any](f *references, row *ImportRow[P]) {
 	f.stages.ask(row.Stage)
 	f.contacts.ask(row.Contact)
 	f.deals.ask(row.Deal)
-	f.companies.ask(row.Else.Company)
-	f.owners.ask(row.Else.Owner)
-	f.stages.ask(row.Else.Stage)
-	f.contacts.ask(row.Else.Contact)
-	f.deals.ask(row.Else.Deal)
+	f.companies.ask(row.Fallback.Company)
+	f.owners.ask(row.Fallback.Owner)
+	f.stages.ask(row.Fallback.Stage)
+	f.contacts.ask(row.Fallback.Contact)
+	f.deals.ask(row.Fallback.Deal)
 }
 
 // insteadOf gives the rows with their second texts in the place of the first ones
@@ -132,15 +132,15 @@ func insteadOf[P any](f *references, rows []ImportRow[P]) []ImportRow[P] {
 	given := rows
 	for i := range given {
 		row := given[i]
-		if row.Else == (References{}) {
+		if row.Fallback == (References{}) {
 			continue
 		}
-		f.companies.instead(&row.Company, row.Else.Company)
-		f.owners.instead(&row.Owner, row.Else.Owner)
-		f.stages.instead(&row.Stage, row.Else.Stage)
-		f.contacts.instead(&row.Contact, row.Else.Contact)
-		f.deals.instead(&row.Deal, row.Else.Deal)
-		row.Else = References{}
+		f.companies.instead(&row.Company, row.Fallback.Company)
+		f.owners.instead(&row.Owner, row.Fallback.Owner)
+		f.stages.instead(&row.Stage, row.Fallback.Stage)
+		f.contacts.instead(&row.Contact, row.Fallback.Contact)
+		f.deals.instead(&row.Deal, row.Fallback.Deal)
+		row.Fallback = References{}
 		if &rows[0] == &given[0] {
 			rows = slices.Clone(given)
 		}
@@ -320,7 +320,7 @@ func (l *lookup[T]) resolve(ctx context.Context) error {
 		return held
 	})
 	if len(found) > 0 {
-		held, err := l.table.Hold(ctx, found)
+		held, err := l.table.LockForShare(ctx, found)
 		if err != nil {
 			return err
 		}
@@ -351,7 +351,7 @@ func (l *lookup[T]) byID(ctx context.Context) error {
 	if len(candidates) == 0 {
 		return nil
 	}
-	held, err := l.table.Hold(ctx, slices.SortedFunc(maps.Keys(candidates), compareIDs))
+	held, err := l.table.LockForShare(ctx, slices.SortedFunc(maps.Keys(candidates), compareIDs))
 	if err != nil {
 		return err
 	}

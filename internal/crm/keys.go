@@ -42,7 +42,7 @@ func (s *Service) CreateAPIKey(ctx context.Context, by Actor, p APIKeyPatch, pre
 			key.UserID = holder
 			return putKey(ctx, tx, by, key)
 		}
-		holders, err := tx.Owners().Lock(ctx, []ID{p.UserID.Value})
+		holders, err := tx.Owners().LockForUpdate(ctx, []ID{p.UserID.Value})
 		switch {
 		case err != nil:
 			return err
@@ -50,7 +50,7 @@ func (s *Service) CreateAPIKey(ctx context.Context, by Actor, p APIKeyPatch, pre
 			return Invalid(FieldError{"user_id", "refers to a user that does not exist"})
 		case holders[0].DeactivatedAt != nil:
 			return Conflict("This person has been deactivated and cannot be acted for.")
-		case key.Role.Least(holders[0].Role) != key.Role:
+		case key.Role.LeastPrivileged(holders[0].Role) != key.Role:
 			return Invalid(FieldError{"role", "must not be more than that of the person, " + string(holders[0].Role)})
 		}
 		key.UserID = holders[0].ID
@@ -60,7 +60,7 @@ func (s *Service) CreateAPIKey(ctx context.Context, by Actor, p APIKeyPatch, pre
 }
 
 func (p APIKeyPatch) apply(key *APIKey, r *rules, now Instant) {
-	r.bad = append(r.bad, p.Unread...)
+	r.bad = append(r.bad, p.DecodeErrors...)
 	r.name(Of(p.Name.Value), &key.Name)
 	if role, err := ParseRole(p.Role.Value); err == nil {
 		key.Role = role
@@ -90,7 +90,7 @@ func putKey(ctx context.Context, tx Tx, by Actor, key APIKey) error {
 	if err := tx.PutAPIKey(ctx, key); err != nil {
 		return err
 	}
-	return Audit(ctx, tx, by, key.CreatedAt, Event{Action: ActionKeyCreated, Target: EntityAPIKey, TargetID: &key.ID, Details: map[string]string{
+	return Audit(ctx, tx, by, key.CreatedAt, AuditEvent{Action: ActionKeyCreated, Target: EntityAPIKey, TargetID: &key.ID, Details: map[string]string{
 		"name": key.Name, "prefix": key.Prefix, "role": string(key.Role), "user_id": key.UserID.String(),
 	}})
 }
@@ -99,7 +99,7 @@ func putKey(ctx context.Context, tx Tx, by Actor, key APIKey) error {
 const keyVersion = 1
 
 // RevokeAPIKey ends a key for good.
-func (s *Service) RevokeAPIKey(ctx context.Context, by Actor, id ID, expected Expected) error {
+func (s *Service) RevokeAPIKey(ctx context.Context, by Actor, id ID, expected VersionCondition) error {
 	if err := by.checkPeople(); err != nil {
 		return err
 	}
@@ -115,6 +115,6 @@ func (s *Service) RevokeAPIKey(ctx context.Context, by Actor, id ID, expected Ex
 		if err := expected.check(keyVersion); err != nil {
 			return err
 		}
-		return Audit(ctx, tx, by, now, Event{Action: ActionKeyRevoked, Target: EntityAPIKey, TargetID: &id})
+		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionKeyRevoked, Target: EntityAPIKey, TargetID: &id})
 	})
 }

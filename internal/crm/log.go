@@ -33,14 +33,14 @@ const (
 // Refs are the things that a change concerns, before and after it, so that a reader
 // of the change log need not ask again.
 type Refs struct {
-	// Lost are those of Owner whose it was and is not any more. What it refers to now is
+	// PreviousOwners are those of Owner whose it was and is not any more. What it refers to now is
 	// not for them to know.
-	Lost    []ID `json:"lost_by,omitempty"`
-	Owner   []ID `json:"owner_id,omitempty"`
-	Company []ID `json:"company_id,omitempty"`
-	Contact []ID `json:"contact_id,omitempty"`
-	Stage   []ID `json:"stage_id,omitempty"`
-	Deal    []ID `json:"deal_id,omitempty"`
+	PreviousOwners []ID `json:"lost_by,omitempty"`
+	Owner          []ID `json:"owner_id,omitempty"`
+	Company        []ID `json:"company_id,omitempty"`
+	Contact        []ID `json:"contact_id,omitempty"`
+	Stage          []ID `json:"stage_id,omitempty"`
+	Deal           []ID `json:"deal_id,omitempty"`
 }
 
 // LogEntry is a row of an organisation's change log.
@@ -83,22 +83,22 @@ type CommitListener interface {
 	// Committed hears what was entered, in order, as LogSince gives it. Nobody changes
 	// the entries any more.
 	Committed(org ID, entries []LogEntry)
-	// InDoubt hears that it is not known whether a transaction was committed.
-	InDoubt(org ID)
+	// CommitUnknown hears that it is not known whether a transaction was committed.
+	CommitUnknown(org ID)
 	// Unchanged hears of a transaction that had nothing to change, and saw the log up to
 	// seq at least: what it found as it was to be may be of others, of whom nobody here
 	// has heard yet.
 	Unchanged(org ID, seq int64)
 }
 
-// Aspect is what a Tag narrows a kind by.
-type Aspect uint8
+// TagScope is what a Tag narrows a kind by.
+type TagScope uint8
 
 // The aspects of a tag.
 const (
-	ByAll   Aspect = iota // the whole kind
-	ByID                  // one thing
-	ByOwner               // the things of an owner, and so on
+	ByAll   TagScope = iota // the whole kind
+	ByID                    // one thing
+	ByOwner                 // the things of an owner, and so on
 	ByCompany
 	ByContact
 	ByStage
@@ -110,7 +110,7 @@ const (
 // tags of what it has changed; an answer holds as long as none of its tags is raised.
 type Tag struct {
 	Entity string
-	By     Aspect
+	By     TagScope
 	ID     ID // zero if By is ByAll
 }
 
@@ -124,7 +124,7 @@ func (e *LogEntry) Tags(each func(Tag)) (whole bool) {
 	}
 	each(Tag{e.Entity, ByID, *e.ID})
 	for _, r := range [...]struct {
-		by  Aspect
+		by  TagScope
 		ids []ID
 	}{{ByOwner, e.Refs.Owner}, {ByCompany, e.Refs.Company}, {ByContact, e.Refs.Contact}, {ByStage, e.Refs.Stage}, {ByDeal, e.Refs.Deal}} {
 		for _, id := range r.ids {

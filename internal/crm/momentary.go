@@ -4,9 +4,9 @@ import "context"
 
 type momentaryKey struct{}
 
-// WithMomentary gives a context in which a use case calls note when its answer is of the
+// WithTimeDependent gives a context in which a use case calls note when its answer is of the
 // moment: when the clock alone may change it, in a way that what it reads does not show.
-func WithMomentary(ctx context.Context, note func()) context.Context {
+func WithTimeDependent(ctx context.Context, note func()) context.Context {
 	return context.WithValue(ctx, momentaryKey{}, note)
 }
 

@@ -2,25 +2,25 @@ package crm
 
 import "context"
 
-// RepsSee says what the reps of an organisation see of what people own.
-type RepsSee string
+// RepVisibility says what the reps of an organisation see of what people own.
+type RepVisibility string
 
 // What reps may see.
 const (
-	SeeEverything RepsSee = "everything"
-	SeeOwn        RepsSee = "own" // see Actor.OwnOnly
+	RepsSeeAll RepVisibility = "everything"
+	RepsSeeOwn RepVisibility = "own" // see Actor.OwnerScope
 )
 
 // A Holder is whom a credential acts for, and what their organisation says of them.
-type Holder struct {
+type Principal struct {
 	Owner
-	RepsSee RepsSee
+	RepsSee RepVisibility
 }
 
 // Actor gives the one who acts for the holder with a role. There is no other way to say
 // what an actor sees: made without it, a rep sees only their own.
-func (h Holder) Actor(role Role) Actor {
-	return Actor{Org: h.OrgID, User: h.ID, Role: role, SeesAll: h.RepsSee == SeeEverything}
+func (h Principal) Actor(role Role) Actor {
+	return Actor{Org: h.OrgID, User: h.ID, Role: role, SeesAll: h.RepsSee == RepsSeeAll}
 }
 
 // Organisation reads the actor's own organisation.
@@ -61,7 +61,7 @@ func (s *Service) UpdateOrganisation(ctx context.Context, by Actor, p Organisati
 		if out.RepsSee != before.RepsSee {
 			details["reps_see"] = string(out.RepsSee)
 		}
-		return Audit(ctx, tx, by, now, Event{Action: ActionSettingsChanged, Target: EntityOrganisation, TargetID: &out.ID, Details: details})
+		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionSettingsChanged, Target: EntityOrganisation, TargetID: &out.ID, Details: details})
 	})
 	return out, err
 }

@@ -29,10 +29,10 @@ func (f *Field[T]) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, &f.Value)
 }
 
-// Unread is what is wrong with members that were sent but could not be read (text
+// DecodeErrors is what is wrong with members that were sent but could not be read (text
 // where a number belongs, a name that nothing has). The edge that reads a patch fills it;
 // the use case refuses the patch with these and whatever else it finds, all at once.
-type Unread []FieldError
+type DecodeErrors []FieldError
 
 // CompanyPatch holds the members of a company that a client may write.
 type CompanyPatch struct {
@@ -48,7 +48,7 @@ type CompanyPatch struct {
 	OwnerID     Field[ID]     `json:"owner_id"`
 	ExternalID  Field[string] `json:"external_id"`
 
-	Unread Unread `json:"-"`
+	DecodeErrors DecodeErrors `json:"-"`
 }
 
 // ContactPatch holds the members of a contact that a client may write.
@@ -64,7 +64,7 @@ type ContactPatch struct {
 	OwnerID     Field[ID]     `json:"owner_id"`
 	ExternalID  Field[string] `json:"external_id"`
 
-	Unread Unread `json:"-"`
+	DecodeErrors DecodeErrors `json:"-"`
 }
 
 // OrganisationPatch holds the settings of an organisation that an admin may write.
@@ -72,7 +72,7 @@ type OrganisationPatch struct {
 	Name    Field[string] `json:"name"`
 	RepsSee Field[string] `json:"reps_see"`
 
-	Unread Unread `json:"-"`
+	DecodeErrors DecodeErrors `json:"-"`
 }
 
 // StagePatch holds the members of a stage that a client may write.
@@ -84,7 +84,7 @@ type StagePatch struct {
 	DefaultProbability Field[int]    `json:"default_probability"`
 	Outcome            Field[string] `json:"outcome"`
 
-	Unread Unread `json:"-"`
+	DecodeErrors DecodeErrors `json:"-"`
 }
 
 // DealPatch holds the members of a deal that a client may write.
@@ -118,7 +118,7 @@ type DealPatch struct {
 	OwnerID               Field[ID]      `json:"owner_id"`
 	ExternalID            Field[string]  `json:"external_id"`
 
-	Unread Unread `json:"-"`
+	DecodeErrors DecodeErrors `json:"-"`
 }
 
 // ActivityPatch holds the members of an activity that a client may write, and the
@@ -136,8 +136,8 @@ type ActivityPatch struct {
 	DealID      Field[ID]     `json:"deal_id"`
 	OwnerID     Field[ID]     `json:"owner_id"`
 
-	ExternalID Field[string] `json:"-" import:"external_id"`
-	Unread     Unread        `json:"-"`
+	ExternalID   Field[string] `json:"-" import:"external_id"`
+	DecodeErrors DecodeErrors  `json:"-"`
 }
 
 // TaskPatch holds the members of a task that a client may write.
@@ -157,7 +157,7 @@ type TaskPatch struct {
 	CompanyID   Field[ID]      `json:"company_id"`
 	ContactID   Field[ID]      `json:"contact_id"`
 
-	Unread Unread `json:"-"`
+	DecodeErrors DecodeErrors `json:"-"`
 }
 
 // OwnerPatch holds what can be said of a person when they are made or imported.
@@ -169,7 +169,7 @@ type OwnerPatch struct {
 	AvatarURL Field[string] `json:"avatar_url"`
 	Role      Field[string] `json:"role"`
 
-	Unread Unread `json:"-"`
+	DecodeErrors DecodeErrors `json:"-"`
 }
 
 // APIKeyPatch holds what can be said of an API key when it is made.
@@ -179,5 +179,5 @@ type APIKeyPatch struct {
 	UserID    Field[ID]      `json:"user_id"`
 	ExpiresAt Field[Instant] `json:"expires_at"`
 
-	Unread Unread `json:"-"`
+	DecodeErrors DecodeErrors `json:"-"`
 }

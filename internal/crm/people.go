@@ -53,7 +53,7 @@ func insertOwner(ctx context.Context, tx Tx, by Actor, now Instant, p OwnerPatch
 // OwnerByEmail finds a person by e-mail address.
 func (s *Service) OwnerByEmail(ctx context.Context, by Actor, email string) (Owner, error) {
 	var out Owner
-	err := s.store.Rehearse(ctx, by, s.clock(), func(tx Tx) error {
+	err := s.store.DryRun(ctx, by, s.clock(), func(tx Tx) error {
 		found, err := tx.Owners().Find(ctx, KeyEmail, []string{strings.ToLower(strings.TrimSpace(email))})
 		if err != nil {
 			return err
@@ -99,7 +99,7 @@ func (s *Service) DeleteOwner(ctx context.Context, by Actor, id ID) error {
 		if err := tx.Owners().Delete(ctx, o); err != nil {
 			return err
 		}
-		return Audit(ctx, tx, by, now, Event{Action: ActionUserDeleted, Target: EntityOwner, TargetID: &id})
+		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionUserDeleted, Target: EntityOwner, TargetID: &id})
 	})
 }
 
@@ -126,7 +126,7 @@ func ptr[T any](v T) *T { return &v }
 func (s *Service) CreateOrganisation(ctx context.Context, name string) (Organisation, error) {
 	var r rules
 	now := s.clock()
-	org := Organisation{ID: NewID(), DefaultCurrency: s.defaultCurrency, RepsSee: SeeEverything, CreatedAt: now}
+	org := Organisation{ID: NewID(), DefaultCurrency: s.defaultCurrency, RepsSee: RepsSeeAll, CreatedAt: now}
 	r.name(Of(name), &org.Name)
 	if err := r.err(); err != nil {
 		return Organisation{}, err

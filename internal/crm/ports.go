@@ -10,7 +10,7 @@ import "context"
 type Store interface {
 	Log
 	AccountStore
-	// Reads gives the views, which show what the actor sees: see Actor.OwnOnly.
+	// Reads gives the views, which show what the actor sees: see Actor.OwnerScope.
 	Reads(by Actor) Reads
 	// Snapshot runs fn over one state of an organisation's things, that of its first read: what
 	// others commit meanwhile it does not see. It reads one thing after the other,
@@ -22,28 +22,28 @@ type Store interface {
 	// in that same transaction, as of at. When the engine asks for it (deadlock,
 	// serialisation) the whole is run again, so fn must not keep state between runs.
 	Write(ctx context.Context, by Actor, at Instant, fn func(Tx) error) error
-	// Rehearse is Write that always rolls back, and enters nothing.
-	Rehearse(ctx context.Context, by Actor, at Instant, fn func(Tx) error) error
-	// Once runs fn in one transaction of the actor's organisation and keeps its answer in
+	// DryRun is Write that always rolls back, and enters nothing.
+	DryRun(ctx context.Context, by Actor, at Instant, fn func(Tx) error) error
+	// Idempotent runs fn in one transaction of the actor's organisation and keeps its answer in
 	// it. All that is read or written with the context that fn is given is part of that
 	// transaction, Writes among it, of which none must fail; no two of these at once. The
-	// whole may be run again, as Write may. An answer that was kept in the AnswersKept
-	// before at is given again, and fn not run. Errors besides fn's: ErrReused, and while
-	// the same request is being answered ErrUnderway, at once, where one transaction does
+	// whole may be run again, as Write may. An answer that was kept in the IdempotencyRetention
+	// before at is given again, and fn not run. Errors besides fn's: ErrKeyReused, and while
+	// the same request is being answered ErrInProgress, at once, where one transaction does
 	// not have to wait for the other anyhow.
-	Once(ctx context.Context, by Actor, at Instant, r Request, fn func(context.Context) ([]byte, error)) (answer []byte, again bool, err error)
-	// PruneAnswers removes answers from before an instant, oldest first and at most limit
+	Idempotent(ctx context.Context, by Actor, at Instant, r IdempotentRequest, fn func(context.Context) ([]byte, error)) (answer []byte, again bool, err error)
+	// PruneIdempotencyKeys removes answers from before an instant, oldest first and at most limit
 	// of them, and tells how many it has removed. PruneAudit does so with entries of the
-	// audit trail, PruneSignIns with sessions and tickets that expired before it.
-	PruneAnswers(ctx context.Context, before Instant, limit int) (int64, error)
+	// audit trail, PruneExpiredCredentials with sessions and tickets that expired before it.
+	PruneIdempotencyKeys(ctx context.Context, before Instant, limit int) (int64, error)
 	PruneAudit(ctx context.Context, before Instant, limit int) (int64, error)
-	PruneSignIns(ctx context.Context, before Instant, limit int) (int64, error)
+	PruneExpiredCredentials(ctx context.Context, before Instant, limit int) (int64, error)
 
 	Organisations(ctx context.Context) ([]Organisation, error)
 	Organisation(ctx context.Context, id ID) (Organisation, error)
-	// KeyHolder finds the key with this hash, revoked or not, and of the user whom it
+	// APIKeyPrincipal finds the key with this hash, revoked or not, and of the user whom it
 	// acts for the ids, the role, DeactivatedAt and what reps see.
-	KeyHolder(ctx context.Context, hash []byte) (APIKey, Holder, error)
+	APIKeyPrincipal(ctx context.Context, hash []byte) (APIKey, Principal, error)
 	// Setting gives a database-wide setting, storing what initial makes when there
 	// is none yet; all processes that ask at once get the same.
 	Setting(ctx context.Context, name string, initial func() string) (string, error)
@@ -71,8 +71,8 @@ type Reads interface {
 
 	// DealContacts gives the further contacts of deals, ordered by deal and contact.
 	DealContacts(ctx context.Context, org ID, deals []ID) ([]DealContact, error)
-	// StageMoves gives a deal's stays in stages, oldest first.
-	StageMoves(ctx context.Context, org, deal ID) ([]StageMove, error)
+	// StageHistory gives a deal's stays in stages, oldest first.
+	StageHistory(ctx context.Context, org, deal ID) ([]StageHistoryEntry, error)
 	// CompanyStats gives the numbers of those companies that have any.
 	CompanyStats(ctx context.Context, org ID, companies []ID) (map[ID]CompanyStats, error)
 	// CompanyTotals gives all numbers of a company, ContactTotals those of a contact.
@@ -126,9 +126,9 @@ type Tx interface {
 	// PutAudit enters an event in the audit trail; that is no change for the log.
 	PutAudit(ctx context.Context, e AuditEntry) error
 
-	// Announce enters in the change log, as of many at once, that answers made from things
+	// LogBulkChange enters in the change log, as of many at once, that answers made from things
 	// of a kind do not hold any more, though the transaction changes none of them.
-	Announce(ctx context.Context, entity string) error
+	LogBulkChange(ctx context.Context, entity string) error
 
 	// ClearCompany takes a company off its deals, contacts, activities and tasks.
 	ClearCompany(ctx context.Context, company ID) error
@@ -137,8 +137,8 @@ type Tx interface {
 	ClearContact(ctx context.Context, contact ID) error
 	// ClearDeal takes a deal off its activities and tasks.
 	ClearDeal(ctx context.Context, deal ID) error
-	// EndPrimary makes the primary contacts of these companies ordinary ones.
-	EndPrimary(ctx context.Context, companies []ID) error
+	// ClearPrimaryContacts makes the primary contacts of these companies ordinary ones.
+	ClearPrimaryContacts(ctx context.Context, companies []ID) error
 	// PutDealContact adds a contact to a deal, or changes its role there.
 	PutDealContact(ctx context.Context, deal Deal, c DealContact) error
 	// InsertDealContacts adds further contacts to deals that the transaction has
@@ -147,23 +147,23 @@ type Tx interface {
 	InsertDealContacts(ctx context.Context, deals []Deal, contacts []DealContact) error
 	// DeleteDealContact takes one off (false: it was not on).
 	DeleteDealContact(ctx context.Context, deal Deal, contact ID) (bool, error)
-	// InsertStageMoves enters stays in stages; EndStay closes a deal's open one.
-	InsertStageMoves(ctx context.Context, moves []StageMove) error
-	EndStays(ctx context.Context, deals []ID, at Instant) error
+	// InsertStageHistory enters stays in stages; EndStay closes a deal's open one.
+	InsertStageHistory(ctx context.Context, moves []StageHistoryEntry) error
+	CloseStageHistory(ctx context.Context, deals []ID, at Instant) error
 	// LockAdmins gives the people who are admins and active, kept from change by others
 	// until the transaction ends.
 	LockAdmins(ctx context.Context) ([]ID, error)
-	// Owned counts what a person owns, or is to do, up to a limit of each kind.
-	Owned(ctx context.Context, owner ID, limit int64) (int64, error)
-	// HandOver gives everything that one person owns, or is to do, to another.
-	HandOver(ctx context.Context, from, to ID) (HandedOver, error)
+	// CountOwned counts what a person owns, or is to do, up to a limit of each kind.
+	CountOwned(ctx context.Context, owner ID, limit int64) (int64, error)
+	// TransferOwnership gives everything that one person owns, or is to do, to another.
+	TransferOwnership(ctx context.Context, from, to ID) (TransferredRecords, error)
 	// StageInUse and OwnerInUse tell whether anything refers to them.
 	StageInUse(ctx context.Context, stage ID) (bool, error)
 	OwnerInUse(ctx context.Context, owner ID) (bool, error)
 }
 
-// Found is a thing found by one of its keys.
-type Found struct {
+// KeyMatch is a thing found by one of its keys.
+type KeyMatch struct {
 	Key string // as it was asked for, folded as the key is
 	ID  ID
 }
@@ -187,12 +187,12 @@ type Change[T any] struct{ Before, After T }
 type Table[T any] interface {
 	// Find gives the things that carry one of the values as their key, without
 	// locking them; any number of values. Names are given as NameKeys.
-	Find(ctx context.Context, key Key, values []string) ([]Found, error)
-	// Lock gives those of the ids that exist, as stored (nothing joined), kept from
+	Find(ctx context.Context, key Key, values []string) ([]KeyMatch, error)
+	// LockForUpdate gives those of the ids that exist, as stored (nothing joined), kept from
 	// change by others until the transaction ends. Any number of ids.
-	Lock(ctx context.Context, ids []ID) ([]T, error)
-	// Hold tells which of the ids exist, kept from deletion until the end.
-	Hold(ctx context.Context, ids []ID) ([]ID, error)
+	LockForUpdate(ctx context.Context, ids []ID) ([]T, error)
+	// LockForShare tells which of the ids exist, kept from deletion until the end.
+	LockForShare(ctx context.Context, ids []ID) ([]ID, error)
 	// Insert adds rows; many are loaded in bulk.
 	Insert(ctx context.Context, rows []T) error
 	// Update writes rows that Lock gave, changed, and raises their version from the

@@ -35,7 +35,7 @@ var (
 	priorities      = []string{"low", "medium", "high"}
 	identifierTypes = []string{"email", "phone", "linkedin", "unknown"}
 	stageOutcomes   = []string{string(OutcomeOpen), string(OutcomeWon), string(OutcomeLost)}
-	repsSee         = []string{string(SeeEverything), string(SeeOwn)}
+	repsSee         = []string{string(RepsSeeAll), string(RepsSeeOwn)}
 	contactRoles    = []string{"decision_maker", "influencer", "stakeholder", "champion", "blocker"}
 )
 
@@ -231,7 +231,7 @@ func (r *rules) namePart(field string, f Field[string], dst **string) {
 }
 
 func (p CompanyPatch) apply(c *Company, r *rules) {
-	r.bad = append(r.bad, p.Unread...)
+	r.bad = append(r.bad, p.DecodeErrors...)
 	r.name(p.Name, &c.Name)
 	r.text("domain", p.Domain, &c.Domain, domainRule)
 	r.text("industry", p.Industry, &c.Industry, shortRule)
@@ -246,7 +246,7 @@ func (p CompanyPatch) apply(c *Company, r *rules) {
 }
 
 func (p ContactPatch) apply(c *Contact, r *rules) {
-	r.bad = append(r.bad, p.Unread...)
+	r.bad = append(r.bad, p.DecodeErrors...)
 	r.namePart("first_name", p.FirstName, &c.FirstName)
 	r.namePart("last_name", p.LastName, &c.LastName)
 	r.text("email", p.Email, &c.Email, emailRule)
@@ -272,15 +272,15 @@ func (p ContactPatch) apply(c *Contact, r *rules) {
 }
 
 func (p OrganisationPatch) apply(o *Organisation, r *rules) {
-	r.bad = append(r.bad, p.Unread...)
+	r.bad = append(r.bad, p.DecodeErrors...)
 	r.name(p.Name, &o.Name)
 	see := string(o.RepsSee)
 	r.need("reps_see", p.RepsSee, &see, oneOf(repsSee))
-	o.RepsSee = RepsSee(see)
+	o.RepsSee = RepVisibility(see)
 }
 
 func (p StagePatch) apply(s *Stage, r *rules) {
-	r.bad = append(r.bad, p.Unread...)
+	r.bad = append(r.bad, p.DecodeErrors...)
 	r.name(p.Name, &s.Name)
 	r.text("description", p.Description, &s.Description, longRule)
 	r.text("color", p.Color, &s.Color, colorRule)
@@ -292,7 +292,7 @@ func (p StagePatch) apply(s *Stage, r *rules) {
 }
 
 func (p OwnerPatch) apply(o *Owner, r *rules) {
-	r.bad = append(r.bad, p.Unread...)
+	r.bad = append(r.bad, p.DecodeErrors...)
 	r.namePart("first_name", p.FirstName, &o.FirstName)
 	r.namePart("last_name", p.LastName, &o.LastName)
 	r.text("email", p.Email, &o.Email, emailRule)
@@ -315,7 +315,7 @@ func (p OwnerPatch) apply(o *Owner, r *rules) {
 // apply applies everything of a deal that has no rule across members; what the
 // stage, the status and the closing time do to each other is settle's.
 func (p DealPatch) apply(d *Deal, r *rules) {
-	r.bad = append(r.bad, p.Unread...)
+	r.bad = append(r.bad, p.DecodeErrors...)
 	r.name(p.Name, &d.Name)
 	r.text("company", p.Company, &d.Company, shortRule)
 	r.text("contact_name", p.ContactName, &d.ContactName, shortRule)

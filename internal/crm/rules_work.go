@@ -20,7 +20,7 @@ var (
 const maxQuantity = 1_000_000
 
 func (p ActivityPatch) apply(a *Activity, r *rules) {
-	r.bad = append(r.bad, p.Unread...)
+	r.bad = append(r.bad, p.DecodeErrors...)
 	r.need("type", p.Type, &a.Type, oneOf(activityTypes))
 	r.need("status", p.Status, &a.Status, oneOf(activityStatuses))
 	r.text("priority", p.Priority, &a.Priority, oneOf(priorities))
@@ -51,7 +51,7 @@ func (r *rules) count(field string, f Field[int], dst **int, most int) {
 // apply applies everything of a task that has no rule across members; what status,
 // completed and completed_at do to each other is settle's.
 func (p TaskPatch) apply(t *Task, r *rules) {
-	r.bad = append(r.bad, p.Unread...)
+	r.bad = append(r.bad, p.DecodeErrors...)
 	p.Title.Value = cleanSpace(p.Title.Value)
 	r.need("title", p.Title, &t.Title, nameRule)
 	r.text("description", p.Description, &t.Description, longRule)

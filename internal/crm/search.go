@@ -54,9 +54,9 @@ func (q Query) String() string { return strings.Join(q.words, " ") }
 
 // The kinds of things that are searched.
 const (
-	HitCompany = "company"
-	HitContact = "contact"
-	HitDeal    = "deal"
+	KindCompany = "company"
+	KindContact = "contact"
+	KindDeal    = "deal"
 )
 
 // Hit is something that a search of everything has found.
@@ -84,7 +84,7 @@ type Searched struct {
 // Searched gives what search knows of the company.
 func (c *Company) Searched() Searched {
 	return Searched{
-		Hit{HitCompany, c.ID, c.Name, firstOf(c.Domain, c.Industry), c.OwnerID, 0, c.UpdatedAt},
+		Hit{KindCompany, c.ID, c.Name, firstOf(c.Domain, c.Industry), c.OwnerID, 0, c.UpdatedAt},
 		[]*string{c.Domain, c.Industry},
 	}
 }
@@ -96,7 +96,7 @@ func (c *Contact) Searched() Searched {
 		name = *c.Email
 	}
 	return Searched{
-		Hit{HitContact, c.ID, name, firstOf(c.Title, c.Email), c.OwnerID, 0, c.UpdatedAt},
+		Hit{KindContact, c.ID, name, firstOf(c.Title, c.Email), c.OwnerID, 0, c.UpdatedAt},
 		[]*string{c.Email, c.Title},
 	}
 }
@@ -104,7 +104,7 @@ func (c *Contact) Searched() Searched {
 // Searched gives what search knows of the deal.
 func (d *Deal) Searched() Searched {
 	return Searched{
-		Hit{HitDeal, d.ID, d.Name, d.Company, d.OwnerID, 0, d.UpdatedAt},
+		Hit{KindDeal, d.ID, d.Name, d.Company, d.OwnerID, 0, d.UpdatedAt},
 		[]*string{d.Company, d.ContactName, d.ExternalID},
 	}
 }

@@ -37,7 +37,7 @@ func one[T, F any](ctx context.Context, v View[T, F], org, id ID, what string) (
 
 // lockOne locks a single thing for change.
 func lockOne[T any](ctx context.Context, t Table[T], id ID, what string) (T, error) {
-	rows, err := t.Lock(ctx, []ID{id})
+	rows, err := t.LockForUpdate(ctx, []ID{id})
 	if err == nil && len(rows) == 0 {
 		err = NotFound(what)
 	}
@@ -80,7 +80,7 @@ func exists[T any](c *checks, field string, id *ID, t Table[T], what string) {
 	if id == nil || c.fault != nil {
 		return
 	}
-	held, err := t.Hold(c.ctx, []ID{*id})
+	held, err := t.LockForShare(c.ctx, []ID{*id})
 	switch {
 	case err != nil:
 		c.fault = err

@@ -48,7 +48,7 @@ func (s *Service) CreateStage(ctx context.Context, by Actor, p StagePatch) (Stag
 
 // UpdateStage changes the members that the patch holds. A changed outcome is that
 // of deals that enter the stage from now on.
-func (s *Service) UpdateStage(ctx context.Context, by Actor, id ID, expected Expected, p StagePatch) (Stage, error) {
+func (s *Service) UpdateStage(ctx context.Context, by Actor, id ID, expected VersionCondition, p StagePatch) (Stage, error) {
 	if err := by.checkReference(); err != nil {
 		return Stage{}, err
 	}
@@ -77,7 +77,7 @@ func (s *Service) UpdateStage(ctx context.Context, by Actor, id ID, expected Exp
 }
 
 // DeleteStage hides a deal stage that no deal stands in.
-func (s *Service) DeleteStage(ctx context.Context, by Actor, id ID, expected Expected) error {
+func (s *Service) DeleteStage(ctx context.Context, by Actor, id ID, expected VersionCondition) error {
 	if err := by.checkReference(); err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func (s *Service) CreateTask(ctx context.Context, by Actor, p TaskPatch) (Task, 
 }
 
 // UpdateTask changes the members that the patch holds.
-func (s *Service) UpdateTask(ctx context.Context, by Actor, id ID, expected Expected, p TaskPatch) (Task, error) {
+func (s *Service) UpdateTask(ctx context.Context, by Actor, id ID, expected VersionCondition, p TaskPatch) (Task, error) {
 	var out Task
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
@@ -91,7 +91,7 @@ func (s *Service) UpdateTask(ctx context.Context, by Actor, id ID, expected Expe
 }
 
 // DeleteTask hides a task.
-func (s *Service) DeleteTask(ctx context.Context, by Actor, id ID, expected Expected) error {
+func (s *Service) DeleteTask(ctx context.Context, by Actor, id ID, expected VersionCondition) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
 		t, err := lockOne(ctx, tx.Tasks(), id, "task")
 		if err != nil {

@@ -71,7 +71,7 @@ func (s *Service) members(ctx context.Context, by Actor, owners []Owner) ([]Memb
 
 // UpdateMember changes what is said of a person. Whoever gets another role is signed out
 // everywhere, and signs in again with that; nobody gives themselves one.
-func (s *Service) UpdateMember(ctx context.Context, by Actor, id ID, expected Expected, p OwnerPatch) (Member, error) {
+func (s *Service) UpdateMember(ctx context.Context, by Actor, id ID, expected VersionCondition, p OwnerPatch) (Member, error) {
 	return s.changeMember(ctx, by, id, func(tx Tx, before Owner, now Instant) (Owner, error) {
 		if err := expected.check(before.Version); err != nil {
 			return Owner{}, err
@@ -163,7 +163,7 @@ func tellMember(ctx context.Context, tx Tx, by Actor, now Instant, before, after
 
 // tellNewMember is tellMember for a person who was not there before.
 func tellNewMember(ctx context.Context, tx Tx, by Actor, now Instant, o Owner) error {
-	return Audit(ctx, tx, by, now, Event{
+	return Audit(ctx, tx, by, now, AuditEvent{
 		Action: ActionUserCreated, Target: EntityOwner, TargetID: &o.ID, Details: map[string]string{"role": string(o.Role)},
 	})
 }
@@ -196,8 +196,8 @@ func (a Actor) checkMember(before, after Owner, admins []ID) error {
 func lastAdmin(id ID, admins []ID) bool { return len(admins) == 1 && admins[0] == id }
 
 // memberEvent says what was done to a person.
-func memberEvent(before, after Owner) Event {
-	e := Event{Action: ActionUserChanged, Target: EntityOwner, TargetID: &before.ID, Details: map[string]string{}}
+func memberEvent(before, after Owner) AuditEvent {
+	e := AuditEvent{Action: ActionUserChanged, Target: EntityOwner, TargetID: &before.ID, Details: map[string]string{}}
 	switch {
 	case after.Role != before.Role:
 		e.Action = ActionRoleChanged
@@ -213,8 +213,8 @@ func memberEvent(before, after Owner) Event {
 	return e
 }
 
-// HandedOver tells how many things went from one person to another.
-type HandedOver struct {
+// TransferredRecords tells how many things went from one person to another.
+type TransferredRecords struct {
 	Companies  int64 `json:"companies"`
 	Contacts   int64 `json:"contacts"`
 	Deals      int64 `json:"deals"`
@@ -222,22 +222,22 @@ type HandedOver struct {
 	Tasks      int64 `json:"tasks" doc:"Those that were assigned to the person."`
 }
 
-// MaxHandedOver is how many things somebody may have who is handed over by a request, which
+// MaxTransferredRecords is how many things somebody may have who is handed over by a request, which
 // has sixty seconds: half as many took twelve of them (bench/RESULTS.md). The operator's
 // command has no such bound.
-const MaxHandedOver = 200_000
+const MaxTransferredRecords = 200_000
 
-// HandOver gives everything that a person owns, or is to do, to another one, who must be
+// TransferOwnership gives everything that a person owns, or is to do, to another one, who must be
 // active. Who did what in the past stays as it was. CodeConflict, and nothing is changed,
 // when it is more than a request can carry.
-func (s *Service) HandOver(ctx context.Context, by Actor, from, to ID) (HandedOver, error) {
+func (s *Service) TransferOwnership(ctx context.Context, by Actor, from, to ID) (TransferredRecords, error) {
 	if err := by.checkPeople(); err != nil {
-		return HandedOver{}, err
+		return TransferredRecords{}, err
 	}
 	now := s.clock()
-	var n HandedOver
+	var n TransferredRecords
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		found, err := tx.Owners().Lock(ctx, []ID{from, to})
+		found, err := tx.Owners().LockForUpdate(ctx, []ID{from, to})
 		if err != nil {
 			return err
 		}
@@ -259,11 +259,11 @@ func (s *Service) HandOver(ctx context.Context, by Actor, from, to ID) (HandedOv
 		if err := by.checkHandOver(ctx, tx, from); err != nil {
 			return err
 		}
-		if n, err = tx.HandOver(ctx, from, to); err != nil {
+		if n, err = tx.TransferOwnership(ctx, from, to); err != nil {
 			return err
 		}
 		text := func(n int64) string { return strconv.FormatInt(n, 10) }
-		return Audit(ctx, tx, by, now, Event{Action: ActionUserHandedOver, Target: EntityOwner, TargetID: &from, Details: map[string]string{
+		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionOwnershipTransferred, Target: EntityOwner, TargetID: &from, Details: map[string]string{
 			"to": to.String(), "companies": text(n.Companies), "contacts": text(n.Contacts), "deals": text(n.Deals),
 			"activities": text(n.Activities), "tasks": text(n.Tasks),
 		}})
@@ -276,9 +276,9 @@ func (a Actor) checkHandOver(ctx context.Context, tx Tx, from ID) error {
 	if a.userID() == nil {
 		return nil
 	}
-	n, err := tx.Owned(ctx, from, MaxHandedOver+1)
-	if err == nil && n > MaxHandedOver {
-		err = Conflict("This person has more than " + strconv.Itoa(MaxHandedOver) +
+	n, err := tx.CountOwned(ctx, from, MaxTransferredRecords+1)
+	if err == nil && n > MaxTransferredRecords {
+		err = Conflict("This person has more than " + strconv.Itoa(MaxTransferredRecords) +
 			" records, which is too much for one request. The command \"sixty user hand-over\" has no such bound.")
 	}
 	return err

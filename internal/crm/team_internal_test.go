@@ -11,7 +11,7 @@ type crowd struct {
 	records int64
 }
 
-func (c crowd) Owned(_ context.Context, _ ID, limit int64) (int64, error) {
+func (c crowd) CountOwned(_ context.Context, _ ID, limit int64) (int64, error) {
 	return min(c.records, limit), nil
 }
 
@@ -26,9 +26,9 @@ func TestHandOverIsBounded(t *testing.T) {
 		records int64
 		want    Code
 	}{
-		{"Most", admin, MaxHandedOver, ""},
-		{"OneMore", admin, MaxHandedOver + 1, CodeConflict},
-		{"Operator", Operator(admin.Org), MaxHandedOver + 1, ""},
+		{"Most", admin, MaxTransferredRecords, ""},
+		{"OneMore", admin, MaxTransferredRecords + 1, CodeConflict},
+		{"Operator", Operator(admin.Org), MaxTransferredRecords + 1, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

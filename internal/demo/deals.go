@@ -39,7 +39,7 @@ const (
 // story is a deal with what belongs to it.
 type story struct {
 	deal     crm.Deal
-	moves    []crm.StageMove
+	moves    []crm.StageHistoryEntry
 	contacts []crm.DealContact
 }
 
@@ -151,7 +151,7 @@ func (g *generator) walk(r *rand.Rand, s *story, number int, created time.Time) 
 			left := d.StageChangedAt
 			s.moves[n-1].ExitedAt = &left
 		}
-		s.moves = append(s.moves, crm.StageMove{
+		s.moves = append(s.moves, crm.StageHistoryEntry{
 			OrgID: g.org, ID: g.id(kindDeal, number, 1+len(s.moves), at), DealID: d.ID, StageID: stage.ID,
 			EnteredAt: d.StageChangedAt, UserID: d.OwnerID,
 		})
@@ -216,7 +216,7 @@ func (g *generator) writeDeals(ctx context.Context, tx crm.Tx, from, to int) err
 	stories := rows(from, to, g.story)
 	deals := make([]crm.Deal, len(stories))
 	var (
-		moves    []crm.StageMove
+		moves    []crm.StageHistoryEntry
 		contacts []crm.DealContact
 	)
 	for i := range stories {
@@ -227,7 +227,7 @@ func (g *generator) writeDeals(ctx context.Context, tx crm.Tx, from, to int) err
 	if err := tx.Deals().Insert(ctx, deals); err != nil {
 		return err
 	}
-	if err := tx.InsertStageMoves(ctx, moves); err != nil {
+	if err := tx.InsertStageHistory(ctx, moves); err != nil {
 		return err
 	}
 	return tx.InsertDealContacts(ctx, deals, contacts)

@@ -23,7 +23,7 @@ func (a *API) activities() *activityResource {
 			reference("companyId", "Only activities with this company.", func(f *filter) **crm.ID { return &f.CompanyID }),
 			reference("dealId", "Only activities for this deal.", func(f *filter) **crm.ID { return &f.DealID }),
 		), a.service.Activities),
-		body:     newBodyReader(func(p *crm.ActivityPatch) *crm.Unread { return &p.Unread }, reflect.TypeFor[crm.Activity]()),
+		body:     newBodyReader(func(p *crm.ActivityPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[crm.Activity]()),
 		required: []string{"type"},
 		defaults: "What is left out: the status is completed, the date now, the owner who makes the activity.",
 		example:  exampleActivity(),

@@ -161,10 +161,10 @@ func (k knownToAll) Recall(ctx context.Context, token string) (crm.Actor, bool) 
 // signedInStore knows one session, whatever its token, of the one whom everyone is.
 type signedInStore struct{ crm.Store }
 
-func (signedInStore) SessionHolder(context.Context, []byte) (crm.Session, crm.Holder, error) {
+func (signedInStore) SessionPrincipal(context.Context, []byte) (crm.Session, crm.Principal, error) {
 	by, err := everyone{}.Authenticate(context.Background(), "")
 	soon := crm.InstantOf(time.Now().Add(time.Hour)) // so that no use of it needs to be entered
-	return crm.Session{OrgID: by.Org, UserID: by.User, UsedAt: soon, ExpiresAt: soon}, crm.Holder{Owner: crm.Owner{OrgID: by.Org, ID: by.User, Role: by.Role}}, err
+	return crm.Session{OrgID: by.Org, UserID: by.User, UsedAt: soon, ExpiresAt: soon}, crm.Principal{Owner: crm.Owner{OrgID: by.Org, ID: by.User, Role: by.Role}}, err
 }
 
 // discard is a client that reads nothing.

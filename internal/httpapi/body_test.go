@@ -22,7 +22,7 @@ func request(body, contentType string) *http.Request {
 }
 
 func dealBody() *bodyReader[crm.DealPatch] {
-	return newBodyReader(func(p *crm.DealPatch) *crm.Unread { return &p.Unread }, reflect.TypeFor[dealView]())
+	return newBodyReader(func(p *crm.DealPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[dealView]())
 }
 
 func TestUnreadableBodies(t *testing.T) {
@@ -81,8 +81,8 @@ func TestReadableBodies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p, err := dealBody().read(request(test.body, test.contentType))
-			if err != nil || len(p.Unread) > 0 || p.Name.Value != "x" {
-				t.Errorf("got name %q, %v, %v", p.Name.Value, p.Unread, err)
+			if err != nil || len(p.DecodeErrors) > 0 || p.Name.Value != "x" {
+				t.Errorf("got name %q, %v, %v", p.Name.Value, p.DecodeErrors, err)
 			}
 		})
 	}
@@ -121,7 +121,7 @@ func TestMembers(t *testing.T) {
 
 func TestBadMembersAreToldAllAtOnce(t *testing.T) {
 	t.Parallel()
-	for body, want := range map[string]crm.Unread{
+	for body, want := range map[string]crm.DecodeErrors{
 		`{"name":1}`:                                {{Field: "name", Message: "must be a string"}},
 		`{"name":["x"]}`:                            {{Field: "name", Message: "must be a string"}},
 		`{"probability":1.5}`:                       {{Field: "probability", Message: "must be a whole number"}},
@@ -145,7 +145,7 @@ func TestBadMembersAreToldAllAtOnce(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want, got.Unread); diff != "" {
+			if diff := cmp.Diff(want, got.DecodeErrors); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
@@ -154,12 +154,12 @@ func TestBadMembersAreToldAllAtOnce(t *testing.T) {
 
 func TestIsPrimaryIsTrueOrFalse(t *testing.T) {
 	t.Parallel()
-	b := newBodyReader(func(p *crm.ContactPatch) *crm.Unread { return &p.Unread }, reflect.TypeFor[contactView]())
+	b := newBodyReader(func(p *crm.ContactPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[contactView]())
 	for body, want := range map[string]crm.ContactPatch{
 		`{"is_primary":true}`:  {IsPrimary: crm.Of(true)},
 		`{"is_primary":false}`: {IsPrimary: crm.Of(false)},
 		`{"is_primary":null}`:  {IsPrimary: crm.Null[bool]()},
-		`{"is_primary":1}`:     {Unread: crm.Unread{{Field: "is_primary", Message: "must be true or false"}}},
+		`{"is_primary":1}`:     {DecodeErrors: crm.DecodeErrors{{Field: "is_primary", Message: "must be true or false"}}},
 	} {
 		got, err := b.read(request(body, "application/json"))
 		if err != nil {
@@ -184,8 +184,8 @@ func TestComplaintsAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(p.Unread) != maxComplaints || len(p.Unread[0].Field) > 110 {
-		t.Errorf("%d complaints, the first about a name of %d bytes", len(p.Unread), len(p.Unread[0].Field))
+	if len(p.DecodeErrors) != maxComplaints || len(p.DecodeErrors[0].Field) > 110 {
+		t.Errorf("%d complaints, the first about a name of %d bytes", len(p.DecodeErrors), len(p.DecodeErrors[0].Field))
 	}
 }
 

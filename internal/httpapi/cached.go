@@ -105,7 +105,7 @@ var errStale = errors.New("the database cannot be asked who calls")
 // key names the answer: what was asked, and by whom if that matters. Whoever sees only
 // what they own shares no answer that is made from what people own.
 func (op *operation) key(path, query string, by crm.Actor) string {
-	own := by.OwnOnly()
+	own := by.OwnerScope()
 	switch {
 	case op.caching.personal:
 		return path + "?" + query + " " + by.User.String() + " " + string(by.Role)

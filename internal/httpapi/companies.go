@@ -21,7 +21,7 @@ func (a *API) companies() *resource[crm.Company, crm.CompanyFilter, crm.CompanyP
 			narrow("industry", "Only companies of exactly this industry.", textKind(), func(f *crm.CompanyFilter) **string { return &f.Industry }),
 			narrow("size", "Only companies of this size.", enumKind(words[crm.Company]("size")...), func(f *crm.CompanyFilter) **string { return &f.Size }),
 		), a.service.Companies),
-		body:     newBodyReader(func(p *crm.CompanyPatch) *crm.Unread { return &p.Unread }, reflect.TypeFor[companyView]()),
+		body:     newBodyReader(func(p *crm.CompanyPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[companyView]()),
 		required: []string{"name"},
 		defaults: "Without an owner_id, whoever makes the company owns it.",
 		example:  exampleCompany(),

@@ -26,7 +26,7 @@ func (a *API) contacts() *contactResource {
 			reference("ownerId", "Only contacts of this owner.", func(f *crm.ContactFilter) **crm.ID { return &f.OwnerID }),
 			reference("companyId", "Only contacts at this company.", func(f *crm.ContactFilter) **crm.ID { return &f.CompanyID }),
 		), namingQuery("contact", parts, func(a *listArgs[crm.ContactFilter]) *naming { return &a.naming })...), a.service.Contacts),
-		body:     newBodyReader(func(p *crm.ContactPatch) *crm.Unread { return &p.Unread }, reflect.TypeFor[contactView]()),
+		body:     newBodyReader(func(p *crm.ContactPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[contactView]()),
 		defaults: "Without an owner_id, whoever makes the contact owns it.",
 		example:  exampleContact(),
 		id:       func(c *crm.Contact) crm.ID { return c.ID },

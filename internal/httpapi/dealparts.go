@@ -103,11 +103,11 @@ func (a *API) listDealContacts(c *call) error {
 // rolePatch is the body that puts a contact on a deal.
 type rolePatch struct {
 	Role   crm.Field[string] `json:"role"`
-	Unread crm.Unread        `json:"-"`
+	Unread crm.DecodeErrors  `json:"-"`
 }
 
 func (a *API) dealContactPutter() func(*call) error {
-	body := newBodyReader(func(p *rolePatch) *crm.Unread { return &p.Unread }, reflect.TypeFor[furtherContact]())
+	body := newBodyReader(func(p *rolePatch) *crm.DecodeErrors { return &p.Unread }, reflect.TypeFor[furtherContact]())
 	return func(c *call) error {
 		deal, contact, err := c.dealContactIDs()
 		if err != nil {
@@ -156,15 +156,15 @@ func (a *API) listDealHistory(c *call) error {
 	if err != nil {
 		return err
 	}
-	stages, err := c.stagesByID(idsOf(moves, func(m *crm.StageMove) *crm.ID { return &m.StageID }))
+	stages, err := c.stagesByID(idsOf(moves, func(m *crm.StageHistoryEntry) *crm.ID { return &m.StageID }))
 	if err != nil {
 		return err
 	}
-	answerAll(c, moves, func(b []byte, m *crm.StageMove) []byte { return appendStageMove(b, m, stages[m.StageID]) })
+	answerAll(c, moves, func(b []byte, m *crm.StageHistoryEntry) []byte { return appendStageMove(b, m, stages[m.StageID]) })
 	return nil
 }
 
-func appendStageMove(b []byte, m *crm.StageMove, stage *crm.Stage) []byte {
+func appendStageMove(b []byte, m *crm.StageHistoryEntry, stage *crm.Stage) []byte {
 	var name *string
 	if stage != nil {
 		name = &stage.Name

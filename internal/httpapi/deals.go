@@ -28,7 +28,7 @@ func (a *API) deals() *resource[crm.Deal, crm.DealFilter, crm.DealPatch] {
 			narrow("closeBefore", "Only deals expected to close before this day.", dateKind(), func(f *filter) **crm.Date { return &f.CloseBefore }),
 			narrow("closeAfter", "Only deals expected to close after this day.", dateKind(), func(f *filter) **crm.Date { return &f.CloseAfter }),
 		), a.service.Deals),
-		body:     newBodyReader(func(p *crm.DealPatch) *crm.Unread { return &p.Unread }, reflect.TypeFor[dealView]()),
+		body:     newBodyReader(func(p *crm.DealPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[dealView]()),
 		required: []string{"name"},
 		defaults: "What is left out: the owner is who makes the deal, the stage the first one, the probability the stage's, the company label the deal's own name, the currency the organisation's.",
 		example:  exampleDeal(),

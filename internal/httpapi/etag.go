@@ -109,23 +109,23 @@ func names(lines []string, tag string, strongly bool) bool {
 }
 
 // expectedBy gives what the preconditions of a request say of the thing that it changes.
-func expectedBy(r *http.Request) (crm.Expected, error) {
+func expectedBy(r *http.Request) (crm.VersionCondition, error) {
 	match, matched, err := versionsIn(r.Header, "If-Match", true)
 	if err != nil {
-		return crm.Expected{}, err
+		return crm.VersionCondition{}, err
 	}
 	unlike, unmatched, err := versionsIn(r.Header, "If-None-Match", false)
 	switch {
 	case err != nil:
-		return crm.Expected{}, err
+		return crm.VersionCondition{}, err
 	case unmatched == anyTag: // nothing that is there will do
-		return crm.OneOf(), nil
+		return crm.VersionIn(), nil
 	case matched == someTags:
-		return crm.OneOf(slices.DeleteFunc(match, func(v int64) bool { return slices.Contains(unlike, v) })...), nil
+		return crm.VersionIn(slices.DeleteFunc(match, func(v int64) bool { return slices.Contains(unlike, v) })...), nil
 	case unmatched == someTags:
-		return crm.NoneOf(unlike...), nil
+		return crm.VersionNotIn(unlike...), nil
 	}
-	return crm.Expected{}, nil
+	return crm.VersionCondition{}, nil
 }
 
 // tagForm is what a header with entity tags has in it.

@@ -85,24 +85,24 @@ func TestExpectedBy(t *testing.T) {
 	const hash = "9f86d081884c7d65"
 	for name, test := range map[string]struct {
 		match, unlike string
-		want          crm.Expected
+		want          crm.VersionCondition
 		unreadable    string // the header that is
 	}{
-		"Nothing":           {"-", "-", crm.Expected{}, ""},
-		"Any":               {"*", "-", crm.Expected{}, ""},
-		"One":               {`"7.` + hash + `"`, "-", crm.OneOf(7), ""},
-		"Several":           {`"7.` + hash + `-br", "8.` + hash + `"`, "-", crm.OneOf(7, 8), ""},
-		"Weak":              {`W/"7.` + hash + `"`, "-", crm.OneOf(), ""},
-		"List":              {`"` + hash + `"`, "-", crm.OneOf(), ""},
-		"Foreign":           {`"abc"`, "-", crm.OneOf(), ""},
-		"None":              {"-", "*", crm.OneOf(), ""},
-		"Unlike":            {"-", `W/"7.` + hash + `-gzip"`, crm.NoneOf(7), ""},
-		"Both":              {`"7.` + hash + `", "8.` + hash + `"`, `"8.` + hash + `"`, crm.OneOf(7), ""},
-		"Unquoted":          {"7." + hash, "-", crm.Expected{}, "If-Match"},
-		"Empty":             {"", "-", crm.Expected{}, "If-Match"},
-		"StarAmongOthers":   {`*, "7.` + hash + `"`, "-", crm.Expected{}, "If-Match"},
-		"OthersAndStar":     {`"7.` + hash + `", *`, "-", crm.Expected{}, "If-Match"},
-		"UnreadableInverse": {"-", `"7`, crm.Expected{}, "If-None-Match"},
+		"Nothing":           {"-", "-", crm.VersionCondition{}, ""},
+		"Any":               {"*", "-", crm.VersionCondition{}, ""},
+		"One":               {`"7.` + hash + `"`, "-", crm.VersionIn(7), ""},
+		"Several":           {`"7.` + hash + `-br", "8.` + hash + `"`, "-", crm.VersionIn(7, 8), ""},
+		"Weak":              {`W/"7.` + hash + `"`, "-", crm.VersionIn(), ""},
+		"List":              {`"` + hash + `"`, "-", crm.VersionIn(), ""},
+		"Foreign":           {`"abc"`, "-", crm.VersionIn(), ""},
+		"None":              {"-", "*", crm.VersionIn(), ""},
+		"Unlike":            {"-", `W/"7.` + hash + `-gzip"`, crm.VersionNotIn(7), ""},
+		"Both":              {`"7.` + hash + `", "8.` + hash + `"`, `"8.` + hash + `"`, crm.VersionIn(7), ""},
+		"Unquoted":          {"7." + hash, "-", crm.VersionCondition{}, "If-Match"},
+		"Empty":             {"", "-", crm.VersionCondition{}, "If-Match"},
+		"StarAmongOthers":   {`*, "7.` + hash + `"`, "-", crm.VersionCondition{}, "If-Match"},
+		"OthersAndStar":     {`"7.` + hash + `", *`, "-", crm.VersionCondition{}, "If-Match"},
+		"UnreadableInverse": {"-", `"7`, crm.VersionCondition{}, "If-None-Match"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -119,7 +119,7 @@ func TestExpectedBy(t *testing.T) {
 				}
 				return
 			}
-			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(crm.Expected{})); err != nil || diff != "" {
+			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(crm.VersionCondition{})); err != nil || diff != "" {
 				t.Errorf("%v (-want +got):\n%s", err, diff)
 			}
 		})

@@ -184,7 +184,7 @@ func (s *stream) run(ctx context.Context, sub *changes.Subscription) {
 			// What the client sees has changed: nothing of before goes on.
 		case err == nil:
 			for i := range entries {
-				if e, heard := s.by.Hears(entries[i]); heard {
+				if e, heard := s.by.VisibleEntry(entries[i]); heard {
 					s.change(&e)
 				}
 			}
@@ -209,7 +209,7 @@ func (s *stream) refused() bool {
 		by, s.sure = s.api.lastKnown(s.r)
 	}
 	if s.sure {
-		before, now := s.by.OwnOnly(), by.OwnOnly()
+		before, now := s.by.OwnerScope(), by.OwnerScope()
 		s.reset = s.reset || (before == nil) != (now == nil)
 		s.by = by
 	}

@@ -25,11 +25,11 @@ type oneSession struct {
 	session crm.Session
 }
 
-func (s oneSession) SessionHolder(_ context.Context, hash []byte) (crm.Session, crm.Holder, error) {
+func (s oneSession) SessionPrincipal(_ context.Context, hash []byte) (crm.Session, crm.Principal, error) {
 	if !bytes.Equal(hash, s.session.Hash) {
-		return crm.Session{}, crm.Holder{}, crm.NotFound("session")
+		return crm.Session{}, crm.Principal{}, crm.NotFound("session")
 	}
-	return s.session, crm.Holder{Owner: crm.Owner{OrgID: s.session.OrgID, ID: s.session.UserID, Role: crm.RoleRep}}, nil
+	return s.session, crm.Principal{Owner: crm.Owner{OrgID: s.session.OrgID, ID: s.session.UserID, Role: crm.RoleRep}}, nil
 }
 
 // FuzzCookie sends whatever line of cookies: only one that holds the session's token,

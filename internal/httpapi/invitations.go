@@ -18,11 +18,11 @@ type (
 		FirstName crm.Field[string] `json:"first_name"`
 		LastName  crm.Field[string] `json:"last_name"`
 		Role      crm.Field[string] `json:"role"`
-		Unread    crm.Unread        `json:"-"`
+		Unread    crm.DecodeErrors  `json:"-"`
 	}
 	resetPatch struct {
 		UserID crm.Field[crm.ID] `json:"user_id"`
-		Unread crm.Unread        `json:"-"`
+		Unread crm.DecodeErrors  `json:"-"`
 	}
 	resetView struct {
 		UserID crm.ID `json:"user_id" doc:"Who is to set their password."`
@@ -62,14 +62,14 @@ func (a *API) invitationOperations() []operation {
 }
 
 func (a *API) invite() func(*call) error {
-	body := newBodyReader(func(p *invitePatch) *crm.Unread { return &p.Unread })
+	body := newBodyReader(func(p *invitePatch) *crm.DecodeErrors { return &p.Unread })
 	return func(c *call) error {
 		p, err := body.read(c.r)
 		if err != nil {
 			return err
 		}
 		token, person, ticket, err := a.sessions.Invite(c.ctx, c.by, crm.OwnerPatch{
-			Email: p.Email, FirstName: p.FirstName, LastName: p.LastName, Role: p.Role, Unread: p.Unread,
+			Email: p.Email, FirstName: p.FirstName, LastName: p.LastName, Role: p.Role, DecodeErrors: p.Unread,
 		})
 		if err != nil {
 			return err
@@ -85,7 +85,7 @@ func (a *API) invite() func(*call) error {
 }
 
 func (a *API) requestReset() func(*call) error {
-	body := newBodyReader(func(p *resetPatch) *crm.Unread { return &p.Unread })
+	body := newBodyReader(func(p *resetPatch) *crm.DecodeErrors { return &p.Unread })
 	return func(c *call) error {
 		p, err := body.read(c.r)
 		if err != nil {

@@ -87,7 +87,7 @@ type madeKey struct {
 }
 
 func (a *API) makeKey() func(*call) error {
-	body := newBodyReader(func(p *crm.APIKeyPatch) *crm.Unread { return &p.Unread }, reflect.TypeFor[crm.APIKey]())
+	body := newBodyReader(func(p *crm.APIKeyPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[crm.APIKey]())
 	return func(c *call) error {
 		p, err := body.read(c.r)
 		if err != nil {

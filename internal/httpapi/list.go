@@ -134,7 +134,7 @@ func (p *pager[T, F]) read(c *call, narrowed func(*F)) (listArgs[F], cursor.Scop
 		narrowed(&args.list.Filter)
 	}
 	scope := cursor.Scope{Organisation: c.by.Org, List: p.name, Filters: p.filters(&args), Sort: args.list.Sort.String()}
-	if own := c.by.OwnOnly(); own != nil { // a list of theirs, in which nobody else has a place
+	if own := c.by.OwnerScope(); own != nil { // a list of theirs, in which nobody else has a place
 		scope.Filters += "own=" + own.String() + ";"
 	}
 	if args.token != "" {

@@ -21,12 +21,12 @@ const maxComplaints = 64
 type bodyReader[P any] struct {
 	members map[string]int  // JSON name to index of the struct's field
 	ignored map[string]bool // read-only members of the thing that is changed
-	unread  func(*P) *crm.Unread
+	unread  func(*P) *crm.DecodeErrors
 }
 
 // newBodyReader makes the reader for patches of a thing. What the thing, or one of
 // the views of it, has and the patch has not is read-only.
-func newBodyReader[P any](unread func(*P) *crm.Unread, views ...reflect.Type) *bodyReader[P] {
+func newBodyReader[P any](unread func(*P) *crm.DecodeErrors, views ...reflect.Type) *bodyReader[P] {
 	b := &bodyReader[P]{members: map[string]int{}, ignored: map[string]bool{}, unread: unread}
 	patch := reflect.TypeFor[P]()
 	for i := range patch.NumField() {

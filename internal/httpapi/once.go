@@ -68,7 +68,7 @@ func (a *API) confirmOnce(op *operation, w http.ResponseWriter, c *call, buffer 
 	}
 	// The query is part of what is sent: it may name what is to be changed.
 	digest := sha256.Sum256(append([]byte(c.r.URL.RawQuery+"\n"), text...))
-	request := crm.Request{Key: key, Target: op.method + " " + c.r.URL.EscapedPath(), Digest: digest[:]}
+	request := crm.IdempotentRequest{Key: key, Target: op.method + " " + c.r.URL.EscapedPath(), Digest: digest[:]}
 	answer, err := a.once(op, c, request, func(ctx context.Context) ([]byte, error) {
 		attempt := call{api: a, ctx: ctx, r: c.r.Clone(ctx), by: c.by, out: (*buffer)[:0]}
 		attempt.r.Body, attempt.r.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
@@ -80,12 +80,12 @@ func (a *API) confirmOnce(op *operation, w http.ResponseWriter, c *call, buffer 
 		return attempt.confirmation(op).pack()
 	})
 	switch {
-	case errors.Is(err, crm.ErrReused):
+	case errors.Is(err, crm.ErrKeyReused):
 		return &problem{
 			status: http.StatusUnprocessableEntity,
 			detail: idempotencyHeader + " was used with another body or other parameters before. What is new needs a new key.",
 		}
-	case errors.Is(err, crm.ErrUnderway):
+	case errors.Is(err, crm.ErrInProgress):
 		return &problem{
 			status: http.StatusConflict, header: "Retry-After: 1",
 			detail: "The request with this " + idempotencyHeader + " is still being answered. Send it again shortly.",
@@ -98,7 +98,7 @@ func (a *API) confirmOnce(op *operation, w http.ResponseWriter, c *call, buffer 
 		return err
 	}
 	seq := answer.Seq
-	if answer.Again {
+	if answer.Replayed {
 		w.Header().Set(replayedHeader, "true")
 	} else {
 		seq = a.changes.Known(c.by.Org)
@@ -109,13 +109,13 @@ func (a *API) confirmOnce(op *operation, w http.ResponseWriter, c *call, buffer 
 }
 
 // once has a request done once, in a place of its operation's bulkhead.
-func (a *API) once(op *operation, c *call, r crm.Request, fn func(context.Context) ([]byte, error)) (crm.Answer, error) {
+func (a *API) once(op *operation, c *call, r crm.IdempotentRequest, fn func(context.Context) ([]byte, error)) (crm.IdempotentResult, error) {
 	b := a.bulkheads.of(op)
 	if err := b.enter(c.ctx); err != nil {
-		return crm.Answer{}, err
+		return crm.IdempotentResult{}, err
 	}
 	defer b.leave()
-	return a.service.Once(c.ctx, c.by, r, fn)
+	return a.service.Idempotent(c.ctx, c.by, r, fn)
 }
 
 // pack writes a confirmation as it is kept: its header as a line of JSON, then its body.

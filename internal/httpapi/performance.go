@@ -17,7 +17,7 @@ import (
 type clearPatch struct {
 	Tier   crm.Field[string] `json:"tier"`
 	Kind   crm.Field[string] `json:"kind"`
-	Unread crm.Unread        `json:"-"`
+	Unread crm.DecodeErrors  `json:"-"`
 }
 
 // clearView describes it.
@@ -77,7 +77,7 @@ func (a *API) performanceOperations() []operation {
 }
 
 func (a *API) cacheClearer() func(*call) error {
-	body := newBodyReader(func(p *clearPatch) *crm.Unread { return &p.Unread }, reflect.TypeFor[clearView]())
+	body := newBodyReader(func(p *clearPatch) *crm.DecodeErrors { return &p.Unread }, reflect.TypeFor[clearView]())
 	tiers := make([]string, 0, len(cache.Tiers()))
 	for _, t := range cache.Tiers() {
 		tiers = append(tiers, string(t))
@@ -112,7 +112,7 @@ func (a *API) cacheClearer() func(*call) error {
 }
 
 // oneOfWords adds a flaw for a member that is none of the words.
-func oneOfWords(flaws crm.Unread, name, value string, words []string) crm.Unread {
+func oneOfWords(flaws crm.DecodeErrors, name, value string, words []string) crm.DecodeErrors {
 	if slices.Contains(words, value) {
 		return flaws
 	}

@@ -31,8 +31,8 @@ type resource[T, F, P any] struct {
 	version func(*T) int64
 	read    func(context.Context, crm.Actor, crm.ID) (T, error)
 	create  func(context.Context, crm.Actor, P) (T, error)
-	update  func(context.Context, crm.Actor, crm.ID, crm.Expected, P) (T, error)
-	remove  func(context.Context, crm.Actor, crm.ID, crm.Expected) error
+	update  func(context.Context, crm.Actor, crm.ID, crm.VersionCondition, P) (T, error)
+	remove  func(context.Context, crm.Actor, crm.ID, crm.VersionCondition) error
 
 	tier cache.Tier // of the answers that read it
 	of   []string   // the kinds of things that these are made from: it, and what is joined to it

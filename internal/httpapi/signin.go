@@ -18,7 +18,7 @@ type (
 		Email        crm.Field[string] `json:"email"`
 		Password     crm.Field[string] `json:"password"`
 		Organisation crm.Field[string] `json:"organisation"`
-		Unread       crm.Unread        `json:"-"`
+		Unread       crm.DecodeErrors  `json:"-"`
 	}
 	logInView struct {
 		Email        string  `json:"email"`
@@ -28,7 +28,7 @@ type (
 	passwordPatch struct {
 		Old    crm.Field[string] `json:"old"`
 		New    crm.Field[string] `json:"new"`
-		Unread crm.Unread        `json:"-"`
+		Unread crm.DecodeErrors  `json:"-"`
 	}
 	passwordView struct {
 		Old string `json:"old"`
@@ -37,7 +37,7 @@ type (
 	redeemPatch struct {
 		Token    crm.Field[string] `json:"token"`
 		Password crm.Field[string] `json:"password"`
-		Unread   crm.Unread        `json:"-"`
+		Unread   crm.DecodeErrors  `json:"-"`
 	}
 	redeemView struct {
 		Token    string `json:"token" doc:"As an admin was told it."`
@@ -135,15 +135,15 @@ func (c *call) signOut() error {
 }
 
 // whence tells where a request comes from.
-func (a *API) whence(r *http.Request) auth.Whence {
-	return auth.Whence{
+func (a *API) whence(r *http.Request) auth.ClientInfo {
+	return auth.ClientInfo{
 		Address:   a.proxies.Client(r.RemoteAddr, r.Header["X-Forwarded-For"]).String(),
 		UserAgent: r.UserAgent(), Token: a.sessionToken(r),
 	}
 }
 
 func (a *API) logIn() func(*call) error {
-	body := newBodyReader(func(p *logInPatch) *crm.Unread { return &p.Unread })
+	body := newBodyReader(func(p *logInPatch) *crm.DecodeErrors { return &p.Unread })
 	return func(c *call) error {
 		p, err := body.read(c.r)
 		if err != nil {
@@ -153,7 +153,7 @@ func (a *API) logIn() func(*call) error {
 			return crm.Invalid(flaws...)
 		}
 		started, err := a.sessions.SignIn(c.ctx, auth.SignIn{
-			Email: p.Email.Value, Password: p.Password.Value, Organisation: p.Organisation.Value, Whence: a.whence(c.r),
+			Email: p.Email.Value, Password: p.Password.Value, Organisation: p.Organisation.Value, ClientInfo: a.whence(c.r),
 		})
 		if crm.CodeOf(err) == crm.CodeUnauthenticated {
 			return &problem{status: http.StatusUnauthorized, detail: err.Error(), header: `WWW-Authenticate: Bearer realm="sixty"`}
@@ -163,7 +163,7 @@ func (a *API) logIn() func(*call) error {
 }
 
 func (a *API) changePassword() func(*call) error {
-	body := newBodyReader(func(p *passwordPatch) *crm.Unread { return &p.Unread })
+	body := newBodyReader(func(p *passwordPatch) *crm.DecodeErrors { return &p.Unread })
 	return func(c *call) error {
 		p, err := body.read(c.r)
 		if err != nil {
@@ -180,8 +180,8 @@ func (a *API) changePassword() func(*call) error {
 	}
 }
 
-func (a *API) redeem(purpose crm.Purpose) func(*call) error {
-	body := newBodyReader(func(p *redeemPatch) *crm.Unread { return &p.Unread })
+func (a *API) redeem(purpose crm.TokenPurpose) func(*call) error {
+	body := newBodyReader(func(p *redeemPatch) *crm.DecodeErrors { return &p.Unread })
 	return func(c *call) error {
 		p, err := body.read(c.r)
 		if err != nil {
@@ -196,7 +196,7 @@ func (a *API) redeem(purpose crm.Purpose) func(*call) error {
 }
 
 // needed adds what is wrong with two texts that must be there.
-func needed(flaws crm.Unread, name1 string, f1 crm.Field[string], name2 string, f2 crm.Field[string]) crm.Unread {
+func needed(flaws crm.DecodeErrors, name1 string, f1 crm.Field[string], name2 string, f2 crm.Field[string]) crm.DecodeErrors {
 	for _, m := range []struct {
 		name  string
 		field crm.Field[string]

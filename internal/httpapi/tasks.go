@@ -21,7 +21,7 @@ func (a *API) tasks() *resource[crm.Task, crm.TaskFilter, crm.TaskPatch] {
 			reference("companyId", "Only tasks about this company.", func(f *filter) **crm.ID { return &f.CompanyID }),
 			reference("dealId", "Only tasks about this deal.", func(f *filter) **crm.ID { return &f.DealID }),
 		), a.service.Tasks),
-		body:     newBodyReader(func(p *crm.TaskPatch) *crm.Unread { return &p.Unread }, reflect.TypeFor[crm.Task]()),
+		body:     newBodyReader(func(p *crm.TaskPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[crm.Task]()),
 		required: []string{"title"},
 		defaults: "What is left out: the priority is medium, the status pending, the type general; the task is made by and assigned to who makes it.",
 		example:  exampleTask(),

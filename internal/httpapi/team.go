@@ -21,7 +21,7 @@ type memberView struct {
 type (
 	handOverPatch struct {
 		To     crm.Field[crm.ID] `json:"to"`
-		Unread crm.Unread        `json:"-"`
+		Unread crm.DecodeErrors  `json:"-"`
 	}
 	handOverView struct {
 		To crm.ID `json:"to" doc:"Who gets it all; must be active."`
@@ -35,7 +35,7 @@ func (a *API) teamOperations() []operation {
 	a.schemas.thing("Member", reflect.TypeFor[memberView]())
 	a.schemas.patch("MemberInput", reflect.TypeFor[crm.OwnerPatch](), reflect.TypeFor[crm.Owner](), nil)
 	a.schemas.patch("HandOver", reflect.TypeFor[handOverPatch](), reflect.TypeFor[handOverView](), []string{"to"})
-	a.schemas.thing("HandedOver", reflect.TypeFor[crm.HandedOver]())
+	a.schemas.thing("HandedOver", reflect.TypeFor[crm.TransferredRecords]())
 	pager := newPager("users", crm.OwnerSorts, nil, a.service.Members)
 	refusals := []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict}
 	unreadable := append([]int{
@@ -85,7 +85,7 @@ func (a *API) teamOperations() []operation {
 			price: expensive("it may change everything that there is"), lasting: true,
 			summary: "Give everything that a person owns to another",
 			description: "Companies, contacts, deals and activities, and the tasks that are assigned to them: all of it or, if that fails, nothing. " +
-				"The answer says how many. Who did what in the past stays. More than " + strconv.Itoa(crm.MaxHandedOver) +
+				"The answer says how many. Who did what in the past stays. More than " + strconv.Itoa(crm.MaxTransferredRecords) +
 				" records are a conflict: the command line has no such bound. For admins.",
 			body: ref("HandOver"), answer: a.schemas.envelope("HandedOver"), problems: unreadable, run: a.handOver(),
 		},
@@ -108,7 +108,7 @@ func (c *call) answerMember(get func(context.Context, crm.Actor, crm.ID) (crm.Me
 }
 
 func (a *API) changeMember() func(*call) error {
-	body := newBodyReader(func(p *crm.OwnerPatch) *crm.Unread { return &p.Unread }, reflect.TypeFor[memberView]())
+	body := newBodyReader(func(p *crm.OwnerPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[memberView]())
 	return func(c *call) error {
 		expected, err := expectedBy(c.r)
 		if err != nil {
@@ -125,7 +125,7 @@ func (a *API) changeMember() func(*call) error {
 }
 
 func (a *API) handOver() func(*call) error {
-	body := newBodyReader(func(p *handOverPatch) *crm.Unread { return &p.Unread })
+	body := newBodyReader(func(p *handOverPatch) *crm.DecodeErrors { return &p.Unread })
 	return func(c *call) error {
 		id, err := c.pathID("id", "user")
 		if err != nil {
@@ -141,7 +141,7 @@ func (a *API) handOver() func(*call) error {
 		if len(p.Unread) > 0 {
 			return crm.Invalid(p.Unread...)
 		}
-		n, err := a.service.HandOver(c.ctx, c.by, id, p.To.Value)
+		n, err := a.service.TransferOwnership(c.ctx, c.by, id, p.To.Value)
 		if err != nil {
 			return err
 		}
@@ -158,7 +158,7 @@ func appendMember(b []byte, m *crm.Member) []byte {
 	return append(b, '}')
 }
 
-func appendHandedOver(b []byte, n *crm.HandedOver) []byte {
+func appendHandedOver(b []byte, n *crm.TransferredRecords) []byte {
 	b = appendInt(append(b, `{"companies":`...), n.Companies)
 	b = appendInt(append(b, `,"contacts":`...), n.Contacts)
 	b = appendInt(append(b, `,"deals":`...), n.Deals)

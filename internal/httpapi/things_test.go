@@ -149,9 +149,9 @@ func TestStageMoveIsWrittenAsDocumented(t *testing.T) {
 	t.Parallel()
 	entered, exited := crm.Instant(1_000_000), crm.Instant(61_999_999)
 	seconds, name, user := int64(60), "Lead", crm.ID{15: 7}
-	ended := crm.StageMove{StageID: crm.ID{15: 1}, EnteredAt: entered, ExitedAt: &exited, UserID: &user}
+	ended := crm.StageHistoryEntry{StageID: crm.ID{15: 1}, EnteredAt: entered, ExitedAt: &exited, UserID: &user}
 	same(t, appendStageMove(nil, &ended, &crm.Stage{Name: name}),
 		stageMove{ended.StageID, &name, entered, &exited, &seconds, &user})
-	open := crm.StageMove{StageID: crm.ID{15: 1}, EnteredAt: entered}
+	open := crm.StageHistoryEntry{StageID: crm.ID{15: 1}, EnteredAt: entered}
 	same(t, appendStageMove(nil, &open, nil), stageMove{StageID: open.StageID, EnteredAt: entered})
 }

@@ -64,20 +64,20 @@ func sessionDest(s *crm.Session) []any {
 	return []any{&s.OrgID, &s.ID, &s.UserID, &s.Hash, &s.Address, &s.UserAgent, &s.CreatedAt, &s.UsedAt, &s.ExpiresAt}
 }
 
-// SessionHolder implements crm.AccountStore.
-func (s *Store) SessionHolder(ctx context.Context, hash []byte) (crm.Session, crm.Holder, error) {
+// SessionPrincipal implements crm.AccountStore.
+func (s *Store) SessionPrincipal(ctx context.Context, hash []byte) (crm.Session, crm.Principal, error) {
 	type holder struct {
 		session crm.Session
-		user    crm.Holder
+		user    crm.Principal
 	}
 	rows, err := collect(ctx, s, s.service(), sessionHolder, func(h *holder) []any {
 		return append(sessionDest(&h.session), (*string)(&h.user.Role), &h.user.DeactivatedAt, (*string)(&h.user.RepsSee))
 	}, hash)
 	if err != nil {
-		return crm.Session{}, crm.Holder{}, err
+		return crm.Session{}, crm.Principal{}, err
 	}
 	if len(rows) == 0 {
-		return crm.Session{}, crm.Holder{}, crm.NotFound("session")
+		return crm.Session{}, crm.Principal{}, crm.NotFound("session")
 	}
 	h := rows[0]
 	h.user.OrgID, h.user.ID = h.session.OrgID, h.session.UserID
@@ -89,16 +89,16 @@ func (s *Store) Sessions(ctx context.Context, org, user crm.ID) ([]crm.Session, 
 	return collect(ctx, s, s.of(org), sessions, sessionDest, org, user)
 }
 
-// TicketHolder implements crm.AccountStore.
-func (s *Store) TicketHolder(ctx context.Context, hash []byte) (crm.Ticket, error) {
-	rows, err := collect(ctx, s, s.service(), ticketHolder, func(t *crm.Ticket) []any {
+// OneTimeToken implements crm.AccountStore.
+func (s *Store) OneTimeToken(ctx context.Context, hash []byte) (crm.OneTimeToken, error) {
+	rows, err := collect(ctx, s, s.service(), ticketHolder, func(t *crm.OneTimeToken) []any {
 		return []any{&t.OrgID, &t.UserID, (*string)(&t.Purpose), &t.Hash, &t.CreatedAt, &t.ExpiresAt}
 	}, hash)
 	if err != nil {
-		return crm.Ticket{}, err
+		return crm.OneTimeToken{}, err
 	}
 	if len(rows) == 0 {
-		return crm.Ticket{}, crm.NotFound("ticket")
+		return crm.OneTimeToken{}, crm.NotFound("ticket")
 	}
 	return rows[0], nil
 }
@@ -122,9 +122,9 @@ func (t *tx) PutSession(ctx context.Context, s crm.Session) error {
 	return err
 }
 
-// PruneSignIns implements crm.Store. What has expired is refused already, so that the
+// PruneExpiredCredentials implements crm.Store. What has expired is refused already, so that the
 // change log need not tell.
-func (s *Store) PruneSignIns(ctx context.Context, before crm.Instant, limit int) (removed int64, err error) {
+func (s *Store) PruneExpiredCredentials(ctx context.Context, before crm.Instant, limit int) (removed int64, err error) {
 	for _, st := range []*Statement{pruneSessions, pruneTickets} {
 		n, err := s.pruneAll(ctx, limit-int(removed), func(org crm.ID, batch int) (int64, error) {
 			return s.remove(ctx, st, org, before, int64(batch))
@@ -187,8 +187,8 @@ func (t *tx) EndSessions(ctx context.Context, user crm.ID, keep func(crm.Session
 	return nil
 }
 
-// PutTicket implements crm.AccountTx.
-func (t *tx) PutTicket(ctx context.Context, k crm.Ticket) error {
+// PutOneTimeToken implements crm.AccountTx.
+func (t *tx) PutOneTimeToken(ctx context.Context, k crm.OneTimeToken) error {
 	if err := t.confine("ticket", k.OrgID); err != nil {
 		return err
 	}
@@ -196,8 +196,8 @@ func (t *tx) PutTicket(ctx context.Context, k crm.Ticket) error {
 	return err
 }
 
-// TakeTicket implements crm.AccountTx.
-func (t *tx) TakeTicket(ctx context.Context, user crm.ID, hash []byte) (bool, error) {
+// ConsumeOneTimeToken implements crm.AccountTx.
+func (t *tx) ConsumeOneTimeToken(ctx context.Context, user crm.ID, hash []byte) (bool, error) {
 	n, err := t.exec(ctx, takeTicket, t.by.Org, user, hash)
 	return n > 0, err
 }

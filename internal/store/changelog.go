@@ -36,7 +36,7 @@ func between(before, after crm.Refs) crm.Refs {
 	refs := unite(before, after)
 	for _, id := range before.Owner {
 		if !slices.Contains(after.Owner, id) {
-			refs.Lost = append(refs.Lost, id)
+			refs.PreviousOwners = append(refs.PreviousOwners, id)
 		}
 	}
 	return refs
@@ -63,8 +63,8 @@ func (t *tx) log(entity string, id *crm.ID, op crm.Op, refs crm.Refs) {
 	}
 }
 
-// Announce implements crm.Tx.
-func (t *tx) Announce(_ context.Context, entity string) error {
+// LogBulkChange implements crm.Tx.
+func (t *tx) LogBulkChange(_ context.Context, entity string) error {
 	t.log(entity, nil, crm.OpBulk, crm.Refs{})
 	return nil
 }

@@ -122,8 +122,8 @@ func (t *tx) logCleared(entity string, n int64) {
 	}
 }
 
-// EndPrimary implements crm.Tx.
-func (t *tx) EndPrimary(ctx context.Context, companies []crm.ID) error {
+// ClearPrimaryContacts implements crm.Tx.
+func (t *tx) ClearPrimaryContacts(ctx context.Context, companies []crm.ID) error {
 	s := t.store
 	st := s.statement("contact.end_primary", func() *Statement {
 		return &Statement{"contact.end_primary", `UPDATE contacts SET is_primary = $4, updated_at = $3, version = version + 1

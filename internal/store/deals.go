@@ -64,7 +64,7 @@ func dealTable() table[crm.Deal, crm.DealFilter] {
 		refs: func(d *crm.Deal) crm.Refs {
 			return crm.Refs{Owner: idsOf(d.OwnerID), Company: idsOf(d.CompanyID), Contact: idsOf(d.PrimaryContactID), Stage: []crm.ID{d.StageID}}
 		},
-		search: &searching[crm.Deal]{crm.HitDeal, "d", []string{"name", "company", "contact_name", "external_id"}, (*crm.Deal).Searched},
+		search: &searching[crm.Deal]{crm.KindDeal, "d", []string{"name", "company", "contact_name", "external_id"}, (*crm.Deal).Searched},
 	}
 }
 

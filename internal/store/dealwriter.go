@@ -154,8 +154,8 @@ func (t *tx) DeleteDealContact(ctx context.Context, d crm.Deal, contact crm.ID) 
 	return true, t.touch(ctx, d, contact)
 }
 
-// InsertStageMoves implements crm.Tx.
-func (t *tx) InsertStageMoves(ctx context.Context, moves []crm.StageMove) error {
+// InsertStageHistory implements crm.Tx.
+func (t *tx) InsertStageHistory(ctx context.Context, moves []crm.StageHistoryEntry) error {
 	for i := range moves {
 		if err := t.confine("stage move", moves[i].OrgID); err != nil {
 			return err
@@ -170,8 +170,8 @@ func (t *tx) InsertStageMoves(ctx context.Context, moves []crm.StageMove) error 
 	})
 }
 
-// EndStays implements crm.Tx. A stay never ends before it began.
-func (t *tx) EndStays(ctx context.Context, deals []crm.ID, at crm.Instant) error {
+// CloseStageHistory implements crm.Tx. A stay never ends before it began.
+func (t *tx) CloseStageHistory(ctx context.Context, deals []crm.ID, at crm.Instant) error {
 	s := t.store
 	st := s.statement("deal.end_stays", func() *Statement {
 		return &Statement{"deal.end_stays", `UPDATE deal_stage_moves SET exited_at = CASE WHEN entered_at > $3 THEN entered_at ELSE $3 END

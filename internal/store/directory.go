@@ -90,20 +90,20 @@ func keyDest(k *crm.APIKey) []any {
 	return []any{&k.OrgID, &k.ID, &k.UserID, &k.Name, (*string)(&k.Role), &k.Prefix, &k.Hash, &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt, &k.UsedAt}
 }
 
-// KeyHolder implements crm.Store.
-func (s *Store) KeyHolder(ctx context.Context, hash []byte) (crm.APIKey, crm.Holder, error) {
+// APIKeyPrincipal implements crm.Store.
+func (s *Store) APIKeyPrincipal(ctx context.Context, hash []byte) (crm.APIKey, crm.Principal, error) {
 	type holder struct {
 		key  crm.APIKey
-		user crm.Holder
+		user crm.Principal
 	}
 	rows, err := collect(ctx, s, s.service(), keyHolder, func(h *holder) []any {
 		return append(keyDest(&h.key), (*string)(&h.user.Role), &h.user.DeactivatedAt, (*string)(&h.user.RepsSee))
 	}, hash)
 	if err != nil {
-		return crm.APIKey{}, crm.Holder{}, err
+		return crm.APIKey{}, crm.Principal{}, err
 	}
 	if len(rows) == 0 {
-		return crm.APIKey{}, crm.Holder{}, crm.NotFound("API key")
+		return crm.APIKey{}, crm.Principal{}, crm.NotFound("API key")
 	}
 	h := rows[0]
 	h.user.OrgID, h.user.ID = h.key.OrgID, h.key.UserID

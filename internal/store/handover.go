@@ -46,8 +46,8 @@ var owned = func() *Statement {
 		" + " + count("activities", "owner_id") + " + " + count("tasks", "assigned_to")}
 }()
 
-// Owned implements crm.Tx.
-func (t *tx) Owned(ctx context.Context, owner crm.ID, limit int64) (int64, error) {
+// CountOwned implements crm.Tx.
+func (t *tx) CountOwned(ctx context.Context, owner crm.ID, limit int64) (int64, error) {
 	found, err := collect(ctx, t.store, t.db, owned, func(n *int64) []any { return []any{n} }, t.by.Org, owner, limit)
 	if err != nil {
 		return 0, err
@@ -55,9 +55,9 @@ func (t *tx) Owned(ctx context.Context, owner crm.ID, limit int64) (int64, error
 	return found[0], nil
 }
 
-// HandOver implements crm.Tx. The kinds come in the order in which other transactions
+// TransferOwnership implements crm.Tx. The kinds come in the order in which other transactions
 // write them.
-func (t *tx) HandOver(ctx context.Context, from, to crm.ID) (n crm.HandedOver, err error) {
+func (t *tx) TransferOwnership(ctx context.Context, from, to crm.ID) (n crm.TransferredRecords, err error) {
 	for _, of := range []struct {
 		entity    string
 		statement *Statement
@@ -73,7 +73,7 @@ func (t *tx) HandOver(ctx context.Context, from, to crm.ID) (n crm.HandedOver, e
 			ids, err := collect(ctx, t.store, t.db, of.statement, func(id *crm.ID) []any { return []any{id} },
 				t.by.Org, from, to, t.at, int64(handOverBatch))
 			if err != nil {
-				return crm.HandedOver{}, err
+				return crm.TransferredRecords{}, err
 			}
 			if len(ids) == 0 {
 				break
@@ -81,7 +81,7 @@ func (t *tx) HandOver(ctx context.Context, from, to crm.ID) (n crm.HandedOver, e
 			*of.count += int64(len(ids))
 			if of.entity == crm.EntityDeal {
 				if err := t.touchMany(ctx, ids, t.at); err != nil {
-					return crm.HandedOver{}, err
+					return crm.TransferredRecords{}, err
 				}
 			}
 		}

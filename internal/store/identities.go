@@ -18,21 +18,21 @@ FROM identities i JOIN users u ON u.org_id = i.org_id AND u.id = i.user_id JOIN 
 AND EXISTS (SELECT 1 FROM users u WHERE u.org_id = identities.org_id AND u.id = identities.user_id AND u.deleted_at IS NOT NULL)`}
 )
 
-// IdentityHolder implements crm.AccountStore.
-func (s *Store) IdentityHolder(ctx context.Context, issuer, subject string) (crm.Identity, crm.Holder, error) {
+// IdentityPrincipal implements crm.AccountStore.
+func (s *Store) IdentityPrincipal(ctx context.Context, issuer, subject string) (crm.Identity, crm.Principal, error) {
 	type holder struct {
 		identity crm.Identity
-		user     crm.Holder
+		user     crm.Principal
 	}
 	rows, err := collect(ctx, s, s.service(), identityHolder, func(h *holder) []any {
 		i := &h.identity
 		return []any{&i.OrgID, &i.UserID, &i.Issuer, &i.Subject, &i.CreatedAt, (*string)(&h.user.Role), &h.user.DeactivatedAt, (*string)(&h.user.RepsSee)}
 	}, issuer, subject)
 	if err != nil {
-		return crm.Identity{}, crm.Holder{}, err
+		return crm.Identity{}, crm.Principal{}, err
 	}
 	if len(rows) == 0 {
-		return crm.Identity{}, crm.Holder{}, crm.NotFound("identity")
+		return crm.Identity{}, crm.Principal{}, crm.NotFound("identity")
 	}
 	h := rows[0]
 	h.user.OrgID, h.user.ID = h.identity.OrgID, h.identity.UserID

@@ -37,7 +37,7 @@ func companyTable() table[crm.Company, crm.CompanyFilter] {
 		id:     func(c *crm.Company) crm.ID { return c.ID },
 		org:    func(c *crm.Company) crm.ID { return c.OrgID },
 		refs:   func(c *crm.Company) crm.Refs { return crm.Refs{Owner: idsOf(c.OwnerID)} },
-		search: &searching[crm.Company]{crm.HitCompany, "c", []string{"name", "domain", "industry"}, (*crm.Company).Searched},
+		search: &searching[crm.Company]{crm.KindCompany, "c", []string{"name", "domain", "industry"}, (*crm.Company).Searched},
 	}
 }
 
@@ -72,7 +72,7 @@ func contactTable() table[crm.Contact, crm.ContactFilter] {
 		id:     func(c *crm.Contact) crm.ID { return c.ID },
 		org:    func(c *crm.Contact) crm.ID { return c.OrgID },
 		refs:   func(c *crm.Contact) crm.Refs { return crm.Refs{Owner: idsOf(c.OwnerID), Company: idsOf(c.CompanyID)} },
-		search: &searching[crm.Contact]{crm.HitContact, "p", []string{"full_name", "email", "title"}, (*crm.Contact).Searched},
+		search: &searching[crm.Contact]{crm.KindContact, "p", []string{"full_name", "email", "title"}, (*crm.Contact).Searched},
 	}
 }
 

@@ -50,11 +50,11 @@ ON CONFLICT (org_id, principal, key, target) DO UPDATE SET request = excluded.re
 (SELECT principal, key, target FROM idempotency WHERE org_id = $1 AND at < $2 ORDER BY at LIMIT $3)`}
 )
 
-// Once implements crm.Store. Whoever comes second to a request that is being answered
+// Idempotent implements crm.Store. Whoever comes second to a request that is being answered
 // fails to take its lock. The lock is asked for by a statement of its own, so that the
 // next one sees what was committed before it was free.
-func (s *Store) Once(
-	ctx context.Context, by crm.Actor, at crm.Instant, r crm.Request, fn func(context.Context) ([]byte, error),
+func (s *Store) Idempotent(
+	ctx context.Context, by crm.Actor, at crm.Instant, r crm.IdempotentRequest, fn func(context.Context) ([]byte, error),
 ) (answer []byte, again bool, err error) {
 	err = s.Write(ctx, by, at, func(writing crm.Tx) error {
 		t, _ := writing.(*tx) // what Write gives
@@ -81,21 +81,21 @@ func (s *Store) Once(
 }
 
 // claim takes the request's lock.
-func (t *tx) claim(ctx context.Context, r crm.Request) error {
+func (t *tx) claim(ctx context.Context, r crm.IdempotentRequest) error {
 	s := t.store
 	st := s.statement("idempotency.lock", func() *Statement {
 		return &Statement{"idempotency.lock", "SELECT " + s.dialect.TryLock(1)}
 	})
 	free, err := collect(ctx, s, t.db, st, func(b *bool) []any { return []any{b} }, lockOf(t.by, r))
 	if err == nil && !free[0] {
-		return crm.ErrUnderway
+		return crm.ErrInProgress
 	}
 	return err
 }
 
 // lockOf numbers the lock of a request. Two requests with the same number, which are
 // unlikely ever to be, would wait for each other in vain and no more.
-func lockOf(by crm.Actor, r crm.Request) int64 {
+func lockOf(by crm.Actor, r crm.IdempotentRequest) int64 {
 	h := sha256.New()
 	h.Write(by.Org[:])
 	h.Write(by.User[:])
@@ -104,21 +104,21 @@ func lockOf(by crm.Actor, r crm.Request) int64 {
 }
 
 // answered gives the answer that is kept to a request.
-func (t *tx) answered(ctx context.Context, r crm.Request) (answer []byte, ok bool, err error) {
+func (t *tx) answered(ctx context.Context, r crm.IdempotentRequest) (answer []byte, ok bool, err error) {
 	type kept struct{ request, answer []byte }
 	rows, err := collect(ctx, t.store, t.db, keptAnswer, func(k *kept) []any { return []any{&k.request, &k.answer} },
-		t.by.Org, t.by.User, r.Key, r.Target, t.at-crm.Instant(crm.AnswersKept.Microseconds()))
+		t.by.Org, t.by.User, r.Key, r.Target, t.at-crm.Instant(crm.IdempotencyRetention.Microseconds()))
 	if err != nil || len(rows) == 0 {
 		return nil, false, err
 	}
 	if !bytes.Equal(rows[0].request, r.Digest) {
-		return nil, false, crm.ErrReused
+		return nil, false, crm.ErrKeyReused
 	}
 	return rows[0].answer, true, nil
 }
 
-// PruneAnswers implements crm.Store.
-func (s *Store) PruneAnswers(ctx context.Context, before crm.Instant, limit int) (int64, error) {
+// PruneIdempotencyKeys implements crm.Store.
+func (s *Store) PruneIdempotencyKeys(ctx context.Context, before crm.Instant, limit int) (int64, error) {
 	return s.pruneAll(ctx, limit, func(org crm.ID, batch int) (int64, error) {
 		return s.remove(ctx, pruneAnswers, org, before, int64(batch))
 	})

@@ -134,13 +134,13 @@ func (r *reader) among(args []any, condition string) (_ []any, suffix, whose str
 	return args, "!", strings.ReplaceAll(condition, "@", "$"+strconv.Itoa(len(args)))
 }
 
-func (r *reader) StageMoves(ctx context.Context, org, deal crm.ID) ([]crm.StageMove, error) {
+func (r *reader) StageHistory(ctx context.Context, org, deal crm.ID) ([]crm.StageHistoryEntry, error) {
 	args, suffix, whose := r.among([]any{org, deal}, ownDeal)
 	st := r.store.statement("deal.moves"+suffix, func() *Statement {
 		return &Statement{"deal.moves", `SELECT t.org_id, t.id, t.deal_id, t.stage_id, t.entered_at, t.exited_at, t.user_id
 FROM deal_stage_moves t WHERE t.org_id = $1 AND t.deal_id = $2` + whose + ` ORDER BY t.entered_at, t.id`}
 	})
-	return collect(ctx, r.store, r.of(org), st, func(m *crm.StageMove) []any {
+	return collect(ctx, r.store, r.of(org), st, func(m *crm.StageHistoryEntry) []any {
 		return []any{&m.OrgID, &m.ID, &m.DealID, &m.StageID, &m.EnteredAt, &m.ExitedAt, &m.UserID}
 	}, args...)
 }

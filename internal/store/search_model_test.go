@@ -87,20 +87,20 @@ func (m *searchModel) newThing(i int) *thing {
 			domain := "d" + strconv.Itoa(i) + ".example"
 			c.Domain, t.beside = &domain, append(t.beside, "d"+strconv.Itoa(i), "example")
 		}
-		if t.hit.Kind, t.hit.Subtitle = crm.HitCompany, c.Domain; c.Domain == nil {
+		if t.hit.Kind, t.hit.Subtitle = crm.KindCompany, c.Domain; c.Domain == nil {
 			t.hit.Subtitle = c.Industry
 		}
 		t.company = &c
 	case 1:
 		c := crm.Contact{OrgID: m.org.ID, ID: id, FirstName: &name, FullName: name, Title: label(2), OwnerID: owner, CreatedAt: t.created, UpdatedAt: updated, Version: 1}
-		t.hit.Kind, t.hit.Subtitle = crm.HitContact, c.Title
+		t.hit.Kind, t.hit.Subtitle = crm.KindContact, c.Title
 		t.contact = &c
 	default:
 		d := crm.Deal{
 			OrgID: m.org.ID, ID: id, Name: name, Company: label(2), ContactName: label(3), Currency: "GBP", StageID: m.stage.ID, StageChangedAt: epoch,
 			Status: crm.StatusActive, OwnerID: owner, CreatedAt: t.created, UpdatedAt: updated, Version: 1,
 		}
-		t.hit.Kind, t.hit.Subtitle = crm.HitDeal, d.Company
+		t.hit.Kind, t.hit.Subtitle = crm.KindDeal, d.Company
 		t.deal = &d
 	}
 	return t

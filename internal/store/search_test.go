@@ -112,17 +112,17 @@ func checkLists(t *testing.T, s *store.Store, m *searchModel, q typed, i int) {
 	r := s.Reads(crm.Actor{})
 	var got []crm.ID
 	var err error
-	kind := []string{crm.HitCompany, crm.HitContact, crm.HitDeal}[i%7%3]
+	kind := []string{crm.KindCompany, crm.KindContact, crm.KindDeal}[i%7%3]
 	switch kind {
-	case crm.HitCompany:
+	case crm.KindCompany:
 		var p crm.Page[crm.Company]
 		p, err = r.Companies().Page(t.Context(), m.org.ID, crm.List[crm.CompanyFilter]{Search: &query, Sort: sort, Limit: crm.MaxLimit, Filter: crm.CompanyFilter{OwnerID: owner}})
 		got = idsOf(p.Rows, func(c *crm.Company) crm.ID { return c.ID })
-	case crm.HitContact:
+	case crm.KindContact:
 		var p crm.Page[crm.Contact]
 		p, err = r.Contacts().Page(t.Context(), m.org.ID, crm.List[crm.ContactFilter]{Search: &query, Sort: sort, Limit: crm.MaxLimit, Filter: crm.ContactFilter{OwnerID: owner}})
 		got = idsOf(p.Rows, func(c *crm.Contact) crm.ID { return c.ID })
-	case crm.HitDeal:
+	case crm.KindDeal:
 		var p crm.Page[crm.Deal]
 		p, err = r.Deals().Page(t.Context(), m.org.ID, crm.List[crm.DealFilter]{Search: &query, Sort: sort, Limit: crm.MaxLimit, Filter: crm.DealFilter{OwnerID: owner}})
 		got = idsOf(p.Rows, func(d *crm.Deal) crm.ID { return d.ID })

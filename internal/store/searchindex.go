@@ -133,7 +133,7 @@ func fillRows[T, F any](ctx context.Context, s *Store, t *table[T, F], org crm.I
 	}
 	defer func() { _ = etx.Rollback() }()
 	w := writer[T, F]{&tx{reader: reader{store: s, db: etx}, by: crm.Operator(org), etx: etx}, t}
-	rows, err := w.Lock(ctx, ids)
+	rows, err := w.LockForUpdate(ctx, ids)
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func New(engine Engine, o Options) *Store {
 type nobody struct{}
 
 func (nobody) Committed(crm.ID, []crm.LogEntry) {}
-func (nobody) InDoubt(crm.ID)                   {}
+func (nobody) CommitUnknown(crm.ID)             {}
 func (nobody) Unchanged(crm.ID, int64)          {}
 
 // Close closes the engine.
@@ -87,7 +87,7 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // Reads gives the views as an actor sees them, outside a transaction.
-func (s *Store) Reads(by crm.Actor) crm.Reads { return &reader{store: s, own: by.OwnOnly()} }
+func (s *Store) Reads(by crm.Actor) crm.Reads { return &reader{store: s, own: by.OwnerScope()} }
 
 // pooled runs statements on the pool's connections, in a scope.
 type pooled struct {

@@ -52,8 +52,8 @@ func (s *Store) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func
 	}
 }
 
-// Rehearse implements crm.Store.
-func (s *Store) Rehearse(ctx context.Context, by crm.Actor, at crm.Instant, fn func(crm.Tx) error) error {
+// DryRun implements crm.Store.
+func (s *Store) DryRun(ctx context.Context, by crm.Actor, at crm.Instant, fn func(crm.Tx) error) error {
 	if s.joined(ctx) != nil {
 		return errors.New("what is part of a transaction cannot be taken back by itself")
 	}
@@ -69,7 +69,7 @@ func (s *Store) attempt(ctx context.Context, by crm.Actor, at crm.Instant, fn fu
 		// After a commit this does nothing; a failed roll-back ends with the connection.
 		_ = etx.Rollback()
 	}()
-	t := &tx{reader: reader{store: s, db: etx, own: by.OwnOnly()}, by: by, at: at, etx: etx, logged: map[string]int{}}
+	t := &tx{reader: reader{store: s, db: etx, own: by.OwnerScope()}, by: by, at: at, etx: etx, logged: map[string]int{}}
 	if err := fn(t); err != nil || !keep {
 		return err
 	}
@@ -84,7 +84,7 @@ func (s *Store) attempt(ctx context.Context, by crm.Actor, at crm.Instant, fn fu
 	case err == nil:
 		s.commits.Committed(by.Org, t.changes)
 	case !s.dialect.RolledBack(err):
-		s.commits.InDoubt(by.Org)
+		s.commits.CommitUnknown(by.Org)
 	}
 	return s.fault(ctx, err)
 }

@@ -23,7 +23,7 @@ const loadFrom = 50
 // maxKeys bounds the values that one statement looks for.
 const maxKeys = 5000
 
-func (w *writer[T, F]) Find(ctx context.Context, key crm.Key, values []string) ([]crm.Found, error) {
+func (w *writer[T, F]) Find(ctx context.Context, key crm.Key, values []string) ([]crm.KeyMatch, error) {
 	s, t := w.tx.store, w.table
 	column, ok := t.keys[key]
 	if !ok {
@@ -34,10 +34,10 @@ func (w *writer[T, F]) Find(ctx context.Context, key crm.Key, values []string) (
 		return &Statement{name, "SELECT t." + column + ", t.id FROM " + t.name + " t WHERE t.org_id = $1 AND " +
 			s.dialect.AnyText("t."+column, 2) + " AND t.deleted_at IS NULL" + t.where}
 	})
-	var out []crm.Found
+	var out []crm.KeyMatch
 	for len(values) > 0 {
 		n := min(len(values), maxKeys)
-		found, err := collect(ctx, s, w.tx.db, st, func(f *crm.Found) []any { return []any{&f.Key, &f.ID} },
+		found, err := collect(ctx, s, w.tx.db, st, func(f *crm.KeyMatch) []any { return []any{&f.Key, &f.ID} },
 			w.tx.by.Org, s.dialect.Texts(values[:n]))
 		if err != nil {
 			return nil, err
@@ -47,13 +47,13 @@ func (w *writer[T, F]) Find(ctx context.Context, key crm.Key, values []string) (
 	return out, nil
 }
 
-func (w *writer[T, F]) Lock(ctx context.Context, ids []crm.ID) ([]T, error) {
+func (w *writer[T, F]) LockForUpdate(ctx context.Context, ids []crm.ID) ([]T, error) {
 	return inParts(ids, func(part []crm.ID) ([]T, error) {
 		return byID(ctx, w.tx.store, w.tx.db, w.table, w.tx.by.Org, w.tx.own, part, false)
 	})
 }
 
-func (w *writer[T, F]) Hold(ctx context.Context, ids []crm.ID) ([]crm.ID, error) {
+func (w *writer[T, F]) LockForShare(ctx context.Context, ids []crm.ID) ([]crm.ID, error) {
 	s, t := w.tx.store, w.table
 	name := t.entity + ".hold"
 	return inParts(ids, func(part []crm.ID) ([]crm.ID, error) {

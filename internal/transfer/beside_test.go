@@ -228,12 +228,12 @@ func TestLoadedTooEarly(t *testing.T) {
 		},
 		{
 			"TheFirstMakesWhomTheSecondNames", false, row(one, "1", "Ada"),
-			[]crm.ImportRow[crm.DealPatch]{{ID: crm.Of(two), Owner: "Ada", Else: crm.References{Owner: "Ben"}, Patch: crm.DealPatch{Name: crm.Of("Deal")}}},
+			[]crm.ImportRow[crm.DealPatch]{{ID: crm.Of(two), Owner: "Ada", Fallback: crm.References{Owner: "Ben"}, Patch: crm.DealPatch{Name: crm.Of("Deal")}}},
 			[]crm.RowResult{updated, updated}, 2, 3,
 		},
 		{
 			"TheSecondNamesWhomNobodyMakes", false, row(one, "3", ""),
-			[]crm.ImportRow[crm.DealPatch]{{ID: crm.Of(three), Owner: "Ada", Else: crm.References{Owner: "Ben"}, Patch: crm.DealPatch{Name: crm.Of("Deal")}}},
+			[]crm.ImportRow[crm.DealPatch]{{ID: crm.Of(three), Owner: "Ada", Fallback: crm.References{Owner: "Ben"}, Patch: crm.DealPatch{Name: crm.Of("Deal")}}},
 			[]crm.RowResult{updated, created}, 1, 2,
 		},
 		{"BothMakeAPerson", false, row(one, "1", "Ada"), row(two, "2", "Ada"), []crm.RowResult{updated, updated}, 2, 3},

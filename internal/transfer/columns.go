@@ -20,7 +20,7 @@ type columns[T any] struct {
 // newColumns finds the columns of Ts by their JSON names.
 func newColumns[T any]() *columns[T] {
 	c := &columns[T]{}
-	v := reflect.ValueOf(&c.row.Thing).Elem()
+	v := reflect.ValueOf(&c.row.Record).Elem()
 	_, labelled := v.Type().FieldByName("Company")
 	for i := range v.NumField() {
 		name := v.Type().Field(i).Tag.Get("json")

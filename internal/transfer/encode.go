@@ -59,7 +59,7 @@ func (e *jsonEncoder[T]) begin() error {
 
 func (e *jsonEncoder[T]) row(r *crm.ExportRow[T]) error {
 	e.text.Reset()
-	if err := e.enc.Encode(&r.Thing); err != nil { // with a line end
+	if err := e.enc.Encode(&r.Record); err != nil { // with a line end
 		return err
 	}
 	text := e.text.Bytes()

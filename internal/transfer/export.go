@@ -71,10 +71,10 @@ func export[T, F any](
 		return 0, err
 	}
 	defer out.discard()
-	told := crm.Event{Action: crm.ActionExported, Target: string(opt.Kind), Details: map[string]string{
+	told := crm.AuditEvent{Action: crm.ActionExported, Target: string(opt.Kind), Details: map[string]string{
 		"format": string(opt.Format), "filter": strings.Join(opt.Filters, ", "),
 	}}
-	if err := service.Record(ctx, by, told); err != nil {
+	if err := service.RecordAudit(ctx, by, told); err != nil {
 		return 0, err
 	}
 	if err := out.begin(); err != nil {

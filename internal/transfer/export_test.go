@@ -235,7 +235,7 @@ func TestExportIsOneState(t *testing.T) {
 			w.expect(companies, "external_id,name\n0,Changed\n2400,Changed\nnew,New\n", summary(1, 2, 0, 0))
 			for _, c := range rows {
 				if *c.ExternalID == "2300" {
-					if err := w.service.DeleteCompany(t.Context(), w.by, c.ID, crm.Expected{}); err != nil {
+					if err := w.service.DeleteCompany(t.Context(), w.by, c.ID, crm.VersionCondition{}); err != nil {
 						t.Error(err)
 					}
 				}

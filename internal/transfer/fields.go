@@ -36,8 +36,8 @@ type fields[P any] struct {
 	byName map[string]*field[P]
 	ids    map[string]bool // the members that are references
 	dates  dateFormat
-	unread *crm.Unread // of the row
-	person bool        // has a name that is split
+	unread *crm.DecodeErrors // of the row
+	person bool              // has a name that is split
 	// byID says that columns called id are of this program, and not somebody's numbers.
 	byID bool
 	// Of the row that is read: whether it has a company's label, and the name of the
@@ -79,7 +79,7 @@ func newFields[P, T any](dates dateFormat, references ...crm.Reference) *fields[
 			f.add(name, reader(member, dates.parseMoment))
 		case *crm.Field[crm.ID]: // is a reference
 			f.ids[name] = true
-		case *crm.Unread:
+		case *crm.DecodeErrors:
 			f.unread = member
 		default:
 			panic(fmt.Sprintf("transfer: no cell can be read into %s, a %T", name, member))
@@ -114,19 +114,19 @@ func (f *fields[P]) addReference(ref crm.Reference, texts map[string]*crm.Field[
 	var text, other *string
 	switch ref {
 	case crm.RefCompany:
-		text, other = &f.row.Company, &f.row.Else.Company
+		text, other = &f.row.Company, &f.row.Fallback.Company
 	case crm.RefOwner:
-		text, other = &f.row.Owner, &f.row.Else.Owner
+		text, other = &f.row.Owner, &f.row.Fallback.Owner
 	case crm.RefStage:
-		text, other = &f.row.Stage, &f.row.Else.Stage
+		text, other = &f.row.Stage, &f.row.Fallback.Stage
 		f.add("stage_changed_at", reader(&f.row.StageChangedAt, f.dates.parseInstant))
 	case crm.RefContact:
-		text, other = &f.row.Contact, &f.row.Else.Contact
+		text, other = &f.row.Contact, &f.row.Fallback.Contact
 		if !f.ids[idName] {
 			idName = "primary_contact_id"
 		}
 	case crm.RefDeal:
-		text, other = &f.row.Deal, &f.row.Else.Deal
+		text, other = &f.row.Deal, &f.row.Fallback.Deal
 	}
 	named := func(cell string) error {
 		*text = cell

@@ -174,7 +174,7 @@ func quoted(names []string) string {
 // importing reads the options that are about rows, not about columns. The key may
 // still be open.
 func (o Options) importing() (crm.ImportOptions, error) {
-	opt := crm.ImportOptions{Key: crm.Key(o.Key), StageOutcomes: map[string]crm.Outcome{}, Rehearse: o.DryRun}
+	opt := crm.ImportOptions{Key: crm.Key(o.Key), StageOutcomes: map[string]crm.Outcome{}, DryRun: o.DryRun}
 	keys, references := o.Kind.keys(), o.Kind.references()
 	if o.Key != "" && !slices.Contains(keys, opt.Key) {
 		return opt, usage("--key: %s are recognised by %s, not by %q", o.Kind, listed(keys, " or "), o.Key)

@@ -19,7 +19,7 @@ import (
 // after is given what was found, and gives what the import is told.
 type watchedStore struct {
 	crm.Store
-	after func([]crm.Found) []crm.Found
+	after func([]crm.KeyMatch) []crm.KeyMatch
 }
 
 func (s watchedStore) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func(crm.Tx) error) error {
@@ -28,7 +28,7 @@ func (s watchedStore) Write(ctx context.Context, by crm.Actor, at crm.Instant, f
 
 type watchedTx struct {
 	crm.Tx
-	after func([]crm.Found) []crm.Found
+	after func([]crm.KeyMatch) []crm.KeyMatch
 }
 
 func (t watchedTx) Companies() crm.Table[crm.Company] {
@@ -37,10 +37,10 @@ func (t watchedTx) Companies() crm.Table[crm.Company] {
 
 type watchedTable struct {
 	crm.Table[crm.Company]
-	after func([]crm.Found) []crm.Found
+	after func([]crm.KeyMatch) []crm.KeyMatch
 }
 
-func (t watchedTable) Find(ctx context.Context, key crm.Key, values []string) ([]crm.Found, error) {
+func (t watchedTable) Find(ctx context.Context, key crm.Key, values []string) ([]crm.KeyMatch, error) {
 	found, err := t.Table.Find(ctx, key, values)
 	return t.after(found), err
 }
@@ -78,11 +78,11 @@ func TestCollision(t *testing.T) {
 					t.Fatal(err)
 				}
 				var looks atomic.Int64
-				w.service = crm.NewService(watchedStore{w.store, func(found []crm.Found) []crm.Found {
+				w.service = crm.NewService(watchedStore{w.store, func(found []crm.KeyMatch) []crm.KeyMatch {
 					if looks.Add(1) > c.unseen {
 						return found
 					}
-					return slices.DeleteFunc(found, func(f crm.Found) bool { return f.ID == other.ID })
+					return slices.DeleteFunc(found, func(f crm.KeyMatch) bool { return f.ID == other.ID })
 				}}, time.Now, "GBP")
 				got, reasons := w.load(companies, file(t, hundredCompanies()))
 				if got != c.want {
@@ -112,7 +112,7 @@ func TestWrittenMeanwhile(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	w.service = crm.NewService(watchedStore{w.store, func(found []crm.Found) []crm.Found {
+	w.service = crm.NewService(watchedStore{w.store, func(found []crm.KeyMatch) []crm.KeyMatch {
 		switch looks.Add(1) {
 		case 1: // the first import has not found any
 			change(func() error {
@@ -120,9 +120,9 @@ func TestWrittenMeanwhile(t *testing.T) {
 				return err
 			})
 		case 3: // the second has found all; now one goes and another one is called otherwise
-			change(func() error { return client.DeleteCompany(t.Context(), w.by, found[0].ID, crm.Expected{}) })
+			change(func() error { return client.DeleteCompany(t.Context(), w.by, found[0].ID, crm.VersionCondition{}) })
 			change(func() error {
-				_, err := client.UpdateCompany(t.Context(), w.by, found[1].ID, crm.Expected{}, crm.CompanyPatch{ExternalID: crm.Of("new")})
+				_, err := client.UpdateCompany(t.Context(), w.by, found[1].ID, crm.VersionCondition{}, crm.CompanyPatch{ExternalID: crm.Of("new")})
 				return err
 			})
 		}
@@ -151,7 +151,7 @@ func TestKnownReferenceGoes(t *testing.T) {
 		opt := deals
 		opt.Progress = func(p transfer.Progress) {
 			if now.ID == (crm.ID{}) {
-				if err := w.service.DeleteCompany(t.Context(), w.by, old.ID, crm.Expected{}); err != nil {
+				if err := w.service.DeleteCompany(t.Context(), w.by, old.ID, crm.VersionCondition{}); err != nil {
 					t.Error(err)
 				}
 				now = create()

@@ -116,7 +116,7 @@ func (w *world) fill(n int) {
 		}))
 		keep(&dealIDs, d.ID, err)
 		if err == nil && seed%3 == 0 { // a status that is not the stage's, and no label
-			_, err = w.service.UpdateDeal(ctx, w.by, d.ID, crm.Expected{}, drawn(seed, func(t *rapid.T) crm.DealPatch {
+			_, err = w.service.UpdateDeal(ctx, w.by, d.ID, crm.VersionCondition{}, drawn(seed, func(t *rapid.T) crm.DealPatch {
 				return crm.DealPatch{Company: crm.Null[string](), Status: crm.Of(rapid.SampledFrom([]string{"active", "won", "lost"}).Draw(t, "status"))}
 			}))
 			if err != nil {
@@ -254,7 +254,7 @@ func TestRecognitionByID(t *testing.T) {
 		}
 
 		// What was deleted keeps its id.
-		if err := w.service.DeleteCompany(t.Context(), w.by, gone, crm.Expected{}); err != nil {
+		if err := w.service.DeleteCompany(t.Context(), w.by, gone, crm.VersionCondition{}); err != nil {
 			t.Fatal(err)
 		}
 		s, reasons := w.load(byID, file(t, fmt.Sprintf("id,name\n%s,Back\n%s,Acme\n", gone, crm.NewID())))

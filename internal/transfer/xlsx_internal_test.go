@@ -22,7 +22,7 @@ func book(t *testing.T, limit int, deals ...crm.Deal) *excelize.File {
 		t.Fatal(err)
 	}
 	for _, d := range deals {
-		if err := e.row(&crm.ExportRow[crm.Deal]{Thing: d, Stage: "Won"}); err != nil {
+		if err := e.row(&crm.ExportRow[crm.Deal]{Record: d, Stage: "Won"}); err != nil {
 			t.Fatal(err)
 		}
 	}

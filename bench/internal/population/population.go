@@ -64,7 +64,7 @@ func organisation(ctx context.Context, core *app.Core, n int, each demo.Amounts)
 		// the day's work.
 		if p.Role != crm.RoleAdmin {
 			patch := crm.OwnerPatch{Role: crm.Of(string(crm.RoleManager))}
-			if _, err := core.Service.UpdateMember(ctx, by, p.ID, crm.Expected{}, patch); err != nil {
+			if _, err := core.Service.UpdateMember(ctx, by, p.ID, crm.VersionCondition{}, patch); err != nil {
 				return Organisation{}, err
 			}
 		}

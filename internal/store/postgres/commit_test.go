@@ -91,7 +91,7 @@ func (c *committing) write(t *testing.T) (logged bool, err error) {
 	}
 	before := end()
 	err = c.store.Write(t.Context(), crm.Operator(c.org), crm.InstantOf(time.Now()), func(tx crm.Tx) error {
-		return tx.Announce(t.Context(), crm.EntityDeal)
+		return tx.LogBulkChange(t.Context(), crm.EntityDeal)
 	})
 	return end() > before, err
 }

@@ -73,14 +73,14 @@ func TestWatchTellsWhatWasEntered(t *testing.T) {
 	e, org, pokes, _, _ := watching(t)
 	s := store.New(e, store.Options{})
 	two := func(tx crm.Tx) error {
-		if err := tx.Announce(t.Context(), crm.EntityDeal); err != nil {
+		if err := tx.LogBulkChange(t.Context(), crm.EntityDeal); err != nil {
 			return err
 		}
-		return tx.Announce(t.Context(), crm.EntityTask)
+		return tx.LogBulkChange(t.Context(), crm.EntityTask)
 	}
 	start := int64(1 + 6) // the organisation and its stages
 	for i := range int64(2) {
-		if err := s.Rehearse(t.Context(), crm.Operator(org), 0, two); err != nil {
+		if err := s.DryRun(t.Context(), crm.Operator(org), 0, two); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Write(t.Context(), crm.Operator(org), 0, two); err != nil {

@@ -50,7 +50,7 @@ func TestCommitFails(t *testing.T) {
 			}
 			heard := new(storetest.Commits)
 			s := store.New(storetest.AtCommit(engine, c.commit), store.Options{Commits: heard})
-			announce := func(tx crm.Tx) error { return tx.Announce(t.Context(), crm.EntityDeal) }
+			announce := func(tx crm.Tx) error { return tx.LogBulkChange(t.Context(), crm.EntityDeal) }
 			err = s.Write(t.Context(), crm.Operator(org.ID), 0, announce)
 			if err == nil {
 				t.Error("the write has succeeded")

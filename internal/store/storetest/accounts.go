@@ -126,7 +126,7 @@ func sessions(f *fixture) {
 		f.Error("another organisation lists them")
 	}
 	for i, s := range all[:3] {
-		got, holder, err := f.store.SessionHolder(ctx, s.Hash)
+		got, holder, err := f.store.SessionPrincipal(ctx, s.Hash)
 		if diff := gocmp.Diff(s, must(f, got, err)); diff != "" {
 			f.Errorf("session %d (-want +got):\n%s", i, diff)
 		}
@@ -143,7 +143,7 @@ func sessions(f *fixture) {
 	}
 	gone := func(s crm.Session) {
 		f.Helper()
-		if _, _, err := f.store.SessionHolder(ctx, s.Hash); crm.CodeOf(err) != crm.CodeNotFound {
+		if _, _, err := f.store.SessionPrincipal(ctx, s.Hash); crm.CodeOf(err) != crm.CodeNotFound {
 			f.Errorf("it is still there: %v", err)
 		}
 	}
@@ -165,7 +165,7 @@ func sessions(f *fixture) {
 		}
 	}
 	update(f, o, owners(), 6, func(p *crm.Owner) { p.DeactivatedAt = ptr(at(6)) }, person.ID)
-	_, holder, err := f.store.SessionHolder(ctx, all[1].Hash)
+	_, holder, err := f.store.SessionPrincipal(ctx, all[1].Hash)
 	if err != nil || holder.DeactivatedAt == nil {
 		f.Errorf("the holder is not deactivated: %+v, %v", holder, err)
 	}
@@ -180,13 +180,13 @@ func sessions(f *fixture) {
 // tickets are one for each person, and used once.
 func tickets(f *fixture) {
 	o, ctx := f.home, f.Context()
-	ticket := func(n int, purpose crm.Purpose) crm.Ticket {
-		return crm.Ticket{OrgID: o.ID, UserID: o.owner.ID, Purpose: purpose, Hash: []byte{0xff, byte(n)}, CreatedAt: at(n), ExpiresAt: at(n + 10)}
+	ticket := func(n int, purpose crm.TokenPurpose) crm.OneTimeToken {
+		return crm.OneTimeToken{OrgID: o.ID, UserID: o.owner.ID, Purpose: purpose, Hash: []byte{0xff, byte(n)}, CreatedAt: at(n), ExpiresAt: at(n + 10)}
 	}
 	first, second := ticket(1, crm.PurposeInvitation), ticket(2, crm.PurposeReset)
-	there := func(k crm.Ticket, want bool) {
+	there := func(k crm.OneTimeToken, want bool) {
 		f.Helper()
-		got, err := f.store.TicketHolder(ctx, k.Hash)
+		got, err := f.store.OneTimeToken(ctx, k.Hash)
 		if !want {
 			if crm.CodeOf(err) != crm.CodeNotFound {
 				f.Errorf("it is still there: %v", err)
@@ -197,14 +197,14 @@ func tickets(f *fixture) {
 			f.Errorf("(-want +got):\n%s", diff)
 		}
 	}
-	put := func(k crm.Ticket) {
+	put := func(k crm.OneTimeToken) {
 		f.Helper()
-		f.write(o, 1, func(tx crm.Tx) error { return tx.PutTicket(ctx, k) })
+		f.write(o, 1, func(tx crm.Tx) error { return tx.PutOneTimeToken(ctx, k) })
 	}
-	take := func(o tenant, k crm.Ticket, want bool) {
+	take := func(o tenant, k crm.OneTimeToken, want bool) {
 		f.Helper()
 		f.write(o, 3, func(tx crm.Tx) error {
-			was, err := tx.TakeTicket(ctx, k.UserID, k.Hash)
+			was, err := tx.ConsumeOneTimeToken(ctx, k.UserID, k.Hash)
 			if was != want {
 				f.Errorf("taken: %t, want %t", was, want)
 			}

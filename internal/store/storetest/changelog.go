@@ -99,7 +99,7 @@ func logEntries(f *fixture) {
 			{Entity: "contact", ID: &w.further.ID, Op: "updated", At: at(3), Refs: map[string]ids{}},
 		}},
 		{"end of a primary contact", func() {
-			f.write(f.home, 4, func(tx crm.Tx) error { return tx.EndPrimary(ctx, ids{w.company.ID}) })
+			f.write(f.home, 4, func(tx crm.Tx) error { return tx.ClearPrimaryContacts(ctx, ids{w.company.ID}) })
 		}, []logged{{Entity: "contact", ID: &w.contact.ID, Op: "updated", At: at(4), Refs: map[string]ids{"company_id": {w.company.ID}}}}},
 		{"deal contact", func() {
 			f.write(f.home, 5, func(tx crm.Tx) error {
@@ -191,13 +191,13 @@ func logSilence(f *fixture) {
 				func() error { return tx.ClearCompany(ctx, nothing) },
 				func() error { return tx.ClearContact(ctx, nothing) },
 				func() error { return tx.ClearDeal(ctx, nothing) },
-				func() error { return tx.EndPrimary(ctx, []crm.ID{nothing}) },
-				func() error { return tx.EndPrimary(ctx, nil) },
-				func() error { return tx.EndStays(ctx, []crm.ID{nothing}, at(2)) },
+				func() error { return tx.ClearPrimaryContacts(ctx, []crm.ID{nothing}) },
+				func() error { return tx.ClearPrimaryContacts(ctx, nil) },
+				func() error { return tx.CloseStageHistory(ctx, []crm.ID{nothing}, at(2)) },
 				func() error { _, err := tx.RevokeAPIKey(ctx, nothing); return err },
 				func() error { _, err := tx.DeleteDealContact(ctx, w.deal, nothing); return err },
-				func() error { _, err := tx.Deals().Lock(ctx, []crm.ID{w.deal.ID}); return err },
-				func() error { _, err := tx.Deals().Hold(ctx, []crm.ID{w.deal.ID}); return err },
+				func() error { _, err := tx.Deals().LockForUpdate(ctx, []crm.ID{w.deal.ID}); return err },
+				func() error { _, err := tx.Deals().LockForShare(ctx, []crm.ID{w.deal.ID}); return err },
 			} {
 				if err := step(); err != nil {
 					return err

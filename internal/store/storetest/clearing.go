@@ -156,7 +156,7 @@ func clearWhileWriting(f *fixture) {
 	working.Go(func() {
 		for n := range 40 {
 			errs <- f.store.Write(ctx, f.home.by, at(101+2*n), func(tx crm.Tx) error {
-				rows, err := tx.Deals().Lock(ctx, []crm.ID{ids[n%len(ids)]})
+				rows, err := tx.Deals().LockForUpdate(ctx, []crm.ID{ids[n%len(ids)]})
 				if err != nil {
 					return err
 				}
@@ -210,7 +210,7 @@ func endPrimary(f *fixture) {
 	ordinary.CompanyID = &c.company.ID
 	insert(f, f.home, contacts(), ordinary)
 	f.write(f.home, 20, func(tx crm.Tx) error {
-		if err := tx.EndPrimary(f.Context(), []crm.ID{c.company.ID, crm.NewID()}); err != nil {
+		if err := tx.ClearPrimaryContacts(f.Context(), []crm.ID{c.company.ID, crm.NewID()}); err != nil {
 			return err
 		}
 		before := ordinary
@@ -227,7 +227,7 @@ func endPrimary(f *fixture) {
 			f.Errorf("primary %v, version %d, updated %s; want %v, %d", got.IsPrimary, got.Version, got.UpdatedAt, want.primary, want.version)
 		}
 	}
-	f.write(f.home, 30, func(tx crm.Tx) error { return tx.EndPrimary(f.Context(), []crm.ID{c.company.ID, c.other.ID}) })
+	f.write(f.home, 30, func(tx crm.Tx) error { return tx.ClearPrimaryContacts(f.Context(), []crm.ID{c.company.ID, c.other.ID}) })
 	for _, id := range []crm.ID{ordinary.ID, c.further.ID} {
 		if got := get(f, f.home, contacts(), id); got.IsPrimary || got.Version != 3 {
 			f.Errorf("primary %v, version %d", got.IsPrimary, got.Version)

@@ -30,8 +30,8 @@ func (c *Commits) Committed(_ crm.ID, entries []crm.LogEntry) {
 	c.entries = append(c.entries, entries...)
 }
 
-// InDoubt implements crm.CommitListener.
-func (c *Commits) InDoubt(org crm.ID) {
+// CommitUnknown implements crm.CommitListener.
+func (c *Commits) CommitUnknown(org crm.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.doubts = append(c.doubts, org)
@@ -92,7 +92,7 @@ func commitsHeard(f *fixture) {
 
 	nothing := func(crm.Tx) error { return nil }
 	for name, do := range map[string]func() error{
-		"rehearsal": func() error { return s.Rehearse(ctx, f.home.by, at(2), everything(f, w)) },
+		"rehearsal": func() error { return s.DryRun(ctx, f.home.by, at(2), everything(f, w)) },
 		"roll-back": func() error {
 			return s.Write(ctx, f.home.by, at(2), func(tx crm.Tx) error {
 				return errors.Join(everything(f, w)(tx), errGivenUp)
@@ -100,7 +100,7 @@ func commitsHeard(f *fixture) {
 		},
 		"no change": func() error { return s.Write(ctx, f.home.by, at(2), nothing) },
 		"no organisation": func() error {
-			return s.Write(ctx, crm.Operator(crm.NewID()), at(2), func(tx crm.Tx) error { return tx.Announce(ctx, crm.EntityDeal) })
+			return s.Write(ctx, crm.Operator(crm.NewID()), at(2), func(tx crm.Tx) error { return tx.LogBulkChange(ctx, crm.EntityDeal) })
 		},
 	} {
 		err := do()
@@ -147,7 +147,7 @@ func (l inLog) Committed(org crm.ID, entries []crm.LogEntry) {
 func commitUnchanged(f *fixture) {
 	ctx, heard := f.Context(), new(Commits)
 	s := store.New(f.engine, store.Options{Commits: heard})
-	f.write(f.home, 1, func(tx crm.Tx) error { return tx.Announce(ctx, crm.EntityDeal) }) // by another process
+	f.write(f.home, 1, func(tx crm.Tx) error { return tx.LogBulkChange(ctx, crm.EntityDeal) }) // by another process
 	if err := s.Write(ctx, f.home.by, at(2), func(crm.Tx) error { return nil }); err != nil {
 		f.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func commitInDoubt(f *fixture) {
 	} {
 		s := store.New(AtCommit(f.engine, commit), store.Options{Commits: heard})
 		before := logEnd(f, f.home.ID)
-		err := s.Write(ctx, f.home.by, at(2), func(tx crm.Tx) error { return tx.Announce(ctx, crm.EntityDeal) })
+		err := s.Write(ctx, f.home.by, at(2), func(tx crm.Tx) error { return tx.LogBulkChange(ctx, crm.EntityDeal) })
 		if err == nil {
 			f.Errorf("lost %s the commit: no error", name)
 		}
@@ -206,7 +206,7 @@ func commitsAccountedFor(f *fixture) {
 		writing.Go(func() {
 			for i := range writes {
 				kind := fmt.Sprintf("%d.%d", n, i) // by which it is told from others
-				if s.Write(f.Context(), f.home.by, at(2), func(tx crm.Tx) error { return tx.Announce(f.Context(), kind) }) == nil {
+				if s.Write(f.Context(), f.home.by, at(2), func(tx crm.Tx) error { return tx.LogBulkChange(f.Context(), kind) }) == nil {
 					succeeded[n]++
 				}
 			}

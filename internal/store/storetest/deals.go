@@ -205,41 +205,41 @@ func stageMoves(f *fixture) {
 	insert(f, o, stages(), second)
 	d, e := o.newDeal("Deal"), o.newDeal("Other")
 	insert(f, o, deals(), d, e)
-	stay := func(d crm.Deal, stage crm.ID, entered crm.Instant, exited *crm.Instant, user *crm.ID) crm.StageMove {
-		return crm.StageMove{OrgID: o.ID, ID: crm.NewID(), DealID: d.ID, StageID: stage, EnteredAt: entered, ExitedAt: exited, UserID: user}
+	stay := func(d crm.Deal, stage crm.ID, entered crm.Instant, exited *crm.Instant, user *crm.ID) crm.StageHistoryEntry {
+		return crm.StageHistoryEntry{OrgID: o.ID, ID: crm.NewID(), DealID: d.ID, StageID: stage, EnteredAt: entered, ExitedAt: exited, UserID: user}
 	}
-	moves := []crm.StageMove{
+	moves := []crm.StageHistoryEntry{
 		stay(d, second.ID, at(20), nil, nil),
 		stay(d, o.stage.ID, at(5), ptr(at(20)), &o.owner.ID),
 		stay(e, o.stage.ID, at(7), nil, nil),
 		stay(d, second.ID, firstTime, ptr(before70), nil),
 		stay(d, o.stage.ID, at(20), ptr(at(20)), nil), // as long as no time at all
 	}
-	f.write(o, 1, func(tx crm.Tx) error { return tx.InsertStageMoves(ctx, moves) })
-	check := func(d crm.Deal, want ...crm.StageMove) {
+	f.write(o, 1, func(tx crm.Tx) error { return tx.InsertStageHistory(ctx, moves) })
+	check := func(d crm.Deal, want ...crm.StageHistoryEntry) {
 		f.Helper()
-		got, err := f.store.Reads(crm.Actor{}).StageMoves(ctx, o.ID, d.ID)
+		got, err := f.store.Reads(crm.Actor{}).StageHistory(ctx, o.ID, d.ID)
 		if diff := cmp.Diff(want, must(f, got, err)); diff != "" {
 			f.Errorf("stays (-want +got):\n%s", diff)
 		}
 	}
 	check(d, moves[3], moves[1], moves[0], moves[4])
 	check(e, moves[2])
-	f.write(o, 2, func(tx crm.Tx) error { return tx.EndStays(ctx, []crm.ID{d.ID, e.ID}, at(10)) })
+	f.write(o, 2, func(tx crm.Tx) error { return tx.CloseStageHistory(ctx, []crm.ID{d.ID, e.ID}, at(10)) })
 	moves[0].ExitedAt, moves[2].ExitedAt = ptr(at(20)), ptr(at(10)) // the first had begun later
 	check(d, moves[3], moves[1], moves[0], moves[4])
 	check(e, moves[2])
-	f.write(o, 3, func(tx crm.Tx) error { return tx.EndStays(ctx, []crm.ID{d.ID}, at(30)) })
+	f.write(o, 3, func(tx crm.Tx) error { return tx.CloseStageHistory(ctx, []crm.ID{d.ID}, at(30)) })
 	check(d, moves[3], moves[1], moves[0], moves[4]) // what has ended has ended
 
 	many := copies(deals(), []crm.Deal{o.newDeal("Many")}, 5100)
 	insert(f, o, deals(), many...)
-	stays := make([]crm.StageMove, len(many))
+	stays := make([]crm.StageHistoryEntry, len(many))
 	for i := range many {
 		stays[i] = stay(many[i], o.stage.ID, at(i), nil, nil)
 	}
-	f.write(o, 4, func(tx crm.Tx) error { return tx.InsertStageMoves(ctx, stays) })
-	f.write(o, 5, func(tx crm.Tx) error { return tx.EndStays(ctx, idsOf(deals(), many), at(6000)) })
+	f.write(o, 4, func(tx crm.Tx) error { return tx.InsertStageHistory(ctx, stays) })
+	f.write(o, 5, func(tx crm.Tx) error { return tx.CloseStageHistory(ctx, idsOf(deals(), many), at(6000)) })
 	for _, i := range []int{0, 4999, 5000, 5099} {
 		stays[i].ExitedAt = ptr(at(6000))
 		check(many[i], stays[i])

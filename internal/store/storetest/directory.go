@@ -78,7 +78,7 @@ func apiKeys(f *fixture) {
 		f.Errorf("listed (-want +got):\n%s", diff)
 	}
 	for i, k := range keys {
-		got, holder, err := f.store.KeyHolder(ctx, k.Hash)
+		got, holder, err := f.store.APIKeyPrincipal(ctx, k.Hash)
 		if k.UserID == people[2].ID {
 			if crm.CodeOf(err) != crm.CodeNotFound {
 				f.Errorf("the key of a user who is gone: %v", err)
@@ -93,7 +93,7 @@ func apiKeys(f *fixture) {
 		}
 	}
 	for _, hash := range [][]byte{nil, {}, {0}, {0, 0xff, 9}} {
-		if _, _, err := f.store.KeyHolder(ctx, hash); crm.CodeOf(err) != crm.CodeNotFound {
+		if _, _, err := f.store.APIKeyPrincipal(ctx, hash); crm.CodeOf(err) != crm.CodeNotFound {
 			f.Errorf("hash %x: %v", hash, err)
 		}
 	}

@@ -53,9 +53,9 @@ func cancelledBefore(f *fixture) {
 		"company stats": func() error { _, err := f.store.Reads(crm.Actor{}).CompanyStats(ctx, f.home.ID, ids); return err },
 		"snapshot":      func() error { return f.store.Snapshot(ctx, f.home.by, func(crm.Reads) error { return nil }) },
 		"write":         func() error { return f.store.Write(ctx, f.home.by, at(1), touch) },
-		"rehearse":      func() error { return f.store.Rehearse(ctx, f.home.by, at(1), touch) },
+		"rehearse":      func() error { return f.store.DryRun(ctx, f.home.by, at(1), touch) },
 		"organisations": func() error { _, err := f.store.Organisations(ctx); return err },
-		"key holder":    func() error { _, _, err := f.store.KeyHolder(ctx, []byte("hash")); return err },
+		"key holder":    func() error { _, _, err := f.store.APIKeyPrincipal(ctx, []byte("hash")); return err },
 		"setting":       func() error { _, err := f.store.Setting(ctx, "name", func() string { return "" }); return err },
 		"ping":          func() error { return f.store.Ping(ctx) },
 		"within": func() error {
@@ -80,7 +80,7 @@ func occupied(f *fixture, c crm.Company, fn func()) {
 	var err error
 	holding.Go(func() {
 		err = f.store.Write(f.Context(), f.home.by, at(2), func(tx crm.Tx) error {
-			rows, err := tx.Companies().Lock(f.Context(), []crm.ID{c.ID})
+			rows, err := tx.Companies().LockForUpdate(f.Context(), []crm.ID{c.ID})
 			close(held)
 			if err != nil || len(rows) == 0 {
 				return err
@@ -103,7 +103,7 @@ func occupied(f *fixture, c crm.Company, fn func()) {
 // lockCompany locks a company in a transaction of its own.
 func lockCompany(ctx context.Context, f *fixture, s *store.Store, c crm.Company) error {
 	return s.Write(ctx, f.home.by, at(3), func(tx crm.Tx) error {
-		_, err := tx.Companies().Lock(ctx, []crm.ID{c.ID})
+		_, err := tx.Companies().LockForUpdate(ctx, []crm.ID{c.ID})
 		return err
 	})
 }

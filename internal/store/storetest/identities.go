@@ -26,9 +26,9 @@ func identities(f *fixture) {
 		f.Helper()
 		conflicts(f, f.fails(o, func(tx crm.Tx) error { return tx.PutIdentity(ctx, i) }), "")
 	}
-	holder := func(i crm.Identity) crm.Holder {
+	holder := func(i crm.Identity) crm.Principal {
 		f.Helper()
-		got, o, err := f.store.IdentityHolder(ctx, i.Issuer, i.Subject)
+		got, o, err := f.store.IdentityPrincipal(ctx, i.Issuer, i.Subject)
 		if diff := gocmp.Diff(i, must(f, got, err)); diff != "" {
 			f.Errorf("(-want +got):\n%s", diff)
 		}
@@ -36,7 +36,7 @@ func identities(f *fixture) {
 	}
 	gone := func(issuer, subject string) {
 		f.Helper()
-		if _, _, err := f.store.IdentityHolder(ctx, issuer, subject); crm.CodeOf(err) != crm.CodeNotFound {
+		if _, _, err := f.store.IdentityPrincipal(ctx, issuer, subject); crm.CodeOf(err) != crm.CodeNotFound {
 			f.Errorf("%q of %q: %v", subject, issuer, err)
 		}
 	}

@@ -156,7 +156,7 @@ func references(f *fixture) {
 			return tx.Deals().Insert(ctx, []crm.Deal{d})
 		},
 		"deal's stage elsewhere, by an update": func(tx crm.Tx) error {
-			rows, err := tx.Deals().Lock(ctx, []crm.ID{w.deal.ID})
+			rows, err := tx.Deals().LockForUpdate(ctx, []crm.ID{w.deal.ID})
 			after := must(f, rows, err)[0]
 			after.StageID = f.away.stage.ID
 			return tx.Deals().Update(ctx, []crm.Change[crm.Deal]{{Before: rows[0], After: after}})
@@ -167,12 +167,12 @@ func references(f *fixture) {
 		"stage move's deal": func(tx crm.Tx) error {
 			m := w.move
 			m.ID, m.DealID = crm.NewID(), nothing
-			return tx.InsertStageMoves(ctx, []crm.StageMove{m})
+			return tx.InsertStageHistory(ctx, []crm.StageHistoryEntry{m})
 		},
 		"stage move's stage": func(tx crm.Tx) error {
 			m := w.move
 			m.ID, m.StageID = crm.NewID(), nothing
-			return tx.InsertStageMoves(ctx, []crm.StageMove{m})
+			return tx.InsertStageHistory(ctx, []crm.StageHistoryEntry{m})
 		},
 		"key's user": func(tx crm.Tx) error {
 			k := w.key
@@ -203,13 +203,13 @@ func referencesInBulk(f *fixture) {
 		return tx.Deals().Insert(f.Context(), rows)
 	}), "")
 	conflicts(f, f.fails(f.home, func(tx crm.Tx) error {
-		moves := make([]crm.StageMove, 60)
+		moves := make([]crm.StageHistoryEntry, 60)
 		for i := range moves {
 			moves[i] = w.move
 			moves[i].ID = crm.NewID()
 		}
 		moves[59].StageID = crm.NewID()
-		return tx.InsertStageMoves(f.Context(), moves)
+		return tx.InsertStageHistory(f.Context(), moves)
 	}), "")
 	unchanged(f, w, before)
 }

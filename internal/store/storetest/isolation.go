@@ -16,7 +16,7 @@ type world struct {
 	contact crm.Contact
 	further crm.Contact
 	deal    crm.Deal
-	move    crm.StageMove
+	move    crm.StageHistoryEntry
 	key     crm.APIKey
 
 	activity crm.Activity
@@ -32,7 +32,7 @@ func newWorlds(f *fixture) (home, away world) {
 	w.company.OwnerID, w.contact.OwnerID, w.deal.OwnerID = &w.owner.ID, &w.owner.ID, &w.owner.ID
 	w.contact.CompanyID, w.contact.IsPrimary, w.deal.CompanyID, w.deal.PrimaryContactID = &w.company.ID, true, &w.company.ID, &w.contact.ID
 	w.deal.StageID, w.deal.Value = w.stage.ID, ptr(crm.Money(100))
-	w.move = crm.StageMove{OrgID: o.ID, ID: crm.NewID(), DealID: w.deal.ID, StageID: w.stage.ID, EnteredAt: at(1), UserID: &w.owner.ID}
+	w.move = crm.StageHistoryEntry{OrgID: o.ID, ID: crm.NewID(), DealID: w.deal.ID, StageID: w.stage.ID, EnteredAt: at(1), UserID: &w.owner.ID}
 	w.key = crm.APIKey{OrgID: o.ID, ID: crm.NewID(), UserID: w.owner.ID, Name: "key", Role: crm.RoleRep, Prefix: "sk", Hash: []byte("home"), CreatedAt: at(1)}
 	w.activity, w.task = o.newActivity("meeting"), o.newTask("Call")
 	w.activity.OwnerID, w.activity.CompanyID, w.activity.ContactID, w.activity.DealID = &w.owner.ID, &w.company.ID, &w.contact.ID, &w.deal.ID
@@ -60,7 +60,7 @@ func (w world) store(f *fixture, o tenant) {
 	insert(f, o, activities(), w.activity)
 	insert(f, o, tasks(), w.task)
 	f.write(o, 1, func(tx crm.Tx) error {
-		if err := tx.InsertStageMoves(f.Context(), []crm.StageMove{w.move}); err != nil {
+		if err := tx.InsertStageHistory(f.Context(), []crm.StageHistoryEntry{w.move}); err != nil {
 			return err
 		}
 		if err := tx.PutDealContact(f.Context(), w.deal, crm.DealContact{DealID: w.deal.ID, ContactID: w.further.ID, Role: "champion"}); err != nil {
@@ -80,7 +80,7 @@ type picture struct {
 	Activities   map[crm.ID]crm.Activity
 	Tasks        map[crm.ID]crm.Task
 	DealContacts []crm.DealContact
-	StageMoves   []crm.StageMove
+	StageMoves   []crm.StageHistoryEntry
 	Keys         []crm.APIKey
 	CompanyStats map[crm.ID]crm.CompanyStats
 	OwnerStats   map[crm.ID]crm.OwnerStats
@@ -100,7 +100,7 @@ func (w world) picture(f *fixture, o tenant) picture {
 	var err error
 	p.DealContacts, err = reads.DealContacts(ctx, o.ID, []crm.ID{w.deal.ID})
 	p.DealContacts = must(f, p.DealContacts, err)
-	p.StageMoves, err = reads.StageMoves(ctx, o.ID, w.deal.ID)
+	p.StageMoves, err = reads.StageHistory(ctx, o.ID, w.deal.ID)
 	p.StageMoves = must(f, p.StageMoves, err)
 	p.Keys = keysOf(f, o)
 	p.CompanyStats, err = reads.CompanyStats(ctx, o.ID, []crm.ID{w.company.ID})
@@ -149,7 +149,7 @@ func isolatedReads(f *fixture) {
 		f.Errorf("contact totals (-want +got):\n%s", diff)
 	}
 	for _, k := range []crm.APIKey{w.key, other.key} {
-		key, holder, err := f.store.KeyHolder(f.Context(), k.Hash)
+		key, holder, err := f.store.APIKeyPrincipal(f.Context(), k.Hash)
 		if err != nil || key.OrgID != k.OrgID || holder.OrgID != k.OrgID {
 			f.Errorf("the key of %s belongs to %s and acts for a user of %s: %v", k.OrgID, key.OrgID, holder.OrgID, err)
 		}
@@ -194,9 +194,9 @@ func isolatedKind[T, F any](f *fixture, k kind[T, F], id crm.ID, keys map[crm.Ke
 		rows, err := k.view(f.store.Reads(crm.Actor{})).ByID(f.Context(), f.home.ID, ids)
 		mine("by id", must(f, rows, err)...)
 		f.write(f.home, 2, func(tx crm.Tx) error {
-			rows, err := k.table(tx).Lock(f.Context(), ids)
+			rows, err := k.table(tx).LockForUpdate(f.Context(), ids)
 			mine("lock", must(f, rows, err)...)
-			held, err := k.table(tx).Hold(f.Context(), ids)
+			held, err := k.table(tx).LockForShare(f.Context(), ids)
 			if len(must(f, held, err)) != 1 {
 				f.Errorf("%s: held %v", k.entity, held)
 			}
@@ -206,7 +206,7 @@ func isolatedKind[T, F any](f *fixture, k kind[T, F], id crm.ID, keys map[crm.Ke
 	for key, value := range keys {
 		f.write(f.home, 2, func(tx crm.Tx) error {
 			found, err := k.table(tx).Find(f.Context(), key, []string{value})
-			if diff := cmp.Diff([]crm.Found{{Key: value, ID: id}}, must(f, found, err)); diff != "" {
+			if diff := cmp.Diff([]crm.KeyMatch{{Key: value, ID: id}}, must(f, found, err)); diff != "" {
 				f.Errorf("%s by %s (-want +got):\n%s", k.entity, key, diff)
 			}
 			return nil
@@ -229,8 +229,8 @@ func isolatedWrites(f *fixture) {
 	update(f, f.home, tasks(), 2, func(t *crm.Task) { t.Title = "Changed" }, w.task.ID)
 	f.write(f.home, 3, func(tx crm.Tx) error {
 		for _, step := range []func() error{
-			func() error { return tx.EndPrimary(ctx, []crm.ID{w.company.ID}) },
-			func() error { return tx.EndStays(ctx, []crm.ID{w.deal.ID}, at(3)) },
+			func() error { return tx.ClearPrimaryContacts(ctx, []crm.ID{w.company.ID}) },
+			func() error { return tx.CloseStageHistory(ctx, []crm.ID{w.deal.ID}, at(3)) },
 			func() error { _, err := tx.DeleteDealContact(ctx, w.deal, w.further.ID); return err },
 			func() error {
 				return tx.PutDealContact(ctx, w.deal, crm.DealContact{DealID: w.deal.ID, ContactID: w.contact.ID, Role: "blocker"})
@@ -284,7 +284,7 @@ func foreignRows(f *fixture) {
 	refuse("a stage move", func(tx crm.Tx) error {
 		move := other.move
 		move.ID = crm.NewID()
-		return tx.InsertStageMoves(ctx, []crm.StageMove{move})
+		return tx.InsertStageHistory(ctx, []crm.StageHistoryEntry{move})
 	})
 	refuse("the making", func(tx crm.Tx) error {
 		return tx.PutOrganisation(ctx, crm.Organisation{ID: crm.NewID(), Name: "Third", DefaultCurrency: "GBP"})

@@ -140,7 +140,7 @@ func insert[T, F any](f *fixture, o tenant, k kind[T, F], rows ...T) {
 func update[T, F any](f *fixture, o tenant, k kind[T, F], n int, edit func(*T), ids ...crm.ID) {
 	f.Helper()
 	f.write(o, n, func(tx crm.Tx) error {
-		rows, err := k.table(tx).Lock(f.Context(), ids)
+		rows, err := k.table(tx).LockForUpdate(f.Context(), ids)
 		if err != nil {
 			return err
 		}
@@ -162,7 +162,7 @@ func update[T, F any](f *fixture, o tenant, k kind[T, F], n int, edit func(*T), 
 func remove[T, F any](f *fixture, o tenant, k kind[T, F], n int, ids ...crm.ID) {
 	f.Helper()
 	f.write(o, n, func(tx crm.Tx) error {
-		rows, err := k.table(tx).Lock(f.Context(), ids)
+		rows, err := k.table(tx).LockForUpdate(f.Context(), ids)
 		if err != nil {
 			return err
 		}

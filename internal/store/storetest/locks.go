@@ -78,13 +78,13 @@ func find[T, F any](f *fixture, k kind[T, F], blank func(tenant, string) T, keys
 			values = append(values, fmt.Sprintf("nothing %d", i))
 		}
 		values = append(values, odd, "gone", "", "last")
-		want := []crm.Found{{Key: "first", ID: *k.id(&rows[0])}, {Key: "last", ID: *k.id(&rows[1])}, {Key: odd, ID: *k.id(&rows[2])}}
+		want := []crm.KeyMatch{{Key: "first", ID: *k.id(&rows[0])}, {Key: "last", ID: *k.id(&rows[1])}, {Key: odd, ID: *k.id(&rows[2])}}
 		if len(rows) > 4 {
-			want = append(want, crm.Found{Key: "first", ID: *k.id(&rows[4])})
+			want = append(want, crm.KeyMatch{Key: "first", ID: *k.id(&rows[4])})
 		}
 		f.write(f.home, 2, func(tx crm.Tx) error {
 			got, err := k.table(tx).Find(f.Context(), key, values)
-			byKey := func(a, b crm.Found) int {
+			byKey := func(a, b crm.KeyMatch) int {
 				return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.ID.String(), b.ID.String()))
 			}
 			slices.SortFunc(got, byKey)
@@ -109,12 +109,12 @@ func lockMany(f *fixture) {
 	remove(f, f.home, companies(), 2, rows[0].ID)
 	ids := append(idsOf(companies(), rows), crm.NewID())
 	f.write(f.home, 3, func(tx crm.Tx) error {
-		locked, err := tx.Companies().Lock(f.Context(), ids)
+		locked, err := tx.Companies().LockForUpdate(f.Context(), ids)
 		got := map[crm.ID]bool{}
 		for _, c := range must(f, locked, err) {
 			got[c.ID] = true
 		}
-		held, err := tx.Companies().Hold(f.Context(), ids)
+		held, err := tx.Companies().LockForShare(f.Context(), ids)
 		holding := map[crm.ID]bool{}
 		for _, id := range must(f, held, err) {
 			holding[id] = true
@@ -124,7 +124,7 @@ func lockMany(f *fixture) {
 				f.Errorf("%d of %d are %s", len(met), manyRows-1, name)
 			}
 		}
-		none, err := tx.Companies().Lock(f.Context(), nil)
+		none, err := tx.Companies().LockForUpdate(f.Context(), nil)
 		if len(must(f, none, err)) > 0 {
 			f.Errorf("locked without ids: %v", none)
 		}
@@ -151,7 +151,7 @@ func lockCrosswise(f *fixture) {
 		both.Go(func() {
 			errs[i] = f.store.Write(ctx, f.home.by, at(2), func(tx crm.Tx) error {
 				for n, id := range orders[i] {
-					rows, err := tx.Companies().Lock(ctx, []crm.ID{id})
+					rows, err := tx.Companies().LockForUpdate(ctx, []crm.ID{id})
 					if err != nil {
 						return err
 					}
@@ -195,7 +195,7 @@ func lostUpdate(f *fixture) {
 		both.Go(func() {
 			for range each {
 				errs[i] = errors.Join(errs[i], f.store.Write(ctx, f.home.by, at(2), func(tx crm.Tx) error {
-					rows, err := tx.Deals().Lock(ctx, []crm.ID{d.ID})
+					rows, err := tx.Deals().LockForUpdate(ctx, []crm.ID{d.ID})
 					if err != nil {
 						return err
 					}
@@ -228,7 +228,7 @@ func holdAgainstDelete(f *fixture) {
 		var holding, deleting error
 		both.Go(func() {
 			holding = f.store.Write(ctx, f.home.by, at(2), func(tx crm.Tx) error {
-				held, err := tx.Companies().Hold(ctx, []crm.ID{c.ID})
+				held, err := tx.Companies().LockForShare(ctx, []crm.ID{c.ID})
 				if err != nil || len(held) == 0 {
 					return err
 				}
@@ -248,7 +248,7 @@ func holdAgainstDelete(f *fixture) {
 
 func deleteCompany(ctx context.Context, f *fixture, id crm.ID) error {
 	return f.store.Write(ctx, f.home.by, at(3), func(tx crm.Tx) error {
-		rows, err := tx.Companies().Lock(ctx, []crm.ID{id})
+		rows, err := tx.Companies().LockForUpdate(ctx, []crm.ID{id})
 		if err != nil || len(rows) == 0 {
 			return err
 		}

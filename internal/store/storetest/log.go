@@ -127,7 +127,7 @@ func announcements(f *fixture) {
 	got := entered(f, func() {
 		f.write(f.home, 5, func(tx crm.Tx) error {
 			for _, entity := range []string{crm.EntityDeal, crm.EntityDeal, crm.EntityCache + ".static"} {
-				if err := tx.Announce(f.Context(), entity); err != nil {
+				if err := tx.LogBulkChange(f.Context(), entity); err != nil {
 					return err
 				}
 			}

@@ -12,8 +12,8 @@ import (
 )
 
 // sent is a request with a body.
-func sent(key, target, body string) crm.Request {
-	return crm.Request{Key: key, Target: target, Digest: []byte(body)}
+func sent(key, target, body string) crm.IdempotentRequest {
+	return crm.IdempotentRequest{Key: key, Target: target, Digest: []byte(body)}
 }
 
 // making gives what answers a request by making a company, which it reads through the
@@ -60,16 +60,16 @@ func onceKept(f *fixture) {
 	other.by.User = stranger.ID
 	request := sent("key", "POST /api/companies", "body")
 	begin := at(10)
-	once := func(o tenant, when crm.Instant, r crm.Request, name string) (string, bool, error) {
-		answer, again, err := f.store.Once(f.Context(), o.by, when, r, making(f, f.store, o, name))
+	once := func(o tenant, when crm.Instant, r crm.IdempotentRequest, name string) (string, bool, error) {
+		answer, again, err := f.store.Idempotent(f.Context(), o.by, when, r, making(f, f.store, o, name))
 		return string(answer), again, err
 	}
-	day := crm.Instant(crm.AnswersKept.Microseconds())
+	day := crm.Instant(crm.IdempotencyRetention.Microseconds())
 	for _, c := range []struct {
 		name    string
 		by      tenant
 		at      crm.Instant
-		request crm.Request
+		request crm.IdempotentRequest
 		want    string
 		again   bool
 	}{
@@ -97,7 +97,7 @@ func onceKept(f *fixture) {
 			f.Errorf("%s: %d changes are entered, want %d", c.name, n, made)
 		}
 	}
-	if _, _, err := once(f.home, begin+day, request, "Reused"); !errors.Is(err, crm.ErrReused) {
+	if _, _, err := once(f.home, begin+day, request, "Reused"); !errors.Is(err, crm.ErrKeyReused) {
 		f.Errorf("another body: %v", err)
 	}
 	countNamed(f, f.home, "Reused", 0)
@@ -120,16 +120,16 @@ func onceFailed(f *fixture) {
 			return answer, err
 		},
 	} {
-		if _, _, err := f.store.Once(f.Context(), f.home.by, at(1), request, fn); !errors.Is(err, errGivenUp) {
+		if _, _, err := f.store.Idempotent(f.Context(), f.home.by, at(1), request, fn); !errors.Is(err, errGivenUp) {
 			f.Errorf("%s: %v", name, err)
 		}
 	}
 	for name, write := range map[string]func(context.Context, crm.Actor, crm.Instant, func(crm.Tx) error) error{
-		"Rehearse": f.store.Rehearse, "OfAnother": func(ctx context.Context, _ crm.Actor, when crm.Instant, fn func(crm.Tx) error) error {
+		"Rehearse": f.store.DryRun, "OfAnother": func(ctx context.Context, _ crm.Actor, when crm.Instant, fn func(crm.Tx) error) error {
 			return f.store.Write(ctx, f.away.by, when, fn)
 		},
 	} {
-		_, _, err := f.store.Once(f.Context(), f.home.by, at(1), request, func(ctx context.Context) ([]byte, error) {
+		_, _, err := f.store.Idempotent(f.Context(), f.home.by, at(1), request, func(ctx context.Context) ([]byte, error) {
 			return nil, write(ctx, f.home.by, at(1), func(crm.Tx) error { f.Errorf("%s is part of the transaction", name); return nil })
 		})
 		if err == nil {
@@ -144,13 +144,13 @@ func onceFailed(f *fixture) {
 			return err
 		},
 	} {
-		_, _, err := f.store.Once(f.Context(), f.home.by, at(1), request, func(ctx context.Context) ([]byte, error) { return nil, read(ctx) })
+		_, _, err := f.store.Idempotent(f.Context(), f.home.by, at(1), request, func(ctx context.Context) ([]byte, error) { return nil, read(ctx) })
 		if err == nil {
 			f.Errorf("%s rows are read within the transaction", name)
 		}
 	}
 	countNamed(f, f.home, "Failed", 0)
-	if answer, again, err := f.store.Once(f.Context(), f.home.by, at(1), request, company); err != nil || again || string(answer) != "Failed" {
+	if answer, again, err := f.store.Idempotent(f.Context(), f.home.by, at(1), request, company); err != nil || again || string(answer) != "Failed" {
 		f.Errorf("sent again: %q, again %v, %v", answer, again, err)
 	}
 	countNamed(f, f.home, "Failed", 1)
@@ -167,8 +167,8 @@ func onceAtOnce(f *fixture) {
 		s := []*store.Store{f.store, second}[i%2]
 		sending.Go(func() {
 			for {
-				answer, again, err := s.Once(f.Context(), f.home.by, at(1), request, making(f, s, f.home, "One"))
-				if errors.Is(err, crm.ErrUnderway) {
+				answer, again, err := s.Idempotent(f.Context(), f.home.by, at(1), request, making(f, s, f.home, "One"))
+				if errors.Is(err, crm.ErrInProgress) {
 					continue
 				}
 				if err != nil || string(answer) != "One" {
@@ -189,12 +189,12 @@ func onceAtOnce(f *fixture) {
 
 	_, impatient := f.open(200 * time.Millisecond)
 	held := sent("held", request.Target, "body")
-	_, _, err := f.store.Once(f.Context(), f.home.by, at(1), held, func(context.Context) ([]byte, error) {
-		_, _, err := impatient.Once(f.Context(), f.home.by, at(1), held, func(context.Context) ([]byte, error) {
+	_, _, err := f.store.Idempotent(f.Context(), f.home.by, at(1), held, func(context.Context) ([]byte, error) {
+		_, _, err := impatient.Idempotent(f.Context(), f.home.by, at(1), held, func(context.Context) ([]byte, error) {
 			f.Error("answered twice")
 			return nil, nil
 		})
-		if !errors.Is(err, crm.ErrUnderway) && crm.CodeOf(err) != crm.CodeUnavailable {
+		if !errors.Is(err, crm.ErrInProgress) && crm.CodeOf(err) != crm.CodeUnavailable {
 			f.Errorf("the second: %v", err)
 		}
 		return []byte{}, nil
@@ -208,7 +208,7 @@ func onceAtOnce(f *fixture) {
 func answersPruned(f *fixture) {
 	keep := func(o tenant, key string, n int) bool {
 		f.Helper()
-		_, again, err := f.store.Once(f.Context(), o.by, at(n), sent(key, "POST /", ""), func(context.Context) ([]byte, error) { return []byte(key), nil })
+		_, again, err := f.store.Idempotent(f.Context(), o.by, at(n), sent(key, "POST /", ""), func(context.Context) ([]byte, error) { return []byte(key), nil })
 		return must(f, again, err)
 	}
 	for i, key := range []string{"a", "b", "c"} {
@@ -217,7 +217,7 @@ func answersPruned(f *fixture) {
 	}
 	prune := func(before, limit int) int64 {
 		f.Helper()
-		n, err := f.store.PruneAnswers(f.Context(), at(before), limit)
+		n, err := f.store.PruneIdempotencyKeys(f.Context(), at(before), limit)
 		return must(f, n, err)
 	}
 	for _, c := range []struct{ before, limit, want int }{{0, 100, 0}, {3, 0, 0}, {2, 3, 3}, {2, 100, 1}, {2, 100, 0}} {

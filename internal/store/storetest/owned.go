@@ -53,8 +53,8 @@ func newEstates(f *fixture) (mine, theirs estate) {
 					return err
 				}
 			}
-			move := crm.StageMove{OrgID: o.ID, ID: crm.NewID(), DealID: d.ID, StageID: o.stage.ID, EnteredAt: at(1)}
-			if err := tx.InsertStageMoves(f.Context(), []crm.StageMove{move}); err != nil {
+			move := crm.StageHistoryEntry{OrgID: o.ID, ID: crm.NewID(), DealID: d.ID, StageID: o.stage.ID, EnteredAt: at(1)}
+			if err := tx.InsertStageHistory(f.Context(), []crm.StageHistoryEntry{move}); err != nil {
 				return err
 			}
 		}
@@ -106,7 +106,7 @@ func ownedReads(f *fixture) {
 		f.Errorf("further contacts (-want +got):\n%s", diff)
 	}
 	for deal, n := range map[crm.ID]int{mine.deal.ID: 1, theirs.deal.ID: 0} {
-		if moves, err := r.StageMoves(ctx, org, deal); len(must(f, moves, err)) != n {
+		if moves, err := r.StageHistory(ctx, org, deal); len(must(f, moves, err)) != n {
 			f.Errorf("%d moves, want %d", len(moves), n)
 		}
 	}
@@ -191,9 +191,9 @@ func ownedKind[T, F any](f *fixture, by crm.Actor, k kind[T, F], mine []crm.ID, 
 	}
 	all := append(slices.Clone(mine), theirs...)
 	if err := f.store.Write(f.Context(), by, at(2), func(tx crm.Tx) error {
-		rows, err := k.table(tx).Lock(f.Context(), all)
+		rows, err := k.table(tx).LockForUpdate(f.Context(), all)
 		is("locked", must(f, rows, err))
-		held, err := k.table(tx).Hold(f.Context(), all)
+		held, err := k.table(tx).LockForShare(f.Context(), all)
 		if n := len(must(f, held, err)); n != len(mine) {
 			f.Errorf("%s: %d held, want %d", k.entity, n, len(mine))
 		}
@@ -241,13 +241,13 @@ func ownedWrites(f *fixture) {
 			refs(func() {
 				update(f, f.home, companies(), 2, func(c *crm.Company) { c.OwnerID = &they }, mine.company.ID)
 			}),
-			crm.Refs{Owner: []crm.ID{me, they}, Lost: []crm.ID{me}},
+			crm.Refs{Owner: []crm.ID{me, they}, PreviousOwners: []crm.ID{me}},
 		},
 		"given up": {
 			refs(func() {
 				update(f, f.home, contacts(), 2, func(c *crm.Contact) { c.OwnerID = nil }, mine.contact.ID)
 			}),
-			crm.Refs{Owner: []crm.ID{me}, Lost: []crm.ID{me}},
+			crm.Refs{Owner: []crm.ID{me}, PreviousOwners: []crm.ID{me}},
 		},
 		"a task assigned to another": {
 			refs(func() { update(f, f.home, tasks(), 2, func(t *crm.Task) { t.AssignedTo = &they }, mine.made.ID) }),
@@ -255,7 +255,7 @@ func ownedWrites(f *fixture) {
 		},
 		"a task assigned anew": {
 			refs(func() { update(f, f.home, tasks(), 2, func(t *crm.Task) { t.AssignedTo = &they }, mine.assigned.ID) }),
-			crm.Refs{Owner: []crm.ID{me, they}, Lost: []crm.ID{me}},
+			crm.Refs{Owner: []crm.ID{me, they}, PreviousOwners: []crm.ID{me}},
 		},
 	} {
 		if diff := cmp.Diff(c.want, c.got); diff != "" {
@@ -269,7 +269,7 @@ func ownedWrites(f *fixture) {
 func organisationSettings(f *fixture) {
 	w, _ := newWorlds(f)
 	want := f.home.Organisation
-	want.Name, want.RepsSee = "Home from home", crm.SeeOwn
+	want.Name, want.RepsSee = "Home from home", crm.RepsSeeOwn
 	log := entered(f, func() {
 		f.write(f.home, 3, func(tx crm.Tx) error {
 			o, err := tx.LockOrganisation(f.Context())
@@ -287,14 +287,14 @@ func organisationSettings(f *fixture) {
 	if diff := cmp.Diff(want, must(f, got, err)); diff != "" {
 		f.Errorf("(-want +got):\n%s", diff)
 	}
-	_, holder, err := f.store.KeyHolder(f.Context(), w.key.Hash)
-	if must(f, holder, err).RepsSee != crm.SeeOwn {
+	_, holder, err := f.store.APIKeyPrincipal(f.Context(), w.key.Hash)
+	if must(f, holder, err).RepsSee != crm.RepsSeeOwn {
 		f.Errorf("the key's holder sees %q", holder.RepsSee)
 	}
 	session := crm.Session{OrgID: f.home.ID, ID: crm.NewID(), UserID: w.owner.ID, Hash: []byte("session"), CreatedAt: at(1), UsedAt: at(1), ExpiresAt: at(9)}
 	f.write(f.home, 4, func(tx crm.Tx) error { return tx.PutSession(f.Context(), session) })
-	_, holder, err = f.store.SessionHolder(f.Context(), session.Hash)
-	if must(f, holder, err).RepsSee != crm.SeeOwn {
+	_, holder, err = f.store.SessionPrincipal(f.Context(), session.Hash)
+	if must(f, holder, err).RepsSee != crm.RepsSeeOwn {
 		f.Errorf("the session's holder sees %q", holder.RepsSee)
 	}
 	if err := f.fails(f.home, func(tx crm.Tx) error { return tx.UpdateOrganisation(f.Context(), f.away.Organisation) }); crm.CodeOf(err) == crm.CodeConflict {

@@ -89,7 +89,7 @@ func checkRows[T, F any](f *fixture, k kind[T, F], want []T, shows func(T) T) {
 	got := readAll(f, f.home, k, idsOf(k, want))
 	locked := map[crm.ID]T{}
 	f.write(f.home, 9, func(tx crm.Tx) error {
-		rows, err := k.table(tx).Lock(f.Context(), idsOf(k, want))
+		rows, err := k.table(tx).LockForUpdate(f.Context(), idsOf(k, want))
 		for i := range rows {
 			locked[*k.id(&rows[i])] = rows[i]
 		}
@@ -149,7 +149,7 @@ func bulkLoad[T, F any](f *fixture, k kind[T, F], variants []T, shows func(T) T)
 		rows := rest[:n]
 		rest = rest[n:]
 		if n <= 500 {
-			err := f.store.Rehearse(f.Context(), f.home.by, at(1), func(tx crm.Tx) error {
+			err := f.store.DryRun(f.Context(), f.home.by, at(1), func(tx crm.Tx) error {
 				return k.table(tx).Insert(f.Context(), rows)
 			})
 			if err != nil {

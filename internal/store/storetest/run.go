@@ -215,7 +215,7 @@ func (f *fixture) sub(name string, run func(f *fixture)) {
 
 func (f *fixture) tenant(name string) tenant {
 	f.Helper()
-	o := tenant{Organisation: crm.Organisation{ID: crm.NewID(), Name: name, DefaultCurrency: "GBP", RepsSee: crm.SeeEverything, CreatedAt: at(0)}}
+	o := tenant{Organisation: crm.Organisation{ID: crm.NewID(), Name: name, DefaultCurrency: "GBP", RepsSee: crm.RepsSeeAll, CreatedAt: at(0)}}
 	o.owner = o.newOwner("Ada")
 	o.stage = o.newStage("Lead")
 	o.by = crm.Actor{Org: o.ID, User: o.owner.ID, Role: crm.RoleAdmin}

@@ -122,7 +122,7 @@ func searchKeepsUp(f *fixture) {
 	findsJust(f, f.home, "grace", "Grace")
 
 	// What is rolled back was never there.
-	err := f.store.Rehearse(f.Context(), f.home.by, at(6), func(tx crm.Tx) error {
+	err := f.store.DryRun(f.Context(), f.home.by, at(6), func(tx crm.Tx) error {
 		return tx.Companies().Insert(f.Context(), []crm.Company{f.home.newCompany("Rehearsed")})
 	})
 	if err != nil {

@@ -149,7 +149,7 @@ func sums(f *fixture) {
 		func() { f.write(o, n, func(tx crm.Tx) error { return tx.ClearContact(ctx, w.contacts[m.IntN(5)]) }) },
 		func() {
 			f.write(o, n, func(tx crm.Tx) error {
-				_, err := tx.HandOver(ctx, w.owners[m.IntN(2)].ID, w.owners[2+m.IntN(2)].ID)
+				_, err := tx.TransferOwnership(ctx, w.owners[m.IntN(2)].ID, w.owners[2+m.IntN(2)].ID)
 				return err
 			})
 		},
@@ -175,7 +175,7 @@ func sums(f *fixture) {
 			_ = f.fails(o, func(tx crm.Tx) error {
 				return errors.Join(tx.Deals().Insert(ctx, w.newDeals(m, 60)), errors.New("no"))
 			})
-			err := f.store.Rehearse(ctx, o.by, at(n), func(tx crm.Tx) error { return tx.Deals().Insert(ctx, w.newDeals(m, 60)) })
+			err := f.store.DryRun(ctx, o.by, at(n), func(tx crm.Tx) error { return tx.Deals().Insert(ctx, w.newDeals(m, 60)) })
 			if err != nil {
 				f.Fatal(err)
 			}
@@ -269,7 +269,7 @@ func sumsOfMany(f *fixture) {
 		}
 		change := func(n int, ids ...crm.ID) {
 			write(n, func(tx crm.Tx) error {
-				rows, err := tx.Deals().Lock(ctx, ids)
+				rows, err := tx.Deals().LockForUpdate(ctx, ids)
 				for _, row := range rows { // one after the other, in statements of their own
 					after := row
 					w.vary(m, &after)
@@ -292,17 +292,17 @@ func sumsOfMany(f *fixture) {
 			case 4:
 				company := w.companies[of%len(w.companies)]
 				write(n, func(tx crm.Tx) error { // deals, then contacts
-					held, err := tx.Contacts().Hold(ctx, w.contacts[:1+m.IntN(4)])
+					held, err := tx.Contacts().LockForShare(ctx, w.contacts[:1+m.IntN(4)])
 					if err == nil && len(held) == 0 {
 						err = errors.New("no contact was held")
 					}
-					return errors.Join(err, tx.Deals().Insert(ctx, w.newDeals(m, 2)), tx.EndPrimary(ctx, []crm.ID{company}))
+					return errors.Join(err, tx.Deals().Insert(ctx, w.newDeals(m, 2)), tx.ClearPrimaryContacts(ctx, []crm.ID{company}))
 				})
 			case 5:
 				gone := own[0]
 				own = own[1:]
 				write(n, func(tx crm.Tx) error {
-					rows, err := tx.Deals().Lock(ctx, []crm.ID{gone})
+					rows, err := tx.Deals().LockForUpdate(ctx, []crm.ID{gone})
 					if err != nil || len(rows) == 0 {
 						return errors.Join(err, errors.New("nothing to delete"))
 					}

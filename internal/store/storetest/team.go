@@ -71,23 +71,23 @@ func handsOver(f *fixture) {
 
 	f.write(o, 3, func(tx crm.Tx) error {
 		for limit, want := range map[int64]int64{1000: n - 2 + 2 + n - 1 + 3 + 1, 2: 2 + 2 + 2 + 2 + 1} {
-			if got, err := tx.Owned(ctx, from.ID, limit); err != nil || got != want {
+			if got, err := tx.CountOwned(ctx, from.ID, limit); err != nil || got != want {
 				f.Errorf("up to %d of each kind: %d records, %v, want %d", limit, got, err, want)
 			}
 		}
 		return nil
 	})
-	hand := func(n int) (got crm.HandedOver) {
+	hand := func(n int) (got crm.TransferredRecords) {
 		f.Helper()
 		f.write(o, n, func(tx crm.Tx) error {
 			var err error
-			got, err = tx.HandOver(ctx, from.ID, to.ID)
+			got, err = tx.TransferOwnership(ctx, from.ID, to.ID)
 			return err
 		})
 		return got
 	}
 	before := len(changeLog(f, o))
-	if diff := cmp.Diff(crm.HandedOver{Companies: n - 2, Contacts: 2, Deals: n - 1, Activities: 3, Tasks: 1}, hand(9)); diff != "" {
+	if diff := cmp.Diff(crm.TransferredRecords{Companies: n - 2, Contacts: 2, Deals: n - 1, Activities: 3, Tasks: 1}, hand(9)); diff != "" {
 		f.Errorf("(-want +got):\n%s", diff)
 	}
 	var told []string
@@ -121,7 +121,7 @@ func handsOver(f *fixture) {
 		f.Errorf("%d deals of the contact, the last is %+v", len(rows), rows[len(rows)-1])
 	}
 	before = len(changeLog(f, o))
-	if got := hand(10); got != (crm.HandedOver{}) || len(changeLog(f, o)) != before {
+	if got := hand(10); got != (crm.TransferredRecords{}) || len(changeLog(f, o)) != before {
 		f.Errorf("there was more: %+v", got)
 	}
 	f.write(o, 11, func(tx crm.Tx) error {
@@ -154,8 +154,8 @@ func handsOverWhole(f *fixture) {
 	}})
 	defer func() { _ = s.Close() }()
 	err := s.Write(ctx, o.by, at(9), func(tx crm.Tx) error {
-		n, err := tx.HandOver(ctx, from.ID, to.ID)
-		if n != (crm.HandedOver{}) {
+		n, err := tx.TransferOwnership(ctx, from.ID, to.ID)
+		if n != (crm.TransferredRecords{}) {
 			f.Errorf("it says that it handed over %+v", n)
 		}
 		return err
@@ -214,11 +214,11 @@ func signInsPruned(f *fixture) {
 					return err
 				}
 			}
-			return tx.PutTicket(ctx, crm.Ticket{OrgID: o.ID, UserID: o.owner.ID, Purpose: crm.PurposeReset, Hash: o.ID[:], ExpiresAt: at(1001)})
+			return tx.PutOneTimeToken(ctx, crm.OneTimeToken{OrgID: o.ID, UserID: o.owner.ID, Purpose: crm.PurposeReset, Hash: o.ID[:], ExpiresAt: at(1001)})
 		})
 	}
 	before := len(changeLog(f, f.home))
-	pruned(f, "sign-ins", f.store.PruneSignIns, []pruning{{1000, 100, 0}, {1002, 0, 0}, {1002, 3, 3}, {1002, 100, 3}, {1002, 100, 0}})
+	pruned(f, "sign-ins", f.store.PruneExpiredCredentials, []pruning{{1000, 100, 0}, {1002, 0, 0}, {1002, 3, 3}, {1002, 100, 3}, {1002, 100, 0}})
 	if n := len(changeLog(f, f.home)) - before; n != 0 {
 		f.Errorf("%d entries of the change log", n)
 	}
@@ -227,7 +227,7 @@ func signInsPruned(f *fixture) {
 		if all := must(f, all, err); len(all) != 1 || all[0].ExpiresAt != at(1002) {
 			f.Errorf("what is left is %+v", all)
 		}
-		if _, err := f.store.TicketHolder(ctx, o.ID[:]); crm.CodeOf(err) != crm.CodeNotFound {
+		if _, err := f.store.OneTimeToken(ctx, o.ID[:]); crm.CodeOf(err) != crm.CodeNotFound {
 			f.Errorf("the ticket is there: %v", err)
 		}
 	}

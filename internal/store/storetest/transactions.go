@@ -22,7 +22,7 @@ func unchanged(f *fixture, w world, before picture) {
 func everything(f *fixture, w world) func(tx crm.Tx) error {
 	ctx := f.Context()
 	return func(tx crm.Tx) error {
-		rows, err := tx.Deals().Lock(ctx, []crm.ID{w.deal.ID})
+		rows, err := tx.Deals().LockForUpdate(ctx, []crm.ID{w.deal.ID})
 		if err != nil {
 			return err
 		}
@@ -36,8 +36,8 @@ func everything(f *fixture, w world) func(tx crm.Tx) error {
 			},
 			func() error { return tx.Stages().Insert(ctx, []crm.Stage{f.home.newStage("New")}) },
 			func() error { return tx.Owners().Insert(ctx, []crm.Owner{f.home.newOwner("New")}) },
-			func() error { return tx.EndPrimary(ctx, []crm.ID{w.company.ID}) },
-			func() error { return tx.EndStays(ctx, []crm.ID{w.deal.ID}, at(2)) },
+			func() error { return tx.ClearPrimaryContacts(ctx, []crm.ID{w.company.ID}) },
+			func() error { return tx.CloseStageHistory(ctx, []crm.ID{w.deal.ID}, at(2)) },
 			func() error { return tx.Activities().Insert(ctx, []crm.Activity{f.home.newActivity("call")}) },
 			func() error { return tx.Tasks().Insert(ctx, []crm.Task{f.home.newTask("New")}) },
 			func() error { return tx.ClearDeal(ctx, w.deal.ID) },
@@ -77,7 +77,7 @@ func rehearse(f *fixture) {
 	w, _ := newWorlds(f)
 	before := w.picture(f, f.home)
 	met := false
-	err := f.store.Rehearse(f.Context(), f.home.by, at(2), func(tx crm.Tx) error {
+	err := f.store.DryRun(f.Context(), f.home.by, at(2), func(tx crm.Tx) error {
 		if err := everything(f, w)(tx); err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func rehearse(f *fixture) {
 		f.Errorf("the rehearsal did not see what it did: %v", err)
 	}
 	unchanged(f, w, before)
-	if err := f.store.Rehearse(f.Context(), f.home.by, at(2), func(crm.Tx) error { return errGivenUp }); !errors.Is(err, errGivenUp) {
+	if err := f.store.DryRun(f.Context(), f.home.by, at(2), func(crm.Tx) error { return errGivenUp }); !errors.Is(err, errGivenUp) {
 		f.Errorf("%v, want the function's own error", err)
 	}
 }

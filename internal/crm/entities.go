@@ -5,11 +5,11 @@ package crm
 
 // Organisation is a tenant: everything else belongs to one.
 type Organisation struct {
-	ID              ID      `json:"id"`
-	Name            string  `json:"name"`
-	DefaultCurrency string  `json:"default_currency" doc:"ISO 4217."`
-	RepsSee         RepsSee `json:"reps_see" enum:"everything,own" doc:"What reps see of what people own: everything, or only what they own themselves."`
-	CreatedAt       Instant `json:"-"`
+	ID              ID            `json:"id"`
+	Name            string        `json:"name"`
+	DefaultCurrency string        `json:"default_currency" doc:"ISO 4217."`
+	RepsSee         RepVisibility `json:"reps_see" enum:"everything,own" doc:"What reps see of what people own: everything, or only what they own themselves."`
+	CreatedAt       Instant       `json:"-"`
 }
 
 // Owner is a person (or a service user) of an organisation: the public profile.
@@ -152,8 +152,8 @@ type DealContact struct {
 	Role      string // decision_maker, influencer, stakeholder, champion or blocker
 }
 
-// StageMove is a stay of a deal in a stage; ExitedAt is nil while it lasts.
-type StageMove struct {
+// StageHistoryEntry is a stay of a deal in a stage; ExitedAt is nil while it lasts.
+type StageHistoryEntry struct {
 	OrgID     ID
 	ID        ID
 	DealID    ID
