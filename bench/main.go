@@ -32,6 +32,7 @@ type settings struct {
 	rate    int
 	lasting time.Duration
 	seed    uint64
+	old     string
 }
 
 func main() {
@@ -42,7 +43,8 @@ func main() {
 	flag.IntVar(&s.rate, "rate", 200, "requests per second of the day")
 	flag.DurationVar(&s.lasting, "lasting", time.Minute, "how long the day, the connections, and each search for stale answers last")
 	flag.Uint64Var(&s.seed, "seed", uint64(time.Now().UnixNano()), "of what is random")
-	only := flag.String("only", "page,cached,limited,start,day,stale,connections,handover,import,export", "what to measure, of these and scale")
+	flag.StringVar(&s.old, "old", "", "an earlier build of the program, for versus")
+	only := flag.String("only", "page,cached,limited,start,day,stale,connections,handover,import,export", "what to measure, of these, scale and versus")
 	engines := flag.String("engines", "PostgreSQL,SQLite", "the engines to measure on")
 	bare := flag.String("bare", "", "serve as the bare peer (used by the program itself)")
 	memory := flag.String("memory", "", "serve bytes from memory as a bare peer (used by the program itself)")
@@ -104,6 +106,7 @@ func (b *bed) all(s settings) error {
 		{"handover", func() error { return b.anew((*bed).handOver) }},
 		{"import", func() error { return b.importing(s.rows) }},
 		{"export", func() error { return b.exporting(s.rows) }},
+		{"versus", func() error { return b.anew(func(b *bed) error { return b.versus(s.old, s.deals, s.rounds) }) }},
 		{"scale", func() error { return b.anew(func(b *bed) error { return b.scale(s.rows) }) }},
 	} {
 		if !slices.Contains(s.only, m.name) {
