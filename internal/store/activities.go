@@ -10,23 +10,23 @@ func activityTable() table[crm.Activity, crm.ActivityFilter] {
 	return table[crm.Activity, crm.ActivityFilter]{
 		name: "activities", entity: crm.EntityActivity, owned: "t.owner_id = @",
 		columns: []column[crm.Activity]{
-			{name: "org_id", member: func(a *crm.Activity) any { return &a.OrgID }},
-			{name: "id", member: func(a *crm.Activity) any { return &a.ID }},
-			{name: "type", member: func(a *crm.Activity) any { return &a.Type }},
-			{name: "status", member: func(a *crm.Activity) any { return &a.Status }},
-			{name: "priority", member: func(a *crm.Activity) any { return &a.Priority }},
-			{name: "description", member: func(a *crm.Activity) any { return &a.Description }},
-			{name: "amount", member: func(a *crm.Activity) any { return &a.Amount }},
-			{name: "quantity", member: func(a *crm.Activity) any { return &a.Quantity }},
-			{name: "date", member: func(a *crm.Activity) any { return &a.Date }},
-			{name: "contact_id", member: func(a *crm.Activity) any { return &a.ContactID }},
-			{name: "company_id", member: func(a *crm.Activity) any { return &a.CompanyID }},
-			{name: "deal_id", member: func(a *crm.Activity) any { return &a.DealID }},
-			{name: "owner_id", member: func(a *crm.Activity) any { return &a.OwnerID }},
-			{name: "external_id", member: func(a *crm.Activity) any { return &a.ExternalID }},
-			{name: "created_at", member: func(a *crm.Activity) any { return &a.CreatedAt }},
-			{name: "updated_at", member: func(a *crm.Activity) any { return &a.UpdatedAt }},
-			{name: "version", member: func(a *crm.Activity) any { return &a.Version }},
+			{name: "org_id", field: func(a *crm.Activity) any { return &a.OrgID }},
+			{name: "id", field: func(a *crm.Activity) any { return &a.ID }},
+			{name: "type", field: func(a *crm.Activity) any { return &a.Type }},
+			{name: "status", field: func(a *crm.Activity) any { return &a.Status }},
+			{name: "priority", field: func(a *crm.Activity) any { return &a.Priority }},
+			{name: "description", field: func(a *crm.Activity) any { return &a.Description }},
+			{name: "amount", field: func(a *crm.Activity) any { return &a.Amount }},
+			{name: "quantity", field: func(a *crm.Activity) any { return &a.Quantity }},
+			{name: "date", field: func(a *crm.Activity) any { return &a.Date }},
+			{name: "contact_id", field: func(a *crm.Activity) any { return &a.ContactID }},
+			{name: "company_id", field: func(a *crm.Activity) any { return &a.CompanyID }},
+			{name: "deal_id", field: func(a *crm.Activity) any { return &a.DealID }},
+			{name: "owner_id", field: func(a *crm.Activity) any { return &a.OwnerID }},
+			{name: "external_id", field: func(a *crm.Activity) any { return &a.ExternalID }},
+			{name: "created_at", field: func(a *crm.Activity) any { return &a.CreatedAt }},
+			{name: "updated_at", field: func(a *crm.Activity) any { return &a.UpdatedAt }},
+			{name: "version", field: func(a *crm.Activity) any { return &a.Version }},
 		},
 		sorts: map[string]sortKey{
 			"updated_at": commonSorts["updated_at"],
@@ -34,13 +34,13 @@ func activityTable() table[crm.Activity, crm.ActivityFilter] {
 			"date":       {column: "date", kind: keyInstant},
 			"id":         commonSorts["id"],
 		},
-		filter: func(f crm.ActivityFilter, n *narrowing) {
-			narrow(n, 'o', "t.owner_id =", f.OwnerID)
-			narrow(n, 'p', "t.contact_id =", f.ContactID)
-			narrow(n, 'c', "t.company_id =", f.CompanyID)
-			narrow(n, 'd', "t.deal_id =", f.DealID)
-			narrow(n, 't', "t.type =", f.Type)
-			narrow(n, 'u', "t.status =", f.Status)
+		filter: func(f crm.ActivityFilter, b *whereBuilder) {
+			addIf(b, "t.owner_id =", f.OwnerID)
+			addIf(b, "t.contact_id =", f.ContactID)
+			addIf(b, "t.company_id =", f.CompanyID)
+			addIf(b, "t.deal_id =", f.DealID)
+			addIf(b, "t.type =", f.Type)
+			addIf(b, "t.status =", f.Status)
 		},
 		keys: map[crm.Key]string{crm.KeyExternalID: "external_id"},
 		id:   func(a *crm.Activity) crm.ID { return a.ID },
@@ -55,26 +55,26 @@ func taskTable() table[crm.Task, crm.TaskFilter] {
 	return table[crm.Task, crm.TaskFilter]{
 		name: "tasks", entity: crm.EntityTask, owned: "(t.assigned_to = @ OR t.created_by = @)",
 		columns: []column[crm.Task]{
-			{name: "org_id", member: func(t *crm.Task) any { return &t.OrgID }},
-			{name: "id", member: func(t *crm.Task) any { return &t.ID }},
-			{name: "title", member: func(t *crm.Task) any { return &t.Title }},
-			{name: "description", member: func(t *crm.Task) any { return &t.Description }},
-			{name: "notes", member: func(t *crm.Task) any { return &t.Notes }},
-			{name: "due_date", member: func(t *crm.Task) any { return &t.DueDate }},
-			{name: "completed", member: func(t *crm.Task) any { return &t.Completed }},
-			{name: "completed_at", member: func(t *crm.Task) any { return &t.CompletedAt }},
-			{name: "priority", member: func(t *crm.Task) any { return &t.Priority }},
-			{name: "status", member: func(t *crm.Task) any { return &t.Status }},
-			{name: "task_type", member: func(t *crm.Task) any { return &t.TaskType }},
-			{name: "assigned_to", member: func(t *crm.Task) any { return &t.AssignedTo }},
-			{name: "created_by", member: func(t *crm.Task) any { return &t.CreatedBy }},
-			{name: "deal_id", member: func(t *crm.Task) any { return &t.DealID }},
-			{name: "company_id", member: func(t *crm.Task) any { return &t.CompanyID }},
-			{name: "contact_id", member: func(t *crm.Task) any { return &t.ContactID }},
-			{name: "external_id", member: func(t *crm.Task) any { return &t.ExternalID }},
-			{name: "created_at", member: func(t *crm.Task) any { return &t.CreatedAt }},
-			{name: "updated_at", member: func(t *crm.Task) any { return &t.UpdatedAt }},
-			{name: "version", member: func(t *crm.Task) any { return &t.Version }},
+			{name: "org_id", field: func(t *crm.Task) any { return &t.OrgID }},
+			{name: "id", field: func(t *crm.Task) any { return &t.ID }},
+			{name: "title", field: func(t *crm.Task) any { return &t.Title }},
+			{name: "description", field: func(t *crm.Task) any { return &t.Description }},
+			{name: "notes", field: func(t *crm.Task) any { return &t.Notes }},
+			{name: "due_date", field: func(t *crm.Task) any { return &t.DueDate }},
+			{name: "completed", field: func(t *crm.Task) any { return &t.Completed }},
+			{name: "completed_at", field: func(t *crm.Task) any { return &t.CompletedAt }},
+			{name: "priority", field: func(t *crm.Task) any { return &t.Priority }},
+			{name: "status", field: func(t *crm.Task) any { return &t.Status }},
+			{name: "task_type", field: func(t *crm.Task) any { return &t.TaskType }},
+			{name: "assigned_to", field: func(t *crm.Task) any { return &t.AssignedTo }},
+			{name: "created_by", field: func(t *crm.Task) any { return &t.CreatedBy }},
+			{name: "deal_id", field: func(t *crm.Task) any { return &t.DealID }},
+			{name: "company_id", field: func(t *crm.Task) any { return &t.CompanyID }},
+			{name: "contact_id", field: func(t *crm.Task) any { return &t.ContactID }},
+			{name: "external_id", field: func(t *crm.Task) any { return &t.ExternalID }},
+			{name: "created_at", field: func(t *crm.Task) any { return &t.CreatedAt }},
+			{name: "updated_at", field: func(t *crm.Task) any { return &t.UpdatedAt }},
+			{name: "version", field: func(t *crm.Task) any { return &t.Version }},
 		},
 		nameOf: func(t *crm.Task) string { return t.Title },
 		sorts: map[string]sortKey{
@@ -102,22 +102,22 @@ func ownersOf(t *crm.Task) []crm.ID {
 	return owners
 }
 
-func taskFilter(f crm.TaskFilter, n *narrowing) {
-	narrow(n, 'a', "t.assigned_to =", f.AssignedTo)
-	narrow(n, 'p', "t.contact_id =", f.ContactID)
-	narrow(n, 'c', "t.company_id =", f.CompanyID)
-	narrow(n, 'd', "t.deal_id =", f.DealID)
+func taskFilter(f crm.TaskFilter, b *whereBuilder) {
+	addIf(b, "t.assigned_to =", f.AssignedTo)
+	addIf(b, "t.contact_id =", f.ContactID)
+	addIf(b, "t.company_id =", f.CompanyID)
+	addIf(b, "t.deal_id =", f.DealID)
 	if f.Status == nil {
 		return
 	}
 	switch *f.Status {
 	case crm.TaskOverdue:
 		// In the words of the partial index, for the engines to see that it is the one.
-		n.add('x', "t.status NOT IN ('completed', 'cancelled') AND t.due_or_never <", f.Now)
+		b.add("t.status NOT IN ('completed', 'cancelled') AND t.due_or_never <", f.Now)
 	case crm.TaskPending, crm.TaskInProgress:
-		n.add('u', "t.status =", f.Status)
-		n.add('y', "t.due_or_never >=", f.Now)
+		b.add("t.status =", f.Status)
+		b.add("t.due_or_never >=", f.Now)
 	default:
-		n.add('u', "t.status =", f.Status)
+		b.add("t.status =", f.Status)
 	}
 }

@@ -11,29 +11,29 @@ import (
 
 func auditTable() table[crm.AuditEntry, crm.AuditFilter] {
 	return table[crm.AuditEntry, crm.AuditFilter]{
-		name: "audit", entity: "audit", forever: true,
+		name: "audit", entity: "audit", permanent: true,
 		columns: []column[crm.AuditEntry]{
-			{name: "org_id", member: func(e *crm.AuditEntry) any { return &e.OrgID }},
-			{name: "id", member: func(e *crm.AuditEntry) any { return &e.ID }},
-			{name: "at", member: func(e *crm.AuditEntry) any { return &e.At }},
-			{name: "actor_id", member: func(e *crm.AuditEntry) any { return &e.ActorID }},
-			{name: "action", member: func(e *crm.AuditEntry) any { return (*string)(&e.Action) }},
-			{name: "target", member: func(e *crm.AuditEntry) any { return &e.Target }},
-			{name: "target_id", member: func(e *crm.AuditEntry) any { return &e.TargetID }},
-			{name: "address", member: func(e *crm.AuditEntry) any { return &e.Address }},
-			{name: "request_id", member: func(e *crm.AuditEntry) any { return &e.RequestID }},
-			{name: "details", member: func(e *crm.AuditEntry) any { return (*string)(&e.Details) }},
+			{name: "org_id", field: func(e *crm.AuditEntry) any { return &e.OrgID }},
+			{name: "id", field: func(e *crm.AuditEntry) any { return &e.ID }},
+			{name: "at", field: func(e *crm.AuditEntry) any { return &e.At }},
+			{name: "actor_id", field: func(e *crm.AuditEntry) any { return &e.ActorID }},
+			{name: "action", field: func(e *crm.AuditEntry) any { return (*string)(&e.Action) }},
+			{name: "target", field: func(e *crm.AuditEntry) any { return &e.Target }},
+			{name: "target_id", field: func(e *crm.AuditEntry) any { return &e.TargetID }},
+			{name: "address", field: func(e *crm.AuditEntry) any { return &e.Address }},
+			{name: "request_id", field: func(e *crm.AuditEntry) any { return &e.RequestID }},
+			{name: "details", field: func(e *crm.AuditEntry) any { return (*string)(&e.Details) }},
 		},
 		sorts: map[string]sortKey{"at": {column: "at", kind: keyInstant}},
-		filter: func(f crm.AuditFilter, n *narrowing) {
-			narrow(n, 'a', "t.action =", f.Action)
-			narrow(n, 'u', "t.actor_id =", f.ActorID)
-			n.span.column = "t.at"
+		filter: func(f crm.AuditFilter, b *whereBuilder) {
+			addIf(b, "t.action =", f.Action)
+			addIf(b, "t.actor_id =", f.ActorID)
+			b.timeRange.column = "t.at"
 			if f.From != nil {
-				n.span.least = new(crm.InstantOf(f.From.Time()))
+				b.timeRange.from = new(crm.InstantOf(f.From.Time()))
 			}
 			if f.To != nil {
-				n.span.most = new(crm.InstantOf(f.To.Time().AddDate(0, 0, 1)))
+				b.timeRange.before = new(crm.InstantOf(f.To.Time().AddDate(0, 0, 1)))
 			}
 		},
 		id:  func(e *crm.AuditEntry) crm.ID { return e.ID },
@@ -63,7 +63,7 @@ func (t *tx) PutAudit(ctx context.Context, e crm.AuditEntry) error {
 	}
 	into := &t.store.audit
 	st := t.store.statement("audit.insert", func() *Statement {
-		return &Statement{"audit.insert", "INSERT INTO audit (" + strings.Join(into.written(), ", ") + ") VALUES (" + placeholders(1, len(into.columns)) + ")"}
+		return &Statement{"audit.insert", "INSERT INTO audit (" + strings.Join(into.writtenColumns(), ", ") + ") VALUES (" + placeholders(1, len(into.columns)) + ")"}
 	})
 	_, err := t.exec(ctx, st, into.values(&e, nil)...)
 	return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 
 	"sixty/internal/crm"
@@ -64,21 +65,22 @@ func monthOf(d crm.Date) (first, next crm.Date) {
 	return first, crm.Date(crm.MonthOf(first + 31))
 }
 
-// keptSums composes what reads columns of a table of sums for some periods; as makes a
-// statement of it.
-func (r *reader) keptSums(table, columns string, org crm.ID, f crm.DashboardFilter, all []periods, as func(text string) *Statement) (*Statement, []any) {
-	owned := narrowing{args: []any{org}}
-	narrow(&owned, '!', "t.owner_id =", r.own)
-	narrow(&owned, 'o', "t.owner_id =", f.OwnerID)
-	n := owned
-	var legs []string
+// sumsStatement returns the statement that reads columns of a table of sums for ranges of
+// periods, and its arguments; wrap completes the query.
+func (r *reader) sumsStatement(table, columns string, org crm.ID, f crm.DashboardFilter, all []periods, wrap func(query string) *Statement) (*Statement, []any) {
+	b := newWhere(org)
+	addIf(&b, "t.owner_id =", r.owner)
+	addIf(&b, "t.owner_id =", f.OwnerID)
+	owned := slices.Clip(b.where)
+	var queries []string
 	for _, p := range all {
-		n.where, n.shape = owned.where, append(n.shape, '|', p.period[0])
-		narrow(&n, 'f', "t.begins >=", p.from)
-		narrow(&n, 't', "t.begins <=", p.to)
-		legs = append(legs, "SELECT "+columns+" FROM "+table+" t WHERE t.org_id = $1 AND t.period = '"+p.period+"'"+n.where)
+		b.where = owned
+		addIf(&b, "t.begins >=", p.from)
+		addIf(&b, "t.begins <=", p.to)
+		queries = append(queries, "SELECT "+columns+" FROM "+table+" t WHERE t.org_id = $1 AND t.period = '"+p.period+"'"+string(b.where))
 	}
-	return r.store.statement(table+" "+string(n.shape), func() *Statement { return as(strings.Join(legs, "\nUNION ALL\n")) }), n.args
+	query := strings.Join(queries, "\nUNION ALL\n")
+	return r.store.statement(query, func() *Statement { return wrap(query) }), b.args
 }
 
 // DealGroups implements crm.Reads.
@@ -88,7 +90,7 @@ func (r *reader) DealGroups(ctx context.Context, org crm.ID, f crm.DashboardFilt
 	}
 	const columns = "t.begins, t.currency, t.status, t.stage_id, t.owner_id, t.deals, t.value_high, t.value_low, t.weighted_high, t.weighted_low, t.days"
 	all := append(periodsOf(f), periods{period: openPeriod})
-	st, args := r.keptSums("deal_sums", columns, org, f, all, func(text string) *Statement { return &Statement{"dashboard.deals", text} })
+	st, args := r.sumsStatement("deal_sums", columns, org, f, all, func(text string) *Statement { return &Statement{"dashboard.deals", text} })
 	var g crm.DealGroup
 	var owner crm.ID
 	var begins *crm.Date
@@ -140,7 +142,7 @@ func (r *reader) ActivityNumbers(ctx context.Context, org crm.ID, f crm.Dashboar
 		return nil, nil
 	}
 	d := r.store.dialect
-	st, args := r.keptSums("activity_sums", "t.type, t.activities, t.amount_high, t.amount_low", org, f, all, func(text string) *Statement {
+	st, args := r.sumsStatement("activity_sums", "t.type, t.activities, t.amount_high, t.amount_low", org, f, all, func(text string) *Statement {
 		return &Statement{"dashboard.activities", "SELECT type, " + d.SumBig("activities") + ", " + d.SumBig("amount_high") + ", " + d.SumBig("amount_low") +
 			" FROM (" + text + ") s GROUP BY type ORDER BY type"}
 	})

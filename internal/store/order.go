@@ -2,22 +2,22 @@ package store
 
 import "sixty/internal/crm"
 
-// What has no value comes last in either direction, and one index serves both. Its
-// column holds for no value a number above all others: ascending, a list is the index
-// from its beginning to its end. Descending, a list begins inside the index, below the
-// border to what has no value; it goes down from there to the index's beginning, then
-// from the index's end down to the border. So a walk has one leg, or two.
+// Rows without a value come last in either direction, and one index serves both. For no
+// value its column holds a number above all others: an ascending list is the index from
+// its start to its end. A descending list starts inside the index, below the rows without
+// a value; it runs from there to the index's start, then over the rows without a value. So
+// a list is read as one scan of the index, or two.
 
-// A sortKey tells the column of an order, which is never null and has an index.
+// A sortKey is the column of an order, which is never null and has an index.
 type sortKey struct {
 	column string
 	kind   keyKind
-	// none stands in the column for no value. In the positions of a descending list
-	// noneDesc does, which is below all others. They are 0 where there always is one.
-	none, noneDesc int64
+	// null is stored in the column for no value. In the positions of a descending list
+	// nullDesc, which is below all others, replaces it. Both are 0 for a required value.
+	null, nullDesc int64
 }
 
-// keyKind is the kind of a sort key's values.
+// keyKind is the type of a sort key's values.
 type keyKind int
 
 const (
@@ -34,29 +34,37 @@ var commonSorts = map[string]sortKey{
 	"id":         {column: "id", kind: keyID},
 }
 
-// legs cuts a walk through a list into walks along the index, whose positions are by
-// what stands in its column.
-func (k sortKey) legs(sort crm.Sort, w walk) []walk {
-	if !sort.Desc || k.none == 0 {
-		return []walk{w}
-	}
-	rest := walk{forward: w.forward, until: true}
-	if w.from == nil {
-		w.from, w.at = &crm.Position{Number: k.none}, !w.forward // the border: no id is less
-		return []walk{w, rest}
-	}
-	without := w.from.Number == k.noneDesc
-	if without {
-		w.from = &crm.Position{Number: k.none, ID: w.from.ID}
-	}
-	if without == w.forward { // the border lies ahead, where the list has its end or its beginning
-		w.until = true
-		return []walk{w}
-	}
-	return []walk{w, rest}
+// A keysetScan reads a list from a position, in a direction.
+type keysetScan struct {
+	forward    bool          // in the list's order
+	from       *crm.Position // nil: from the end of the list
+	inclusive  bool          // the row at from is included
+	untilNulls bool          // it stops between the rows with a value and those without
 }
 
-// argument gives a key's value as an argument.
+// indexScans splits a scan of a list into scans of the index, with positions as stored in
+// its column.
+func (k sortKey) indexScans(sort crm.Sort, sc keysetScan) []keysetScan {
+	if !sort.Desc || k.null == 0 {
+		return []keysetScan{sc}
+	}
+	rest := keysetScan{forward: sc.forward, untilNulls: true}
+	if sc.from == nil {
+		sc.from, sc.inclusive = &crm.Position{Number: k.null}, !sc.forward // no id is less
+		return []keysetScan{sc, rest}
+	}
+	fromNull := sc.from.Number == k.nullDesc
+	if fromNull {
+		sc.from = &crm.Position{Number: k.null, ID: sc.from.ID}
+	}
+	if fromNull == sc.forward { // what is left of the list is on this side of the nulls
+		sc.untilNulls = true
+		return []keysetScan{sc}
+	}
+	return []keysetScan{sc, rest}
+}
+
+// argument returns a key's value as an argument.
 func (k sortKey) argument(number int64, text string) any {
 	switch k.kind {
 	case keyInstant:
@@ -68,8 +76,8 @@ func (k sortKey) argument(number int64, text string) any {
 	}
 }
 
-// A place is what the sort key of a row is scanned into.
-type place struct {
+// A sortValue is the destination that the sort key of a row is scanned into.
+type sortValue struct {
 	key  sortKey
 	desc bool
 
@@ -79,24 +87,24 @@ type place struct {
 	id      crm.ID
 }
 
-func (p *place) destination() any {
-	switch p.key.kind {
+func (v *sortValue) destination() any {
+	switch v.key.kind {
 	case keyInstant:
-		return &p.instant
+		return &v.instant
 	case keyText:
-		return &p.text
+		return &v.text
 	case keyID:
-		return &p.id
+		return &v.id
 	default:
-		return &p.number
+		return &v.number
 	}
 }
 
-// position gives the position of the row that was scanned, whose id that is.
-func (p *place) position(id crm.ID) crm.Position {
-	number := p.number + int64(p.instant)
-	if p.desc && p.key.none != 0 && number == p.key.none {
-		number = p.key.noneDesc
+// position returns the position of the row with this id that was scanned last.
+func (v *sortValue) position(id crm.ID) crm.Position {
+	number := v.number + int64(v.instant)
+	if v.desc && v.key.null != 0 && number == v.key.null {
+		number = v.key.nullDesc
 	}
-	return crm.Position{Number: number, Text: p.text, ID: id}
+	return crm.Position{Number: number, Text: v.text, ID: id}
 }

@@ -8,9 +8,9 @@ import (
 	"sixty/internal/crm"
 )
 
-// fetchSizes are the row counts that list statements ask for. The count stands in
-// the text, because a planner that does not know it plans for a tenth of the table;
-// a few sizes keep the texts few.
+// fetchSizes are the row limits of list statements. The limit is part of the text,
+// because a planner that does not know it plans for a tenth of the table; a few sizes
+// keep the texts few.
 var fetchSizes = []int{2, 11, 26, 51, 101, 251, 501, crm.MaxLimit + 1}
 
 func fetchSize(rows int) int {
@@ -22,34 +22,26 @@ func fetchSize(rows int) int {
 	return crm.MaxLimit + 1
 }
 
-// A walk is a direction through a list from a place in it.
-type walk struct {
-	forward bool          // in the list's order
-	from    *crm.Position // nil: from the end that lies behind
-	at      bool          // the row at from belongs to it
-	until   bool          // it ends at the border between rows with a value and those without
-}
-
-// page reads a stretch of a list, in as many legs as it takes to fill it. One row more
-// than asked for tells whether there are more ahead; whether there are any behind is a
-// question of its own, asked only when the walk began inside the list.
-func page[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], org crm.ID, own *crm.ID, q crm.List[F]) (crm.Page[T], error) {
-	n := narrowing{args: []any{org}, lead: "t", updated: "t.updated_at", id: "t.id"}
-	t.show(own, &n)
-	t.filter(q.Filter, &n)
+// page reads a page of a list, in as many index scans as it takes to fill it. One row
+// more than the limit shows that there are more ahead; whether there are rows behind is
+// asked by a statement of its own, only when the page starts inside the list.
+func page[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], org crm.ID, owner *crm.ID, q crm.List[F]) (crm.Page[T], error) {
+	b := newWhere(org)
+	t.restrictTo(owner, &b)
+	t.filter(q.Filter, &b)
 	key := t.sorts[q.Sort.Field]
-	w := walk{forward: !q.Backward, from: q.From}
-	if w.from != nil {
-		w.at = w.from.Inclusive
+	sc := keysetScan{forward: !q.Backward, from: q.From}
+	if sc.from != nil {
+		sc.inclusive = sc.from.Inclusive
 	}
 	limit := min(max(q.Limit, 1), crm.MaxLimit)
 
 	var p crm.Page[T]
 	var row T
-	spot := place{key: key, desc: q.Sort.Desc}
-	dest := append(t.destinations(&row), spot.destination())
+	value := sortValue{key: key, desc: q.Sort.Desc}
+	dest := append(t.destinations(&row), value.destination())
 	position := func() *crm.Position {
-		at := spot.position(t.id(&row))
+		at := value.position(t.id(&row))
 		return &at
 	}
 	p.Rows = make([]T, 0, limit)
@@ -67,8 +59,8 @@ func page[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], o
 		}
 		return true, nil
 	}
-	for _, leg := range key.legs(q.Sort, w) {
-		st, args := listStatement(s, t, &n, q.Sort, leg, fetchSize(limit+1-len(p.Rows)))
+	for _, part := range key.indexScans(q.Sort, sc) {
+		st, args := listStatement(s, t, &b, q.Sort, part, fetchSize(limit+1-len(p.Rows)))
 		if err := s.query(ctx, db, st, args, read); err != nil {
 			return p, err
 		}
@@ -80,10 +72,10 @@ func page[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], o
 		p.Last = position()
 	}
 	behind := false
-	if w.from != nil {
-		back := walk{forward: !w.forward, from: w.from, at: !w.at}
+	if sc.from != nil {
+		back := keysetScan{forward: !sc.forward, from: sc.from, inclusive: !sc.inclusive}
 		var err error
-		if behind, err = anyRow(ctx, s, db, t, &n, q.Sort, back); err != nil {
+		if behind, err = anyRow(ctx, s, db, t, &b, q.Sort, back); err != nil {
 			return p, err
 		}
 	}
@@ -94,7 +86,7 @@ func page[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], o
 		p.First, p.Last = p.Last, p.First
 	}
 	if q.Count != crm.CountNone {
-		total, err := count(ctx, s, db, t, &n, q.Count)
+		total, err := count(ctx, s, db, t, &b, q.Count)
 		if err != nil {
 			return p, err
 		}
@@ -103,30 +95,29 @@ func page[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], o
 	return p, nil
 }
 
-// listStatement gives the statement of a leg of a page, and its arguments.
-func listStatement[T, F any](s *Store, t *table[T, F], n *narrowing, sort crm.Sort, w walk, fetch int) (*Statement, []any) {
-	n, w = n.along("t."+t.sorts[sort.Field].column, sort.Desc != w.forward, w)
-	shape := shapeOf("p", t.entity, n, sort, w, fetch)
-	st := s.statement(shape, func() *Statement {
-		column, tail := tailOf(t, n, sort, w, fetch)
+// listStatement returns the statement of one index scan of a page, and its arguments.
+func listStatement[T, F any](s *Store, t *table[T, F], b *whereBuilder, sort crm.Sort, sc keysetScan, fetch int) (*Statement, []any) {
+	b, sc = b.forScan("t."+t.sorts[sort.Field].column, sort.Desc != sc.forward, sc)
+	st := s.composed(listKey("list", t.entity, b, sort, sc, fetch), func() *Statement {
+		column, tail := scanSQL(t, b, sort, sc, fetch)
 		return &Statement{
 			Name: t.entity + ".list",
-			SQL:  "SELECT " + t.selectList(true) + ", " + column + t.from(true, n) + tail,
+			SQL:  "SELECT " + t.selectList(true) + ", " + column + t.from(true, b) + tail,
 		}
 	})
-	return st, n.bounds(t.sorts[sort.Field], w)
+	return st, b.scanArgs(t.sorts[sort.Field], sc)
 }
 
-// anyRow tells whether a walk meets any row.
-func anyRow[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], n *narrowing, sort crm.Sort, w walk) (found bool, err error) {
+// anyRow reports whether a scan finds any row.
+func anyRow[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], b *whereBuilder, sort crm.Sort, sc keysetScan) (found bool, err error) {
 	key := t.sorts[sort.Field]
-	for _, leg := range key.legs(sort, w) {
-		n, leg := n.along("t."+key.column, sort.Desc != leg.forward, leg)
-		st := s.statement(shapeOf("a", t.entity, n, sort, leg, 1), func() *Statement {
-			_, tail := tailOf(t, n, sort, leg, 1)
-			return &Statement{Name: t.entity + ".any", SQL: "SELECT 1" + t.from(false, n) + tail}
+	for _, part := range key.indexScans(sort, sc) {
+		b, part := b.forScan("t."+key.column, sort.Desc != part.forward, part)
+		st := s.composed(listKey("any", t.entity, b, sort, part, 1), func() *Statement {
+			_, tail := scanSQL(t, b, sort, part, 1)
+			return &Statement{Name: t.entity + ".any", SQL: "SELECT 1" + t.from(false, b) + tail}
 		})
-		err = s.query(ctx, db, st, n.bounds(key, leg), func(Rows) (bool, error) {
+		err = s.query(ctx, db, st, b.scanArgs(key, part), func(Rows) (bool, error) {
 			found = true
 			return false, nil
 		})
@@ -137,22 +128,22 @@ func anyRow[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F],
 	return found, err
 }
 
-// tailOf composes everything of the statement of a leg behind FROM, and tells the
-// column of the order.
-func tailOf[T, F any](t *table[T, F], n *narrowing, sort crm.Sort, w walk, fetch int) (column, tail string) {
+// scanSQL composes the statement of an index scan from WHERE on, and returns the column
+// of the order besides.
+func scanSQL[T, F any](t *table[T, F], b *whereBuilder, sort crm.Sort, sc keysetScan, fetch int) (column, tail string) {
 	column, id := "t."+t.sorts[sort.Field].column, "t.id"
 	if sort.Field == "updated_at" {
-		column, id = n.updated, n.id
+		column, id = b.updated, b.id
 	}
-	ascending := sort.Desc != w.forward
+	ascending := sort.Desc != sc.forward
 	compare, order := " < ", " DESC"
 	if ascending {
 		compare, order = " > ", ""
 	}
-	tail = " WHERE " + n.lead + ".org_id = $1" + t.there() + t.where + n.where
-	next := len(n.args) + 1
-	if w.from != nil {
-		if w.at {
+	tail = t.whereSQL(b)
+	next := len(b.args) + 1
+	if sc.from != nil {
+		if sc.inclusive {
 			compare = compare[:2] + "= "
 		}
 		if column == id {
@@ -163,7 +154,7 @@ func tailOf[T, F any](t *table[T, F], n *narrowing, sort crm.Sort, w walk, fetch
 			next += 2
 		}
 	}
-	if w.until {
+	if sc.untilNulls {
 		within := " >= "
 		if ascending {
 			within = " < "
@@ -178,54 +169,38 @@ func tailOf[T, F any](t *table[T, F], n *narrowing, sort crm.Sort, w walk, fetch
 	return column, tail
 }
 
-// bounds gives the arguments of the statement of a leg.
-func (n *narrowing) bounds(key sortKey, w walk) []any {
-	args := append(make([]any, 0, len(n.args)+3), n.args...)
-	if w.from != nil && key.kind != keyID {
-		args = append(args, key.argument(w.from.Number, w.from.Text))
+// scanArgs returns the arguments of the statement of an index scan.
+func (b *whereBuilder) scanArgs(key sortKey, sc keysetScan) []any {
+	args := append(make([]any, 0, len(b.args)+3), b.args...)
+	if sc.from != nil && key.kind != keyID {
+		args = append(args, key.argument(sc.from.Number, sc.from.Text))
 	}
-	if w.from != nil {
-		args = append(args, w.from.ID)
+	if sc.from != nil {
+		args = append(args, sc.from.ID)
 	}
-	if w.until {
-		args = append(args, key.argument(key.none, ""))
+	if sc.untilNulls {
+		args = append(args, key.argument(key.null, ""))
 	}
 	return args
 }
 
-// shapeOf tells apart the texts of the list statements.
-func shapeOf(what, entity string, n *narrowing, sort crm.Sort, w walk, fetch int) string {
-	b := make([]byte, 0, 64)
-	b = append(append(append(b, what...), entity...), ' ')
-	b = append(append(b, n.shape...), ' ')
-	b = append(b, sort.Field...)
-	flags := byte('0')
-	for i, set := range []bool{sort.Desc, w.forward, w.from != nil, w.at, w.until} {
-		if set {
-			flags += 1 << i
-		}
-	}
-	b = append(b, ' ', flags, ' ')
-	return string(strconv.AppendInt(b, int64(fetch), 10))
-}
-
 // count counts the rows of a list, or estimates them.
-func count[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], n *narrowing, mode crm.CountMode) (int64, error) {
-	n, _ = n.along("", false, walk{})
-	tail := t.from(false, n) + " WHERE " + n.lead + ".org_id = $1" + t.there() + t.where + n.where
-	st := &Statement{Name: t.entity + ".count", SQL: "SELECT count(*)" + tail}
+func count[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], b *whereBuilder, mode crm.CountMode) (int64, error) {
+	b, _ = b.forScan("", false, keysetScan{})
+	rest := t.from(false, b) + t.whereSQL(b)
+	st := &Statement{Name: t.entity + ".count", SQL: "SELECT count(*)" + rest}
 	read := func(rows Rows) (int64, error) {
 		var total int64
 		err := rows.Scan(&total)
 		return total, err
 	}
 	if mode == crm.CountEstimated {
-		if sql, readEstimate, ok := s.dialect.Estimate("SELECT 1" + tail); ok {
+		if sql, readEstimate, ok := s.dialect.Estimate("SELECT 1" + rest); ok {
 			st, read = &Statement{Name: t.entity + ".estimate", SQL: sql}, readEstimate
 		}
 	}
 	var total int64
-	err := s.query(ctx, db, st, n.args, func(rows Rows) (_ bool, err error) {
+	err := s.query(ctx, db, st, b.args, func(rows Rows) (_ bool, err error) {
 		total, err = read(rows)
 		return false, err
 	})

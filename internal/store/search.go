@@ -11,33 +11,33 @@ import (
 	"sixty/internal/crm"
 )
 
-// A search asks an index for the ids of what fits, and reads of those things what
-// they are ranked by. Ranking them is the domain's, and so both engines agree on it;
-// what follows is a page like any other, but of a list in memory.
+// A search reads the ids of the matches from an index, and of those records the columns
+// that they are ranked by. The domain ranks them, so that both engines agree; the page is
+// then cut from the list in memory.
 
-// searching tells how the things of a kind are searched.
-type searching[T any] struct {
-	kind    string   // the hits' kind
-	letter  string   // the kind in the index's terms
-	columns []string // what of reads, beside id, owner_id and updated_at
-	of      func(*T) crm.Searched
+// A searchSpec says how the records of an entity are searched.
+type searchSpec[T any] struct {
+	kind     string   // the hits' kind
+	prefix   string   // of the entity's terms in the index
+	columns  []string // what searched reads, besides id, owner_id and updated_at
+	searched func(*T) crm.Searched
 }
 
-// match is a thing that was found, and its place in the order.
+// match is a record that was found, and its position in the order.
 type match struct {
-	hit crm.Hit
-	at  crm.Position
+	hit      crm.Hit
+	position crm.Position
 }
 
-// matches finds what fits a query within a list's filters, in the list's order.
+// matches returns what matches a query and a list's filters, in the list's order.
 func matches[T, F any](ctx context.Context, r *reader, t *table[T, F], org crm.ID, q *crm.List[F]) ([]match, error) {
 	words := q.Search.Words()
 	if len(words) == 0 {
 		return nil, nil
 	}
-	n := narrowing{args: []any{org, r.store.dialect.Prefixes(termsOf(org, t.search.letter, words))}, lead: "t", updated: "t.updated_at", id: "t.id"}
-	t.show(r.own, &n)
-	t.filter(q.Filter, &n)
+	b := newWhere(org, r.store.dialect.Prefixes(termsOf(org, t.search.prefix, words)))
+	t.restrictTo(r.owner, &b)
+	t.filter(q.Filter, &b)
 	byRank := q.Sort == crm.ByRank
 	key := commonSorts["updated_at"]
 	if !byRank {
@@ -45,45 +45,44 @@ func matches[T, F any](ctx context.Context, r *reader, t *table[T, F], org crm.I
 	}
 
 	var row T
-	spot := place{key: key, desc: q.Sort.Desc}
-	dest := append(t.chosen(&row, t.searchedColumns()), spot.destination())
+	value := sortValue{key: key, desc: q.Sort.Desc}
+	dest := append(t.destinationsOf(&row, t.searchedColumns()), value.destination())
 	var found []match
-	st := matchStatement(r.store, t, &n, q.Sort, key)
-	err := r.store.query(ctx, r.of(org), st, n.args, func(rows Rows) (bool, error) {
+	st := matchStatement(r.store, t, &b, q.Sort, key)
+	err := r.store.query(ctx, r.of(org), st, b.args, func(rows Rows) (bool, error) {
 		if err := rows.Scan(dest...); err != nil {
 			return false, err
 		}
-		s := t.search.of(&row)
+		s := t.search.searched(&row)
 		rank, fits := q.Search.Rank(&s)
-		if !fits { // it has changed under the index's hands
+		if !fits { // it has changed since the index was read
 			return true, nil
 		}
-		m := match{s.Hit, spot.position(s.ID)}
+		m := match{s.Hit, value.position(s.ID)}
 		if m.hit.Rank = rank; byRank {
-			m.at.Rank = rank
+			m.position.Rank = rank
 		}
 		found = append(found, m)
 		return true, nil
 	})
 	order := orderOf(q.Sort)
-	slices.SortFunc(found, func(a, b match) int { return order(&a.at, &b.at) })
+	slices.SortFunc(found, func(a, b match) int { return order(&a.position, &b.position) })
 	return found, err
 }
 
-// matchStatement gives the statement that finds a kind's matches: at first only their
-// ids, in the index alone when no filter asks for more. That they are the organisation's
-// own is for the terms to say, and for the table that they are then read from.
-func matchStatement[T, F any](s *Store, t *table[T, F], n *narrowing, sort crm.Sort, key sortKey) *Statement {
-	shape := shapeOf("s", t.entity, n, sort, walk{}, crm.MaxHits)
-	return s.statement(shape, func() *Statement {
+// matchStatement returns the statement that finds an entity's matches: first only their
+// ids, in the index alone if there is no filter. The terms begin with the organisation, and
+// the table that the records are then read from is restricted to it.
+func matchStatement[T, F any](s *Store, t *table[T, F], b *whereBuilder, sort crm.Sort, key sortKey) *Statement {
+	return s.composed(listKey("search", t.entity, b, sort, keysetScan{}, crm.MaxHits), func() *Statement {
 		tables, fits, newest := s.dialect.Matches(2)
 		inner := "SELECT s.id FROM " + tables
-		if n.where != "" {
-			inner += " JOIN " + t.name + " t ON t.org_id = s.org_id AND t.id = s.id AND t.deleted_at IS NULL" + n.beside
-			// A filter that leaves few things may lead to them first, and from them here.
+		if len(b.where) > 0 {
+			inner += " JOIN " + t.name + " t ON t.org_id = s.org_id AND t.id = s.id AND t.deleted_at IS NULL" + b.searchJoin
+			// A selective filter may be evaluated first, and its rows be looked up here.
 			fits += " AND s.org_id = $1 AND s.kind = '" + t.search.kind + "'"
 		}
-		inner += " WHERE " + fits + n.where + " ORDER BY " + newest + " DESC LIMIT " + strconv.Itoa(crm.MaxHits)
+		inner += " WHERE " + fits + string(b.where) + " ORDER BY " + newest + " DESC LIMIT " + strconv.Itoa(crm.MaxHits)
 		return &Statement{Name: t.entity + ".search", SQL: "SELECT t." + strings.Join(t.searchedColumns(), ", t.") + ", t." + key.column +
 			" FROM " + t.name + " t WHERE t.org_id = $1 AND " + s.dialect.AnyOf("t.id", inner) + " AND t.deleted_at IS NULL"}
 	})
@@ -93,17 +92,17 @@ func (t *table[T, F]) searchedColumns() []string {
 	return append([]string{"id", "owner_id", "updated_at"}, t.search.columns...)
 }
 
-// chosen gives the pointers that some columns of a row are scanned into.
-func (t *table[T, F]) chosen(row *T, names []string) []any {
+// destinationsOf returns the pointers that some columns of a row are scanned into.
+func (t *table[T, F]) destinationsOf(row *T, names []string) []any {
 	dest := make([]any, 0, len(names)+1)
 	for _, name := range names {
 		i := slices.IndexFunc(t.columns, func(c column[T]) bool { return c.name == name })
-		dest = append(dest, t.columns[i].member(row))
+		dest = append(dest, t.columns[i].field(row))
 	}
 	return dest
 }
 
-// orderOf gives the comparison of places in an order.
+// orderOf returns the comparison of positions in an order.
 func orderOf(sort crm.Sort) func(a, b *crm.Position) int {
 	return func(a, b *crm.Position) int {
 		c := cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.Number, b.Number), strings.Compare(a.Text, b.Text), bytes.Compare(a.ID[:], b.ID[:]))
@@ -114,14 +113,14 @@ func orderOf(sort crm.Sort) func(a, b *crm.Position) int {
 	}
 }
 
-// stretch cuts a page out of what was found.
-func stretch[T, F any](found []match, q *crm.List[F]) (rows []match, p crm.Page[T]) {
+// cutPage cuts a page from the matches.
+func cutPage[T, F any](found []match, q *crm.List[F]) (rows []match, p crm.Page[T]) {
 	start, end := 0, len(found)
 	limit := min(max(q.Limit, 1), crm.MaxLimit)
 	if q.From != nil {
 		order := orderOf(q.Sort)
-		i, there := slices.BinarySearchFunc(found, q.From, func(m match, from *crm.Position) int { return order(&m.at, from) })
-		if there && q.From.Inclusive == q.Backward {
+		i, exact := slices.BinarySearchFunc(found, q.From, func(m match, from *crm.Position) int { return order(&m.position, from) })
+		if exact && q.From.Inclusive == q.Backward {
 			i++
 		}
 		start, end = i, i
@@ -137,27 +136,27 @@ func stretch[T, F any](found []match, q *crm.List[F]) (rows []match, p crm.Page[
 		p.Total = &total
 	}
 	if rows = found[start:end]; len(rows) > 0 {
-		p.First, p.Last = &rows[0].at, &rows[len(rows)-1].at
+		p.First, p.Last = &rows[0].position, &rows[len(rows)-1].position
 	}
 	return rows, p
 }
 
-// searchPage is page for a list that is searched.
+// searchPage returns a page of a searched list.
 func searchPage[T, F any](ctx context.Context, r *reader, t *table[T, F], org crm.ID, q crm.List[F]) (crm.Page[T], error) {
 	found, err := matches(ctx, r, t, org, &q)
 	if err != nil {
 		return crm.Page[T]{}, err
 	}
-	cut, p := stretch[T](found, &q)
+	cut, p := cutPage[T](found, &q)
 	ids := make([]crm.ID, len(cut))
-	place := make(map[crm.ID]int, len(cut))
+	index := make(map[crm.ID]int, len(cut))
 	for i := range cut {
 		ids[i] = cut[i].hit.ID
-		place[ids[i]] = i
+		index[ids[i]] = i
 	}
-	// What has been deleted since it was found is missing.
-	p.Rows, err = byID(ctx, r.store, r.of(org), t, org, r.own, ids, true)
-	slices.SortFunc(p.Rows, func(a, b T) int { return place[t.id(&a)] - place[t.id(&b)] })
+	// Records that were deleted since are missing.
+	p.Rows, err = byID(ctx, r.store, r.of(org), t, org, r.owner, ids, true)
+	slices.SortFunc(p.Rows, func(a, b T) int { return index[t.id(&a)] - index[t.id(&b)] })
 	return p, err
 }
 
@@ -177,8 +176,8 @@ func (r *reader) Search(ctx context.Context, org crm.ID, q crm.List[crm.HitFilte
 		found = append(found, of...)
 	}
 	order := orderOf(crm.ByRank)
-	slices.SortFunc(found, func(a, b match) int { return order(&a.at, &b.at) })
-	cut, p := stretch[crm.Hit](found, &q)
+	slices.SortFunc(found, func(a, b match) int { return order(&a.position, &b.position) })
+	cut, p := cutPage[crm.Hit](found, &q)
 	p.Rows = make([]crm.Hit, len(cut))
 	for i := range cut {
 		p.Rows[i] = cut[i].hit
@@ -186,7 +185,7 @@ func (r *reader) Search(ctx context.Context, org crm.ID, q crm.List[crm.HitFilte
 	return p, nil
 }
 
-// hits are a kind's matches, unless the search is of another kind.
+// hits returns the matches of an entity, none if the search is for another kind.
 func hits[T, F any](ctx context.Context, r *reader, t *table[T, F], org crm.ID, q *crm.List[crm.HitFilter]) ([]match, error) {
 	if q.Filter.Kind != nil && *q.Filter.Kind != t.search.kind {
 		return nil, nil

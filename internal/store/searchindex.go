@@ -19,8 +19,8 @@ var searchColumns = []string{"org_id", "kind", "id", "terms"}
 // the organisation and the kind, so that a word leads to nothing of anybody else. That
 // two organisations share the characters may happen, and costs but time: what is found is
 // read as the organisation's own.
-func termsOf(org crm.ID, letter string, words []string) []string {
-	key := hex.EncodeToString(org[12:]) + letter
+func termsOf(org crm.ID, prefix string, words []string) []string {
+	key := hex.EncodeToString(org[12:]) + prefix
 	terms := make([]string, len(words))
 	for i, word := range words {
 		terms[i] = key + word
@@ -30,8 +30,8 @@ func termsOf(org crm.ID, letter string, words []string) []string {
 
 // terms gives a row's terms, parted by blanks.
 func (t *table[T, F]) terms(row *T) string {
-	s := t.search.of(row)
-	return strings.Join(termsOf(t.org(row), t.search.letter, s.Words()), " ")
+	s := t.search.searched(row)
+	return strings.Join(termsOf(t.org(row), t.search.prefix, s.Words()), " ")
 }
 
 // enterTerms enters rows in the index.

@@ -18,5 +18,5 @@ func (s *Store) Snapshot(ctx context.Context, by crm.Actor, fn func(crm.Reads) e
 	}()
 	// It is to be run again when a standby had to overtake it. What fn did with what it
 	// had read is not for the store to do again.
-	return final(fn(&reader{store: s, db: snap, own: by.OwnerScope()}))
+	return final(fn(&reader{store: s, db: snap, owner: by.OwnerScope()}))
 }

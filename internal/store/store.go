@@ -45,13 +45,13 @@ type Store struct {
 	audit      table[crm.AuditEntry, crm.AuditFilter]
 	keys       table[crm.APIKey, crm.APIKeyFilter]
 
-	mu    sync.RWMutex
-	texts map[string]*Statement // composed statements by their shape
+	mu         sync.RWMutex
+	statements map[string]*Statement // composed statements by their key
 }
 
-// maxTexts bounds the composed statements that are kept. Their shapes are few by
-// design; the bound is for whoever finds a way to ask for all of them.
-const maxTexts = 2000
+// maxStatements bounds the composed statements that are cached. There are few by design;
+// the bound is for a client that finds a way to ask for all of them.
+const maxStatements = 2000
 
 // New makes a Store over an engine, which it then owns.
 func New(engine Engine, o Options) *Store {
@@ -60,7 +60,7 @@ func New(engine Engine, o Options) *Store {
 		companies: companyTable(), contacts: contactTable(), deals: dealTable(),
 		stages: stageTable(), owners: ownerTable(),
 		activities: activityTable(), tasks: taskTable(), audit: auditTable(), keys: keyTable(),
-		texts: map[string]*Statement{},
+		statements: map[string]*Statement{},
 	}
 	if s.observe == nil {
 		s.observe = func(string, time.Duration, error) {}
@@ -87,7 +87,7 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // Reads gives the views as an actor sees them, outside a transaction.
-func (s *Store) Reads(by crm.Actor) crm.Reads { return &reader{store: s, own: by.OwnerScope()} }
+func (s *Store) Reads(by crm.Actor) crm.Reads { return &reader{store: s, owner: by.OwnerScope()} }
 
 // pooled runs statements on the pool's connections, in a scope.
 type pooled struct {
@@ -113,10 +113,11 @@ func (p pooled) Query(ctx context.Context, st *Statement, args []any) (Rows, err
 	return t.etx.Query(ctx, st, args)
 }
 
-// statement gives the statement of a shape, composing it on first use.
-func (s *Store) statement(shape string, compose func() *Statement) *Statement {
+// statement returns the statement with a key, composing it on first use. The key holds
+// all that the statement is composed of.
+func (s *Store) statement(key string, compose func() *Statement) *Statement {
 	s.mu.RLock()
-	st := s.texts[shape]
+	st := s.statements[key]
 	s.mu.RUnlock()
 	if st != nil {
 		return st
@@ -124,14 +125,25 @@ func (s *Store) statement(shape string, compose func() *Statement) *Statement {
 	st = compose()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if known := s.texts[shape]; known != nil {
+	if known := s.statements[key]; known != nil {
 		return known
 	}
-	if len(s.texts) >= maxTexts {
-		clear(s.texts)
+	if len(s.statements) >= maxStatements {
+		clear(s.statements)
 	}
-	s.texts[shape] = st
+	s.statements[key] = st
 	return st
+}
+
+// composed is statement for a key in a buffer, which is copied only on first use.
+func (s *Store) composed(key []byte, compose func() *Statement) *Statement {
+	s.mu.RLock()
+	st := s.statements[string(key)]
+	s.mu.RUnlock()
+	if st != nil {
+		return st
+	}
+	return s.statement(string(key), compose)
 }
 
 // query runs a statement and gives each of its rows to each, until that returns

@@ -18,10 +18,10 @@ type standing struct {
 // dealTotals sums deals; from says which, and reads deals as t.
 func (r *reader) dealTotals(ctx context.Context, name, from string, org, id crm.ID) (crm.DealTotals, error) {
 	s := r.store
-	args, suffix, whose := r.among([]any{org, id}, " AND t.owner_id = @")
-	st := s.statement(name+suffix, func() *Statement {
+	args, owned := r.ownedOnly([]any{org, id}, " AND t.owner_id = @")
+	st := s.statement(name+owned, func() *Statement {
 		return &Statement{name, "SELECT t.status, t.currency, count(*), " + s.dialect.SumBig("t.value") + from +
-			" AND t.deleted_at IS NULL" + whose + " GROUP BY t.currency, t.status ORDER BY t.currency, t.status"}
+			" AND t.deleted_at IS NULL" + owned + " GROUP BY t.currency, t.status ORDER BY t.currency, t.status"}
 	})
 	var totals crm.DealTotals
 	rows, err := collect(ctx, s, r.of(org), st, func(d *standing) []any {
@@ -48,11 +48,11 @@ func (r *reader) CompanyTotals(ctx context.Context, org, company crm.ID) (crm.Co
 	if err != nil {
 		return totals, err
 	}
-	args, suffix, whose := r.among([]any{org, company}, " AND owner_id = @")
-	rest := r.store.statement("company.totals"+suffix, func() *Statement {
+	args, owned := r.ownedOnly([]any{org, company}, " AND owner_id = @")
+	rest := r.store.statement("company.totals"+owned, func() *Statement {
 		return &Statement{"company.totals", `SELECT
-(SELECT count(*) FROM contacts WHERE org_id = $1 AND company_id = $2 AND deleted_at IS NULL` + whose + `),
-(SELECT max(date) FROM activities WHERE org_id = $1 AND company_id = $2 AND status = '` + crm.ActivityCompleted + `' AND deleted_at IS NULL` + whose + `)`}
+(SELECT count(*) FROM contacts WHERE org_id = $1 AND company_id = $2 AND deleted_at IS NULL` + owned + `),
+(SELECT max(date) FROM activities WHERE org_id = $1 AND company_id = $2 AND status = '` + crm.ActivityCompleted + `' AND deleted_at IS NULL` + owned + `)`}
 	})
 	err = r.store.query(ctx, r.of(org), rest, args, func(rows Rows) (bool, error) {
 		return false, rows.Scan(&totals.Contacts, &totals.LastActivity)
@@ -70,11 +70,11 @@ func (r *reader) ContactTotals(ctx context.Context, org, contact crm.ID) (crm.Co
 	if err != nil {
 		return totals, err
 	}
-	args, suffix, whose := r.among([]any{org, contact}, " AND owner_id = @")
-	activities := r.store.statement("contact.activity_totals"+suffix, func() *Statement {
+	args, owned := r.ownedOnly([]any{org, contact}, " AND owner_id = @")
+	activities := r.store.statement("contact.activity_totals"+owned, func() *Statement {
 		return &Statement{"contact.activity_totals", `SELECT
 coalesce(sum(CASE WHEN type = 'meeting' THEN 1 END), 0), coalesce(sum(CASE WHEN type = 'email' THEN 1 END), 0),
-coalesce(sum(CASE WHEN type = 'call' THEN 1 END), 0) FROM activities WHERE org_id = $1 AND contact_id = $2 AND deleted_at IS NULL` + whose}
+coalesce(sum(CASE WHEN type = 'call' THEN 1 END), 0) FROM activities WHERE org_id = $1 AND contact_id = $2 AND deleted_at IS NULL` + owned}
 	})
 	err = r.store.query(ctx, r.of(org), activities, args, func(rows Rows) (bool, error) {
 		return false, rows.Scan(&totals.Meetings, &totals.Emails, &totals.Calls)

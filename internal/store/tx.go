@@ -69,7 +69,7 @@ func (s *Store) attempt(ctx context.Context, by crm.Actor, at crm.Instant, fn fu
 		// After a commit this does nothing; a failed roll-back ends with the connection.
 		_ = etx.Rollback()
 	}()
-	t := &tx{reader: reader{store: s, db: etx, own: by.OwnerScope()}, by: by, at: at, etx: etx, logged: map[string]int{}}
+	t := &tx{reader: reader{store: s, db: etx, owner: by.OwnerScope()}, by: by, at: at, etx: etx, logged: map[string]int{}}
 	if err := fn(t); err != nil || !keep {
 		return err
 	}

@@ -49,7 +49,7 @@ func (w *writer[T, F]) Find(ctx context.Context, key crm.Key, values []string) (
 
 func (w *writer[T, F]) LockForUpdate(ctx context.Context, ids []crm.ID) ([]T, error) {
 	return inParts(ids, func(part []crm.ID) ([]T, error) {
-		return byID(ctx, w.tx.store, w.tx.db, w.table, w.tx.by.Org, w.tx.own, part, false)
+		return byID(ctx, w.tx.store, w.tx.db, w.table, w.tx.by.Org, w.tx.owner, part, false)
 	})
 }
 
@@ -57,13 +57,13 @@ func (w *writer[T, F]) LockForShare(ctx context.Context, ids []crm.ID) ([]crm.ID
 	s, t := w.tx.store, w.table
 	name := t.entity + ".hold"
 	return inParts(ids, func(part []crm.ID) ([]crm.ID, error) {
-		n := narrowing{args: []any{w.tx.by.Org, s.dialect.IDs(part)}}
-		t.show(w.tx.own, &n)
-		st := s.statement(name+string(n.shape), func() *Statement {
+		b := newWhere(w.tx.by.Org, s.dialect.IDs(part))
+		t.restrictTo(w.tx.owner, &b)
+		st := s.statement(name+string(b.where), func() *Statement {
 			return &Statement{name, "SELECT t.id FROM " + t.name + " t WHERE t.org_id = $1 AND " +
-				s.dialect.AnyID("t.id", 2) + " AND t.deleted_at IS NULL" + n.where + " ORDER BY t.id" + s.dialect.ForShare()}
+				s.dialect.AnyID("t.id", 2) + " AND t.deleted_at IS NULL" + string(b.where) + " ORDER BY t.id" + s.dialect.ForShare()}
 		})
-		return collect(ctx, s, w.tx.db, st, func(id *crm.ID) []any { return []any{id} }, n.args...)
+		return collect(ctx, s, w.tx.db, st, func(id *crm.ID) []any { return []any{id} }, b.args...)
 	})
 }
 
@@ -89,7 +89,7 @@ func (w *writer[T, F]) Insert(ctx context.Context, rows []T) error {
 		}
 	}
 	args := make([]any, 0, len(t.columns)+1)
-	err := w.tx.load(ctx, t.name, t.written(), len(rows), func(i int) []any {
+	err := w.tx.load(ctx, t.name, t.writtenColumns(), len(rows), func(i int) []any {
 		args = t.values(&rows[i], args)
 		return args
 	})
@@ -160,7 +160,7 @@ func (w *writer[T, F]) Update(ctx context.Context, changes []crm.Change[T]) erro
 			return err
 		}
 	}
-	columns := t.written()
+	columns := t.writtenColumns()
 	args := make([]any, 0, len(columns))
 	row := func(i int) []any {
 		args = t.values(&changes[i].After, args)

@@ -1,0 +1,137 @@
+package store
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+
+	"sixty/internal/crm"
+)
+
+// plainDialect is enough of a Dialect to compose statements.
+type plainDialect struct{ Dialect }
+
+func (plainDialect) Matches(int) (tables, condition, newest string) {
+	return "search s", "s.terms = $2", "s.pos"
+}
+func (plainDialect) AnyOf(expr, query string) string { return expr + " IN (" + query + ")" }
+
+type plainEngine struct{ Engine }
+
+func (plainEngine) Dialect() Dialect { return plainDialect{} }
+
+func newPlainStore() *Store { return New(plainEngine{}, Options{}) }
+
+// A statement from the cache is the one that would have been composed anew, for every set
+// of filters of every list, each order, and each kind of scan.
+func TestStatementCache(t *testing.T) {
+	t.Parallel()
+	s := newPlainStore()
+	t.Run("companies", func(t *testing.T) { checkStatements(t, s, &s.companies) })
+	t.Run("contacts", func(t *testing.T) { checkStatements(t, s, &s.contacts) })
+	t.Run("deals", func(t *testing.T) { checkStatements(t, s, &s.deals) })
+	t.Run("stages", func(t *testing.T) { checkStatements(t, s, &s.stages) })
+	t.Run("owners", func(t *testing.T) { checkStatements(t, s, &s.owners) })
+	t.Run("activities", func(t *testing.T) { checkStatements(t, s, &s.activities) })
+	t.Run("tasks", func(t *testing.T) { checkStatements(t, s, &s.tasks) })
+	t.Run("audit", func(t *testing.T) { checkStatements(t, s, &s.audit) })
+	t.Run("keys", func(t *testing.T) { checkStatements(t, s, &s.keys) })
+	t.Run("two filters", func(t *testing.T) {
+		type filter struct{ Stage, Priority *string }
+		deals := dealTable()
+		checkStatements(t, s, &table[crm.Deal, filter]{
+			name: "deals", entity: "two_filters", columns: deals.columns, sorts: deals.sorts, owned: deals.owned,
+			filter: func(f filter, b *whereBuilder) {
+				addIf(b, "t.stage_id =", f.Stage)
+				addIf(b, "t.priority =", f.Priority)
+			},
+		})
+	})
+}
+
+func checkStatements[T, F any](t *testing.T, s *Store, table *table[T, F]) {
+	t.Helper()
+	uncached := newPlainStore()
+	statements := map[string]bool{}
+	for _, f := range everyFilter[F]() {
+		for _, owner := range []*crm.ID{nil, {1}} {
+			b := newWhere(crm.ID{})
+			table.restrictTo(owner, &b)
+			table.filter(f, &b)
+			for field := range table.sorts {
+				for _, sort := range []crm.Sort{{Field: field}, {Field: field, Desc: true}} {
+					for _, from := range []*crm.Position{nil, {Number: 1}, {Number: 1, Inclusive: true}} {
+						for _, forward := range []bool{true, false} {
+							sc := keysetScan{forward: forward, from: from, inclusive: from != nil && from.Inclusive}
+							for _, part := range table.sorts[field].indexScans(sort, sc) {
+								cached, args := listStatement(s, table, &b, sort, part, 11)
+								clear(uncached.statements)
+								fresh, _ := listStatement(uncached, table, &b, sort, part, 11)
+								if cached.SQL != fresh.SQL {
+									t.Fatalf("the cache answers\n%s\nwith\n%s", fresh.SQL, cached.SQL)
+								}
+								statements[cached.SQL] = true
+								if n := slices.Max(placeholdersIn(cached.SQL)); n != len(args) {
+									t.Fatalf("%d arguments for\n%s", len(args), cached.SQL)
+								}
+							}
+						}
+					}
+				}
+			}
+			if table.search != nil {
+				key := table.sorts["updated_at"]
+				b.args = append(b.args, nil)
+				clear(uncached.statements)
+				if cached, fresh := matchStatement(s, table, &b, crm.ByRank, key), matchStatement(uncached, table, &b, crm.ByRank, key); cached.SQL != fresh.SQL {
+					t.Fatalf("the cache answers\n%s\nwith\n%s", fresh.SQL, cached.SQL)
+				}
+			}
+		}
+	}
+	if len(statements) < 2 {
+		t.Errorf("%d statements", len(statements))
+	}
+}
+
+// placeholdersIn returns the numbers of the placeholders of a statement.
+func placeholdersIn(text string) []int {
+	numbers := []int{0}
+	for i := 0; i < len(text); i++ {
+		if text[i] != '$' {
+			continue
+		}
+		n := 0
+		for i++; i < len(text) && '0' <= text[i] && text[i] <= '9'; i++ {
+			n = 10*n + int(text[i]-'0')
+		}
+		numbers = append(numbers, n)
+	}
+	return numbers
+}
+
+// everyFilter returns the filters with each subset of the optional fields set.
+func everyFilter[F any]() []F {
+	filters := []F{*new(F)}
+	for i := range reflect.TypeFor[F]().NumField() {
+		field := reflect.TypeFor[F]().Field(i)
+		if field.Type.Kind() != reflect.Pointer {
+			continue
+		}
+		values := []reflect.Value{reflect.New(field.Type.Elem())}
+		if field.Name == "Status" {
+			for _, status := range []string{crm.TaskOverdue, crm.TaskPending} {
+				v := reflect.New(field.Type.Elem())
+				v.Elem().SetString(status)
+				values = append(values, v)
+			}
+		}
+		for _, f := range slices.Clone(filters) {
+			for _, v := range values {
+				reflect.ValueOf(&f).Elem().Field(i).Set(v)
+				filters = append(filters, f)
+			}
+		}
+	}
+	return filters
+}
