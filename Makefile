@@ -37,6 +37,10 @@ test: ## Run the tests against real servers (RACE=1, PACKAGES=./internal/crm, TE
 	scripts/install-servers
 	scripts/with-servers go test -timeout 15m $(if $(RACE),-race) $(TEST_FLAGS) $(PACKAGES)
 
+.PHONY: test-fast
+test-fast: ## Run the tests on SQLite alone, without servers, and say what that leaves out (PACKAGES, TEST_FLAGS, LIST=1)
+	scripts/test-fast -timeout 10m $(TEST_FLAGS) $(PACKAGES)
+
 .PHONY: lint
 lint: ## Check formatting, go vet, golangci-lint, and the scripts
 	scripts/lint $(GOLANGCI_LINT)
@@ -53,6 +57,11 @@ bench: ## Measure reads, imports, exports and the start on both engines, beside 
 .PHONY: generate
 generate: ## Regenerate the generated code
 	go generate ./...
+
+.PHONY: update
+update: ## Rewrite the golden files that tests compare with
+	scripts/install-servers
+	scripts/with-servers go test $(TEST_FLAGS) $$(go list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | awk '/goldentest/ { print $$1 }') -update
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (1m)

@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"sixty/internal/adopt"
-	"sixty/internal/store/storetest"
+	"sixty/internal/servertest"
 )
 
 // oldRows is a source with more contacts than are adopted at once, and one row that is
@@ -29,7 +29,7 @@ INSERT INTO contacts SELECT ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'
 // database opens a database of the test's own.
 func database(t *testing.T, statements string) (url string, conn *pgx.Conn) {
 	t.Helper()
-	url = storetest.PostgresURL(t)
+	url = servertest.PostgresURL(t)
 	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"sixty/internal/store/storetest"
+	"sixty/internal/servertest"
 )
 
 // TestRepeatedPastAKill: a POST that is sent fifty times at once with one key, to a
@@ -26,7 +26,7 @@ func TestRepeatedPastAKill(t *testing.T) {
 			t.Parallel()
 			variables := []string{"SIXTY_DATA_DIR=" + t.TempDir(), "SIXTY_RATE_LIMITS=off"}
 			if engine == "postgres" {
-				variables = append(variables, "DATABASE_URL="+storetest.PostgresURL(t))
+				variables = append(variables, "DATABASE_URL="+servertest.PostgresURL(t))
 			}
 			if out, err := sixty(t, variables, "org", "create", "Killed").CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, out)

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"sixty/internal/goldentest"
 )
 
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"sixty": main}) }
@@ -36,6 +38,7 @@ func TestScripts(t *testing.T) {
 			"refused":  refused,
 			"same":     same,
 		},
+		UpdateScripts:       goldentest.Update(),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 	})

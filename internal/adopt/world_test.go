@@ -14,9 +14,9 @@ import (
 
 	"sixty/internal/adopt"
 	"sixty/internal/crm"
+	"sixty/internal/servertest"
 	"sixty/internal/store"
 	"sixty/internal/store/enginetest"
-	"sixty/internal/store/storetest"
 )
 
 // world is an empty database with one organisation.
@@ -198,7 +198,7 @@ type source struct {
 // newSource makes a database from files of testdata and statements.
 func newSource(t *testing.T, files ...string) *source {
 	t.Helper()
-	url := storetest.PostgresURL(t)
+	url := servertest.PostgresURL(t)
 	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)

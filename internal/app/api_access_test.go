@@ -4,26 +4,21 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	gocmp "github.com/google/go-cmp/cmp"
-
 	"sixty/internal/config"
 	"sixty/internal/crm"
+	"sixty/internal/goldentest"
 )
-
-var update = flag.Bool("update", false, "write api/access.md anew instead of comparing it")
 
 // accessPath is where the table of who is answered what is kept for readers.
 const accessPath = "../../api/access.md"
@@ -32,8 +27,7 @@ const accessHead = `# Who is answered what
 
 Every operation of [openapi.yaml](openapi.yaml), tried with a request that has nothing wrong but who
 sends it, and the status of the answer. ` + "`scripts/with-servers go test ./internal/app -run Access`" + ` tries
-them all on both engines and compares; with ` + "`-update`" + ` it writes this page, and whoever changes it reads
-what changed.
+them all on both engines and compares; with ` + "`-update`" + ` it writes this page. Read what changed.
 
 - *foreign ids*: an admin who puts another organisation's ids wherever the request takes ids, in the
   path, the query and the body; – where it takes none. A list is empty then.
@@ -66,20 +60,7 @@ func TestAccess(t *testing.T) {
 	for _, engine := range engines {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
-			tried := newAccess(t, engine).table()
-			if *update && engine == engines[0] {
-				if err := os.WriteFile(accessPath, []byte(tried), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			kept, err := os.ReadFile(accessPath)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := gocmp.Diff(strings.Split(string(kept), "\n"), strings.Split(tried, "\n")); diff != "" && !*update {
-				t.Errorf("%s differs from what is answered (-kept +answered): either is wrong. To keep what is answered:\n"+
-					"scripts/with-servers go test ./internal/app -run Access -update\n%s", accessPath, diff)
-			}
+			goldentest.Compare(t, accessPath, newAccess(t, engine).table())
 		})
 	}
 }

@@ -9,14 +9,14 @@ import (
 	"sixty/internal/app"
 	"sixty/internal/config"
 	"sixty/internal/crm"
-	"sixty/internal/store/storetest"
+	"sixty/internal/servertest"
 )
 
 // While the database is gone, who allows it is given what was there before, and is told
 // so; who does not is told that it is gone. What is new when it is back, everybody reads.
 func TestStaleWhileTheDatabaseIsGone(t *testing.T) {
 	t.Parallel()
-	direct := storetest.PostgresURL(t)
+	direct := servertest.PostgresURL(t)
 	through, proxy := throughProxy(t, direct)
 	var base config.Base
 	c := boot(t, "sqlite", func(cfg *config.Config) {
@@ -98,7 +98,7 @@ func writeFrom(t *testing.T, base config.Base, org crm.ID, name string) {
 // A stream outlives the database's absence, and then tells what it has not told.
 func TestEventsWhileTheDatabaseIsGone(t *testing.T) {
 	t.Parallel()
-	direct := storetest.PostgresURL(t)
+	direct := servertest.PostgresURL(t)
 	through, proxy := throughProxy(t, direct)
 	var base config.Base
 	c := boot(t, "sqlite", func(cfg *config.Config) {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +11,7 @@ import (
 	"sixty/internal/app"
 	"sixty/internal/config"
 	"sixty/internal/crm"
-	"sixty/internal/store/storetest"
+	"sixty/internal/servertest"
 )
 
 // allHear is how long it takes at most until every instance has heard of a change: one
@@ -24,24 +23,15 @@ func instances(t *testing.T, engine string, redis bool) (a, b *client) {
 	t.Helper()
 	folder, database := t.TempDir(), ""
 	if engine == "postgres" {
-		database = storetest.PostgresURL(t)
+		database = servertest.PostgresURL(t)
 	}
 	change := func(cfg *config.Config) {
 		cfg.DataDir, cfg.DatabaseURL = folder, config.Secret(database)
 		if redis {
-			cfg.RedisURL = config.Secret("redis://" + redisAddress(t))
+			cfg.RedisURL = config.Secret("redis://" + servertest.RedisAddress(t))
 		}
 	}
 	return boot(t, "sqlite", change), boot(t, "sqlite", change)
-}
-
-func redisAddress(t *testing.T) string {
-	t.Helper()
-	address := os.Getenv("SIXTY_TEST_REDIS_ADDR")
-	if address == "" {
-		t.Fatal("SIXTY_TEST_REDIS_ADDR is not set: run make test")
-	}
-	return address
 }
 
 // eachPair runs a test on two instances, on every engine, with Redis and without.

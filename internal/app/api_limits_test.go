@@ -17,7 +17,7 @@ import (
 	"sixty/internal/app"
 	"sixty/internal/config"
 	"sixty/internal/crm"
-	"sixty/internal/store/storetest"
+	"sixty/internal/servertest"
 )
 
 // counted is a path whose every answer is a whole request of the tier api.
@@ -96,6 +96,7 @@ type redisServer struct {
 // newRedis starts one, which ends with the test.
 func newRedis(t *testing.T) *redisServer {
 	t.Helper()
+	servertest.RequireRedis(t)
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +151,7 @@ func TestInstancesShareLimits(t *testing.T) {
 	t.Parallel()
 	const n = 20
 	redis := newRedis(t)
-	database := storetest.PostgresURL(t)
+	database := servertest.PostgresURL(t)
 	var all [3]*client
 	for i := range all {
 		all[i] = boot(t, "sqlite", redis.settings, func(cfg *config.Config) {

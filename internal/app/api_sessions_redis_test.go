@@ -3,7 +3,6 @@ package app_test
 import (
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 
@@ -13,7 +12,7 @@ import (
 
 	"sixty/internal/config"
 	"sixty/internal/crm"
-	"sixty/internal/store/storetest"
+	"sixty/internal/servertest"
 )
 
 // lookups counts how often an instance has asked the database for a session.
@@ -34,7 +33,7 @@ func (c *client) lookups() string {
 func TestSessionsByRedis(t *testing.T) {
 	t.Parallel()
 	proxy, redis := redisProxy(t)
-	database := storetest.PostgresURL(t)
+	database := servertest.PostgresURL(t)
 	boots := func() *client {
 		return boot(t, "sqlite", redis, func(cfg *config.Config) { cfg.DatabaseURL, cfg.MaxConns = config.Secret(database), 4 })
 	}
@@ -106,12 +105,8 @@ func TestSessionsByRedis(t *testing.T) {
 // redisProxy is the tests' Redis by way of a proxy that can be cut, as the settings of Redis.
 func redisProxy(t *testing.T) (*toxiproxy.Proxy, func(*config.Config)) {
 	t.Helper()
-	address := os.Getenv("SIXTY_TEST_REDIS_ADDR")
-	if address == "" {
-		t.Fatal("SIXTY_TEST_REDIS_ADDR is not set: run make test")
-	}
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	proxy := toxiproxy.NewProxy(server, "redis", "127.0.0.1:0", address)
+	proxy := toxiproxy.NewProxy(server, "redis", "127.0.0.1:0", servertest.RedisAddress(t))
 	if err := proxy.Start(); err != nil {
 		t.Fatal(err)
 	}

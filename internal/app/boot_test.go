@@ -16,7 +16,7 @@ import (
 	"sixty/internal/app"
 	"sixty/internal/config"
 	"sixty/internal/crm"
-	"sixty/internal/store/storetest"
+	"sixty/internal/servertest"
 )
 
 // TestMain sees to it that no program that was booted left a goroutine behind.
@@ -66,7 +66,7 @@ func newAppBy(t *testing.T, clock func() time.Time, engine string, change ...fun
 	cfg.Env, cfg.Port, cfg.DataDir, cfg.LogLevel = config.Test, 0, t.TempDir(), slog.LevelWarn
 	cfg.LimitGlobal.Requests, cfg.LimitAPI.Requests, cfg.LimitExpensive.Requests = many, many, many
 	if engine == "postgres" {
-		cfg.DatabaseURL = config.Secret(storetest.PostgresURL(t))
+		cfg.DatabaseURL = config.Secret(servertest.PostgresURL(t))
 	}
 	for _, f := range change {
 		f(&cfg)

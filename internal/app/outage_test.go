@@ -12,7 +12,7 @@ import (
 
 	"sixty/internal/config"
 	"sixty/internal/crm"
-	"sixty/internal/store/storetest"
+	"sixty/internal/servertest"
 )
 
 // throughProxy gives a database's URL by way of a proxy that can be cut.
@@ -34,7 +34,7 @@ func throughProxy(t *testing.T, databaseURL string) (string, *toxiproxy.Proxy) {
 
 func TestDatabaseGoesAwayAndComesBack(t *testing.T) {
 	t.Parallel()
-	through, proxy := throughProxy(t, storetest.PostgresURL(t))
+	through, proxy := throughProxy(t, servertest.PostgresURL(t))
 	c := boot(t, "sqlite", func(cfg *config.Config) {
 		cfg.DatabaseURL = config.Secret(through)
 		cfg.StatementLimit = time.Second

@@ -3,10 +3,8 @@ package httpapi
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"log/slog"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,9 +13,8 @@ import (
 	"sixty/internal/cache"
 	"sixty/internal/changes"
 	"sixty/internal/crm"
+	"sixty/internal/goldentest"
 )
-
-var update = flag.Bool("update", false, "write api/openapi.yaml anew instead of comparing it")
 
 // documentPath is where the API document is kept for readers.
 const documentPath = "../../api/openapi.yaml"
@@ -58,20 +55,7 @@ func TestNewNeedsWhatItNeeds(t *testing.T) {
 // The committed document changes only on purpose: go generate ./internal/httpapi.
 func TestAPIDocumentIsCurrent(t *testing.T) {
 	t.Parallel()
-	document := documentOf(t, newAPI(t))
-	if *update {
-		if err := os.WriteFile(documentPath, document, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	kept, err := os.ReadFile(documentPath)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(kept, document) {
-		t.Error("api/openapi.yaml is not what the code says: run go generate ./internal/httpapi and look at the difference")
-	}
+	goldentest.Compare(t, documentPath, string(documentOf(t, newAPI(t))))
 }
 
 func TestAPIDocumentIsTheSameEachTime(t *testing.T) {

@@ -3,7 +3,6 @@ package ratelimit_test
 import (
 	"log/slog"
 	"net/netip"
-	"os"
 	"testing"
 
 	"github.com/redis/rueidis"
@@ -11,6 +10,7 @@ import (
 
 	"sixty/internal/crm"
 	"sixty/internal/ratelimit"
+	"sixty/internal/servertest"
 )
 
 func TestMain(m *testing.M) {
@@ -31,20 +31,11 @@ func newLimiter(tb testing.TB, o ratelimit.Options) *ratelimit.Limiter {
 // onRedis gives o on the tests' Redis, with keys of its own.
 func onRedis(tb testing.TB, o ratelimit.Options) ratelimit.Options {
 	tb.Helper()
-	client := connect(tb, redisAddress(tb))
+	client := connect(tb, servertest.RedisAddress(tb))
 	o.Redis = func() rueidis.Client { return client }
 	o.Prefix = "test:" + crm.NewID().String() + ":"
 	o.Logger = slog.New(slog.DiscardHandler)
 	return o
-}
-
-func redisAddress(tb testing.TB) string {
-	tb.Helper()
-	address := os.Getenv("SIXTY_TEST_REDIS_ADDR")
-	if address == "" {
-		tb.Fatal("SIXTY_TEST_REDIS_ADDR is not set: run make test")
-	}
-	return address
 }
 
 func connect(tb testing.TB, address string) rueidis.Client {

@@ -66,7 +66,7 @@ func spendAll(l *Limiter, c Caller, cost Cost) (n int, refused Decision) {
 // back, in any stretch of time.
 func TestLeasesAreNeverMoreThanBurstAndWhatHasGrownBack(t *testing.T) {
 	t.Parallel()
-	src := sources(t)[1]
+	redisLimiters := onRedis(t)
 	var held atomic.Bool
 	rapid.Check(t, func(t *rapid.T) {
 		clock := newFakeClock()
@@ -75,7 +75,7 @@ func TestLeasesAreNeverMoreThanBurstAndWhatHasGrownBack(t *testing.T) {
 			l.Requests = rapid.Int64Range(64, 200).Draw(t, "requests")
 		}
 		o.Penalties.First, o.Penalties.Longest, o.Penalties.Block = time.Millisecond, time.Millisecond, time.Millisecond
-		limiters := src.limiters(t, 3, o)
+		limiters := redisLimiters(t, 3, o)
 		got := ledger{}
 		var mu sync.Mutex
 		var elapsed time.Duration
@@ -124,7 +124,7 @@ func TestLeasesAreNeverMoreThanBurstAndWhatHasGrownBack(t *testing.T) {
 func TestHeldWhileItGrowsBack(t *testing.T) {
 	t.Parallel()
 	clock := newFakeClock()
-	all := sources(t)[1].limiters(t, 2, leased(clock))
+	all := onRedis(t)(t, 2, leased(clock))
 	takeLease(t, all[0], someAddress)
 	clock.advance(time.Second - time.Microsecond)
 	held := int(all[0].holds(someAddress, API) / hitCost)
@@ -143,8 +143,8 @@ func TestHeldWhileItGrowsBack(t *testing.T) {
 func TestLeasesOfOneWhoGoesOn(t *testing.T) {
 	t.Parallel()
 	clock := newFakeClock()
-	src := sources(t)
-	l, exact := src[1].limiters(t, 1, leased(clock))[0], src[0].limiters(t, 1, leased(clock))[0]
+	redisLimiters := onRedis(t)
+	l, exact := redisLimiters(t, 1, leased(clock))[0], mustNew(t, leased(clock))
 	var asked atomic.Int64
 	l.shared.clock = func(told func() string) func() string {
 		return func() string { asked.Add(1); return told() }
@@ -186,8 +186,8 @@ func TestLeasesThatEndAreLittle(t *testing.T) {
 	t.Parallel()
 	const cost = 82
 	clock := newFakeClock()
-	src := sources(t)
-	l, exact := src[1].limiters(t, 1, leased(clock))[0], src[0].limiters(t, 1, leased(clock))[0]
+	redisLimiters := onRedis(t)
+	l, exact := redisLimiters(t, 1, leased(clock))[0], mustNew(t, leased(clock))
 	var lost Cost
 	for burst := range 150 {
 		for i := range 12 {
@@ -212,7 +212,7 @@ func TestLeasesAreOfOnePrincipal(t *testing.T) {
 	clock := newFakeClock()
 	o := leased(clock)
 	o.PrincipalFactor, o.OrganisationFactor = 1, 2
-	all := sources(t)[1].limiters(t, 2, o)
+	all := onRedis(t)(t, 2, o)
 	one, two := Principal([16]byte{1}, [16]byte{1}), Principal([16]byte{1}, [16]byte{2})
 	spent := takeLease(t, all[0], one)
 	if held := all[0].holds(two, API); held != 0 {
@@ -233,7 +233,7 @@ func TestLeasesAreOfOnePrincipal(t *testing.T) {
 func TestBlockedWhenTheLeaseHasEnded(t *testing.T) {
 	t.Parallel()
 	clock := newFakeClock()
-	all := sources(t)[1].limiters(t, 2, leased(clock))
+	all := onRedis(t)(t, 2, leased(clock))
 	takeLease(t, all[0], someAddress)
 	for range 3 {
 		if _, d := spendAll(all[1], someAddress, 10*Request); d.Blocked {
@@ -261,7 +261,7 @@ func TestRedisLostDuringALease(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			clock := newFakeClock()
-			l := sources(t)[1].limiters(t, 1, leased(clock))[0]
+			l := onRedis(t)(t, 1, leased(clock))[0]
 			spent := takeLease(t, l, someAddress)
 			held := int(l.holds(someAddress, API) / hitCost)
 			if empty {

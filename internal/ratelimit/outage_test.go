@@ -12,6 +12,7 @@ import (
 
 	"sixty/internal/crm"
 	"sixty/internal/ratelimit"
+	"sixty/internal/servertest"
 )
 
 // patient bounds what is waited for.
@@ -63,7 +64,7 @@ func settled(t *testing.T, l *ratelimit.Limiter, c ratelimit.Caller, cost rateli
 func TestRedisGoesAwayAndComesBack(t *testing.T) {
 	t.Parallel()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	proxy := toxiproxy.NewProxy(server, "redis", "127.0.0.1:0", redisAddress(t))
+	proxy := toxiproxy.NewProxy(server, "redis", "127.0.0.1:0", servertest.RedisAddress(t))
 	if err := proxy.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"os"
 	"strconv"
 	"sync"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"sixty/internal/crm"
+	"sixty/internal/servertest"
 )
 
 // fakeClock is a clock that goes when it is told to. Redis can be told it too.
@@ -41,47 +41,43 @@ func (c *fakeClock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// source makes limiters that share whatever their kind shares.
-type source struct {
-	name string
-	// limiters gives n limiters that share their limits; memory has only one.
-	limiters func(t rapid.TB, n int, o Options) []*Limiter
+// newLimiters returns n limiters that share their limits; there is only one in memory.
+type newLimiters func(t rapid.TB, n int, o Options) []*Limiter
+
+// sources are the kinds of limiters.
+var sources = map[string]func(*testing.T) newLimiters{"memory": inMemory, "redis": onRedis}
+
+func inMemory(*testing.T) newLimiters {
+	return func(t rapid.TB, _ int, o Options) []*Limiter {
+		t.Helper()
+		return []*Limiter{mustNew(t, o)}
+	}
 }
 
-func sources(t *testing.T) []source {
+func onRedis(t *testing.T) newLimiters {
 	t.Helper()
-	address := os.Getenv("SIXTY_TEST_REDIS_ADDR")
-	if address == "" {
-		t.Fatal("SIXTY_TEST_REDIS_ADDR is not set: run make test")
-	}
 	client, err := rueidis.NewClient(rueidis.ClientOption{
-		InitAddress: []string{address}, ForceSingleClient: true, DisableCache: true, DisableRetry: true,
+		InitAddress: []string{servertest.RedisAddress(t)}, ForceSingleClient: true, DisableCache: true, DisableRetry: true,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	return []source{
-		{"memory", func(t rapid.TB, _ int, o Options) []*Limiter {
-			t.Helper()
-			return []*Limiter{mustNew(t, o)}
-		}},
-		{"redis", func(t rapid.TB, n int, o Options) []*Limiter {
-			t.Helper()
-			o.Redis = func() rueidis.Client { return client }
-			o.Logger = slog.New(slog.DiscardHandler)
-			o.Prefix = "test:" + crm.NewID().String() + ":"
-			all := make([]*Limiter, n)
-			for i := range all {
-				l := mustNew(t, o)
-				// What is tested is not how fast a busy machine is.
-				defaulted := o.withDefaults()
-				l.shared = newShared(&defaulted, time.Second)
-				l.shared.clock = func() string { return strconv.FormatInt(o.Now().UnixMicro(), 10) }
-				all[i] = l
-			}
-			return all
-		}},
+	return func(t rapid.TB, n int, o Options) []*Limiter {
+		t.Helper()
+		o.Redis = func() rueidis.Client { return client }
+		o.Logger = slog.New(slog.DiscardHandler)
+		o.Prefix = "test:" + crm.NewID().String() + ":"
+		all := make([]*Limiter, n)
+		for i := range all {
+			l := mustNew(t, o)
+			// The speed of the machine is not what is tested.
+			defaulted := o.withDefaults()
+			l.shared = newShared(&defaulted, 10*time.Second)
+			l.shared.clock = func() string { return strconv.FormatInt(o.Now().UnixMicro(), 10) }
+			all[i] = l
+		}
+		return all
 	}
 }
 
@@ -175,9 +171,10 @@ func (l ledger) check(t rapid.TB) {
 // back.
 func TestNeverMoreThanBurstAndWhatHasGrownBack(t *testing.T) {
 	t.Parallel()
-	for _, src := range sources(t) {
-		t.Run(src.name, func(t *testing.T) {
+	for name, source := range sources {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			limiters := source(t)
 			rapid.Check(t, func(t *rapid.T) {
 				clock := newFakeClock()
 				o := drawOptions(t, clock)
@@ -185,7 +182,7 @@ func TestNeverMoreThanBurstAndWhatHasGrownBack(t *testing.T) {
 				if rapid.Bool().Draw(t, "crowded") {
 					o.MaxSubjects, addresses = shards, 200 // there is room for one in each shard
 				}
-				limiters := src.limiters(t, 3, o)
+				all := limiters(t, 3, o)
 				got := ledger{}
 				var mu sync.Mutex
 				var elapsed time.Duration
@@ -193,12 +190,12 @@ func TestNeverMoreThanBurstAndWhatHasGrownBack(t *testing.T) {
 					step := time.Duration(rapid.IntRange(0, 5000).Draw(t, "milliseconds")) * time.Millisecond
 					clock.advance(step)
 					elapsed += step
-					var all sync.WaitGroup
+					var charges sync.WaitGroup
 					for i := range rapid.IntRange(1, 12).Draw(t, "at once") {
 						caller, tier := drawCaller(t, addresses), Tier(rapid.IntRange(0, tiers-1).Draw(t, "tier"))
 						cost := Cost(rapid.IntRange(1, 150).Draw(t, "cost"))
-						all.Go(func() {
-							d := limiters[i%len(limiters)].Charge(context.Background(), caller, tier, cost)
+						charges.Go(func() {
+							d := all[i%len(all)].Charge(context.Background(), caller, tier, cost)
 							mu.Lock()
 							defer mu.Unlock()
 							if d.Allowed {
@@ -206,7 +203,7 @@ func TestNeverMoreThanBurstAndWhatHasGrownBack(t *testing.T) {
 							}
 						})
 					}
-					all.Wait()
+					charges.Wait()
 				}
 				got.check(t)
 			})
@@ -217,11 +214,11 @@ func TestNeverMoreThanBurstAndWhatHasGrownBack(t *testing.T) {
 // The script and decide are the same function.
 func TestSourcesDecideAlike(t *testing.T) {
 	t.Parallel()
-	src := sources(t)
+	redisLimiters := onRedis(t)
 	rapid.Check(t, func(t *rapid.T) {
 		clock := newFakeClock()
 		o := drawOptions(t, clock)
-		memory, redis := src[0].limiters(t, 1, o)[0], src[1].limiters(t, 1, o)[0]
+		memory, redis := mustNew(t, o), redisLimiters(t, 1, o)[0]
 		for range rapid.IntRange(1, 30).Draw(t, "requests") {
 			clock.advance(time.Duration(rapid.IntRange(0, 3_000_000).Draw(t, "microseconds")) * time.Microsecond)
 			caller, tier := drawCaller(t, 2), Tier(rapid.IntRange(0, tiers-1).Draw(t, "tier"))
@@ -250,7 +247,7 @@ func TestInstancesShareALimit(t *testing.T) {
 		API: Limit{n, time.Hour}, PrincipalFactor: 1, OrganisationFactor: 2, Penalties: Penalties{MaxHeld: -1},
 		Now: time.Now,
 	}
-	all := sources(t)[1].limiters(t, 3, o)
+	all := onRedis(t)(t, 3, o)
 	for i, l := range all {
 		l.shared.clock = func() string { return "" }
 		l.now = func() time.Time { return time.Now().Add(time.Duration(i-1) * time.Hour) }
@@ -293,7 +290,7 @@ func TestBlockedEverywhere(t *testing.T) {
 		API:       Limit{1, time.Hour},
 		Penalties: Penalties{First: time.Second, Delays: 1, Block: time.Hour, MaxHeld: -1}, Now: clock.Now,
 	}
-	all := sources(t)[1].limiters(t, 3, o)
+	all := onRedis(t)(t, 3, o)
 	ctx, c := context.Background(), Address(netip.MustParseAddr("203.0.113.7"))
 	for i, l := range all { // takes all of it, is delayed, is blocked
 		d := l.Charge(ctx, c, API, Request)
@@ -315,12 +312,13 @@ func TestBlockedEverywhere(t *testing.T) {
 // What is refused has no room, and what is told to come again then has.
 func TestWhoWaitsAsToldGetsThrough(t *testing.T) {
 	t.Parallel()
-	for _, src := range sources(t) {
-		t.Run(src.name, func(t *testing.T) {
+	for name, source := range sources {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			limiters := source(t)
 			rapid.Check(t, func(t *rapid.T) {
 				clock := newFakeClock()
-				l := src.limiters(t, 1, drawOptions(t, clock))[0]
+				l := limiters(t, 1, drawOptions(t, clock))[0]
 				caller := drawCaller(t, 1)
 				tier := Tier(rapid.IntRange(0, tiers-1).Draw(t, "tier"))
 				for range rapid.IntRange(1, 30).Draw(t, "requests") {

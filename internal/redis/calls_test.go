@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"os"
 	"testing"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"sixty/internal/redis"
+	"sixty/internal/servertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -20,11 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // connected gives a connection to the tests' Redis when it is there.
 func connected(t *testing.T) *redis.Conn {
 	t.Helper()
-	address := os.Getenv("SIXTY_TEST_REDIS_ADDR")
-	if address == "" {
-		t.Fatal("SIXTY_TEST_REDIS_ADDR is not set; scripts/with-servers sets it")
-	}
-	c := redis.New(redis.Options{Addresses: []string{address}, Mode: redis.Single, Logger: slog.New(slog.DiscardHandler)})
+	c := redis.New(redis.Options{Addresses: []string{servertest.RedisAddress(t)}, Mode: redis.Single, Logger: slog.New(slog.DiscardHandler)})
 	t.Cleanup(c.Close)
 	deadline := time.NewTimer(20 * time.Second)
 	defer deadline.Stop()

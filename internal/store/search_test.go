@@ -23,31 +23,24 @@ const (
 func TestSearchAgrees(t *testing.T) {
 	t.Parallel()
 	m := newSearchModel()
-	stores := map[string]*store.Store{
-		enginetest.SQLite: enginetest.Open(t, enginetest.SQLite), enginetest.Postgres: enginetest.Open(t, enginetest.Postgres),
-	}
-	for _, s := range stores {
-		m.store(t, s)
-	}
 	queries := m.queries()
-	for name, s := range stores {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			found := 0
-			for i, q := range queries {
-				want := m.hits(q)
-				found += len(want)
-				checkSearch(t, s, m.org.ID, q, want, i%10 == 0)
-				checkLists(t, s, m, q, i)
-				if t.Failed() {
-					t.Fatalf("typed: %.200q", q.typed)
-				}
+	enginetest.Each(t, func(t *testing.T, engine string) {
+		s := enginetest.Open(t, engine)
+		m.store(t, s)
+		found := 0
+		for i, q := range queries {
+			want := m.hits(q)
+			found += len(want)
+			checkSearch(t, s, m.org.ID, q, want, i%10 == 0)
+			checkLists(t, s, m, q, i)
+			if t.Failed() {
+				t.Fatalf("typed: %.200q", q.typed)
 			}
-			if found < 10*typedQueries {
-				t.Errorf("all queries together find %d", found)
-			}
-		})
-	}
+		}
+		if found < 10*typedQueries {
+			t.Errorf("all queries together find %d", found)
+		}
+	})
 }
 
 // checkSearch compares a search of everything with what it is to find, as one list

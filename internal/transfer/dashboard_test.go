@@ -3,6 +3,7 @@ package transfer_test
 import (
 	"encoding/csv"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,14 +15,13 @@ import (
 	"sixty/internal/crm"
 )
 
-// The dashboard's numbers over the public data set are those of its file, added up
-// row by row.
+// The dashboard's numbers over a data set are those of its file, added up row by row.
 func TestDashboardOfDataSet(t *testing.T) {
 	t.Parallel()
-	want := pipelineSums(t)
-	eachEngine(t, func(t *testing.T, w *world) {
-		for _, f := range dataSetFiles {
-			w.load(f.opt, dataSet(t, f.name))
+	eachDataSet(t, func(t *testing.T, w *world, set dataSet) {
+		want := pipelineSums(t, set)
+		for _, f := range set.files(t) {
+			w.load(f.opt, f.source)
 		}
 		d, err := w.service.Dashboard(t.Context(), w.by, crm.DashboardFilter{})
 		if err != nil {
@@ -55,9 +55,9 @@ func TestDashboardOfDataSet(t *testing.T) {
 type tally struct{ won, value, lost, open, all, days int }
 
 // pipelineSums adds up sales_pipeline.csv without any of the program's own reading.
-func pipelineSums(t *testing.T) map[string]string {
+func pipelineSums(t *testing.T, set dataSet) map[string]string {
 	t.Helper()
-	f, err := dataSet(t, "sales_pipeline.csv").Open()
+	f, err := os.Open(set.path("sales_pipeline.csv"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,7 +17,7 @@ import (
 	"sixty/internal/transfer"
 )
 
-// The worked example of the README.
+// The import commands of the README.
 var (
 	accounts = transfer.Options{Kind: transfer.Companies, Maps: []string{"account=name,sector=industry"}, Key: "name"}
 	teams    = transfer.Options{Kind: transfer.Owners, Maps: []string{"sales_agent=full_name"}, Key: "name"}
@@ -26,31 +29,82 @@ var (
 	}
 )
 
-// dataSetFiles are the files of the example, in its order.
-var dataSetFiles = []struct {
-	name string
-	opt  transfer.Options
-	rows int64
-}{
-	{"accounts.csv", accounts, 85}, {"sales_teams.csv", teams, 35}, {"sales_pipeline.csv", pipeline, 8800},
+// dataSet is a folder with the files of the public "CRM Sales Opportunities" data set,
+// or with files like them.
+type dataSet struct {
+	dir                           string
+	companies, owners, deals, won int
+}
+
+// dataSetEnv names the folder of the public data set.
+const dataSetEnv = "SIXTY_TEST_DATASET"
+
+// dataSets returns the fixture, and the public data set where there is one: in the folder
+// that dataSetEnv names, or else in shared/data beside the module.
+func dataSets(t *testing.T) map[string]dataSet {
+	t.Helper()
+	sets := map[string]dataSet{"fixture": {filepath.Join("testdata", "crm-sales-opportunities"), 24, 14, 160, 77}}
+	dir, required := os.LookupEnv(dataSetEnv)
+	if !required {
+		dir = filepath.Join("..", "..", "..", "shared", "data", "crm-sales-opportunities")
+	}
+	if _, err := os.Stat(dir); err == nil || required {
+		sets["public"] = dataSet{dir, 85, 35, 8800, 4238}
+		t.Logf("data sets: the fixture, and the public one in %s", dir)
+	} else {
+		t.Logf("data sets: the fixture alone; %s is not set and there is no %s", dataSetEnv, dir)
+	}
+	return sets
+}
+
+// eachDataSet runs a test on every engine with every data set.
+func eachDataSet(t *testing.T, test func(t *testing.T, w *world, set dataSet)) {
+	t.Helper()
+	for name, set := range dataSets(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachEngine(t, func(t *testing.T, w *world) { test(t, w, set) })
+		})
+	}
+}
+
+// path returns the path of one of the files.
+func (s dataSet) path(name string) string { return filepath.Join(s.dir, name) }
+
+// dataSetFile is a file of a data set, with the options that import it.
+type dataSetFile struct {
+	source transfer.Source
+	opt    transfer.Options
+	rows   int64
+}
+
+// files returns the files that the README imports, in its order.
+func (s dataSet) files(t *testing.T) []dataSetFile {
+	t.Helper()
+	return []dataSetFile{
+		{source(t, s.path("accounts.csv")), accounts, int64(s.companies)},
+		{source(t, s.path("sales_teams.csv")), teams, int64(s.owners)},
+		{source(t, s.path("sales_pipeline.csv")), pipeline, int64(s.deals)},
+	}
 }
 
 func TestDataSet(t *testing.T) {
 	t.Parallel()
-	eachEngine(t, func(t *testing.T, w *world) {
-		for _, f := range dataSetFiles {
-			// The rehearsal foretells the run, and leaves nothing behind.
+	eachDataSet(t, func(t *testing.T, w *world, set dataSet) {
+		files := set.files(t)
+		for _, f := range files {
+			// A dry run predicts the result and leaves nothing behind.
 			for _, dry := range []bool{true, false} {
 				f.opt.DryRun = dry
-				if got, _ := w.load(f.opt, dataSet(t, f.name)); got != (transfer.Summary{Read: f.rows, Created: f.rows}) {
-					t.Errorf("%s, dry %t: %+v", f.name, dry, got)
+				if got, _ := w.load(f.opt, f.source); got != (transfer.Summary{Read: f.rows, Created: f.rows}) {
+					t.Errorf("%s, dry %t: %+v", f.opt.Kind, dry, got)
 				}
 			}
 		}
 		before := w.facts(true)
-		for _, f := range dataSetFiles {
-			if got, _ := w.load(f.opt, dataSet(t, f.name)); got != (transfer.Summary{Read: f.rows, Unchanged: f.rows}) {
-				t.Errorf("%s, again: %+v", f.name, got)
+		for _, f := range files {
+			if got, _ := w.load(f.opt, f.source); got != (transfer.Summary{Read: f.rows, Unchanged: f.rows}) {
+				t.Errorf("%s, again: %+v", f.opt.Kind, got)
 			}
 		}
 		if diff := cmp.Diff(before, w.facts(true)); diff != "" {
@@ -59,8 +113,8 @@ func TestDataSet(t *testing.T) {
 
 		// A run that is interrupted and repeated ends in the same data.
 		again := w.sibling("Again")
-		for _, f := range dataSetFiles {
-			again.interrupted(f.name, f.opt, f.rows)
+		for _, f := range files {
+			again.interrupted(f)
 		}
 		if diff := cmp.Diff(w.facts(false), again.facts(false)); diff != "" {
 			t.Errorf("an interrupted run ends differently:\n%s", diff)
@@ -73,7 +127,7 @@ func TestDataSet(t *testing.T) {
 			}
 		}
 		companies, owners := all(w, w.service.Companies), all(w, w.service.Owners)
-		if len(companies) != 85 || len(owners) != 35 || len(deals) != 8800 || won != 4238 {
+		if len(companies) != set.companies || len(owners) != set.owners || len(deals) != set.deals || won != set.won {
 			t.Errorf("%d companies, %d owners, %d deals, %d of them won", len(companies), len(owners), len(deals), won)
 		}
 		var stages []string
@@ -90,21 +144,47 @@ func TestDataSet(t *testing.T) {
 	})
 }
 
-// interrupted imports a file of the example in two runs, of which the first ends
-// after its first batch.
-func (w *world) interrupted(name string, opt transfer.Options, rows int64) {
+// TestInterruptedImport: with more than one batch to load, a run that is interrupted and
+// repeated ends in the same data as one that is not.
+func TestInterruptedImport(t *testing.T) {
+	t.Parallel()
+	var rows strings.Builder
+	rows.WriteString("opportunity_id,sales_agent,product,account,deal_stage,engage_date,close_date,close_value\n")
+	const deals = 5000
+	for i := range deals {
+		fmt.Fprintf(&rows, "D-%d,,Product,,%s,10/%d/2016,,%d\n", i, []string{"Lead", "Engaging", "Won"}[i%3], 1+i%28, i)
+	}
+	eachEngine(t, func(t *testing.T, w *world) {
+		f := dataSetFile{file(t, rows.String()), pipeline, deals}
+		if got, _ := w.load(f.opt, f.source); got != summary(deals, 0, 0, 0) {
+			t.Fatalf("%+v", got)
+		}
+		again := w.sibling("Again")
+		if first := again.interrupted(f); first.Created == deals {
+			t.Error("the run was not interrupted")
+		}
+		if diff := cmp.Diff(w.facts(false), again.facts(false)); diff != "" {
+			t.Errorf("an interrupted run ends differently:\n%s", diff)
+		}
+	})
+}
+
+// interrupted imports a file in two runs, of which the first is cancelled after its first
+// batch, and returns that run's summary.
+func (w *world) interrupted(f dataSetFile) transfer.Summary {
 	w.t.Helper()
 	ctx, cancel := context.WithCancelCause(w.t.Context())
 	stop := errors.New("stop")
-	opt.Progress = func(transfer.Progress) { cancel(stop) }
-	first, err := transfer.Import(ctx, w.service, w.by, opt, dataSet(w.t, name))
-	if err != nil && !errors.Is(err, stop) || err == nil && first.Read < rows {
-		w.t.Fatalf("%s: %+v, %v", name, first, err)
+	f.opt.Progress = func(transfer.Progress) { cancel(stop) }
+	first, err := transfer.Import(ctx, w.service, w.by, f.opt, f.source)
+	if err != nil && !errors.Is(err, stop) || err == nil && first.Read < f.rows {
+		w.t.Fatalf("%s: %+v, %v", f.opt.Kind, first, err)
 	}
-	opt.Progress = nil
-	if second, _ := w.load(opt, dataSet(w.t, name)); second != summary(rows-first.Created, 0, first.Created, 0) {
-		w.t.Errorf("%s, after %+v: %+v", name, first, second)
+	f.opt.Progress = nil
+	if second, _ := w.load(f.opt, f.source); second != summary(f.rows-first.Created, 0, first.Created, 0) {
+		w.t.Errorf("%s, after %+v: %+v", f.opt.Kind, first, second)
 	}
+	return first
 }
 
 // facts writes down everything that rows said, ids replaced by names; versions and

@@ -3,9 +3,7 @@ package transfer_test
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -107,17 +105,6 @@ func source(t *testing.T, path string) transfer.Source {
 		t.Fatal(err)
 	}
 	return s
-}
-
-// dataSet is a file of the public data set beside the project.
-func dataSet(t *testing.T, name string) transfer.Source {
-	t.Helper()
-	mod, err := exec.CommandContext(t.Context(), "go", "env", "GOMOD").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	root := filepath.Dir(strings.TrimSpace(string(mod)))
-	return source(t, filepath.Join(root, "..", "shared", "data", "crm-sales-opportunities", name))
 }
 
 func read(t *testing.T, path string) string {

@@ -16,11 +16,12 @@ import (
 	"sixty/internal/cache"
 	shared "sixty/internal/cache/redis"
 	"sixty/internal/crm"
+	"sixty/internal/servertest"
 )
 
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
-	s := open(t, sharedServer(t))
+	s := open(t, servertest.RedisAddress(t))
 	works(t, s, "at first")
 	for name, value := range map[string][]byte{
 		"empty":  {},
@@ -122,7 +123,7 @@ func gone(t *testing.T, s *shared.Shared) {
 func TestSlow(t *testing.T) {
 	t.Parallel()
 	toxiserver := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	proxy := toxiproxy.NewProxy(toxiserver, "redis", "127.0.0.1:0", sharedServer(t))
+	proxy := toxiproxy.NewProxy(toxiserver, "redis", "127.0.0.1:0", servertest.RedisAddress(t))
 	if err := proxy.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +151,7 @@ func TestSlow(t *testing.T) {
 // Redis.
 func TestCallerGone(t *testing.T) {
 	t.Parallel()
-	s := open(t, sharedServer(t))
+	s := open(t, servertest.RedisAddress(t))
 	works(t, s, "at first")
 	before := s.Figures()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -167,7 +168,7 @@ func TestCallerGone(t *testing.T) {
 // TestClose: what was set is written before it ends, and afterwards nothing happens.
 func TestClose(t *testing.T) {
 	t.Parallel()
-	address := sharedServer(t)
+	address := servertest.RedisAddress(t)
 	s := open(t, address)
 	works(t, s, "at first")
 	key := func(i int) string { return fmt.Sprintf("test:close:%d", i) }
@@ -200,7 +201,7 @@ func (still) Fresh(crm.ID, int64, []crm.Tag) bool { return true }
 // TestTwoCaches: what one instance has made, another one does not make again.
 func TestTwoCaches(t *testing.T) {
 	t.Parallel()
-	address, epoch := sharedServer(t), crm.NewID().String()
+	address, epoch := servertest.RedisAddress(t), crm.NewID().String()
 	var caches [2]*cache.Cache
 	for i := range caches {
 		s := open(t, address)

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"sixty/internal/cache"
 	shared "sixty/internal/cache/redis"
 	"sixty/internal/redis"
+	"sixty/internal/servertest"
 )
 
 func TestMain(m *testing.M) {
@@ -45,16 +45,6 @@ func eventually(t *testing.T, what string, yes func() bool) {
 	}
 }
 
-// sharedServer gives the address of the Redis that the tests share.
-func sharedServer(t *testing.T) string {
-	t.Helper()
-	address := os.Getenv("SIXTY_TEST_REDIS_ADDR")
-	if address == "" {
-		t.Fatal("SIXTY_TEST_REDIS_ADDR is not set; scripts/with-servers sets it")
-	}
-	return address
-}
-
 // server is a Redis of a test's own.
 type server struct {
 	port  int
@@ -67,6 +57,7 @@ type server struct {
 // newServer starts a Redis on a free port, which is in place of PORT in its arguments.
 func newServer(t *testing.T, ready string, args ...string) *server {
 	t.Helper()
+	servertest.RequireRedis(t)
 	s := &server{args: args, ready: ready}
 	t.Cleanup(s.stop)
 	for range 10 {

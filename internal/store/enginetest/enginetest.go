@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"sixty/internal/crm"
+	"sixty/internal/servertest"
 	"sixty/internal/store"
 	"sixty/internal/store/postgres"
 	"sixty/internal/store/sqlite"
-	"sixty/internal/store/storetest"
 )
 
 // The engines.
@@ -59,10 +59,10 @@ func Opener(t *testing.T, engine string) func(store.Options) *store.Store {
 	}
 	var open func() (migrating, error)
 	if engine == SQLite {
-		o := sqlite.Options{Path: storetest.SQLitePath(t), MaxConns: maxConns, StatementTimeout: StatementTimeout}
+		o := sqlite.Options{Path: servertest.SQLitePath(t), MaxConns: maxConns, StatementTimeout: StatementTimeout}
 		open = func() (migrating, error) { return sqlite.Open(t.Context(), o) }
 	} else {
-		o := postgres.Options{URL: storetest.PostgresURL(t), MinConns: 1, MaxConns: maxConns, StatementTimeout: StatementTimeout}
+		o := postgres.Options{URL: servertest.PostgresURL(t), MinConns: 1, MaxConns: maxConns, StatementTimeout: StatementTimeout}
 		open = func() (migrating, error) { return postgres.Open(t.Context(), o) }
 	}
 	return func(o store.Options) *store.Store {

@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"sixty/internal/crm"
+	"sixty/internal/servertest"
 	"sixty/internal/store"
 	"sixty/internal/store/postgres"
 	"sixty/internal/store/storetest"
@@ -134,7 +135,7 @@ func one(ctx context.Context, q store.Querier, sql string, args ...any) (n int64
 // had come, the server does not say.
 func TestCommitOnEndedConnection(t *testing.T) {
 	t.Parallel()
-	database := storetest.PostgresURL(t)
+	database := servertest.PostgresURL(t)
 	c := newCommitting(t, database, open(t, database, 0), func(ctx context.Context, tx store.EngineTx) error {
 		pid, err := one(ctx, tx, "SELECT pg_backend_pid()::bigint")
 		if err != nil {
@@ -158,7 +159,7 @@ const mute = `{"type": "timeout", "stream": "downstream", "attributes": {"timeou
 // A commit whose answer the network loses is in, and in doubt.
 func TestCommitWithoutAnswer(t *testing.T) {
 	t.Parallel()
-	database := storetest.PostgresURL(t)
+	database := servertest.PostgresURL(t)
 	u, err := url.Parse(database)
 	if err != nil {
 		t.Fatal(err)
@@ -185,7 +186,7 @@ func TestCommitWithoutAnswer(t *testing.T) {
 // What the server refuses to commit is out for certain.
 func TestCommitRefused(t *testing.T) {
 	t.Parallel()
-	database := storetest.PostgresURL(t)
+	database := servertest.PostgresURL(t)
 	c := newCommitting(t, database, open(t, database, 0), func(ctx context.Context, tx store.EngineTx) error {
 		for _, sql := range []string{
 			"CREATE TEMPORARY TABLE once (n int UNIQUE DEFERRABLE INITIALLY DEFERRED) ON COMMIT DROP",

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
+	"sixty/internal/servertest"
 	"sixty/internal/store/postgres"
 	"sixty/internal/store/storetest"
 )
@@ -17,7 +18,7 @@ import (
 // database makes an empty database for a test.
 func database(tb testing.TB) storetest.Opener {
 	tb.Helper()
-	url := storetest.PostgresURL(tb)
+	url := servertest.PostgresURL(tb)
 	return func(tb testing.TB, statementTimeout time.Duration) storetest.Engine {
 		tb.Helper()
 		e, err := postgres.Open(tb.Context(), postgres.Options{URL: url, MaxConns: 10, StatementTimeout: statementTimeout})

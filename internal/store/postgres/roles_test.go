@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"sixty/internal/crm"
+	"sixty/internal/servertest"
 	"sixty/internal/store"
 	"sixty/internal/store/postgres"
 	"sixty/internal/store/storetest"
@@ -47,7 +48,7 @@ func migrated(t *testing.T, o postgres.Options) (*postgres.Engine, *pgx.Conn) {
 // too that a later migration makes.
 func TestTablesAreKeptApart(t *testing.T) {
 	t.Parallel()
-	_, conn := migrated(t, postgres.Options{URL: storetest.PostgresURL(t)})
+	_, conn := migrated(t, postgres.Options{URL: servertest.PostgresURL(t)})
 	rows, err := conn.Query(t.Context(), `SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity,
 coalesce((SELECT string_agg(concat_ws(' ', p.policyname, p.permissive, p.cmd, p.roles, p.qual, p.with_check), '; ' ORDER BY p.policyname)
 FROM pg_policies p WHERE p.tablename = c.relname), '')
@@ -100,7 +101,7 @@ AND c.relname NOT IN ('settings', 'goose_db_version')`)
 // left on the connection.
 func TestScopeEnds(t *testing.T) {
 	t.Parallel()
-	e, _ := migrated(t, postgres.Options{URL: storetest.PostgresURL(t), MinConns: 1, MaxConns: 1})
+	e, _ := migrated(t, postgres.Options{URL: servertest.PostgresURL(t), MinConns: 1, MaxConns: 1})
 	org, ctx := crm.NewID(), t.Context()
 	state := &store.Statement{Name: "test.state", SQL: `SELECT concat_ws(' ', current_user, coalesce(nullif(current_setting('sixty.org', true), ''), 'nobody'), current_setting('plan_cache_mode'))`}
 	arrays := &store.Statement{Name: "test.arrays", SQL: state.SQL + ` WHERE $1::text[] IS NOT NULL`}
@@ -182,7 +183,7 @@ func (s scoped) Query(ctx context.Context, st *store.Statement, args []any) (sto
 func TestOrdinaryUser(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	server := storetest.PostgresURL(t)
+	server := servertest.PostgresURL(t)
 	first, admin := migrated(t, postgres.Options{URL: server}) // so that there are the roles
 	if err := first.Close(); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"sixty/internal/crm"
+	"sixty/internal/servertest"
 	"sixty/internal/store"
 	"sixty/internal/store/storetest"
 )
@@ -17,7 +18,7 @@ const listeners = `FROM pg_stat_activity WHERE datname = current_database() AND 
 // watching watches the log of a database with an organisation, which it gives.
 func watching(t *testing.T) (e owned, org crm.ID, pokes <-chan storetest.Poke, ended <-chan error, cancel func()) {
 	t.Helper()
-	url := storetest.PostgresURL(t)
+	url := servertest.PostgresURL(t)
 	e = owned{open(t, url, 0), url}
 	t.Cleanup(func() { _ = e.Close() })
 	if err := e.Migrate(t.Context()); err != nil {

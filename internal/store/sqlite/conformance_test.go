@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"sixty/internal/servertest"
 	"sixty/internal/store"
 	"sixty/internal/store/sqlite"
 	"sixty/internal/store/storetest"
@@ -15,7 +16,7 @@ import (
 // database makes an empty database for a test.
 func database(tb testing.TB) storetest.Opener {
 	tb.Helper()
-	path := storetest.SQLitePath(tb)
+	path := servertest.SQLitePath(tb)
 	return func(tb testing.TB, statementTimeout time.Duration) storetest.Engine {
 		tb.Helper()
 		e, err := sqlite.Open(tb.Context(), sqlite.Options{Path: path, StatementTimeout: statementTimeout})

@@ -5,15 +5,15 @@ import (
 	"path/filepath"
 	"testing"
 
+	"sixty/internal/servertest"
 	"sixty/internal/store/sqlite"
-	"sixty/internal/store/storetest"
 )
 
 // What the database holds is nobody's but its owner's, also in a folder that all may
 // look into.
 func TestFilesArePrivate(t *testing.T) {
 	t.Parallel()
-	path := storetest.SQLitePath(t)
+	path := servertest.SQLitePath(t)
 	e, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
 	if err != nil {
 		t.Fatal(err)

@@ -1,3 +1,4 @@
+// Package storetest defines what the storage port must do: every engine passes Run.
 package storetest
 
 import (
