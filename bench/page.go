@@ -119,7 +119,7 @@ func (b *bed) recordStatement() (*job, error) {
 		return nil, fmt.Errorf("%d organisations, %w", len(orgs), err)
 	}
 	j.Org = orgs[0].ID
-	_, err = s.Reads(crm.Actor{}).Deals().Page(b.ctx, j.Org, crm.List[crm.DealFilter]{Sort: crm.DealSorts.Default, Limit: pageSize})
+	_, err = s.Reads(crm.Actor{}).Deals().Page(b.ctx, j.Org, crm.List[crm.DealFilter]{Sort: crm.Deals.Sorts.Default, Limit: pageSize})
 	return j, err
 }
 

@@ -279,7 +279,7 @@ func TestSessionsEndEverywhere(t *testing.T) {
 		t.Helper()
 		action := string(crm.ActionRoleChanged)
 		page, err := service.AuditTrail(t.Context(), crm.Operator(org), crm.List[crm.AuditFilter]{
-			Filter: crm.AuditFilter{Action: &action}, Sort: crm.AuditSorts.Default, Limit: 1,
+			Filter: crm.AuditFilter{Action: &action}, Sort: crm.AuditTrail.Sorts.Default, Limit: 1,
 		})
 		if err != nil || len(page.Rows) == 0 || page.Rows[0].TargetID == nil || *page.Rows[0].TargetID != who || !strings.Contains(string(page.Rows[0].Details), `"to":"`+to+`"`) {
 			t.Errorf("the audit trail does not tell of the change to %s: %+v %v", to, page.Rows, err)

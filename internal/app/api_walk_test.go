@@ -228,7 +228,7 @@ func TestWalkWhileOthersWrite(t *testing.T) {
 		}
 		stop := u.disturb(busy)
 		defer stop()
-		for _, order := range crm.DealSorts.Fields {
+		for _, order := range crm.Deals.Sorts.Fields {
 			for _, order := range []string{order, "-" + order} {
 				w := u.walk(t, "/api/deals", url.Values{"sort": {order}, "limit": {fmt.Sprint(stride)}})
 				w.check(t, func(id string) bool { return still[id] })

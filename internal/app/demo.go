@@ -82,7 +82,7 @@ func (c *Core) demoOrganisation(ctx context.Context) (crm.Organisation, error) {
 
 // fillDemo fills the demonstration, unless the organisation is somebody's own.
 func (c *Core) fillDemo(ctx context.Context, by crm.Actor) error {
-	anybody, err := c.Service.Owners(ctx, by, crm.List[crm.OwnerFilter]{Sort: crm.OwnerSorts.Default, Limit: 1})
+	anybody, err := c.Service.Owners(ctx, by, crm.List[crm.OwnerFilter]{Sort: crm.Owners.Sorts.Default, Limit: 1})
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ func TestFillAgain(t *testing.T) {
 		if err != nil || done != plan.Amounts {
 			t.Fatalf("Fill: %+v, %v", done, err)
 		}
-		page, err := store.Reads(crm.Actor{}).Companies().Page(t.Context(), org.ID, crm.List[crm.CompanyFilter]{Sort: crm.CompanySorts.Default, Limit: 7})
+		page, err := store.Reads(crm.Actor{}).Companies().Page(t.Context(), org.ID, crm.List[crm.CompanyFilter]{Sort: crm.Companies.Sorts.Default, Limit: 7})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,7 +136,7 @@ func TestFilledDealsKeepTheirHistory(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := c.app.Core().Store.Reads(crm.Actor{})
-		deals, err := r.Deals().Page(t.Context(), org.ID, crm.List[crm.DealFilter]{Sort: crm.DealSorts.Default, Limit: 300})
+		deals, err := r.Deals().Page(t.Context(), org.ID, crm.List[crm.DealFilter]{Sort: crm.Deals.Sorts.Default, Limit: 300})
 		if err != nil {
 			t.Fatal(err)
 		}

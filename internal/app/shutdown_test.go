@@ -137,7 +137,7 @@ func TestRequestsInFlightFinishAtShutdown(t *testing.T) {
 			t.Errorf("the request in flight: status %d, connection closes: %t; want 201, true", status, closes)
 		}
 		c.ended(t)
-		companies, err := c.app.Core().Service.Companies(t.Context(), crm.Operator(org.ID), crm.List[crm.CompanyFilter]{Sort: crm.CompanySorts.Default, Limit: 1})
+		companies, err := c.app.Core().Service.Companies(t.Context(), crm.Operator(org.ID), crm.List[crm.CompanyFilter]{Sort: crm.Companies.Sorts.Default, Limit: 1})
 		if err != nil || len(companies.Rows) != 1 {
 			t.Errorf("the company of the request in flight is not there: %+v, %v", companies.Rows, err)
 		}

@@ -53,7 +53,7 @@ func listed[T, F any](w *world, name string, sorts crm.Sorts, f F, list func(con
 // searched is a list of some kind that is searched.
 func searched[T, F any](w *world, name string, f F, list func(context.Context, crm.Actor, crm.List[F]) (crm.Page[T], error)) read {
 	by, query := w.reader(), crm.ParseQuery(w.word())
-	q := crm.List[F]{Filter: f, Search: &query, Sort: one(w, crm.ByRank, crm.CompanySorts.Default), Limit: one(w, 2, 20), Count: one(w, crm.CountNone, crm.CountExact)}
+	q := crm.List[F]{Filter: f, Search: &query, Sort: one(w, crm.ByRank, crm.Companies.Sorts.Default), Limit: one(w, 2, 20), Count: one(w, crm.CountNone, crm.CountExact)}
 	return reading(name+whose(by)+" "+query.String(), q, func(ctx context.Context, q crm.List[F]) (any, error) { return list(ctx, by, q) })
 }
 
@@ -72,20 +72,20 @@ func (w *world) someRead(kind int) read {
 	w.Helper()
 	s := w.here
 	reads := []func() read{
-		func() read { return listed(w, "companies", crm.CompanySorts, w.companyFilter(), s.Companies) },
-		func() read { return listed(w, "contacts", crm.ContactSorts, w.contactFilter(), s.Contacts) },
-		func() read { return listed(w, "deals", crm.DealSorts, w.dealFilter(), s.Deals) },
+		func() read { return listed(w, "companies", crm.Companies.Sorts, w.companyFilter(), s.Companies) },
+		func() read { return listed(w, "contacts", crm.Contacts.Sorts, w.contactFilter(), s.Contacts) },
+		func() read { return listed(w, "deals", crm.Deals.Sorts, w.dealFilter(), s.Deals) },
 		func() read {
 			contact := w.any(w.contacts)
-			return listed(w, "deals", crm.DealSorts, crm.DealFilter{ContactID: &contact}, s.Deals)
+			return listed(w, "deals", crm.Deals.Sorts, crm.DealFilter{ContactID: &contact}, s.Deals)
 		},
-		func() read { return listed(w, "stages", crm.StageSorts, crm.StageFilter{}, s.Stages) },
-		func() read { return listed(w, "owners", crm.OwnerSorts, crm.OwnerFilter{}, s.Owners) },
-		func() read { return listed(w, "activities", crm.ActivitySorts, w.activityFilter(), s.Activities) },
-		func() read { return listed(w, "tasks", crm.TaskSorts, w.taskFilter(), s.Tasks) },
+		func() read { return listed(w, "stages", crm.Stages.Sorts, crm.StageFilter{}, s.Stages) },
+		func() read { return listed(w, "owners", crm.Owners.Sorts, crm.OwnerFilter{}, s.Owners) },
+		func() read { return listed(w, "activities", crm.Activities.Sorts, w.activityFilter(), s.Activities) },
+		func() read { return listed(w, "tasks", crm.Tasks.Sorts, w.taskFilter(), s.Tasks) },
 		func() read {
 			status := one(w, crm.TaskPending, crm.TaskInProgress, crm.TaskOverdue)
-			return listed(w, "tasks", crm.TaskSorts, crm.TaskFilter{Status: &status}, s.Tasks)
+			return listed(w, "tasks", crm.Tasks.Sorts, crm.TaskFilter{Status: &status}, s.Tasks)
 		},
 
 		func() read { return searched(w, "companies with", w.companyFilter(), s.Companies) },
@@ -130,7 +130,7 @@ func (w *world) someRead(kind int) read {
 		},
 		func() read {
 			return reading("keys", w.by, func(ctx context.Context, by crm.Actor) (any, error) {
-				return s.APIKeys(ctx, by, crm.List[crm.APIKeyFilter]{Sort: crm.APIKeySorts.Default, Limit: 50})
+				return s.APIKeys(ctx, by, crm.List[crm.APIKeyFilter]{Sort: crm.APIKeys.Sorts.Default, Limit: 50})
 			})
 		},
 	}

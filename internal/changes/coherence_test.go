@@ -127,7 +127,7 @@ func newWorld(t *testing.T, engine string, seed uint64) *world {
 	for _, ids := range w.all() {
 		*ids = append(*ids, crm.NewID())
 	}
-	stages, err := w.here.Stages(t.Context(), w.by, crm.List[crm.StageFilter]{Sort: crm.StageSorts.Default, Limit: 10})
+	stages, err := w.here.Stages(t.Context(), w.by, crm.List[crm.StageFilter]{Sort: crm.Stages.Sorts.Default, Limit: 10})
 	if err != nil {
 		t.Fatal(err)
 	}

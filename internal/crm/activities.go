@@ -24,7 +24,7 @@ func (s *Service) CreateActivity(ctx context.Context, by Actor, p ActivityPatch)
 		blank := newActivity(by, now)
 		out = blank
 		check := checks{ctx: ctx, tx: tx}
-		p.apply(&out, &check.rules)
+		p.Apply(&out, &check.Rules)
 		if err := by.checkWrite(out.OwnerID); err != nil {
 			return err
 		}
@@ -56,7 +56,7 @@ func (s *Service) UpdateActivity(ctx context.Context, by Actor, id ID, expected 
 		}
 		out = before
 		check := checks{ctx: ctx, tx: tx}
-		p.apply(&out, &check.rules)
+		p.Apply(&out, &check.Rules)
 		if err := cmp.Or(by.checkWrite(before.OwnerID, out.OwnerID), expected.check(before.Version)); err != nil {
 			return err
 		}

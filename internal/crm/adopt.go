@@ -149,7 +149,7 @@ func (s *Service) RetireDefaultStages(ctx context.Context, by Actor) error {
 		return err
 	}
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
-		page, err := tx.Reads().Stages().Page(ctx, by.Org, List[StageFilter]{Sort: StageSorts.Default, Limit: MaxLimit})
+		page, err := tx.Reads().Stages().Page(ctx, by.Org, List[StageFilter]{Sort: Stages.Sorts.Default, Limit: MaxLimit})
 		if err != nil {
 			return err
 		}

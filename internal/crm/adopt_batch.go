@@ -17,7 +17,7 @@ type adoptKind[T, P any] interface {
 	updated(t *T) *Instant
 	unique() []Key
 	key(t *T, k Key) string
-	members(p *P, t *T, r *rules)
+	members(p *P, t *T, r *Rules)
 	stored(t *T)
 	accept(before, after *T, isNew bool)
 	prepare(entries []*importEntry[T]) error
@@ -28,7 +28,7 @@ type adoptKind[T, P any] interface {
 	ready(rows []AdoptRow[P], stored []T) error
 	// take applies a whole row, with the rules across members; it gives what it left
 	// out.
-	take(row *AdoptRow[P], t *T, isNew bool, r *rules) []FieldError
+	take(row *AdoptRow[P], t *T, isNew bool, r *Rules) []FieldError
 }
 
 // adoptReference is a member of a patch that refers to a thing.
@@ -116,7 +116,7 @@ func (a *adoption[T, P]) find(rows []AdoptRow[P]) error {
 		a.holders[key] = holders
 		var values []string
 		for i := range rows {
-			probe, r := a.kind.blank(rows[i].ID), rules{}
+			probe, r := a.kind.blank(rows[i].ID), Rules{}
 			a.kind.members(&rows[i].Patch, &probe, &r)
 			value := a.kind.key(&probe, key)
 			if _, asked := holders[value]; value != "" && !asked {
@@ -175,7 +175,7 @@ func (a *adoption[T, P]) row(row AdoptRow[P]) AdoptResult {
 	}
 	for {
 		after := e.after
-		var r rules
+		var r Rules
 		alsoLeft := a.kind.take(&row, &after, isNew, &r)
 		if row.CreatedAt.Set && !row.CreatedAt.Null {
 			*a.kind.created(&after) = row.CreatedAt.Value
@@ -186,7 +186,7 @@ func (a *adoption[T, P]) row(row AdoptRow[P]) AdoptResult {
 		case isNew:
 			*a.kind.updated(&after) = *a.kind.created(&after)
 		}
-		bad := r.bad
+		bad := r.Bad
 		if len(bad) == 0 {
 			bad = a.taken(&e.after, &after, isNew)
 			if len(bad) > 0 && !a.last {

@@ -31,7 +31,7 @@ func (k *dealAdoption) ready(rows []AdoptRow[DealPatch], stored []Deal) error {
 		wanted[stored[i].StageID] = true
 	}
 	view := k.tx.Reads().Stages()
-	first, err := view.Page(k.ctx, k.by.Org, List[StageFilter]{Sort: StageSorts.Default, Limit: 1})
+	first, err := view.Page(k.ctx, k.by.Org, List[StageFilter]{Sort: Stages.Sorts.Default, Limit: 1})
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (k *dealAdoption) ready(rows []AdoptRow[DealPatch], stored []Deal) error {
 	return nil
 }
 
-func (k *dealAdoption) take(row *AdoptRow[DealPatch], d *Deal, isNew bool, r *rules) (left []FieldError) {
+func (k *dealAdoption) take(row *AdoptRow[DealPatch], d *Deal, isNew bool, r *Rules) (left []FieldError) {
 	p := row.Patch
 	p.Probability, p.Currency, p.StageID = unlessNull(p.Probability), unlessNull(p.Currency), unlessNull(p.StageID)
 	if row.Patch.Currency.Null && row.Patch.Currency.Value != "" {
@@ -72,7 +72,7 @@ func (k *dealAdoption) take(row *AdoptRow[DealPatch], d *Deal, isNew bool, r *ru
 		stage = k.first
 	}
 	if stage == nil {
-		r.add("stage_id", "must be given: there are no deal stages yet")
+		r.Add("stage_id", "must be given: there are no deal stages yet")
 		return nil
 	}
 	moved := stage.ID != d.StageID
@@ -81,8 +81,8 @@ func (k *dealAdoption) take(row *AdoptRow[DealPatch], d *Deal, isNew bool, r *ru
 	}
 	status := p.Status
 	p.Status, p.StageID = Field[string]{}, Field[ID]{} // settled here
-	p.apply(d, r)
-	if len(r.bad) > 0 {
+	p.Apply(d, r)
+	if len(r.Bad) > 0 {
 		return nil
 	}
 	if d.Company == nil {
@@ -104,8 +104,8 @@ func adoptedStatus(said Field[string], stage *Stage, was string, moved bool) (st
 	case !said.Set && !moved:
 		return Of(was), nil
 	case !said.Set || said.Null:
-	case !slices.Contains(dealStatuses, said.Value):
-		left = append(left, FieldError{"status", "must be one of " + strings.Join(dealStatuses, ", ")})
+	case !slices.Contains(Deals.Enum("status"), said.Value):
+		left = append(left, FieldError{"status", "must be one of " + strings.Join(Deals.Enum("status"), ", ")})
 	case stage.Outcome == OutcomeOpen:
 		status = Of(said.Value)
 	case said.Value != status.Value:

@@ -22,13 +22,13 @@ type ownerAdoption struct {
 
 func (k *ownerAdoption) references(*OwnerPatch) []adoptReference { return nil }
 
-func (k *ownerAdoption) take(row *AdoptRow[OwnerPatch], o *Owner, isNew bool, r *rules) []FieldError {
+func (k *ownerAdoption) take(row *AdoptRow[OwnerPatch], o *Owner, isNew bool, r *Rules) []FieldError {
 	p := row.Patch
 	p.Role = unlessNull(p.Role)
 	if !isNew && p.Role.Value != string(RoleAdmin) && o.Role != RoleAdmin {
 		p.Role = Field[string]{} // what they are here is finer than what is known there
 	}
-	p.apply(o, r)
+	p.Apply(o, r)
 	return nil
 }
 
@@ -41,8 +41,8 @@ func (k *companyAdoption) references(p *CompanyPatch) []adoptReference {
 	return []adoptReference{{"owner_id", RefOwner, &p.OwnerID}}
 }
 
-func (k *companyAdoption) take(row *AdoptRow[CompanyPatch], c *Company, _ bool, r *rules) []FieldError {
-	row.Patch.apply(c, r)
+func (k *companyAdoption) take(row *AdoptRow[CompanyPatch], c *Company, _ bool, r *Rules) []FieldError {
+	row.Patch.Apply(c, r)
 	return nil
 }
 
@@ -55,8 +55,8 @@ func (k *contactAdoption) references(p *ContactPatch) []adoptReference {
 	return []adoptReference{{"company_id", RefCompany, &p.CompanyID}, {"owner_id", RefOwner, &p.OwnerID}}
 }
 
-func (k *contactAdoption) take(row *AdoptRow[ContactPatch], c *Contact, _ bool, r *rules) []FieldError {
-	row.Patch.apply(c, r)
+func (k *contactAdoption) take(row *AdoptRow[ContactPatch], c *Contact, _ bool, r *Rules) []FieldError {
+	row.Patch.Apply(c, r)
 	return nil
 }
 
@@ -110,19 +110,19 @@ func (k *stageAdoption) blank(id ID) Stage {
 	return Stage{OrgID: k.by.Org, ID: id, Outcome: OutcomeOpen, CreatedAt: k.now, UpdatedAt: k.now, Version: 1}
 }
 
-func (k *stageAdoption) members(p *StagePatch, s *Stage, r *rules) { p.apply(s, r) }
+func (k *stageAdoption) members(p *StagePatch, s *Stage, r *Rules) { p.Apply(s, r) }
 
 func (k *stageAdoption) references(*StagePatch) []adoptReference { return nil }
 
 func (k *stageAdoption) ready([]AdoptRow[StagePatch], []Stage) error {
-	last, err := k.tx.Reads().Stages().Page(k.ctx, k.by.Org, List[StageFilter]{Sort: StageSorts.Default, Limit: 1, Backward: true})
+	last, err := k.tx.Reads().Stages().Page(k.ctx, k.by.Org, List[StageFilter]{Sort: Stages.Sorts.Default, Limit: 1, Backward: true})
 	for _, l := range last.Rows {
 		k.next = l.OrderPosition + 1
 	}
 	return err
 }
 
-func (k *stageAdoption) take(row *AdoptRow[StagePatch], s *Stage, isNew bool, r *rules) []FieldError {
+func (k *stageAdoption) take(row *AdoptRow[StagePatch], s *Stage, isNew bool, r *Rules) []FieldError {
 	p := row.Patch
 	p.OrderPosition, p.DefaultProbability, p.Outcome = unlessNull(p.OrderPosition), unlessNull(p.DefaultProbability), unlessNull(p.Outcome)
 	if isNew && !p.OrderPosition.Set {
@@ -137,6 +137,6 @@ func (k *stageAdoption) take(row *AdoptRow[StagePatch], s *Stage, isNew bool, r 
 			s.Outcome = OutcomeLost
 		}
 	}
-	p.apply(s, r)
+	p.Apply(s, r)
 	return nil
 }

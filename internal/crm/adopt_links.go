@@ -68,7 +68,7 @@ func (l linkAdoption) batch(rows []DealContact) ([]AdoptResult, error) {
 		if !contacts[row.ContactID] {
 			bad = append(bad, FieldError{"contact_id", "refers to no contact that exists"})
 		}
-		if _, complaint := oneOf(contactRoles)(row.Role); complaint != "" {
+		if _, complaint := oneOf(DealContactRoles)(row.Role); complaint != "" {
 			bad = append(bad, FieldError{"role", complaint})
 		}
 		if len(bad) > 0 {

@@ -15,7 +15,7 @@ func (k *activityAdoption) updated(a *Activity) *Instant  { return &a.UpdatedAt 
 func (k *activityAdoption) unique() []Key                 { return nil }
 func (k *activityAdoption) key(a *Activity, _ Key) string { return text(a.ExternalID) }
 
-func (k *activityAdoption) members(p *ActivityPatch, a *Activity, r *rules) { p.apply(a, r) }
+func (k *activityAdoption) members(p *ActivityPatch, a *Activity, r *Rules) { p.Apply(a, r) }
 
 func (k *activityAdoption) blank(id ID) Activity {
 	a := newActivity(k.by, k.now)
@@ -30,7 +30,7 @@ func (k *activityAdoption) references(p *ActivityPatch) []adoptReference {
 	}
 }
 
-func (k *activityAdoption) take(row *AdoptRow[ActivityPatch], a *Activity, isNew bool, r *rules) []FieldError {
+func (k *activityAdoption) take(row *AdoptRow[ActivityPatch], a *Activity, isNew bool, r *Rules) []FieldError {
 	p := row.Patch
 	p.Type, p.Status, p.Date = orElse(p.Type, "note"), orElse(p.Status, ActivityCompleted), unlessNull(p.Date)
 	if isNew && !p.Type.Set {
@@ -39,7 +39,7 @@ func (k *activityAdoption) take(row *AdoptRow[ActivityPatch], a *Activity, isNew
 	if isNew && row.CreatedAt.Set && !row.CreatedAt.Null {
 		a.Date = row.CreatedAt.Value
 	}
-	p.apply(a, r)
+	p.Apply(a, r)
 	return nil
 }
 
@@ -58,7 +58,7 @@ func (k *taskAdoption) updated(t *Task) *Instant  { return &t.UpdatedAt }
 func (k *taskAdoption) unique() []Key             { return nil }
 func (k *taskAdoption) key(t *Task, _ Key) string { return text(t.ExternalID) }
 
-func (k *taskAdoption) members(p *TaskPatch, t *Task, r *rules) { p.apply(t, r) }
+func (k *taskAdoption) members(p *TaskPatch, t *Task, r *Rules) { p.Apply(t, r) }
 
 func (k *taskAdoption) blank(id ID) Task {
 	return Task{
@@ -74,7 +74,7 @@ func (k *taskAdoption) references(p *TaskPatch) []adoptReference {
 	}
 }
 
-func (k *taskAdoption) take(row *AdoptRow[TaskPatch], t *Task, isNew bool, r *rules) (left []FieldError) {
+func (k *taskAdoption) take(row *AdoptRow[TaskPatch], t *Task, isNew bool, r *Rules) (left []FieldError) {
 	p := row.Patch
 	p.Priority, p.TaskType = orElse(p.Priority, "medium"), orElse(p.TaskType, "general")
 	p.Status, p.Completed = orElse(p.Status, TaskPending), unlessNull(p.Completed)
@@ -94,7 +94,7 @@ func (k *taskAdoption) take(row *AdoptRow[TaskPatch], t *Task, isNew bool, r *ru
 			break
 		}
 	}
-	p.apply(t, r)
+	p.Apply(t, r)
 	p.settle(t, isNew, at, r)
 	if !t.Completed && p.CompletedAt.Set && !p.CompletedAt.Null {
 		left = append(left, FieldError{"completed_at", "contradicts the status " + t.Status})

@@ -58,8 +58,36 @@ type AuditFilter struct {
 	To      *Date // that day in UTC or earlier
 }
 
-// AuditSorts are the orders of the audit trail: by time, the newest first.
-var AuditSorts = Sorts{[]string{"at"}, Sort{"at", true}}
+// AuditTrail declares its entries; it is sorted by time, the newest first.
+var AuditTrail = Declare(Entity[AuditEntry, struct{}, AuditFilter]{
+	Properties: []Property[AuditEntry, struct{}]{
+		{Name: "org_id", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.OrgID, nil }},
+		{Name: "id", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.ID, nil }},
+		{Name: "at", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.At, nil }},
+		{Name: "actor_id", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.ActorID, nil }},
+		{Name: "action", At: func(e *AuditEntry, _ *struct{}) (any, any) { return (*string)(&e.Action), nil }},
+		{Name: "target", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.Target, nil }},
+		{Name: "target_id", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.TargetID, nil }},
+		{Name: "address", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.Address, nil }},
+		{Name: "request_id", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.RequestID, nil }},
+		{Name: "details", At: func(e *AuditEntry, _ *struct{}) (any, any) { return (*string)(&e.Details), nil }},
+	},
+	Filters: []Filter[AuditEntry, AuditFilter]{
+		{Name: "action", Property: "action", Doc: "Only this action.",
+			At:    func(f *AuditFilter) any { return &f.Action },
+			Match: func(e *AuditEntry, f *AuditFilter) bool { return string(e.Action) == *f.Action }},
+		{Name: "actorId", Property: "actor_id", Doc: "Only what this person did.",
+			At:    func(f *AuditFilter) any { return &f.ActorID },
+			Match: func(e *AuditEntry, f *AuditFilter) bool { return equal(e.ActorID, *f.ActorID) }},
+		{Name: "from", Property: "at", Doc: "Only what was done on this UTC day or later.",
+			At:    func(f *AuditFilter) any { return &f.From },
+			Match: func(e *AuditEntry, f *AuditFilter) bool { return DateOf(e.At.Time()) >= *f.From }},
+		{Name: "to", Property: "at", Doc: "Only what was done on this UTC day or earlier.",
+			At:    func(f *AuditFilter) any { return &f.To },
+			Match: func(e *AuditEntry, f *AuditFilter) bool { return DateOf(e.At.Time()) <= *f.To }},
+	},
+	Sorts: Sorts{[]string{"at"}, Sort{"at", true}},
+})
 
 // Origin is where a request came from, for the audit trail.
 type Origin struct{ Address, RequestID string }

@@ -28,7 +28,7 @@ func (s *Service) CreateContact(ctx context.Context, by Actor, p ContactPatch) (
 		blank := Contact{OrgID: by.Org, ID: NewID(), OwnerID: by.userID(), CreatedAt: now, UpdatedAt: now, Version: 1}
 		out = blank
 		check := checks{ctx: ctx, tx: tx}
-		p.apply(&out, &check.rules)
+		p.Apply(&out, &check.Rules)
 		if err := by.checkWrite(out.OwnerID); err != nil {
 			return err
 		}
@@ -55,7 +55,7 @@ func (s *Service) UpdateContact(ctx context.Context, by Actor, id ID, expected V
 		}
 		out = before
 		check := checks{ctx: ctx, tx: tx}
-		p.apply(&out, &check.rules)
+		p.Apply(&out, &check.Rules)
 		if err := cmp.Or(by.checkWrite(before.OwnerID, out.OwnerID), expected.check(before.Version)); err != nil {
 			return err
 		}

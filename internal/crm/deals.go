@@ -39,9 +39,9 @@ func (s *Service) CreateDeal(ctx context.Context, by Actor, p DealPatch) (Deal, 
 		if stage != nil {
 			d.Probability = stage.DefaultProbability
 		}
-		p.apply(&d, &check.rules)
+		p.Apply(&d, &check.Rules)
 		if stage != nil {
-			p.settle(&d, stage, true, now, &check.rules)
+			p.settle(&d, stage, true, now, &check.Rules)
 		}
 		if d.Company == nil && d.Name != "" {
 			d.Company = &d.Name
@@ -81,7 +81,7 @@ func (s *Service) UpdateDeal(ctx context.Context, by Actor, id ID, expected Vers
 		}
 		after := before
 		check := checks{ctx: ctx, tx: tx}
-		p.apply(&after, &check.rules)
+		p.Apply(&after, &check.Rules)
 		if err := cmp.Or(by.checkWrite(before.OwnerID, after.OwnerID), expected.check(before.Version)); err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ func (s *Service) UpdateDeal(ctx context.Context, by Actor, id ID, expected Vers
 			}
 		}
 		if !moved || stage != nil {
-			p.settle(&after, stage, moved, now, &check.rules)
+			p.settle(&after, stage, moved, now, &check.Rules)
 		}
 		check.deal(before, after)
 		if err := check.err(); err != nil {
@@ -182,7 +182,7 @@ func (s *Service) PutDealContact(ctx context.Context, by Actor, deal, contact ID
 		} else if len(held) == 0 {
 			return NotFound("contact")
 		}
-		if _, complaint := oneOf(contactRoles)(role); complaint != "" {
+		if _, complaint := oneOf(DealContactRoles)(role); complaint != "" {
 			return Invalid(FieldError{"role", complaint})
 		}
 		return tx.PutDealContact(ctx, d, out)
@@ -241,15 +241,15 @@ func (c *checks) stageOf(by Actor, p DealPatch) (*Stage, error) {
 		} else if len(rows) > 0 && len(held) > 0 {
 			return &rows[0], nil
 		}
-		c.add("stage_id", "refers to a deal stage that does not exist")
+		c.Add("stage_id", "refers to a deal stage that does not exist")
 		return nil, nil
 	}
-	page, err := c.tx.Reads().Stages().Page(c.ctx, by.Org, List[StageFilter]{Sort: StageSorts.Default, Limit: 1})
+	page, err := c.tx.Reads().Stages().Page(c.ctx, by.Org, List[StageFilter]{Sort: Stages.Sorts.Default, Limit: 1})
 	if err != nil {
 		return nil, err
 	}
 	if len(page.Rows) == 0 {
-		c.add("stage_id", "must be given: there are no deal stages yet")
+		c.Add("stage_id", "must be given: there are no deal stages yet")
 		return nil, nil
 	}
 	return &page.Rows[0], nil

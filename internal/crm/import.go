@@ -201,25 +201,25 @@ func importAll[T, P any](
 }
 
 func (o ImportOptions) check(keys []Key, refs []Reference) error {
-	var r rules
+	var r Rules
 	if !slices.Contains(keys, o.Key) {
-		r.add("key", "must be one of %s", joined(keys))
+		r.Add("key", "must be one of %s", joined(keys))
 	}
 	for _, ref := range o.CreateMissing {
 		switch {
 		case slices.Contains(refs, ref):
 		case len(refs) == 0:
-			r.add("create_missing", "must be empty: these rows refer to nothing")
+			r.Add("create_missing", "must be empty: these rows refer to nothing")
 		default:
-			r.add("create_missing", "must be of %s, and not %s", joined(refs), ref)
+			r.Add("create_missing", "must be of %s, and not %s", joined(refs), ref)
 		}
 	}
 	for name, outcome := range o.StageOutcomes {
-		if !slices.Contains(stageOutcomes, string(outcome)) {
-			r.add("stage_outcome", "of %s must be one of %s", name, strings.Join(stageOutcomes, ", "))
+		if !slices.Contains(Stages.Enum("outcome"), string(outcome)) {
+			r.Add("stage_outcome", "of %s must be one of %s", name, strings.Join(Stages.Enum("outcome"), ", "))
 		}
 	}
-	return r.err()
+	return r.Err()
 }
 
 func joined[S ~string](values []S) string {

@@ -27,9 +27,9 @@ func (k *activityImport) key(a *Activity, _ Key) string { return text(a.External
 
 func (k *activityImport) unread(p *ActivityPatch) DecodeErrors { return p.DecodeErrors }
 
-func (k *activityImport) members(p *ActivityPatch, a *Activity, r *rules) { p.apply(a, r) }
+func (k *activityImport) members(p *ActivityPatch, a *Activity, r *Rules) { p.Apply(a, r) }
 
-func (k *activityImport) row(row *ImportRow[ActivityPatch], a *Activity, isNew bool, r *rules) {
+func (k *activityImport) row(row *ImportRow[ActivityPatch], a *Activity, isNew bool, r *Rules) {
 	p := row.Patch
 	k.refs.companies.into(row.Company, &p.CompanyID, r)
 	k.refs.owners.into(row.Owner, &p.OwnerID, r)
@@ -38,5 +38,5 @@ func (k *activityImport) row(row *ImportRow[ActivityPatch], a *Activity, isNew b
 	if isNew && !p.Date.Set && row.CreatedAt.Set {
 		a.Date = row.CreatedAt.Value // it is entered when it was done, as far as one can tell
 	}
-	p.apply(a, r)
+	p.Apply(a, r)
 }

@@ -41,9 +41,9 @@ func keyRows[T, P any](kind importKind[T, P], key Key, rows []ImportRow[P]) keye
 		k.keys = append(k.keys, key)
 	}
 	for i := range rows {
-		probe, r := kind.blank(rows[i].ID.Value), rules{}
+		probe, r := kind.blank(rows[i].ID.Value), Rules{}
 		kind.members(&rows[i].Patch, &probe, &r)
-		k.wrong[i] = r.bad
+		k.wrong[i] = r.Bad
 		k.values[i] = make([]string, len(k.keys))
 		for j, key := range k.keys {
 			k.values[i][j] = keyOf(kind, &probe, key)
@@ -246,7 +246,7 @@ func (s *stretch[T, P]) row(i int) (result RowResult, cut bool) {
 		e = &importEntry[T]{after: s.kind.blank(s.newID(i)), isNew: true}
 	}
 	after := e.after
-	var r rules
+	var r Rules
 	s.kind.row(row, &after, isNew, &r)
 	if row.CreatedAt.Set && !row.CreatedAt.Null {
 		*s.kind.created(&after) = row.CreatedAt.Value
@@ -256,8 +256,8 @@ func (s *stretch[T, P]) row(i int) (result RowResult, cut bool) {
 	}
 	cut = s.collide(&e.after, &after, isNew, &r)
 	switch {
-	case len(r.bad) > 0:
-		result := rejected(r.bad...)
+	case len(r.Bad) > 0:
+		result := rejected(r.Bad...)
 		result.Missing = missingReferences(s.refs, row)
 		return result, false
 	case cut:
@@ -317,7 +317,7 @@ func (s *stretch[T, P]) unrecognised(i int) []FieldError {
 
 // collide complains of keys that another thing has, and tells whether a key is one
 // that a stored thing gave up before in this stretch.
-func (s *stretch[T, P]) collide(before, after *T, isNew bool, r *rules) (freed bool) {
+func (s *stretch[T, P]) collide(before, after *T, isNew bool, r *Rules) (freed bool) {
 	one, _ := s.kind.nouns()
 	for _, key := range s.kind.unique() {
 		value := s.kind.key(after, key)
@@ -325,7 +325,7 @@ func (s *stretch[T, P]) collide(before, after *T, isNew bool, r *rules) (freed b
 			continue
 		}
 		if slices.ContainsFunc(s.index[key][value], func(id ID) bool { return isNew || id != s.kind.id(after) }) {
-			r.add(string(key), "%q is taken by another %s", value, one)
+			r.Add(string(key), "%q is taken by another %s", value, one)
 		}
 		freed = freed || s.freed[key][value]
 	}

@@ -41,13 +41,13 @@ func (k *contactImport) key(c *Contact, key Key) string {
 
 func (k *contactImport) unread(p *ContactPatch) DecodeErrors { return p.DecodeErrors }
 
-func (k *contactImport) members(p *ContactPatch, c *Contact, r *rules) { p.apply(c, r) }
+func (k *contactImport) members(p *ContactPatch, c *Contact, r *Rules) { p.Apply(c, r) }
 
-func (k *contactImport) row(row *ImportRow[ContactPatch], c *Contact, _ bool, r *rules) {
+func (k *contactImport) row(row *ImportRow[ContactPatch], c *Contact, _ bool, r *Rules) {
 	p := row.Patch
 	k.refs.companies.into(row.Company, &p.CompanyID, r)
 	k.refs.owners.into(row.Owner, &p.OwnerID, r)
-	p.apply(c, r)
+	p.Apply(c, r)
 }
 
 func (k *contactImport) stored(c *Contact) {

@@ -43,9 +43,9 @@ func (k *dealImport) key(d *Deal, key Key) string {
 
 func (k *dealImport) unread(p *DealPatch) DecodeErrors { return p.DecodeErrors }
 
-func (k *dealImport) members(p *DealPatch, d *Deal, r *rules) { p.apply(d, r) }
+func (k *dealImport) members(p *DealPatch, d *Deal, r *Rules) { p.Apply(d, r) }
 
-func (k *dealImport) row(row *ImportRow[DealPatch], d *Deal, isNew bool, r *rules) {
+func (k *dealImport) row(row *ImportRow[DealPatch], d *Deal, isNew bool, r *Rules) {
 	p := row.Patch
 	k.refs.companies.into(row.Company, &p.CompanyID, r)
 	k.refs.owners.into(row.Owner, &p.OwnerID, r)
@@ -59,8 +59,8 @@ func (k *dealImport) row(row *ImportRow[DealPatch], d *Deal, isNew bool, r *rule
 	if isNew && stage != nil {
 		d.Probability = stage.DefaultProbability
 	}
-	p.apply(d, r)
-	if len(r.bad) > 0 {
+	p.Apply(d, r)
+	if len(r.Bad) > 0 {
 		return
 	}
 	moved := stage != nil && (isNew || stage.ID != d.StageID)
@@ -92,7 +92,7 @@ func (k *dealImport) row(row *ImportRow[DealPatch], d *Deal, isNew bool, r *rule
 
 // stage gives the stage that a row puts its deal into; nil when it puts it into
 // none.
-func (k *dealImport) stage(row *ImportRow[DealPatch], isNew bool, id Field[ID], r *rules) *Stage {
+func (k *dealImport) stage(row *ImportRow[DealPatch], isNew bool, id Field[ID], r *Rules) *Stage {
 	switch {
 	case id.Set:
 		return k.stages[id.Value]
@@ -106,7 +106,7 @@ func (k *dealImport) stage(row *ImportRow[DealPatch], isNew bool, id Field[ID], 
 			return &n.thing
 		}
 	}
-	r.add("stage", "must be given: there are no deal stages yet")
+	r.Add("stage", "must be given: there are no deal stages yet")
 	return nil
 }
 
@@ -160,7 +160,7 @@ func (k *dealImport) begin(someStageless bool) error {
 	if !someStageless {
 		return nil
 	}
-	page, err := view.Page(k.ctx, k.by.Org, List[StageFilter]{Sort: StageSorts.Default, Limit: 1})
+	page, err := view.Page(k.ctx, k.by.Org, List[StageFilter]{Sort: Stages.Sorts.Default, Limit: 1})
 	if err != nil || len(page.Rows) == 0 {
 		return err
 	}
@@ -174,7 +174,7 @@ func (k *dealImport) begin(someStageless bool) error {
 
 // appendStages numbers stages that are made, behind the last one of the pipeline.
 func (b *importTx) appendStages(made []Stage) error {
-	last, err := b.tx.Reads().Stages().Page(b.ctx, b.by.Org, List[StageFilter]{Sort: StageSorts.Default, Limit: 1, Backward: true})
+	last, err := b.tx.Reads().Stages().Page(b.ctx, b.by.Org, List[StageFilter]{Sort: Stages.Sorts.Default, Limit: 1, Backward: true})
 	if err != nil {
 		return err
 	}
@@ -195,9 +195,9 @@ var (
 )
 
 // newStage makes a stage that rows name.
-func (b *importTx) newStage(name string, r *rules) (ID, Stage) {
+func (b *importTx) newStage(name string, r *Rules) (ID, Stage) {
 	s := Stage{OrgID: b.by.Org, ID: NewID(), Outcome: OutcomeOpen, CreatedAt: b.now, UpdatedAt: b.now, Version: 1}
-	StagePatch{Name: Of(name)}.apply(&s, r)
+	StagePatch{Name: Of(name)}.Apply(&s, r)
 	folded := NameKey(name)
 	if outcome, ok := b.run.outcomes[folded]; ok {
 		s.Outcome = outcome

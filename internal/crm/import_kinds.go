@@ -20,9 +20,9 @@ type importKind[T, P any] interface {
 	apart() bool
 	unread(p *P) DecodeErrors
 	// members applies what the patch says, by the rules for each member.
-	members(p *P, t *T, r *rules)
+	members(p *P, t *T, r *Rules)
 	// row applies a whole row, with its references and with the rules across members.
-	row(row *ImportRow[P], t *T, isNew bool, r *rules)
+	row(row *ImportRow[P], t *T, isNew bool, r *Rules)
 	// begin is run before anything else; someStageless: not every row names a stage.
 	begin(someStageless bool) error
 	// stored is told of a thing that rows will be applied to.
@@ -85,12 +85,12 @@ func (k *companyImport) key(c *Company, key Key) string {
 
 func (k *companyImport) unread(p *CompanyPatch) DecodeErrors { return p.DecodeErrors }
 
-func (k *companyImport) members(p *CompanyPatch, c *Company, r *rules) { p.apply(c, r) }
+func (k *companyImport) members(p *CompanyPatch, c *Company, r *Rules) { p.Apply(c, r) }
 
-func (k *companyImport) row(row *ImportRow[CompanyPatch], c *Company, _ bool, r *rules) {
+func (k *companyImport) row(row *ImportRow[CompanyPatch], c *Company, _ bool, r *Rules) {
 	p := row.Patch
 	k.refs.owners.into(row.Owner, &p.OwnerID, r)
-	p.apply(c, r)
+	p.Apply(c, r)
 }
 
 type ownerImport struct {
@@ -159,12 +159,12 @@ func (k *ownerImport) complete() error {
 
 func (k *ownerImport) unread(p *OwnerPatch) DecodeErrors { return p.DecodeErrors }
 
-func (k *ownerImport) members(p *OwnerPatch, o *Owner, r *rules) { p.apply(o, r) }
+func (k *ownerImport) members(p *OwnerPatch, o *Owner, r *Rules) { p.Apply(o, r) }
 
-func (k *ownerImport) row(row *ImportRow[OwnerPatch], o *Owner, _ bool, r *rules) {
+func (k *ownerImport) row(row *ImportRow[OwnerPatch], o *Owner, _ bool, r *Rules) {
 	was := o.Role
-	row.Patch.apply(o, r)
+	row.Patch.Apply(o, r)
 	if was == RoleAdmin && o.Role != RoleAdmin && lastAdmin(o.ID, k.admins) {
-		r.add("role", "must stay admin: this is the last active admin")
+		r.Add("role", "must stay admin: this is the last active admin")
 	}
 }

@@ -92,14 +92,14 @@ func newReferences(b *importTx) *references {
 }
 
 // newCompany makes a company that rows name.
-func (b *importTx) newCompany(name string, r *rules) (ID, Company) {
+func (b *importTx) newCompany(name string, r *Rules) (ID, Company) {
 	c := Company{OrgID: b.by.Org, ID: NewID(), OwnerID: b.by.userID(), CreatedAt: b.now, UpdatedAt: b.now, Version: 1}
-	CompanyPatch{Name: Of(name)}.apply(&c, r)
+	CompanyPatch{Name: Of(name)}.Apply(&c, r)
 	return c.ID, c
 }
 
 // newOwner makes a person whom rows name, or whose address they give.
-func (b *importTx) newOwner(name string, r *rules) (ID, Owner) {
+func (b *importTx) newOwner(name string, r *Rules) (ID, Owner) {
 	o := Owner{OrgID: b.by.Org, ID: NewID(), Role: RoleRep, CreatedAt: b.now, UpdatedAt: b.now, Version: 1}
 	var p OwnerPatch
 	if _, complaint := emailRule(name); complaint == "" {
@@ -107,7 +107,7 @@ func (b *importTx) newOwner(name string, r *rules) (ID, Owner) {
 	} else {
 		p.FirstName, p.LastName = SplitName(name)
 	}
-	p.apply(&o, r)
+	p.Apply(&o, r)
 	return o.ID, o
 }
 
@@ -214,7 +214,7 @@ type lookup[T any] struct {
 	table   Table[T]
 	keys    []Key // asked after the id, in this order
 	known   *known
-	create  func(name string, r *rules) (ID, T) // nil: what is missing is not made
+	create  func(name string, r *Rules) (ID, T) // nil: what is missing is not made
 	arrange func([]T) error                     // completes what is about to be inserted
 
 	targets map[string]*target[T] // by text, trimmed
@@ -257,13 +257,13 @@ func (l *lookup[T]) ask(text string) {
 }
 
 // into enters the id that a text refers to in a patch, or complains.
-func (l *lookup[T]) into(text string, f *Field[ID], r *rules) {
+func (l *lookup[T]) into(text string, f *Field[ID], r *Rules) {
 	*f = Field[ID]{}
 	if text = strings.TrimSpace(text); text == "" {
 		return
 	}
 	if t := l.targets[text]; t.complaint != nil {
-		r.bad = append(r.bad, *t.complaint)
+		r.Bad = append(r.Bad, *t.complaint)
 	} else {
 		*f = Of(t.id)
 	}
@@ -427,10 +427,10 @@ func (l *lookup[T]) makeMissing() {
 			name := NameKey(text)
 			n := l.made[name]
 			if n == nil {
-				var r rules
+				var r Rules
 				n = &newcomer[T]{}
-				if n.id, n.thing = l.create(text, &r); len(r.bad) > 0 {
-					t.complaint = &FieldError{string(l.ref), r.bad[0].Message}
+				if n.id, n.thing = l.create(text, &r); len(r.Bad) > 0 {
+					t.complaint = &FieldError{string(l.ref), r.Bad[0].Message}
 					continue
 				}
 				if l.made == nil {

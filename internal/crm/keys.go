@@ -28,9 +28,9 @@ func (s *Service) CreateAPIKey(ctx context.Context, by Actor, p APIKeyPatch, pre
 	}
 	now := s.clock()
 	key := APIKey{OrgID: by.Org, ID: NewID(), Prefix: prefix, Hash: hash, CreatedAt: now}
-	var r rules
-	p.apply(&key, &r, now)
-	if err := r.err(); err != nil {
+	var r Rules
+	p.Apply(&key, &r, now)
+	if err := r.Err(); err != nil {
 		return APIKey{}, err
 	}
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
@@ -59,17 +59,17 @@ func (s *Service) CreateAPIKey(ctx context.Context, by Actor, p APIKeyPatch, pre
 	return key, err
 }
 
-func (p APIKeyPatch) apply(key *APIKey, r *rules, now Instant) {
-	r.bad = append(r.bad, p.DecodeErrors...)
-	r.name(Of(p.Name.Value), &key.Name)
+func (p APIKeyPatch) Apply(key *APIKey, r *Rules, now Instant) {
+	r.Bad = append(r.Bad, p.DecodeErrors...)
+	r.Name(Of(p.Name.Value), &key.Name)
 	if role, err := ParseRole(p.Role.Value); err == nil {
 		key.Role = role
 	} else {
-		r.add("role", "must be one of viewer, rep, manager, admin")
+		r.Add("role", "must be one of viewer, rep, manager, admin")
 	}
 	value(p.ExpiresAt, &key.ExpiresAt)
 	if key.ExpiresAt != nil && *key.ExpiresAt <= now {
-		r.add("expires_at", "must lie in the future")
+		r.Add("expires_at", "must lie in the future")
 	}
 }
 
@@ -77,9 +77,9 @@ func (p APIKeyPatch) apply(key *APIKey, r *rules, now Instant) {
 func insertServiceUser(ctx context.Context, tx Tx, key APIKey) (ID, error) {
 	first, last := SplitName(key.Name)
 	holder := Owner{OrgID: key.OrgID, ID: NewID(), Service: true, CreatedAt: key.CreatedAt, UpdatedAt: key.CreatedAt, Version: 1}
-	var r rules
-	OwnerPatch{FirstName: first, LastName: last, Role: Of(string(key.Role))}.apply(&holder, &r)
-	if err := r.err(); err != nil {
+	var r Rules
+	OwnerPatch{FirstName: first, LastName: last, Role: Of(string(key.Role))}.Apply(&holder, &r)
+	if err := r.Err(); err != nil {
 		return ID{}, err
 	}
 	return holder.ID, tx.Owners().Insert(ctx, []Owner{holder})

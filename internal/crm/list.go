@@ -23,20 +23,6 @@ type Sorts struct {
 	Default Sort
 }
 
-// The lists' orders.
-var (
-	CompanySorts  = Sorts{[]string{"updated_at", "created_at", "name"}, Sort{"updated_at", true}}
-	ContactSorts  = CompanySorts
-	OwnerSorts    = CompanySorts
-	DealSorts     = Sorts{[]string{"updated_at", "created_at", "name", "value", "expected_close_date"}, Sort{"updated_at", true}}
-	ActivitySorts = Sorts{[]string{"updated_at", "created_at", "date"}, Sort{"updated_at", true}}
-	TaskSorts     = Sorts{[]string{"updated_at", "created_at", "title", "due_date"}, Sort{"updated_at", true}}
-	// API keys never change but in their use.
-	APIKeySorts = Sorts{[]string{"created_at"}, Sort{"created_at", true}}
-	// A pipeline is read from its first stage to its last, so that is how it is listed.
-	StageSorts = Sorts{[]string{"order_position", "updated_at", "created_at", "name"}, Sort{"order_position", false}}
-)
-
 // IDOrder is the order of a walk through all companies, contacts, deals or activities:
 // the one in which they lie. No change moves a thing in it. What is deleted lies on the
 // way, so that no list is shown in it.
@@ -98,54 +84,3 @@ type Page[T any] struct {
 	HasPrevious bool      // there are rows before these
 	Total       *int64    // when counted
 }
-
-// The filters of the lists; nil members do not narrow.
-type (
-	// CompanyFilter narrows companies.
-	CompanyFilter struct {
-		OwnerID  *ID
-		Industry *string
-		Size     *string
-	}
-	// ContactFilter narrows contacts.
-	ContactFilter struct {
-		OwnerID   *ID
-		CompanyID *ID
-	}
-	// DealFilter narrows deals.
-	DealFilter struct {
-		OwnerID     *ID
-		StageID     *ID
-		CompanyID   *ID
-		ContactID   *ID // primary contact or deal contact
-		Status      *string
-		MinValue    *Money // at least
-		MaxValue    *Money // at most
-		CloseBefore *Date  // expected strictly before
-		CloseAfter  *Date  // expected strictly after
-	}
-	// ActivityFilter narrows activities.
-	ActivityFilter struct {
-		OwnerID   *ID
-		ContactID *ID
-		CompanyID *ID
-		DealID    *ID
-		Type      *string
-		Status    *string
-	}
-	// TaskFilter narrows tasks.
-	TaskFilter struct {
-		AssignedTo *ID
-		ContactID  *ID
-		CompanyID  *ID
-		DealID     *ID
-		Status     *string // as shown at Now
-		Now        Instant // what is overdue is judged by
-	}
-	// OwnerFilter narrows owners: by nothing so far.
-	OwnerFilter struct{}
-	// APIKeyFilter narrows API keys: by nothing so far.
-	APIKeyFilter struct{}
-	// StageFilter narrows stages: by nothing so far.
-	StageFilter struct{}
-)

@@ -42,9 +42,9 @@ func (s *Service) UpdateOrganisation(ctx context.Context, by Actor, p Organisati
 			return err
 		}
 		out = before
-		var r rules
-		p.apply(&out, &r)
-		if err := r.err(); err != nil || same(before, out) {
+		var r Rules
+		p.Apply(&out, &r)
+		if err := r.Err(); err != nil || same(before, out) {
 			return err
 		}
 		err = tx.UpdateOrganisation(ctx, out)
@@ -73,3 +73,36 @@ func (a Actor) checkSettings() error {
 	}
 	return Forbidden("Only admins may change the organisation's settings.")
 }
+
+// Organisation is a tenant: everything else belongs to one.
+type Organisation struct {
+	ID              ID            `json:"id"`
+	Name            string        `json:"name"`
+	DefaultCurrency string        `json:"default_currency" doc:"ISO 4217."`
+	RepsSee         RepVisibility `json:"reps_see" enum:"everything,own" doc:"What reps see of what people own: everything, or only what they own themselves."`
+	CreatedAt       Instant       `json:"-"`
+}
+
+// OrganisationPatch holds the settings of an organisation that an admin may write.
+type OrganisationPatch struct {
+	Name    Field[string] `json:"name"`
+	RepsSee Field[string] `json:"reps_see"`
+
+	DecodeErrors DecodeErrors `json:"-"`
+}
+
+// Organisations declares them.
+var Organisations = Declare(Entity[Organisation, OrganisationPatch, struct{}]{
+	Name:         EntityOrganisation,
+	DecodeErrors: func(p *OrganisationPatch) *DecodeErrors { return &p.DecodeErrors },
+	Properties: []Property[Organisation, OrganisationPatch]{
+		{Name: "id", At: func(o *Organisation, _ *OrganisationPatch) (any, any) { return &o.ID, nil }},
+		{Name: "name", Rule: nameRule, At: func(o *Organisation, p *OrganisationPatch) (any, any) { return &o.Name, &p.Name }},
+		{Name: "default_currency", At: func(o *Organisation, _ *OrganisationPatch) (any, any) { return &o.DefaultCurrency, nil }},
+		{Name: "reps_see", At: func(o *Organisation, p *OrganisationPatch) (any, any) { return (*string)(&o.RepsSee), &p.RepsSee }},
+		{Name: "created_at", At: func(o *Organisation, _ *OrganisationPatch) (any, any) { return &o.CreatedAt, nil }},
+	},
+})
+
+// Apply applies the patch by the rules of each member.
+func (p OrganisationPatch) Apply(o *Organisation, r *Rules) { Organisations.Apply(&p, o, r) }

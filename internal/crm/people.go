@@ -39,7 +39,7 @@ func (s *Service) CreateOwner(ctx context.Context, by Actor, p OwnerPatch) (Owne
 func insertOwner(ctx context.Context, tx Tx, by Actor, now Instant, p OwnerPatch) (Owner, error) {
 	out := Owner{OrgID: by.Org, ID: NewID(), Role: RoleRep, CreatedAt: now, UpdatedAt: now, Version: 1}
 	check := checks{ctx: ctx, tx: tx}
-	p.apply(&out, &check.rules)
+	p.Apply(&out, &check.Rules)
 	free(&check, tx.Owners(), KeyEmail, out.Email, out.ID)
 	if err := check.err(); err != nil {
 		return Owner{}, err
@@ -124,11 +124,11 @@ func ptr[T any](v T) *T { return &v }
 // CreateOrganisation makes an organisation with the default pipeline. Names of
 // organisations are unique, whatever their case.
 func (s *Service) CreateOrganisation(ctx context.Context, name string) (Organisation, error) {
-	var r rules
+	var r Rules
 	now := s.clock()
 	org := Organisation{ID: NewID(), DefaultCurrency: s.defaultCurrency, RepsSee: RepsSeeAll, CreatedAt: now}
-	r.name(Of(name), &org.Name)
-	if err := r.err(); err != nil {
+	r.Name(Of(name), &org.Name)
+	if err := r.Err(); err != nil {
 		return Organisation{}, err
 	}
 	others, err := s.store.Organisations(ctx)

@@ -28,42 +28,31 @@ var (
 	colorPattern  = regexp.MustCompile(`^#[0-9A-Fa-f]{6}$`)
 )
 
-// The values of the enumerated members.
-var (
-	companySizes    = []string{"startup", "small", "medium", "large", "enterprise"}
-	dealStatuses    = []string{StatusActive, StatusWon, StatusLost}
-	priorities      = []string{"low", "medium", "high"}
-	identifierTypes = []string{"email", "phone", "linkedin", "unknown"}
-	stageOutcomes   = []string{string(OutcomeOpen), string(OutcomeWon), string(OutcomeLost)}
-	repsSee         = []string{string(RepsSeeAll), string(RepsSeeOwn)}
-	contactRoles    = []string{"decision_maker", "influencer", "stakeholder", "champion", "blocker"}
-)
-
-// rules collects what is wrong with the members of a patch while it is applied, so
+// Rules collects what is wrong with the members of a patch while it is applied, so
 // that all of it can be told at once.
-type rules struct{ bad []FieldError }
+type Rules struct{ Bad []FieldError }
 
-// add notes a complaint, unless there is one about the member already: that it cannot
+// Add notes a validation error, unless there is one about the member already: that it cannot
 // be read makes whatever follows from its absence noise.
-func (r *rules) add(field, format string, args ...any) {
-	if slices.ContainsFunc(r.bad, func(b FieldError) bool { return b.Field == field }) {
+func (r *Rules) Add(field, format string, args ...any) {
+	if slices.ContainsFunc(r.Bad, func(b FieldError) bool { return b.Field == field }) {
 		return
 	}
-	r.bad = append(r.bad, FieldError{field, fmt.Sprintf(format, args...)})
+	r.Bad = append(r.Bad, FieldError{field, fmt.Sprintf(format, args...)})
 }
 
-// err gives everything that was found, nil for nothing.
-func (r *rules) err() error {
-	if len(r.bad) == 0 {
+// Err returns everything that was found, nil for nothing.
+func (r *Rules) Err() error {
+	if len(r.Bad) == 0 {
 		return nil
 	}
-	return Invalid(r.bad...)
+	return Invalid(r.Bad...)
 }
 
-// A textRule checks a trimmed, non-empty text and may normalise it; "" accepts.
-type textRule func(s string) (normal, complaint string)
+// A TextRule checks a trimmed, non-empty text and may normalise it; no complaint accepts.
+type TextRule func(s string) (normal, complaint string)
 
-func atMost(n int) textRule {
+func atMost(n int) TextRule {
 	return func(s string) (string, string) {
 		switch {
 		case utf8.RuneCountInString(s) > n:
@@ -78,7 +67,7 @@ func atMost(n int) textRule {
 }
 
 // within is atMost(n) and then more.
-func within(n int, more textRule) textRule {
+func within(n int, more TextRule) TextRule {
 	limit := atMost(n)
 	return func(s string) (string, string) {
 		if s, complaint := limit(s); complaint != "" {
@@ -89,10 +78,11 @@ func within(n int, more textRule) textRule {
 }
 
 var (
-	nameRule  = atMost(maxName)
-	shortRule = atMost(maxShort)
-	phoneRule = atMost(maxPhone)
-	longRule  = atMost(maxText)
+	// Inner space of a name is kept to single blanks.
+	nameRule  TextRule = func(s string) (string, string) { return atMost(maxName)(cleanSpace(s)) }
+	shortRule          = atMost(maxShort)
+	phoneRule          = atMost(maxPhone)
+	longRule           = atMost(maxText)
 
 	emailRule = within(maxEmail, func(s string) (string, string) {
 		a, err := mail.ParseAddress(s)
@@ -134,7 +124,7 @@ var (
 	})
 )
 
-func oneOf(values []string) textRule {
+func oneOf(values []string) TextRule {
 	return func(s string) (string, string) {
 		if !slices.Contains(values, s) {
 			return s, "must be one of " + strings.Join(values, ", ")
@@ -150,7 +140,7 @@ func ValidCurrency(code string) (string, bool) {
 }
 
 // text applies a member that may be cleared; a text of nothing but space clears.
-func (r *rules) text(field string, f Field[string], dst **string, rule textRule) {
+func (r *Rules) text(field string, f Field[string], dst **string, rule TextRule) {
 	if !f.Set {
 		return
 	}
@@ -161,28 +151,31 @@ func (r *rules) text(field string, f Field[string], dst **string, rule textRule)
 	}
 	s, complaint := rule(s)
 	if complaint != "" {
-		r.add(field, "%s", complaint)
+		r.Add(field, "%s", complaint)
 		return
 	}
 	*dst = &s
 }
 
 // need applies a member that may not be empty.
-func (r *rules) need(field string, f Field[string], dst *string, rule textRule) {
+func (r *Rules) need(field string, f Field[string], dst *string, rule TextRule) {
 	var p *string
 	if *dst != "" {
 		p = dst
 	}
-	before := len(r.bad)
+	before := len(r.Bad)
 	r.text(field, f, &p, rule)
 	switch {
-	case len(r.bad) > before:
+	case len(r.Bad) > before:
 	case p == nil:
-		r.add(field, "must not be empty")
+		r.Add(field, "must not be empty")
 	default:
 		*dst = *p
 	}
 }
+
+// Name applies a record's name, which it must have.
+func (r *Rules) Name(f Field[string], dst *string) { r.need("name", f, dst, nameRule) }
 
 // value applies a member of any other kind that may be cleared.
 func value[T any](f Field[T], dst **T) {
@@ -196,194 +189,43 @@ func value[T any](f Field[T], dst **T) {
 }
 
 // amount applies an amount, which may not be negative.
-func (r *rules) amount(field string, f Field[Money], dst **Money) {
+func (r *Rules) amount(field string, f Field[Money], dst **Money) {
 	if f.Set && !f.Null && (f.Value < 0 || f.Value > MaxMoney) {
-		r.add(field, "must be between 0.00 and %s", MaxMoney)
+		r.Add(field, "must be between 0.00 and %s", MaxMoney)
 		return
 	}
 	value(f, dst)
 }
 
 // number applies a whole number that may not be cleared.
-func (r *rules) number(field string, f Field[int], dst *int, least, most int) {
+func (r *Rules) number(field string, f Field[int], dst *int, least, most int) {
 	switch {
 	case !f.Set:
 	case f.Null:
-		r.add(field, "must not be null")
+		r.Add(field, "must not be null")
 	case f.Value < least || f.Value > most:
-		r.add(field, "must be between %d and %d", least, most)
+		r.Add(field, "must be between %d and %d", least, most)
 	default:
 		*dst = f.Value
 	}
 }
 
-// name applies a thing's name, which it must have; inner space is kept to single
-// blanks.
-func (r *rules) name(f Field[string], dst *string) {
-	f.Value = cleanSpace(f.Value)
-	r.need("name", f, dst, nameRule)
+// optionalNumber applies a whole number that may be cleared.
+func (r *Rules) optionalNumber(field string, f Field[int], dst **int, least, most int) {
+	if f.Set && !f.Null && (f.Value < least || f.Value > most) {
+		r.Add(field, "must be between %d and %d", least, most)
+		return
+	}
+	value(f, dst)
 }
 
-// namePart applies a part of a person's name.
-func (r *rules) namePart(field string, f Field[string], dst **string) {
-	f.Value = cleanSpace(f.Value)
-	r.text(field, f, dst, nameRule)
-}
-
-func (p CompanyPatch) apply(c *Company, r *rules) {
-	r.bad = append(r.bad, p.DecodeErrors...)
-	r.name(p.Name, &c.Name)
-	r.text("domain", p.Domain, &c.Domain, domainRule)
-	r.text("industry", p.Industry, &c.Industry, shortRule)
-	r.text("size", p.Size, &c.Size, oneOf(companySizes))
-	r.text("website", p.Website, &c.Website, urlRule)
-	r.text("address", p.Address, &c.Address, longRule)
-	r.text("phone", p.Phone, &c.Phone, phoneRule)
-	r.text("description", p.Description, &c.Description, longRule)
-	r.text("linkedin_url", p.LinkedInURL, &c.LinkedInURL, urlRule)
-	r.text("external_id", p.ExternalID, &c.ExternalID, shortRule)
-	value(p.OwnerID, &c.OwnerID)
-}
-
-func (p ContactPatch) apply(c *Contact, r *rules) {
-	r.bad = append(r.bad, p.DecodeErrors...)
-	r.namePart("first_name", p.FirstName, &c.FirstName)
-	r.namePart("last_name", p.LastName, &c.LastName)
-	r.text("email", p.Email, &c.Email, emailRule)
-	r.text("phone", p.Phone, &c.Phone, phoneRule)
-	r.text("title", p.Title, &c.Title, shortRule)
-	r.text("linkedin_url", p.LinkedInURL, &c.LinkedInURL, urlRule)
-	r.text("external_id", p.ExternalID, &c.ExternalID, shortRule)
-	value(p.CompanyID, &c.CompanyID)
-	value(p.OwnerID, &c.OwnerID)
-	if p.IsPrimary.Set {
-		c.IsPrimary = p.IsPrimary.Value && !p.IsPrimary.Null
-	}
-	c.FullName = fullName(c.FirstName, c.LastName)
-	if c.FullName == "" && c.Email == nil && len(r.bad) == 0 {
-		r.add("first_name", "must be there when there is neither a last_name nor an email")
-	}
-	if c.IsPrimary && c.CompanyID == nil {
-		if p.IsPrimary.Set && c.IsPrimary && !p.CompanyID.Set {
-			r.add("is_primary", "needs a company_id")
-		}
-		c.IsPrimary = false // taken off its company, it is nobody's primary contact
-	}
-}
-
-func (p OrganisationPatch) apply(o *Organisation, r *rules) {
-	r.bad = append(r.bad, p.DecodeErrors...)
-	r.name(p.Name, &o.Name)
-	see := string(o.RepsSee)
-	r.need("reps_see", p.RepsSee, &see, oneOf(repsSee))
-	o.RepsSee = RepVisibility(see)
-}
-
-func (p StagePatch) apply(s *Stage, r *rules) {
-	r.bad = append(r.bad, p.DecodeErrors...)
-	r.name(p.Name, &s.Name)
-	r.text("description", p.Description, &s.Description, longRule)
-	r.text("color", p.Color, &s.Color, colorRule)
-	r.number("order_position", p.OrderPosition, &s.OrderPosition, 0, 1_000_000)
-	r.number("default_probability", p.DefaultProbability, &s.DefaultProbability, 0, 100)
-	outcome := string(s.Outcome)
-	r.need("outcome", p.Outcome, &outcome, oneOf(stageOutcomes))
-	s.Outcome = Outcome(outcome)
-}
-
-func (p OwnerPatch) apply(o *Owner, r *rules) {
-	r.bad = append(r.bad, p.DecodeErrors...)
-	r.namePart("first_name", p.FirstName, &o.FirstName)
-	r.namePart("last_name", p.LastName, &o.LastName)
-	r.text("email", p.Email, &o.Email, emailRule)
-	r.text("stage", p.Stage, &o.Stage, shortRule)
-	r.text("avatar_url", p.AvatarURL, &o.AvatarURL, urlRule)
-	role := string(o.Role)
-	r.need("role", p.Role, &role, func(s string) (string, string) {
-		if _, err := ParseRole(s); err != nil {
-			return s, "must be one of viewer, rep, manager, admin"
-		}
-		return s, ""
-	})
-	o.Role = Role(role)
-	o.FullName = fullName(o.FirstName, o.LastName)
-	if o.FullName == "" && o.Email == nil && len(r.bad) == 0 {
-		r.add("first_name", "must be there when there is neither a last_name nor an email")
-	}
-}
-
-// apply applies everything of a deal that has no rule across members; what the
-// stage, the status and the closing time do to each other is settle's.
-func (p DealPatch) apply(d *Deal, r *rules) {
-	r.bad = append(r.bad, p.DecodeErrors...)
-	r.name(p.Name, &d.Name)
-	r.text("company", p.Company, &d.Company, shortRule)
-	r.text("contact_name", p.ContactName, &d.ContactName, shortRule)
-	r.text("contact_email", p.ContactEmail, &d.ContactEmail, atMost(maxEmail))
-	r.text("contact_phone", p.ContactPhone, &d.ContactPhone, phoneRule)
-	r.text("contact_identifier", p.ContactIdentifier, &d.ContactIdentifier, shortRule)
-	r.text("contact_identifier_type", p.ContactIdentifierType, &d.ContactIdentifierType, oneOf(identifierTypes))
-	r.amount("value", p.Value, &d.Value)
-	r.need("currency", p.Currency, &d.Currency, currencyRule)
-	r.amount("one_off_revenue", p.OneOffRevenue, &d.OneOffRevenue)
-	r.amount("monthly_mrr", p.MonthlyMRR, &d.MonthlyMRR)
-	r.text("description", p.Description, &d.Description, longRule)
-	r.number("probability", p.Probability, &d.Probability, 0, 100)
-	r.text("priority", p.Priority, &d.Priority, oneOf(priorities))
-	r.amount("annual_value", p.AnnualValue, &d.AnnualValue)
-	r.text("deal_size", p.DealSize, &d.DealSize, shortRule)
-	r.text("lead_source_type", p.LeadSourceType, &d.LeadSourceType, shortRule)
-	r.text("lead_source_channel", p.LeadSourceChannel, &d.LeadSourceChannel, shortRule)
-	r.text("next_steps", p.NextSteps, &d.NextSteps, longRule)
-	r.text("external_id", p.ExternalID, &d.ExternalID, shortRule)
-	value(p.ExpectedCloseDate, &d.ExpectedCloseDate)
-	value(p.FirstBillingDate, &d.FirstBillingDate)
-	value(p.CompanyID, &d.CompanyID)
-	value(p.PrimaryContactID, &d.PrimaryContactID)
-	value(p.OwnerID, &d.OwnerID)
-	if p.Status.Set && (p.Status.Null || !slices.Contains(dealStatuses, p.Status.Value)) {
-		r.add("status", "must be one of %s", strings.Join(dealStatuses, ", "))
-	}
-	if p.StageID.Set && p.StageID.Null {
-		r.add("stage_id", "must not be null")
-	}
-}
-
-// settle makes stage, status and closing time agree: entering a won or lost stage
-// sets the status; going back to an open one makes the deal active; a deal is
-// closed exactly while it is won or lost, from closed_at if that is given and else
-// from now. A status that contradicts the stage it is sent with is refused.
-func (p DealPatch) settle(d *Deal, stage *Stage, moved bool, now Instant, r *rules) {
-	status := d.Status
-	if moved {
-		d.StageID, d.StageChangedAt = stage.ID, now
-		status = stage.status()
-	}
-	if p.Status.Set && !p.Status.Null {
-		if moved && p.StageID.Set && p.Status.Value != status {
-			r.add("status", "must be %s in the stage %s", status, stage.Name)
-			return
-		}
-		status = p.Status.Value
-	}
-	reopened := d.Status != StatusActive && status == StatusActive
-	closed := d.Status != status && status != StatusActive
-	d.Status = status
+// instant applies a point in time that may not be cleared.
+func (r *Rules) instant(field string, f Field[Moment], dst *Instant) {
 	switch {
-	case reopened || status == StatusActive:
-		d.ClosedAt = nil
-	case p.ClosedAt.Set && !p.ClosedAt.Null:
-		at := p.ClosedAt.Value
-		d.ClosedAt = &at
-	case closed || d.ClosedAt == nil:
-		d.ClosedAt = &now
+	case !f.Set:
+	case f.Null:
+		r.Add(field, "must not be null")
+	default:
+		*dst = Instant(f.Value)
 	}
-}
-
-// status is the status of a deal that enters the stage.
-func (s *Stage) status() string {
-	if s.Outcome == OutcomeOpen {
-		return StatusActive
-	}
-	return string(s.Outcome)
 }

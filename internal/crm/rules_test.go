@@ -34,9 +34,9 @@ func TestCompanyRules(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var company Company
-			var r rules
-			c.patch.apply(&company, &r)
-			if got := fieldsOf(r.err()); got != c.bad {
+			var r Rules
+			c.patch.Apply(&company, &r)
+			if got := fieldsOf(r.Err()); got != c.bad {
 				t.Errorf("complaints about %q, want %q", got, c.bad)
 			}
 		})
@@ -58,32 +58,32 @@ func fieldsOf(err error) string {
 
 func TestPersonNeedsSomeName(t *testing.T) {
 	t.Parallel()
-	var contact, owner, r rules
-	ContactPatch{Title: Of("CTO")}.apply(&Contact{}, &contact)
-	OwnerPatch{Role: Of("rep")}.apply(&Owner{}, &owner)
-	if got := fieldsOf(contact.err()) + " " + fieldsOf(owner.err()); got != "first_name first_name" {
+	var contact, owner, r Rules
+	ContactPatch{Title: Of("CTO")}.Apply(&Contact{}, &contact)
+	OwnerPatch{Role: Of("rep")}.Apply(&Owner{}, &owner)
+	if got := fieldsOf(contact.Err()) + " " + fieldsOf(owner.Err()); got != "first_name first_name" {
 		t.Errorf("complaints about %q", got)
 	}
 	c := Contact{}
-	ContactPatch{Email: Of("Ann.Lee@Example.COM")}.apply(&c, &r)
-	if r.err() != nil || *c.Email != "ann.lee@example.com" {
-		t.Errorf("%v, %v", r.err(), c.Email)
+	ContactPatch{Email: Of("Ann.Lee@Example.COM")}.Apply(&c, &r)
+	if r.Err() != nil || *c.Email != "ann.lee@example.com" {
+		t.Errorf("%v, %v", r.Err(), c.Email)
 	}
 }
 
 func TestPrimaryContactNeedsACompany(t *testing.T) {
 	t.Parallel()
 	company := NewID()
-	var r rules
-	ContactPatch{FirstName: Of("A"), IsPrimary: Of(true)}.apply(&Contact{}, &r)
-	if got := fieldsOf(r.err()); got != "is_primary" {
+	var r Rules
+	ContactPatch{FirstName: Of("A"), IsPrimary: Of(true)}.Apply(&Contact{}, &r)
+	if got := fieldsOf(r.Err()); got != "is_primary" {
 		t.Errorf("complaints about %q", got)
 	}
-	r = rules{}
+	r = Rules{}
 	c := Contact{FirstName: ptr("A"), CompanyID: &company, IsPrimary: true}
-	ContactPatch{CompanyID: Null[ID]()}.apply(&c, &r)
-	if r.err() != nil || c.IsPrimary {
-		t.Errorf("taken off its company: %v, primary %v", r.err(), c.IsPrimary)
+	ContactPatch{CompanyID: Null[ID]()}.Apply(&c, &r)
+	if r.Err() != nil || c.IsPrimary {
+		t.Errorf("taken off its company: %v, primary %v", r.Err(), c.IsPrimary)
 	}
 }
 
@@ -127,9 +127,9 @@ func TestSettle(t *testing.T) {
 			if c.status != StatusActive {
 				d.ClosedAt = ptr(earlier)
 			}
-			var r rules
+			var r Rules
 			c.patch.settle(&d, c.to, c.to != nil, now, &r)
-			if got := fieldsOf(r.err()); got != c.bad {
+			if got := fieldsOf(r.Err()); got != c.bad {
 				t.Fatalf("complaints about %q, want %q", got, c.bad)
 			}
 			if c.bad != "" {
@@ -152,19 +152,19 @@ func TestSettle(t *testing.T) {
 func TestDealRules(t *testing.T) {
 	t.Parallel()
 	var d Deal
-	var r rules
+	var r Rules
 	DealPatch{
 		Value: Of(Money(-1)), Probability: Of(101), Currency: Of("XYZ1"), Status: Of("open"), Priority: Of("urgent"),
 		StageID: Null[ID](), ContactIdentifierType: Of("fax"),
-	}.apply(&d, &r)
+	}.Apply(&d, &r)
 	const want = "name contact_identifier_type value currency probability priority status stage_id"
-	if got := fieldsOf(r.err()); got != want {
+	if got := fieldsOf(r.Err()); got != want {
 		t.Errorf("complaints about %q, want %q", got, want)
 	}
-	r = rules{}
-	DealPatch{Name: Of("x"), Currency: Of("eur"), Value: Of(MaxMoney)}.apply(&d, &r)
-	if r.err() != nil || d.Currency != "EUR" {
-		t.Errorf("%v, %s", r.err(), d.Currency)
+	r = Rules{}
+	DealPatch{Name: Of("x"), Currency: Of("eur"), Value: Of(MaxMoney)}.Apply(&d, &r)
+	if r.Err() != nil || d.Currency != "EUR" {
+		t.Errorf("%v, %s", r.Err(), d.Currency)
 	}
 }
 

@@ -27,9 +27,9 @@ func TestActivityRules(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := newActivity(Actor{}, 5)
-			var r rules
-			c.patch.apply(&a, &r)
-			if got := fieldsOf(r.err()); got != c.bad {
+			var r Rules
+			c.patch.Apply(&a, &r)
+			if got := fieldsOf(r.Err()); got != c.bad {
 				t.Errorf("complaints about %q, want %q", got, c.bad)
 			}
 		})
@@ -38,18 +38,18 @@ func TestActivityRules(t *testing.T) {
 
 func TestTaskRules(t *testing.T) {
 	t.Parallel()
-	var r rules
+	var r Rules
 	var task Task
 	p := TaskPatch{Priority: Of("top"), TaskType: Of("visit"), Notes: Of("a\x00b")}
-	p.apply(&task, &r)
-	if got := fieldsOf(r.err()); got != "title notes priority task_type" {
+	p.Apply(&task, &r)
+	if got := fieldsOf(r.Err()); got != "title notes priority task_type" {
 		t.Errorf("complaints about %q", got)
 	}
-	r = rules{}
+	r = Rules{}
 	due, _ := ParseMoment("2026-01-31")
-	TaskPatch{Title: Of(" Call  back "), DueDate: Of(due), Priority: Of("urgent"), TaskType: Of("call")}.apply(&task, &r)
-	if r.err() != nil || task.Title != "Call back" || task.DueDate.String() != "2026-01-31T00:00:00.000000Z" {
-		t.Errorf("%v, %+v", r.err(), task)
+	TaskPatch{Title: Of(" Call  back "), DueDate: Of(due), Priority: Of("urgent"), TaskType: Of("call")}.Apply(&task, &r)
+	if r.Err() != nil || task.Title != "Call back" || task.DueDate.String() != "2026-01-31T00:00:00.000000Z" {
+		t.Errorf("%v, %+v", r.Err(), task)
 	}
 }
 
@@ -100,9 +100,9 @@ func TestSettleTask(t *testing.T) {
 			case TaskCompleted:
 				task.Completed, task.CompletedAt = true, ptr(earlier)
 			}
-			var r rules
+			var r Rules
 			c.patch.settle(&task, c.status == "", now, &r)
-			if got := fieldsOf(r.err()); got != c.bad {
+			if got := fieldsOf(r.Err()); got != c.bad {
 				t.Fatalf("complaints about %q, want %q", got, c.bad)
 			}
 			if c.bad != "" {

@@ -85,7 +85,7 @@ type Searched struct {
 func (c *Company) Searched() Searched {
 	return Searched{
 		Hit{KindCompany, c.ID, c.Name, firstOf(c.Domain, c.Industry), c.OwnerID, 0, c.UpdatedAt},
-		[]*string{c.Domain, c.Industry},
+		Companies.besideTitle(c),
 	}
 }
 
@@ -97,7 +97,7 @@ func (c *Contact) Searched() Searched {
 	}
 	return Searched{
 		Hit{KindContact, c.ID, name, firstOf(c.Title, c.Email), c.OwnerID, 0, c.UpdatedAt},
-		[]*string{c.Email, c.Title},
+		Contacts.besideTitle(c),
 	}
 }
 
@@ -105,7 +105,7 @@ func (c *Contact) Searched() Searched {
 func (d *Deal) Searched() Searched {
 	return Searched{
 		Hit{KindDeal, d.ID, d.Name, d.Company, d.OwnerID, 0, d.UpdatedAt},
-		[]*string{d.Company, d.ContactName, d.ExternalID},
+		Deals.besideTitle(d),
 	}
 }
 

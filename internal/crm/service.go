@@ -56,7 +56,7 @@ func same[T any](a, b T) bool { return reflect.DeepEqual(a, b) }
 type checks struct {
 	ctx context.Context
 	tx  Tx
-	rules
+	Rules
 	taken []FieldError
 	fault error
 }
@@ -67,8 +67,8 @@ func (c *checks) err() error {
 	switch {
 	case c.fault != nil:
 		return c.fault
-	case len(c.bad) > 0:
-		return c.rules.err()
+	case len(c.Bad) > 0:
+		return c.Rules.Err()
 	case len(c.taken) > 0:
 		return Conflict("Something else has this already", c.taken...)
 	}
@@ -85,7 +85,7 @@ func exists[T any](c *checks, field string, id *ID, t Table[T], what string) {
 	case err != nil:
 		c.fault = err
 	case len(held) == 0:
-		c.add(field, "refers to %s that does not exist", what)
+		c.Add(field, "refers to %s that does not exist", what)
 	}
 }
 

@@ -28,7 +28,7 @@ func (s *Service) CreateStage(ctx context.Context, by Actor, p StagePatch) (Stag
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
 		out = Stage{OrgID: by.Org, ID: NewID(), Outcome: OutcomeOpen, CreatedAt: now, UpdatedAt: now, Version: 1}
 		if !p.OrderPosition.Set {
-			last, err := tx.Reads().Stages().Page(ctx, by.Org, List[StageFilter]{Sort: StageSorts.Default, Limit: 1, Backward: true})
+			last, err := tx.Reads().Stages().Page(ctx, by.Org, List[StageFilter]{Sort: Stages.Sorts.Default, Limit: 1, Backward: true})
 			if err != nil {
 				return err
 			}
@@ -36,9 +36,9 @@ func (s *Service) CreateStage(ctx context.Context, by Actor, p StagePatch) (Stag
 				out.OrderPosition = l.OrderPosition + 1
 			}
 		}
-		var r rules
-		p.apply(&out, &r)
-		if err := r.err(); err != nil {
+		var r Rules
+		p.Apply(&out, &r)
+		if err := r.Err(); err != nil {
 			return err
 		}
 		return tx.Stages().Insert(ctx, []Stage{out})
@@ -63,9 +63,9 @@ func (s *Service) UpdateStage(ctx context.Context, by Actor, id ID, expected Ver
 			return err
 		}
 		out = before
-		var r rules
-		p.apply(&out, &r)
-		if err := r.err(); err != nil || same(before, out) {
+		var r Rules
+		p.Apply(&out, &r)
+		if err := r.Err(); err != nil || same(before, out) {
 			return err
 		}
 		out.UpdatedAt = now

@@ -46,8 +46,8 @@ func (s *Service) CreateTask(ctx context.Context, by Actor, p TaskPatch) (Task, 
 		}
 		out = blank
 		check := checks{ctx: ctx, tx: tx}
-		p.apply(&out, &check.rules)
-		p.settle(&out, true, now, &check.rules)
+		p.Apply(&out, &check.Rules)
+		p.settle(&out, true, now, &check.Rules)
 		if err := by.checkWriteTask(blank, out); err != nil {
 			return err
 		}
@@ -72,8 +72,8 @@ func (s *Service) UpdateTask(ctx context.Context, by Actor, id ID, expected Vers
 		}
 		out = before
 		check := checks{ctx: ctx, tx: tx}
-		p.apply(&out, &check.rules)
-		p.settle(&out, false, now, &check.rules)
+		p.Apply(&out, &check.Rules)
+		p.settle(&out, false, now, &check.Rules)
 		if err := cmp.Or(by.checkWriteTask(before, out), expected.check(before.Version)); err != nil {
 			return err
 		}

@@ -78,7 +78,7 @@ func (s *Service) UpdateMember(ctx context.Context, by Actor, id ID, expected Ve
 		}
 		after := before
 		check := checks{ctx: ctx, tx: tx}
-		p.apply(&after, &check.rules)
+		p.Apply(&after, &check.Rules)
 		if email := changed(before.Email, after.Email); email != nil {
 			free(&check, tx.Owners(), KeyEmail, email, id)
 		}

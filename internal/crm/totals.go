@@ -138,7 +138,7 @@ func (s *Service) ContactTasks(ctx context.Context, by Actor, contact ID) ([]Fol
 	}
 	for _, status := range []string{StatusActive, StatusWon} {
 		deals, err := reads.Deals().Page(ctx, by.Org, List[DealFilter]{
-			Filter: DealFilter{ContactID: &contact, Status: &status}, Sort: DealSorts.Default, Limit: maxFollowUps,
+			Filter: DealFilter{ContactID: &contact, Status: &status}, Sort: Deals.Sorts.Default, Limit: maxFollowUps,
 		})
 		if err != nil {
 			return nil, err

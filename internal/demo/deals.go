@@ -26,8 +26,6 @@ var nextSteps = []string{
 	"Call back after the budget round", "Share a reference customer", "Send the contract for signature",
 }
 
-var contactRoles = []string{"decision_maker", "influencer", "stakeholder", "champion", "blocker"}
-
 // How deals go.
 const (
 	stayMedian   = 8.5  // days in a stage
@@ -137,7 +135,7 @@ func (g *generator) cast(r *rand.Rand, s *story, company int) {
 	}
 	for further := 1; further < min(n, 3) && chance(r, 0.2); further++ {
 		h, _ := g.contactHead(g.contactAt(company, (lead+further)%n))
-		s.contacts = append(s.contacts, crm.DealContact{DealID: s.deal.ID, ContactID: h.id, Role: pick(r, contactRoles)})
+		s.contacts = append(s.contacts, crm.DealContact{DealID: s.deal.ID, ContactID: h.id, Role: pick(r, crm.DealContactRoles)})
 	}
 }
 

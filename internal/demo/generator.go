@@ -48,22 +48,22 @@ func newGenerator(ctx context.Context, store crm.Store, org crm.ID, plan Plan) (
 	}
 	g := &generator{plan: plan, org: org, currency: o.DefaultCurrency, names: newVocabulary(plan.Seed)}
 	r := store.Reads(crm.Operator(org))
-	if g.hadCompanies, err = count(ctx, r.Companies(), org, crm.CompanySorts); err != nil {
+	if g.hadCompanies, err = count(ctx, r.Companies(), org, crm.Companies.Sorts); err != nil {
 		return nil, err
 	}
-	if g.hadContacts, err = count(ctx, r.Contacts(), org, crm.ContactSorts); err != nil {
+	if g.hadContacts, err = count(ctx, r.Contacts(), org, crm.Contacts.Sorts); err != nil {
 		return nil, err
 	}
-	if g.hadDeals, err = count(ctx, r.Deals(), org, crm.DealSorts); err != nil {
+	if g.hadDeals, err = count(ctx, r.Deals(), org, crm.Deals.Sorts); err != nil {
 		return nil, err
 	}
-	if g.hadActivities, err = count(ctx, r.Activities(), org, crm.ActivitySorts); err != nil {
+	if g.hadActivities, err = count(ctx, r.Activities(), org, crm.Activities.Sorts); err != nil {
 		return nil, err
 	}
-	if g.hadTasks, err = count(ctx, r.Tasks(), org, crm.TaskSorts); err != nil {
+	if g.hadTasks, err = count(ctx, r.Tasks(), org, crm.Tasks.Sorts); err != nil {
 		return nil, err
 	}
-	stages, err := r.Stages().Page(ctx, org, crm.List[crm.StageFilter]{Sort: crm.StageSorts.Default, Limit: crm.MaxLimit})
+	stages, err := r.Stages().Page(ctx, org, crm.List[crm.StageFilter]{Sort: crm.Stages.Sorts.Default, Limit: crm.MaxLimit})
 	if err != nil {
 		return nil, err
 	}

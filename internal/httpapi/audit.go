@@ -13,7 +13,7 @@ func (a *API) auditTrail() operation {
 	// Its details are written as the object that they are.
 	a.schemas.named["AuditEntry"].Properties["details"] = a.schemas.value(reflect.TypeFor[map[string]string]())
 	type filter = crm.AuditFilter
-	pager := newPager("audit", crm.AuditSorts, []parameter[listArgs[filter]]{
+	pager := newPager("audit", crm.AuditTrail.Sorts, []parameter[listArgs[filter]]{
 		narrow("action", "Only this action.", enumKind(words[crm.AuditEntry]("action")...), func(f *filter) **string { return &f.Action }),
 		reference("actorId", "Only what this person did.", func(f *filter) **crm.ID { return &f.ActorID }),
 		narrow("from", "Only what was done on this UTC day or later.", dateKind(), func(f *filter) **crm.Date { return &f.From }),

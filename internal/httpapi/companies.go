@@ -15,7 +15,7 @@ func (a *API) companies() *resource[crm.Company, crm.CompanyFilter, crm.CompanyP
 		one: "company", many: "companies", name: "Company", names: "Companies", tag: "Companies",
 		paths: []string{"/api/companies"},
 		tier:  cache.Frequent, of: []string{crm.EntityCompany, crm.EntityContact, crm.EntityDeal, crm.EntityOrganisation},
-		pager: newPager("companies", crm.CompanySorts, filtersOf(stats,
+		pager: newPager("companies", crm.Companies.Sorts, filtersOf(stats,
 			searchWithin[crm.CompanyFilter](),
 			reference("ownerId", "Only companies of this owner.", func(f *crm.CompanyFilter) **crm.ID { return &f.OwnerID }),
 			narrow("industry", "Only companies of exactly this industry.", textKind(), func(f *crm.CompanyFilter) **string { return &f.Industry }),

@@ -21,7 +21,7 @@ func (a *API) contacts() *contactResource {
 		tier:  cache.Frequent, of: []string{crm.EntityContact, crm.EntityCompany},
 		partsOf: []string{crm.EntityDeal, crm.EntityActivity, crm.EntityOwner, crm.EntityTask, crm.EntityStage, crm.EntityOrganisation},
 		naming:  namingQuery("contact", parts, func(n *naming) *naming { return n }),
-		pager: newPager("contacts", crm.ContactSorts, append(filtersOf(company,
+		pager: newPager("contacts", crm.Contacts.Sorts, append(filtersOf(company,
 			searchWithin[crm.ContactFilter](),
 			reference("ownerId", "Only contacts of this owner.", func(f *crm.ContactFilter) **crm.ID { return &f.OwnerID }),
 			reference("companyId", "Only contacts at this company.", func(f *crm.ContactFilter) **crm.ID { return &f.CompanyID }),

@@ -16,7 +16,7 @@ func (a *API) deals() *resource[crm.Deal, crm.DealFilter, crm.DealPatch] {
 		one: "deal", many: "deals", name: "Deal", names: "Deals", tag: "Deals",
 		paths: []string{"/api/deals"},
 		tier:  cache.Frequent, of: []string{crm.EntityDeal, crm.EntityContact, crm.EntityCompany, crm.EntityStage},
-		pager: newPager("deals", crm.DealSorts, filtersOf(relations,
+		pager: newPager("deals", crm.Deals.Sorts, filtersOf(relations,
 			searchWithin[filter](),
 			reference("ownerId", "Only deals of this owner.", func(f *filter) **crm.ID { return &f.OwnerID }),
 			reference("stageId", "Only deals in this stage.", func(f *filter) **crm.ID { return &f.StageID }),

@@ -107,7 +107,7 @@ func FuzzFilters(f *testing.F) {
 			return
 		}
 		q := args.list
-		if q.Limit < 1 || q.Limit > crm.MaxLimit || q.Sort != crm.ByRank && !slices.Contains(crm.DealSorts.Fields, q.Sort.Field) {
+		if q.Limit < 1 || q.Limit > crm.MaxLimit || q.Sort != crm.ByRank && !slices.Contains(crm.Deals.Sorts.Fields, q.Sort.Field) {
 			t.Errorf("%q asks for %+v", raw, q)
 		}
 		if q.Filter.Status != nil && !slices.Contains([]string{"active", "won", "lost"}, *q.Filter.Status) {

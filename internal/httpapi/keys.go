@@ -13,7 +13,7 @@ func (a *API) keyOperations() []operation {
 	a.schemas.thing("APIKey", reflect.TypeFor[crm.APIKey]())
 	a.schemas.patch("APIKeyNew", reflect.TypeFor[crm.APIKeyPatch](), reflect.TypeFor[crm.APIKey](), []string{"name", "role"})
 	a.schemas.thing("NewAPIKey", reflect.TypeFor[madeKey]())
-	pager := newPager("api-keys", crm.APIKeySorts, nil, a.service.APIKeys)
+	pager := newPager("api-keys", crm.APIKeys.Sorts, nil, a.service.APIKeys)
 	return []operation{
 		{
 			method: http.MethodGet, path: "/api/keys", id: "listAPIKeys", tag: tag, caching: notKept(uses),

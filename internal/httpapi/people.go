@@ -12,7 +12,7 @@ import (
 func (a *API) peopleOperations() []operation {
 	a.schemas.thing("Owner", reflect.TypeFor[ownerView]())
 	a.schemas.thing("User", reflect.TypeFor[userView]())
-	owners := newPager("owners", crm.OwnerSorts, nil, a.service.Owners)
+	owners := newPager("owners", crm.Owners.Sorts, nil, a.service.Owners)
 	return []operation{
 		{
 			method: http.MethodGet, path: "/api/user", id: "getUser", tag: "People",

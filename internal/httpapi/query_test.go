@@ -38,7 +38,7 @@ func TestListParameters(t *testing.T) {
 	t.Parallel()
 	id, _ := crm.ParseID(someID)
 	won, least, day := "won", crm.Money(1000), crm.Date(0)
-	standard := crm.List[crm.DealFilter]{Sort: crm.DealSorts.Default, Limit: 50}
+	standard := crm.List[crm.DealFilter]{Sort: crm.Deals.Sorts.Default, Limit: 50}
 	with := func(change func(*crm.List[crm.DealFilter])) crm.List[crm.DealFilter] {
 		q := standard
 		change(&q)

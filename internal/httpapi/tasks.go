@@ -14,7 +14,7 @@ func (a *API) tasks() *resource[crm.Task, crm.TaskFilter, crm.TaskPatch] {
 		one: "task", many: "tasks", name: "Task", names: "Tasks", tag: "Tasks",
 		paths: []string{"/api/tasks"},
 		tier:  cache.Frequent, of: []string{crm.EntityTask},
-		pager: newPager("tasks", crm.TaskSorts, filtersOf(expansion[crm.Task]{},
+		pager: newPager("tasks", crm.Tasks.Sorts, filtersOf(expansion[crm.Task]{},
 			reference("assignedTo", "Only tasks that are assigned to this person.", func(f *filter) **crm.ID { return &f.AssignedTo }),
 			narrow("status", "Only tasks that are shown with this status.", enumKind(words[crm.Task]("status")...), func(f *filter) **string { return &f.Status }),
 			reference("contactId", "Only tasks about this contact.", func(f *filter) **crm.ID { return &f.ContactID }),

@@ -36,7 +36,7 @@ func (a *API) teamOperations() []operation {
 	a.schemas.patch("MemberInput", reflect.TypeFor[crm.OwnerPatch](), reflect.TypeFor[crm.Owner](), nil)
 	a.schemas.patch("HandOver", reflect.TypeFor[handOverPatch](), reflect.TypeFor[handOverView](), []string{"to"})
 	a.schemas.thing("HandedOver", reflect.TypeFor[crm.TransferredRecords]())
-	pager := newPager("users", crm.OwnerSorts, nil, a.service.Members)
+	pager := newPager("users", crm.Owners.Sorts, nil, a.service.Members)
 	refusals := []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict}
 	unreadable := append([]int{
 		http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,

@@ -54,7 +54,7 @@ func organisation(ctx context.Context, core *app.Core, n int, each demo.Amounts)
 	if _, err := demo.Fill(ctx, core.Store, by, demo.Plan{Amounts: each, Seed: uint64(n), Now: core.Clock()}); err != nil {
 		return Organisation{}, err
 	}
-	people, err := core.Service.Owners(ctx, by, crm.List[crm.OwnerFilter]{Sort: crm.OwnerSorts.Default, Limit: crm.MaxLimit})
+	people, err := core.Service.Owners(ctx, by, crm.List[crm.OwnerFilter]{Sort: crm.Owners.Sorts.Default, Limit: crm.MaxLimit})
 	if err != nil {
 		return Organisation{}, err
 	}

@@ -55,7 +55,7 @@ func auditTrails(f *fixture) {
 	} {
 		fit := slices.DeleteFunc(slices.Clone(want), func(e crm.AuditEntry) bool { return !c.keep(e) })
 		var got []crm.AuditEntry
-		q := crm.List[crm.AuditFilter]{Filter: c.filter, Sort: crm.AuditSorts.Default, Limit: 3, Count: crm.CountExact}
+		q := crm.List[crm.AuditFilter]{Filter: c.filter, Sort: crm.AuditTrail.Sorts.Default, Limit: 3, Count: crm.CountExact}
 		for more := true; more; {
 			p, err := f.store.Reads(crm.Actor{}).Audit().Page(f.Context(), f.home.ID, q)
 			must(f, p, err)

@@ -46,7 +46,7 @@ func cancelledBefore(f *fixture) {
 	ids := []crm.ID{crm.NewID()}
 	for name, do := range map[string]func() error{
 		"page": func() error {
-			_, err := f.store.Reads(crm.Actor{}).Deals().Page(ctx, f.home.ID, crm.List[crm.DealFilter]{Sort: crm.DealSorts.Default, Limit: 1})
+			_, err := f.store.Reads(crm.Actor{}).Deals().Page(ctx, f.home.ID, crm.List[crm.DealFilter]{Sort: crm.Deals.Sorts.Default, Limit: 1})
 			return err
 		},
 		"by id":         func() error { _, err := f.store.Reads(crm.Actor{}).Deals().ByID(ctx, f.home.ID, ids); return err },

@@ -39,7 +39,7 @@ func forgetfulReads(f *fixture) {
 		f.Errorf("searched without the condition (-with +without):\n%s", diff)
 	}
 	err := f.store.Snapshot(f.Context(), f.home.by, func(r crm.Reads) error {
-		p, err := r.Deals().Page(f.Context(), f.home.ID, crm.List[crm.DealFilter]{Sort: crm.DealSorts.Default, Limit: 10})
+		p, err := r.Deals().Page(f.Context(), f.home.ID, crm.List[crm.DealFilter]{Sort: crm.Deals.Sorts.Default, Limit: 10})
 		if len(p.Rows) != 1 || p.Rows[0].OrgID != f.home.ID {
 			f.Errorf("a snapshot: %v", p.Rows)
 		}

@@ -150,7 +150,7 @@ func newPlans(f *fixture, explain Explainer) *plans {
 			{"overdue", "", crm.TaskFilter{Status: ptr(crm.TaskOverdue), Now: planNow}},
 		}},
 		audit: planned[crm.AuditEntry, crm.AuditFilter]{
-			kind: kind[crm.AuditEntry, crm.AuditFilter]{view: crm.Reads.Audit, sorts: crm.AuditSorts},
+			kind: kind[crm.AuditEntry, crm.AuditFilter]{view: crm.Reads.Audit, sorts: crm.AuditTrail.Sorts},
 			filters: []planFilter[crm.AuditFilter]{
 				{"action", "action", crm.AuditFilter{Action: ptr(string(crm.ActionKeyCreated))}},
 				{"actor", "actor_id", crm.AuditFilter{ActorID: &ids.owner}},
@@ -158,7 +158,7 @@ func newPlans(f *fixture, explain Explainer) *plans {
 				{"to", "", crm.AuditFilter{To: &date}},
 			},
 		},
-		keys: planned[crm.APIKey, crm.APIKeyFilter]{kind: kind[crm.APIKey, crm.APIKeyFilter]{view: crm.Reads.APIKeys, sorts: crm.APIKeySorts}},
+		keys: planned[crm.APIKey, crm.APIKeyFilter]{kind: kind[crm.APIKey, crm.APIKeyFilter]{view: crm.Reads.APIKeys, sorts: crm.APIKeys.Sorts}},
 	}
 	p.companies.positions(f)
 	p.contacts.positions(f)

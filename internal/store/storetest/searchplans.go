@@ -32,7 +32,7 @@ func RunSearchPlans(t *testing.T, database func(tb testing.TB) Opener, judge fun
 				return err
 			},
 			func() error {
-				_, err := reads.Companies().Page(f.Context(), f.home.ID, crm.List[crm.CompanyFilter]{Search: &q, Sort: crm.CompanySorts.Default, Filter: crm.CompanyFilter{OwnerID: &of.owner}})
+				_, err := reads.Companies().Page(f.Context(), f.home.ID, crm.List[crm.CompanyFilter]{Search: &q, Sort: crm.Companies.Sorts.Default, Filter: crm.CompanyFilter{OwnerID: &of.owner}})
 				return err
 			},
 			func() error {

@@ -19,7 +19,7 @@ func snapshots(f *fixture) {
 	kept, doomed := o.newCompany("Kept"), o.newCompany("Doomed")
 	insert(f, o, companies(), kept, doomed)
 	ids := []crm.ID{kept.ID, doomed.ID}
-	all := crm.List[crm.CompanyFilter]{Sort: crm.CompanySorts.Default, Limit: 10, Count: crm.CountExact}
+	all := crm.List[crm.CompanyFilter]{Sort: crm.Companies.Sorts.Default, Limit: 10, Count: crm.CountExact}
 	type seen struct {
 		Page  crm.Page[crm.Company]
 		ByID  map[crm.ID]crm.Company

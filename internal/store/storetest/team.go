@@ -114,7 +114,7 @@ func handsOver(f *fixture) {
 		f.Errorf("another organisation's deal: %+v", d)
 	}
 	p, err := f.store.Reads(o.by).Deals().Page(ctx, o.ID, crm.List[crm.DealFilter]{
-		Filter: crm.DealFilter{ContactID: &persons[0].ID}, Sort: crm.DealSorts.Default, Limit: crm.MaxLimit,
+		Filter: crm.DealFilter{ContactID: &persons[0].ID}, Sort: crm.Deals.Sorts.Default, Limit: crm.MaxLimit,
 	})
 	rows := must(f, p, err).Rows
 	if len(rows) != n || rows[n-1].ID != chances[0].ID || *rows[0].OwnerID != to.ID || rows[0].UpdatedAt != at(9) {
@@ -196,7 +196,7 @@ func auditPruned(f *fixture) {
 	}
 	pruned(f, "audit", f.store.PruneAudit, []pruning{{0, 100, 0}, {3, 0, 0}, {2, 3, 3}, {2, 100, 1}, {2, 100, 0}})
 	for _, o := range []tenant{f.home, f.away} {
-		p, err := f.store.Reads(o.by).Audit().Page(f.Context(), o.ID, crm.List[crm.AuditFilter]{Sort: crm.AuditSorts.Default, Limit: 10})
+		p, err := f.store.Reads(o.by).Audit().Page(f.Context(), o.ID, crm.List[crm.AuditFilter]{Sort: crm.AuditTrail.Sorts.Default, Limit: 10})
 		if rows := must(f, p, err).Rows; len(rows) != 1 || rows[0].At != at(2) {
 			f.Errorf("what is left is %+v", rows)
 		}

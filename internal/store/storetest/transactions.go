@@ -125,7 +125,7 @@ func ownWrites(f *fixture) {
 		if err := tx.Companies().Insert(ctx, []crm.Company{c}); err != nil {
 			return err
 		}
-		q := crm.List[crm.CompanyFilter]{Sort: crm.CompanySorts.Default, Limit: 10, Count: crm.CountExact}
+		q := crm.List[crm.CompanyFilter]{Sort: crm.Companies.Sorts.Default, Limit: 10, Count: crm.CountExact}
 		p, err := tx.Reads().Companies().Page(ctx, f.home.ID, q)
 		if len(must(f, p, err).Rows) != 1 || *p.Total != 1 {
 			f.Errorf("a page within has %d rows of %d", len(p.Rows), *p.Total)
