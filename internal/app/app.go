@@ -14,6 +14,7 @@ import (
 	"sixty/internal/config"
 	"sixty/internal/cursor"
 	"sixty/internal/httpapi"
+	"sixty/internal/server"
 )
 
 // The server's bounds on its clients.
@@ -92,13 +93,10 @@ func (a *App) open(ctx context.Context, cfg config.Config, sealer *cursor.Sealer
 	if err != nil {
 		return err // cannot be: Check has asked
 	}
-	api, err := httpapi.New(httpapi.Options{
-		Service:         core.Service,
-		Authenticator:   auth.Bearers{Keys: core.Keys, Tokens: a.serving.tokens},
-		Keys:            core.Keys,
+	faces, err := server.New(server.Options{
+		Bearers:         auth.Bearers{Keys: core.Keys, Tokens: a.serving.tokens},
 		Sessions:        a.serving.sessions,
-		Identities:      a.serving.signIn(),
-		Sealer:          sealer,
+		Writes:          core.Service,
 		Cache:           a.serving.cache,
 		Changes:         core.changes,
 		Epoch:           a.serving.epoch,
@@ -107,36 +105,50 @@ func (a *App) open(ctx context.Context, cfg config.Config, sealer *cursor.Sealer
 		Proxies:         proxies,
 		MaxRequests:     cfg.MaxRequests,
 		Connections:     cfg.MaxConns,
-		Health:          a.health,
-		Metrics:         core.metrics.Handler(),
-		Docs:            true,
 		FrontendOrigins: cfg.Origins(),
 		StrictTransport: cfg.Production(),
 	})
 	if err != nil {
 		return err
 	}
+	if _, err := httpapi.New(httpapi.Options{
+		Server:          faces,
+		Service:         core.Service,
+		Keys:            core.Keys,
+		Sessions:        a.serving.sessions,
+		Identities:      a.serving.signIn(),
+		Sealer:          sealer,
+		Cache:           a.serving.cache,
+		Changes:         core.changes,
+		Epoch:           a.serving.epoch,
+		Health:          a.health,
+		Docs:            true,
+		FrontendOrigins: cfg.Origins(),
+	}); err != nil {
+		return err
+	}
+	faces.Handle("GET /metrics", core.metrics.Handler())
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.ListenAddress())
 	if err != nil {
 		return fmt.Errorf("%s, %s: %w", config.NameOf(cfg.Server, "Addr"), config.NameOf(cfg.Server, "Port"), err)
 	}
-	connections := newBoundedListener(httpapi.Gather(listener), cfg.MaxConnections, cfg.MaxConnsPerAddress, proxies)
+	connections := newBoundedListener(server.CoalesceWrites(listener), cfg.MaxConnections, cfg.MaxConnsPerAddress, proxies)
 	a.listener = connections
 	requests, cutOff := context.WithCancelCause(context.Background())
 	a.cutOff = cutOff
 	a.server = &http.Server{
-		Handler:           a.counted(api),
+		Handler:           a.counted(faces),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		BaseContext:       func(net.Listener) context.Context { return requests },
-		ConnContext:       httpapi.ConnContext,
+		ConnContext:       server.ConnContext,
 		ConnState:         connections.note,
 		ErrorLog:          slog.NewLogLogger(core.Log.Handler(), slog.LevelWarn),
 	}
-	a.server.RegisterOnShutdown(api.EndStreams)
+	a.server.RegisterOnShutdown(faces.EndStreams)
 	a.closing = sync.OnceValue(a.close)
 	return nil
 }

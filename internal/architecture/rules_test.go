@@ -42,7 +42,7 @@ func house() rules {
 
 	edgeMay := []string{
 		"internal/crm", "internal/auth", "internal/cache", "internal/changes", "internal/cursor",
-		"internal/loader", "internal/ratelimit", "internal/telemetry",
+		"internal/loader", "internal/ratelimit", "internal/server", "internal/telemetry",
 	}
 	crm := []string{"internal/crm"}
 	store := []string{"internal/crm", "internal/store"}
@@ -95,6 +95,8 @@ func house() rules {
 			{path: "internal/telemetry", may: crm, reason: adapter},
 			{path: "internal/transfer", may: crm, reason: "files go in and out through use cases, whatever the engine"},
 
+			{path: "internal/server", may: []string{"internal/crm", "internal/cache", "internal/changes", "internal/ratelimit"}, never: databases,
+				reason: "the pipeline is shared by every face and knows none of them"},
 			{path: "internal/graph", may: edgeMay, never: databases, reason: edge},
 			{path: "internal/httpapi", may: edgeMay, never: databases, reason: edge},
 		},

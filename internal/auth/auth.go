@@ -71,8 +71,8 @@ func (k *Keys) Revoke(ctx context.Context, by crm.Actor, id crm.ID) error {
 	return k.service.RevokeAPIKey(ctx, by, id, crm.VersionCondition{})
 }
 
-// Recall is Authenticate without asking the database; false if that is needed.
-func (k *Keys) Recall(ctx context.Context, token string) (crm.Actor, bool) {
+// Lookup is Authenticate without asking the database; false if that is needed.
+func (k *Keys) Lookup(ctx context.Context, token string) (crm.Actor, bool) {
 	if !looksLikeSecret(token) {
 		return crm.Actor{}, false
 	}

@@ -334,21 +334,21 @@ func TestChangeLogVouches(t *testing.T) {
 func TestRecall(t *testing.T) {
 	t.Parallel()
 	keys, s, c, secret, want := newKeys(t)
-	if _, ok := keys.Recall(t.Context(), secret); ok {
+	if _, ok := keys.Lookup(t.Context(), secret); ok {
 		t.Error("a key is recalled that nobody has shown yet")
 	}
 	if _, err := keys.Authenticate(t.Context(), secret); err != nil {
 		t.Fatal(err)
 	}
 	asked := s.asked.Load()
-	if got, ok := keys.Recall(t.Context(), secret); !ok || got != want {
+	if got, ok := keys.Lookup(t.Context(), secret); !ok || got != want {
 		t.Errorf("got %+v, %t; want %+v", got, ok, want)
 	}
-	if _, ok := keys.Recall(t.Context(), secret+"x"); ok {
+	if _, ok := keys.Lookup(t.Context(), secret+"x"); ok {
 		t.Error("a key is recalled that there is not")
 	}
 	c.advance(time.Second) // nothing vouches for it longer
-	if _, ok := keys.Recall(t.Context(), secret); ok {
+	if _, ok := keys.Lookup(t.Context(), secret); ok {
 		t.Error("a key is recalled that is not believed any more")
 	}
 	if n := s.asked.Load() - asked; n != 0 {
@@ -369,7 +369,7 @@ func TestRecallIsUse(t *testing.T) {
 	}
 	c.advance(30 * time.Second)
 	for range 2 {
-		if _, ok := keys.Recall(t.Context(), secret); !ok {
+		if _, ok := keys.Lookup(t.Context(), secret); !ok {
 			t.Fatal("the key is not recalled")
 		}
 	}

@@ -82,9 +82,9 @@ func NewTokens(o *Identities, fresh Freshness, now func() time.Time) *Tokens {
 // more.
 func (t *Tokens) Close() { t.known.close() }
 
-// Recall is Authenticate without asking the provider or the database; false if that is
+// Lookup is Authenticate without asking the provider or the database; false if that is
 // needed.
-func (t *Tokens) Recall(ctx context.Context, token string) (crm.Actor, bool) {
+func (t *Tokens) Lookup(ctx context.Context, token string) (crm.Actor, bool) {
 	if len(token) > maxJWT {
 		return crm.Actor{}, false
 	}
@@ -138,12 +138,12 @@ type Bearers struct {
 	Tokens *Tokens // nil: keys alone are good
 }
 
-// Recall is that of Keys or of Tokens.
-func (b Bearers) Recall(ctx context.Context, token string) (crm.Actor, bool) {
+// Lookup is that of Keys or of Tokens.
+func (b Bearers) Lookup(ctx context.Context, token string) (crm.Actor, bool) {
 	if b.Tokens == nil || looksLikeSecret(token) {
-		return b.Keys.Recall(ctx, token)
+		return b.Keys.Lookup(ctx, token)
 	}
-	return b.Tokens.Recall(ctx, token)
+	return b.Tokens.Lookup(ctx, token)
 }
 
 // Authenticate is that of Keys or of Tokens.

@@ -70,8 +70,8 @@ func NewSessions(o SessionOptions) *Sessions {
 // more.
 func (s *Sessions) Close() { s.known.close() }
 
-// Recall is Authenticate without asking the database; false if that is needed.
-func (s *Sessions) Recall(ctx context.Context, token string) (crm.Actor, bool) {
+// Lookup is Authenticate without asking the database; false if that is needed.
+func (s *Sessions) Lookup(ctx context.Context, token string) (crm.Actor, bool) {
 	if !looksLikeToken(token) {
 		return crm.Actor{}, false
 	}

@@ -15,7 +15,7 @@ func (a *API) activities() *activityResource {
 		one: "activity", many: "activities", name: "Activity", names: "Activities", tag: "Activities",
 		paths: []string{"/api/activities"},
 		tier:  cache.Frequent, of: []string{crm.EntityActivity},
-		pager: newPager("activities", crm.Activities.Sorts, filtersOf(expansion[crm.Activity]{},
+		pager: newPager(a, "activities", crm.Activities.Sorts, filtersOf(expansion[crm.Activity]{},
 			reference("ownerId", "Only activities of this owner.", func(f *filter) **crm.ID { return &f.OwnerID }),
 			narrow("type", "Only activities of this type.", enumKind(words[crm.Activity]("type")...), func(f *filter) **string { return &f.Type }),
 			narrow("status", "Only activities of this status.", enumKind(words[crm.Activity]("status")...), func(f *filter) **string { return &f.Status }),

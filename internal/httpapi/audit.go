@@ -5,6 +5,7 @@ import (
 	"reflect"
 
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 // auditTrail lists who did what to people, keys and settings, came in, or took data out.
@@ -13,7 +14,7 @@ func (a *API) auditTrail() operation {
 	// Its details are written as the object that they are.
 	a.schemas.named["AuditEntry"].Properties["details"] = a.schemas.value(reflect.TypeFor[map[string]string]())
 	type filter = crm.AuditFilter
-	pager := newPager("audit", crm.AuditTrail.Sorts, []parameter[listArgs[filter]]{
+	pager := newPager(a, "audit", crm.AuditTrail.Sorts, []parameter[listArgs[filter]]{
 		narrow("action", "Only this action.", enumKind(words[crm.AuditEntry]("action")...), func(f *filter) **string { return &f.Action }),
 		reference("actorId", "Only what this person did.", func(f *filter) **crm.ID { return &f.ActorID }),
 		narrow("from", "Only what was done on this UTC day or later.", dateKind(), func(f *filter) **crm.Date { return &f.From }),
@@ -26,7 +27,7 @@ func (a *API) auditTrail() operation {
 		query:       pager.query.document(),
 		answer:      a.schemas.list("AuditEntry"),
 		problems:    []int{http.StatusBadRequest, http.StatusForbidden, http.StatusUnprocessableEntity},
-		caching:     notKept("the change log does not tell of it"),
+		caching:     server.Uncached("the change log does not tell of it"),
 		run: func(c *call) error {
 			args, scope, err := pager.read(c, nil)
 			if err != nil {

@@ -31,7 +31,7 @@ func BenchmarkAppendDeals(b *testing.B) {
 // the database's time left out.
 func BenchmarkListDeals(b *testing.B) {
 	page := dealsPage(50)
-	a := apiOver(b, func(context.Context) (crm.Page[crm.Deal], error) { return page, nil }, func(o *Options) {
+	a := apiOver(b, func(context.Context) (crm.Page[crm.Deal], error) { return page, nil }, func(o *testOptions) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	})
 	r := listDeals(b)
@@ -51,7 +51,7 @@ func BenchmarkListDeals(b *testing.B) {
 // and a caller who is known. Aim: at most 15 allocations, and no copy of the body.
 func BenchmarkHit(b *testing.B) {
 	for _, limited := range []bool{false, true} {
-		for _, encoding := range []string{"identity", encodingBrotli} {
+		for _, encoding := range []string{"identity", "br"} {
 			b.Run(fmt.Sprintf("%s/limited=%t", encoding, limited), func(b *testing.B) { benchmarkHit(b, encoding, limited) })
 		}
 	}
@@ -59,8 +59,8 @@ func BenchmarkHit(b *testing.B) {
 
 func benchmarkHit(b *testing.B, encoding string, limited bool) {
 	b.Helper()
-	h := newHit(b, func(o *Options) {
-		o.Authenticator = knownToAll{}
+	h := newHit(b, func(o *testOptions) {
+		o.Bearers = knownToAll{}
 		if limited {
 			huge := ratelimit.Limit{Requests: 10_000_000, Window: time.Second}
 			o.Limits = newLimiter(b, ratelimit.Options{Global: huge, API: huge, Expensive: huge})
@@ -84,14 +84,15 @@ func benchmarkHit(b *testing.B, encoding string, limited bool) {
 func BenchmarkLimiterAndSignIn(b *testing.B) {
 	const batch = 100
 	without := newHit(b)
-	with := newHit(b, func(o *Options) {
+	with := newHit(b, func(o *testOptions) {
 		huge := ratelimit.Limit{Requests: 10_000_000, Window: time.Second}
 		o.Limits = newLimiter(b, ratelimit.Options{Global: huge, API: huge, Expensive: huge})
 		store := signedInStore{}
-		o.Sessions = auth.NewSessions(auth.SessionOptions{
+		sessions := auth.NewSessions(auth.SessionOptions{
 			Store: store, Service: crm.NewService(store, time.Now, "GBP"), Freshness: o.Changes, Now: time.Now, Idle: time.Hour, Lifetime: time.Hour,
 		})
-		b.Cleanup(o.Sessions.Close)
+		b.Cleanup(sessions.Close)
+		o.Sessions = sessions
 	})
 	with.r.Header.Del("Authorization")
 	with.r.Header.Set("Cookie", "theme=dark; __Host-sixty_session="+strings.Repeat("token", 9)[:43])
@@ -126,18 +127,18 @@ func BenchmarkLimiterAndSignIn(b *testing.B) {
 
 // hit is a request that is answered from the cache.
 type hit struct {
-	a *API
+	a testAPI
 	r *http.Request
 	w *discard
 }
 
-func newHit(b *testing.B, change ...func(*Options)) *hit {
+func newHit(b *testing.B, change ...func(*testOptions)) *hit {
 	b.Helper()
 	page := dealsPage(50)
 	lines := telemetry.NewLines(io.Discard)
 	b.Cleanup(lines.Close)
 	h := &hit{w: &discard{header: http.Header{}}, r: listDeals(b)}
-	h.a = cachedAPI(b, func(context.Context) (crm.Page[crm.Deal], error) { return page, nil }, append([]func(*Options){func(o *Options) {
+	h.a = cachedAPI(b, func(context.Context) (crm.Page[crm.Deal], error) { return page, nil }, append([]func(*testOptions){func(o *testOptions) {
 		o.Logger = telemetry.NewLogger(lines, true, slog.LevelInfo)
 		o.FrontendOrigins, o.StrictTransport = []string{"https://app.example"}, true
 	}}, change...)...)
@@ -153,7 +154,7 @@ func (h *hit) serve() {
 // knownToAll is everyone, whom nobody needs to be asked about.
 type knownToAll struct{ everyone }
 
-func (k knownToAll) Recall(ctx context.Context, token string) (crm.Actor, bool) {
+func (k knownToAll) Lookup(ctx context.Context, token string) (crm.Actor, bool) {
 	by, err := k.Authenticate(ctx, token)
 	return by, err == nil
 }

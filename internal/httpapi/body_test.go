@@ -17,53 +17,11 @@ import (
 func request(body, contentType string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "/", io.NopCloser(strings.NewReader(body)))
 	r.Header.Set("Content-Type", contentType)
-	r.Body = http.MaxBytesReader(httptest.NewRecorder(), r.Body, maxBody)
 	return r
 }
 
 func dealBody() *bodyReader[crm.DealPatch] {
 	return newBodyReader(func(p *crm.DealPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[dealView]())
-}
-
-func TestUnreadableBodies(t *testing.T) {
-	t.Parallel()
-	nested := func(n int) string { return `{"a":` + strings.Repeat("[", n) + strings.Repeat("]", n) + "}" }
-	for name, test := range map[string]struct {
-		body, contentType string
-		want              int
-	}{
-		"Empty":             {"", "application/json", 400},
-		"Blank":             {" \n", "application/json", 400},
-		"NotJSON":           {"name=x", "application/json", 400},
-		"Unfinished":        {`{"name":"x"`, "application/json", 400},
-		"Trailing":          {`{"name":"x"} {}`, "application/json", 400},
-		"TrailingComma":     {`{"name":"x",}`, "application/json", 400},
-		"Array":             {`[]`, "application/json", 400},
-		"Null":              {`null`, "application/json", 400},
-		"String":            {`"x"`, "application/json", 400},
-		"NotUTF8":           {"{\"name\":\"\xff\"}", "application/json", 400},
-		"HalfACharacter":    {`{"name":"\ud83d"}`, "application/json", 400},
-		"OtherHalf":         {`{"name":"x\uDE00"}`, "application/json", 400},
-		"HalvesTurned":      {`{"name":"\ude00\ud83d"}`, "application/json", 400},
-		"HalfAndAHalf":      {`{"name":"\ud83d\ud83d\ude00"}`, "application/json", 400},
-		"HalfInAName":       {`{"\ud83d":1}`, "application/json", 400},
-		"TooDeep":           {nested(maxDepth), "application/json", 400},
-		"EndlesslyDeep":     {strings.Repeat("[", maxBody), "application/json", 400},
-		"TooLarge":          {`{"name":"` + strings.Repeat("x", maxBody) + `"}`, "application/json", 413},
-		"Form":              {"name=x", "application/x-www-form-urlencoded", 415},
-		"Text":              {"{}", "text/plain", 415},
-		"JSONInLatin1":      {"{}", "application/json; charset=iso-8859-1", 415},
-		"BadContentType":    {"{}", ";;", 415},
-		"TextThatEndsAlike": {"{}", "text/x+json", 415},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			_, err := dealBody().read(request(test.body, test.contentType))
-			if got := problemOf(err).status; got != test.want {
-				t.Errorf("got %d (%v), want %d", got, err, test.want)
-			}
-		})
-	}
 }
 
 func TestReadableBodies(t *testing.T) {
@@ -75,7 +33,7 @@ func TestReadableBodies(t *testing.T) {
 		"NoType":          {`{"name":"x"}`, ""},
 		"Space":           {"\n {\"name\" : \"x\"}\r\n", "application/json"},
 		"Escapes":         {`{"\u006eame":"\u0078"}`, "application/json"},
-		"BracketsInText":  {`{"name":"x","description":"` + strings.Repeat(`[{\"`, maxDepth) + `"}`, "application/json"},
+		"BracketsInText":  {`{"name":"x","description":"` + strings.Repeat(`[{\"`, 64) + `"}`, "application/json"},
 		"ReadOnlyMembers": {`{"id":1,"created_at":null,"companies":{},"deal_contacts":[],"stage_name":"y","name":"x","stage_changed_at":[]}`, "application/json"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -201,39 +159,5 @@ func TestEveryPatchCanBeRead(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-func FuzzBody(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"name":"x","value":1e2}`, `{"a":[{"b":"\ud800"}]}`, `{"name":1,"name":2}`, `[`, "\xff"} {
-		f.Add(seed)
-	}
-	body := dealBody()
-	f.Fuzz(func(t *testing.T, text string) {
-		_, err := body.read(request(text, "application/json"))
-		if err == nil {
-			return
-		}
-		if status := problemOf(err).status; status != 400 && status != 413 {
-			t.Errorf("%q: %d, %v", text, status, err)
-		}
-	})
-}
-
-// Whole characters are read however they are written, and what only looks like half of one
-// is none.
-func TestWholeCharacters(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		`\ud83d\ude00`: "😀", `\uD83D\uDE00\u00e9`: "😀é", `😀`: "😀", `\\ud83d`: `\ud83d`, `\ufffd`: "\ufffd", `\\\ud83d\ude00`: `\😀`, `\ue000\"`: "\ue000\"",
-	} {
-		patch, err := dealBody().read(request(`{"name":"`+text+`"}`, "application/json"))
-		if err != nil || patch.Name.Value != want {
-			t.Errorf("%s: %q, %v", text, patch.Name.Value, err)
-		}
-	}
-	_, err := dealBody().read(request(`{"name":"ab\uDC01"}`, "application/json"))
-	if err == nil || !strings.Contains(err.Error(), `\uDC01, at byte 12`) {
-		t.Errorf("it is not said where: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 // sinceArgs is what a client may say of a stretch of the change log.
@@ -39,22 +40,22 @@ func (a *API) changeLog() operation {
 			"An update of the organisation may have changed what they see.",
 		query:  q.document(),
 		answer: a.schemas.changes(), problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
-		caching: notKept("it is what tells caches what has changed"),
+		caching: server.Uncached("it is what tells caches what has changed"),
 		run: func(c *call) error {
 			args := sinceArgs{limit: defaultLimit}
-			if flaws, malformed := q.read(c.r.URL.RawQuery, &args); len(flaws) > 0 {
-				return badQuery(flaws, malformed)
+			if flaws, malformed := q.read(c.Request.URL.RawQuery, &args); len(flaws) > 0 {
+				return server.InvalidQuery(flaws, malformed)
 			}
-			page, err := a.service.Changes(c.ctx, c.by, args.since, args.limit)
+			page, err := a.service.Changes(c.Context, c.Actor, args.since, args.limit)
 			if err != nil {
 				return err
 			}
-			c.out = appendRows(append(c.out, `{"data":`...), page.Entries, appendLogEntry)
+			c.Out = appendRows(append(c.Out, `{"data":`...), page.Entries, appendLogEntry)
 			tail := listTail{
 				count: len(page.Entries), limit: args.limit, hasMore: page.HasMore, hasPrevious: args.since > 0,
 				next: strconv.FormatInt(page.Last, 10), reset: &page.Reset,
 			}
-			c.out = appendListTail(c.out, tail)
+			c.Out = appendListTail(c.Out, tail)
 			return nil
 		},
 	}

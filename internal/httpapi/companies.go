@@ -9,13 +9,13 @@ import (
 
 func (a *API) companies() *resource[crm.Company, crm.CompanyFilter, crm.CompanyPatch] {
 	stats := expansion[crm.Company]{
-		parameter: "includeStats", doc: "Adds contactCount, dealsCount and dealsValue.", load: loadCompanyStats,
+		parameter: "includeStats", doc: "Adds contactCount, dealsCount and dealsValue.", load: a.loadCompanyStats,
 	}
 	return &resource[crm.Company, crm.CompanyFilter, crm.CompanyPatch]{
 		one: "company", many: "companies", name: "Company", names: "Companies", tag: "Companies",
 		paths: []string{"/api/companies"},
 		tier:  cache.Frequent, of: []string{crm.EntityCompany, crm.EntityContact, crm.EntityDeal, crm.EntityOrganisation},
-		pager: newPager("companies", crm.Companies.Sorts, filtersOf(stats,
+		pager: newPager(a, "companies", crm.Companies.Sorts, filtersOf(stats,
 			searchWithin[crm.CompanyFilter](),
 			reference("ownerId", "Only companies of this owner.", func(f *crm.CompanyFilter) **crm.ID { return &f.OwnerID }),
 			narrow("industry", "Only companies of exactly this industry.", textKind(), func(f *crm.CompanyFilter) **string { return &f.Industry }),
@@ -39,7 +39,7 @@ func (a *API) companies() *resource[crm.Company, crm.CompanyFilter, crm.CompanyP
 
 // hasCompany tells whether a company is there; not found, if it is not.
 func (a *API) hasCompany(c *call, id crm.ID) error {
-	_, err := a.service.Company(c.ctx, c.by, id)
+	_, err := a.service.Company(c.Context, c.Actor, id)
 	return err
 }
 
@@ -57,12 +57,12 @@ type companyNumbers struct {
 	DealsValueByCurrency map[string]crm.Money `json:"dealsValueByCurrency,omitempty" doc:"With includeStats=true, where other currencies occur: the sums in all of them."`
 }
 
-func loadCompanyStats(c *call, rows []crm.Company) (appender[crm.Company], error) {
-	org, err := c.api.service.Organisation(c.ctx, c.by)
+func (a *API) loadCompanyStats(c *call, rows []crm.Company) (appender[crm.Company], error) {
+	org, err := a.service.Organisation(c.Context, c.Actor)
 	if err != nil {
 		return nil, err
 	}
-	stats, err := c.api.service.CompanyStats(c.ctx, c.by, idsOf(rows, func(r *crm.Company) *crm.ID { return &r.ID }))
+	stats, err := a.service.CompanyStats(c.Context, c.Actor, idsOf(rows, func(r *crm.Company) *crm.ID { return &r.ID }))
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"sixty/internal/cache"
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 type contactResource = resource[crm.Contact, crm.ContactFilter, crm.ContactPatch]
@@ -13,7 +14,7 @@ type contactResource = resource[crm.Contact, crm.ContactFilter, crm.ContactPatch
 func (a *API) contacts() *contactResource {
 	parts := []string{"stats", "deals", "activities", "owner", "tasks"}
 	company := expansion[crm.Contact]{
-		parameter: "includeCompany", doc: "Adds the contact's company, as companies and as company.", load: loadContactCompany,
+		parameter: "includeCompany", doc: "Adds the contact's company, as companies and as company.", load: a.loadContactCompany,
 	}
 	return &contactResource{
 		one: "contact", many: "contacts", name: "Contact", names: "Contacts", tag: "Contacts",
@@ -21,7 +22,7 @@ func (a *API) contacts() *contactResource {
 		tier:  cache.Frequent, of: []string{crm.EntityContact, crm.EntityCompany},
 		partsOf: []string{crm.EntityDeal, crm.EntityActivity, crm.EntityOwner, crm.EntityTask, crm.EntityStage, crm.EntityOrganisation},
 		naming:  namingQuery("contact", parts, func(n *naming) *naming { return n }),
-		pager: newPager("contacts", crm.Contacts.Sorts, append(filtersOf(company,
+		pager: newPager(a, "contacts", crm.Contacts.Sorts, append(filtersOf(company,
 			searchWithin[crm.ContactFilter](),
 			reference("ownerId", "Only contacts of this owner.", func(f *crm.ContactFilter) **crm.ID { return &f.OwnerID }),
 			reference("companyId", "Only contacts at this company.", func(f *crm.ContactFilter) **crm.ID { return &f.CompanyID }),
@@ -43,7 +44,7 @@ func (a *API) contacts() *contactResource {
 
 // hasContact tells whether a contact is there; not found, if it is not.
 func (a *API) hasContact(c *call, id crm.ID) error {
-	_, err := a.service.Contact(c.ctx, c.by, id)
+	_, err := a.service.Contact(c.Context, c.Actor, id)
 	return err
 }
 
@@ -54,8 +55,8 @@ func (a *API) contactsByQuery(contacts *contactResource) []operation {
 	named[0].needed = true
 	target := func(c *call) (crm.ID, error) {
 		var id crm.ID
-		if flaws, malformed := named.read(c.r.URL.RawQuery, &id); len(flaws) > 0 {
-			return id, badQuery(flaws, malformed)
+		if flaws, malformed := named.read(c.Request.URL.RawQuery, &id); len(flaws) > 0 {
+			return id, server.InvalidQuery(flaws, malformed)
 		}
 		return id, nil
 	}
@@ -75,20 +76,20 @@ func (a *API) contactsByQuery(contacts *contactResource) []operation {
 func (a *API) contactOwner() operation {
 	return partOf("contact", operation{
 		method: http.MethodGet, path: "/api/contacts/{id}/owner", id: "getContactOwner", tag: "Contacts",
-		caching:     kept(cache.Frequent, crm.EntityContact, crm.EntityOwner),
+		caching:     server.Cached(cache.Frequent, crm.EntityContact, crm.EntityOwner),
 		summary:     "Read a contact's owner",
 		description: "data is null when nobody owns the contact.",
 		answer:      a.schemas.envelopeOrNull("Owner"),
 		part: func(c *call, id crm.ID) error {
-			contact, err := a.service.Contact(c.ctx, c.by, id)
+			contact, err := a.service.Contact(c.Context, c.Actor, id)
 			if err != nil {
 				return err
 			}
 			if contact.OwnerID == nil {
-				c.out = append(c.out, `{"data":null,"error":null}`...)
+				c.Out = append(c.Out, `{"data":null,"error":null}`...)
 				return nil
 			}
-			owner, err := a.service.Owner(c.ctx, c.by, *contact.OwnerID)
+			owner, err := a.service.Owner(c.Context, c.Actor, *contact.OwnerID)
 			if err != nil {
 				return err
 			}
@@ -121,8 +122,8 @@ type companySummary struct {
 	Website  *string `json:"website"`
 }
 
-func loadContactCompany(c *call, rows []crm.Contact) (appender[crm.Contact], error) {
-	companies, err := c.companiesByID(idsOf(rows, func(r *crm.Contact) *crm.ID { return r.CompanyID }))
+func (a *API) loadContactCompany(c *call, rows []crm.Contact) (appender[crm.Contact], error) {
+	companies, err := a.companiesByID(c, idsOf(rows, func(r *crm.Contact) *crm.ID { return r.CompanyID }))
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"sixty/internal/cache"
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 func (a *API) dashboard() operation {
@@ -21,8 +22,8 @@ func (a *API) dashboard() operation {
 	read[2].alias = snake("ownerId")
 	return operation{
 		method: http.MethodGet, path: "/api/dashboard", id: "getDashboard", tag: "Dashboard",
-		price:   expensive("statistics of all deals and activities"),
-		caching: kept(cache.Frequent, crm.EntityDeal, crm.EntityActivity, crm.EntityStage, crm.EntityOwner, crm.EntityOrganisation),
+		cost:    server.Expensive("statistics of all deals and activities"),
+		caching: server.Cached(cache.Frequent, crm.EntityDeal, crm.EntityActivity, crm.EntityStage, crm.EntityOwner, crm.EntityOrganisation),
 		summary: "Read revenue, pipeline, weighted forecast and win rate",
 		description: "Every amount stands beside its currency; amounts in different currencies are never summed. " +
 			"What there is nothing of is not listed.",
@@ -30,14 +31,14 @@ func (a *API) dashboard() operation {
 		answer: a.schemas.envelope("Dashboard"), problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
 		run: func(c *call) error {
 			var f crm.DashboardFilter
-			flaws, malformed := read.read(c.r.URL.RawQuery, &f)
+			flaws, malformed := read.read(c.Request.URL.RawQuery, &f)
 			if f.From != nil && f.To != nil && *f.From > *f.To {
-				flaws = append(flaws, flaw{inQuery, "to", "must not be before from"})
+				flaws = append(flaws, server.InQuery("to", "must not be before from"))
 			}
 			if len(flaws) > 0 {
-				return badQuery(flaws, malformed)
+				return server.InvalidQuery(flaws, malformed)
 			}
-			d, err := a.service.Dashboard(c.ctx, c.by, f)
+			d, err := a.service.Dashboard(c.Context, c.Actor, f)
 			if err != nil {
 				return err
 			}

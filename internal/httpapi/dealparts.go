@@ -6,6 +6,7 @@ import (
 
 	"sixty/internal/cache"
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 // dealPartOperations gives what belongs to a single deal: its further contacts and
@@ -19,7 +20,7 @@ func (a *API) dealPartOperations() []operation {
 	return []operation{
 		{
 			method: http.MethodGet, path: "/api/deals/{id}/contacts", id: "listDealContacts", tag: "Deals",
-			caching: kept(cache.Frequent, crm.EntityDeal, crm.EntityContact),
+			caching: server.Cached(cache.Frequent, crm.EntityDeal, crm.EntityContact),
 			summary: "List a deal's further contacts", description: "All of them, in one page.",
 			answer: a.schemas.list("DealContact"), problems: []int{http.StatusNotFound},
 			run: a.listDealContacts,
@@ -39,24 +40,20 @@ func (a *API) dealPartOperations() []operation {
 			summary: "Take a contact off a deal", description: partOfDeal,
 			answer: a.schemas.deleted(), problems: []int{http.StatusForbidden, http.StatusNotFound},
 			run: func(c *call) error {
-				deal, contact, err := c.dealContactIDs()
+				deal, contact, err := dealContactIDs(c)
 				if err != nil {
 					return err
 				}
-				expected, err := expectedBy(c.r)
-				if err != nil {
+				if err := a.service.DeleteDealContact(c.Context, c.Actor, deal, contact, c.Expected); err != nil {
 					return err
 				}
-				if err := a.service.DeleteDealContact(c.ctx, c.by, deal, contact, expected); err != nil {
-					return err
-				}
-				c.answerDeleted(contact)
+				answerDeleted(c, contact)
 				return nil
 			},
 		},
 		{
 			method: http.MethodGet, path: "/api/deals/{id}/history", id: "listDealHistory", tag: "Deals",
-			caching: kept(cache.Frequent, crm.EntityDeal, crm.EntityContact, crm.EntityStage),
+			caching: server.Cached(cache.Frequent, crm.EntityDeal, crm.EntityContact, crm.EntityStage),
 			summary: "List a deal's stays in stages", description: "All of them, oldest first, in one page.",
 			answer: a.schemas.list("StageMove"), problems: []int{http.StatusNotFound},
 			run: a.listDealHistory,
@@ -64,27 +61,27 @@ func (a *API) dealPartOperations() []operation {
 	}
 }
 
-func (c *call) dealContactIDs() (deal, contact crm.ID, err error) {
-	if deal, err = c.pathID("id", "deal"); err != nil {
+func dealContactIDs(c *call) (deal, contact crm.ID, err error) {
+	if deal, err = c.PathID("id", "deal"); err != nil {
 		return deal, contact, err
 	}
-	contact, err = c.pathID("contactId", "contact")
+	contact, err = c.PathID("contactId", "contact")
 	return deal, contact, err
 }
 
 func (a *API) listDealContacts(c *call) error {
-	deal, err := c.pathID("id", "deal")
+	deal, err := c.PathID("id", "deal")
 	if err != nil {
 		return err
 	}
-	if _, err := a.service.Deal(c.ctx, c.by, deal); err != nil {
+	if _, err := a.service.Deal(c.Context, c.Actor, deal); err != nil {
 		return err
 	}
-	rows, err := a.service.DealContacts(c.ctx, c.by, []crm.ID{deal})
+	rows, err := a.service.DealContacts(c.Context, c.Actor, []crm.ID{deal})
 	if err != nil {
 		return err
 	}
-	people, err := c.contactsByID(idsOf(rows, func(r *crm.DealContact) *crm.ID { return &r.ContactID }))
+	people, err := a.contactsByID(c, idsOf(rows, func(r *crm.DealContact) *crm.ID { return &r.ContactID }))
 	if err != nil {
 		return err
 	}
@@ -109,26 +106,22 @@ type rolePatch struct {
 func (a *API) dealContactPutter() func(*call) error {
 	body := newBodyReader(func(p *rolePatch) *crm.DecodeErrors { return &p.Unread }, reflect.TypeFor[furtherContact]())
 	return func(c *call) error {
-		deal, contact, err := c.dealContactIDs()
+		deal, contact, err := dealContactIDs(c)
 		if err != nil {
 			return err
 		}
-		expected, err := expectedBy(c.r)
-		if err != nil {
-			return err
-		}
-		patch, err := body.read(c.r)
+		patch, err := body.read(c.Request)
 		if err != nil {
 			return err
 		}
 		if len(patch.Unread) > 0 {
 			return crm.Invalid(patch.Unread...)
 		}
-		part, err := a.service.PutDealContact(c.ctx, c.by, deal, contact, expected, patch.Role.Value)
+		part, err := a.service.PutDealContact(c.Context, c.Actor, deal, contact, c.Expected, patch.Role.Value)
 		if err != nil {
 			return err
 		}
-		person, err := a.service.Contact(c.ctx, c.by, contact)
+		person, err := a.service.Contact(c.Context, c.Actor, contact)
 		if err != nil {
 			return err
 		}
@@ -148,15 +141,15 @@ type stageMove struct {
 }
 
 func (a *API) listDealHistory(c *call) error {
-	deal, err := c.pathID("id", "deal")
+	deal, err := c.PathID("id", "deal")
 	if err != nil {
 		return err
 	}
-	moves, err := a.service.DealHistory(c.ctx, c.by, deal)
+	moves, err := a.service.DealHistory(c.Context, c.Actor, deal)
 	if err != nil {
 		return err
 	}
-	stages, err := c.stagesByID(idsOf(moves, func(m *crm.StageHistoryEntry) *crm.ID { return &m.StageID }))
+	stages, err := a.stagesByID(c, idsOf(moves, func(m *crm.StageHistoryEntry) *crm.ID { return &m.StageID }))
 	if err != nil {
 		return err
 	}

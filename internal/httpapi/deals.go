@@ -10,13 +10,13 @@ import (
 func (a *API) deals() *resource[crm.Deal, crm.DealFilter, crm.DealPatch] {
 	type filter = crm.DealFilter
 	relations := expansion[crm.Deal]{
-		parameter: "includeRelationships", doc: "Adds the deal's company, primary contact, stage and further contacts.", load: loadDealRelations,
+		parameter: "includeRelationships", doc: "Adds the deal's company, primary contact, stage and further contacts.", load: a.loadDealRelations,
 	}
 	return &resource[crm.Deal, crm.DealFilter, crm.DealPatch]{
 		one: "deal", many: "deals", name: "Deal", names: "Deals", tag: "Deals",
 		paths: []string{"/api/deals"},
 		tier:  cache.Frequent, of: []string{crm.EntityDeal, crm.EntityContact, crm.EntityCompany, crm.EntityStage},
-		pager: newPager("deals", crm.Deals.Sorts, filtersOf(relations,
+		pager: newPager(a, "deals", crm.Deals.Sorts, filtersOf(relations,
 			searchWithin[filter](),
 			reference("ownerId", "Only deals of this owner.", func(f *filter) **crm.ID { return &f.OwnerID }),
 			reference("stageId", "Only deals in this stage.", func(f *filter) **crm.ID { return &f.StageID }),
@@ -46,7 +46,7 @@ func (a *API) deals() *resource[crm.Deal, crm.DealFilter, crm.DealPatch] {
 
 // hasDeal tells whether a deal is there; not found, if it is not.
 func (a *API) hasDeal(c *call, id crm.ID) error {
-	_, err := a.service.Deal(c.ctx, c.by, id)
+	_, err := a.service.Deal(c.Context, c.Actor, id)
 	return err
 }
 
@@ -123,16 +123,16 @@ type relations struct {
 	further   map[crm.ID][]crm.DealContact // by deal
 }
 
-func loadDealRelations(c *call, rows []crm.Deal) (appender[crm.Deal], error) {
+func (a *API) loadDealRelations(c *call, rows []crm.Deal) (appender[crm.Deal], error) {
 	var rel relations
 	var err error
-	if rel.companies, err = c.companiesByID(idsOf(rows, func(d *crm.Deal) *crm.ID { return d.CompanyID })); err != nil {
+	if rel.companies, err = a.companiesByID(c, idsOf(rows, func(d *crm.Deal) *crm.ID { return d.CompanyID })); err != nil {
 		return nil, err
 	}
-	if rel.stages, err = c.stagesByID(idsOf(rows, func(d *crm.Deal) *crm.ID { return &d.StageID })); err != nil {
+	if rel.stages, err = a.stagesByID(c, idsOf(rows, func(d *crm.Deal) *crm.ID { return &d.StageID })); err != nil {
 		return nil, err
 	}
-	further, err := c.api.service.DealContacts(c.ctx, c.by, idsOf(rows, func(d *crm.Deal) *crm.ID { return &d.ID }))
+	further, err := a.service.DealContacts(c.Context, c.Actor, idsOf(rows, func(d *crm.Deal) *crm.ID { return &d.ID }))
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func loadDealRelations(c *call, rows []crm.Deal) (appender[crm.Deal], error) {
 	for i := range further {
 		all = append(all, &further[i].ContactID)
 	}
-	if rel.contacts, err = c.contactsByID(idsOf(all, func(id **crm.ID) *crm.ID { return *id })); err != nil {
+	if rel.contacts, err = a.contactsByID(c, idsOf(all, func(id **crm.ID) *crm.ID { return *id })); err != nil {
 		return nil, err
 	}
 	return rel.append, nil

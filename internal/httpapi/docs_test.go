@@ -55,36 +55,11 @@ func TestDocumentIsServed(t *testing.T) {
 
 func TestDocsCanBeClosed(t *testing.T) {
 	t.Parallel()
-	a := newAPI(t, func(o *Options) { o.Docs = false })
+	a := newAPI(t, func(o *testOptions) { o.Docs = false })
 	for _, path := range []string{"/docs", "/docs/init.js", "/openapi.json", "/openapi.yaml"} {
 		if status, _ := problemIn(t, answerTo(t, a, "GET", path)); status != 404 {
 			t.Errorf("%s: %d", path, status)
 		}
-	}
-}
-
-// Every form of a file is the same file, and whoever has it need not load it again.
-func TestDocsAreCompressedForWhoAccepts(t *testing.T) {
-	t.Parallel()
-	a := newAPI(t)
-	for _, path := range []string{"/docs/swagger-ui.css", "/openapi.yaml"} {
-		plain := fetch(t, a, path)
-		for _, encoding := range []string{encodingBrotli, encodingZstd, encodingGzip} {
-			res := answerTo(t, a, "GET", path, "Accept-Encoding", encoding)
-			if got := res.Header().Get("Content-Encoding"); got != encoding {
-				t.Fatalf("%s: Content-Encoding = %q", path, got)
-			}
-			if decoded, err := decoded(encoding, res.Body.Bytes()); err != nil || string(decoded) != plain {
-				t.Errorf("%s: the two differ, %v", path, err)
-			}
-			again := answerTo(t, a, "GET", path, "Accept-Encoding", encoding, "If-None-Match", res.Header().Get("ETag"))
-			if again.Code != http.StatusNotModified {
-				t.Errorf("%s: again it is a %d", path, again.Code)
-			}
-		}
-	}
-	if picture := answerTo(t, a, "GET", "/docs/favicon-32x32.png", "Accept-Encoding", "gzip"); picture.Header().Get("Content-Encoding") != "" {
-		t.Error("a picture is compressed twice")
 	}
 }
 

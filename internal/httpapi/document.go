@@ -9,13 +9,13 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"sixty/internal/server"
 )
 
-// documentConfig is the API document before it has any operations. huma's own pages
+// newDocument returns the API document before it has any operations. huma's own pages
 // are off: serveDocs has what needs nothing from elsewhere.
-func documentConfig() huma.Config {
+func newDocument() *huma.OpenAPI {
 	c := huma.DefaultConfig("sixty", "1")
-	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", "", nil
 	c.Info.Description = strings.Join([]string{
 		"The backend of a sales dashboard: companies, contacts, deals, their pipeline and the people who own them.",
 		"Requests are signed with `Authorization: Bearer KEY`, or by the cookie of a session, which only pages of this or a trusted origin may change " +
@@ -51,7 +51,7 @@ func documentConfig() huma.Config {
 		{Name: "Sign-in", Description: "How people come in, and go."},
 		{Name: "System", Description: "For whoever runs the program."},
 	}
-	return c
+	return c.OpenAPI
 }
 
 // problemWords says what a status means, wherever it is answered.
@@ -88,14 +88,14 @@ func problemWords(status int) string {
 var locations = map[int]string{http.StatusCreated: "The path of what was made.", http.StatusFound: "Where to go on."}
 
 // describe gives an operation's entry in the API document.
-func (a *API) describe(op operation) *huma.Operation {
+func (a *API) describe(op operation, p *server.Operation) *huma.Operation {
 	entry := &huma.Operation{
 		Method: op.method, Path: op.path, OperationID: op.id, Tags: []string{op.tag},
 		Summary: op.summary, Description: op.description,
 		Parameters: slices.Concat(pathParameters(op.path), op.query, op.headers),
 		Responses:  map[string]*huma.Response{},
 	}
-	if op.open {
+	if op.public {
 		entry.Security = []map[string][]string{{}} // OpenAPI's way to say: none is needed
 	}
 	if op.body != nil {
@@ -107,7 +107,7 @@ func (a *API) describe(op operation) *huma.Operation {
 	if op.status != 0 {
 		status = op.status
 	}
-	answer := &huma.Response{Description: statusText(status), Headers: map[string]*huma.Header{}}
+	answer := &huma.Response{Description: server.StatusText(status), Headers: map[string]*huma.Header{}}
 	if op.answer != nil {
 		answer.Content = map[string]*huma.MediaType{cmp.Or(op.media, "application/json"): {Schema: op.answer, Example: op.example}}
 	}
@@ -120,14 +120,14 @@ func (a *API) describe(op operation) *huma.Operation {
 		}
 	}
 	entry.Responses[strconv.Itoa(status)] = answer
-	op.problems = append(slices.Clone(op.problems), describeRepeats(op, entry, answer)...)
+	op.problems = append(slices.Clone(op.problems), describeRepeats(p, entry, answer)...)
 	problems := append(slices.Clone(op.problems), http.StatusInternalServerError, http.StatusServiceUnavailable)
-	if !op.price.free {
+	if !op.cost.Free {
 		problems = append(problems, http.StatusTooManyRequests)
 	}
-	if !op.open {
+	if !op.public {
 		problems = append(problems, http.StatusUnauthorized)
-		problems = append(problems, describeConditions(op, entry, answer)...)
+		problems = append(problems, describeConditions(p, entry, answer)...)
 	}
 	for _, p := range problems {
 		entry.Responses[strconv.Itoa(p)] = &huma.Response{Ref: "#/components/responses/" + a.problemResponse(p)}
@@ -155,7 +155,7 @@ func conditionComponents(c *huma.Components) {
 	c.Parameters = map[string]*huma.Param{
 		unlikeTags: {Name: "If-None-Match", In: "header", Description: "The ETags of what the client has: 304 when that is unchanged.", Schema: text},
 		repeatKey: {
-			Name: idempotencyHeader, In: "header", Schema: &huma.Schema{Type: huma.TypeString, MinLength: new(1), MaxLength: new(maxIdempotencyKey)},
+			Name: server.IdempotencyKey, In: "header", Schema: &huma.Schema{Type: huma.TypeString, MinLength: new(1), MaxLength: new(server.MaxIdempotencyKey)},
 			Description: "A key of the client's choice, such as a UUID: sent again with it within 24 hours, the request is not done again, and answered as before.",
 		},
 		matchingTags: {Name: "If-Match", In: "header", Description: "The ETags of what the client has read: 412 when the thing has changed since.", Schema: text},
@@ -168,44 +168,42 @@ func conditionComponents(c *huma.Components) {
 	}
 }
 
-// describeConditions says how an operation is made conditional, and gives the problems
-// that come of it.
-func describeConditions(op operation, entry *huma.Operation, answer *huma.Response) []int {
-	if op.method != http.MethodPut && op.method != http.MethodDelete {
+// describeConditions documents the preconditions of an operation, and returns the
+// statuses of their failure.
+func describeConditions(op *server.Operation, entry *huma.Operation, answer *huma.Response) []int {
+	if op.Method != http.MethodPut && op.Method != http.MethodDelete {
 		answer.Headers["ETag"] = &huma.Header{Ref: "#/components/headers/" + tagHeader}
 	}
-	switch op.method {
-	case http.MethodGet:
+	switch {
+	case op.Method == http.MethodGet:
 		entry.Parameters = append(entry.Parameters, &huma.Param{Ref: "#/components/parameters/" + unlikeTags})
 		entry.Responses["304"] = &huma.Response{Ref: "#/components/responses/" + unchangedTags}
-		return nil
-	case http.MethodPost:
-		return nil
-	default:
+	case op.Conditional():
 		entry.Parameters = append(entry.Parameters, &huma.Param{Ref: "#/components/parameters/" + matchingTags})
 		return []int{http.StatusBadRequest, http.StatusPreconditionFailed}
 	}
+	return nil
 }
 
 // describeRepeats says how an operation is made safe to repeat, and gives the problems
 // that come of it.
-func describeRepeats(op operation, entry *huma.Operation, answer *huma.Response) []int {
-	if !op.repeatable() {
+func describeRepeats(op *server.Operation, entry *huma.Operation, answer *huma.Response) []int {
+	if !op.Repeatable() {
 		return nil
 	}
 	entry.Parameters = append(entry.Parameters, &huma.Param{Ref: "#/components/parameters/" + repeatKey})
-	answer.Headers[replayedHeader] = &huma.Header{Ref: "#/components/headers/" + replayed}
+	answer.Headers[server.IdempotencyReplayed] = &huma.Header{Ref: "#/components/headers/" + replayed}
 	return []int{http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity}
 }
 
 // problemResponse names the response that a problem of a status is.
 func (a *API) problemResponse(status int) string {
-	name := strings.ReplaceAll(statusText(status), " ", "")
-	c := a.huma.OpenAPI().Components
+	name := strings.ReplaceAll(server.StatusText(status), " ", "")
+	c := a.openAPI.Components
 	c.Responses[name] = &huma.Response{
 		Description: problemWords(status),
 		Content: map[string]*huma.MediaType{
-			"application/problem+json": {Schema: a.schemas.thing("Problem", reflect.TypeFor[problemView]())},
+			"application/problem+json": {Schema: a.schemas.thing("Problem", reflect.TypeFor[server.ProblemBody]())},
 		},
 	}
 	return name

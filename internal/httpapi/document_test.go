@@ -3,40 +3,17 @@ package httpapi
 import (
 	"bytes"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
-	"sixty/internal/auth"
-	"sixty/internal/cache"
-	"sixty/internal/changes"
-	"sixty/internal/crm"
 	"sixty/internal/goldentest"
 )
 
 // documentPath is where the API document is kept for readers.
 const documentPath = "../../api/openapi.yaml"
 
-func newAPI(tb testing.TB, change ...func(*Options)) *API {
-	tb.Helper()
-	o := Options{
-		Service: crm.NewService(nil, time.Now, "GBP"), Authenticator: everyone{}, Keys: &auth.Keys{}, Sessions: &auth.Sessions{}, Sealer: newSealer(tb, "a secret of tests, long enough"),
-		Cache: cache.New(cache.Options{}), Changes: changes.New(changes.Options{}),
-		Logger: slog.New(slog.DiscardHandler), Docs: true,
-	}
-	for _, f := range change {
-		f(&o)
-	}
-	a, err := New(o)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return a
-}
-
-func documentOf(t *testing.T, a *API) []byte {
+func documentOf(t *testing.T, a testAPI) []byte {
 	t.Helper()
 	document, err := a.Document()
 	if err != nil {
@@ -79,7 +56,7 @@ type openapiDocument struct {
 
 func TestAPIDocumentRefersOnlyToWhatItHas(t *testing.T) {
 	t.Parallel()
-	text, err := json.Marshal(newAPI(t).huma.OpenAPI())
+	text, err := json.Marshal(newAPI(t).openAPI)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +87,7 @@ func TestAPIDocumentRefersOnlyToWhatItHas(t *testing.T) {
 
 func TestEveryOperationTellsItsProblems(t *testing.T) {
 	t.Parallel()
-	for path, item := range newAPI(t).huma.OpenAPI().Paths {
+	for path, item := range newAPI(t).openAPI.Paths {
 		for method, op := range map[string]any{
 			http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put,
 			http.MethodPatch: item.Patch, http.MethodDelete: item.Delete,

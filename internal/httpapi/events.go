@@ -12,6 +12,7 @@ import (
 
 	"sixty/internal/changes"
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 const (
@@ -20,8 +21,6 @@ const (
 	heartbeat = 15 * time.Second
 	// streamPatience is how long a client may take to receive what is sent to it.
 	streamPatience = 10 * time.Second
-	// maxStreams bounds the streams that are open at once.
-	maxStreams = 2000
 	// leastEpoch is how long the name of a change log is at least.
 	leastEpoch = 8
 	// lastEventID is the header by which a client says where its stream broke off.
@@ -30,7 +29,6 @@ const (
 
 // Why streams end that would have gone on.
 var (
-	errEnding  = errors.New("the server shuts down")
 	errRefused = errors.New("the key is not valid any more")
 	errUnsure  = errors.New("it cannot be told what the client may hear of")
 )
@@ -52,42 +50,35 @@ func (a *API) eventStream() operation {
 		media:    "text/event-stream",
 		answer:   &huma.Schema{Type: huma.TypeString},
 		problems: []int{http.StatusBadRequest},
-		caching:  notKept("a stream has no end"),
+		caching:  server.Uncached("a stream has no end"),
 		stream:   a.streamEvents,
 	}
 }
 
-// EndStreams ends the streams, which would go on for ever, and opens none any more.
-func (a *API) EndStreams() { a.endStreams(errEnding) }
-
 // streamEvents answers until the client has gone or the server ends.
 func (a *API) streamEvents(c *call, w http.ResponseWriter) error {
-	after, known, err := a.lastEvent(c.r)
+	after, known, err := a.lastEvent(c.Request)
 	if err != nil {
 		return err
 	}
-	if c.r.Method == http.MethodHead {
+	if c.Request.Method == http.MethodHead {
 		beginStream(w)
 		return nil
 	}
-	select {
-	case a.openStreams <- struct{}{}:
-		defer func() { <-a.openStreams }()
-	default:
-		return crm.Unavailable(errors.New("too many streams are open"))
+	ctx, done, err := a.server.OpenStream(c.Context)
+	if err != nil {
+		return err
 	}
-	ctx, cancel := context.WithCancelCause(c.ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(a.streams, func() { cancel(errEnding) })()
-	s := stream{api: a, r: c.r, w: w, out: http.NewResponseController(w), by: c.by, reset: !known}
+	defer done()
+	s := stream{api: a, r: c.Request, w: w, out: http.NewResponseController(w), by: c.Actor, reset: !known}
 	if after < 0 {
-		seq, _, ok := a.changes.Position(ctx, c.by.Org)
+		seq, _, ok := a.changes.Position(ctx, c.Actor.Org)
 		if !ok {
 			return crm.Unavailable(errors.New("the end of the change log is not known"))
 		}
 		after = seq
 	}
-	subscription, err := a.changes.Subscribe(ctx, c.by.Org, after)
+	subscription, err := a.changes.Subscribe(ctx, c.Actor.Org, after)
 	if err != nil {
 		return err
 	}
@@ -109,7 +100,7 @@ func (a *API) lastEvent(r *http.Request) (seq int64, known bool, err error) {
 	}
 	seq, bad := strconv.ParseInt(number, 10, 64)
 	if bad != nil || seq < 0 || !isEpoch(epoch) {
-		return 0, false, malformed(lastEventID + " must be the id of an event, as it was sent.")
+		return 0, false, server.BadRequest(lastEventID + " must be the id of an event, as it was sent.")
 	}
 	return seq, epoch == a.epoch, nil
 }
@@ -203,10 +194,10 @@ func (s *stream) run(ctx context.Context, sub *changes.Subscription) {
 // cannot be told just now does not end the stream; but as long as nobody is sure what the
 // client may hear of, nothing is told. When what they see becomes another, they begin anew.
 func (s *stream) refused() bool {
-	by, err := s.api.authenticate(s.r)
+	by, err := s.api.server.Authenticate(s.r)
 	s.sure = err == nil
 	if !s.sure && crm.CodeOf(err) != crm.CodeUnauthenticated {
-		by, s.sure = s.api.lastKnown(s.r)
+		by, s.sure = s.api.server.LastKnown(s.r)
 	}
 	if s.sure {
 		before, now := s.by.OwnerScope(), by.OwnerScope()
@@ -243,7 +234,7 @@ func (s *stream) end(err error) {
 		reason = "The client is too slow for what happens; it may come back with Last-Event-ID."
 	case errors.Is(err, errRefused):
 		reason = "The key or session is not valid any more."
-	case errors.Is(err, errEnding), errors.Is(err, changes.ErrStopped):
+	case errors.Is(err, server.ErrShutdown), errors.Is(err, changes.ErrStopped):
 		reason = "The server shuts down; come back with Last-Event-ID."
 	}
 	s.text = append(s.text, "event: end\ndata: {\"reason\":"...)

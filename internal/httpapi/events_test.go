@@ -16,6 +16,7 @@ import (
 
 	"sixty/internal/changes"
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 // growingLog is the change log of everybody's one organisation, in which deals are made.
@@ -71,11 +72,11 @@ func (pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "unix"} 
 
 // streaming runs a test against a server whose streams follow the log, by a clock that
 // stands still while anybody has something to do.
-func streaming(t *testing.T, test func(t *testing.T, a *API, log *growingLog, open func() *bufio.Reader)) {
+func streaming(t *testing.T, test func(t *testing.T, a testAPI, log *growingLog, open func() *bufio.Reader)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		log, follower := new(growingLog), changes.New(changes.Options{})
-		a := newAPI(t, func(o *Options) { o.Changes, o.Epoch = follower, "EPOCH234" })
+		a := newAPI(t, func(o *testOptions) { o.Changes, o.Epoch = follower, "EPOCH234" })
 		ctx, cancel := context.WithCancel(t.Context())
 		listener := make(pipes)
 		// As bounded as the program's own server.
@@ -131,7 +132,7 @@ func readEvent(r *bufio.Reader) (string, error) {
 // the server's bounds on requests are not for it.
 func TestStreamsLiveOn(t *testing.T) {
 	t.Parallel()
-	streaming(t, func(t *testing.T, _ *API, log *growingLog, open func() *bufio.Reader) {
+	streaming(t, func(t *testing.T, _ testAPI, log *growingLog, open func() *bufio.Reader) {
 		r := open()
 		if first, err := readEvent(r); err != nil || first != "id: EPOCH234.0\nevent: ready\ndata: {\"seq\":0}\n" {
 			t.Fatalf("%q, %v", first, err)
@@ -153,7 +154,7 @@ func TestStreamsLiveOn(t *testing.T) {
 // Who takes nothing in is not waited for, and holds up nobody.
 func TestStreamsOfTheDeafEnd(t *testing.T) {
 	t.Parallel()
-	streaming(t, func(t *testing.T, a *API, log *growingLog, open func() *bufio.Reader) {
+	streaming(t, func(t *testing.T, a testAPI, log *growingLog, open func() *bufio.Reader) {
 		deaf, r := open(), open()
 		if _, err := readEvent(r); err != nil {
 			t.Fatal(err)
@@ -166,7 +167,7 @@ func TestStreamsOfTheDeafEnd(t *testing.T) {
 				t.Fatalf("change %d comes after %s: %q, %v", n, took, change, err)
 			}
 		}
-		for began := time.Now(); len(a.openStreams) > 1; {
+		for began := time.Now(); a.OpenStreams() > 1; {
 			if time.Since(began) > streamPatience+time.Second {
 				t.Fatal("the other stream is still open")
 			}
@@ -180,30 +181,15 @@ func TestStreamsOfTheDeafEnd(t *testing.T) {
 	})
 }
 
-func TestStreamsAreBounded(t *testing.T) {
-	t.Parallel()
-	a := newAPI(t)
-	for range maxStreams {
-		a.openStreams <- struct{}{}
-	}
-	r := listDeals(t)
-	r.URL.Path = "/api/events"
-	w := httptest.NewRecorder()
-	a.ServeHTTP(w, r)
-	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
-		t.Errorf("one more is a %d, %v", w.Code, w.Header())
-	}
-}
-
 // A stream says why it ends before it does.
 func TestStreamsSayWhyTheyEnd(t *testing.T) {
 	t.Parallel()
 	a := apiOver(t, noDeals)
 	for err, want := range map[error]string{
-		changes.ErrSlow: "too slow", changes.ErrStopped: "shuts down", errEnding: "shuts down", errRefused: "not valid", errors.New("x"): "try again",
+		changes.ErrSlow: "too slow", changes.ErrStopped: "shuts down", server.ErrShutdown: "shuts down", errRefused: "not valid", errors.New("x"): "try again",
 	} {
 		w := httptest.NewRecorder()
-		s := stream{api: a, w: w, out: http.NewResponseController(w)}
+		s := stream{api: a.API, w: w, out: http.NewResponseController(w)}
 		s.end(err)
 		if got := w.Body.String(); !strings.HasPrefix(got, "event: end\ndata: {\"reason\":\"") || !strings.Contains(got, want) || s.gone {
 			t.Errorf("%v: %q", err, got)

@@ -12,7 +12,7 @@ import (
 func (res *resource[T, F, P]) exampleOne() any {
 	var c call
 	answerOne(&c, &res.example, res.write)
-	return json.RawMessage(c.out)
+	return json.RawMessage(c.Out)
 }
 
 func (res *resource[T, F, P]) exampleList() any {

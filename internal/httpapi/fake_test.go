@@ -8,9 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"sixty/internal/auth"
 	"sixty/internal/cache"
 	"sixty/internal/changes"
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 // fakeStore answers from memory what the tests of this package need of storage; how
@@ -50,21 +52,63 @@ func (everyone) Authenticate(context.Context, string) (crm.Actor, error) {
 	return crm.Actor{Org: crm.ID{15: 1}, User: crm.ID{15: 2}, Role: crm.RoleManager}, nil
 }
 
-func (everyone) Recall(context.Context, string) (crm.Actor, bool) { return crm.Actor{}, false }
+func (everyone) Lookup(context.Context, string) (crm.Actor, bool) { return crm.Actor{}, false }
 
 func (everyone) LastKnown(string) (crm.Actor, bool) { return crm.Actor{}, false }
 
-// apiOver makes an API whose deals are what page answers.
-func apiOver(tb testing.TB, page func(context.Context) (crm.Page[crm.Deal], error), change ...func(*Options)) *API {
+// testOptions are those of a server and of the API on it.
+type testOptions struct {
+	server.Options
+	Service *crm.Service
+	Health  func(context.Context) error
+	Docs    bool
+}
+
+// testAPI is an API with its server.
+type testAPI struct {
+	*API
+	*server.Server
+}
+
+// newAPI returns an API without storage.
+func newAPI(tb testing.TB, change ...func(*testOptions)) testAPI {
+	tb.Helper()
+	o := testOptions{
+		Options: server.Options{
+			Bearers: everyone{}, Sessions: &auth.Sessions{}, Cache: cache.New(cache.Options{}), Changes: changes.New(changes.Options{}),
+			Logger: slog.New(slog.DiscardHandler),
+		},
+		Service: crm.NewService(nil, time.Now, "GBP"), Docs: true,
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	o.Writes = o.Service
+	s, err := server.New(o.Options)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	a, err := New(Options{
+		Server: s, Service: o.Service, Keys: &auth.Keys{}, Sessions: &auth.Sessions{}, Sealer: newSealer(tb, "a secret of tests, long enough"),
+		Cache: o.Cache, Changes: o.Changes, Epoch: o.Epoch, Health: o.Health, Docs: o.Docs, FrontendOrigins: o.FrontendOrigins,
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return testAPI{a, s}
+}
+
+// apiOver returns an API whose deals are what page returns.
+func apiOver(tb testing.TB, page func(context.Context) (crm.Page[crm.Deal], error), change ...func(*testOptions)) testAPI {
 	tb.Helper()
 	store := &fakeStore{deals: fakeDeals{page}}
-	return newAPI(tb, append([]func(*Options){func(o *Options) {
+	return newAPI(tb, append([]func(*testOptions){func(o *testOptions) {
 		o.Service = crm.NewService(store, time.Now, "GBP")
 	}}, change...)...)
 }
 
 // cachedAPI is apiOver with a cache, and a change log in which nothing happens.
-func cachedAPI(tb testing.TB, page func(context.Context) (crm.Page[crm.Deal], error), change ...func(*Options)) *API {
+func cachedAPI(tb testing.TB, page func(context.Context) (crm.Page[crm.Deal], error), change ...func(*testOptions)) testAPI {
 	tb.Helper()
 	follower := changes.New(changes.Options{})
 	ctx, cancel := context.WithCancel(tb.Context())
@@ -84,7 +128,7 @@ func cachedAPI(tb testing.TB, page func(context.Context) (crm.Page[crm.Deal], er
 		kept.Close()
 	})
 	store := changes.Tracked(&fakeStore{deals: fakeDeals{page}}, time.Now)
-	return newAPI(tb, append([]func(*Options){func(o *Options) {
+	return newAPI(tb, append([]func(*testOptions){func(o *testOptions) {
 		o.Service, o.Cache, o.Changes = crm.NewService(store, time.Now, "GBP"), kept, follower
 	}}, change...)...)
 }

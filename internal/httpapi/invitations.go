@@ -64,22 +64,22 @@ func (a *API) invitationOperations() []operation {
 func (a *API) invite() func(*call) error {
 	body := newBodyReader(func(p *invitePatch) *crm.DecodeErrors { return &p.Unread })
 	return func(c *call) error {
-		p, err := body.read(c.r)
+		p, err := body.read(c.Request)
 		if err != nil {
 			return err
 		}
-		token, person, ticket, err := a.sessions.Invite(c.ctx, c.by, crm.OwnerPatch{
+		token, person, ticket, err := a.sessions.Invite(c.Context, c.Actor, crm.OwnerPatch{
 			Email: p.Email, FirstName: p.FirstName, LastName: p.LastName, Role: p.Role, DecodeErrors: p.Unread,
 		})
 		if err != nil {
 			return err
 		}
-		c.location = "/api/users/" + person.ID.String()
-		c.out = reopen(appendOwner(append(c.out, `{"data":{"user":`...), &person))
-		c.out = appendBool(append(c.out, `,"is_admin":`...), person.Role == crm.RoleAdmin)
-		c.out = appendString(append(c.out, `},"token":`...), token)
-		c.out = appendInstant(append(c.out, `,"expires_at":`...), ticket.ExpiresAt)
-		c.out = append(c.out, `},"error":null}`...)
+		c.Location = "/api/users/" + person.ID.String()
+		c.Out = reopen(appendOwner(append(c.Out, `{"data":{"user":`...), &person))
+		c.Out = appendBool(append(c.Out, `,"is_admin":`...), person.Role == crm.RoleAdmin)
+		c.Out = appendString(append(c.Out, `},"token":`...), token)
+		c.Out = appendInstant(append(c.Out, `,"expires_at":`...), ticket.ExpiresAt)
+		c.Out = append(c.Out, `},"error":null}`...)
 		return nil
 	}
 }
@@ -87,7 +87,7 @@ func (a *API) invite() func(*call) error {
 func (a *API) requestReset() func(*call) error {
 	body := newBodyReader(func(p *resetPatch) *crm.DecodeErrors { return &p.Unread })
 	return func(c *call) error {
-		p, err := body.read(c.r)
+		p, err := body.read(c.Request)
 		if err != nil {
 			return err
 		}
@@ -97,16 +97,16 @@ func (a *API) requestReset() func(*call) error {
 		if len(p.Unread) > 0 {
 			return crm.Invalid(p.Unread...)
 		}
-		token, ticket, err := a.sessions.Reset(c.ctx, c.by, p.UserID.Value)
+		token, ticket, err := a.sessions.Reset(c.Context, c.Actor, p.UserID.Value)
 		if crm.CodeOf(err) == crm.CodeNotFound {
 			return crm.Invalid(crm.FieldError{Field: "user_id", Message: "refers to a user that does not exist"})
 		}
 		if err != nil {
 			return err
 		}
-		c.out = appendString(append(c.out, `{"data":{"token":`...), token)
-		c.out = appendInstant(append(c.out, `,"expires_at":`...), ticket.ExpiresAt)
-		c.out = append(c.out, `},"error":null}`...)
+		c.Out = appendString(append(c.Out, `{"data":{"token":`...), token)
+		c.Out = appendInstant(append(c.Out, `,"expires_at":`...), ticket.ExpiresAt)
+		c.Out = append(c.Out, `},"error":null}`...)
 		return nil
 	}
 }

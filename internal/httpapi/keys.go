@@ -5,6 +5,7 @@ import (
 	"reflect"
 
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 // keyOperations let admins see, make and end API keys.
@@ -13,10 +14,10 @@ func (a *API) keyOperations() []operation {
 	a.schemas.thing("APIKey", reflect.TypeFor[crm.APIKey]())
 	a.schemas.patch("APIKeyNew", reflect.TypeFor[crm.APIKeyPatch](), reflect.TypeFor[crm.APIKey](), []string{"name", "role"})
 	a.schemas.thing("NewAPIKey", reflect.TypeFor[madeKey]())
-	pager := newPager("api-keys", crm.APIKeys.Sorts, nil, a.service.APIKeys)
+	pager := newPager(a, "api-keys", crm.APIKeys.Sorts, nil, a.service.APIKeys)
 	return []operation{
 		{
-			method: http.MethodGet, path: "/api/keys", id: "listAPIKeys", tag: tag, caching: notKept(uses),
+			method: http.MethodGet, path: "/api/keys", id: "listAPIKeys", tag: tag, caching: server.Uncached(uses),
 			summary: "List the API keys", description: "Those that have ended included; never their secrets. For admins.",
 			query: pager.query.document(), answer: a.schemas.list("APIKey"),
 			problems: []int{http.StatusBadRequest, http.StatusForbidden, http.StatusUnprocessableEntity},
@@ -29,15 +30,15 @@ func (a *API) keyOperations() []operation {
 			},
 		},
 		{
-			method: http.MethodGet, path: "/api/keys/{id}", id: "getAPIKey", tag: tag, caching: notKept(uses),
+			method: http.MethodGet, path: "/api/keys/{id}", id: "getAPIKey", tag: tag, caching: server.Uncached(uses),
 			summary: "Read an API key", description: "For admins.",
 			answer: a.schemas.envelope("APIKey"), problems: []int{http.StatusForbidden, http.StatusNotFound},
 			run: func(c *call) error {
-				id, err := c.pathID("id", "API key")
+				id, err := c.PathID("id", "API key")
 				if err != nil {
 					return err
 				}
-				key, err := a.service.APIKey(c.ctx, c.by, id)
+				key, err := a.service.APIKey(c.Context, c.Actor, id)
 				if err != nil {
 					return err
 				}
@@ -62,18 +63,14 @@ func (a *API) keyOperations() []operation {
 			summary: "End an API key for good", description: "Every instance refuses it within a second. It stays in the list. For admins.",
 			answer: a.schemas.deleted(), problems: []int{http.StatusForbidden, http.StatusNotFound},
 			run: func(c *call) error {
-				id, err := c.pathID("id", "API key")
+				id, err := c.PathID("id", "API key")
 				if err != nil {
 					return err
 				}
-				expected, err := expectedBy(c.r)
-				if err != nil {
+				if err := a.service.RevokeAPIKey(c.Context, c.Actor, id, c.Expected); err != nil {
 					return err
 				}
-				if err := a.service.RevokeAPIKey(c.ctx, c.by, id, expected); err != nil {
-					return err
-				}
-				c.answerDeleted(id)
+				answerDeleted(c, id)
 				return nil
 			},
 		},
@@ -89,15 +86,15 @@ type madeKey struct {
 func (a *API) makeKey() func(*call) error {
 	body := newBodyReader(func(p *crm.APIKeyPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[crm.APIKey]())
 	return func(c *call) error {
-		p, err := body.read(c.r)
+		p, err := body.read(c.Request)
 		if err != nil {
 			return err
 		}
-		secret, key, err := a.keys.Issue(c.ctx, c.by, p)
+		secret, key, err := a.keys.Issue(c.Context, c.Actor, p)
 		if err != nil {
 			return err
 		}
-		c.location = "/api/keys/" + key.ID.String()
+		c.Location = "/api/keys/" + key.ID.String()
 		answerOne(c, &key, func(b []byte, k *crm.APIKey) []byte {
 			return append(appendString(append(reopen(appendKey(b, k)), `,"key":`...), secret), '}')
 		})

@@ -1,22 +1,14 @@
 package httpapi
 
 import (
-	"context"
 	"encoding/json"
-	"net/http"
-	"net/http/httptest"
-	"net/netip"
-	"strconv"
-	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"sixty/internal/crm"
 	"sixty/internal/ratelimit"
 )
 
-// newLimiter makes rate limits in memory, which hold nobody up.
+// newLimiter returns rate limits in memory that delay nobody.
 func newLimiter(tb testing.TB, o ratelimit.Options) *ratelimit.Limiter {
 	tb.Helper()
 	o.Penalties.MaxHeld = -1
@@ -28,177 +20,15 @@ func newLimiter(tb testing.TB, o ratelimit.Options) *ratelimit.Limiter {
 	return l
 }
 
-// hourly are limits of which nothing grows back while a test runs: an address has 10
-// requests, of which 5 may be expensive, and so has a principal.
-func hourly(tb testing.TB) *ratelimit.Limiter {
-	tb.Helper()
-	ten, five := ratelimit.Limit{Requests: 10, Window: time.Hour}, ratelimit.Limit{Requests: 5, Window: time.Hour}
-	return newLimiter(tb, ratelimit.Options{
-		Global: ratelimit.Limit{Requests: 1000, Window: time.Hour}, API: ten, Expensive: five, PrincipalFactor: 1, OrganisationFactor: 3,
-		// Violations do not end in a block here.
-		Penalties: ratelimit.Penalties{First: time.Hour, Longest: time.Hour},
-	})
-}
-
-// keys knows good keys, and tells how often it was asked.
-type keys struct {
-	good  map[string]crm.Actor
-	known bool // from before
-	asked *atomic.Int64
-}
-
-func (k keys) Authenticate(_ context.Context, token string) (crm.Actor, error) {
-	k.asked.Add(1)
-	if by, ok := k.good[token]; ok {
-		return by, nil
-	}
-	return crm.Actor{}, &crm.Error{Code: crm.CodeUnauthenticated, Message: "The API key or token is not valid."}
-}
-
-func (keys) Recall(context.Context, string) (crm.Actor, bool) { return crm.Actor{}, false }
-
-func (k keys) LastKnown(token string) (crm.Actor, bool) {
-	by, ok := k.good[token]
-	return by, ok && k.known
-}
-
-// limitedAPI is an API with limits, one deal, and keys of two people of an organisation.
-func limitedAPI(tb testing.TB, known bool) (*API, keys) {
-	tb.Helper()
-	org := crm.ID{15: 1}
-	k := keys{
-		good: map[string]crm.Actor{
-			"one": {Org: org, User: crm.ID{15: 2}, Role: crm.RoleManager}, "two": {Org: org, User: crm.ID{15: 3}, Role: crm.RoleManager},
-		},
-		known: known, asked: new(atomic.Int64),
-	}
-	page := dealsPage(1)
-	return cachedAPI(tb, func(context.Context) (crm.Page[crm.Deal], error) { return page, nil }, func(o *Options) {
-		o.Limits, o.Authenticator = hourly(tb), k
-		o.Proxies = ratelimit.Proxies{netip.MustParsePrefix("192.0.2.0/24")} // httptest's remote address
-	}), k
-}
-
-// spend gives how many requests are answered until one is a 429, and that.
-func spend(t *testing.T, ask func() *httptest.ResponseRecorder) (n int, refused *httptest.ResponseRecorder) {
-	t.Helper()
-	for n = range 1000 {
-		w := ask()
-		if w.Code == http.StatusTooManyRequests {
-			return n, w
-		}
-	}
-	t.Fatal("there is no limit")
-	return n, nil
-}
-
-func TestWhatRequestsCost(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		method, path string
-		headers      []string
-		want         int // requests of the limit
-		tier         string
-		limit        int
-	}{
-		"Hits":      {"GET", "/api/deals", []string{"Authorization", "Bearer one"}, 1 + 9*5, "api", 10},
-		"Misses":    {"GET", "/api/deals?contactId=", []string{"Authorization", "Bearer one", "Sixty-Consistency", "test"}, 10, "api", 10},
-		"Uncached":  {"GET", "/api/performance/stats", []string{"Authorization", "Bearer one"}, 10, "api", 10},
-		"NoKey":     {"GET", "/api/deals", nil, 10, "api", 10},
-		"WrongKey":  {"GET", "/api/deals", []string{"Authorization", "Bearer wrong"}, 10, "api", 10},
-		"Expensive": {"GET", "/api/dashboard", []string{"Authorization", "Bearer wrong"}, 5, "expensive", 5},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			a, _ := limitedAPI(t, true)
-			n := 0
-			ask := func() *httptest.ResponseRecorder {
-				path := c.path
-				if name == "Misses" {
-					n++
-					path = "/api/deals?minValue=" + string(rune('0'+n%10)) + string(rune('0'+n/10))
-				}
-				return answerTo(t, a, c.method, path, c.headers...)
-			}
-			got, refused := spend(t, ask)
-			if got != c.want {
-				t.Errorf("%d requests are answered, want %d", got, c.want)
-			}
-			status, detail := problemIn(t, refused)
-			var told struct{ Tier string }
-			if err := json.Unmarshal(refused.Body.Bytes(), &told); err != nil || status != http.StatusTooManyRequests || told.Tier != c.tier || !strings.Contains(detail, "tier "+c.tier) {
-				t.Errorf("%d, %v: %s", status, err, refused.Body)
-			}
-			h := refused.Header()
-			// A whole request grows back in so long, whatever part of it was refused.
-			if after, err := strconv.Atoi(h.Get("Retry-After")); err != nil || after > 3600/c.limit || after < 3600/c.limit-60 || !strings.Contains(h.Get("RateLimit"), `"`+c.tier+`";r=0;t=`) || !strings.Contains(h.Get("RateLimit-Policy"), `"api";q=10;w=3600`) {
-				t.Errorf("header %v", h)
-			}
-		})
-	}
-}
-
-// What one person, or whoever has no key, has taken is nothing to another at the same
-// address; and no key is looked up for an address that has taken all.
-func TestWhomRequestsCountFor(t *testing.T) {
-	t.Parallel()
-	a, k := limitedAPI(t, true)
-	wrong := func() *httptest.ResponseRecorder {
-		return answerTo(t, a, "GET", "/api/deals", "Authorization", "Bearer wrong")
-	}
-	spend(t, wrong)
-	before := k.asked.Load()
-	if w := wrong(); w.Code != http.StatusTooManyRequests || k.asked.Load() != before {
-		t.Errorf("%d, and %d keys were looked up", w.Code, k.asked.Load()-before)
-	}
-	spend(t, func() *httptest.ResponseRecorder {
-		return answerTo(t, a, "GET", "/api/deals", "Authorization", "Bearer one")
-	})
-	if w := answerTo(t, a, "GET", "/api/deals", "Authorization", "Bearer two"); w.Code != http.StatusOK {
-		t.Errorf("another person: %d %s", w.Code, w.Body)
-	}
-	for path, want := range map[string]int{"/api/health": 200, "/livez": 200, "/readyz": 200, "/api/nothing": 404, "/docs": 200} {
-		if w := answerTo(t, a, "GET", path); w.Code != want {
-			t.Errorf("%s: %d", path, w.Code)
-		}
-	}
-}
-
-// People with good keys whom this instance does not know do not use up what their address has.
-func TestAnOfficeIsLetIn(t *testing.T) {
-	t.Parallel()
-	a, _ := limitedAPI(t, false)
-	for i := range 30 {
-		w := answerTo(t, a, "GET", "/api/limits", "Authorization", "Bearer one")
-		if w.Code != http.StatusOK {
-			t.Fatalf("request %d: %d %s", i, w.Code, w.Body)
-		}
-	}
-}
-
-func TestTrustedProxySpeaksForOthers(t *testing.T) {
-	t.Parallel()
-	a, _ := limitedAPI(t, true)
-	from := func(address string) func() *httptest.ResponseRecorder {
-		return func() *httptest.ResponseRecorder {
-			return answerTo(t, a, "GET", "/api/deals", "X-Forwarded-For", address)
-		}
-	}
-	spend(t, from("203.0.113.1"))
-	if w := from("198.51.100.9, 203.0.113.1")(); w.Code != http.StatusTooManyRequests {
-		t.Errorf("an address that was made up has an allowance of its own: %d", w.Code)
-	}
-	if w := from("203.0.113.2")(); w.Code != http.StatusUnauthorized {
-		t.Errorf("another address: %d", w.Code)
-	}
-}
-
 func TestLimitsAreTold(t *testing.T) {
 	t.Parallel()
-	a, _ := limitedAPI(t, true)
-	answerTo(t, a, "GET", "/api/performance/stats", "Authorization", "Bearer one")
+	hour := func(requests int64) ratelimit.Limit { return ratelimit.Limit{Requests: requests, Window: time.Hour} }
+	a := newAPI(t, func(o *testOptions) {
+		o.Limits = newLimiter(t, ratelimit.Options{Global: hour(1000), API: hour(10), Expensive: hour(5), PrincipalFactor: 1, OrganisationFactor: 3})
+	})
+	answerTo(t, a, "GET", "/api/performance/stats", "Authorization", "Bearer key")
 	var got struct{ Data []limitView }
-	w := answerTo(t, a, "GET", "/api/limits", "Authorization", "Bearer one")
+	w := answerTo(t, a, "GET", "/api/limits", "Authorization", "Bearer key")
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || len(got.Data) != 6 {
 		t.Fatalf("%d, %v: %s", w.Code, err, w.Body)
 	}
@@ -212,28 +42,5 @@ func TestLimitsAreTold(t *testing.T) {
 		if got.Data[i].Reset = want.Reset; got.Data[i] != want {
 			t.Errorf("%d: %+v, want %+v", i, got.Data[i], want)
 		}
-	}
-}
-
-// Whoever waits for somebody else's query does not suffer for what that one may not.
-func TestJoinedRequestsPayForThemselves(t *testing.T) {
-	t.Parallel()
-	a, _ := limitedAPI(t, true)
-	b := new(bill)
-	shared := tooMany(&ratelimit.Decision{})
-	if own, others := b.refused(shared); own || !others {
-		t.Errorf("somebody else's: own %t, others %t", own, others)
-	}
-	op := operation{}
-	by := crm.Actor{Org: crm.ID{15: 7}, User: crm.ID{15: 8}}
-	for range 12 {
-		if err := b.query(t.Context(), a, &op, by); err != nil {
-			break
-		}
-	}
-	if err := b.query(t.Context(), a, &op, by); problemOf(err).status != http.StatusTooManyRequests {
-		t.Fatal(err)
-	} else if own, others := b.refused(err); !own || others {
-		t.Errorf("the own: own %t, others %t", own, others)
 	}
 }

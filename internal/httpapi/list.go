@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"sixty/internal/crm"
 	"sixty/internal/cursor"
+	"sixty/internal/server"
 )
 
 // defaultLimit is the rows of a page unless the client says otherwise.
@@ -97,6 +99,7 @@ func sortSchema(sorts crm.Sorts) *huma.Schema {
 
 // A pager answers pages of one list.
 type pager[T, F any] struct {
+	sealer *cursor.Sealer
 	name   string // of the list, as cursors are bound to it
 	sorts  crm.Sorts
 	query  query[listArgs[F]] // what is read from the query string
@@ -105,10 +108,10 @@ type pager[T, F any] struct {
 }
 
 func newPager[T, F any](
-	name string, sorts crm.Sorts, filters []parameter[listArgs[F]],
+	a *API, name string, sorts crm.Sorts, filters []parameter[listArgs[F]],
 	page func(context.Context, crm.Actor, crm.List[F]) (crm.Page[T], error),
 ) pager[T, F] {
-	p := pager[T, F]{name: name, sorts: sorts, query: listQuery(sorts, filters), page: page}
+	p := pager[T, F]{sealer: a.sealer, name: name, sorts: sorts, query: listQuery(sorts, filters), page: page}
 	for _, f := range filters {
 		if f.scope != nil {
 			p.scopes = append(p.scopes, f)
@@ -122,7 +125,7 @@ func newPager[T, F any](
 // path says.
 func (p *pager[T, F]) read(c *call, narrowed func(*F)) (listArgs[F], cursor.Scope, error) {
 	args := listArgs[F]{list: crm.List[F]{Limit: defaultLimit}}
-	flaws, malformed := p.query.read(c.r.URL.RawQuery, &args)
+	flaws, malformed := p.query.read(c.Request.URL.RawQuery, &args)
 	switch {
 	case args.list.Sort != crm.Sort{}:
 	case args.list.Search != nil:
@@ -133,21 +136,21 @@ func (p *pager[T, F]) read(c *call, narrowed func(*F)) (listArgs[F], cursor.Scop
 	if narrowed != nil {
 		narrowed(&args.list.Filter)
 	}
-	scope := cursor.Scope{Organisation: c.by.Org, List: p.name, Filters: p.filters(&args), Sort: args.list.Sort.String()}
-	if own := c.by.OwnerScope(); own != nil { // a list of theirs, in which nobody else has a place
+	scope := cursor.Scope{Organisation: c.Actor.Org, List: p.name, Filters: p.filters(&args), Sort: args.list.Sort.String()}
+	if own := c.Actor.OwnerScope(); own != nil { // a list of theirs, in which nobody else has a place
 		scope.Filters += "own=" + own.String() + ";"
 	}
 	if args.token != "" {
-		at, err := c.api.openCursor(scope, args.list.Sort, args.token)
+		at, err := openCursor(p.sealer, scope, args.list.Sort, args.token)
 		// What a cursor is bound to is known only when everything else could be read.
 		if err == nil {
 			args.list.From = &at
 		} else if len(flaws) == 0 || !errors.Is(err, cursor.ErrForeign) {
-			flaws, malformed = append(flaws, flaw{inQuery, "cursor", cursorComplaint(err)}), true
+			flaws, malformed = append(flaws, server.InQuery("cursor", cursorComplaint(err))), true
 		}
 	}
 	if len(flaws) > 0 {
-		return args, scope, badQuery(flaws, malformed)
+		return args, scope, server.InvalidQuery(flaws, malformed)
 	}
 	return args, scope, nil
 }
@@ -163,7 +166,7 @@ func (p *pager[T, F]) filters(args *listArgs[F]) string {
 
 // answer reads a page and appends it as the list's envelope.
 func (p *pager[T, F]) answer(c *call, args listArgs[F], scope cursor.Scope, view func([]T) (appender[T], error)) error {
-	page, err := p.page(c.ctx, c.by, args.list)
+	page, err := p.page(c.Context, c.Actor, args.list)
 	if err != nil {
 		return err
 	}
@@ -171,13 +174,13 @@ func (p *pager[T, F]) answer(c *call, args listArgs[F], scope cursor.Scope, view
 	if err != nil {
 		return err
 	}
-	next, previous, err := pageCursors(c.api, scope, args.list, page)
+	next, previous, err := pageCursors(p.sealer, scope, args.list, page)
 	if err != nil {
 		return err
 	}
-	c.link = pageLinks(c.r.URL, next, previous)
-	c.out = appendRows(append(c.out, `{"data":`...), page.Rows, write)
-	c.out = appendListTail(c.out, listTail{
+	c.Link = pageLinks(c.Request.URL, next, previous)
+	c.Out = appendRows(append(c.Out, `{"data":`...), page.Rows, write)
+	c.Out = appendListTail(c.Out, listTail{
 		count: len(page.Rows), limit: args.list.Limit, total: page.Total, backward: args.list.Backward,
 		hasMore: page.HasMore, hasPrevious: page.HasPrevious, next: next, previous: previous,
 	})
@@ -262,9 +265,7 @@ func pageLink(u *url.URL, token, direction, rel string) string {
 		}
 		for i := range len(pair) {
 			if c := pair[i]; c <= ' ' || c >= 0x7f || c == '<' || c == '>' || c == '"' {
-				b.WriteByte('%')
-				b.WriteByte(upperHex[c>>4])
-				b.WriteByte(upperHex[c&15])
+				fmt.Fprintf(&b, "%%%02X", c)
 			} else {
 				b.WriteByte(c)
 			}

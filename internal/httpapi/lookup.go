@@ -47,20 +47,20 @@ func at[T any](found map[crm.ID]*T, id *crm.ID) *T {
 	return found[*id]
 }
 
-func (c *call) companiesByID(ids []crm.ID) (map[crm.ID]*crm.Company, error) {
+func (a *API) companiesByID(c *call, ids []crm.ID) (map[crm.ID]*crm.Company, error) {
 	return lookUp(ids, func(some []crm.ID) ([]crm.Company, error) {
-		return c.api.service.CompaniesByID(c.ctx, c.by, some)
+		return a.service.CompaniesByID(c.Context, c.Actor, some)
 	}, func(r *crm.Company) crm.ID { return r.ID })
 }
 
-func (c *call) contactsByID(ids []crm.ID) (map[crm.ID]*crm.Contact, error) {
+func (a *API) contactsByID(c *call, ids []crm.ID) (map[crm.ID]*crm.Contact, error) {
 	return lookUp(ids, func(some []crm.ID) ([]crm.Contact, error) {
-		return c.api.service.ContactsByID(c.ctx, c.by, some)
+		return a.service.ContactsByID(c.Context, c.Actor, some)
 	}, func(r *crm.Contact) crm.ID { return r.ID })
 }
 
-func (c *call) stagesByID(ids []crm.ID) (map[crm.ID]*crm.Stage, error) {
+func (a *API) stagesByID(c *call, ids []crm.ID) (map[crm.ID]*crm.Stage, error) {
 	return lookUp(ids, func(some []crm.ID) ([]crm.Stage, error) {
-		return c.api.service.StagesByID(c.ctx, c.by, some)
+		return a.service.StagesByID(c.Context, c.Actor, some)
 	}, func(r *crm.Stage) crm.ID { return r.ID })
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 // maxComplaints bounds what is said about one body: enough for every member that any
@@ -60,14 +61,14 @@ func jsonName(f reflect.StructField) string {
 // together with whatever else it finds.
 func (b *bodyReader[P]) read(r *http.Request) (P, error) {
 	var patch P
-	text, err := readBody(r)
+	text, err := server.ReadJSON(r)
 	if err != nil {
 		return patch, err
 	}
 	unread := b.unread(&patch)
 	v := reflect.ValueOf(&patch).Elem()
 	seen := make(map[string]bool, len(b.members))
-	err = eachMember(text, func(name string, value json.RawMessage) bool {
+	err = server.EachMember(text, func(name string, value json.RawMessage) bool {
 		complaint := ""
 		i, known := b.members[name]
 		switch {

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -12,26 +11,20 @@ import (
 
 	"sixty/internal/auth"
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 // Signing in by an identity provider (OpenID Connect): a browser goes to start, from there
 // to the provider, comes back to callback, and goes where it wanted to with a session.
 
-// attemptCookie names the cookie that holds the secret of a sign-in at the provider.
-func (a *API) attemptCookie() string {
-	if a.secureCookies {
-		return "__Host-sixty_signin"
-	}
-	return "sixty_signin"
-}
+// attemptCookie is the cookie that holds the secret of a sign-in at the provider.
+const attemptCookie = "sixty_signin"
 
 // giveAttempt makes the cookie of a sign-in that has begun, and one that has a browser
 // forget it for "". Lax: the provider sends the browser back, from another site.
 func (a *API) giveAttempt(secret string) *http.Cookie {
-	c := &http.Cookie{ //nolint:gosec // Secure wherever there is TLS
-		Name: a.attemptCookie(), Value: secret, Path: "/", MaxAge: int(auth.AttemptLasts.Seconds()),
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.secureCookies,
-	}
+	c := a.server.NewCookie(attemptCookie, secret)
+	c.MaxAge = int(auth.AttemptLasts.Seconds())
 	if secret == "" {
 		c.MaxAge = -1
 	}
@@ -42,7 +35,7 @@ func (a *API) oidcOperations() []operation {
 	text := &huma.Schema{Type: huma.TypeString}
 	return []operation{
 		{
-			method: http.MethodGet, path: "/api/auth/oidc/start", id: "startOIDC", tag: signInTag, open: true, status: http.StatusFound,
+			method: http.MethodGet, path: "/api/auth/oidc/start", id: "startOIDC", tag: signInTag, public: true, status: http.StatusFound,
 			summary: "Sign in by the identity provider",
 			description: "For browsers, which are sent to the provider and come back to the callback (OpenID Connect, code flow with PKCE). " +
 				"It must be done within 10 minutes. 404 where no provider is configured.",
@@ -53,7 +46,7 @@ func (a *API) oidcOperations() []operation {
 			problems: []int{http.StatusBadRequest, http.StatusNotFound}, stream: a.startOIDC,
 		},
 		{
-			method: http.MethodGet, path: "/api/auth/oidc/callback", id: "finishOIDC", tag: signInTag, open: true, status: http.StatusFound,
+			method: http.MethodGet, path: "/api/auth/oidc/callback", id: "finishOIDC", tag: signInTag, public: true, status: http.StatusFound,
 			summary: "Come back from the identity provider",
 			description: "Begins a session as POST /api/auth/login does, and sends the browser where it wanted to. Whoever the provider " +
 				"knows is a person here by their subject or, the first time, by an e-mail address that the provider has verified.",
@@ -73,9 +66,9 @@ func (a *API) oidcOperations() []operation {
 func (a *API) redirects(c *call) error {
 	switch {
 	case a.identities == nil:
-		return notFound("No identity provider is configured here.")
-	case c.r.Method != http.MethodGet:
-		return &problem{status: http.StatusMethodNotAllowed, detail: "This path knows GET alone.", header: "Allow: " + http.MethodGet}
+		return server.NotFound("No identity provider is configured here.")
+	case c.Request.Method != http.MethodGet:
+		return &server.Problem{Status: http.StatusMethodNotAllowed, Detail: "This path knows GET alone.", Header: "Allow: " + http.MethodGet}
 	default:
 		return nil
 	}
@@ -93,11 +86,11 @@ func (a *API) startOIDC(c *call, w http.ResponseWriter) error {
 	if err := a.redirects(c); err != nil {
 		return err
 	}
-	returnTo, ok := a.returnTo(c.r.URL.Query().Get("return_to"))
+	returnTo, ok := a.returnTo(c.Request.URL.Query().Get("return_to"))
 	if !ok {
-		return badQuery([]flaw{{inQuery, "return_to", "must be a path of this server, or a URL of a front end"}}, true)
+		return server.InvalidQuery([]server.ValidationError{server.InQuery("return_to", "must be a path of this server, or a URL of a front end")}, true)
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, a.timeout)
+	ctx, cancel := a.server.WithTimeout(c.Context)
 	defer cancel()
 	secret, location, err := a.identities.Begin(ctx, returnTo)
 	if err != nil {
@@ -112,23 +105,20 @@ func (a *API) finishOIDC(c *call, w http.ResponseWriter) error {
 	if err := a.redirects(c); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, a.timeout)
+	ctx, cancel := a.server.WithTimeout(c.Context)
 	defer cancel()
-	from := a.whence(c.r)
-	ctx = crm.WithOrigin(ctx, crm.Origin{Address: from.Address, RequestID: w.Header().Get(requestIDHeader)})
-	secret := ""
-	if k, err := c.r.Cookie(a.attemptCookie()); err == nil {
-		secret = k.Value
-	}
-	started, returnTo, err := a.sessions.SignInBy(ctx, a.identities, secret, c.r.URL.Query(), from)
+	from := a.whence(c.Request)
+	ctx = a.server.WithOrigin(ctx, w, c.Request)
+	secret := a.server.Cookie(c.Request, attemptCookie)
+	started, returnTo, err := a.sessions.SignInBy(ctx, a.identities, secret, c.Request.URL.Query(), from)
 	if crm.CodeOf(err) != crm.CodeUnavailable { // then it may be tried again
 		http.SetCookie(w, a.giveAttempt(""))
 	}
 	switch {
 	case errors.Is(err, auth.ErrNotBegun):
-		return &problem{status: http.StatusBadRequest, detail: "This sign-in was not begun in this browser, or too long ago. Begin again."}
+		return &server.Problem{Status: http.StatusBadRequest, Detail: "This sign-in was not begun in this browser, or too long ago. Begin again."}
 	case crm.CodeOf(err) == crm.CodeUnauthenticated:
-		return &problem{status: http.StatusUnauthorized, detail: err.Error(), header: `WWW-Authenticate: Bearer realm="sixty"`}
+		return &server.Problem{Status: http.StatusUnauthorized, Detail: err.Error(), Header: `WWW-Authenticate: Bearer realm="sixty"`}
 	case err != nil:
 		return notStarted(err)
 	}
@@ -138,7 +128,7 @@ func (a *API) finishOIDC(c *call, w http.ResponseWriter) error {
 	} else {
 		returnTo, _ = a.returnTo("")
 	}
-	http.SetCookie(w, a.giveCookie(started.Token, started.Session.ExpiresAt.Time()))
+	http.SetCookie(w, a.server.SessionCookie(started.Token, started.Session.ExpiresAt.Time()))
 	redirect(w, returnTo)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"sixty/internal/cache"
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 // organisationOperations read and change the settings of the caller's organisation.
@@ -17,11 +18,11 @@ func (a *API) organisationOperations() []operation {
 	return []operation{
 		{
 			method: http.MethodGet, path: "/api/organisation", id: "getOrganisation", tag: "People",
-			caching: kept(cache.Static, crm.EntityOrganisation),
+			caching: server.Cached(cache.Static, crm.EntityOrganisation),
 			summary: "Read the organisation's settings",
 			answer:  a.schemas.envelope("Organisation"),
 			run: func(c *call) error {
-				org, err := a.service.Organisation(c.ctx, c.by)
+				org, err := a.service.Organisation(c.Context, c.Actor)
 				if err != nil {
 					return err
 				}
@@ -42,11 +43,11 @@ func (a *API) organisationOperations() []operation {
 				http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
 			},
 			run: func(c *call) error {
-				patch, err := body.read(c.r)
+				patch, err := body.read(c.Request)
 				if err != nil {
 					return err
 				}
-				org, err := a.service.UpdateOrganisation(c.ctx, c.by, patch)
+				org, err := a.service.UpdateOrganisation(c.Context, c.Actor, patch)
 				if err != nil {
 					return err
 				}

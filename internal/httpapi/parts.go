@@ -18,7 +18,7 @@ func partOf(one string, op operation) operation {
 	op.problems = append(op.problems, http.StatusNotFound)
 	part := op.part
 	op.run = func(c *call) error {
-		id, err := c.pathID("id", one)
+		id, err := c.PathID("id", one)
 		if err != nil {
 			return err
 		}
@@ -71,11 +71,11 @@ func namingQuery[A any](one string, parts []string, at func(*A) *naming) query[A
 // and the thing. What is wrong with its parameters is for the list to say, whose they
 // are too.
 func (res *resource[T, F, P]) named(c *call) (op operation, id crm.ID, ok bool) {
-	if len(res.parts) == 0 || c.r.URL.RawQuery == "" {
+	if len(res.parts) == 0 || c.Request.URL.RawQuery == "" {
 		return op, id, false
 	}
 	var n naming
-	flaws, _ := res.naming.read(c.r.URL.RawQuery, &n)
+	flaws, _ := res.naming.read(c.Request.URL.RawQuery, &n)
 	if len(flaws) > 0 || n.id == nil || n.part == "" {
 		return op, id, false
 	}
@@ -83,8 +83,8 @@ func (res *resource[T, F, P]) named(c *call) (op operation, id crm.ID, ok bool) 
 }
 
 // knownByParts gives the names of the parameters that the parts read.
-func (res *resource[T, F, P]) knownByParts() known {
-	var all known
+func (res *resource[T, F, P]) knownByParts() []string {
+	var all []string
 	for _, op := range res.parts {
 		for _, p := range op.query {
 			all = append(all, p.Name)

@@ -6,32 +6,33 @@ import (
 
 	"sixty/internal/cache"
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 // peopleOperations gives what can be asked about the organisation's people.
 func (a *API) peopleOperations() []operation {
 	a.schemas.thing("Owner", reflect.TypeFor[ownerView]())
 	a.schemas.thing("User", reflect.TypeFor[userView]())
-	owners := newPager("owners", crm.Owners.Sorts, nil, a.service.Owners)
+	owners := newPager(a, "owners", crm.Owners.Sorts, nil, a.service.Owners)
 	return []operation{
 		{
 			method: http.MethodGet, path: "/api/user", id: "getUser", tag: "People",
-			caching: caching{tier: cache.Session, of: []string{crm.EntityOwner}, personal: true},
+			caching: server.Caching{Tier: cache.Session, Entities: []string{crm.EntityOwner}, Personal: true},
 			summary: "Read who the request acts for",
 			answer:  a.schemas.envelope("User"),
 			run: func(c *call) error {
-				user, err := a.service.Owner(c.ctx, c.by, c.by.User)
+				user, err := a.service.Owner(c.Context, c.Actor, c.Actor.User)
 				if err != nil {
 					return err
 				}
-				user.Role = c.by.Role // a key may do less than whom it acts for
-				answerOne(c, &user, c.appendUser)
+				user.Role = c.Actor.Role // a key may do less than whom it acts for
+				answerOne(c, &user, func(b []byte, o *crm.Owner) []byte { return appendUser(b, o, c.Actor.Role) })
 				return nil
 			},
 		},
 		{
 			method: http.MethodGet, path: "/api/owners", id: "listOwners", tag: "People",
-			caching: kept(cache.Static, crm.EntityOwner, crm.EntityDeal, crm.EntityOrganisation),
+			caching: server.Cached(cache.Static, crm.EntityOwner, crm.EntityDeal, crm.EntityOrganisation),
 			summary: "List the people who own records, with their numbers",
 			query:   owners.query.document(),
 			answer:  a.schemas.list("Owner"), problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
@@ -41,7 +42,7 @@ func (a *API) peopleOperations() []operation {
 					return err
 				}
 				return owners.answer(c, args, scope, func(rows []crm.Owner) (appender[crm.Owner], error) {
-					return loadOwnerStats(c, rows)
+					return a.loadOwnerStats(c, rows)
 				})
 			},
 		},
@@ -49,9 +50,9 @@ func (a *API) peopleOperations() []operation {
 }
 
 // appendUser appends the person that a request acts for.
-func (c *call) appendUser(b []byte, o *crm.Owner) []byte {
+func appendUser(b []byte, o *crm.Owner, role crm.Role) []byte {
 	b = reopen(appendOwner(b, o))
-	return append(appendBool(append(b, `,"is_admin":`...), c.by.Role == crm.RoleAdmin), '}')
+	return append(appendBool(append(b, `,"is_admin":`...), role == crm.RoleAdmin), '}')
 }
 
 // userView is the signed-in user as answered.
@@ -73,15 +74,15 @@ type ownerNumbers struct {
 	TotalValueByCurrency map[string]crm.Money `json:"total_valueByCurrency,omitempty" doc:"In /api/owners, where other currencies occur: the sums in all of them."`
 }
 
-func loadOwnerStats(c *call, rows []crm.Owner) (appender[crm.Owner], error) {
+func (a *API) loadOwnerStats(c *call, rows []crm.Owner) (appender[crm.Owner], error) {
 	if len(rows) == 0 {
 		return appendOwner, nil
 	}
-	org, err := c.api.service.Organisation(c.ctx, c.by)
+	org, err := a.service.Organisation(c.Context, c.Actor)
 	if err != nil {
 		return nil, err
 	}
-	stats, err := c.api.service.OwnerStats(c.ctx, c.by, idsOf(rows, func(o *crm.Owner) *crm.ID { return &o.ID }))
+	stats, err := a.service.OwnerStats(c.Context, c.Actor, idsOf(rows, func(o *crm.Owner) *crm.ID { return &o.ID }))
 	if err != nil {
 		return nil, err
 	}

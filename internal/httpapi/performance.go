@@ -11,6 +11,7 @@ import (
 
 	"sixty/internal/cache"
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 // clearPatch is the body that clears caches: of everything, when neither is sent.
@@ -50,13 +51,13 @@ func (a *API) performanceOperations() []operation {
 			method: http.MethodGet, path: "/api/performance/stats", id: "getPerformanceStats", tag: "Performance",
 			summary: "Read how the cache fares", description: "The figures of the instance that answers, since it was started.",
 			answer:  a.schemas.envelope("PerformanceStats"),
-			caching: notKept("figures of the moment"),
+			caching: server.Uncached("figures of the moment"),
 			run: func(c *call) error {
 				text, err := json.Marshal(performanceStats{a.cache.Figures()})
 				if err != nil {
 					return err
 				}
-				c.out = append(append(append(c.out, `{"data":`...), text...), `,"error":null}`...)
+				c.Out = append(append(append(c.Out, `{"data":`...), text...), `,"error":null}`...)
 				return nil
 			},
 		},
@@ -70,8 +71,8 @@ func (a *API) performanceOperations() []operation {
 				http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge,
 				http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
 			},
-			price: expensive("everybody's answers must be made anew"),
-			run:   a.cacheClearer(),
+			cost: server.Expensive("everybody's answers must be made anew"),
+			run:  a.cacheClearer(),
 		},
 	}
 }
@@ -84,9 +85,9 @@ func (a *API) cacheClearer() func(*call) error {
 	}
 	return func(c *call) error {
 		var patch clearPatch
-		if c.r.ContentLength != 0 {
+		if c.Request.ContentLength != 0 {
 			var err error
-			if patch, err = body.read(c.r); err != nil {
+			if patch, err = body.read(c.Request); err != nil {
 				return err
 			}
 		}
@@ -103,10 +104,10 @@ func (a *API) cacheClearer() func(*call) error {
 			entity, told = patch.Kind.Value, patch.Kind.Value
 			flaws = oneOfWords(flaws, "kind", told, clearedKinds)
 		}
-		if err := a.service.ClearCache(c.ctx, c.by, entity, flaws...); err != nil {
+		if err := a.service.ClearCache(c.Context, c.Actor, entity, flaws...); err != nil {
 			return err
 		}
-		c.out = append(appendString(append(c.out, `{"data":{"cleared":`...), told), `},"error":null}`...)
+		c.Out = append(appendString(append(c.Out, `{"data":{"cleared":`...), told), `},"error":null}`...)
 		return nil
 	}
 }

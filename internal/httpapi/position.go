@@ -65,8 +65,8 @@ func unsealed(p cursor.Position, kind keyKind) (crm.Position, error) {
 }
 
 // openCursor gives the place that a cursor names in a list.
-func (a *API) openCursor(scope cursor.Scope, sort crm.Sort, token string) (crm.Position, error) {
-	p, err := a.sealer.Open(scope, token)
+func openCursor(sealer *cursor.Sealer, scope cursor.Scope, sort crm.Sort, token string) (crm.Position, error) {
+	p, err := sealer.Open(scope, token)
 	if err != nil {
 		return crm.Position{}, err
 	}
@@ -76,7 +76,7 @@ func (a *API) openCursor(scope cursor.Scope, sort crm.Sort, token string) (crm.P
 // pageCursors seals the places after and before a page; "" where nothing follows. When
 // the rows of a page have vanished since its cursor was sealed, the way on in either
 // direction is from that cursor's own place.
-func pageCursors[T, F any](a *API, scope cursor.Scope, q crm.List[F], page crm.Page[T]) (next, previous string, err error) {
+func pageCursors[T, F any](sealer *cursor.Sealer, scope cursor.Scope, q crm.List[F], page crm.Page[T]) (next, previous string, err error) {
 	first, last := page.First, page.Last
 	if last == nil && q.From != nil {
 		turned := *q.From
@@ -85,12 +85,12 @@ func pageCursors[T, F any](a *API, scope cursor.Scope, q crm.List[F], page crm.P
 	}
 	kind := keyOf(q.Sort)
 	if page.HasMore && last != nil {
-		if next, err = a.sealer.Seal(scope, sealed(*last, kind)); err != nil {
+		if next, err = sealer.Seal(scope, sealed(*last, kind)); err != nil {
 			return "", "", err
 		}
 	}
 	if page.HasPrevious && first != nil {
-		if previous, err = a.sealer.Seal(scope, sealed(*first, kind)); err != nil {
+		if previous, err = sealer.Seal(scope, sealed(*first, kind)); err != nil {
 			return "", "", err
 		}
 	}

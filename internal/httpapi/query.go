@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"sixty/internal/server"
 )
 
 // A query declares the parameters that an operation reads into an A. The same
@@ -40,28 +41,28 @@ func (b broken) Error() string { return string(b) }
 
 // read reads the parameters of a query string, all flaws at once. A parameter with
 // an empty value counts as not given; unknown ones are ignored.
-func (q query[A]) read(raw string, dst *A) (flaws []flaw, malformed bool) {
+func (q query[A]) read(raw string, dst *A) (flaws []server.ValidationError, malformed bool) {
 	if raw == "" && !q.needsAny() {
 		return nil, false
 	}
 	values, err := url.ParseQuery(raw)
 	if err != nil {
-		return []flaw{{inQuery, "?", "must be percent-encoded as application/x-www-form-urlencoded"}}, true
+		return []server.ValidationError{server.InQuery("?", "must be percent-encoded as application/x-www-form-urlencoded")}, true
 	}
 	for i := range q {
 		p := &q[i]
 		value, several := p.pick(values)
 		switch {
 		case several:
-			flaws, malformed = append(flaws, flaw{inQuery, p.name, p.ambiguity()}), true
+			flaws, malformed = append(flaws, server.InQuery(p.name, p.ambiguity())), true
 		case value != "":
 			if err := p.read(dst, value); err != nil {
-				flaws = append(flaws, flaw{inQuery, p.name, err.Error()})
+				flaws = append(flaws, server.InQuery(p.name, err.Error()))
 				var u unreadable
 				malformed = malformed || errors.As(err, &u)
 			}
 		case p.needed:
-			flaws, malformed = append(flaws, flaw{inQuery, p.name, "must be given"}), true
+			flaws, malformed = append(flaws, server.InQuery(p.name, "must be given")), true
 		}
 	}
 	return flaws, malformed

@@ -11,6 +11,7 @@ import (
 
 	"sixty/internal/crm"
 	"sixty/internal/cursor"
+	"sixty/internal/server"
 )
 
 // readDeals reads a query string as the deals list does.
@@ -20,7 +21,7 @@ func readDeals(t *testing.T, raw string) (listArgs[crm.DealFilter], cursor.Scope
 	deals := a.deals()
 	r := httptest.NewRequest(http.MethodGet, "/api/deals", nil)
 	r.URL.RawQuery = raw
-	return deals.pager.read(&call{api: a, ctx: t.Context(), r: r, by: crm.Actor{Org: crm.ID{15: 1}}}, nil)
+	return deals.pager.read(&call{Context: t.Context(), Request: r, Actor: crm.Actor{Org: crm.ID{15: 1}}}, nil)
 }
 
 func newSealer(tb testing.TB, secrets ...string) *cursor.Sealer {
@@ -109,19 +110,19 @@ func TestBadListParameters(t *testing.T) {
 		t.Run(raw, func(t *testing.T) {
 			t.Parallel()
 			_, _, err := readDeals(t, raw)
-			var p *problem
+			var p *server.Problem
 			if !errors.As(err, &p) {
 				t.Fatalf("the error is %v, no problem", err)
 			}
 			var names []string
-			for _, f := range p.flaws {
-				if f.in != inQuery {
-					t.Errorf("%s is told as a member of the body", f.name)
+			for _, f := range p.Errors {
+				if !f.InQuery {
+					t.Errorf("%s is told as a member of the body", f.Name)
 				}
-				names = append(names, f.name)
+				names = append(names, f.Name)
 			}
-			if got := strings.Join(names, " "); p.status != want.status || !sameWords(got, want.names) {
-				t.Errorf("got %d for %s, want %d for %s", p.status, got, want.status, want.names)
+			if got := strings.Join(names, " "); p.Status != want.status || !sameWords(got, want.names) {
+				t.Errorf("got %d for %s, want %d for %s", p.Status, got, want.status, want.names)
 			}
 		})
 	}

@@ -11,6 +11,7 @@ import (
 
 	"sixty/internal/cache"
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 // A resource is a kind of thing T that can be listed (narrowed by F), read, made,
@@ -99,9 +100,9 @@ func (res *resource[T, F, P]) operations(a *API) []operation {
 func (res *resource[T, F, P]) list(a *API, path string) operation {
 	return operation{
 		method: http.MethodGet, path: path, id: "list" + res.names, tag: res.tag,
-		caching: kept(res.tier, slices.Concat(res.of, res.partsOf)...),
+		caching: server.Cached(res.tier, slices.Concat(res.of, res.partsOf)...),
 		summary: "List " + res.many,
-		query:   res.pager.query.document(), known: res.knownByParts(),
+		query:   res.pager.query.document(), reads: res.knownByParts(),
 		answer: res.listAnswer(a), example: res.exampleList(),
 		problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
 		run: func(c *call) error {
@@ -122,7 +123,7 @@ func (res *resource[T, F, P]) answerList(c *call, p *pager[T, F], narrowed func(
 	case args.naming.id != nil:
 		return res.answerItem(c, *args.naming.id, args.expanded)
 	case args.naming.part != "":
-		return badQuery([]flaw{{inQuery, nameParameter, "must be given with " + args.naming.part}}, true)
+		return server.InvalidQuery([]server.ValidationError{server.InQuery(nameParameter, "must be given with "+args.naming.part)}, true)
 	}
 	return p.answer(c, args, scope, func(rows []T) (appender[T], error) { return res.show(c, args.expanded, rows) })
 }
@@ -139,16 +140,16 @@ func (res *resource[T, F, P]) post(a *API, path string) operation {
 			http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
 		},
 		run: func(c *call) error {
-			patch, err := res.body.read(c.r)
+			patch, err := res.body.read(c.Request)
 			if err != nil {
 				return err
 			}
-			row, err := res.create(c.ctx, c.by, patch)
+			row, err := res.create(c.Context, c.Actor, patch)
 			if err != nil {
 				return err
 			}
-			c.location = path + "/" + res.id(&row).String()
-			c.version = res.version(&row)
+			c.Location = path + "/" + res.id(&row).String()
+			c.Version = res.version(&row)
 			answerOne(c, &row, res.write)
 			return nil
 		},
@@ -157,19 +158,19 @@ func (res *resource[T, F, P]) post(a *API, path string) operation {
 
 // item gives the operations on one thing.
 func (res *resource[T, F, P]) item(a *API, path string) []operation {
-	inPath := func(c *call) (crm.ID, error) { return c.pathID("id", res.one) }
+	inPath := func(c *call) (crm.ID, error) { return c.PathID("id", res.one) }
 	single := expanded(res.expand, func(asked *bool) *bool { return asked })
 	all := []operation{{
 		method: http.MethodGet, path: path, id: "get" + res.name, tag: res.tag,
-		caching: kept(res.tier, res.of...),
+		caching: server.Cached(res.tier, res.of...),
 		summary: "Read " + an(res.one),
 		query:   single.document(),
 		answer:  a.schemas.envelope(res.name), example: res.exampleOne(),
 		problems: []int{http.StatusBadRequest, http.StatusNotFound},
 		run: func(c *call) error {
 			var asked bool
-			if flaws, malformed := single.read(c.r.URL.RawQuery, &asked); len(flaws) > 0 {
-				return badQuery(flaws, malformed)
+			if flaws, malformed := single.read(c.Request.URL.RawQuery, &asked); len(flaws) > 0 {
+				return server.InvalidQuery(flaws, malformed)
 			}
 			id, err := inPath(c)
 			if err != nil {
@@ -185,7 +186,7 @@ func (res *resource[T, F, P]) item(a *API, path string) []operation {
 }
 
 func (res *resource[T, F, P]) answerItem(c *call, id crm.ID, asked bool) error {
-	row, err := res.read(c.ctx, c.by, id)
+	row, err := res.read(c.Context, c.Actor, id)
 	if err != nil {
 		return err
 	}
@@ -194,7 +195,7 @@ func (res *resource[T, F, P]) answerItem(c *call, id crm.ID, asked bool) error {
 	if err != nil {
 		return err
 	}
-	c.version = res.version(&row)
+	c.Version = res.version(&row)
 	answerOne(c, &rows[0], write)
 	return nil
 }
@@ -217,19 +218,15 @@ func (res *resource[T, F, P]) change(a *API, method, path string, target func(*c
 			if err != nil {
 				return err
 			}
-			expected, err := expectedBy(c.r)
+			patch, err := res.body.read(c.Request)
 			if err != nil {
 				return err
 			}
-			patch, err := res.body.read(c.r)
+			row, err := res.update(c.Context, c.Actor, id, c.Expected, patch)
 			if err != nil {
 				return err
 			}
-			row, err := res.update(c.ctx, c.by, id, expected, patch)
-			if err != nil {
-				return err
-			}
-			c.version = res.version(&row)
+			c.Version = res.version(&row)
 			answerOne(c, &row, res.write)
 			return nil
 		},
@@ -248,14 +245,10 @@ func (res *resource[T, F, P]) drop(a *API, path string, target func(*call) (crm.
 			if err != nil {
 				return err
 			}
-			expected, err := expectedBy(c.r)
-			if err != nil {
+			if err := res.remove(c.Context, c.Actor, id, c.Expected); err != nil {
 				return err
 			}
-			if err := res.remove(c.ctx, c.by, id, expected); err != nil {
-				return err
-			}
-			c.answerDeleted(id)
+			answerDeleted(c, id)
 			return nil
 		},
 	}
@@ -281,7 +274,7 @@ func (res *resource[T, F, P]) within(a *API, of parent, narrow func(*F, *crm.ID)
 	}
 	return partOf(of.one, operation{
 		method: http.MethodGet, path: of.path, id: of.operation, tag: res.tag,
-		caching: kept(res.tier, slices.Concat(res.of, of.of)...),
+		caching: server.Cached(res.tier, slices.Concat(res.of, of.of)...),
 		summary: "List the " + res.many + " of a " + of.one,
 		query:   p.query.document(),
 		answer:  a.schemas.list(res.name), example: res.exampleList(),

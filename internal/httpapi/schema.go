@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 // schemas makes the named schemas of the API document from the Go types that are
@@ -109,7 +110,7 @@ func (s schemas) value(t reflect.Type) *huma.Schema {
 		return placesSchema(0.01)
 	case reflect.TypeFor[crm.Month]():
 		return &huma.Schema{Type: huma.TypeString, Pattern: `^\d{4}-\d{2}$`}
-	case reflect.TypeFor[struct{}]():
+	case reflect.TypeFor[server.Null]():
 		return null()
 	}
 	switch t.Kind() {
@@ -252,25 +253,5 @@ type (
 	changesMeta struct {
 		listMeta
 		Reset bool `json:"reset" doc:"The change log does not go on from since: whatever was made from earlier answers must be read again."`
-	}
-)
-
-// problemView and flawView describe what problem.appendJSON writes.
-type (
-	problemView struct {
-		Type     string     `json:"type" enum:"about:blank"`
-		Title    string     `json:"title" doc:"The status in words."`
-		Status   int        `json:"status"`
-		Detail   string     `json:"detail" doc:"What happened, with every bad field."`
-		Instance string     `json:"instance" doc:"The path of the request."`
-		Errors   []flawView `json:"errors" doc:"Every bad field; empty when the problem is not about fields."`
-		Tier     string     `json:"tier,omitempty" enum:"global,api,expensive" doc:"Of a 429: the tier of which too many requests came."`
-		Data     struct{}   `json:"data" doc:"Always null."`
-		Error    string     `json:"error" doc:"The same as detail."`
-	}
-	flawView struct {
-		Detail    string `json:"detail" doc:"What it must be."`
-		Pointer   string `json:"pointer,omitempty" doc:"JSON pointer to a member of the body, such as #/name."`
-		Parameter string `json:"parameter,omitempty" doc:"Name of a query parameter."`
 	}
 )

@@ -10,6 +10,7 @@ import (
 
 	"sixty/internal/cache"
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 // searching declares the parameter that holds what somebody looks for. Whatever it is,
@@ -41,7 +42,7 @@ func searchWithin[F any]() parameter[listArgs[F]] {
 // searchOperation gives the search of everything.
 func (a *API) searchOperation() operation {
 	a.schemas.thing("SearchHit", reflect.TypeFor[crm.Hit]())
-	p := newPager("search", crm.Sorts{Default: crm.ByRank}, []parameter[listArgs[crm.HitFilter]]{
+	p := newPager(a, "search", crm.Sorts{Default: crm.ByRank}, []parameter[listArgs[crm.HitFilter]]{
 		searching[crm.HitFilter]("q", "What to look for: each word, or the beginning of one, in names, e-mail addresses, domains, titles and labels. "+
 			"Without a word nothing is found."),
 		narrow("kind", "Only things of this kind.", enumKind(words[crm.Hit]("kind")...), func(f *crm.HitFilter) **string { return &f.Kind }),
@@ -51,7 +52,7 @@ func (a *API) searchOperation() operation {
 	b := appendRows([]byte(`{"data":`), []crm.Hit{example}, appendHit)
 	return operation{
 		method: http.MethodGet, path: "/api/search", id: "search", tag: "Search",
-		caching: kept(cache.Frequent, crm.EntityCompany, crm.EntityContact, crm.EntityDeal),
+		caching: server.Cached(cache.Frequent, crm.EntityCompany, crm.EntityContact, crm.EntityDeal),
 		summary: "Search companies, contacts and deals together",
 		description: "The best come first, among equals the newest. Of each kind the 1000 newest that fit are looked at. " +
 			"The rank comes from the query and the thing alone, so that a cursor holds while other things change.",

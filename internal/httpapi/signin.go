@@ -10,6 +10,7 @@ import (
 
 	"sixty/internal/auth"
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 // The bodies of signing in.
@@ -79,35 +80,35 @@ func (a *API) signInOperations() []operation {
 	const cookie = "The answer sets the session's cookie (HttpOnly, SameSite=Lax), which browsers then send by themselves."
 	return []operation{
 		{
-			method: http.MethodPost, path: "/api/auth/login", id: "logIn", tag: signInTag, open: true, secret: true,
+			method: http.MethodPost, path: "/api/auth/login", id: "logIn", tag: signInTag, public: true, secret: true,
 			summary: "Sign in", description: cookie + " Whoever fails again and again must wait, longer each time: 429 with Retry-After.",
 			body: ref("LogIn"), answer: signedIn, problems: append([]int{http.StatusUnauthorized}, refusals...), run: a.logIn(),
 		},
 		{
-			method: http.MethodPost, path: "/api/auth/logout", id: "logOut", tag: signInTag, open: true, secret: true,
+			method: http.MethodPost, path: "/api/auth/logout", id: "logOut", tag: signInTag, public: true, secret: true,
 			summary: "End the session of the request", description: "Every instance refuses it within a second. Without a session there is nothing to do.",
 			answer: out, problems: []int{http.StatusForbidden},
 			run: func(c *call) error {
-				if err := a.sessions.End(c.ctx, a.sessionToken(c.r)); err != nil {
+				if err := a.sessions.End(c.Context, a.server.SessionToken(c.Request)); err != nil {
 					return err
 				}
-				return c.signOut()
+				return a.signOut(c)
 			},
 		},
 		{
 			method: http.MethodPost, path: "/api/auth/logout-all", id: "logOutAll", tag: signInTag, secret: true,
 			summary: "End all sessions of who asks", answer: out, problems: []int{http.StatusForbidden},
 			run: func(c *call) error {
-				if err := a.sessions.EndAll(c.ctx, c.by); err != nil {
+				if err := a.sessions.EndAll(c.Context, c.Actor); err != nil {
 					return err
 				}
-				return c.signOut()
+				return a.signOut(c)
 			},
 		},
 		{
 			method: http.MethodGet, path: "/api/auth/sessions", id: "listSessions", tag: signInTag,
 			summary: "List the sessions of who asks, the one that was used last first",
-			caching: notKept("uses are no changes that the cache hears of"), answer: a.schemas.list("Session"), run: a.listSessions,
+			caching: server.Uncached("uses are no changes that the cache hears of"), answer: a.schemas.list("Session"), run: a.listSessions,
 		},
 		{
 			method: http.MethodPost, path: "/api/auth/password", id: "changePassword", tag: signInTag, secret: true,
@@ -115,12 +116,12 @@ func (a *API) signInOperations() []operation {
 			body: ref("PasswordChange"), answer: signedIn, problems: refusals, run: a.changePassword(),
 		},
 		{
-			method: http.MethodPost, path: "/api/auth/accept", id: "acceptInvitation", tag: signInTag, open: true, secret: true,
+			method: http.MethodPost, path: "/api/auth/accept", id: "acceptInvitation", tag: signInTag, public: true, secret: true,
 			summary: "Accept an invitation", description: "Sets the first password, by a token that is good for 7 days and once. " + cookie,
 			body: ref("Redemption"), answer: signedIn, problems: refusals, run: a.redeem(crm.PurposeInvitation),
 		},
 		{
-			method: http.MethodPost, path: "/api/auth/reset", id: "resetPassword", tag: signInTag, open: true, secret: true,
+			method: http.MethodPost, path: "/api/auth/reset", id: "resetPassword", tag: signInTag, public: true, secret: true,
 			summary: "Set a password instead of one that is lost", description: "By a token that is good for 24 hours and once. All sessions end. " + cookie,
 			body: ref("Redemption"), answer: signedIn, problems: refusals, run: a.redeem(crm.PurposeReset),
 		},
@@ -128,70 +129,70 @@ func (a *API) signInOperations() []operation {
 }
 
 // signOut answers that a session is over.
-func (c *call) signOut() error {
-	c.cookie = c.api.takeCookie()
-	c.out = append(c.out, `{"data":{"deleted":true},"error":null}`...)
+func (a *API) signOut(c *call) error {
+	c.Cookie = a.server.EndedSessionCookie()
+	c.Out = append(c.Out, `{"data":{"deleted":true},"error":null}`...)
 	return nil
 }
 
 // whence tells where a request comes from.
 func (a *API) whence(r *http.Request) auth.ClientInfo {
 	return auth.ClientInfo{
-		Address:   a.proxies.Client(r.RemoteAddr, r.Header["X-Forwarded-For"]).String(),
-		UserAgent: r.UserAgent(), Token: a.sessionToken(r),
+		Address:   a.server.ClientAddress(r),
+		UserAgent: r.UserAgent(), Token: a.server.SessionToken(r),
 	}
 }
 
 func (a *API) logIn() func(*call) error {
 	body := newBodyReader(func(p *logInPatch) *crm.DecodeErrors { return &p.Unread })
 	return func(c *call) error {
-		p, err := body.read(c.r)
+		p, err := body.read(c.Request)
 		if err != nil {
 			return err
 		}
 		if flaws := needed(p.Unread, "email", p.Email, "password", p.Password); len(flaws) > 0 {
 			return crm.Invalid(flaws...)
 		}
-		started, err := a.sessions.SignIn(c.ctx, auth.SignIn{
-			Email: p.Email.Value, Password: p.Password.Value, Organisation: p.Organisation.Value, ClientInfo: a.whence(c.r),
+		started, err := a.sessions.SignIn(c.Context, auth.SignIn{
+			Email: p.Email.Value, Password: p.Password.Value, Organisation: p.Organisation.Value, ClientInfo: a.whence(c.Request),
 		})
 		if crm.CodeOf(err) == crm.CodeUnauthenticated {
-			return &problem{status: http.StatusUnauthorized, detail: err.Error(), header: `WWW-Authenticate: Bearer realm="sixty"`}
+			return &server.Problem{Status: http.StatusUnauthorized, Detail: err.Error(), Header: `WWW-Authenticate: Bearer realm="sixty"`}
 		}
-		return c.answerStarted(started, err)
+		return a.answerStarted(c, started, err)
 	}
 }
 
 func (a *API) changePassword() func(*call) error {
 	body := newBodyReader(func(p *passwordPatch) *crm.DecodeErrors { return &p.Unread })
 	return func(c *call) error {
-		p, err := body.read(c.r)
+		p, err := body.read(c.Request)
 		if err != nil {
 			return err
 		}
-		if bearer(c.r) != "" {
+		if server.BearerToken(c.Request) != "" {
 			return crm.Forbidden("A bearer token is no sign-in. Sign in by cookie to change your password.")
 		}
 		if flaws := needed(p.Unread, "old", p.Old, "new", p.New); len(flaws) > 0 {
 			return crm.Invalid(flaws...)
 		}
-		started, err := a.sessions.ChangePassword(c.ctx, c.by, p.Old.Value, p.New.Value, a.whence(c.r))
-		return c.answerStarted(started, err)
+		started, err := a.sessions.ChangePassword(c.Context, c.Actor, p.Old.Value, p.New.Value, a.whence(c.Request))
+		return a.answerStarted(c, started, err)
 	}
 }
 
 func (a *API) redeem(purpose crm.TokenPurpose) func(*call) error {
 	body := newBodyReader(func(p *redeemPatch) *crm.DecodeErrors { return &p.Unread })
 	return func(c *call) error {
-		p, err := body.read(c.r)
+		p, err := body.read(c.Request)
 		if err != nil {
 			return err
 		}
 		if flaws := needed(p.Unread, "token", p.Token, "password", p.Password); len(flaws) > 0 {
 			return crm.Invalid(flaws...)
 		}
-		started, err := a.sessions.Redeem(c.ctx, purpose, p.Token.Value, p.Password.Value, a.whence(c.r))
-		return c.answerStarted(started, err)
+		started, err := a.sessions.Redeem(c.Context, purpose, p.Token.Value, p.Password.Value, a.whence(c.Request))
+		return a.answerStarted(c, started, err)
 	}
 }
 
@@ -213,20 +214,20 @@ func needed(flaws crm.DecodeErrors, name1 string, f1 crm.Field[string], name2 st
 }
 
 // answerStarted answers whoever has been signed in, or not.
-func (c *call) answerStarted(started auth.Started, err error) error {
+func (a *API) answerStarted(c *call, started auth.Started, err error) error {
 	if err != nil {
 		return notStarted(err)
 	}
-	c.by = started.Actor()
-	user, err := c.api.service.Owner(c.ctx, c.by, c.by.User)
+	c.Actor = started.Actor()
+	user, err := a.service.Owner(c.Context, c.Actor, c.Actor.User)
 	if err != nil {
 		return err
 	}
-	c.by.Role = user.Role
-	c.cookie = c.api.giveCookie(started.Token, started.Session.ExpiresAt.Time())
-	c.out = c.appendUser(append(c.out, `{"data":{"user":`...), &user)
-	c.out = appendInstant(append(c.out, `,"expires_at":`...), started.Session.ExpiresAt)
-	c.out = append(c.out, `},"error":null}`...)
+	c.Actor.Role = user.Role
+	c.Cookie = a.server.SessionCookie(started.Token, started.Session.ExpiresAt.Time())
+	c.Out = appendUser(append(c.Out, `{"data":{"user":`...), &user, c.Actor.Role)
+	c.Out = appendInstant(append(c.Out, `,"expires_at":`...), started.Session.ExpiresAt)
+	c.Out = append(c.Out, `},"error":null}`...)
 	return nil
 }
 
@@ -234,19 +235,19 @@ func (c *call) answerStarted(started auth.Started, err error) error {
 func notStarted(err error) error {
 	var soon *auth.TooSoon
 	if errors.As(err, &soon) {
-		return &problem{status: http.StatusTooManyRequests, detail: soon.Error(), header: "Retry-After: " + strconv.FormatInt(soon.Seconds(), 10)}
+		return &server.Problem{Status: http.StatusTooManyRequests, Detail: soon.Error(), Header: "Retry-After: " + strconv.FormatInt(soon.Seconds(), 10)}
 	}
 	return err
 }
 
 func (a *API) listSessions(c *call) error {
-	all, err := a.sessions.List(c.ctx, c.by)
+	all, err := a.sessions.List(c.Context, c.Actor)
 	if err != nil {
 		return err
 	}
 	var current crm.ID
-	if bearer(c.r) == "" {
-		if current, err = a.sessions.ID(c.ctx, a.sessionToken(c.r)); err != nil {
+	if server.BearerToken(c.Request) == "" {
+		if current, err = a.sessions.ID(c.Context, a.server.SessionToken(c.Request)); err != nil {
 			return err
 		}
 	}

@@ -12,7 +12,7 @@ func (a *API) stages() *resource[crm.Stage, crm.StageFilter, crm.StagePatch] {
 		one: "deal stage", many: "deal stages", name: "DealStage", names: "DealStages", tag: "Deal stages",
 		paths: []string{"/api/deal-stages", "/api/stages"},
 		tier:  cache.Static, of: []string{crm.EntityStage},
-		pager:    newPager("deal-stages", crm.Stages.Sorts, nil, a.service.Stages),
+		pager:    newPager(a, "deal-stages", crm.Stages.Sorts, nil, a.service.Stages),
 		body:     newBodyReader(func(p *crm.StagePatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[crm.Stage]()),
 		required: []string{"name"},
 		defaults: "What is left out: the stage is the last one, and open.",

@@ -7,6 +7,7 @@ import (
 
 	"sixty/internal/cache"
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 // companyStats is all numbers of one company, as they are answered.
@@ -54,16 +55,16 @@ func statsOf[T any](
 ) operation {
 	return partOf(one, operation{
 		method: http.MethodGet, path: path, id: "get" + schema, tag: tag,
-		price:   expensive("statistics of all that belongs to the thing"),
-		caching: kept(cache.Frequent, entity, crm.EntityContact, crm.EntityDeal, crm.EntityActivity, crm.EntityOrganisation),
+		cost:    server.Expensive("statistics of all that belongs to the thing"),
+		caching: server.Cached(cache.Frequent, entity, crm.EntityContact, crm.EntityDeal, crm.EntityActivity, crm.EntityOrganisation),
 		summary: "Read a " + one + "'s numbers",
 		answer:  a.schemas.envelope(schema),
 		part: func(c *call, id crm.ID) error {
-			totals, err := read(c.ctx, c.by, id)
+			totals, err := read(c.Context, c.Actor, id)
 			if err != nil {
 				return err
 			}
-			org, err := a.service.Organisation(c.ctx, c.by)
+			org, err := a.service.Organisation(c.Context, c.Actor)
 			if err != nil {
 				return err
 			}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"sixty/internal/server"
 )
 
 // healthTimeout bounds how long a question after health may take: whoever asks wants
@@ -16,21 +17,21 @@ const healthTimeout = 2 * time.Second
 func (a *API) systemOperations() []operation {
 	return []operation{
 		{
-			method: http.MethodGet, path: "/api/health", id: "getHealth", tag: "System", open: true, price: free("a supervisor asks"),
+			method: http.MethodGet, path: "/api/health", id: "getHealth", tag: "System", public: true, cost: server.Free("a supervisor asks"),
 			summary: "Tell whether all is well", description: "A bare object, not an envelope.",
 			answer: statusSchema("healthy"), run: a.healthOr(`{"status":"healthy"}`),
 		},
 		{
-			method: http.MethodGet, path: "/livez", id: "getLiveness", tag: "System", open: true, price: free("a supervisor asks"),
+			method: http.MethodGet, path: "/livez", id: "getLiveness", tag: "System", public: true, cost: server.Free("a supervisor asks"),
 			summary: "Tell that the program runs", description: "Asks nothing else: a program that answers is alive.",
 			answer: statusSchema("alive"),
 			run: func(c *call) error {
-				c.out = append(c.out, `{"status":"alive"}`...)
+				c.Out = append(c.Out, `{"status":"alive"}`...)
 				return nil
 			},
 		},
 		{
-			method: http.MethodGet, path: "/readyz", id: "getReadiness", tag: "System", open: true, price: free("a supervisor asks"),
+			method: http.MethodGet, path: "/readyz", id: "getReadiness", tag: "System", public: true, cost: server.Free("a supervisor asks"),
 			summary: "Tell whether requests can be served",
 			answer:  statusSchema("ready"), run: a.healthOr(`{"status":"ready"}`),
 		},
@@ -47,15 +48,15 @@ func statusSchema(status string) *huma.Schema {
 // healthOr answers the text when the program can serve, and else a problem.
 func (a *API) healthOr(text string) func(*call) error {
 	return func(c *call) error {
-		ctx, cancel := context.WithTimeout(c.ctx, healthTimeout)
+		ctx, cancel := context.WithTimeout(c.Context, healthTimeout)
 		defer cancel()
 		if err := a.health(ctx); err != nil {
-			return &problem{
-				status: http.StatusServiceUnavailable, detail: "The program cannot serve requests at the moment.",
-				header: "Retry-After: 1", cause: err,
+			return &server.Problem{
+				Status: http.StatusServiceUnavailable, Detail: "The program cannot serve requests at the moment.",
+				Header: "Retry-After: 1", Cause: err,
 			}
 		}
-		c.out = append(c.out, text...)
+		c.Out = append(c.Out, text...)
 		return nil
 	}
 }

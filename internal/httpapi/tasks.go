@@ -6,6 +6,7 @@ import (
 
 	"sixty/internal/cache"
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 func (a *API) tasks() *resource[crm.Task, crm.TaskFilter, crm.TaskPatch] {
@@ -14,7 +15,7 @@ func (a *API) tasks() *resource[crm.Task, crm.TaskFilter, crm.TaskPatch] {
 		one: "task", many: "tasks", name: "Task", names: "Tasks", tag: "Tasks",
 		paths: []string{"/api/tasks"},
 		tier:  cache.Frequent, of: []string{crm.EntityTask},
-		pager: newPager("tasks", crm.Tasks.Sorts, filtersOf(expansion[crm.Task]{},
+		pager: newPager(a, "tasks", crm.Tasks.Sorts, filtersOf(expansion[crm.Task]{},
 			reference("assignedTo", "Only tasks that are assigned to this person.", func(f *filter) **crm.ID { return &f.AssignedTo }),
 			narrow("status", "Only tasks that are shown with this status.", enumKind(words[crm.Task]("status")...), func(f *filter) **string { return &f.Status }),
 			reference("contactId", "Only tasks about this contact.", func(f *filter) **crm.ID { return &f.ContactID }),
@@ -60,13 +61,13 @@ func (a *API) contactTasks() operation {
 	a.schemas.thing("FollowUp", reflect.TypeFor[crm.FollowUp]())
 	return partOf("contact", operation{
 		method: http.MethodGet, path: "/api/contacts/{id}/tasks", id: "listContactTasks", tag: "Contacts",
-		caching: notKept("what is to be followed up changes by the clock"),
+		caching: server.Uncached("what is to be followed up changes by the clock"),
 		summary: "List what is to be done about a contact",
 		description: "Its tasks, a follow-up 3 days after each activity of its last 30 days, and one 7 days after each of its deals " +
 			"that is not lost was last changed; by due date, newest first, at most 10.",
 		answer: a.schemas.list("FollowUp"),
 		part: func(c *call, id crm.ID) error {
-			rows, err := a.service.ContactTasks(c.ctx, c.by, id)
+			rows, err := a.service.ContactTasks(c.Context, c.Actor, id)
 			if err != nil {
 				return err
 			}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 // memberView is a person as admins see them.
@@ -36,7 +37,7 @@ func (a *API) teamOperations() []operation {
 	a.schemas.patch("MemberInput", reflect.TypeFor[crm.OwnerPatch](), reflect.TypeFor[crm.Owner](), nil)
 	a.schemas.patch("HandOver", reflect.TypeFor[handOverPatch](), reflect.TypeFor[handOverView](), []string{"to"})
 	a.schemas.thing("HandedOver", reflect.TypeFor[crm.TransferredRecords]())
-	pager := newPager("users", crm.Owners.Sorts, nil, a.service.Members)
+	pager := newPager(a, "users", crm.Owners.Sorts, nil, a.service.Members)
 	refusals := []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict}
 	unreadable := append([]int{
 		http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
@@ -45,12 +46,12 @@ func (a *API) teamOperations() []operation {
 		return operation{
 			method: http.MethodPost, path: "/api/users/{id}/" + path, id: id, tag: tag, summary: summary, description: description + " For admins.",
 			answer: a.schemas.envelope("Member"), problems: refusals,
-			run: func(c *call) error { return c.answerMember(change) },
+			run: func(c *call) error { return a.answerMember(c, change) },
 		}
 	}
 	return []operation{
 		{
-			method: http.MethodGet, path: "/api/users", id: "listUsers", tag: tag, caching: notKept(kept),
+			method: http.MethodGet, path: "/api/users", id: "listUsers", tag: tag, caching: server.Uncached(kept),
 			summary: "List the people", description: "Deactivated ones included. For admins.",
 			query: pager.query.document(), answer: a.schemas.list("Member"),
 			problems: []int{http.StatusBadRequest, http.StatusForbidden, http.StatusUnprocessableEntity},
@@ -63,10 +64,10 @@ func (a *API) teamOperations() []operation {
 			},
 		},
 		{
-			method: http.MethodGet, path: "/api/users/{id}", id: "readUser", tag: tag, caching: notKept(kept),
+			method: http.MethodGet, path: "/api/users/{id}", id: "readUser", tag: tag, caching: server.Uncached(kept),
 			summary: "Read a person", description: "For admins.",
 			answer: a.schemas.envelope("Member"), problems: []int{http.StatusForbidden, http.StatusNotFound},
-			run: func(c *call) error { return c.answerMember(a.service.Member) },
+			run: func(c *call) error { return a.answerMember(c, a.service.Member) },
 		},
 		{
 			method: http.MethodPatch, path: "/api/users/{id}", id: "patchUser", tag: tag,
@@ -82,7 +83,7 @@ func (a *API) teamOperations() []operation {
 			"They sign in again; keys that were not revoked are good again.", a.service.ReactivateOwner),
 		{
 			method: http.MethodPost, path: "/api/users/{id}/hand-over", id: "handOver", tag: tag,
-			price: expensive("it may change everything that there is"), lasting: true,
+			cost: server.Expensive("it may change everything that there is"), longRunning: true,
 			summary: "Give everything that a person owns to another",
 			description: "Companies, contacts, deals and activities, and the tasks that are assigned to them: all of it or, if that fails, nothing. " +
 				"The answer says how many. Who did what in the past stays. More than " + strconv.Itoa(crm.MaxTransferredRecords) +
@@ -93,16 +94,16 @@ func (a *API) teamOperations() []operation {
 }
 
 // answerMember answers a person, who may be changed before.
-func (c *call) answerMember(get func(context.Context, crm.Actor, crm.ID) (crm.Member, error)) error {
-	id, err := c.pathID("id", "user")
+func (a *API) answerMember(c *call, get func(context.Context, crm.Actor, crm.ID) (crm.Member, error)) error {
+	id, err := c.PathID("id", "user")
 	if err != nil {
 		return err
 	}
-	m, err := get(c.ctx, c.by, id)
+	m, err := get(c.Context, c.Actor, id)
 	if err != nil {
 		return err
 	}
-	c.version = m.Version
+	c.Version = m.Version
 	answerOne(c, &m, appendMember)
 	return nil
 }
@@ -110,16 +111,12 @@ func (c *call) answerMember(get func(context.Context, crm.Actor, crm.ID) (crm.Me
 func (a *API) changeMember() func(*call) error {
 	body := newBodyReader(func(p *crm.OwnerPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[memberView]())
 	return func(c *call) error {
-		expected, err := expectedBy(c.r)
+		p, err := body.read(c.Request)
 		if err != nil {
 			return err
 		}
-		p, err := body.read(c.r)
-		if err != nil {
-			return err
-		}
-		return c.answerMember(func(ctx context.Context, by crm.Actor, id crm.ID) (crm.Member, error) {
-			return a.service.UpdateMember(ctx, by, id, expected, p)
+		return a.answerMember(c, func(ctx context.Context, by crm.Actor, id crm.ID) (crm.Member, error) {
+			return a.service.UpdateMember(ctx, by, id, c.Expected, p)
 		})
 	}
 }
@@ -127,11 +124,11 @@ func (a *API) changeMember() func(*call) error {
 func (a *API) handOver() func(*call) error {
 	body := newBodyReader(func(p *handOverPatch) *crm.DecodeErrors { return &p.Unread })
 	return func(c *call) error {
-		id, err := c.pathID("id", "user")
+		id, err := c.PathID("id", "user")
 		if err != nil {
 			return err
 		}
-		p, err := body.read(c.r)
+		p, err := body.read(c.Request)
 		if err != nil {
 			return err
 		}
@@ -141,7 +138,7 @@ func (a *API) handOver() func(*call) error {
 		if len(p.Unread) > 0 {
 			return crm.Invalid(p.Unread...)
 		}
-		n, err := a.service.TransferOwnership(c.ctx, c.by, id, p.To.Value)
+		n, err := a.service.TransferOwnership(c.Context, c.Actor, id, p.To.Value)
 		if err != nil {
 			return err
 		}

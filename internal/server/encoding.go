@@ -1,4 +1,4 @@
-package httpapi
+package server
 
 import (
 	"bytes"
@@ -11,27 +11,27 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// The content encodings of the program, as they are named in headers (RFC 9110 section
+// The content encodings that the server knows, by their names in headers (RFC 9110 section
 // 8.4.1): br (RFC 7932), zstd (RFC 8878) and gzip (RFC 1952).
 const (
 	encodingBrotli = "br"
 	encodingZstd   = "zstd"
 	encodingGzip   = "gzip"
-	identity       = "identity" // as it is
-	// encodingsKnown is what a request's body may be encoded with.
+	identity       = "identity" // not encoded
+	// encodingsKnown lists the encodings that a request's body may have.
 	encodingsKnown = encodingBrotli + ", " + encodingZstd + ", " + encodingGzip
 )
 
-// encodeFrom is the length of a body from which on it is compressed for those who
-// take that: below, it goes out in one packet anyway.
+// encodeFrom is the length from which on a body is compressed. A shorter one fits into
+// one packet anyway.
 const encodeFrom = 1 << 10
 
-// weights is how much a client wants each encoding, in thousandths; 0 is not at all.
+// weights are the quality values of the encodings, in thousandths; 0 means not acceptable.
 type weights struct{ brotli, zstd, gzip, identity int }
 
-// weigh reads the lines of an Accept-Encoding header (RFC 9110 section 12.5.3). Members
-// that cannot be read, and encodings that are not ours, are as if they were not there.
-func weigh(lines []string) weights {
+// parseAcceptEncoding parses an Accept-Encoding header (RFC 9110 section 12.5.3). It
+// ignores members that are malformed and encodings that the server does not know.
+func parseAcceptEncoding(lines []string) weights {
 	const unnamed = -1
 	w := weights{unnamed, unnamed, unnamed, unnamed}
 	others := 0
@@ -40,7 +40,7 @@ func weigh(lines []string) weights {
 			name, parameter, weighted := strings.Cut(member, ";")
 			weight, ok := 1000, true
 			if weighted {
-				weight, ok = readWeight(strings.Trim(parameter, " \t"))
+				weight, ok = parseWeight(strings.Trim(parameter, " \t"))
 			}
 			switch name = strings.Trim(name, " \t"); {
 			case !ok:
@@ -65,8 +65,8 @@ func weigh(lines []string) weights {
 	return w
 }
 
-// readWeight reads q=0.5, with up to three places (RFC 9110 section 12.4.2).
-func readWeight(s string) (int, bool) {
+// parseWeight parses q=0.5, with up to three decimal places (RFC 9110 section 12.4.2).
+func parseWeight(s string) (int, bool) {
 	if len(s) < len("q=0") || len(s) > len("q=0.000") || s[0]|0x20 != 'q' || s[1] != '=' || len(s) > 3 && s[3] != '.' {
 		return 0, false
 	}
@@ -84,12 +84,12 @@ func readWeight(s string) (int, bool) {
 	return weight, weight <= 1000
 }
 
-// negotiate chooses the encoding of an answer by the lines of an Accept-Encoding
-// header: what the client wants most, and of what it wants alike the densest. "" is
-// none, which also answers whoever wants nothing that there is: RFC 9110 section 12.5.3 would
-// have a 406 as well, but an answer can be used, and a 406 is none.
+// negotiate returns the encoding of a response by the lines of an Accept-Encoding header:
+// the one of the greatest weight, and of equal ones the densest. "" is none. That is also
+// the result if the client accepts none of them: RFC 9110 section 12.5.3 allows a 406
+// instead, but an unencoded response is more useful.
 func negotiate(lines []string) string {
-	w := weigh(lines)
+	w := parseAcceptEncoding(lines)
 	best, most := "", max(w.identity, 1)
 	for _, e := range [...]struct {
 		name   string
@@ -102,21 +102,20 @@ func negotiate(lines []string) string {
 	return best
 }
 
-// The levels at which a page of 50 rows takes some 0.4 ms or less; denser ones save few
-// bytes of it for several times that.
+// The levels at which a page of 50 rows takes some 0.4 ms or less. Higher ones save few
+// bytes and take several times as long.
 const (
 	brotliLevel  = 3 // its window is 1 MiB
 	gzipLevel    = 5
-	encodeWindow = 1 << 20 // bytes, of zstd: the memory that it takes to read an answer
+	encodeWindow = 1 << 20 // of zstd, in bytes: what a client needs to decode a response
 )
 
-// compressor compresses whole bodies. Encoders are large, so it keeps those that it
-// made for as long as they are used now and then.
+// compressor compresses whole bodies. Encoders are large, so they are pooled.
 type compressor struct {
 	brotli, gzip sync.Pool
-	zstd         *zstd.Encoder // keeps its own
+	zstd         *zstd.Encoder // pools its own
 
-	inBrotli, inZstd, inGzip func([]byte) []byte // compress in each, made once
+	inBrotli, inZstd, inGzip func([]byte) []byte // compress bound to each, allocated once
 }
 
 func newCompressor() (*compressor, error) {
@@ -131,7 +130,7 @@ func newCompressor() (*compressor, error) {
 	return c, nil
 }
 
-// in gives what compresses in an encoding.
+// in returns the function that compresses to an encoding.
 func (c *compressor) in(encoding string) func([]byte) []byte {
 	switch encoding {
 	case encodingZstd:
@@ -149,7 +148,7 @@ type encoder interface {
 	Reset(io.Writer)
 }
 
-// compress gives a body in an encoding that negotiate chose.
+// compress returns a body in an encoding that negotiate chose.
 func (c *compressor) compress(encoding string, b []byte) []byte {
 	switch encoding {
 	case encodingZstd:
@@ -164,8 +163,8 @@ func (c *compressor) compress(encoding string, b []byte) []byte {
 	}
 }
 
-// through writes a body through an encoder from the pool. Writing to memory does not
-// fail.
+// through returns a body that an encoder from the pool has encoded. Writing to memory
+// does not fail.
 func through(pool *sync.Pool, b []byte, create func() encoder) []byte {
 	e, ok := pool.Get().(encoder)
 	if !ok {

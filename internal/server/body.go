@@ -1,4 +1,4 @@
-package httpapi
+package server
 
 import (
 	"bytes"
@@ -14,40 +14,40 @@ import (
 )
 
 const (
-	// maxBody is the most bytes of a request's body.
+	// maxBody bounds a request's body, in bytes.
 	maxBody = 1 << 20
-	// maxDepth is how deeply objects and arrays of a body may be nested.
+	// maxDepth bounds how deeply objects and arrays of a body may be nested.
 	maxDepth = 64
 )
 
-// readBody reads the JSON text of a request's body: complete, of bounded size and
-// depth, valid, and UTF-8.
-func readBody(r *http.Request) ([]byte, error) {
+// ReadJSON returns the JSON text of a request's body: complete, of bounded size and
+// depth, valid, and UTF-8. The error is a problem.
+func ReadJSON(r *http.Request) ([]byte, error) {
 	if err := checkContentType(r.Header.Get("Content-Type")); err != nil {
 		return nil, err
 	}
-	text, err := takeBody(r)
+	text, err := readAll(r)
 	switch {
 	case err != nil:
 		return nil, err
 	case len(bytes.TrimSpace(text)) == 0:
-		return nil, malformed("The body is empty; it must be a JSON object.")
+		return nil, BadRequest("The body is empty; it must be a JSON object.")
 	case !utf8.Valid(text):
-		return nil, malformed("The body is not valid UTF-8.")
+		return nil, BadRequest("The body is not valid UTF-8.")
 	case tooDeep(text):
-		return nil, malformed(fmt.Sprintf("The body is nested more than %d levels deep.", maxDepth))
+		return nil, BadRequest(fmt.Sprintf("The body is nested more than %d levels deep.", maxDepth))
 	}
 	if err := checkSyntax(text); err != nil {
 		return nil, err
 	}
 	if at := loneSurrogate(text); at >= 0 {
-		return nil, malformed(fmt.Sprintf(`The body has half of a character: %s, at byte %d, is one of a pair of surrogates without the other.`, text[at:at+6], at+1))
+		return nil, BadRequest(fmt.Sprintf(`The body has half of a character: %s, at byte %d, is one of a pair of surrogates without the other.`, text[at:at+6], at+1))
 	}
 	return text, nil
 }
 
-// takeBody reads a request's body, whatever it is: complete, and of bounded size.
-func takeBody(r *http.Request) ([]byte, error) {
+// readAll returns a request's body, complete and of bounded size.
+func readAll(r *http.Request) ([]byte, error) {
 	if r.ContentLength > maxBody {
 		return nil, tooLarge()
 	}
@@ -57,31 +57,27 @@ func takeBody(r *http.Request) ([]byte, error) {
 	}
 	if _, err := buf.ReadFrom(r.Body); err != nil {
 		var big *http.MaxBytesError
-		var undecoded *problem
+		var problem *Problem
 		switch {
-		case errors.As(err, &undecoded):
-			return nil, undecoded
+		case errors.As(err, &problem):
+			return nil, problem
 		case errors.As(err, &big):
 			return nil, tooLarge()
 		case r.Context().Err() != nil:
 			return nil, r.Context().Err()
 		}
-		return nil, malformed("The body could not be read to its end.")
+		return nil, BadRequest("The body could not be read to its end.")
 	}
 	return buf.Bytes(), nil
 }
 
-func malformed(detail string) *problem {
-	return &problem{status: http.StatusBadRequest, detail: detail}
-}
-
-func tooLarge() *problem {
-	return &problem{status: http.StatusRequestEntityTooLarge, detail: fmt.Sprintf("The body is larger than %d bytes.", maxBody)}
+func tooLarge() *Problem {
+	return &Problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("The body is larger than %d bytes.", maxBody)}
 }
 
 // checkContentType accepts JSON, under its own name and those built on it (such as
 // application/merge-patch+json), in UTF-8 (RFC 8259 section 8.1). A body without a
-// type is taken for JSON.
+// type is taken as JSON.
 func checkContentType(header string) error {
 	if header == "" {
 		return nil
@@ -91,17 +87,17 @@ func checkContentType(header string) error {
 		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 	charset := parameters["charset"]
 	if err != nil || !isJSON || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return &problem{
-			status: http.StatusUnsupportedMediaType,
-			detail: "The body must be JSON in UTF-8 (Content-Type: application/json).",
-			header: "Accept: application/json", // RFC 9110 section 15.5.16
+		return &Problem{
+			Status: http.StatusUnsupportedMediaType,
+			Detail: "The body must be JSON in UTF-8 (Content-Type: application/json).",
+			Header: "Accept: application/json", // RFC 9110 section 15.5.16
 		}
 	}
 	return nil
 }
 
-// tooDeep tells whether a JSON text is nested beyond maxDepth. It looks before
-// anything is parsed, so that no parser's own limit is met.
+// tooDeep reports whether a JSON text is nested beyond maxDepth. It runs before anything
+// is parsed, so that no parser's own limit is reached.
 func tooDeep(text []byte) bool {
 	depth, quoted := 0, false
 	for i := 0; i < len(text); i++ {
@@ -122,9 +118,9 @@ func tooDeep(text []byte) bool {
 	return false
 }
 
-// loneSurrogate gives where a valid JSON text escapes one of a pair of surrogates without
-// the other (RFC 8259 section 8.2); -1 if nowhere. Decoders would take it for U+FFFD, and
-// what was sent would not be what is kept.
+// loneSurrogate returns the offset at which a valid JSON text escapes one of a pair of
+// surrogates without the other (RFC 8259 section 8.2); -1 if there is none. Decoders would
+// replace it by U+FFFD, and another text would be stored than was sent.
 func loneSurrogate(text []byte) int {
 	unit := func(i int) uint64 { // that an escape at i stands for; 0 if there is none
 		if i+6 > len(text) || text[i] != '\\' || text[i+1] != 'u' {
@@ -149,7 +145,7 @@ func loneSurrogate(text []byte) int {
 	return -1
 }
 
-// checkSyntax says where a text stops being JSON.
+// checkSyntax returns an error that names the offset at which a text stops being JSON.
 func checkSyntax(text []byte) error {
 	var whole json.RawMessage
 	err := json.Unmarshal(text, &whole)
@@ -158,18 +154,18 @@ func checkSyntax(text []byte) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &syntax):
-		return malformed(fmt.Sprintf("The body is not valid JSON: %s, at byte %d.", syntax, syntax.Offset))
+		return BadRequest(fmt.Sprintf("The body is not valid JSON: %s, at byte %d.", syntax, syntax.Offset))
 	default:
-		return malformed("The body is not valid JSON.")
+		return BadRequest("The body is not valid JSON.")
 	}
 }
 
-// eachMember calls visit with the members of a JSON object, in their order, for as
+// EachMember calls visit with the members of a JSON object, in their order, for as
 // long as it returns true. The text is known to be valid JSON.
-func eachMember(text []byte, visit func(name string, value json.RawMessage) bool) error {
+func EachMember(text []byte, visit func(name string, value json.RawMessage) bool) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	if start, err := d.Token(); err != nil || start != json.Delim('{') {
-		return malformed("The body must be a JSON object.")
+		return BadRequest("The body must be a JSON object.")
 	}
 	for d.More() {
 		name, err := d.Token()

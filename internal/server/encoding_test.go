@@ -1,4 +1,4 @@
-package httpapi
+package server
 
 import (
 	"bytes"
@@ -159,7 +159,7 @@ func TestCompressIsWorthIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body := appendRows(nil, dealsPage(50).Rows, appendDeal)
+	body := dealsJSON(50)
 	for _, encoding := range []string{encodingBrotli, encodingZstd, encodingGzip} {
 		if n := len(c.compress(encoding, body)); n > len(body)/4 {
 			t.Errorf("%s makes %d bytes of %d", encoding, n, len(body))

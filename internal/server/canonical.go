@@ -1,4 +1,4 @@
-package httpapi
+package server
 
 import (
 	"net/url"
@@ -6,14 +6,11 @@ import (
 	"strings"
 )
 
-// known are the names of the parameters that an operation reads.
-type known []string
-
-// canonical gives a query in the one form that stands for all that mean the same: the
-// parameters that are known and not empty, in the order of their names, escaped alike.
-// What cannot be read is given as it is: the operation will say so.
-func (k known) canonical(raw string) string {
-	if raw == "" || k.isCanonical(raw) {
+// CanonicalQuery returns the one form of all query strings that mean the same: the
+// parameters of the given names that are not empty, sorted, and escaped alike. A query
+// that cannot be parsed is returned as it is, for the operation to reject.
+func CanonicalQuery(names []string, raw string) string {
+	if raw == "" || isCanonical(names, raw) {
 		return raw
 	}
 	var room [16]string
@@ -29,7 +26,7 @@ func (k known) canonical(raw string) string {
 				return raw
 			}
 		}
-		if value != "" && slices.Contains(k, name) {
+		if value != "" && slices.Contains(names, name) {
 			pairs = append(pairs, name+"="+url.QueryEscape(value))
 		}
 	}
@@ -37,17 +34,17 @@ func (k known) canonical(raw string) string {
 	return strings.Join(slices.Compact(pairs), "&")
 }
 
-// isCanonical tells whether a query is in that form already, as one is that a program
-// has put together with the names in order.
-func (k known) isCanonical(raw string) bool {
+// isCanonical reports whether a query has that form already, as those of programs that
+// sort their parameters do.
+func isCanonical(names []string, raw string) bool {
 	before := ""
 	for pair := range strings.SplitSeq(raw, "&") {
 		name, value, _ := strings.Cut(pair, "=")
-		if value == "" || pair <= before || !slices.Contains(k, name) {
+		if value == "" || pair <= before || !slices.Contains(names, name) {
 			return false
 		}
 		for i := range len(value) {
-			if c := value[i]; !isUnreserved(c) {
+			if !isUnreserved(value[i]) {
 				return false
 			}
 		}
@@ -56,7 +53,7 @@ func (k known) isCanonical(raw string) bool {
 	return true
 }
 
-// isUnreserved tells what stands in a query as it is (RFC 3986 section 2.3).
+// isUnreserved reports whether a byte needs no escape in a query (RFC 3986 section 2.3).
 func isUnreserved(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.' || c == '~'
 }

@@ -1,4 +1,4 @@
-package httpapi
+package server
 
 import (
 	"context"
@@ -63,7 +63,7 @@ func TestFillsAreFew(t *testing.T) {
 	for _, off := range []bool{false, true} {
 		running, most, mu := 0, 0, sync.Mutex{}
 		arrived, goOn := make(chan struct{}, asked), make(chan struct{})
-		page := func(context.Context) (crm.Page[crm.Deal], error) {
+		read := func(c *Call) error {
 			mu.Lock()
 			running++
 			most = max(most, running)
@@ -73,7 +73,7 @@ func TestFillsAreFew(t *testing.T) {
 			mu.Lock()
 			running--
 			mu.Unlock()
-			return dealsPage(1), nil
+			return nil
 		}
 		change := func(o *Options) {
 			o.Connections = connections
@@ -81,7 +81,7 @@ func TestFillsAreFew(t *testing.T) {
 				o.Cache = cache.New(cache.Options{Freshness: o.Changes, Logger: o.Logger})
 			}
 		}
-		a := cachedAPI(t, page, change)
+		a := newCachingServer(t, read, change)
 		var requests sync.WaitGroup
 		for i := range asked {
 			requests.Go(func() {
@@ -109,15 +109,14 @@ func TestFillsAreFew(t *testing.T) {
 // Bulk that is all taken leaves interactive requests alone, and is told to come again.
 func TestBulkIsApart(t *testing.T) {
 	t.Parallel()
-	page := dealsPage(1)
-	a := apiOver(t, func(context.Context) (crm.Page[crm.Deal], error) { return page, nil }, func(o *Options) { o.MaxRequests = 2 })
+	a := newServer(t, nil, func(o *Options) { o.MaxRequests = 2 })
 	if err := a.bulkheads.bulk.enter(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if w := answerTo(t, a, "GET", "/api/deals", "Authorization", "Bearer key"); w.Code != http.StatusOK {
+	if w := ask(t, a, "GET", "/api/deals"); w.Code != http.StatusOK {
 		t.Errorf("interactive: %d %s", w.Code, w.Body)
 	}
-	w := answerTo(t, a, "GET", "/api/dashboard", "Authorization", "Bearer key")
+	w := ask(t, a, "GET", "/api/dashboard")
 	if status, _ := problemIn(t, w); status != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
 		t.Errorf("bulk: %d, %v", w.Code, w.Header())
 	}
@@ -126,15 +125,15 @@ func TestBulkIsApart(t *testing.T) {
 // A body that comes slowly holds no place, and what is wrong with it is told as ever.
 func TestBodiesAreReceivedBeforeAPlaceIsTaken(t *testing.T) {
 	t.Parallel()
-	a := newAPI(t, func(o *Options) { o.MaxRequests = 1 })
-	for range cap(a.bulkheads.interactive.places) {
+	a := newServer(t, nil, func(o *Options) { o.MaxRequests = 1 })
+	for range cap(a.bulkheads.interactive.slots) {
 		if err := a.bulkheads.interactive.enter(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	read := make(chan struct{})
 	body := iotest.OneByteReader(strings.NewReader(`{"name":"A"}`))
-	r := httptest.NewRequestWithContext(t.Context(), "POST", "/api/companies", &noting{body, read})
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "/api/deals", &noting{body, read})
 	r.Header.Set("Authorization", "Bearer key")
 	done := make(chan int)
 	go func() {
@@ -148,7 +147,7 @@ func TestBodiesAreReceivedBeforeAPlaceIsTaken(t *testing.T) {
 	}
 	a.bulkheads.interactive.leave()
 	w := httptest.NewRecorder()
-	r = httptest.NewRequestWithContext(t.Context(), "POST", "/api/companies", strings.NewReader(strings.Repeat(" ", maxBody+1)))
+	r = httptest.NewRequestWithContext(t.Context(), "POST", "/api/deals", strings.NewReader(strings.Repeat(" ", maxBody+1)))
 	r.Header.Set("Authorization", "Bearer key")
 	r.ContentLength = -1
 	a.ServeHTTP(w, r)

@@ -1,4 +1,4 @@
-package httpapi
+package server
 
 import (
 	"bytes"
@@ -13,13 +13,13 @@ import (
 )
 
 // pair gives both ends of a connection that gathers.
-func pair(t *testing.T) (server *gatheringConn, client net.Conn) {
+func pair(t *testing.T) (server *coalescingConn, client net.Conn) {
 	t.Helper()
 	inner, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := Gather(inner)
+	l := CoalesceWrites(inner)
 	defer func() { _ = l.Close() }()
 	client, err = new(net.Dialer).DialContext(t.Context(), "tcp", l.Addr().String())
 	if err != nil {
@@ -29,7 +29,7 @@ func pair(t *testing.T) (server *gatheringConn, client net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, ok := accepted.(*gatheringConn)
+	server, ok := accepted.(*coalescingConn)
 	if !ok {
 		t.Fatalf("accepted is a %T", accepted)
 	}
@@ -56,7 +56,7 @@ func TestConnectionGathers(t *testing.T) {
 	}
 	write("at once;")
 	read("at once;")
-	server.gather()
+	server.coalesce()
 	write("head;")
 	if server.held == nil {
 		t.Error("the first part is not held back")
@@ -72,14 +72,14 @@ func TestConnectionGathers(t *testing.T) {
 	server.release()
 	write("after;")
 	read("after;")
-	server.gather()
-	long := string(bytes.Repeat([]byte("x"), headRoom+1))
+	server.coalesce()
+	long := string(bytes.Repeat([]byte("x"), writeBuffer+1))
 	write(long)
 	server.release()
 	read(long)
 	// What could not be written, is told.
 	_ = client.Close()
-	server.gather()
+	server.coalesce()
 	write("head;")
 	_ = server.Close()
 	if n, err := io.WriteString(server, "body;"); err == nil || n != 0 {
@@ -97,19 +97,19 @@ func TestAnswersAreWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := &http.Server{ReadHeaderTimeout: time.Minute, ConnContext: ConnContext, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, ok := r.Context().Value(connKey{}).(*gatheringConn); !ok {
+		if _, ok := r.Context().Value(connKey{}).(*coalescingConn); !ok {
 			t.Error("a request does not know its connection")
 		}
 		n, _ := strconv.Atoi(r.URL.Query().Get("n"))
 		w.Header().Set("Content-Length", strconv.Itoa(n))
 		w.Header().Set("Link", string(bytes.Repeat([]byte("l"), len(r.URL.Query().Get("link")))))
-		writeWhole(w, r, bytes.Repeat([]byte("b"), n))
+		writeBody(w, r, bytes.Repeat([]byte("b"), n))
 	})}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(nested{Gather(inner)}) }()
+	go func() { served <- server.Serve(nested{CoalesceWrites(inner)}) }()
 	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
-	for _, n := range []int{0, 1, 1000, headRoom - 200, headRoom - 1, headRoom, headRoom + 1, 2*headRoom - 150, 2 * headRoom, 50_000, 1 << 20} {
-		for _, link := range []int{0, 100, headRoom + 10} {
+	for _, n := range []int{0, 1, 1000, writeBuffer - 200, writeBuffer - 1, writeBuffer, writeBuffer + 1, 2*writeBuffer - 150, 2 * writeBuffer, 50_000, 1 << 20} {
+		for _, link := range []int{0, 100, writeBuffer + 10} {
 			for _, method := range []string{http.MethodGet, http.MethodHead} {
 				target := "http://" + inner.Addr().String() + "/?n=" + strconv.Itoa(n) + "&link=" + string(bytes.Repeat([]byte("l"), link))
 				req, err := http.NewRequestWithContext(t.Context(), method, target, http.NoBody)
@@ -153,7 +153,7 @@ func TestAnswersLeaveAtOnce(t *testing.T) {
 	server := &http.Server{ReadHeaderTimeout: time.Minute, ConnContext: ConnContext, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.Atoi(r.URL.Query().Get("n"))
 		w.Header().Set("Content-Length", strconv.Itoa(n))
-		writeWhole(w, r, bytes.Repeat([]byte("b"), n))
+		writeBody(w, r, bytes.Repeat([]byte("b"), n))
 		select {
 		case <-hasRead:
 		case <-r.Context().Done():
@@ -161,9 +161,9 @@ func TestAnswersLeaveAtOnce(t *testing.T) {
 		}
 	})}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(Gather(inner)) }()
+	go func() { served <- server.Serve(CoalesceWrites(inner)) }()
 	client := &http.Client{Timeout: 5 * time.Second}
-	for _, n := range []int{gatherFrom, headRoom - 200, headRoom, headRoom + 1, 2*headRoom - 150, 2 * headRoom, 50_000} {
+	for _, n := range []int{coalesceFrom, writeBuffer - 200, writeBuffer, writeBuffer + 1, 2*writeBuffer - 150, 2 * writeBuffer, 50_000} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+inner.Addr().String()+"/?n="+strconv.Itoa(n), http.NoBody)
 		if err != nil {
 			t.Fatal(err)

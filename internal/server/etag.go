@@ -1,4 +1,4 @@
-package httpapi
+package server
 
 import (
 	"iter"
@@ -11,20 +11,19 @@ import (
 	"sixty/internal/crm"
 )
 
-// An entity tag (RFC 9110 section 8.8.3) is strong, and says which bytes an answer has:
+// An entity tag (RFC 9110 section 8.8.3) is strong, and identifies the bytes of a response:
 //
 //	"7.9f86d081884c7d65-br"
 //
-// 7 is the version of the row that is answered; an answer that is not one thing with
-// a version, such as a list, goes without it and its dot. The 16 digits are the
-// beginning of the SHA-256 of the body, before it is encoded: what is joined to a thing
-// changes without its row. The suffix is the encoding (section 8.8.3.3), and there is
-// none where the body is sent as it is.
+// 7 is the version of the record; a response that is not one versioned record, such as a
+// list, goes without it and its dot. The 16 digits are the beginning of the SHA-256 of the
+// body, before it is encoded: what is joined to a record changes without it. The suffix is
+// the encoding (section 8.8.3.3); there is none if the body is not encoded.
 //
-// If-Match of a write looks at the version alone, so that a tag of any representation
-// of a thing will do for it, and nobody's change is lost either way.
+// If-Match of a write compares the version alone, so that the tag of any representation
+// of a record will do, and no concurrent change is lost.
 
-// entityTag makes the tag of a representation; the encoding "" is none.
+// entityTag returns the tag of a representation; the encoding "" is none.
 func entityTag(version int64, hash, encoding string) string {
 	var room [64]byte
 	b := append(room[:0], '"')
@@ -38,8 +37,7 @@ func entityTag(version int64, hash, encoding string) string {
 	return string(append(b, '"'))
 }
 
-// encodedTag gives the tag of a representation as it is encoded, from that of the one
-// that is not.
+// encodedTag returns the tag of an encoded representation, from that of the unencoded one.
 func encodedTag(tag, encoding string) string {
 	if encoding == "" {
 		return tag
@@ -47,7 +45,7 @@ func encodedTag(tag, encoding string) string {
 	return strings.TrimSuffix(tag, `"`) + "-" + encoding + `"`
 }
 
-// versionOf gives the row's version that a tag of ours names; false for any other tag.
+// versionOf returns the record's version in a tag of ours; false for any other tag.
 func versionOf(tag string) (int64, bool) {
 	version, hash, _ := strings.Cut(strings.Trim(tag, `"`), ".")
 	hash, _, _ = strings.Cut(hash, "-")
@@ -55,9 +53,9 @@ func versionOf(tag string) (int64, bool) {
 	return n, err == nil && len(hash) == cache.HashLength
 }
 
-// tagsIn gives the members of If-Match or If-None-Match (RFC 9110 section 13.1): tags
-// with their quotes, without the W/ of those that are weak, or one *, which stands for
-// whatever there is. What cannot be read ends them as "".
+// tagsIn returns the members of If-Match or If-None-Match (RFC 9110 section 13.1): tags
+// with their quotes, without the W/ of weak ones, or one *, which matches anything that
+// exists. A malformed member ends the sequence as "".
 func tagsIn(lines []string) iter.Seq2[string, bool] {
 	return func(yield func(tag string, weak bool) bool) {
 		for _, line := range lines {
@@ -76,7 +74,7 @@ func tagsIn(lines []string) iter.Seq2[string, bool] {
 	}
 }
 
-// nextTag takes the first member off a list; "" when it cannot be read.
+// nextTag splits off the first member of a list; "" if it is malformed.
 func nextTag(list string) (tag string, weak bool, rest string) {
 	end := 1 // of a *
 	if list[0] != '*' {
@@ -95,11 +93,10 @@ func nextTag(list string) (tag string, weak bool, rest string) {
 	return tag, weak, rest
 }
 
-// names tells whether a list of tags has one that stands for a representation. If-Match
-// compares strongly, which a weak tag never passes, and If-None-Match weakly (RFC 9110
-// section 8.8.3.2). The tag of another encoding is that of other bytes: to answer that
-// nothing has changed would let the client take those that it keeps for these.
-func names(lines []string, tag string, strongly bool) bool {
+// matchesTag reports whether a list of tags has one that matches. If-Match compares
+// strongly, which a weak tag never passes, and If-None-Match weakly (RFC 9110 section
+// 8.8.3.2). The tag of another encoding does not match: it stands for other bytes.
+func matchesTag(lines []string, tag string, strongly bool) bool {
 	for t, weak := range tagsIn(lines) {
 		if t == "*" || t == tag && (!strongly || !weak) {
 			return true
@@ -108,36 +105,37 @@ func names(lines []string, tag string, strongly bool) bool {
 	return false
 }
 
-// expectedBy gives what the preconditions of a request say of the thing that it changes.
-func expectedBy(r *http.Request) (crm.VersionCondition, error) {
+// expectedVersion returns the condition that a request's preconditions set on the version
+// of the record that it changes.
+func expectedVersion(r *http.Request) (crm.VersionCondition, error) {
 	match, matched, err := versionsIn(r.Header, "If-Match", true)
 	if err != nil {
 		return crm.VersionCondition{}, err
 	}
-	unlike, unmatched, err := versionsIn(r.Header, "If-None-Match", false)
+	noneOf, unmatched, err := versionsIn(r.Header, "If-None-Match", false)
 	switch {
 	case err != nil:
 		return crm.VersionCondition{}, err
-	case unmatched == anyTag: // nothing that is there will do
+	case unmatched == anyTag: // no existing record will do
 		return crm.VersionIn(), nil
 	case matched == someTags:
-		return crm.VersionIn(slices.DeleteFunc(match, func(v int64) bool { return slices.Contains(unlike, v) })...), nil
+		return crm.VersionIn(slices.DeleteFunc(match, func(v int64) bool { return slices.Contains(noneOf, v) })...), nil
 	case unmatched == someTags:
-		return crm.VersionNotIn(unlike...), nil
+		return crm.VersionNotIn(noneOf...), nil
 	}
 	return crm.VersionCondition{}, nil
 }
 
-// tagForm is what a header with entity tags has in it.
+// tagForm is the form of a header with entity tags.
 type tagForm byte
 
 const (
 	noTags   tagForm = iota // it was not sent
 	anyTag                  // *
-	someTags                // a list, of which perhaps none is ours
+	someTags                // a list, perhaps without any of ours
 )
 
-// versionsIn gives the row versions that the tags in a header name.
+// versionsIn returns the versions in a header's tags.
 func versionsIn(h http.Header, name string, strongly bool) ([]int64, tagForm, error) {
 	lines, sent := h[name]
 	if !sent {
@@ -150,7 +148,7 @@ func versionsIn(h http.Header, name string, strongly bool) ([]int64, tagForm, er
 			form = anyTag
 		}
 		if tag == "" || form == anyTag && n > 0 {
-			return nil, form, unreadableTags(name)
+			return nil, form, malformedTags(name)
 		}
 		if v, ours := versionOf(tag); ours && (!strongly || !weak) {
 			versions = append(versions, v)
@@ -158,11 +156,11 @@ func versionsIn(h http.Header, name string, strongly bool) ([]int64, tagForm, er
 		n++
 	}
 	if n == 0 {
-		return nil, form, unreadableTags(name)
+		return nil, form, malformedTags(name)
 	}
 	return versions, form, nil
 }
 
-func unreadableTags(header string) *problem {
-	return malformed(header + ` must be * or a list of entity tags as they were sent, such as "3.9f86d081884c7d65".`)
+func malformedTags(header string) *Problem {
+	return BadRequest(header + ` must be * or a list of entity tags as they were sent, such as "3.9f86d081884c7d65".`)
 }

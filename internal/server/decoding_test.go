@@ -1,4 +1,4 @@
-package httpapi
+package server
 
 import (
 	"bytes"
@@ -50,11 +50,11 @@ type zeros struct{}
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
 // arrived reads an encoded body as an operation would.
-func arrived(t *testing.T, a *API, coding string, body []byte) (string, error) {
+func arrived(t *testing.T, a *Server, coding string, body []byte) (string, error) {
 	t.Helper()
 	var text []byte
 	var err error
-	h := a.limitBody(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { text, err = readBody(r) }))
+	h := a.limitBody(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { text, err = ReadJSON(r) }))
 	r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
 	r.Header["Content-Encoding"] = []string{coding}
 	h.ServeHTTP(httptest.NewRecorder(), r)
@@ -64,7 +64,7 @@ func arrived(t *testing.T, a *API, coding string, body []byte) (string, error) {
 func TestEncodedBodies(t *testing.T) {
 	t.Parallel()
 	const text = `{"name":"x"}`
-	a := newAPI(t)
+	a := newServer(t, nil)
 	largest := `{"name":"` + strings.Repeat("x", maxBody-11) + `"}`
 	for _, encoding := range []string{encodingBrotli, encodingZstd, encodingGzip} {
 		good := encodedWith(t, encoding, strings.NewReader(text))
@@ -93,10 +93,10 @@ func TestEncodedBodies(t *testing.T) {
 				switch {
 				case test.want == 0 && (err != nil || got != text && got != largest):
 					t.Errorf("%d bytes arrive, %v", len(got), err)
-				case test.want != 0 && (err == nil || problemOf(err).status != test.want):
+				case test.want != 0 && (err == nil || ProblemOf(err).Status != test.want):
 					t.Errorf("got %v, want a %d", err, test.want)
-				case test.want == 415 && problemOf(err).header != "Accept-Encoding: br, zstd, gzip":
-					t.Errorf("it is sent with %q", problemOf(err).header)
+				case test.want == 415 && ProblemOf(err).Header != "Accept-Encoding: br, zstd, gzip":
+					t.Errorf("it is sent with %q", ProblemOf(err).Header)
 				}
 			})
 		}
@@ -123,7 +123,7 @@ func TestBombsTakeLittle(t *testing.T) { //nolint:paralleltest // counts the pro
 		runtime.ReadMemStats(&before)
 		_, err := d.decode(t.Context(), encoding, bomb)
 		runtime.ReadMemStats(&after)
-		if err == nil || problemOf(err).status != 413 {
+		if err == nil || ProblemOf(err).Status != 413 {
 			t.Errorf("%s: %v", encoding, err)
 		}
 		if n := after.TotalAlloc - before.TotalAlloc; n > 8*maxBody {

@@ -1,4 +1,4 @@
-package httpapi
+package server
 
 import (
 	"net/http"
@@ -39,7 +39,7 @@ func TestEntityTags(t *testing.T) {
 	}
 }
 
-func TestNames(t *testing.T) {
+func TestMatchesTag(t *testing.T) {
 	t.Parallel()
 	const tag = `"7.9f86d081884c7d65-br"`
 	hundred := strings.Repeat(`"another", `, 100)
@@ -70,17 +70,17 @@ func TestNames(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := names(test.lines, tag, false); got != test.weakly {
+			if got := matchesTag(test.lines, tag, false); got != test.weakly {
 				t.Errorf("weakly %v, want %v", got, test.weakly)
 			}
-			if got := names(test.lines, tag, true); got != test.strong {
+			if got := matchesTag(test.lines, tag, true); got != test.strong {
 				t.Errorf("strongly %v, want %v", got, test.strong)
 			}
 		})
 	}
 }
 
-func TestExpectedBy(t *testing.T) {
+func TestExpectedVersion(t *testing.T) {
 	t.Parallel()
 	const hash = "9f86d081884c7d65"
 	for name, test := range map[string]struct {
@@ -112,9 +112,9 @@ func TestExpectedBy(t *testing.T) {
 					r.Header.Set(header, value)
 				}
 			}
-			got, err := expectedBy(r)
+			got, err := expectedVersion(r)
 			if test.unreadable != "" {
-				if err == nil || problemOf(err).status != 400 || !strings.HasPrefix(err.Error(), test.unreadable+" ") {
+				if err == nil || ProblemOf(err).Status != 400 || !strings.HasPrefix(err.Error(), test.unreadable+" ") {
 					t.Errorf("got %v", err)
 				}
 				return

@@ -1,4 +1,4 @@
-package httpapi
+package server
 
 import (
 	"bytes"
@@ -15,13 +15,13 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// zstdWindow is the largest window, in bytes, that a content encoded with zstd may ask
-// for (RFC 9659). It is no memory of its own: a whole body is decoded in place.
+// zstdWindow bounds the window that a zstd-encoded body may ask for, in bytes (RFC 9659).
+// It takes no memory: a whole body is decoded in place.
 const zstdWindow = 8 << 20
 
-// decompressor takes the encodings off the bodies of requests. Some decoders take
-// memory for as much as a body claims to need (brotli up to 16 MiB), so that no more
-// are at work than there are processors. That holds nobody up: they wait for nothing.
+// decompressor decodes the bodies of requests. Some decoders allocate as much as a body
+// claims to need (brotli up to 16 MiB), so that only as many run at once as there are
+// processors. They never wait for input, so that this delays nothing.
 type decompressor struct {
 	zstd  *zstd.Decoder // keeps its own memory
 	slots chan struct{}
@@ -35,8 +35,8 @@ func newDecompressor() (*decompressor, error) {
 	return &decompressor{zstd: z, slots: make(chan struct{}, runtime.GOMAXPROCS(0))}, nil
 }
 
-// decode gives a body without its encoding: a problem if it has none of ours, is broken,
-// or is longer than a body may be.
+// decode returns the decoded body. The error is a problem: the encoding is unknown, or
+// the body is broken or too long.
 func (d *decompressor) decode(ctx context.Context, coding string, body []byte) ([]byte, error) {
 	select {
 	case d.slots <- struct{}{}:
@@ -62,43 +62,43 @@ func (d *decompressor) decode(ctx context.Context, coding string, body []byte) (
 			plain, err = readBounded(z)
 		}
 	default:
-		return nil, &problem{
-			status: http.StatusUnsupportedMediaType,
-			detail: "The body's Content-Encoding must be one of " + encodingsKnown + ".",
-			header: "Accept-Encoding: " + encodingsKnown, // RFC 9110 section 15.5.16
+		return nil, &Problem{
+			Status: http.StatusUnsupportedMediaType,
+			Detail: "The body's Content-Encoding must be one of " + encodingsKnown + ".",
+			Header: "Accept-Encoding: " + encodingsKnown, // RFC 9110 section 15.5.16
 		}
 	}
 	switch {
 	case len(plain) > maxBody:
 		return nil, tooLarge()
 	case err != nil:
-		return nil, malformed(fmt.Sprintf("The body is not valid %s.", coding))
+		return nil, BadRequest(fmt.Sprintf("The body is not valid %s.", coding))
 	}
 	return plain, nil
 }
 
-// readBounded reads to the end, or to one byte more than a body may have.
+// readBounded reads to the end, but at most one byte more than a body may have.
 func readBounded(r io.Reader) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, maxBody+1))
 }
 
-// encodedBody is the body of a request that says how it is encoded. It is decoded when
-// somebody begins to read it, and all at once: a decoder never waits for a client.
+// encodedBody is the body of a request with a Content-Encoding. The first read receives
+// and decodes all of it: a decoder never waits for a client.
 type encodedBody struct {
-	io.ReadCloser // as it comes in, bounded
+	io.ReadCloser // as it is received, bounded
 	ctx           context.Context
 	with          *decompressor
 	coding        string
 
-	begun bool
-	plain bytes.Reader
-	err   error
+	decoded bool
+	plain   bytes.Reader
+	err     error
 }
 
-// Read gives the body without its encoding.
+// Read implements io.Reader for the decoded body.
 func (b *encodedBody) Read(p []byte) (int, error) {
-	if !b.begun {
-		b.begun = true
+	if !b.decoded {
+		b.decoded = true
 		raw, err := io.ReadAll(b.ReadCloser)
 		if err == nil {
 			raw, err = b.with.decode(b.ctx, b.coding, raw)
@@ -112,15 +112,14 @@ func (b *encodedBody) Read(p []byte) (int, error) {
 	return b.plain.Read(p)
 }
 
-// limitBody bounds what may be read of a body, whatever length it says it has, and takes
-// its encoding off.
-func (a *API) limitBody(next http.Handler) http.Handler {
+// limitBody bounds a body, whatever length it claims to have, and decodes it.
+func (s *Server) limitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body != nil && r.Body != http.NoBody {
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 			if coding := r.Header["Content-Encoding"]; coding != nil {
-				r.Body = &encodedBody{ReadCloser: r.Body, ctx: r.Context(), with: a.decompressor, coding: strings.Join(coding, ",")}
-				r.ContentLength = -1 // of the body as it will be read
+				r.Body = &encodedBody{ReadCloser: r.Body, ctx: r.Context(), with: s.decompressor, coding: strings.Join(coding, ",")}
+				r.ContentLength = -1 // the decoded length is not known yet
 			}
 		}
 		next.ServeHTTP(w, r)

@@ -1,0 +1,63 @@
+package server
+
+import "net/http"
+
+// recorder records what is sent, for the access log and the observer.
+type recorder struct {
+	http.ResponseWriter
+	event OperationEvent // its Status is 0 until something is written
+	// own holds header values of this response alone; see setHeader.
+	own   [10]string
+	owned int
+}
+
+// statusGone is recorded for a client that went away before it had a response.
+const statusGone = 499
+
+// WriteHeader implements http.ResponseWriter.
+func (rec *recorder) WriteHeader(status int) {
+	if rec.event.Status == 0 && status >= http.StatusOK {
+		rec.event.Status = status
+	}
+	rec.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (rec *recorder) Write(b []byte) (int, error) {
+	if rec.event.Status == 0 {
+		rec.event.Status = http.StatusOK
+	}
+	n, err := rec.ResponseWriter.Write(b)
+	rec.event.Bytes += n
+	return n, err
+}
+
+// Unwrap returns the connection's own writer, for http.ResponseController.
+func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
+
+// recorderOf returns the recorder beneath the writers that wrap it; nil if there is none.
+func recorderOf(w http.ResponseWriter) *recorder {
+	for {
+		switch v := w.(type) {
+		case *recorder:
+			return v
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = v.Unwrap()
+		default:
+			return nil
+		}
+	}
+}
+
+// setHeader sets a header field, whose name is in canonical form. The first few of a
+// response allocate nothing.
+func setHeader(w http.ResponseWriter, name, value string) {
+	rec := recorderOf(w)
+	if rec == nil || rec.owned == len(rec.own) {
+		w.Header().Set(name, value)
+		return
+	}
+	i := rec.owned
+	rec.own[i], rec.owned = value, i+1
+	rec.Header()[name] = rec.own[i : i+1 : i+1]
+}

@@ -1,0 +1,200 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"sixty/internal/cache"
+	"sixty/internal/changes"
+	"sixty/internal/crm"
+	"sixty/internal/ratelimit"
+)
+
+// Authenticator resolves a token to the actor that holds it.
+type Authenticator interface {
+	// Lookup returns the actor if it is known in memory; otherwise false, and the caller
+	// goes on to Authenticate.
+	Lookup(ctx context.Context, token string) (crm.Actor, bool)
+	// Authenticate returns the actor, from the database if need be. The error's code is
+	// crm.CodeUnauthenticated if the token is not valid.
+	Authenticate(ctx context.Context, token string) (crm.Actor, error)
+	// LastKnown returns the actor of an earlier authentication, for use while Authenticate
+	// is unavailable.
+	LastKnown(token string) (crm.Actor, bool)
+}
+
+// IdempotentWriter runs a write once per idempotency key; see [crm.Service.Idempotent].
+type IdempotentWriter interface {
+	Idempotent(ctx context.Context, by crm.Actor, r crm.IdempotentRequest, fn func(context.Context) ([]byte, error)) (crm.IdempotentResult, error)
+}
+
+// Options configures a server. Bearers, Sessions, Writes, Cache, Changes and Logger are
+// required.
+type Options struct {
+	Bearers  Authenticator // of bearer tokens
+	Sessions Authenticator // of session cookies
+	// Writes must use a store that changes.Tracked has wrapped: it records what responses
+	// depend on.
+	Writes  IdempotentWriter
+	Cache   *cache.Cache
+	Changes *changes.Follower
+	Logger  *slog.Logger
+
+	// Epoch names the change log. It differs between databases.
+	Epoch string
+	// Limits are the rate limits; nil: none.
+	Limits *ratelimit.Limiter
+	// Proxies are trusted to name the client's address in X-Forwarded-For.
+	Proxies ratelimit.Proxies
+	// MaxRequests bounds the operations that run at once; DefaultMaxRequests if zero.
+	MaxRequests int
+	// Connections is the size of the database's connection pool, of which cache fills may
+	// use a part; DefaultConnections if zero.
+	Connections int
+	// RequestTimeout bounds an operation's run; 30 s if zero.
+	RequestTimeout time.Duration
+
+	// FrontendOrigins are the origins whose pages may call from another host (CORS), such
+	// as http://localhost:5173. They are compared exactly.
+	FrontendOrigins []string
+	// StrictTransport declares that clients connect over TLS: it sets HSTS (RFC 6797) and
+	// makes cookies Secure.
+	StrictTransport bool
+
+	// Observe is called at the end of every request, with the request's context; nil: nobody
+	// observes. It must not block.
+	Observe func(context.Context, OperationEvent)
+}
+
+// Defaults of Options.
+const (
+	defaultRequestTimeout = 30 * time.Second
+	DefaultMaxRequests    = 256
+	DefaultConnections    = 20
+)
+
+// Server is an http.Handler that runs registered operations. It is safe for concurrent
+// use once everything is registered.
+type Server struct {
+	bearers  Authenticator
+	sessions Authenticator
+	writes   IdempotentWriter
+	cache    *cache.Cache
+	changes  *changes.Follower
+	log      *slog.Logger
+	observe  func(context.Context, OperationEvent)
+	epoch    string
+	timeout  time.Duration
+
+	mux     *http.ServeMux
+	handler http.Handler // the middleware, then the mux
+
+	limits    *ratelimit.Limiter // nil: none
+	proxies   ratelimit.Proxies
+	bulkheads bulkheads
+	streams   streams
+
+	crossSite     *http.CrossOriginProtection
+	secureCookies bool
+	compressor    *compressor
+	decompressor  *decompressor
+	buffers       buffers
+	values        headerValues
+}
+
+// New returns a server without operations.
+func New(o Options) (*Server, error) {
+	if o.Bearers == nil || o.Sessions == nil || o.Writes == nil || o.Cache == nil || o.Changes == nil || o.Logger == nil {
+		return nil, errors.New("server: bearers, sessions, writes, a cache, changes and a logger are required")
+	}
+	if o.RequestTimeout == 0 {
+		o.RequestTimeout = defaultRequestTimeout
+	}
+	if o.MaxRequests == 0 {
+		o.MaxRequests = DefaultMaxRequests
+	}
+	if o.Connections == 0 {
+		o.Connections = DefaultConnections
+	}
+	crossSite, err := newCrossSite(o.FrontendOrigins)
+	if err != nil {
+		return nil, err
+	}
+	compressor, err := newCompressor()
+	if err != nil {
+		return nil, err
+	}
+	decompressor, err := newDecompressor()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		bearers: o.Bearers, sessions: o.Sessions, writes: o.Writes,
+		cache: o.Cache, changes: o.Changes, log: o.Logger, observe: o.Observe, epoch: o.Epoch, timeout: o.RequestTimeout,
+		mux:    http.NewServeMux(),
+		limits: o.Limits, proxies: o.Proxies, bulkheads: newBulkheads(o.MaxRequests, o.Connections), streams: newStreams(),
+		crossSite: crossSite, secureCookies: o.StrictTransport,
+		compressor: compressor, decompressor: decompressor, values: newHeaderValues(),
+	}
+	s.mux.HandleFunc("/", s.unrouted)
+	s.handler = s.chain(o)
+	return s, nil
+}
+
+// Register adds an operation.
+func (s *Server) Register(op *Operation) {
+	s.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) { s.serve(op, w, r) })
+}
+
+// Handle adds a handler that is no operation: behind the middleware, but without
+// credentials, rate limits and the rest.
+func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// WithTimeout returns a context that ends with the request timeout, for streams, which
+// have none by themselves.
+func (s *Server) WithTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.timeout)
+}
+
+// unrouted answers what no pattern matches: 404, or 405 with Allow (RFC 9110 section
+// 15.5.6) if the path exists with other methods.
+func (s *Server) unrouted(w http.ResponseWriter, r *http.Request) {
+	if !s.charge(w, r, s.addressOf(r), ratelimit.Global, ratelimit.Request) {
+		return
+	}
+	allow := s.allowed(r)
+	switch {
+	case allow == "":
+		s.fail(w, r, NotFound("There is nothing at this path."))
+	case r.Method == http.MethodOptions:
+		w.Header().Set("Allow", allow)
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		w.Header().Set("Allow", allow)
+		s.fail(w, r, &Problem{Status: http.StatusMethodNotAllowed, Detail: "This path does not know the method; it knows " + allow + "."})
+	}
+}
+
+// allowed returns the methods that a request's path takes, as Allow lists them; "" if
+// there is no such path.
+func (s *Server) allowed(r *http.Request) string {
+	probe := *r
+	list := ""
+	for _, method := range [...]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		probe.Method = method
+		if _, pattern := s.mux.Handler(&probe); pattern == "/" || pattern == "" {
+			continue
+		}
+		list += method + ", "
+	}
+	if list == "" {
+		return ""
+	}
+	return list + http.MethodOptions
+}
