@@ -43,7 +43,7 @@ type ActivityPatch struct {
 	DealID      Field[ID]     `json:"deal_id"`
 	OwnerID     Field[ID]     `json:"owner_id"`
 
-	ExternalID   Field[string] `json:"-" import:"external_id"`
+	ExternalID   Field[string] `json:"-"`
 	DecodeErrors DecodeErrors  `json:"-"`
 }
 

@@ -68,8 +68,8 @@ func (l linkAdoption) batch(rows []DealContact) ([]AdoptResult, error) {
 		if !contacts[row.ContactID] {
 			bad = append(bad, FieldError{"contact_id", "refers to no contact that exists"})
 		}
-		if _, complaint := oneOf(DealContactRoles)(row.Role); complaint != "" {
-			bad = append(bad, FieldError{"role", complaint})
+		if _, violation := contactRoleRule.Check(row.Role); violation != "" {
+			bad = append(bad, FieldError{"role", violation})
 		}
 		if len(bad) > 0 {
 			results[i] = AdoptResult{Verdict: RowRejected, Reason: rejected(bad...).Reason}

@@ -61,6 +61,8 @@ type DealContact struct {
 // DealContactRoles are the parts that a contact can play in a deal.
 var DealContactRoles = []string{"decision_maker", "influencer", "stakeholder", "champion", "blocker"}
 
+var contactRoleRule = oneOf(DealContactRoles)
+
 // StageHistoryEntry is a stay of a deal in a stage; ExitedAt is nil while it lasts.
 type StageHistoryEntry struct {
 	OrgID     ID
@@ -131,7 +133,7 @@ var Deals = Declare(Entity[Deal, DealPatch, DealFilter]{
 		{Name: "company_id", At: func(d *Deal, p *DealPatch) (any, any) { return &d.CompanyID, &p.CompanyID }},
 		{Name: "primary_contact_id", At: func(d *Deal, p *DealPatch) (any, any) { return &d.PrimaryContactID, &p.PrimaryContactID }},
 		{Name: "contact_name", Searched: true, Rule: shortRule, At: func(d *Deal, p *DealPatch) (any, any) { return &d.ContactName, &p.ContactName }},
-		{Name: "contact_email", Rule: atMost(maxEmail), At: func(d *Deal, p *DealPatch) (any, any) { return &d.ContactEmail, &p.ContactEmail }},
+		{Name: "contact_email", Rule: TextRule{Max: maxEmail}, At: func(d *Deal, p *DealPatch) (any, any) { return &d.ContactEmail, &p.ContactEmail }},
 		{Name: "contact_phone", Rule: phoneRule, At: func(d *Deal, p *DealPatch) (any, any) { return &d.ContactPhone, &p.ContactPhone }},
 		{Name: "contact_identifier", Rule: shortRule, At: func(d *Deal, p *DealPatch) (any, any) { return &d.ContactIdentifier, &p.ContactIdentifier }},
 		{Name: "contact_identifier_type", At: func(d *Deal, p *DealPatch) (any, any) { return &d.ContactIdentifierType, &p.ContactIdentifierType }},

@@ -182,8 +182,8 @@ func (s *Service) PutDealContact(ctx context.Context, by Actor, deal, contact ID
 		} else if len(held) == 0 {
 			return NotFound("contact")
 		}
-		if _, complaint := oneOf(DealContactRoles)(role); complaint != "" {
-			return Invalid(FieldError{"role", complaint})
+		if _, violation := contactRoleRule.Check(role); violation != "" {
+			return Invalid(FieldError{"role", violation})
 		}
 		return tx.PutDealContact(ctx, d, out)
 	})

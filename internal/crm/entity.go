@@ -122,9 +122,9 @@ func (e *Entity[T, P, F]) Apply(p *P, t *T, r *Rules) {
 		}
 		switch dst := stored.(type) {
 		case *string:
-			r.need(m.Name, *sent.(*Field[string]), dst, m.Rule)
+			r.need(m.Name, *sent.(*Field[string]), dst, &m.Rule)
 		case **string:
-			r.text(m.Name, *sent.(*Field[string]), dst, m.Rule)
+			r.text(m.Name, *sent.(*Field[string]), dst, &m.Rule)
 		case **ID:
 			value(*sent.(*Field[ID]), dst)
 		case **Date:

@@ -102,7 +102,7 @@ func (b *importTx) newCompany(name string, r *Rules) (ID, Company) {
 func (b *importTx) newOwner(name string, r *Rules) (ID, Owner) {
 	o := Owner{OrgID: b.by.Org, ID: NewID(), Role: RoleRep, CreatedAt: b.now, UpdatedAt: b.now, Version: 1}
 	var p OwnerPatch
-	if _, complaint := emailRule(name); complaint == "" {
+	if _, complaint := emailRule.Check(name); complaint == "" {
 		p.Email = Of(name)
 	} else {
 		p.FirstName, p.LastName = SplitName(name)
@@ -246,7 +246,7 @@ func (l *lookup[T]) ask(text string) {
 		return
 	}
 	t := &target[T]{}
-	if _, complaint := shortRule(text); complaint != "" {
+	if _, complaint := shortRule.Check(text); complaint != "" {
 		t.complaint = &FieldError{string(l.ref), complaint}
 	}
 	if l.targets == nil {

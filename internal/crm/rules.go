@@ -28,12 +28,12 @@ var (
 	colorPattern  = regexp.MustCompile(`^#[0-9A-Fa-f]{6}$`)
 )
 
-// Rules collects what is wrong with the members of a patch while it is applied, so
-// that all of it can be told at once.
+// Rules collects what is wrong with the members of a patch while it is applied, so that
+// one answer names all of it.
 type Rules struct{ Bad []FieldError }
 
-// Add notes a validation error, unless there is one about the member already: that it cannot
-// be read makes whatever follows from its absence noise.
+// Add notes a validation error, unless there is one about the member already: of a member
+// that could not be read, what follows from its absence is noise.
 func (r *Rules) Add(field, format string, args ...any) {
 	if slices.ContainsFunc(r.Bad, func(b FieldError) bool { return b.Field == field }) {
 		return
@@ -49,57 +49,53 @@ func (r *Rules) Err() error {
 	return Invalid(r.Bad...)
 }
 
-// A TextRule checks a trimmed, non-empty text and may normalise it; no complaint accepts.
-type TextRule func(s string) (normal, complaint string)
-
-func atMost(n int) TextRule {
-	return func(s string) (string, string) {
-		switch {
-		case utf8.RuneCountInString(s) > n:
-			return s, fmt.Sprintf("must be at most %d characters long", n)
-		case strings.ContainsRune(s, 0):
-			return s, "must not contain a NUL character"
-		case !utf8.ValidString(s):
-			return s, "must be valid UTF-8"
-		}
-		return s, ""
-	}
+// A TextRule checks a trimmed, non-empty text and may normalise it.
+type TextRule struct {
+	Max   int                                       // characters
+	clean func(s string) string                     // before everything else; may be nil
+	check func(s string) (normal, violation string) // after everything else; may be nil
 }
 
-// within is atMost(n) and then more.
-func within(n int, more TextRule) TextRule {
-	limit := atMost(n)
-	return func(s string) (string, string) {
-		if s, complaint := limit(s); complaint != "" {
-			return s, complaint
-		}
-		return more(s)
+// Check returns the text as it is stored, and what is wrong with it, if anything.
+func (r *TextRule) Check(s string) (normal, violation string) {
+	if r.clean != nil {
+		s = r.clean(s)
 	}
+	switch {
+	case utf8.RuneCountInString(s) > r.Max:
+		return s, fmt.Sprintf("must be at most %d characters long", r.Max)
+	case strings.ContainsRune(s, 0):
+		return s, "must not contain a NUL character"
+	case !utf8.ValidString(s):
+		return s, "must be valid UTF-8"
+	case r.check != nil:
+		return r.check(s)
+	}
+	return s, ""
 }
 
 var (
-	// Inner space of a name is kept to single blanks.
-	nameRule  TextRule = func(s string) (string, string) { return atMost(maxName)(cleanSpace(s)) }
-	shortRule          = atMost(maxShort)
-	phoneRule          = atMost(maxPhone)
-	longRule           = atMost(maxText)
+	nameRule  = TextRule{Max: maxName, clean: cleanSpace} // inner space is kept to single blanks
+	shortRule = TextRule{Max: maxShort}
+	phoneRule = TextRule{Max: maxPhone}
+	longRule  = TextRule{Max: maxText}
 
-	emailRule = within(maxEmail, func(s string) (string, string) {
+	emailRule = TextRule{Max: maxEmail, check: func(s string) (string, string) {
 		a, err := mail.ParseAddress(s)
 		if err != nil || a.Address != s || a.Name != "" {
 			return s, "must be an e-mail address"
 		}
 		return strings.ToLower(s), ""
-	})
-	domainRule = within(maxDomain, func(s string) (string, string) {
+	}}
+	domainRule = TextRule{Max: maxDomain, check: func(s string) (string, string) {
 		s = strings.ToLower(s)
 		if !domainPattern.MatchString(s) {
 			return s, "must be a host name such as example.com"
 		}
 		return s, ""
-	})
-	// A link is shown as one: nothing but the web may hide behind it.
-	urlRule = within(maxURL, func(s string) (string, string) {
+	}}
+	// Clients show it as a link, so only the web's schemes are accepted.
+	urlRule = TextRule{Max: maxURL, check: func(s string) (string, string) {
 		u, err := url.Parse(s)
 		if err != nil || strings.ContainsAny(s, " \t\r\n") {
 			return s, "must be a web address"
@@ -108,39 +104,40 @@ var (
 			return s, "must be a web address (http or https)"
 		}
 		return s, ""
-	})
-	colorRule = within(7, func(s string) (string, string) {
+	}}
+	colorRule = TextRule{Max: 7, check: func(s string) (string, string) {
 		if !colorPattern.MatchString(s) {
 			return s, "must be a colour such as #3B82F6"
 		}
 		return s, ""
-	})
-	currencyRule = within(3, func(s string) (string, string) {
+	}}
+	currencyRule = TextRule{Max: 3, check: func(s string) (string, string) {
 		u, err := currency.ParseISO(strings.ToUpper(s))
 		if err != nil {
 			return s, "must be an ISO 4217 currency such as GBP"
 		}
 		return u.String(), ""
-	})
+	}}
 )
 
+// oneOf returns a rule that accepts only these values.
 func oneOf(values []string) TextRule {
-	return func(s string) (string, string) {
+	return TextRule{Max: maxShort, check: func(s string) (string, string) {
 		if !slices.Contains(values, s) {
 			return s, "must be one of " + strings.Join(values, ", ")
 		}
 		return s, ""
-	}
+	}}
 }
 
 // ValidCurrency normalises the code of a currency of ISO 4217.
 func ValidCurrency(code string) (string, bool) {
-	s, complaint := currencyRule(code)
-	return s, complaint == ""
+	s, violation := currencyRule.Check(code)
+	return s, violation == ""
 }
 
 // text applies a member that may be cleared; a text of nothing but space clears.
-func (r *Rules) text(field string, f Field[string], dst **string, rule TextRule) {
+func (r *Rules) text(field string, f Field[string], dst **string, rule *TextRule) {
 	if !f.Set {
 		return
 	}
@@ -149,16 +146,16 @@ func (r *Rules) text(field string, f Field[string], dst **string, rule TextRule)
 		*dst = nil
 		return
 	}
-	s, complaint := rule(s)
-	if complaint != "" {
-		r.Add(field, "%s", complaint)
+	s, violation := rule.Check(s)
+	if violation != "" {
+		r.Add(field, "%s", violation)
 		return
 	}
 	*dst = &s
 }
 
 // need applies a member that may not be empty.
-func (r *Rules) need(field string, f Field[string], dst *string, rule TextRule) {
+func (r *Rules) need(field string, f Field[string], dst *string, rule *TextRule) {
 	var p *string
 	if *dst != "" {
 		p = dst
@@ -175,7 +172,7 @@ func (r *Rules) need(field string, f Field[string], dst *string, rule TextRule) 
 }
 
 // Name applies a record's name, which it must have.
-func (r *Rules) Name(f Field[string], dst *string) { r.need("name", f, dst, nameRule) }
+func (r *Rules) Name(f Field[string], dst *string) { r.need("name", f, dst, &nameRule) }
 
 // value applies a member of any other kind that may be cleared.
 func value[T any](f Field[T], dst **T) {

@@ -12,30 +12,18 @@ import (
 func auditTable() table[crm.AuditEntry, crm.AuditFilter] {
 	return table[crm.AuditEntry, crm.AuditFilter]{
 		name: "audit", entity: "audit", permanent: true,
-		columns: []column[crm.AuditEntry]{
-			{name: "org_id", field: func(e *crm.AuditEntry) any { return &e.OrgID }},
-			{name: "id", field: func(e *crm.AuditEntry) any { return &e.ID }},
-			{name: "at", field: func(e *crm.AuditEntry) any { return &e.At }},
-			{name: "actor_id", field: func(e *crm.AuditEntry) any { return &e.ActorID }},
-			{name: "action", field: func(e *crm.AuditEntry) any { return (*string)(&e.Action) }},
-			{name: "target", field: func(e *crm.AuditEntry) any { return &e.Target }},
-			{name: "target_id", field: func(e *crm.AuditEntry) any { return &e.TargetID }},
-			{name: "address", field: func(e *crm.AuditEntry) any { return &e.Address }},
-			{name: "request_id", field: func(e *crm.AuditEntry) any { return &e.RequestID }},
-			{name: "details", field: func(e *crm.AuditEntry) any { return (*string)(&e.Details) }},
-		},
-		sorts: map[string]sortKey{"at": {column: "at", kind: keyInstant}},
-		filter: func(f crm.AuditFilter, b *whereBuilder) {
-			addIf(b, "t.action =", f.Action)
-			addIf(b, "t.actor_id =", f.ActorID)
-			b.timeRange.column = "t.at"
-			if f.From != nil {
-				b.timeRange.from = new(crm.InstantOf(f.From.Time()))
-			}
-			if f.To != nil {
-				b.timeRange.before = new(crm.InstantOf(f.To.Time().AddDate(0, 0, 1)))
-			}
-		},
+		columns: columnsOf(crm.AuditTrail, nil),
+		sorts:   map[string]sortKey{"at": {column: "at", kind: keyInstant}},
+		filters: filtersOf(crm.AuditTrail, map[string]condition[crm.AuditFilter]{
+			"action":  {sql: "t.action ="},
+			"actorId": {sql: "t.actor_id ="},
+			"from": {add: func(b *whereBuilder, f *crm.AuditFilter) {
+				b.timeRange.column, b.timeRange.from = "t.at", new(crm.InstantOf(f.From.Time()))
+			}},
+			"to": {add: func(b *whereBuilder, f *crm.AuditFilter) {
+				b.timeRange.column, b.timeRange.before = "t.at", new(crm.InstantOf(f.To.Time().AddDate(0, 0, 1)))
+			}},
+		}),
 		id:  func(e *crm.AuditEntry) crm.ID { return e.ID },
 		org: func(e *crm.AuditEntry) crm.ID { return e.OrgID },
 	}

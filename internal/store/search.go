@@ -46,7 +46,7 @@ func matches[T, F any](ctx context.Context, r *reader, t *table[T, F], org crm.I
 
 	var row T
 	value := sortValue{key: key, desc: q.Sort.Desc}
-	dest := append(t.destinationsOf(&row, t.searchedColumns()), value.destination())
+	dest := append(t.destinationsOf(&row, t.search.columns), value.destination())
 	var found []match
 	st := matchStatement(r.store, t, &b, q.Sort, key)
 	err := r.store.query(ctx, r.of(org), st, b.args, func(rows Rows) (bool, error) {
@@ -83,13 +83,20 @@ func matchStatement[T, F any](s *Store, t *table[T, F], b *whereBuilder, sort cr
 			fits += " AND s.org_id = $1 AND s.kind = '" + t.search.kind + "'"
 		}
 		inner += " WHERE " + fits + string(b.where) + " ORDER BY " + newest + " DESC LIMIT " + strconv.Itoa(crm.MaxHits)
-		return &Statement{Name: t.entity + ".search", SQL: "SELECT t." + strings.Join(t.searchedColumns(), ", t.") + ", t." + key.column +
+		return &Statement{Name: t.entity + ".search", SQL: "SELECT t." + strings.Join(t.search.columns, ", t.") + ", t." + key.column +
 			" FROM " + t.name + " t WHERE t.org_id = $1 AND " + s.dialect.AnyOf("t.id", inner) + " AND t.deleted_at IS NULL"}
 	})
 }
 
-func (t *table[T, F]) searchedColumns() []string {
-	return append([]string{"id", "owner_id", "updated_at"}, t.search.columns...)
+// searchedColumns returns the columns that an entity's searches read.
+func searchedColumns[T, P, F any](e *crm.Entity[T, P, F]) []string {
+	columns := []string{"id", "owner_id", "updated_at"}
+	for _, p := range e.Properties {
+		if p.Searched {
+			columns = append(columns, p.Name)
+		}
+	}
+	return columns
 }
 
 // destinationsOf returns the pointers that some columns of a row are scanned into.

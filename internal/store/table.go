@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,13 +27,68 @@ type table[T, F any] struct {
 	joinOwned string          // owned, for what is joined
 	where     string          // a condition of every list
 	sorts     map[string]sortKey
-	filter    func(F, *whereBuilder)
+	filters   []tableFilter[F]
 	keys      map[crm.Key]string // the columns that records are found by
 	id        func(*T) crm.ID
 	org       func(*T) crm.ID
 	refs      func(*T) crm.Refs
 	search    *searchSpec[T] // nil: it is not searched
 	permanent bool           // it has no deleted_at
+}
+
+// columnsOf returns the columns of an entity's properties. views holds the expressions that
+// a view reads instead of some of them.
+func columnsOf[T, P, F any](e *crm.Entity[T, P, F], views map[string]string) []column[T] {
+	columns := make([]column[T], len(e.Properties))
+	for i := range e.Properties {
+		p := &e.Properties[i]
+		columns[i] = column[T]{name: p.Name, field: p.Stored, view: views[p.Name]}
+	}
+	return columns
+}
+
+// A condition is the SQL of a filter that is set: its text before the value, or what
+// adds it.
+type condition[F any] struct {
+	sql string
+	add func(*whereBuilder, *F)
+}
+
+// A tableFilter is a declared filter and its condition.
+type tableFilter[F any] struct {
+	name  string
+	value func(*F) any // nil when the filter is not set
+	condition[F]
+}
+
+// filtersOf joins the filters of an entity to their conditions, by name.
+func filtersOf[T, P, F any](e *crm.Entity[T, P, F], conditions map[string]condition[F]) []tableFilter[F] {
+	filters := make([]tableFilter[F], len(e.Filters))
+	for name := range conditions {
+		if !slices.ContainsFunc(e.Filters, func(x crm.Filter[T, F]) bool { return x.Name == name }) {
+			panic("store: " + e.Name + " declares no filter " + name)
+		}
+	}
+	for i := range e.Filters {
+		x := &e.Filters[i]
+		filters[i] = tableFilter[F]{x.Name, x.Value, conditions[x.Name]}
+	}
+	return filters
+}
+
+// filter adds the conditions of the filters that are set.
+func (t *table[T, F]) filter(f F, b *whereBuilder) {
+	for i := range t.filters {
+		x := &t.filters[i]
+		value := x.value(&f)
+		switch {
+		case value == nil:
+		case x.add != nil:
+			x.add(b, &f)
+		default:
+			b.add(x.sql, value)
+		}
+	}
 }
 
 // notDeleted returns the condition that a row is not deleted.

@@ -41,12 +41,44 @@ func TestStatementCache(t *testing.T) {
 		deals := dealTable()
 		checkStatements(t, s, &table[crm.Deal, filter]{
 			name: "deals", entity: "two_filters", columns: deals.columns, sorts: deals.sorts, owned: deals.owned,
-			filter: func(f filter, b *whereBuilder) {
-				addIf(b, "t.stage_id =", f.Stage)
-				addIf(b, "t.priority =", f.Priority)
-			},
+			filters: filtersOf(&crm.Entity[crm.Deal, crm.DealPatch, filter]{Filters: []crm.Filter[crm.Deal, filter]{
+				{Name: "stage", At: func(f *filter) any { return &f.Stage }},
+				{Name: "priority", At: func(f *filter) any { return &f.Priority }},
+			}}, map[string]condition[filter]{"stage": {sql: "t.stage_id ="}, "priority": {sql: "t.priority ="}}),
 		})
 	})
+}
+
+// TestDeclared: every declared filter has a condition, and every declared order a key.
+func TestDeclared(t *testing.T) {
+	t.Parallel()
+	s := newPlainStore()
+	checkDeclared(t, &s.companies, crm.Companies)
+	checkDeclared(t, &s.contacts, crm.Contacts)
+	checkDeclared(t, &s.deals, crm.Deals)
+	checkDeclared(t, &s.stages, crm.Stages)
+	checkDeclared(t, &s.owners, crm.Owners)
+	checkDeclared(t, &s.activities, crm.Activities)
+	checkDeclared(t, &s.tasks, crm.Tasks)
+	checkDeclared(t, &s.audit, crm.AuditTrail)
+	checkDeclared(t, &s.keys, crm.APIKeys)
+}
+
+func checkDeclared[T, P, F any](t *testing.T, table *table[T, F], e *crm.Entity[T, P, F]) {
+	t.Helper()
+	if len(table.filters) != len(e.Filters) {
+		t.Errorf("%s has %d filters, declared are %d", table.name, len(table.filters), len(e.Filters))
+	}
+	for _, x := range table.filters {
+		if x.sql == "" && x.add == nil {
+			t.Errorf("%s: the filter %s has no SQL condition", table.name, x.name)
+		}
+	}
+	for _, field := range e.Sorts.Fields {
+		if _, ok := table.sorts[field]; !ok {
+			t.Errorf("%s: the order %s has no sort key", table.name, field)
+		}
+	}
 }
 
 func checkStatements[T, F any](t *testing.T, s *Store, table *table[T, F]) {

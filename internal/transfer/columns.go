@@ -2,36 +2,31 @@ package transfer
 
 import (
 	"fmt"
-	"reflect"
 	"strconv"
 
 	"sixty/internal/crm"
 )
 
-// columns are the columns of a table of things: their members, and behind each id
-// the name of what it leads to. They are called like the fields of an import, and what
-// that derives (a full name) has no column. Like fields, they stand over one row.
+// columns are the columns of a table of records: their properties, and behind each id
+// the name of the record that it leads to. They are named like the fields of an import;
+// derived properties (a full name) have no column. Like fields, they stand over one row.
 type columns[T any] struct {
 	row   crm.ExportRow[T]
 	names []string
 	cells []any // pointers into row
 }
 
-// newColumns finds the columns of Ts by their JSON names.
-func newColumns[T any]() *columns[T] {
+// newColumns returns the columns of an entity.
+func newColumns[T, P, F any](e *crm.Entity[T, P, F]) *columns[T] {
 	c := &columns[T]{}
-	v := reflect.ValueOf(&c.row.Record).Elem()
-	_, labelled := v.Type().FieldByName("Company")
-	for i := range v.NumField() {
-		name := v.Type().Field(i).Tag.Get("json")
-		if v.Type().Field(i).Name == "ExternalID" {
-			name = string(crm.KeyExternalID) // also of what the API does not show it of
-		}
-		if name == "-" || name == fieldFullName {
+	labelled := e.Property(string(crm.RefCompany)) != nil
+	for i := range e.Properties {
+		p := &e.Properties[i]
+		if p.Internal && p.Name != string(crm.KeyExternalID) || p.Name == fieldFullName {
 			continue
 		}
-		c.add(name, v.Field(i).Addr().Interface())
-		switch name {
+		c.add(p.Name, p.Stored(&c.row.Record))
+		switch p.Name {
 		case "company_id":
 			if labelled {
 				c.add(fieldCompanyName, &c.row.Company)
@@ -58,18 +53,14 @@ func (c *columns[T]) add(name string, cell any) {
 	c.cells = append(c.cells, cell)
 }
 
-// valueOf gives what a cell points to: a string, bool, int, crm.ID, crm.Money,
-// crm.Date or crm.Instant, or nil for nothing.
+// valueOf returns what a cell points to: a string, bool, int, crm.ID, crm.Money,
+// crm.Date or crm.Instant, or nil.
 func valueOf(cell any) any {
 	switch p := cell.(type) {
 	case *string:
 		return *p
 	case **string:
 		return pointed(*p)
-	case *crm.Action:
-		return string(*p)
-	case *crm.AuditDetails:
-		return string(*p)
 	case *bool:
 		return *p
 	case *int:
@@ -89,7 +80,7 @@ func valueOf(cell any) any {
 	case **crm.Instant:
 		return pointed(*p)
 	}
-	panic(fmt.Sprintf("transfer: a %T is no cell", cell)) // held off by a test over every kind
+	panic(fmt.Sprintf("transfer: no column holds a %T", cell)) // a test covers every kind
 }
 
 func pointed[V any](p *V) any {
@@ -99,7 +90,7 @@ func pointed[V any](p *V) any {
 	return *p
 }
 
-// cellText gives a value as it stands in CSV. Only texts can be formulas.
+// cellText returns a value as it stands in CSV. Only texts can be formulas.
 func cellText(value any) string {
 	switch v := value.(type) {
 	case nil:
@@ -113,5 +104,5 @@ func cellText(value any) string {
 	case fmt.Stringer:
 		return v.String()
 	}
-	panic(fmt.Sprintf("transfer: a %T has no text", value))
+	panic(fmt.Sprintf("transfer: a %T cannot be written as text", value))
 }

@@ -16,8 +16,7 @@ type csvEncoder[T any] struct {
 	fields  []string
 }
 
-func newCSVEncoder[T any](w io.Writer) *csvEncoder[T] {
-	c := newColumns[T]()
+func newCSVEncoder[T any](w io.Writer, c *columns[T]) *csvEncoder[T] {
 	return &csvEncoder[T]{columns: c, w: csvio.NewWriter(w), fields: make([]string, len(c.names))}
 }
 

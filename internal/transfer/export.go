@@ -38,35 +38,36 @@ type ExportOptions struct {
 	Filters []string
 }
 
-// Export writes things to w, oldest first, and gives their number. They are one
+// Export writes records to w, oldest first, and returns their number. They are one
 // state of the database; memory is bounded by a batch of them. When it fails, what
-// was written is of no use. That it was begun is entered in the audit trail. Errors: *UsageError before anything was written, those of
-// crm (an export of more than an hour is ended) and of w, the context's.
+// was written is of no use. That it was begun is entered in the audit trail. Errors:
+// *UsageError before anything was written, those of crm (an export of more than an hour
+// is ended) and of w, the context's.
 func Export(ctx context.Context, service *crm.Service, by crm.Actor, opt ExportOptions, w io.Writer) (rows int64, err error) {
 	switch opt.Kind {
 	case Companies:
-		return export(ctx, service, by, opt, w, companyFilters(), service.ExportCompanies)
+		return export(ctx, service, by, opt, w, crm.Companies, service.ExportCompanies)
 	case Contacts:
-		return export(ctx, service, by, opt, w, contactFilters(), service.ExportContacts)
+		return export(ctx, service, by, opt, w, crm.Contacts, service.ExportContacts)
 	case Deals:
-		return export(ctx, service, by, opt, w, dealFilters(), service.ExportDeals)
+		return export(ctx, service, by, opt, w, crm.Deals, service.ExportDeals)
 	case Activities:
-		return export(ctx, service, by, opt, w, activityFilters(), service.ExportActivities)
+		return export(ctx, service, by, opt, w, crm.Activities, service.ExportActivities)
 	case Audit:
-		return export(ctx, service, by, opt, w, auditFilters(), service.ExportAudit)
+		return export(ctx, service, by, opt, w, crm.AuditTrail, service.ExportAudit)
 	}
 	return 0, usage("%q cannot be exported: companies, contacts, deals, activities or audit can", opt.Kind)
 }
 
-func export[T, F any](
-	ctx context.Context, service *crm.Service, by crm.Actor, opt ExportOptions, w io.Writer, filters []filter[F],
+func export[T, P, F any](
+	ctx context.Context, service *crm.Service, by crm.Actor, opt ExportOptions, w io.Writer, entity *crm.Entity[T, P, F],
 	use func(context.Context, crm.Actor, F, func([]crm.ExportRow[T]) error) error,
 ) (rows int64, err error) {
-	narrowed, err := parseFilters(filters, opt.Kind, opt.Filters)
+	filter, err := parseFilters(entity.Filters, opt.Kind, opt.Filters)
 	if err != nil {
 		return 0, err
 	}
-	out, err := newEncoder[T](opt, w)
+	out, err := newEncoder(opt, w, newColumns(entity))
 	if err != nil {
 		return 0, err
 	}
@@ -80,7 +81,7 @@ func export[T, F any](
 	if err := out.begin(); err != nil {
 		return 0, err
 	}
-	err = use(ctx, by, narrowed, func(batch []crm.ExportRow[T]) error {
+	err = use(ctx, by, filter, func(batch []crm.ExportRow[T]) error {
 		rows += int64(len(batch))
 		for i := range batch {
 			if err := out.row(&batch[i]); err != nil {
@@ -105,16 +106,16 @@ type encoder[T any] interface {
 	discard()
 }
 
-func newEncoder[T any](opt ExportOptions, w io.Writer) (encoder[T], error) {
+func newEncoder[T any](opt ExportOptions, w io.Writer, columns *columns[T]) (encoder[T], error) {
 	switch opt.Format {
 	case CSV:
-		return newCSVEncoder[T](w), nil
+		return newCSVEncoder(w, columns), nil
 	case JSON:
 		return newJSONEncoder[T](w, true), nil
 	case NDJSON:
 		return newJSONEncoder[T](w, false), nil
 	case XLSX:
-		return newXLSXEncoder[T](w, string(opt.Kind), maxSheetRows), nil
+		return newXLSXEncoder(w, columns, string(opt.Kind), maxSheetRows), nil
 	}
 	return nil, usage("%q is not a format: %s are", opt.Format, listed(Formats(), ", "))
 }

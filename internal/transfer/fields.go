@@ -2,7 +2,6 @@ package transfer
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -28,16 +27,16 @@ type field[P any] struct {
 	read func(cell string) error
 }
 
-// fields are the fields of one kind of row. They are the members that a client may
-// write, found once by their JSON names, and those that only an import has. All
-// read into one row, which is emptied before each record.
+// fields are the fields of one kind of row: the declared properties that a client may
+// write, and those that only an import has. All read into one row, which is emptied
+// before each record.
 type fields[P any] struct {
-	row    crm.ImportRow[P]
-	byName map[string]*field[P]
-	ids    map[string]bool // the members that are references
-	dates  dateFormat
-	unread *crm.DecodeErrors // of the row
-	person bool              // has a name that is split
+	row          crm.ImportRow[P]
+	byName       map[string]*field[P]
+	ids          map[string]bool // the properties that are references
+	dates        dateFormat
+	decodeErrors *crm.DecodeErrors // of the row
+	person       bool              // has a name that is split
 	// byID says that columns called id are of this program, and not somebody's numbers.
 	byID bool
 	// Of the row that is read: whether it has a company's label, and the name of the
@@ -45,44 +44,38 @@ type fields[P any] struct {
 	labelled, companyNamed bool
 }
 
-// newFields makes the fields of the rows that patch a T and refer to other things.
-func newFields[P, T any](dates dateFormat, references ...crm.Reference) *fields[P] {
+// newFields returns the fields of the rows that patch an entity and refer to other
+// records.
+func newFields[T, P, F any](e *crm.Entity[T, P, F], dates dateFormat, references ...crm.Reference) *fields[P] {
 	f := &fields[P]{byName: map[string]*field[P]{}, ids: map[string]bool{}, dates: dates}
-	enumerated := enumeratedMembers[T]()
+	f.decodeErrors = e.DecodeErrors(&f.row.Patch)
 	texts := map[string]*crm.Field[string]{}
-	v := reflect.ValueOf(&f.row.Patch).Elem()
-	for i := range v.NumField() {
-		tag := v.Type().Field(i).Tag
-		name := tag.Get("json")
-		if only := tag.Get("import"); only != "" {
-			name = only // not for clients
-		}
-		switch member := v.Field(i).Addr().Interface().(type) {
+	for _, p := range e.Properties {
+		switch _, sent := p.At(new(T), &f.row.Patch); sent := sent.(type) {
+		case nil: // clients cannot write it
 		case *crm.Field[string]:
-			texts[name] = member
-			if enumerated[name] {
-				f.add(name, reader(member, parseEnumerated))
+			texts[p.Name] = sent
+			if p.Enum != nil {
+				f.add(p.Name, reader(sent, parseEnumerated))
 			} else {
-				f.add(name, reader(member, parseText))
+				f.add(p.Name, reader(sent, parseText))
 			}
 		case *crm.Field[crm.Money]:
-			f.add(name, reader(member, parseMoney))
+			f.add(p.Name, reader(sent, parseMoney))
 		case *crm.Field[int]:
-			f.add(name, reader(member, parseWhole))
+			f.add(p.Name, reader(sent, parseWhole))
 		case *crm.Field[bool]:
-			f.add(name, reader(member, parseBool))
+			f.add(p.Name, reader(sent, parseBool))
 		case *crm.Field[crm.Date]:
-			f.add(name, reader(member, dates.parseDate))
+			f.add(p.Name, reader(sent, dates.parseDate))
 		case *crm.Field[crm.Instant]:
-			f.add(name, reader(member, dates.parseInstant))
+			f.add(p.Name, reader(sent, dates.parseInstant))
 		case *crm.Field[crm.Moment]:
-			f.add(name, reader(member, dates.parseMoment))
+			f.add(p.Name, reader(sent, dates.parseMoment))
 		case *crm.Field[crm.ID]: // is a reference
-			f.ids[name] = true
-		case *crm.DecodeErrors:
-			f.unread = member
+			f.ids[p.Name] = true
 		default:
-			panic(fmt.Sprintf("transfer: no cell can be read into %s, a %T", name, member))
+			panic(fmt.Sprintf("transfer: no cell can be read into %s, a %T", p.Name, sent))
 		}
 	}
 	f.add(string(crm.KeyID), reader(&f.row.ID, crm.ParseID))
@@ -213,7 +206,7 @@ func (f *fields[P]) refuse(reason string) crm.ImportRow[P] {
 }
 
 func (f *fields[P]) complain(field, message string) {
-	*f.unread = append(*f.unread, crm.FieldError{Field: field, Message: message})
+	*f.decodeErrors = append(*f.decodeErrors, crm.FieldError{Field: field, Message: message})
 }
 
 // maxShown is how much of a cell is repeated in a reason, in bytes.
@@ -230,7 +223,7 @@ func shortened(cell string) string {
 	return cell[:n] + "…"
 }
 
-// reader gives what reads a cell into a member.
+// reader returns a function that reads a cell into a member.
 func reader[T any](member *crm.Field[T], parse func(string) (T, error)) func(string) error {
 	return func(cell string) error {
 		v, err := parse(cell)
@@ -239,16 +232,4 @@ func reader[T any](member *crm.Field[T], parse func(string) (T, error)) func(str
 		}
 		return err
 	}
-}
-
-// enumeratedMembers finds the members of T that have only certain values.
-func enumeratedMembers[T any]() map[string]bool {
-	enumerated := map[string]bool{}
-	t := reflect.TypeFor[T]()
-	for i := range t.NumField() {
-		if tag := t.Field(i).Tag; tag.Get("enum") != "" {
-			enumerated[tag.Get("json")] = true
-		}
-	}
-	return enumerated
 }

@@ -59,6 +59,41 @@ func someInstant(t *rapid.T) crm.Field[crm.Instant] { return someOf(t, crm.Insta
 // drawn gives a value that is drawn, always the same of a seed.
 func drawn[V any](seed int, draw func(*rapid.T) V) V { return rapid.Custom(draw).Example(seed) }
 
+// patched draws a patch of an entity that sets every property that a client can write,
+// but for references.
+func patched[T, P, F any](t *rapid.T, e *crm.Entity[T, P, F]) (patch P) {
+	for _, p := range e.Properties {
+		switch _, sent := p.At(new(T), &patch); f := sent.(type) {
+		case nil, *crm.Field[crm.ID]:
+		case *crm.Field[string]:
+			switch {
+			case p.Enum != nil:
+				*f = someOf(t, p.Enum...)
+			case strings.HasSuffix(p.Name, "_url") || p.Name == "website":
+				*f = someOf(t, "www.acme.example/a?b=c,d;e&f=%22", "https://é.example")
+			case strings.HasSuffix(p.Name, "_email"):
+				*f = someOf(t, "someone@x.example", "no address at all, \"quoted\"")
+			default:
+				*f = someText(t, rapid.SampledFrom([]int{20, 60}).Draw(t, "length"))
+			}
+		case *crm.Field[crm.Money]:
+			*f = someMoney(t)
+		case *crm.Field[int]:
+			*f = crm.Of(rapid.IntRange(p.Min, min(p.Max, 100)).Draw(t, p.Name))
+		case *crm.Field[bool]:
+		case *crm.Field[crm.Date]:
+			*f = someDate(t)
+		case *crm.Field[crm.Instant]:
+			*f = someInstant(t)
+		case *crm.Field[crm.Moment]:
+			*f = crm.Of(crm.Moment(crm.InstantOf(someTime(t))))
+		default:
+			panic(fmt.Sprintf("no value for %s, a %T", p.Name, f))
+		}
+	}
+	return patch
+}
+
 // fill makes n of every kind out of whatever clients may say. What the rules refuse,
 // they refuse.
 func (w *world) fill(n int) {
@@ -83,20 +118,18 @@ func (w *world) fill(n int) {
 	}
 	for seed := range n {
 		c, err := w.service.CreateCompany(ctx, w.by, drawn(seed, func(t *rapid.T) crm.CompanyPatch {
-			return crm.CompanyPatch{
-				Name: someText(t, 60), Industry: someText(t, 20), Size: someOf(t, "small", "enterprise"), Address: someText(t, 90),
-				Domain: someOf(t, fmt.Sprintf("d%d.example", seed)), Phone: someText(t, 20), Description: someText(t, 400),
-				OwnerID: someOf(t, ownerIDs...), ExternalID: someOf(t, fmt.Sprintf("%s#%d", someText(t, 30).Value, seed)),
-			}
+			p := patched(t, crm.Companies)
+			p.Domain = someOf(t, fmt.Sprintf("d%d.example", seed))
+			p.OwnerID, p.ExternalID = someOf(t, ownerIDs...), someOf(t, fmt.Sprintf("%s#%d", someText(t, 30).Value, seed))
+			return p
 		}))
 		keep(&companyIDs, c.ID, err)
 	}
 	for seed := range n {
 		c, err := w.service.CreateContact(ctx, w.by, drawn(seed, func(t *rapid.T) crm.ContactPatch {
-			p := crm.ContactPatch{
-				FirstName: someText(t, 20), LastName: someText(t, 20), Email: someOf(t, fmt.Sprintf("c%d@x.example", seed)),
-				Phone: someText(t, 20), Title: someText(t, 30), CompanyID: someOf(t, companyIDs...), OwnerID: someOf(t, ownerIDs...),
-			}
+			p := patched(t, crm.Contacts)
+			p.Email, p.ExternalID = someOf(t, fmt.Sprintf("c%d@x.example", seed)), crm.Field[string]{}
+			p.CompanyID, p.OwnerID = someOf(t, companyIDs...), someOf(t, ownerIDs...)
 			p.IsPrimary = crm.Of(!p.CompanyID.Null && rapid.Bool().Draw(t, "primary"))
 			return p
 		}))
@@ -104,15 +137,11 @@ func (w *world) fill(n int) {
 	}
 	for seed := range n {
 		d, err := w.service.CreateDeal(ctx, w.by, drawn(seed, func(t *rapid.T) crm.DealPatch {
-			return crm.DealPatch{
-				Name: someText(t, 60), Company: someText(t, 40), CompanyID: someOf(t, companyIDs...), PrimaryContactID: someOf(t, contactIDs...),
-				ContactName: someText(t, 20), ContactPhone: someText(t, 20), ContactIdentifier: someText(t, 20),
-				ContactIdentifierType: someOf(t, "email", "unknown"), Value: someMoney(t), Currency: crm.Of(rapid.SampledFrom([]string{"GBP", "EUR"}).Draw(t, "currency")),
-				OneOffRevenue: someMoney(t), MonthlyMRR: someMoney(t), AnnualValue: someMoney(t), Description: someText(t, 400), NextSteps: someText(t, 90),
-				StageID: crm.Of(rapid.SampledFrom(stageIDs).Draw(t, "stage")), Probability: crm.Of(rapid.IntRange(0, 100).Draw(t, "probability")),
-				Priority: someOf(t, "low", "high"), DealSize: someText(t, 20), LeadSourceType: someText(t, 20), LeadSourceChannel: someText(t, 20),
-				ExpectedCloseDate: someDate(t), FirstBillingDate: someDate(t), ClosedAt: someInstant(t), OwnerID: someOf(t, ownerIDs...),
-			}
+			p := patched(t, crm.Deals)
+			p.CompanyID, p.PrimaryContactID, p.OwnerID = someOf(t, companyIDs...), someOf(t, contactIDs...), someOf(t, ownerIDs...)
+			p.Currency, p.ExternalID, p.Status = crm.Of(rapid.SampledFrom([]string{"GBP", "EUR"}).Draw(t, "currency")), crm.Field[string]{}, crm.Field[string]{}
+			p.StageID = crm.Of(rapid.SampledFrom(stageIDs).Draw(t, "stage"))
+			return p
 		}))
 		keep(&dealIDs, d.ID, err)
 		if err == nil && seed%3 == 0 { // a status that is not the stage's, and no label
@@ -127,11 +156,11 @@ func (w *world) fill(n int) {
 	var activityIDs []crm.ID
 	for seed := range n {
 		a, err := w.service.CreateActivity(ctx, w.by, drawn(seed, func(t *rapid.T) crm.ActivityPatch {
-			return crm.ActivityPatch{
-				Type: crm.Of("meeting"), Status: crm.Of(rapid.SampledFrom([]string{"pending", "completed"}).Draw(t, "status")), Priority: someOf(t, "low"),
-				Description: someText(t, 400), Amount: someMoney(t), Quantity: someOf(t, 0, 7), ContactID: someOf(t, contactIDs...),
-				CompanyID: someOf(t, companyIDs...), DealID: someOf(t, dealIDs...), OwnerID: someOf(t, ownerIDs...),
-			}
+			p := patched(t, crm.Activities)
+			p.Type, p.Status, p.ExternalID = crm.Of("meeting"), crm.Of(rapid.SampledFrom([]string{"pending", "completed"}).Draw(t, "status")), crm.Field[string]{}
+			p.ContactID, p.CompanyID = someOf(t, contactIDs...), someOf(t, companyIDs...)
+			p.DealID, p.OwnerID, p.Date = someOf(t, dealIDs...), someOf(t, ownerIDs...), crm.Field[crm.Moment]{}
+			return p
 		}))
 		keep(&activityIDs, a.ID, err)
 	}

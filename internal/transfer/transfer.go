@@ -140,27 +140,27 @@ func Import(ctx context.Context, service *crm.Service, by crm.Actor, opt Options
 	}
 	switch opt.Kind {
 	case Companies:
-		fields := newFields[crm.CompanyPatch, crm.Company](dates, crm.RefOwner)
+		fields := newFields(crm.Companies, dates, crm.RefOwner)
 		return run(ctx, opt, importing, sources, fields, func(o crm.ImportOptions, feed feeder[crm.CompanyPatch]) error {
 			return service.ImportCompanies(ctx, by, o, feed)
 		})
 	case Contacts:
-		fields := newFields[crm.ContactPatch, crm.Contact](dates, crm.RefCompany, crm.RefOwner)
+		fields := newFields(crm.Contacts, dates, crm.RefCompany, crm.RefOwner)
 		return run(ctx, opt, importing, sources, fields, func(o crm.ImportOptions, feed feeder[crm.ContactPatch]) error {
 			return service.ImportContacts(ctx, by, o, feed)
 		})
 	case Deals:
-		fields := newFields[crm.DealPatch, crm.Deal](dates, crm.RefCompany, crm.RefOwner, crm.RefStage, crm.RefContact)
+		fields := newFields(crm.Deals, dates, crm.RefCompany, crm.RefOwner, crm.RefStage, crm.RefContact)
 		return run(ctx, opt, importing, sources, fields, func(o crm.ImportOptions, feed feeder[crm.DealPatch]) error {
 			return service.ImportDeals(ctx, by, o, feed)
 		})
 	case Activities:
-		fields := newFields[crm.ActivityPatch, crm.Activity](dates, crm.RefCompany, crm.RefOwner, crm.RefContact, crm.RefDeal)
+		fields := newFields(crm.Activities, dates, crm.RefCompany, crm.RefOwner, crm.RefContact, crm.RefDeal)
 		return run(ctx, opt, importing, sources, fields, func(o crm.ImportOptions, feed feeder[crm.ActivityPatch]) error {
 			return service.ImportActivities(ctx, by, o, feed)
 		})
 	case Owners:
-		fields := newFields[crm.OwnerPatch, crm.Owner](dates)
+		fields := newFields(crm.Owners, dates)
 		return run(ctx, opt, importing, sources, fields, func(o crm.ImportOptions, feed feeder[crm.OwnerPatch]) error {
 			return service.ImportOwners(ctx, by, o, feed)
 		})

@@ -31,8 +31,7 @@ type xlsxEncoder[T any] struct {
 	header, money, date, instant int // styles
 }
 
-func newXLSXEncoder[T any](w io.Writer, name string, limit int) *xlsxEncoder[T] {
-	c := newColumns[T]()
+func newXLSXEncoder[T any](w io.Writer, c *columns[T], name string, limit int) *xlsxEncoder[T] {
 	return &xlsxEncoder[T]{columns: c, w: w, name: name, limit: limit, cells: make([]any, len(c.names))}
 }
 
