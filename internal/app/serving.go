@@ -176,9 +176,9 @@ func (s *serving) prune(ctx context.Context, cfg config.Cache) {
 			kept  time.Duration
 			prune func(ctx context.Context, before crm.Instant, limit int) (int64, error)
 		}{
-			{"the change log", cfg.ChangesKept, s.core.Store.PruneLog},
+			{"the change log", cfg.ChangesRetention, s.core.Store.PruneLog},
 			{"kept answers", crm.IdempotencyRetention, s.core.Store.PruneIdempotencyKeys},
-			{"the audit trail", cfg.AuditKept, s.core.Store.PruneAudit},
+			{"the audit trail", cfg.AuditRetention, s.core.Store.PruneAudit},
 			{"sessions and tickets", 0, s.core.Store.PruneExpiredCredentials},
 		} {
 			removed, err := old.prune(ctx, crm.InstantOf(s.core.Clock().Add(-old.kept)), pruneAtOnce)

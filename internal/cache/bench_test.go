@@ -8,17 +8,17 @@ import (
 	"sixty/internal/crm"
 )
 
-// still is a log in which nothing happens, at no cost.
-type still struct{}
+// unchanging is a log without changes, at no cost.
+type unchanging struct{}
 
-func (still) Position(context.Context, crm.ID) (seq int64, generation uint64, ok bool) {
+func (unchanging) Position(context.Context, crm.ID) (seq int64, generation uint64, ok bool) {
 	return 1, 1, true
 }
-func (still) Fresh(crm.ID, int64, []crm.Tag) bool { return true }
+func (unchanging) Fresh(crm.ID, int64, []crm.Tag) bool { return true }
 
 func warm(b *testing.B) *bench {
 	b.Helper()
-	c := newBench(b, func(o *cache.Options) { o.Freshness = still{} })
+	c := newBench(b, func(o *cache.Options) { o.Freshness = unchanging{} })
 	c.want(b, list(), text("body"), "body", cache.Miss)
 	b.ReportAllocs()
 	return c
@@ -55,9 +55,9 @@ func BenchmarkEncoded(b *testing.B) {
 }
 
 func BenchmarkMiss(b *testing.B) {
-	c := newBench(b, func(o *cache.Options) { o.Freshness = still{} })
+	c := newBench(b, func(o *cache.Options) { o.Freshness = unchanging{} })
 	r, fill := list(), text("body")
-	r.Tier = "none" // so that it is not kept
+	r.Tier = "none" // uncached
 	b.ReportAllocs()
 	for b.Loop() {
 		if res, err := c.Do(b.Context(), r, fill); err != nil || res.Outcome != cache.Miss {

@@ -13,17 +13,16 @@ import (
 	"sixty/internal/crm"
 )
 
-// greatestShare is the part of the memory, one in so many, that an entry may take
-// when it is made: what is greater is not worth what it would push out.
-const greatestShare = 64
+// maxEntryShare is the fraction (1/64) of the memory that a new entry may use: larger ones
+// would evict too many others.
+const maxEntryShare = 64
 
-// key is what an entry is found under.
 type key struct {
 	org  crm.ID
 	name string
 }
 
-// Cache keeps answers. It is safe for concurrent use.
+// Cache caches answers. It is safe for concurrent use.
 type Cache struct {
 	limit     int64
 	jitter    float64
@@ -33,20 +32,20 @@ type Cache struct {
 	now       func() time.Time
 	entries   *otter.Cache[key, *Entry] // nil if the cache is off
 	flights   flights
-	figures   figures
+	stats     stats
 }
 
-// tier is what is settled about one.
+// tier holds the options of a Tier.
 type tier struct {
 	ttl  time.Duration
-	tags [2]crm.Tag // those that clear it
+	tags [2]crm.Tag // whose invalidation clears the tier
 }
 
-// New makes a Cache. Close ends it.
+// New returns a Cache, which the caller must Close.
 func New(o Options) *Cache {
 	c := &Cache{
 		limit: o.Bytes, jitter: o.Jitter, tiers: map[Tier]tier{}, freshness: o.Freshness, now: o.Now,
-		flights: flights{running: map[flightKey]*flight{}}, figures: figures{series: map[seriesKey]*series{}},
+		flights: flights{running: map[flightKey]*flight{}}, stats: stats{series: map[seriesKey]*series{}},
 	}
 	if c.now == nil {
 		c.now = time.Now
@@ -60,28 +59,28 @@ func New(o Options) *Cache {
 	c.entries = otter.Must(&otter.Options[key, *Entry]{
 		MaximumWeight: uint64(o.Bytes),
 		Weigher:       func(_ key, e *Entry) uint32 { return uint32(min(e.weight(), math.MaxUint32)) },
-		// An entry that has ended stays for StaleFor. Its end does not move when it
-		// is written again because it has grown.
+		// Expired entries are retained for StaleFor. The expiry does not change when an
+		// entry is written again because it has grown.
 		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[key, *Entry]) time.Duration {
-			return max(1, e.Value.end.Add(StaleFor).Sub(c.now()))
+			return max(1, e.Value.expires.Add(StaleFor).Sub(c.now()))
 		}),
 		OnDeletion: func(e otter.DeletionEvent[key, *Entry]) {
 			if e.Cause == otter.CauseOverflow {
 				e.Value.series.evicted.Add(1)
 			}
 		},
-		// Maintenance on the caller's goroutine: it is little, and so what is too much
-		// has gone before the write returns that has brought it.
+		// Maintenance is cheap. On the caller's goroutine, it has evicted whatever exceeds
+		// the limit before the write returns.
 		Executor: func(f func()) { f() },
-		Logger:   oddities{o.Logger},
+		Logger:   otterLogger{o.Logger},
 	})
 	if o.Shared != nil && o.Epoch != nil {
-		c.shared = newSharedTier(o.Shared, o.Epoch, o.Logger, o.Bytes/greatestShare)
+		c.shared = newSharedTier(o.Shared, o.Epoch, o.Logger, o.Bytes/maxEntryShare)
 	}
 	return c
 }
 
-// Close ends what the cache has running. Nothing may be asked of it any more.
+// Close ends background work. The cache must not be used afterwards.
 func (c *Cache) Close() {
 	if c.entries != nil {
 		c.entries.StopAllGoroutines()
@@ -91,11 +90,10 @@ func (c *Cache) Close() {
 	}
 }
 
-// Find answers a request from an entry in memory that is valid; false if there is none.
-// It is Do without what Do needs for all else, as most requests are answered so. Do is to
-// follow if it is false. Where the cache is off, or it cannot be told whether the log goes
-// on, Find sets Bypass, so that Do does not ask for that again.
-func (c *Cache) Find(ctx context.Context, r *Request) (Result, bool) {
+// Lookup answers a request from a valid entry in memory; ok is false if there is none. It is
+// the fast path of Do, which must follow if ok is false. If the cache is off or the end of
+// the log is unknown, Lookup sets Bypass, so that Do does not check again.
+func (c *Cache) Lookup(ctx context.Context, r *Request) (Result, bool) {
 	if r.Bypass = r.Bypass || c.entries == nil; r.Bypass {
 		return Result{}, false
 	}
@@ -108,21 +106,21 @@ func (c *Cache) Find(ctx context.Context, r *Request) (Result, bool) {
 	return c.find(r, at)
 }
 
-// Do answers a request: from an entry that is valid, by joining another caller's
-// fill, or by fill. An entry is valid if nothing that it was made from has changed
-// as far as the log is known, and only while it is known that the log goes on.
+// Do answers a request: from a valid entry, by joining another caller's fill, or by fill.
+// An entry is valid if nothing it was built from has changed as far as the log is known,
+// and only while the end of the log is known.
 //
-// Whoever calls fill stays until it ends, also when its ctx ends before, as others
-// may be waiting. The context that fill is given holds ctx's values and ends when
-// everybody who waits has gone, or after 30 seconds. Errors are those of fill, and
-// ctx's cause for whoever has gone; they are not kept.
+// The caller that runs fill returns when fill does, even if ctx ends before, because others
+// may be waiting. The context passed to fill holds ctx's values and ends when no caller
+// waits any more, or after 30 seconds. Errors are those of fill, or the cause of ctx for a
+// cancelled caller; errors are not cached.
 func (c *Cache) Do(ctx context.Context, r Request, fill func(context.Context) (*Answer, error)) (Result, error) {
 	res, err := c.do(ctx, &r, fill)
 	if r.StaleIfError <= 0 || crm.CodeOf(err) != crm.CodeUnavailable || c.entries == nil {
 		return res, err
 	}
 	e, ok := c.entries.GetIfPresent(key{r.Org, r.Key})
-	if !ok || !e.goodWithin(r.StaleIfError, c.now()) {
+	if !ok || !e.validWithin(r.StaleIfError, c.now()) {
 		return res, err
 	}
 	e.series.stale.Add(1)
@@ -142,10 +140,10 @@ func (c *Cache) do(ctx context.Context, r *Request, fill func(context.Context) (
 	if res, ok := c.find(r, at); ok {
 		return res, nil
 	}
-	return c.share(ctx, r, at, fill)
+	return c.coalesce(ctx, r, at, fill)
 }
 
-// position tells how far the log of a request's organisation is known.
+// position returns how far the log of the request's organisation is known.
 func (c *Cache) position(ctx context.Context, r *Request, asked time.Time) (position, bool) {
 	seq, generation, ok := c.freshness.Position(ctx, r.Org)
 	return position{seq, generation, asked}, ok
@@ -157,21 +155,20 @@ func (c *Cache) find(r *Request, at position) (Result, bool) {
 	if !ok || !c.valid(e, at.seq, at.read) {
 		return Result{}, false
 	}
-	e.noteGood(at.read)
+	e.markValid(at.read)
 	e.series.hits.Add(1)
 	return Result{Entry: e, Outcome: Hit, Source: Memory, TTL: e.ttl(at.read), Lookup: c.now().Sub(at.read)}, true
 }
 
-// valid tells whether an entry may be given to whoever has read the log's position
-// at now. One from beyond the position is not: the log has gone back, and what
-// has become of it is not known.
+// valid reports whether an entry may be used at a position of the log. One from beyond the
+// position may not: the log was reset, and what has changed is unknown.
 func (c *Cache) valid(e *Entry, seq int64, now time.Time) bool {
-	return now.Before(e.end) && e.seq <= seq && c.freshness.Fresh(e.key.org, e.seq, e.tags)
+	return now.Before(e.expires) && e.seq <= seq && c.freshness.Fresh(e.key.org, e.seq, e.tags)
 }
 
 // bypass answers by fill alone.
 func (c *Cache) bypass(ctx context.Context, r *Request, asked time.Time, fill func(context.Context) (*Answer, error)) (Result, error) {
-	s := c.figures.of(r)
+	s := c.stats.of(r)
 	s.bypassed.Add(1)
 	began := c.now()
 	res := Result{Outcome: Bypass, Lookup: began.Sub(asked)}
@@ -184,16 +181,16 @@ func (c *Cache) bypass(ctx context.Context, r *Request, asked time.Time, fill fu
 	return res, nil
 }
 
-// keep makes an answer an entry, and keeps it if that is allowed and worth it.
-func (c *Cache) keep(r *Request, at position, a *Answer) *Entry {
-	e := newEntry(key{r.Org, r.Key}, a, c.figures.of(r))
+// store builds an entry, and caches it if that is allowed and useful.
+func (c *Cache) store(r *Request, at position, a *Answer) *Entry {
+	e := newEntry(key{r.Org, r.Key}, a, c.stats.of(r))
 	t, ok := c.tiers[r.Tier]
-	if !ok || a.NoStore || !keepable(a.Status) {
+	if !ok || a.NoStore || !cacheable(a.Status) {
 		return e
 	}
 	e.seq = at.seq
 	e.tags = append(append(make([]crm.Tag, 0, len(a.Tags)+len(t.tags)), a.Tags...), t.tags[:]...)
-	spread := rand.Float64() * c.jitter //nolint:gosec // it spreads load and keeps no secret
+	spread := rand.Float64() * c.jitter //nolint:gosec // spreads load, not security-sensitive
 	end := at.read.Add(t.ttl - time.Duration(spread*float64(t.ttl)))
 	if until := a.Until.Time(); a.Until != 0 && until.Before(end) {
 		end = until
@@ -202,23 +199,23 @@ func (c *Cache) keep(r *Request, at position, a *Answer) *Entry {
 	return e
 }
 
-// put keeps an entry until end, which was good at good.
-func (c *Cache) put(e *Entry, end, good time.Time) {
-	if !good.Before(end) || e.weight() > c.limit/greatestShare {
+// put caches an entry that was valid at good until end.
+func (c *Cache) put(e *Entry, expires, validAt time.Time) {
+	if !validAt.Before(expires) || e.weight() > c.limit/maxEntryShare {
 		return
 	}
-	e.end, e.home = end, c
-	e.good.Store(good.UnixNano())
+	e.expires, e.cache = expires, c
+	e.validAt.Store(validAt.UnixNano())
 	c.entries.Set(e.key, e)
 }
 
-// keepable tells whether answers of a status are kept: what is, and that something
-// is not.
-func keepable(status int) bool {
+// cacheable reports whether answers with a status are cached: success, and that there is
+// nothing.
+func cacheable(status int) bool {
 	return status >= 200 && status < 300 || status == http.StatusNotFound
 }
 
-// reweigh counts an entry anew that has grown, if it is still there.
+// reweigh updates the weight of an entry that has grown, if it is still cached.
 func (c *Cache) reweigh(e *Entry) {
 	c.entries.Compute(e.key, func(old *Entry, found bool) (*Entry, otter.ComputeOp) {
 		if !found || old != e {
@@ -228,13 +225,13 @@ func (c *Cache) reweigh(e *Entry) {
 	})
 }
 
-// oddities hands on what otter finds odd.
-type oddities struct{ log *slog.Logger }
+// otterLogger logs the errors that otter reports.
+type otterLogger struct{ log *slog.Logger }
 
-func (o oddities) Warn(ctx context.Context, msg string, err error) {
+func (o otterLogger) Warn(ctx context.Context, msg string, err error) {
 	o.log.WarnContext(ctx, msg, slog.Any("error", err))
 }
 
-func (o oddities) Error(ctx context.Context, msg string, err error) {
+func (o otterLogger) Error(ctx context.Context, msg string, err error) {
 	o.log.ErrorContext(ctx, msg, slog.Any("error", err))
 }

@@ -15,16 +15,16 @@ func TestHit(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	made := b.want(t, list(), text("one"), "one", cache.Miss)
-	kept := b.want(t, list(), text("two"), "one", cache.Hit)
-	if kept.Entry != made.Entry || kept.Source != cache.Memory || made.Source != "" {
-		t.Errorf("the hit is from %q and the miss from %q, of one entry: %v", kept.Source, made.Source, kept.Entry == made.Entry)
+	cached := b.want(t, list(), text("two"), "one", cache.Hit)
+	if cached.Entry != made.Entry || cached.Source != cache.Memory || made.Source != "" {
+		t.Errorf("the hit is from %q and the miss from %q, of the same entry: %v", cached.Source, made.Source, cached.Entry == made.Entry)
 	}
-	if kept.Status != 200 || kept.ContentType != "application/json" || kept.Link != `</api/deals?after=x>; rel="next"` {
-		t.Errorf("the entry has lost its head: %+v", kept.Entry)
+	if cached.Status != 200 || cached.ContentType != "application/json" || cached.Link != `</api/deals?after=x>; rel="next"` {
+		t.Errorf("wrong header fields: %+v", cached.Entry)
 	}
 	// printf one | sha256sum
-	if kept.Hash != "7692c3ad3540bb80" {
-		t.Errorf("Hash = %s", kept.Hash)
+	if cached.Hash != "7692c3ad3540bb80" {
+		t.Errorf("Hash = %s", cached.Hash)
 	}
 	other := list()
 	other.Org = abroad
@@ -34,7 +34,7 @@ func TestHit(t *testing.T) {
 	b.want(t, other, text("longer"), "longer", cache.Miss)
 }
 
-// TestValid goes through what ends an entry, and what does not.
+// TestValid checks what invalidates an entry, and what does not.
 func TestValid(t *testing.T) {
 	t.Parallel()
 	deal := crm.Tag{Entity: crm.EntityDeal, By: crm.ByID, ID: crm.NewID()}
@@ -44,14 +44,14 @@ func TestValid(t *testing.T) {
 		want   cache.Outcome
 	}{
 		{"nothing", func(*changes) {}, cache.Hit},
-		{"another tag", func(l *changes) { l.raise(stages, deal) }, cache.Hit},
-		{"its tag", func(l *changes) { l.raise(deals) }, cache.Miss},
-		{"its tag before", func(l *changes) { l.set(func(l *changes) { l.raised[deals] = l.seq }) }, cache.Hit},
-		{"the cache cleared", func(l *changes) { l.raise(crm.Tag{Entity: crm.EntityCache}) }, cache.Miss},
-		{"its tier cleared", func(l *changes) { l.raise(crm.Tag{Entity: crm.EntityCache + ".frequent"}) }, cache.Miss},
-		{"another tier cleared", func(l *changes) { l.raise(crm.Tag{Entity: crm.EntityCache + ".static"}) }, cache.Hit},
-		{"what it was made at is forgotten", func(l *changes) { l.set(func(l *changes) { l.seq, l.floor = 200, 150 }) }, cache.Miss},
-		{"the log has gone back", func(l *changes) { l.set(func(l *changes) { l.seq = 50 }) }, cache.Miss},
+		{"another tag", func(l *changes) { l.invalidate(stages, deal) }, cache.Hit},
+		{"its tag", func(l *changes) { l.invalidate(deals) }, cache.Miss},
+		{"its tag before", func(l *changes) { l.set(func(l *changes) { l.invalidated[deals] = l.seq }) }, cache.Hit},
+		{"the cache cleared", func(l *changes) { l.invalidate(crm.Tag{Entity: crm.EntityCache}) }, cache.Miss},
+		{"its tier cleared", func(l *changes) { l.invalidate(crm.Tag{Entity: crm.EntityCache + ".frequent"}) }, cache.Miss},
+		{"another tier cleared", func(l *changes) { l.invalidate(crm.Tag{Entity: crm.EntityCache + ".static"}) }, cache.Hit},
+		{"its position is no longer known", func(l *changes) { l.set(func(l *changes) { l.seq, l.floor = 200, 150 }) }, cache.Miss},
+		{"the log was reset", func(l *changes) { l.set(func(l *changes) { l.seq = 50 }) }, cache.Miss},
 		{"the log is lost", func(l *changes) { l.set(func(l *changes) { l.lost = true }) }, cache.Bypass},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -60,12 +60,12 @@ func TestValid(t *testing.T) {
 			b.want(t, list(), text("old"), "old", cache.Miss)
 			c.change(b.log)
 			r := list()
-			res, found := b.Find(t.Context(), &r)
+			res, found := b.Lookup(t.Context(), &r)
 			if found != (c.want == cache.Hit) || found && (string(res.Body) != "old" || res.Outcome != cache.Hit || res.Source != cache.Memory) {
 				t.Errorf("found: %v, %+v", found, res)
 			}
 			if r.Bypass != (c.want == cache.Bypass) {
-				t.Errorf("what was not found is to bypass the cache: %v", r.Bypass)
+				t.Errorf("after Lookup, Bypass = %v", r.Bypass)
 			}
 			body := "new"
 			if c.want == cache.Hit {
@@ -76,22 +76,20 @@ func TestValid(t *testing.T) {
 	}
 }
 
-// TestPositionIsFromBeforeTheFill has something change while the fill runs, after it
-// has read.
+// TestPositionIsFromBeforeTheFill makes a change while the fill runs, after it has read.
 func TestPositionIsFromBeforeTheFill(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.want(t, list(), func(context.Context) (*cache.Answer, error) {
 		a := answer("before the change")
-		b.log.raise(deals)
+		b.log.invalidate(deals)
 		return a, nil
 	}, "before the change", cache.Miss)
 	b.want(t, list(), text("after the change"), "after the change", cache.Miss)
 	b.want(t, list(), text("again"), "after the change", cache.Hit)
 }
 
-// TestNotKept goes through what is answered and not kept.
-func TestNotKept(t *testing.T) {
+func TestUncached(t *testing.T) {
 	t.Parallel()
 	with := func(change func(*cache.Answer)) func(context.Context) (*cache.Answer, error) {
 		return func(context.Context) (*cache.Answer, error) {
@@ -107,11 +105,11 @@ func TestNotKept(t *testing.T) {
 		want cache.Outcome // of the second request
 	}{
 		{"what exists", nil, with(func(*cache.Answer) {}), cache.Hit},
-		{"what does not exist", nil, with(func(a *cache.Answer) { a.Status = 404 }), cache.Hit},
+		{"not found", nil, with(func(a *cache.Answer) { a.Status = 404 }), cache.Hit},
 		{"another status", nil, with(func(a *cache.Answer) { a.Status = 503 }), cache.Miss},
 		{"a redirect", nil, with(func(a *cache.Answer) { a.Status = 302 }), cache.Miss},
 		{"NoStore", nil, with(func(a *cache.Answer) { a.NoStore = true }), cache.Miss},
-		{"changed by the clock already", nil, with(func(a *cache.Answer) { a.Until = until(-time.Second) }), cache.Miss},
+		{"Until has passed", nil, with(func(a *cache.Answer) { a.Until = until(-time.Second) }), cache.Miss},
 		{"too great", nil, with(func(a *cache.Answer) { a.Body = append(make([]byte, 0, 1<<16), a.Body...) }), cache.Miss},
 		{"bypass", func(r *cache.Request) { r.Bypass = true }, with(func(*cache.Answer) {}), cache.Miss},
 		{"no such tier", func(r *cache.Request) { r.Tier = "none" }, with(func(*cache.Answer) {}), cache.Miss},
@@ -127,7 +125,7 @@ func TestNotKept(t *testing.T) {
 			if err != nil || string(res.Body) != "first" {
 				t.Fatalf("Do: %q, %v", res.Body, err)
 			}
-			if kept := res.TTL > 0; kept != (c.want == cache.Hit) {
+			if cached := res.TTL > 0; cached != (c.want == cache.Hit) {
 				t.Errorf("TTL = %s", res.TTL)
 			}
 			body := "second"
@@ -139,7 +137,7 @@ func TestNotKept(t *testing.T) {
 	}
 }
 
-func TestErrorIsNotKept(t *testing.T) {
+func TestErrorIsUncached(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	broken := errors.New("broken")
@@ -152,8 +150,7 @@ func TestErrorIsNotKept(t *testing.T) {
 	b.want(t, list(), text("whole"), "whole", cache.Miss)
 }
 
-// TestBypass: with the log lost, neither what is there is given nor what is made is
-// kept.
+// TestBypass: while the log is lost, entries are neither used nor added.
 func TestBypass(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -177,7 +174,7 @@ func TestTTL(t *testing.T) {
 		want  time.Duration
 	}{
 		{cache.Frequent, 0, 5 * time.Minute},
-		{cache.Session, 0, 30 * time.Second}, // by the options
+		{cache.Session, 0, 30 * time.Second}, // configured
 		{cache.Static, 0, time.Hour},
 		{cache.Static, time.Minute, time.Minute},
 		{cache.Frequent, 2 * time.Hour, 5 * time.Minute},
@@ -189,21 +186,21 @@ func TestTTL(t *testing.T) {
 				r := list()
 				r.Tier = c.tier
 				fill := func(context.Context) (*cache.Answer, error) {
-					a := answer("kept")
+					a := answer("cached")
 					if c.until > 0 {
 						a.Until = until(c.until)
 					}
 					return a, nil
 				}
-				if res := b.want(t, r, fill, "kept", cache.Miss); res.TTL != c.want {
+				if res := b.want(t, r, fill, "cached", cache.Miss); res.TTL != c.want {
 					t.Errorf("TTL = %s, want %s", res.TTL, c.want)
 				}
 				pass(c.want - 1)
-				if res := b.want(t, r, fill, "kept", cache.Hit); res.TTL != 1 {
+				if res := b.want(t, r, fill, "cached", cache.Hit); res.TTL != 1 {
 					t.Errorf("TTL = %s, want 1ns", res.TTL)
 				}
 				pass(1)
-				b.want(t, r, fill, "kept", cache.Miss)
+				b.want(t, r, fill, "cached", cache.Miss)
 			})
 		})
 	}
@@ -241,24 +238,24 @@ func TestStaleIfError(t *testing.T) {
 		happens func(*bench)
 		stale   bool
 	}{
-		{"a tag is raised", window, unavailable, func(b *bench) { b.log.raise(deals) }, true},
+		{"a tag is invalidated", window, unavailable, func(b *bench) { b.log.invalidate(deals) }, true},
 		{"the log is lost", window, unavailable, func(b *bench) { b.log.set(func(l *changes) { l.lost = true }) }, true},
-		{"at the end of the window", window, unavailable, func(b *bench) { b.log.raise(deals); pass(window) }, true},
-		{"after the window", window, unavailable, func(b *bench) { b.log.raise(deals); pass(window + 1) }, false},
+		{"at the end of the window", window, unavailable, func(b *bench) { b.log.invalidate(deals); pass(window) }, true},
+		{"after the window", window, unavailable, func(b *bench) { b.log.invalidate(deals); pass(window + 1) }, false},
 		{"after its end", 5*time.Minute + window, unavailable, func(*bench) { pass(5*time.Minute + window) }, true},
 		{"too long after its end", time.Hour, unavailable, func(*bench) { pass(5*time.Minute + cache.StaleFor + 2*time.Second) }, false},
-		{"a hit has shown that it is good", window, unavailable, func(b *bench) {
+		{"a hit shows that it is valid", window, unavailable, func(b *bench) {
 			pass(time.Minute)
 			if _, err := b.Do(context.Background(), list(), unavailable); err != nil {
 				panic(err)
 			}
-			b.log.raise(deals)
+			b.log.invalidate(deals)
 			pass(window)
 		}, true},
-		{"it is not wanted", 0, unavailable, func(b *bench) { b.log.raise(deals) }, false},
+		{"not requested", 0, unavailable, func(b *bench) { b.log.invalidate(deals) }, false},
 		{"another error", window, func(context.Context) (*cache.Answer, error) {
 			return nil, crm.Conflict("no")
-		}, func(b *bench) { b.log.raise(deals) }, false},
+		}, func(b *bench) { b.log.invalidate(deals) }, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -8,11 +8,11 @@ import (
 	"sixty/internal/crm"
 )
 
-// formatVersion is the number of the format of shared values. It goes up whenever
-// that changes: programs of both versions then ignore each other's.
+// formatVersion is the version of the format of shared values. Values of other versions
+// are ignored.
 const formatVersion = 1
 
-// How a body lies in a shared value.
+// Encodings of a body in a shared value.
 const (
 	identity   = 0
 	compressed = 1
@@ -20,12 +20,11 @@ const (
 
 // Why a shared value is not used.
 var (
-	errFormat  = errors.New("it cannot be read")
-	errForeign = errors.New("it belongs to another key")
+	errFormat  = errors.New("invalid format")
+	errForeign = errors.New("value of another key")
 )
 
-// checksumSize is the length of a checksum, CRC-32C: it finds what was cut short or
-// altered by accident, so that nothing of it is taken for an answer.
+// checksumSize is the length of the CRC-32C that detects truncated or corrupted values.
 const checksumSize = crc32.Size
 
 func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
@@ -33,7 +32,7 @@ func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.
 // writer appends the parts of a shared value, after room for the checksum.
 type writer struct{ b []byte }
 
-// sealed gives the value with its checksum.
+// sealed returns the value with its checksum.
 func (w *writer) sealed() []byte {
 	binary.BigEndian.PutUint32(w.b, checksum(w.b[checksumSize:]))
 	return w.b
@@ -48,14 +47,14 @@ func (w *writer) string(v string) {
 	w.b = append(w.b, v...)
 }
 
-// reader takes the parts of a shared value. After one that is not there it is bad,
-// and gives nothing any more.
+// reader parses a shared value. After the first missing part it is bad and returns zero
+// values.
 type reader struct {
 	b   []byte
 	bad bool
 }
 
-// unsealed gives a reader of a value whose checksum is right.
+// unsealed returns a reader of a value, if its checksum matches.
 func unsealed(value []byte) (*reader, bool) {
 	if len(value) < checksumSize || binary.BigEndian.Uint32(value) != checksum(value[checksumSize:]) {
 		return nil, false
@@ -83,7 +82,7 @@ func (r *reader) skip(n int) {
 	r.b = r.b[n:]
 }
 
-// bytes gives the next n bytes, which remain the value's.
+// bytes returns the next n bytes, which alias the value.
 func (r *reader) bytes(n int) []byte {
 	if n < 0 || n > len(r.b) {
 		r.b, r.bad = nil, true
@@ -103,7 +102,7 @@ func (r *reader) string() string {
 	return string(r.bytes(int(n)))
 }
 
-// tags reads tags. Their number is believed only as far as there are bytes for it.
+// tags reads tags. Their number is checked against the bytes left before allocating.
 func (r *reader) tags() []crm.Tag {
 	n := r.uint()
 	if n > uint64(len(r.b)) {

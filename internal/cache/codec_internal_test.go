@@ -10,15 +10,15 @@ import (
 	"sixty/internal/crm"
 )
 
-// nothing is a Shared that has nothing.
+// nothing is an empty Shared.
 type nothing struct{}
 
 func (nothing) Get(context.Context, string) ([]byte, bool) { return nil, false }
 func (nothing) Set(string, []byte, time.Duration)          {}
-func (nothing) Figures() SharedFigures                     { return SharedFigures{} }
+func (nothing) Stats() SharedStats                         { return SharedStats{} }
 
-// FuzzDecode reads values whose checksum is right and that need not make sense
-// otherwise: whoever can write to the shared tier must not be able to end the program.
+// FuzzDecode decodes arbitrary values with a valid checksum: writing to the shared tier must
+// not be enough to crash the program.
 func FuzzDecode(f *testing.F) {
 	const most = 4000
 	tier := newSharedTier(nothing{}, func() string { return "" }, slog.New(slog.DiscardHandler), most)
@@ -27,7 +27,7 @@ func FuzzDecode(f *testing.F) {
 	for _, body := range []string{"", "short", strings.Repeat("long ", 700)} {
 		e := newEntry(k, &Answer{Status: 200, Link: "</>", Body: []byte(body)}, nil)
 		e.tags = []crm.Tag{{Entity: "deal"}, {Entity: "deal", By: crm.ByOwner, ID: crm.ID{2}}}
-		e.end = time.Unix(1e9, 0)
+		e.expires = time.Unix(1e9, 0)
 		value := tier.encode(e)
 		f.Add(value[checksumSize:])
 		for i := checksumSize; i < len(value); i++ {

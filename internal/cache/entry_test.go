@@ -11,7 +11,7 @@ import (
 	"sixty/internal/cache"
 )
 
-// TestEncodedOnce has 50 callers ask for two codings of one entry at once.
+// TestEncodedOnce requests two codings of one entry from 50 goroutines.
 func TestEncodedOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -35,34 +35,33 @@ func TestEncodedOnce(t *testing.T) {
 	close(begin)
 	all.Wait()
 	if made[0].Load() != 1 || made[1].Load() != 1 {
-		t.Errorf("the codings were made %d and %d times", made[0].Load(), made[1].Load())
+		t.Errorf("the codings were compressed %d and %d times", made[0].Load(), made[1].Load())
 	}
 }
 
-// TestEncodedIsCounted: a coding counts as part of the entry, while it is kept.
+// TestEncodedIsCounted: codings count as part of a cached entry.
 func TestEncodedIsCounted(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	e := b.want(t, list(), text("body"), "body", cache.Miss).Entry
-	before := b.Figures()
+	before := b.Stats()
 	e.Encoded("br", func([]byte) []byte { return make([]byte, 5000) })
-	after := b.Figures()
+	after := b.Stats()
 	if grown := after.Bytes - before.Bytes; grown < 5000 || grown > 5500 || after.Entries != 1 {
 		t.Errorf("the cache has grown by %d bytes to %d entries", grown, after.Entries)
 	}
-	b.log.raise(deals)
+	b.log.invalidate(deals)
 	replaced := b.want(t, list(), text("next"), "next", cache.Miss).Entry
 	e.Encoded("zstd", func([]byte) []byte { return make([]byte, 5000) })
-	if f := b.Figures(); f.Bytes != before.Bytes {
+	if f := b.Stats(); f.Bytes != before.Bytes {
 		t.Errorf("with the entry replaced there are %d bytes, want %d", f.Bytes, before.Bytes)
 	}
 	if got := b.want(t, list(), never(t), "next", cache.Hit).Entry; got != replaced {
-		t.Error("a coding of the old entry has brought it back")
+		t.Error("encoding the old entry has cached it again")
 	}
 }
 
-// TestBytesBound keeps 50 times more than there is room for, from several sides, and
-// looks all the time.
+// TestBytesBound stores 50 times the limit from several goroutines and checks the total.
 func TestBytesBound(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -83,19 +82,19 @@ func TestBytesBound(t *testing.T) {
 					res.Encoded(coding, func(body []byte) []byte { return bytes.Clone(body[:20000*(i%2)/3]) })
 				}
 				if i%50 == 0 {
-					if f := b.Figures(); f.Bytes > f.Limit {
-						t.Errorf("%d bytes are kept, of %d", f.Bytes, f.Limit)
+					if f := b.Stats(); f.Bytes > f.Limit {
+						t.Errorf("%d bytes are cached, the limit is %d", f.Bytes, f.Limit)
 					}
 				}
 			}
 		})
 	}
 	all.Wait()
-	f := b.Figures()
+	f := b.Stats()
 	if f.Limit != 1<<20 || f.Bytes > f.Limit || f.Bytes < f.Limit/2 {
-		t.Errorf("%d bytes are kept, of %d", f.Bytes, f.Limit)
+		t.Errorf("%d bytes are cached, the limit is %d", f.Bytes, f.Limit)
 	}
 	if o := f.Operations[0]; o.Bytes > f.Limit || o.Entries != f.Entries || o.Entries+o.Evicted != 2000 {
-		t.Errorf("%d entries of %d bytes are kept and %d were evicted, of 2000", o.Entries, o.Bytes, o.Evicted)
+		t.Errorf("%d entries of %d bytes are cached and %d were evicted, of 2000", o.Entries, o.Bytes, o.Evicted)
 	}
 }

@@ -10,76 +10,76 @@ import (
 	"sixty/internal/crm"
 )
 
-// fillLimit bounds one fill, which many may wait for.
+// fillLimit bounds one fill, which many callers may wait for.
 const fillLimit = 30 * time.Second
 
-// What callers see when a fill gives nothing.
+// Errors that callers see when a fill has no result.
 var (
-	errSlow = crm.Unavailable(fmt.Errorf("a fill took more than %s", fillLimit))
-	// errPanicked is for those who wait; the panic is the first caller's.
-	errPanicked = &crm.Error{Code: crm.CodeInternal, Message: "Something went wrong on our side.", Cause: errors.New("a fill that was waited for has panicked")}
+	errSlow = crm.Unavailable(fmt.Errorf("the fill took more than %s", fillLimit))
+	// errPanicked is for waiting callers; the panic propagates in the first one.
+	errPanicked = &crm.Error{Code: crm.CodeInternal, Message: "Something went wrong on our side.", Cause: errors.New("the shared fill panicked")}
 )
 
-// position is how far an organisation's log was known, and when that was asked.
+// position is how far an organisation's log was known, and when it was asked.
 type position struct {
 	seq        int64
 	generation uint64
 	read       time.Time
 }
 
-// flightKey is what callers have in common who share a fill. A fill that began
-// before something changed may not have seen it, hence the generation.
+// flightKey identifies a shared fill. A fill that began before a change may not have seen
+// it, hence the generation.
 type flightKey struct {
 	key
 	generation uint64
 }
 
-// flight is a fill that runs, on the goroutine of the caller who was first.
+// flight is a running fill, on the goroutine of the first caller.
 type flight struct {
 	cancel  context.CancelFunc
-	waiting int           // how many want its answer; guarded by flights.mu
-	done    chan struct{} // closed when what follows is set
+	waiters int           // number of callers; guarded by flights.mu
+	done    chan struct{} // closed when the fields below are set
 
-	entry  *Entry
-	source Source
-	looked time.Time // when it was known that there is no entry, or where it is
-	err    error
+	entry    *Entry
+	source   Source
+	lookedUp time.Time // when the lookup had ended
+	err      error
 }
 
-// flights are the fills that run.
+// flights are the running fills.
 type flights struct {
 	mu      sync.Mutex
 	running map[flightKey]*flight
 }
 
-// board joins the flight of this key that runs, or begins one, which is then to be
-// ended by land; first tells which.
-func (fs *flights) board(k flightKey, cancel context.CancelFunc) (f *flight, first bool) {
+// join joins the running flight of a key, or starts one, which the caller must finish. It
+// reports whether it is the first.
+func (fs *flights) join(k flightKey, cancel context.CancelFunc) (f *flight, first bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if f, ok := fs.running[k]; ok {
-		f.waiting++
+		f.waiters++
 		return f, false
 	}
-	f = &flight{cancel: cancel, waiting: 1, done: make(chan struct{}), err: errPanicked}
+	f = &flight{cancel: cancel, waiters: 1, done: make(chan struct{}), err: errPanicked}
 	fs.running[k] = f
 	return f, true
 }
 
-// leave tells that somebody does not want the answer any more. When nobody does, the
-// fill is cancelled, and whoever comes later begins another.
+// leave removes a waiting caller. The last one cancels the fill, and later callers start
+// another.
 func (fs *flights) leave(k flightKey, f *flight) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if f.waiting--; f.waiting > 0 {
+	if f.waiters--; f.waiters > 0 {
 		return
 	}
 	fs.remove(k, f)
 	f.cancel()
 }
 
-// land gives the answer to those who wait.
-func (fs *flights) land(k flightKey, f *flight) {
+// finish releases the waiting callers.
+func (fs *flights) finish(k flightKey, f *flight) {
 	fs.mu.Lock()
 	fs.remove(k, f)
 	fs.mu.Unlock()
@@ -92,24 +92,24 @@ func (fs *flights) remove(k flightKey, f *flight) {
 	}
 }
 
-// share answers a request for which there is no entry in memory, together with all
-// who ask the same meanwhile.
-func (c *Cache) share(ctx context.Context, r *Request, at position, fill func(context.Context) (*Answer, error)) (Result, error) {
+// coalesce answers a request without an entry in memory, together with all concurrent
+// requests of the same key.
+func (c *Cache) coalesce(ctx context.Context, r *Request, at position, fill func(context.Context) (*Answer, error)) (Result, error) {
 	k := flightKey{key{r.Org, r.Key}, at.generation}
-	// Whoever asked first may give up; those who joined must not suffer for it.
+	// Not cancelled with the first caller: others may have joined.
 	shared, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), fillLimit, errSlow)
 	defer cancel()
-	f, first := c.flights.board(k, cancel)
+	f, first := c.flights.join(k, cancel)
 	if !first {
-		return c.join(ctx, r, at, k, f)
+		return c.wait(ctx, r, at, k, f)
 	}
-	c.lead(shared, ctx, r, at, k, f, fill)
+	c.run(shared, ctx, r, at, k, f, fill)
 	now := c.now()
-	res := Result{Entry: f.entry, Outcome: Miss, Source: f.source, Lookup: f.looked.Sub(at.read), Fill: now.Sub(f.looked)}
+	res := Result{Entry: f.entry, Outcome: Miss, Source: f.source, Lookup: f.lookedUp.Sub(at.read), Fill: now.Sub(f.lookedUp)}
 	if f.source != "" {
 		res.Outcome = Hit
 	}
-	s := c.figures.of(r)
+	s := c.stats.of(r)
 	if res.Outcome == Hit {
 		s.sharedHits.Add(1)
 	} else {
@@ -123,36 +123,35 @@ func (c *Cache) share(ctx context.Context, r *Request, at position, fill func(co
 	}
 	res.TTL = f.entry.ttl(now)
 	if res.Outcome == Miss && c.shared != nil {
-		c.shared.put(f.entry, now) // those who wait have their answer already
+		c.shared.put(f.entry, now) // after the waiting callers were released
 	}
 	return res, nil
 }
 
-// lead runs a flight. Its context is shared by those who wait, and own is the first
-// caller's.
-func (c *Cache) lead(shared, own context.Context, r *Request, at position, k flightKey, f *flight, fill func(context.Context) (*Answer, error)) {
-	defer c.flights.land(k, f)
+// run runs a flight. shared is the context of all waiting callers, own that of the first.
+func (c *Cache) run(shared, own context.Context, r *Request, at position, k flightKey, f *flight, fill func(context.Context) (*Answer, error)) {
+	defer c.flights.finish(k, f)
 	defer context.AfterFunc(own, func() { c.flights.leave(k, f) })()
 	if c.shared != nil {
 		if e := c.shared.get(shared, k.key); e != nil && c.valid(e, at.seq, at.read) {
-			e.series = c.figures.of(r)
-			c.put(e, e.end, at.read)
-			f.entry, f.source, f.looked, f.err = e, SharedSource, c.now(), nil
+			e.series = c.stats.of(r)
+			c.put(e, e.expires, at.read)
+			f.entry, f.source, f.lookedUp, f.err = e, SharedSource, c.now(), nil
 			return
 		}
 	}
-	f.looked = c.now()
+	f.lookedUp = c.now()
 	a, err := fill(shared)
 	if err != nil {
 		f.err = err
 		return
 	}
-	f.entry, f.err = c.keep(r, at, a), nil
+	f.entry, f.err = c.store(r, at, a), nil
 }
 
-// join waits for another caller's flight.
-func (c *Cache) join(ctx context.Context, r *Request, at position, k flightKey, f *flight) (Result, error) {
-	c.figures.of(r).joined.Add(1)
+// wait waits for another caller's flight.
+func (c *Cache) wait(ctx context.Context, r *Request, at position, k flightKey, f *flight) (Result, error) {
+	c.stats.of(r).joined.Add(1)
 	joined := c.now()
 	res := Result{Outcome: Joined, Lookup: joined.Sub(at.read)}
 	select {

@@ -11,13 +11,13 @@ import (
 	"sixty/internal/crm"
 )
 
-// outcome is what a caller of Do got.
+// outcome is the result of Do.
 type outcome struct {
 	res cache.Result
 	err error
 }
 
-// ask calls Do on a goroutine of its own.
+// ask calls Do on a new goroutine.
 func (b *bench) ask(ctx context.Context, fill func(context.Context) (*cache.Answer, error)) <-chan outcome {
 	c := make(chan outcome, 1)
 	go func() {
@@ -27,7 +27,7 @@ func (b *bench) ask(ctx context.Context, fill func(context.Context) (*cache.Answ
 	return c
 }
 
-// slow is a fill that takes a time, unless its context ends before.
+// slow is a fill that takes d, unless its context ends before.
 func slow(d time.Duration, body string) func(context.Context) (*cache.Answer, error) {
 	return func(ctx context.Context) (*cache.Answer, error) {
 		select {
@@ -72,14 +72,14 @@ func TestJoin(t *testing.T) {
 	})
 }
 
-// TestNotJoined: what began before a change may not have seen it.
+// TestNotJoined: a fill that began before a change is not joined after it.
 func TestNotJoined(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		before := b.ask(t.Context(), slow(2*time.Second, "before"))
 		synctest.Wait()
-		b.log.raise(stages) // whatever it is: the fill has not told yet what it reads
+		b.log.invalidate(stages) // any tag: those of the fill are not known yet
 		after := b.ask(t.Context(), slow(time.Second, "after"))
 		if o := <-after; o.err != nil || string(o.res.Body) != "after" || o.res.Outcome != cache.Miss {
 			t.Errorf("after the change: %+v, %v", o.res, o.err)
@@ -90,15 +90,15 @@ func TestNotJoined(t *testing.T) {
 	})
 }
 
-func TestFirstCallerHangsUp(t *testing.T) {
+func TestFirstCallerCancels(t *testing.T) {
 	t.Parallel()
 	type value struct{}
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		gone := errors.New("hung up")
-		ctx, hangUp := context.WithCancelCause(context.WithValue(t.Context(), value{}, "kept"))
+		ctx, cancel := context.WithCancelCause(context.WithValue(t.Context(), value{}, "value"))
 		first := b.ask(ctx, func(ctx context.Context) (*cache.Answer, error) {
-			if ctx.Value(value{}) != "kept" {
+			if ctx.Value(value{}) != "value" {
 				t.Error("the fill's context has lost its values")
 			}
 			return slow(time.Second, "shared")(ctx)
@@ -106,34 +106,34 @@ func TestFirstCallerHangsUp(t *testing.T) {
 		synctest.Wait()
 		second := b.ask(t.Context(), never(t))
 		synctest.Wait()
-		hangUp(gone)
+		cancel(gone)
 		if o := <-second; o.err != nil || string(o.res.Body) != "shared" || o.res.Outcome != cache.Joined {
-			t.Errorf("who joined: %+v, %v", o.res, o.err)
+			t.Errorf("joined: %+v, %v", o.res, o.err)
 		}
 		<-first
 		b.want(t, list(), never(t), "shared", cache.Hit)
 	})
 }
 
-func TestEverybodyHangsUp(t *testing.T) {
+func TestAllCallersCancel(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		gone := errors.New("hung up")
-		ctx, hangUp := context.WithCancelCause(t.Context())
+		ctx, cancel := context.WithCancelCause(t.Context())
 		first := b.ask(ctx, slow(time.Minute, "too late"))
 		synctest.Wait()
 		second := b.ask(ctx, never(t))
 		synctest.Wait()
 		began := time.Now()
-		hangUp(gone)
+		cancel(gone)
 		for _, c := range []<-chan outcome{first, second} {
 			if o := <-c; !errors.Is(o.err, gone) {
-				t.Errorf("who has gone: %+v, %v", o.res, o.err)
+				t.Errorf("cancelled: %+v, %v", o.res, o.err)
 			}
 		}
 		if took := time.Since(began); took != 0 {
-			t.Errorf("the fill went on for %s with nobody waiting", took)
+			t.Errorf("the fill continued for %s without a caller", took)
 		}
 		b.want(t, list(), text("new"), "new", cache.Miss)
 	})
@@ -170,7 +170,7 @@ func TestErrorIsShared(t *testing.T) {
 	})
 }
 
-// TestPanic: a fill's panic is the first caller's, and nobody waits for ever.
+// TestPanic: a panic of the fill propagates in the first caller; the others get an error.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -189,7 +189,7 @@ func TestPanic(t *testing.T) {
 			t.Errorf("the first caller saw %v", v)
 		}
 		if o := <-second; crm.CodeOf(o.err) != crm.CodeInternal {
-			t.Errorf("who joined: %+v, %v", o.res, o.err)
+			t.Errorf("joined: %+v, %v", o.res, o.err)
 		}
 		b.want(t, list(), text("whole"), "whole", cache.Miss)
 	})

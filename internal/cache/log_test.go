@@ -18,15 +18,14 @@ var (
 	stages = crm.Tag{Entity: crm.EntityStage}
 )
 
-// changes is a cache.Freshness that a test moves by hand; one organisation's log is
-// every organisation's.
+// changes is a cache.Freshness that a test controls; all organisations share one log.
 type changes struct {
-	mu         sync.Mutex
-	seq        int64
-	generation uint64
-	raised     map[crm.Tag]int64
-	floor      int64
-	lost       bool
+	mu          sync.Mutex
+	seq         int64
+	generation  uint64
+	invalidated map[crm.Tag]int64
+	floor       int64
+	lost        bool
 }
 
 func (l *changes) Position(context.Context, crm.ID) (seq int64, generation uint64, ok bool) {
@@ -39,41 +38,41 @@ func (l *changes) Fresh(_ crm.ID, seq int64, tags []crm.Tag) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, t := range tags {
-		if l.raised[t] > seq {
+		if l.invalidated[t] > seq {
 			return false
 		}
 	}
 	return seq >= l.floor
 }
 
-// raise enters a change that raises the tags.
-func (l *changes) raise(tags ...crm.Tag) {
+// invalidate appends a change that invalidates the tags.
+func (l *changes) invalidate(tags ...crm.Tag) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.seq++
 	l.generation++
 	for _, t := range tags {
-		l.raised[t] = l.seq
+		l.invalidated[t] = l.seq
 	}
 }
 
-// set changes what else there is to change.
+// set makes any other change.
 func (l *changes) set(change func(*changes)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	change(l)
 }
 
-// bench is a cache with the log that it goes by.
+// bench is a cache and its log.
 type bench struct {
 	*cache.Cache
 	log *changes
 }
 
-// newBench makes a cache of a megabyte, as the changes to its options say otherwise.
+// newBench returns a cache of 1 MiB, with changed options.
 func newBench(tb testing.TB, change ...func(*cache.Options)) *bench {
 	tb.Helper()
-	log := &changes{seq: 100, raised: map[crm.Tag]int64{}}
+	log := &changes{seq: 100, invalidated: map[crm.Tag]int64{}}
 	o := cache.Options{
 		Bytes: 1 << 20, Freshness: log, Logger: slog.New(slog.DiscardHandler),
 		TTL: map[cache.Tier]time.Duration{cache.Frequent: 5 * time.Minute, cache.Session: time.Minute, cache.Static: time.Hour},
@@ -86,7 +85,7 @@ func newBench(tb testing.TB, change ...func(*cache.Options)) *bench {
 	return &bench{c, log}
 }
 
-// list is a request for a list of deals.
+// list requests a list of deals.
 func list() cache.Request {
 	return cache.Request{Org: home, Key: "/api/deals?limit=50", Tier: cache.Frequent, Operation: "list-deals"}
 }
@@ -100,7 +99,7 @@ func answer(body string) *cache.Answer {
 	return &cache.Answer{Status: 200, ContentType: "application/json", Link: `</api/deals?after=x>; rel="next"`, Body: []byte(body), Tags: []crm.Tag{deals}}
 }
 
-// want asks and checks the body and the outcome.
+// want calls Do and checks the body and the outcome.
 func (b *bench) want(tb testing.TB, r cache.Request, fill func(context.Context) (*cache.Answer, error), body string, outcome cache.Outcome) cache.Result {
 	tb.Helper()
 	res, err := b.Do(tb.Context(), r, fill)
@@ -113,10 +112,10 @@ func (b *bench) want(tb testing.TB, r cache.Request, fill func(context.Context) 
 	return res
 }
 
-// unavailable is a fill whose database is gone.
+// unavailable is a fill without a database.
 func unavailable(context.Context) (*cache.Answer, error) {
 	return nil, crm.Unavailable(context.DeadlineExceeded)
 }
 
-// until gives the instant so far from now.
+// until returns the instant d from now.
 func until(d time.Duration) crm.Instant { return crm.InstantOf(time.Now().Add(d)) }

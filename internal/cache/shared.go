@@ -12,14 +12,13 @@ import (
 	"sixty/internal/crm"
 )
 
-// What a value of the shared tier may take. Values are read that another program may
-// have written.
+// Limits of a shared value. Values may come from other programs.
 const (
 	maxShared    = 1 << 20 // bytes of a body
-	compressFrom = 1 << 10 // bytes from which on a body is compressed
+	compressFrom = 1 << 10 // bytes; smaller bodies are not compressed
 )
 
-// sharedTier writes entries to a Shared and reads them.
+// sharedTier encodes entries for a Shared, and decodes them.
 type sharedTier struct {
 	store   Shared
 	epoch   func() string
@@ -31,7 +30,7 @@ type sharedTier struct {
 
 func newSharedTier(store Shared, epoch func() string, log *slog.Logger, maxEntry int64) *sharedTier {
 	t := &sharedTier{store: store, epoch: epoch, log: log, maxBody: min(maxEntry, maxShared)}
-	// Neither starts a goroutine without a stream; both can be used by many at once.
+	// Both are safe for concurrent use and, without a stream, start no goroutines.
 	var err error
 	if t.encoder, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(maxShared)); err != nil {
 		panic(err) // the options are constants
@@ -46,10 +45,9 @@ func (t *sharedTier) close() {
 	t.decoder.Close()
 }
 
-// address is where the entries of a key lie: under the hash of it, as keys are long
-// and hold what people have typed. The key itself lies in the value and is compared.
-// It is "" while the log's epoch is not known.
-func (t *sharedTier) address(k key) string {
+// storageKey returns a hash of the key, because keys are long and contain user input. The
+// value contains the key itself, which is compared. It is "" while the epoch is unknown.
+func (t *sharedTier) storageKey(k key) string {
 	epoch := t.epoch()
 	if epoch == "" {
 		return ""
@@ -60,44 +58,44 @@ func (t *sharedTier) address(k key) string {
 	return "sixty:" + epoch + ":" + hex.EncodeToString(h.Sum(make([]byte, 0, sha256.Size)))
 }
 
-// get gives the entry of a key, with its end; nil if there is none that can be read.
-// Whether it is valid is not its affair.
+// get returns the entry of a key with its expiry; nil if there is none. The caller checks
+// whether it is valid.
 func (t *sharedTier) get(ctx context.Context, k key) *Entry {
-	address := t.address(k)
-	if address == "" {
+	storageKey := t.storageKey(k)
+	if storageKey == "" {
 		return nil
 	}
-	value, ok := t.store.Get(ctx, address)
+	value, ok := t.store.Get(ctx, storageKey)
 	if !ok {
 		return nil
 	}
 	e, err := t.decode(value, k)
 	if err != nil {
-		t.log.WarnContext(ctx, "shared cache: a value is not ours", slog.String("key", address), slog.Any("error", err))
+		t.log.WarnContext(ctx, "shared cache: ignored an invalid value", slog.String("key", storageKey), slog.Any("error", err))
 		return nil
 	}
 	return e
 }
 
-// put keeps an entry that is kept in memory until the same moment.
+// put stores an entry with the expiry that it has in memory.
 func (t *sharedTier) put(e *Entry, now time.Time) {
-	address := t.address(e.key)
+	storageKey := t.storageKey(e.key)
 	ttl := e.ttl(now)
-	if address == "" || ttl <= 0 || int64(len(e.Body)) > t.maxBody {
+	if storageKey == "" || ttl <= 0 || int64(len(e.Body)) > t.maxBody {
 		return
 	}
-	t.store.Set(address, t.encode(e), ttl)
+	t.store.Set(storageKey, t.encode(e), ttl)
 }
 
-// encode gives an entry as a value: a checksum of the rest, the format's number, the
-// head, and the body.
+// encode returns a shared value: the checksum of the rest, the format version, the header
+// fields, and the body.
 func (t *sharedTier) encode(e *Entry) []byte {
 	w := &writer{b: make([]byte, checksumSize, 512+len(e.tags)*24+len(e.Body)/2)}
 	w.uint(formatVersion)
 	w.bytes(e.key.org[:])
 	w.string(e.key.name)
 	w.int(e.seq)
-	w.int(e.end.UnixNano())
+	w.int(e.expires.UnixNano())
 	w.int(int64(e.Status))
 	w.string(e.ContentType)
 	w.string(e.Link)
@@ -122,7 +120,7 @@ func (t *sharedTier) encode(e *Entry) []byte {
 	return w.sealed()
 }
 
-// decode reads what encode has written for the key.
+// decode parses a value, which must belong to the key.
 func (t *sharedTier) decode(value []byte, k key) (*Entry, error) {
 	r, ok := unsealed(value)
 	if !ok || r.uint() != formatVersion {
@@ -134,7 +132,7 @@ func (t *sharedTier) decode(value []byte, k key) (*Entry, error) {
 	if r.bad || found != k {
 		return nil, errForeign
 	}
-	e := &Entry{key: k, seq: r.int(), end: time.Unix(0, r.int())}
+	e := &Entry{key: k, seq: r.int(), expires: time.Unix(0, r.int())}
 	e.Status, e.ContentType, e.Link, e.Version = int(r.int()), r.string(), r.string(), r.int()
 	e.tags = r.tags()
 	e.Hash = r.string()

@@ -39,9 +39,9 @@ func (s *store) Set(key string, value []byte, ttl time.Duration) {
 	s.values[key], s.ttl = value, ttl
 }
 
-func (s *store) Figures() cache.SharedFigures { return cache.SharedFigures{Breaker: "closed"} }
+func (s *store) Stats() cache.SharedStats { return cache.SharedStats{Breaker: "closed"} }
 
-// only gives the one value that there is.
+// only returns the only value.
 func (s *store) only(t *testing.T) (key string, value []byte) {
 	t.Helper()
 	if len(s.values) != 1 {
@@ -51,15 +51,15 @@ func (s *store) only(t *testing.T) (key string, value []byte) {
 	return key, s.values[key]
 }
 
-// sharing has a cache share a store.
+// sharing sets the shared tier.
 func sharing(s *store) func(*cache.Options) {
 	return func(o *cache.Options) { o.Shared, o.Epoch = s, func() string { return "e1" } }
 }
 
-// TestSharedRoundTrip has one cache read what another has made: the same entry.
+// TestSharedRoundTrip reads the entry of one cache in another.
 func TestSharedRoundTrip(t *testing.T) {
 	t.Parallel()
-	noise := make([]byte, 12000) // cannot be made smaller
+	noise := make([]byte, 12000) // incompressible
 	for i := range noise {
 		noise[i] = byte(rand.Uint32())
 	}
@@ -72,7 +72,7 @@ func TestSharedRoundTrip(t *testing.T) {
 		"small":              answer("small"),
 		"everything":         everything,
 		"noise":              {Status: 200, Body: noise},
-		"what is not there":  {Status: 404, Body: []byte(`{}`)},
+		"not found":          {Status: 404, Body: []byte(`{}`)},
 		"a negative version": {Status: 200, Version: -1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -102,9 +102,9 @@ func TestSharedRoundTrip(t *testing.T) {
 			}
 			for _, tag := range append(slices.Clone(a.Tags), crm.Tag{Entity: crm.EntityCache}) {
 				third := newBench(t, sharing(s))
-				third.log.raise(tag)
+				third.log.invalidate(tag)
 				third.want(t, list(), text("new"), "new", cache.Miss)
-				s.mu.Lock() // put back what the new answer has replaced
+				s.mu.Lock() // restore the replaced value
 				for k := range s.values {
 					s.values[k] = value
 				}
@@ -114,8 +114,8 @@ func TestSharedRoundTrip(t *testing.T) {
 	}
 }
 
-// TestSharedIsJudged goes through values that are read and are not valid here.
-func TestSharedIsJudged(t *testing.T) {
+// TestSharedIsChecked reads values that are no longer valid.
+func TestSharedIsChecked(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
@@ -123,8 +123,8 @@ func TestSharedIsJudged(t *testing.T) {
 	}{
 		{"from before what is known", func(b *bench) { b.log.set(func(l *changes) { l.seq, l.floor = 200, 101 }) }},
 		{"from beyond the position", func(b *bench) { b.log.set(func(l *changes) { l.seq = 99 }) }},
-		{"a tag was raised", func(b *bench) { b.log.raise(deals) }},
-		{"its time is over", func(*bench) { pass(5 * time.Minute) }},
+		{"a tag was invalidated", func(b *bench) { b.log.invalidate(deals) }},
+		{"expired", func(*bench) { pass(5 * time.Minute) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -150,15 +150,14 @@ func TestSharedOfAnotherEpoch(t *testing.T) {
 		t.Errorf("without an epoch, there are %d values", len(s.values))
 	}
 	epoch = "e2"
-	b.log.raise(deals)
+	b.log.invalidate(deals)
 	b.want(t, list(), text("of e2"), "of e2", cache.Miss)
 	if len(s.values) != 2 {
 		t.Errorf("of two epochs, there are %d values", len(s.values))
 	}
 }
 
-// TestSharedForeignKey puts an entry where another one is looked for, as two keys
-// with one hash would.
+// TestSharedForeignKey stores an entry under another's key, as a hash collision would.
 func TestSharedForeignKey(t *testing.T) {
 	t.Parallel()
 	s := &store{values: map[string][]byte{}}
@@ -174,8 +173,7 @@ func TestSharedForeignKey(t *testing.T) {
 	newBench(t, sharing(s)).want(t, list(), text("new"), "new", cache.Miss)
 }
 
-// TestSharedMalformed cuts a value short at every length, and alters each of its
-// bytes.
+// TestSharedMalformed truncates a value at every length, and alters each of its bytes.
 func TestSharedMalformed(t *testing.T) {
 	t.Parallel()
 	s := &store{values: map[string][]byte{}}
@@ -184,8 +182,8 @@ func TestSharedMalformed(t *testing.T) {
 	address, value := s.only(t)
 	try := func(what string, v []byte) {
 		s.values[address] = v
-		b.log.raise(deals) // else it would be in memory
-		b.log.set(func(l *changes) { l.raised, l.seq = map[crm.Tag]int64{}, 100 })
+		b.log.invalidate(deals) // not answered from memory
+		b.log.set(func(l *changes) { l.invalidated, l.seq = map[crm.Tag]int64{}, 100 })
 		fresh := newBench(t, sharing(s))
 		if res, err := fresh.Do(t.Context(), list(), text("new")); err != nil || res.Outcome != cache.Miss {
 			t.Errorf("%s: %s, %v", what, res.Outcome, err)
@@ -202,7 +200,7 @@ func TestSharedMalformed(t *testing.T) {
 	try("huge", make([]byte, 1<<20))
 }
 
-// TestSharedHerd: those who wait for a value share one look at it.
+// TestSharedHerd: concurrent callers share one Get.
 func TestSharedHerd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -225,7 +223,7 @@ func TestSharedHerd(t *testing.T) {
 	})
 }
 
-// slowStore is a store that takes a while.
+// slowStore is a store with latency.
 type slowStore struct {
 	*store
 	gets int

@@ -8,8 +8,8 @@ import (
 	"sixty/internal/crm"
 )
 
-// busy is a Follower of an organisation in which much has happened, and the tags of a
-// page of 50 deals and their contacts of which nothing has.
+// busy returns a Follower of an organisation with many changes, and the unchanged tags of a
+// page of 50 deals and their contacts.
 func busy(b *testing.B) (f *changes.Follower, org crm.ID, seq int64, tags []crm.Tag) {
 	b.Helper()
 	org = crm.NewID()

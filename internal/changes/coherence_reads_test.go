@@ -6,7 +6,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// read is a read of the use cases, with what it asks for.
+// read is a read by a use case.
 type read struct {
 	name string
 	do   func(ctx context.Context) (any, error)
@@ -16,7 +16,7 @@ func reading[T any](name string, ask T, do func(ctx context.Context, ask T) (any
 	return read{named(name, ask), func(ctx context.Context) (any, error) { return do(ctx, ask) }}
 }
 
-// reader is whoever reads: somebody who sees everything, or only what they own.
+// reader returns an actor who sees everything, or only their own records.
 func (w *world) reader() crm.Actor {
 	if w.r.IntN(3) > 0 {
 		return w.by
@@ -24,15 +24,15 @@ func (w *world) reader() crm.Actor {
 	return crm.Actor{Org: w.by.Org, User: w.any(w.owners), Role: crm.RoleRep}
 }
 
-// whose says what a reader sees.
-func whose(by crm.Actor) string {
+// scope describes what a reader sees.
+func scope(by crm.Actor) string {
 	if by.OwnerScope() == nil {
 		return ""
 	}
 	return " of " + by.User.String()
 }
 
-// listed is a list of some kind, asked for at random.
+// listed returns a read of a list with random parameters.
 func listed[T, F any](w *world, name string, sorts crm.Sorts, f F, list func(context.Context, crm.Actor, crm.List[F]) (crm.Page[T], error)) read {
 	w.Helper()
 	by := w.reader()
@@ -47,27 +47,27 @@ func listed[T, F any](w *world, name string, sorts crm.Sorts, f F, list func(con
 		}
 		q.From = one(w, first.First, first.Last)
 	}
-	return reading(name+whose(by), q, func(ctx context.Context, q crm.List[F]) (any, error) { return list(ctx, by, q) })
+	return reading(name+scope(by), q, func(ctx context.Context, q crm.List[F]) (any, error) { return list(ctx, by, q) })
 }
 
-// searched is a list of some kind that is searched.
+// searched returns a read of a list with a random search.
 func searched[T, F any](w *world, name string, f F, list func(context.Context, crm.Actor, crm.List[F]) (crm.Page[T], error)) read {
 	by, query := w.reader(), crm.ParseQuery(w.word())
 	q := crm.List[F]{Filter: f, Search: &query, Sort: one(w, crm.ByRank, crm.Companies.Sorts.Default), Limit: one(w, 2, 20), Count: one(w, crm.CountNone, crm.CountExact)}
-	return reading(name+whose(by)+" "+query.String(), q, func(ctx context.Context, q crm.List[F]) (any, error) { return list(ctx, by, q) })
+	return reading(name+scope(by)+" "+query.String(), q, func(ctx context.Context, q crm.List[F]) (any, error) { return list(ctx, by, q) })
 }
 
 func byID[T any](w *world, name string, ids []crm.ID, get func(context.Context, crm.Actor, crm.ID) (T, error)) read {
 	by := w.reader()
-	return reading(name+whose(by), w.any(ids), func(ctx context.Context, id crm.ID) (any, error) { return get(ctx, by, id) })
+	return reading(name+scope(by), w.any(ids), func(ctx context.Context, id crm.ID) (any, error) { return get(ctx, by, id) })
 }
 
 func ofIDs[T any](w *world, name string, ids []crm.ID, get func(context.Context, crm.Actor, []crm.ID) (T, error)) read {
 	by := w.reader()
-	return reading(name+whose(by), recent(ids), func(ctx context.Context, ids []crm.ID) (any, error) { return get(ctx, by, ids) })
+	return reading(name+scope(by), recent(ids), func(ctx context.Context, ids []crm.ID) (any, error) { return get(ctx, by, ids) })
 }
 
-// someRead picks a read of a kind, of which there are few, of something.
+// someRead returns a random read of a kind.
 func (w *world) someRead(kind int) read {
 	w.Helper()
 	s := w.here
@@ -123,7 +123,7 @@ func (w *world) someRead(kind int) read {
 				from, to := crm.DateOf(w.day()), crm.DateOf(w.day())
 				f.From, f.To = &from, &to
 			}
-			return reading("dashboard"+whose(by), f, func(ctx context.Context, f crm.DashboardFilter) (any, error) { return s.Dashboard(ctx, by, f) })
+			return reading("dashboard"+scope(by), f, func(ctx context.Context, f crm.DashboardFilter) (any, error) { return s.Dashboard(ctx, by, f) })
 		},
 		func() read {
 			return reading("organisation", w.by, func(ctx context.Context, by crm.Actor) (any, error) { return s.Organisation(ctx, by) })

@@ -19,30 +19,30 @@ import (
 
 var coherenceSeed = flag.Uint64("changes.seed", 0, "repeat TestCoherence with this seed")
 
-// The extent of TestCoherence.
+// The size of TestCoherence.
 const (
 	coherenceWrites = 120
-	coherenceReads  = 70 // answers that are kept at once
+	coherenceReads  = 70 // answers cached at a time
 )
 
-// world is a database that two instances write to, one of which keeps answers.
+// world is a database that two instances write to, one of which caches answers.
 type world struct {
 	*testing.T
 	r        *rand.Rand
 	now      time.Time
 	follower *changes.Follower
 	log      crm.Log
-	store    crm.Store    // of the instance that keeps answers
+	store    crm.Store    // of the caching instance
 	here     *crm.Service // its use cases
 	there    *crm.Service // those of the other instance
 	by       crm.Actor
-	things
+	ids
 }
 
-// things are the ids of what there is; the first of each is of something that is gone.
-type things struct{ owners, companies, contacts, stages, deals, activities, tasks []crm.ID }
+// ids are those of the records; the first of each type is of a deleted one.
+type ids struct{ owners, companies, contacts, stages, deals, activities, tasks []crm.ID }
 
-// An answer is what a read gave, and what it was made from.
+// answer is the result of a read, and what it depends on.
 type answer struct {
 	read         read
 	seq          int64
@@ -50,8 +50,8 @@ type answer struct {
 	value        any
 }
 
-// TestCoherence writes at random and reads at random: as long as an answer is said to
-// hold, reading again gives the same.
+// TestCoherence makes random writes and reads: as long as an answer is reported as valid,
+// reading again must return the same.
 func TestCoherence(t *testing.T) {
 	t.Parallel()
 	for _, engine := range []string{"sqlite", "postgres"} {
@@ -63,33 +63,33 @@ func TestCoherence(t *testing.T) {
 			}
 			t.Logf("-changes.seed=%d", seed)
 			w := newWorld(t, engine, seed)
-			kept := make([]answer, coherenceReads)
+			answers := make([]answer, coherenceReads)
 			held, renewed := 0, 0
-			for i := range kept {
-				kept[i] = w.answer(w.someRead(i))
+			for i := range answers {
+				answers[i] = w.answer(w.someRead(i))
 			}
 			for range coherenceWrites {
 				what := w.someWrite()
-				for i, a := range kept {
+				for i, a := range answers {
 					switch {
 					case a.dependencies.Uncacheable():
-						kept[i] = w.answer(w.someRead(i))
+						answers[i] = w.answer(w.someRead(i))
 					case !w.holds(&a):
-						kept[i] = w.answer(a.read)
+						answers[i] = w.answer(a.read)
 						renewed++
 					default:
 						held++
 						if diff := cmp.Diff(w.do(w.Context(), a.read), a.value); diff != "" {
-							t.Fatalf("after %s, %s is said to hold, from %v (-is +was):\n%s", what, a.read.name, a.dependencies.Tags(), diff)
+							t.Fatalf("after %s, %s is reported as valid, with tags %v (-is +was):\n%s", what, a.read.name, a.dependencies.Tags(), diff)
 						}
 					}
 				}
-				i := w.r.IntN(len(kept))
-				kept[i] = w.answer(w.someRead(i))
+				i := w.r.IntN(len(answers))
+				answers[i] = w.answer(w.someRead(i))
 			}
-			t.Logf("%d answers held, %d were renewed", held, renewed)
+			t.Logf("%d answers were valid, %d were renewed", held, renewed)
 			if held < 2*renewed || renewed < coherenceWrites {
-				t.Error("that is not what many answers and one change at a time should come to")
+				t.Error("unexpected ratio of valid and renewed answers")
 			}
 		})
 	}
@@ -138,21 +138,21 @@ func newWorld(t *testing.T, engine string, seed uint64) *world {
 	return w
 }
 
-func (w *things) all() []*[]crm.ID {
+func (w *ids) all() []*[]crm.ID {
 	return []*[]crm.ID{&w.owners, &w.companies, &w.contacts, &w.stages, &w.deals, &w.activities, &w.tasks}
 }
 
-// any gives one of some things.
+// any returns a random id.
 func (w *world) any(ids []crm.ID) crm.ID { return ids[w.r.IntN(len(ids))] }
 
-// holds tells whether an answer is said to hold.
+// holds reports whether an answer is reported as valid.
 func (w *world) holds(a *answer) bool {
 	until, ends := a.dependencies.Until()
 	return (!ends || crm.InstantOf(w.now) < until) &&
 		w.follower.Fresh(w.by.Org, a.seq, a.dependencies.Tags())
 }
 
-// answer reads as a cache does: while there is no position, to keep nothing.
+// answer reads as a cache does: without a position, the answer is not cached.
 func (w *world) answer(r read) answer {
 	w.Helper()
 	seq, _, ok := w.follower.Position(w.Context(), w.by.Org)
@@ -163,7 +163,7 @@ func (w *world) answer(r read) answer {
 	return answer{r, seq, dependencies, w.do(ctx, r)}
 }
 
-// do reads; that there is no such thing is an answer too.
+// do reads; not found is an answer too.
 func (w *world) do(ctx context.Context, r read) any {
 	w.Helper()
 	value, err := r.do(ctx)
@@ -176,8 +176,8 @@ func (w *world) do(ctx context.Context, r read) any {
 	return value
 }
 
-// someWrite writes something, here or there, lets time pass, and waits until this
-// instance has heard of it.
+// someWrite makes a random write through either instance, lets time pass, and waits until
+// this instance has read the log.
 func (w *world) someWrite() string {
 	w.Helper()
 	service, where := w.here, "here"
@@ -196,13 +196,13 @@ func (w *world) someWrite() string {
 	limited, cancel := context.WithTimeout(w.Context(), 20*time.Second)
 	defer cancel()
 	if end := ends[w.by.Org]; !w.follower.Await(limited, w.by.Org, end) {
-		w.Fatalf("%d was not heard of", end)
+		w.Fatalf("entry %d was not read", end)
 	}
 	return what + ", " + where
 }
 
-// refused tells whether a write was refused by a rule, which happens to random ones.
-func (w *world) refused(what string, err error) bool {
+// rejected reports whether a rule has rejected a write, which happens to random ones.
+func (w *world) rejected(what string, err error) bool {
 	w.Helper()
 	switch crm.CodeOf(err) {
 	case "":
@@ -214,7 +214,7 @@ func (w *world) refused(what string, err error) bool {
 	return true
 }
 
-// maybe gives one of some things, or null.
+// maybe returns a random id or null.
 func (w *world) maybe(ids []crm.ID) crm.Field[crm.ID] {
 	if w.r.IntN(4) == 0 || len(ids) == 1 {
 		return crm.Null[crm.ID]()
@@ -222,17 +222,17 @@ func (w *world) maybe(ids []crm.ID) crm.Field[crm.ID] {
 	return crm.Of(w.any(ids[1:]))
 }
 
-// word gives a word of few.
+// word returns one of a few words.
 func (w *world) word() string {
 	return []string{"ada", "bob", "cat", "dan", "eve"}[w.r.IntN(5)]
 }
 
-// day gives a day around now.
+// day returns a random day around now.
 func (w *world) day() time.Time { return w.now.Add(time.Duration(w.r.IntN(80)-40) * 24 * time.Hour) }
 
 func one[T any](w *world, values ...T) T { return values[w.r.IntN(len(values))] }
 
-// sometimes gives a pointer to one of some things, mostly nil.
+// sometimes returns a pointer to a random id, or mostly nil.
 func (w *world) sometimes(ids []crm.ID) *crm.ID {
 	if w.r.IntN(3) > 0 {
 		return nil

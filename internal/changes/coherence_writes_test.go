@@ -6,7 +6,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// write writes something by a service, and tells what.
+// write makes a random write through a service and describes it.
 func (w *world) write(s *crm.Service) string {
 	w.Helper()
 	var what string
@@ -29,17 +29,17 @@ func (w *world) write(s *crm.Service) string {
 	case n < 97:
 		what, err = "many deals", w.updateMany()
 	case n < 98:
-		what, err = w.handOver(s)
+		what, err = w.transferOwnership(s)
 	default:
 		what, err = "a cleared cache", s.ClearCache(w.Context(), w.by, one(w, crm.EntityCache, crm.EntityDeal))
 	}
-	if w.refused(what, err) {
-		what += " (refused)"
+	if w.rejected(what, err) {
+		what += " (rejected)"
 	}
 	return what
 }
 
-// fill makes some things of each kind.
+// fill creates some records of each type.
 func (w *world) fill() {
 	w.Helper()
 	for kind, n := range []int{3, 4, 5, 0, 8, 6, 8} {
@@ -51,7 +51,7 @@ func (w *world) fill() {
 	}
 }
 
-// create makes a thing of the kind of w.all, unless there are many.
+// create creates a record of a type in w.all, unless there are many.
 func (w *world) create(s *crm.Service, kind int) (string, error) {
 	ctx, ids := w.Context(), w.all()[kind]
 	if len(*ids) > 10 {
@@ -85,7 +85,7 @@ func (w *world) create(s *crm.Service, kind int) (string, error) {
 	if err == nil {
 		*ids = append(*ids, id)
 	}
-	return named("a new thing", kind, id), err
+	return named("a created record", kind, id), err
 }
 
 func (w *world) update(s *crm.Service) (string, error) {
@@ -119,11 +119,11 @@ func (w *world) update(s *crm.Service) (string, error) {
 	return named(what, id), err
 }
 
-// handOver gives what one person owns to another: much at once, told of as one.
-func (w *world) handOver(s *crm.Service) (string, error) {
+// transferOwnership transfers all records of an owner, which is one entry in the log.
+func (w *world) transferOwnership(s *crm.Service) (string, error) {
 	from, to := w.any(w.owners), w.any(w.owners)
 	_, err := s.TransferOwnership(w.Context(), w.by, from, to)
-	return named("what is handed over from", from), err
+	return named("an ownership transfer from", from), err
 }
 
 func (w *world) remove(s *crm.Service) (string, error) {
@@ -153,10 +153,10 @@ func (w *world) remove(s *crm.Service) (string, error) {
 		*ids = slices.Delete(*ids, i, i+1)
 		(*ids)[0] = id
 	}
-	return named("a deleted thing", kind, id), err
+	return named("a deleted record", kind, id), err
 }
 
-// updateMany changes so much at once that the log names none of it.
+// updateMany changes so many records at once that the log does not list them.
 func (w *world) updateMany() error {
 	return w.store.Write(w.Context(), w.by, crm.InstantOf(w.now), func(tx crm.Tx) error {
 		for range 101 {

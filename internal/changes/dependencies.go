@@ -7,80 +7,80 @@ import (
 	"sixty/internal/crm"
 )
 
-// maxNarrow is the number of tags of one kind from which on an answer may as well
-// depend on the whole kind.
-const maxNarrow = 300
+// maxTags is the number of tags of one entity type above which the answer depends on all
+// entities of the type instead.
+const maxTags = 300
 
-// Dependencies gather what an answer is made from, while it is made. They are safe for
+// Dependencies collect what an answer depends on while it is built. They are safe for
 // concurrent use.
 type Dependencies struct {
 	mu          sync.Mutex
-	org         crm.ID // whose things they are; zero before anything is read
-	kinds       []*kindRead
+	org         crm.ID // zero before the first read
+	types       []*typeTags
 	until       crm.Instant
-	ends        bool // until is there
+	hasUntil    bool // whether until is set
 	uncacheable bool
 }
 
-// kindRead is what was read of one kind.
-type kindRead struct {
+// typeTags are the tags of one entity type.
+type typeTags struct {
 	entity string
-	whole  bool
-	narrow map[crm.Tag]struct{}
+	all    bool
+	tags   map[crm.Tag]struct{}
 }
 
 type dependenciesKey struct{}
 
-// Track gives a context in which reads of a Tracked store, and use cases, enter what
+// Track returns a context in which reads of a Tracked store, and use cases, record what
 // they depend on.
 func Track(ctx context.Context) (context.Context, *Dependencies) {
 	d := &Dependencies{}
-	ctx = crm.WithTimeDependent(ctx, d.forbid)
+	ctx = crm.WithTimeDependent(ctx, d.setUncacheable)
 	return context.WithValue(ctx, dependenciesKey{}, d), d
 }
 
-// tracked gives the context's dependencies; nil, which may be told everything, when it
+// dependenciesOf returns the context's dependencies; nil, whose methods do nothing, if it
 // has none.
-func tracked(ctx context.Context) *Dependencies {
+func dependenciesOf(ctx context.Context) *Dependencies {
 	d, _ := ctx.Value(dependenciesKey{}).(*Dependencies)
 	return d
 }
 
-// Tags gives the tags of everything that was read, none twice and none that another
-// one includes.
+// Tags returns the tags of everything that was read, without duplicates and without tags
+// that another one includes.
 func (d *Dependencies) Tags() []crm.Tag {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var tags []crm.Tag
-	for _, k := range d.kinds {
-		if k.whole {
+	for _, k := range d.types {
+		if k.all {
 			tags = append(tags, crm.Tag{Entity: k.entity})
 			continue
 		}
-		for t := range k.narrow {
+		for t := range k.tags {
 			tags = append(tags, t)
 		}
 	}
 	return tags
 }
 
-// Until gives the first moment at which the answer may be another one although nothing
-// has been written; ok is false when there is none.
+// Until returns the earliest time at which the answer may change without a write; ok is
+// false if there is none.
 func (d *Dependencies) Until() (at crm.Instant, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.until, d.ends
+	return d.until, d.hasUntil
 }
 
-// Uncacheable tells whether it cannot be said what the answer depends on.
+// Uncacheable reports whether the dependencies of the answer are unknown.
 func (d *Dependencies) Uncacheable() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.uncacheable
 }
 
-// forbid says that it cannot be said what the answer depends on.
-func (d *Dependencies) forbid() {
+// setUncacheable records that the dependencies of the answer are unknown.
+func (d *Dependencies) setUncacheable() {
 	if d == nil {
 		return
 	}
@@ -89,7 +89,7 @@ func (d *Dependencies) forbid() {
 	d.uncacheable = true
 }
 
-// add enters tags of an organisation.
+// add records tags of an organisation.
 func (d *Dependencies) add(org crm.ID, tags ...crm.Tag) {
 	if d == nil {
 		return
@@ -99,14 +99,14 @@ func (d *Dependencies) add(org crm.ID, tags ...crm.Tag) {
 	if d.org == (crm.ID{}) {
 		d.org = org
 	}
-	d.uncacheable = d.uncacheable || d.org != org // what is kept is kept for one
+	d.uncacheable = d.uncacheable || d.org != org // entries belong to one organisation
 	for _, t := range tags {
-		d.kind(t.Entity).add(t)
+		d.ofType(t.Entity).add(t)
 	}
 }
 
-// each enters a tag for each of the ids.
-func (d *Dependencies) each(org crm.ID, entity string, by crm.TagScope, ids []crm.ID) {
+// addIDs records a tag for each of the ids.
+func (d *Dependencies) addIDs(org crm.ID, entity string, by crm.TagScope, ids []crm.ID) {
 	if d == nil {
 		return
 	}
@@ -115,33 +115,33 @@ func (d *Dependencies) each(org crm.ID, entity string, by crm.TagScope, ids []cr
 	}
 }
 
-// kind gives what was read of a kind; the lock is held.
-func (d *Dependencies) kind(entity string) *kindRead {
-	for _, k := range d.kinds {
+// ofType returns the tags of an entity type; the lock is held.
+func (d *Dependencies) ofType(entity string) *typeTags {
+	for _, k := range d.types {
 		if k.entity == entity {
 			return k
 		}
 	}
-	k := &kindRead{entity: entity, narrow: map[crm.Tag]struct{}{}}
-	d.kinds = append(d.kinds, k)
+	k := &typeTags{entity: entity, tags: map[crm.Tag]struct{}{}}
+	d.types = append(d.types, k)
 	return k
 }
 
-func (k *kindRead) add(t crm.Tag) {
-	if k.whole {
+func (k *typeTags) add(t crm.Tag) {
+	if k.all {
 		return
 	}
-	k.narrow[t] = struct{}{}
-	if t.By == crm.ByAll || len(k.narrow) > maxNarrow {
-		k.whole, k.narrow = true, nil
+	k.tags[t] = struct{}{}
+	if t.By == crm.ByAll || len(k.tags) > maxTags {
+		k.all, k.tags = true, nil
 	}
 }
 
-// change enters a moment at which the answer may change by itself.
-func (d *Dependencies) change(at crm.Instant) {
+// changesAt records a time at which the answer may change without a write.
+func (d *Dependencies) changesAt(at crm.Instant) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.ends || at < d.until {
-		d.until, d.ends = at, true
+	if !d.hasUntil || at < d.until {
+		d.until, d.hasUntil = at, true
 	}
 }

@@ -15,8 +15,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// shelf is a store that has some rows and nothing else: what it is not made for, it
-// panics at.
+// shelf is a store with a few rows; unsupported methods panic.
 type shelf struct {
 	crm.Store
 	shelfReads
@@ -60,7 +59,7 @@ func (v shelfView[T, F]) Page(context.Context, crm.ID, crm.List[F]) (crm.Page[T]
 
 func (v shelfView[T, F]) ByID(context.Context, crm.ID, []crm.ID) ([]T, error) { return v, nil }
 
-// tagsOf gives the dependencies' tags in an order.
+// tagsOf returns the dependencies' tags, sorted.
 func tagsOf(d *changes.Dependencies) []crm.Tag {
 	return sorted(d.Tags())
 }
@@ -201,7 +200,7 @@ func TestDependencies(t *testing.T) {
 			tracked := changes.Tracked(store, func() time.Time { return now })
 			ctx, d := changes.Track(t.Context())
 			test.do(ctx, tracked)
-			test.do(t.Context(), tracked) // to which nobody listens
+			test.do(t.Context(), tracked) // without Dependencies
 			if diff := gocmp.Diff(sorted(test.tags), tagsOf(d)); diff != "" {
 				t.Errorf("tags (-want +got):\n%s", diff)
 			}

@@ -10,19 +10,19 @@ import (
 
 var errDown = errors.New("the database is down")
 
-// memoryLog is a change log in memory, which can be made to behave badly.
+// memoryLog is a change log in memory, with faults on demand.
 type memoryLog struct {
 	mu      sync.Mutex
 	orgs    map[crm.ID]*memoryOrg
-	down    error         // what every question is answered with
-	hold    chan struct{} // if set, LogEnds answers when it is closed, with what was then
-	held    chan struct{} // hears of every LogEnds that is held
-	endsFor []int         // how many organisations each LogEnds was asked for
-	reads   int           // how often LogSince was asked
+	down    error         // returned by every read
+	hold    chan struct{} // if set, LogEnds reads the ends, then waits until it is closed
+	held    chan struct{} // receives for every LogEnds that waits
+	endsFor []int         // the number of organisations in each call of LogEnds
+	reads   int           // calls of LogSince
 
-	poke    func(crm.ID, int64)
+	notify  func(crm.ID, int64)
 	broken  chan error // ends WatchLog
-	watched int        // how often WatchLog was called
+	watched int        // calls of WatchLog
 }
 
 type memoryOrg struct {
@@ -38,7 +38,7 @@ func newMemoryLog(orgs ...crm.ID) *memoryLog {
 	return l
 }
 
-// write commits entries, of which nobody hears.
+// write commits entries without notifying.
 func (l *memoryLog) write(org crm.ID, entries ...crm.LogEntry) []crm.LogEntry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -51,12 +51,12 @@ func (l *memoryLog) write(org crm.ID, entries ...crm.LogEntry) []crm.LogEntry {
 	return entries
 }
 
-// announce pokes with what has been committed.
+// announce notifies of a commit.
 func (l *memoryLog) announce(org crm.ID, seq int64) {
 	l.mu.Lock()
-	poke := l.poke
+	notify := l.notify
 	l.mu.Unlock()
-	poke(org, seq)
+	notify(org, seq)
 }
 
 // restore makes the log end earlier.
@@ -125,8 +125,8 @@ func (l *memoryLog) LogStart(_ context.Context, org crm.ID) (int64, error) {
 
 func (l *memoryLog) PruneLog(context.Context, crm.Instant, int) (int64, error) { return 0, nil }
 
-func (l *memoryLog) WatchLog(ctx context.Context, poke func(crm.ID, int64)) error {
-	l.set(func(l *memoryLog) { l.poke, l.watched = poke, l.watched+1 })
+func (l *memoryLog) WatchLog(ctx context.Context, notify func(crm.ID, int64)) error {
+	l.set(func(l *memoryLog) { l.notify, l.watched = notify, l.watched+1 })
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -140,7 +140,7 @@ func updated(deal crm.ID, refs crm.Refs) crm.LogEntry {
 	return crm.LogEntry{Entity: crm.EntityDeal, ID: &deal, Op: crm.OpUpdated, Refs: refs}
 }
 
-// several are changes of so many deals.
+// several returns changes of n deals.
 func several(n int) []crm.LogEntry {
 	entries := make([]crm.LogEntry, n)
 	for i := range entries {

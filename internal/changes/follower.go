@@ -1,12 +1,11 @@
-// Package changes reads the change log, so that others of this process need not: it
-// follows the logs of the organisations that are in use, whoever writes them, and tells
-// a cache how far it has followed and whether an answer still holds, and live readers
-// what has happened. It also notes what an answer is made from while it is made.
+// Package changes reads the change log on behalf of the rest of the process. It follows the
+// logs of the organisations in use, whichever process writes them. A cache learns from it
+// how far they were read and whether an entry is still valid, and live readers what has
+// changed. It also records what an answer depends on while it is built.
 //
-// What is heard of a log, by whatever way, is the same and may be heard twice:
-// transactions of this process are told by the store as they commit, those of others by
-// the store's poke, and what neither has told is met by a poll. Only the log itself, asked,
-// confirms that there is no more.
+// New entries become known in three ways, and possibly more than once: the store reports
+// the commits of this process, the store's notifications announce those of others, and
+// polling finds what was missed. Only reading the log confirms that there are no more.
 package changes
 
 import (
@@ -21,22 +20,22 @@ import (
 )
 
 const (
-	// pollInterval is how often the ends of the logs are asked for.
+	// pollInterval is how often the ends of the logs are read.
 	pollInterval = 250 * time.Millisecond
-	// confirmedFor is how long a log's end, once confirmed, counts as such.
+	// confirmedFor is how long a confirmed end of a log is trusted.
 	confirmedFor = time.Second
-	// forgetAfter is how long an organisation is followed without being used.
-	forgetAfter = 10 * time.Minute
-	// maxFollowed bounds the organisations that are followed at once.
+	// dropAfter is how long an unused organisation is followed.
+	dropAfter = 10 * time.Minute
+	// maxFollowed bounds the number of followed organisations.
 	maxFollowed = 1000
 )
 
-// Options are what a Follower can be told.
+// Options configure a Follower.
 type Options struct {
-	// Logger hears when the log cannot be followed, and when it can again; it may be nil.
+	// Logger logs when the log cannot be read, and when it can again; may be nil.
 	Logger *slog.Logger
-	// Poll is how often the ends of the logs are asked for, 250 ms if zero. An answer
-	// holds for a second after that, so it must stay well below.
+	// Poll is how often the ends of the logs are read; 250 ms if zero. It must be well
+	// below a second, which is how long a confirmed end is trusted.
 	Poll time.Duration
 }
 
@@ -50,47 +49,47 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Follower follows the change logs of the organisations that are in use. It is safe for
-// concurrent use, and of use only while Run runs: before and after, nothing is known.
+// Follower follows the change logs of the organisations in use. It is safe for concurrent
+// use. Positions are known only while Run runs.
 type Follower struct {
 	logger  *slog.Logger
 	poll    time.Duration
-	started time.Time // what moments are counted from
+	started time.Time // the origin of now
 
 	generations atomic.Uint64
-	failing     atomic.Bool   // the log could not be read when it was last asked
-	askAll      atomic.Bool   // somebody has written, it is not known to which log
-	kick        chan struct{} // wakes Run, which then looks at who wants to be caught up
+	failing     atomic.Bool   // the last read of the log failed
+	pollAll     atomic.Bool   // there was a write in an unknown organisation
+	woken       chan struct{} // wakes Run to read the requested logs
 	stopped     chan struct{} // closed when Run has ended
 
 	log   atomic.Pointer[crm.Log] // nil before Run
 	orgs  atomic.Pointer[map[crm.ID]*organisation]
-	mu    sync.Mutex // held to replace orgs, and to enter subscriptions
-	ended bool       // Run has ended: nobody is subscribed any more
+	mu    sync.Mutex // held to replace orgs, and to add subscriptions
+	ended bool       // Run has ended: no new subscriptions
 }
 
-// New makes a Follower, which Run then sets to work.
+// New returns a Follower; the caller must call Run.
 func New(o Options) *Follower {
 	o = o.withDefaults()
 	f := &Follower{
 		logger: o.Logger, poll: o.Poll,
-		// No moment is zero, which is that of never.
+		// Such that now is never 0, which means never.
 		started: time.Now().Add(-time.Hour),
-		kick:    make(chan struct{}, 1),
+		woken:   make(chan struct{}, 1),
 		stopped: make(chan struct{}),
 	}
 	f.orgs.Store(&map[crm.ID]*organisation{})
 	return f
 }
 
-// now gives the moment, by a clock that nobody sets back.
+// now returns the time since started, by the monotonic clock.
 func (f *Follower) now() time.Duration { return time.Since(f.started) }
 
-// followed gives the organisations that are followed, to be read alone.
+// followed returns the followed organisations; read-only.
 func (f *Follower) followed() map[crm.ID]*organisation { return *f.orgs.Load() }
 
-// follow gives the state of an organisation that is used now, beginning to follow it if
-// need be. It is nil when too many are followed that cannot be forgotten.
+// follow returns the state of an organisation, which it starts to follow if necessary. It
+// returns nil if too many are followed and none can be dropped.
 func (f *Follower) follow(org crm.ID, now time.Duration) *organisation {
 	if o := f.followed()[org]; o != nil {
 		o.use(now)
@@ -102,21 +101,21 @@ func (f *Follower) follow(org crm.ID, now time.Duration) *organisation {
 	if o := all[org]; o != nil {
 		return o
 	}
-	if len(all) >= maxFollowed && !forgetOne(all) {
+	if len(all) >= maxFollowed && !dropOldest(all) {
 		return nil
 	}
 	o := newOrganisation(org, now, &f.generations)
 	all[org] = o
 	f.orgs.Store(&all)
-	f.want(o)
+	f.requestRead(o)
 	return o
 }
 
-// forgetOne forgets the organisation that was used the longest ago.
-func forgetOne(all map[crm.ID]*organisation) bool {
+// dropOldest drops the least recently used organisation.
+func dropOldest(all map[crm.ID]*organisation) bool {
 	var oldest *organisation
 	for _, o := range all {
-		if (oldest == nil || o.used.Load() < oldest.used.Load()) && o.forgettable() {
+		if (oldest == nil || o.used.Load() < oldest.used.Load()) && o.droppable() {
 			oldest = o
 		}
 	}
@@ -127,10 +126,10 @@ func forgetOne(all map[crm.ID]*organisation) bool {
 	return true
 }
 
-// forgetIdle forgets the organisations that nobody has used for long.
-func (f *Follower) forgetIdle(now time.Duration) {
+// dropIdle drops the organisations that have been unused for dropAfter.
+func (f *Follower) dropIdle(now time.Duration) {
 	idle := func(_ crm.ID, o *organisation) bool {
-		return now-time.Duration(o.used.Load()) > forgetAfter && o.forgettable()
+		return now-time.Duration(o.used.Load()) > dropAfter && o.droppable()
 	}
 	some := false
 	for id, o := range f.followed() {
@@ -146,52 +145,52 @@ func (f *Follower) forgetIdle(now time.Duration) {
 	f.orgs.Store(&all)
 }
 
-// want has an organisation's log read as soon as can be.
-func (f *Follower) want(o *organisation) {
-	o.wanted.Store(true)
+// requestRead has Run read an organisation's log as soon as possible.
+func (f *Follower) requestRead(o *organisation) {
+	o.readRequested.Store(true)
 	f.wake()
 }
 
 // wake wakes Run.
 func (f *Follower) wake() {
 	select {
-	case f.kick <- struct{}{}:
-	default: // it is about to wake already
+	case f.woken <- struct{}{}:
+	default: // already pending
 	}
 }
 
-// Committed implements crm.CommitListener: what this process has written is known
-// before whoever wrote it is answered.
+// Committed implements crm.CommitListener: a write of this process takes effect here before
+// it is answered.
 func (f *Follower) Committed(org crm.ID, entries []crm.LogEntry) {
 	o := f.follow(org, f.now())
 	if o == nil || len(entries) == 0 {
-		return // who is not followed is not answered from a cache
+		return // an organisation that is not followed is not cached
 	}
-	if o.take(entries); o.seq.Load() < entries[len(entries)-1].Seq {
-		f.want(o) // others have written before, and are yet to be heard of
+	if o.apply(entries); o.seq.Load() < entries[len(entries)-1].Seq {
+		f.requestRead(o) // others have written entries before these
 	}
 }
 
-// CommitUnknown implements crm.CommitListener: what is known of the organisation is worth
-// nothing until the log has been asked again.
+// CommitUnknown implements crm.CommitListener: the position is not trusted until the log
+// has been read again.
 func (f *Follower) CommitUnknown(org crm.ID) {
 	if o := f.follow(org, f.now()); o != nil {
-		o.doubt()
-		f.want(o)
+		o.commitUnknown()
+		f.requestRead(o)
 	}
 }
 
-// Unchanged implements crm.CommitListener: the log reaches to seq, so that whoever wrote
-// is told of what they found.
+// Unchanged implements crm.CommitListener: the log reaches at least to seq, which the
+// writer's consistency token contains.
 func (f *Follower) Unchanged(org crm.ID, seq int64) {
 	if o := f.follow(org, f.now()); o != nil && seq > o.seq.Load() {
-		o.grown(seq)
-		f.want(o)
+		o.extend(seq)
+		f.requestRead(o)
 	}
 }
 
-// Known gives the greatest seq of an organisation that this process knows of: from the
-// log, or from its own commits. It is 0 for one that is not followed.
+// Known returns the greatest known seq of an organisation, from the log or from own
+// commits; 0 if it is not followed.
 func (f *Follower) Known(org crm.ID) int64 {
 	o := f.followed()[org]
 	if o == nil {
@@ -202,27 +201,25 @@ func (f *Follower) Known(org crm.ID) int64 {
 	return o.known
 }
 
-// Fresh tells whether an answer holds that was made from these tags after seq was the
-// organisation's position: none has been raised since, as far as this process has
-// followed. It is false where that cannot be told.
+// Fresh implements cache.Freshness: it reports whether none of the tags was invalidated
+// after seq, as far as the log was read. It is false if that is unknown.
 func (f *Follower) Fresh(org crm.ID, seq int64, tags []crm.Tag) bool {
 	o := f.followed()[org]
 	return o != nil && o.fresh(seq, tags)
 }
 
-// Position tells how far the organisation's log has been followed, provided that this
-// was its end at some moment of the last second: ok is false if that is not so, and
-// cannot be made so right now. What is read from the database after Position has seq and
-// all that came before in it. The generation ascends whenever anything of the
-// organisation changes, as far as is known: who asks in one generation may be given what
-// was read for somebody else who asked in it.
+// Position implements cache.Freshness: it returns how far the organisation's log was read,
+// if that was its end at some time within the last second; otherwise, and if it cannot be
+// confirmed now, ok is false. Reads of the database after Position see at least seq. The
+// generation increases with every known change of the organisation: callers with the same
+// generation may share the result of one read.
 func (f *Follower) Position(ctx context.Context, org crm.ID) (seq int64, generation uint64, ok bool) {
 	now := f.now()
 	o := f.follow(org, now)
 	if o == nil || !o.confirmedAt(now) && !f.confirm(ctx, o) {
 		return 0, 0, false
 	}
-	// In this order: who sees a seq, sees a generation that it has begun, or a later one.
+	// In this order, so that the generation is at least that of seq.
 	seq = o.seq.Load()
 	return seq, o.generation.Load(), true
 }

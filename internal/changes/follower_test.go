@@ -10,8 +10,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// following is a Follower at work on a log in memory, in a bubble whose clock passes
-// when everybody waits.
+// following is a running Follower of a log in memory, in a synctest bubble.
 type following struct {
 	t *testing.T
 	*changes.Follower
@@ -20,8 +19,8 @@ type following struct {
 	stop func() // ends Run and waits for it
 }
 
-// follows runs a test with a Follower at work, on an organisation whose log holds so
-// many entries already.
+// follows runs a test with a running Follower and an organisation whose log has some entries
+// already.
 func follows(t *testing.T, entries int, test func(f *following)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -50,7 +49,7 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
-// at checks the position, and gives the generation.
+// at checks the position and returns the generation.
 func (f *following) at(want int64) uint64 {
 	f.t.Helper()
 	seq, generation, ok := f.Position(f.t.Context(), f.org)
@@ -60,7 +59,7 @@ func (f *following) at(want int64) uint64 {
 	return generation
 }
 
-// lost checks that there is no position, and tells how long that took to say.
+// lost checks that there is no position, and returns how long Position took.
 func (f *following) lost() time.Duration {
 	f.t.Helper()
 	began := time.Now()
@@ -70,7 +69,7 @@ func (f *following) lost() time.Duration {
 	return time.Since(began)
 }
 
-// fresh checks whether an answer of seq holds.
+// fresh checks whether an answer of seq is valid.
 func (f *following) fresh(want bool, seq int64, tags ...crm.Tag) {
 	f.t.Helper()
 	if got := f.Fresh(f.org, seq, tags); got != want {
@@ -90,7 +89,7 @@ func TestPositionFirstUse(t *testing.T) {
 	})
 }
 
-func TestPositionOfNobody(t *testing.T) {
+func TestPositionOfUnknownOrganisation(t *testing.T) {
 	t.Parallel()
 	follows(t, 0, func(f *following) {
 		f.org = crm.NewID()
@@ -124,7 +123,7 @@ func TestPositionAfterRun(t *testing.T) {
 	})
 }
 
-func TestPollMeetsWhatNobodyTells(t *testing.T) {
+func TestPollFindsUnannouncedWrites(t *testing.T) {
 	t.Parallel()
 	follows(t, 3, func(f *following) {
 		before := f.at(3)
@@ -138,7 +137,7 @@ func TestPollMeetsWhatNobodyTells(t *testing.T) {
 	})
 }
 
-func TestPollAsksForAllAtOnce(t *testing.T) {
+func TestPollReadsAllEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	follows(t, 0, func(f *following) {
 		f.at(0)
@@ -152,13 +151,13 @@ func TestPollAsksForAllAtOnce(t *testing.T) {
 		pass(time.Second)
 		f.log.set(func(l *memoryLog) {
 			if len(l.endsFor) != 4 || l.endsFor[0] != 2 || l.reads != 0 {
-				f.t.Errorf("ends were asked for %v, entries %d times", l.endsFor, l.reads)
+				f.t.Errorf("ends were read for %v organisations, entries %d times", l.endsFor, l.reads)
 			}
 		})
 	})
 }
 
-func TestPoke(t *testing.T) {
+func TestNotify(t *testing.T) {
 	t.Parallel()
 	for name, org := range map[string]func(f *following) crm.ID{
 		"OfOne":  func(f *following) crm.ID { return f.org },
@@ -185,8 +184,8 @@ func TestPoke(t *testing.T) {
 			f.log.announce(f.org, 3)
 			synctest.Wait()
 			f.log.set(func(l *memoryLog) {
-				if l.reads != 1 { // that of the beginning
-					f.t.Errorf("entries were asked for %d times", l.reads)
+				if l.reads != 1 { // the initial one
+					f.t.Errorf("entries were read %d times", l.reads)
 				}
 			})
 		})
@@ -222,14 +221,14 @@ func TestDown(t *testing.T) {
 		f.at(3) // confirmed less than a second ago
 		pass(400 * time.Millisecond)
 		if took := f.lost(); took != 0 {
-			f.t.Errorf("it took %s to say what was known", took)
+			f.t.Errorf("it took %s", took)
 		}
 		f.log.write(f.org, several(1)...)
 		f.log.set(func(l *memoryLog) { l.endsFor = nil })
 		pass(time.Minute)
 		f.log.set(func(l *memoryLog) {
 			if n := len(l.endsFor); n < 29 || n > 31 {
-				f.t.Errorf("in a minute it was asked %d times", n)
+				f.t.Errorf("%d reads in a minute", n)
 			}
 			l.down = nil
 		})
@@ -245,10 +244,10 @@ func TestHanging(t *testing.T) {
 		f.log.set(func(l *memoryLog) { l.hold = make(chan struct{}) })
 		<-f.log.held
 		pass(900 * time.Millisecond)
-		f.lost() // it is not known yet that there will be no answer
+		f.lost() // waits, because the log is not known to be down yet
 		pass(100 * time.Millisecond)
 		if took := f.lost(); took != 0 {
-			f.t.Errorf("it took %s to say what was known", took)
+			f.t.Errorf("it took %s", took)
 		}
 		f.log.set(func(l *memoryLog) { close(l.hold); l.hold = nil })
 		pass(2 * time.Second)
@@ -268,7 +267,7 @@ func TestOwnCommits(t *testing.T) {
 
 		b, c := f.log.write(f.org, several(1)...), f.log.write(f.org, several(1)...)
 		synctest.Wait()
-		f.log.set(func(l *memoryLog) { l.down = errDown }) // so that only what is told is known
+		f.log.set(func(l *memoryLog) { l.down = errDown }) // so that only own commits are known
 		f.Committed(f.org, c)
 		if third := f.at(5); first >= second || second >= third {
 			f.t.Errorf("generations %d, %d, %d", first, second, third)
@@ -286,7 +285,7 @@ func TestOwnCommits(t *testing.T) {
 	})
 }
 
-func TestOwnCommitOfTheUnused(t *testing.T) {
+func TestOwnCommitOfUnusedOrganisation(t *testing.T) {
 	t.Parallel()
 	follows(t, 2000, func(f *following) {
 		f.Committed(f.org, f.log.write(f.org, several(1)...))
@@ -297,8 +296,8 @@ func TestOwnCommitOfTheUnused(t *testing.T) {
 	})
 }
 
-// A commit that comes between asking for the end and the answer is no shorter log.
-func TestOwnCommitWhileAsking(t *testing.T) {
+// A commit between reading the end and its result does not make the log look shorter.
+func TestOwnCommitDuringRead(t *testing.T) {
 	t.Parallel()
 	follows(t, 3, func(f *following) {
 		f.at(3)
@@ -315,12 +314,11 @@ func TestOwnCommitWhileAsking(t *testing.T) {
 	})
 }
 
-// What a transaction saw that had nothing to change is known, and nobody is answered from
-// before it.
+// After a transaction without changes, answers from before its snapshot are not used.
 func TestUnchanged(t *testing.T) {
 	t.Parallel()
 	follows(t, 3, func(f *following) {
-		f.log.write(f.org, several(1)...) // by another, who has not been heard of
+		f.log.write(f.org, several(1)...) // by another instance, unannounced
 		f.Unchanged(f.org, 4)
 		if got := f.Known(f.org); got != 4 {
 			f.t.Errorf("%d is known", got)
@@ -333,7 +331,7 @@ func TestUnchanged(t *testing.T) {
 	})
 }
 
-func TestInDoubt(t *testing.T) {
+func TestCommitUnknown(t *testing.T) {
 	t.Parallel()
 	follows(t, 3, func(f *following) {
 		before := f.at(3)
@@ -351,8 +349,8 @@ func TestInDoubt(t *testing.T) {
 	})
 }
 
-// What was asked before the doubt does not end it.
-func TestInDoubtWhileAsking(t *testing.T) {
+// A read that began before does not confirm the position.
+func TestCommitUnknownDuringRead(t *testing.T) {
 	t.Parallel()
 	follows(t, 3, func(f *following) {
 		f.at(3)
@@ -379,9 +377,9 @@ func TestFresh(t *testing.T) {
 		f.Committed(f.org, f.log.write(f.org, updated(deal, crm.Refs{Owner: []crm.ID{owner}, Stage: []crm.ID{stage, other}})))
 		tag := func(by crm.TagScope, id crm.ID) crm.Tag { return crm.Tag{Entity: crm.EntityDeal, By: by, ID: id} }
 		f.fresh(true, 0)
-		for _, raised := range []crm.Tag{allDeals, ofDeal(deal), tag(crm.ByOwner, owner), tag(crm.ByStage, stage), tag(crm.ByStage, other)} {
-			f.fresh(false, 0, raised)
-			f.fresh(true, 1, raised)
+		for _, invalidated := range []crm.Tag{allDeals, ofDeal(deal), tag(crm.ByOwner, owner), tag(crm.ByStage, stage), tag(crm.ByStage, other)} {
+			f.fresh(false, 0, invalidated)
+			f.fresh(true, 1, invalidated)
 		}
 		still := []crm.Tag{ofDeal(other), tag(crm.ByOwner, stage), tag(crm.ByCompany, owner), {Entity: crm.EntityTask}, {Entity: crm.EntityOwner, By: crm.ByID, ID: owner}}
 		f.fresh(true, 0, still...)

@@ -24,7 +24,7 @@ func TestRestoredBackup(t *testing.T) {
 		for seq := range int64(12) {
 			f.fresh(false, seq)
 		}
-		pass(time.Hour) // it is not forgotten that there was another log
+		pass(time.Hour) // the state is retained
 		f.Committed(f.org, f.log.write(f.org, several(6)...))
 		f.fresh(false, 9)
 		f.at(10)
@@ -32,7 +32,7 @@ func TestRestoredBackup(t *testing.T) {
 	})
 }
 
-func TestForgetting(t *testing.T) {
+func TestDropIdle(t *testing.T) {
 	t.Parallel()
 	follows(t, 3, func(f *following) {
 		f.at(3)
@@ -42,12 +42,12 @@ func TestForgetting(t *testing.T) {
 		f.fresh(true, 3)
 		pass(2 * time.Minute)
 		f.fresh(false, 3)
-		f.at(3) // from anew
+		f.at(3) // read again
 		f.fresh(true, 3)
 	})
 }
 
-func TestForgettingForOthers(t *testing.T) {
+func TestDropOldest(t *testing.T) {
 	t.Parallel()
 	follows(t, 0, func(f *following) {
 		f.at(0)
@@ -66,7 +66,7 @@ func TestForgettingForOthers(t *testing.T) {
 		}
 		f.fresh(false, 0)
 		if !f.Fresh(others[0], 0, nil) {
-			f.t.Error("another one was forgotten that was used later")
+			f.t.Error("a more recently used one was dropped")
 		}
 	})
 }
@@ -88,7 +88,7 @@ func TestAwait(t *testing.T) {
 		bounded, cancel := context.WithTimeout(f.t.Context(), 100*time.Millisecond)
 		defer cancel()
 		if f.Await(bounded, f.org, 1<<60) {
-			f.t.Error("what was never written is reached")
+			f.t.Error("a seq that does not exist is reached")
 		}
 		if took := time.Since(began); took != 100*time.Millisecond {
 			f.t.Errorf("it took %s", took)
@@ -102,8 +102,8 @@ func TestAwait(t *testing.T) {
 	})
 }
 
-// Await asks at once, rather than wait for the poll.
-func TestAwaitAsks(t *testing.T) {
+// Await reads the log at once instead of waiting for the poll.
+func TestAwaitReads(t *testing.T) {
 	t.Parallel()
 	follows(t, 3, func(f *following) {
 		f.at(3)
@@ -148,7 +148,7 @@ func TestPrunedBeforeFirstUse(t *testing.T) {
 	}
 }
 
-// Many entries at once are read in several goes.
+// Many entries are read in several rounds.
 func TestFarBehind(t *testing.T) {
 	t.Parallel()
 	follows(t, 1, func(f *following) {

@@ -8,29 +8,29 @@ import (
 	"sixty/internal/crm"
 )
 
-// organisation is what is known of one organisation's log. What every answer from a
-// cache asks for is read without the lock, or with it held for reading.
+// organisation is the state of one organisation's log. The fast path of a cache hit uses
+// only atomics and the read lock.
 type organisation struct {
-	id         crm.ID
-	used       atomic.Int64  // the moment of its last use, to the second
-	seq        atomic.Int64  // its position: every entry up to it was heard; -1 before anything is known
-	generation atomic.Uint64 // of what is known
-	confirmed  atomic.Int64  // the last moment of which it is known that nothing after seq had been committed
-	wanted     atomic.Bool   // somebody waits for its log to be read
+	id            crm.ID
+	used          atomic.Int64  // time of last use, to the second
+	seq           atomic.Int64  // the position: all entries up to it are known; -1 before the first read
+	generation    atomic.Uint64 // see Follower.Position
+	confirmed     atomic.Int64  // the latest time at which seq was the end of the log
+	readRequested atomic.Bool   // a read of the log was requested
 
-	generations *atomic.Uint64 // what generations are taken from; they are never used twice
+	generations *atomic.Uint64 // shared counter: a generation is never reused
 
-	mu            sync.RWMutex
-	floor         int64 // of entries up to here it is not known what they raised
-	known         int64 // the greatest seq heard of
-	doubts        int   // commits whose outcome is not known
-	raised        raised
-	subscriptions map[*Subscription]struct{}
-	changed       chan struct{} // closed with the next change of all this; nil: nobody waits
+	mu             sync.RWMutex
+	floor          int64 // the tags invalidated up to here are unknown
+	known          int64 // the greatest known seq
+	unknownCommits int   // number of commits with an unknown outcome
+	invalidations  invalidations
+	subscriptions  map[*Subscription]struct{}
+	changed        chan struct{} // closed at the next change; nil: no waiters
 }
 
-// readBack is how many entries are read that were there before an organisation was
-// followed: for answers of that time that others have kept.
+// readBack is how many earlier entries are read when following starts, so that entries of a
+// shared cache from before can be validated.
 const readBack = 1000
 
 func newOrganisation(id crm.ID, now time.Duration, generations *atomic.Uint64) *organisation {
@@ -41,36 +41,36 @@ func newOrganisation(id crm.ID, now time.Duration, generations *atomic.Uint64) *
 	return o
 }
 
-// use notes that the organisation is in use. It rarely writes: all who use it share it.
+// use records the time of use, seldom, because all readers share the field.
 func (o *organisation) use(now time.Duration) {
 	if int64(now)-o.used.Load() > int64(time.Second) {
 		o.used.Store(int64(now))
 	}
 }
 
-// forgettable tells whether it may cease to be followed. While a log is shorter than it
-// once was, it must be remembered that what was known of its end is worth nothing.
-func (o *organisation) forgettable() bool {
+// droppable reports whether following may stop. After a log was reset, its state must be
+// retained until the log has reached its former length (see reset).
+func (o *organisation) droppable() bool {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	return len(o.subscriptions) == 0 && (o.seq.Load() < 0 || o.floor <= o.seq.Load())
 }
 
-// confirmedAt tells whether the position counts as the log's end.
+// confirmedAt reports whether the position counts as the end of the log.
 func (o *organisation) confirmedAt(now time.Duration) bool {
 	return int64(now)-o.confirmed.Load() <= int64(confirmedFor)
 }
 
-// fresh tells whether none of the tags was raised after seq. An answer from beyond the
-// position is of another log: one that was, before a backup was restored.
+// fresh reports whether none of the tags was invalidated after seq. A seq beyond the
+// position belongs to another log, from before a backup was restored.
 func (o *organisation) fresh(seq int64, tags []crm.Tag) bool {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
-	return seq >= o.floor && seq <= o.seq.Load() && (seq >= o.known || o.raised.noneAfter(seq, tags))
+	return seq >= o.floor && seq <= o.seq.Load() && (seq >= o.known || o.invalidations.noneAfter(seq, tags))
 }
 
-// waiting gives what is closed when anything that is known changes next.
-func (o *organisation) waiting() <-chan struct{} {
+// nextChange returns a channel that is closed at the next change of the state.
+func (o *organisation) nextChange() <-chan struct{} {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.changed == nil {
@@ -79,34 +79,34 @@ func (o *organisation) waiting() <-chan struct{} {
 	return o.changed
 }
 
-// tell wakes those who wait; the lock is held.
-func (o *organisation) tell() {
+// broadcast wakes the waiters; the lock is held.
+func (o *organisation) broadcast() {
 	if o.changed != nil {
 		close(o.changed)
 		o.changed = nil
 	}
 }
 
-// wake wakes those who wait.
-func (o *organisation) wake() {
+// wakeWaiters wakes the waiters.
+func (o *organisation) wakeWaiters() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.tell()
+	o.broadcast()
 }
 
-// change begins a generation; the lock is held. The position is stored after it.
-func (o *organisation) change() { o.generation.Store(o.generations.Add(1)) }
+// advance starts a new generation; the lock is held. The position must be stored after it.
+func (o *organisation) advance() { o.generation.Store(o.generations.Add(1)) }
 
-// take takes in entries, in order, from whomever they were heard. Their tags are raised
-// at once; the position goes as far as there is no gap.
-func (o *organisation) take(entries []crm.LogEntry) {
+// apply adds entries, in order, from any source. Their tags are invalidated at once; the
+// position advances up to the first gap.
+func (o *organisation) apply(entries []crm.LogEntry) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for i := range entries {
-		o.raised.raise(&entries[i])
+		o.invalidations.add(&entries[i])
 		o.known = max(o.known, entries[i].Seq)
 	}
-	o.change()
+	o.advance()
 	seq := o.seq.Load()
 	for i := range entries {
 		if seq >= 0 && entries[i].Seq == seq+1 {
@@ -115,62 +115,62 @@ func (o *organisation) take(entries []crm.LogEntry) {
 		}
 	}
 	o.seq.Store(seq)
-	o.tell()
+	o.broadcast()
 }
 
-// mark is what was known before the log was asked, for its answer to be judged by.
-type mark struct {
-	at     time.Duration
-	seq    int64
-	known  int64
-	doubts int
+// snapshot is the state before a read of the log, with which its result is compared.
+type snapshot struct {
+	at             time.Duration
+	seq            int64
+	known          int64
+	unknownCommits int
 }
 
-func (o *organisation) mark(now time.Duration) mark {
+func (o *organisation) snapshot(now time.Duration) snapshot {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
-	return mark{now, o.seq.Load(), o.known, o.doubts}
+	return snapshot{now, o.seq.Load(), o.known, o.unknownCommits}
 }
 
-// confirm notes that at the moment of the mark the log had not gone beyond the position,
-// unless a commit has come into doubt since: that one may not be counted in.
-func (o *organisation) confirm(m mark) {
+// confirm records that at the time of the snapshot the position was the end of the log,
+// unless the outcome of a commit has become unknown since: the read may have missed it.
+func (o *organisation) confirm(m snapshot) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if m.doubts == o.doubts && int64(m.at) > o.confirmed.Load() {
+	if m.unknownCommits == o.unknownCommits && int64(m.at) > o.confirmed.Load() {
 		o.confirmed.Store(int64(m.at))
 	}
-	o.tell()
+	o.broadcast()
 }
 
-// grown says that the log reaches to end at least.
-func (o *organisation) grown(end int64) {
+// extend records that the log reaches at least to end.
+func (o *organisation) extend(end int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.known = max(o.known, end)
-	o.wanted.Store(true)
+	o.readRequested.Store(true)
 }
 
-// doubt says that a commit may have happened or not.
-func (o *organisation) doubt() {
+// commitUnknown records a commit whose outcome is unknown.
+func (o *organisation) commitUnknown() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.doubts++
-	o.change()
+	o.unknownCommits++
+	o.advance()
 	o.confirmed.Store(0)
 }
 
-// begin sets the position from which on the log is read, given its end.
-func (o *organisation) begin(end int64) {
+// start sets the first position, given the end of the log.
+func (o *organisation) start(end int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.floor = max(end-readBack, 0)
 	o.known = max(o.known, end)
 	o.seq.Store(o.floor)
-	o.tell()
+	o.broadcast()
 }
 
-// skip goes on behind entries that are not kept any more.
+// skip advances the position beyond pruned entries.
 func (o *organisation) skip(to int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -179,31 +179,30 @@ func (o *organisation) skip(to int64) {
 	}
 	o.floor = max(o.floor, to)
 	o.known = max(o.known, to)
-	o.end(ErrReset, func(s *Subscription) bool { return s.live && s.heard < to }) // others read for themselves
-	o.change()
+	o.endSubscriptions(ErrReset, func(s *Subscription) bool { return s.live && s.queued < to }) // others will notice when reading
+	o.advance()
 	o.seq.Store(to)
-	o.tell()
+	o.broadcast()
 }
 
-// reset begins anew with a log that ends before what was known of it: that of a backup.
-// As long as it has not become longer than the other one was, an answer of that time
-// cannot be told from one of today, and none is trusted.
+// reset starts over after the log has become shorter than it was: a backup was restored. Up
+// to its former length, positions of the two logs cannot be told apart, so none is trusted.
 func (o *organisation) reset(end int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.floor = max(o.floor, o.known)
 	o.known = end
-	o.raised = raised{}
-	o.end(ErrReset, func(*Subscription) bool { return true })
-	o.change()
+	o.invalidations = invalidations{}
+	o.endSubscriptions(ErrReset, func(*Subscription) bool { return true })
+	o.advance()
 	o.seq.Store(end)
-	o.tell()
+	o.broadcast()
 }
 
-// lose says that the organisation has no log.
-func (o *organisation) lose() {
+// remove records that the organisation has no log.
+func (o *organisation) remove() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.confirmed.Store(0)
-	o.tell()
+	o.broadcast()
 }

@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	askTimeout    = time.Second            // for the log to answer one question
-	confirmWait   = 250 * time.Millisecond // for a position to be confirmed while somebody waits
-	maxPause      = 2 * time.Second        // between questions that nobody answers
-	pageSize      = 500                    // entries that are read at once
-	pagesAtATime  = 4                      // of one organisation, before others have their turn
-	maxWatchPause = 5 * time.Second        // between attempts to hear of writes
-	watchedLong   = 10 * time.Second       // hearing for so long, there was nothing wrong with the attempt
+	askTimeout    = time.Second            // for one read of the log
+	confirmWait   = 250 * time.Millisecond // for a caller to wait for a confirmation
+	maxPause      = 2 * time.Second        // between failing polls
+	pageSize      = 500                    // entries per read
+	pagesAtATime  = 4                      // of one organisation in a row
+	maxWatchPause = 5 * time.Second        // between attempts to receive notifications
+	watchedLong   = 10 * time.Second       // after receiving them for so long, the pause starts over
 )
 
 // Run follows the logs until ctx ends, which is not an error. It must run once.
@@ -24,14 +24,14 @@ func (f *Follower) Run(ctx context.Context, log crm.Log) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var watching sync.WaitGroup
 	watching.Go(func() { f.watch(ctx, log) })
-	f.follows(ctx, log)
+	f.loop(ctx, log)
 	cancel()
 	watching.Wait()
 	f.stop()
 	return nil
 }
 
-// stop ends what waits and who is subscribed.
+// stop ends all waits and subscriptions.
 func (f *Follower) stop() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -39,15 +39,15 @@ func (f *Follower) stop() {
 	close(f.stopped)
 	for _, o := range f.followed() {
 		o.mu.Lock()
-		o.end(ErrStopped, func(*Subscription) bool { return true })
+		o.endSubscriptions(ErrStopped, func(*Subscription) bool { return true })
 		o.confirmed.Store(0)
 		o.mu.Unlock()
 	}
 }
 
-// follows asks for the ends of all logs at every poll, and reads those that somebody
-// wants whenever it is woken.
-func (f *Follower) follows(ctx context.Context, log crm.Log) {
+// loop reads the ends of all logs at every poll, and the requested logs whenever it is
+// woken.
+func (f *Follower) loop(ctx context.Context, log crm.Log) {
 	pause := f.poll
 	poll := time.NewTimer(0)
 	defer poll.Stop()
@@ -57,11 +57,11 @@ func (f *Follower) follows(ctx context.Context, log crm.Log) {
 		case <-ctx.Done():
 			return
 		case <-poll.C:
-		case <-f.kick:
+		case <-f.woken:
 			if f.failing.Load() {
-				continue // the poll tries again when it is time
+				continue // until the next poll
 			}
-			all = f.askAll.Swap(false)
+			all = f.pollAll.Swap(false)
 		}
 		err := f.round(ctx, log, all)
 		if ctx.Err() != nil {
@@ -74,38 +74,38 @@ func (f *Follower) follows(ctx context.Context, log crm.Log) {
 	}
 }
 
-// pauseAfter tells how long to pause after a round that ended so: the longer, the more
-// have failed in a row.
+// pauseAfter returns how long to pause after a round with err: longer with each consecutive
+// failure.
 func (f *Follower) pauseAfter(ctx context.Context, err error, pause time.Duration) time.Duration {
 	failed := f.failing.Swap(err != nil)
 	if err == nil {
 		if failed {
-			f.logger.InfoContext(ctx, "the change log can be read again")
+			f.logger.InfoContext(ctx, "change log: readable again")
 		}
 		return f.poll
 	}
 	if !failed {
-		f.logger.WarnContext(ctx, "the change log cannot be read: answers come from the database, if any", "error", err)
+		f.logger.WarnContext(ctx, "change log: cannot be read, answers are not cached", "error", err)
 	}
 	for _, o := range f.followed() {
-		o.wake() // waiting is in vain
+		o.wakeWaiters() // to give up
 	}
 	return min(2*pause, maxPause)
 }
 
-// round asks for the ends of all logs, or of those alone that are yet to be begun, and
-// reads those that have grown or that somebody wants.
+// round reads the ends of all logs, or only of those without a position yet, and then the
+// logs that have grown or were requested.
 func (f *Follower) round(ctx context.Context, log crm.Log, all bool) error {
 	now := f.now()
 	if all {
-		f.forgetIdle(now)
+		f.dropIdle(now)
 	}
 	var ids []crm.ID
-	marks := map[*organisation]mark{}
+	marks := map[*organisation]snapshot{}
 	for id, o := range f.followed() {
 		if all || o.seq.Load() < 0 {
 			ids = append(ids, id)
-			marks[o] = o.mark(now)
+			marks[o] = o.snapshot(now)
 		}
 	}
 	if len(ids) > 0 {
@@ -117,11 +117,11 @@ func (f *Follower) round(ctx context.Context, log crm.Log, all bool) error {
 		}
 		for o, m := range marks {
 			end, there := ends[o.id]
-			f.judge(ctx, o, m, end, there)
+			f.compare(ctx, o, m, end, there)
 		}
 	}
 	for _, o := range f.followed() {
-		if o.wanted.Swap(false) && o.seq.Load() >= 0 {
+		if o.readRequested.Swap(false) && o.seq.Load() >= 0 {
 			if err := f.read(ctx, log, o); err != nil {
 				return err
 			}
@@ -130,16 +130,16 @@ func (f *Follower) round(ctx context.Context, log crm.Log, all bool) error {
 	return nil
 }
 
-// judge compares the end of a log with what was known before it was asked for.
-func (f *Follower) judge(ctx context.Context, o *organisation, m mark, end int64, there bool) {
+// compare compares the end of a log with the state before it was read.
+func (f *Follower) compare(ctx context.Context, o *organisation, m snapshot, end int64, there bool) {
 	switch {
 	case !there:
-		o.lose()
+		o.remove()
 		return
 	case m.seq < 0:
-		o.begin(end)
+		o.start(end)
 	case end < m.known:
-		f.logger.WarnContext(ctx, "a change log has become shorter: nothing that was known of it is trusted",
+		f.logger.WarnContext(ctx, "change log: has become shorter, cached answers are not trusted",
 			"organisation", o.id, "was", m.known, "is", end)
 		o.reset(end)
 	}
@@ -147,49 +147,49 @@ func (f *Follower) judge(ctx context.Context, o *organisation, m mark, end int64
 		o.confirm(m)
 		return
 	}
-	o.grown(end)
+	o.extend(end)
 }
 
-// read reads on in a log until its end, or for so many pages.
+// read reads a log to its end, or pagesAtATime pages of it.
 func (f *Follower) read(ctx context.Context, log crm.Log, o *organisation) error {
 	for range pagesAtATime {
-		m := o.mark(f.now())
+		m := o.snapshot(f.now())
 		limited, cancel := context.WithTimeout(ctx, askTimeout)
 		entries, err := log.LogSince(limited, o.id, m.seq, pageSize)
 		cancel()
 		if err != nil {
-			o.wanted.Store(true)
+			o.readRequested.Store(true)
 			return err
 		}
 		switch {
 		case len(entries) > 0:
-			o.skip(entries[0].Seq - 1) // nothing, unless entries are missing
-			o.take(entries)
+			o.skip(entries[0].Seq - 1) // no effect unless entries are missing
+			o.apply(entries)
 		case m.known > m.seq:
-			o.skip(m.known) // they were there once
+			o.skip(m.known) // they were pruned
 		}
 		if len(entries) < pageSize {
 			o.confirm(m)
 			return nil
 		}
 	}
-	f.want(o)
+	f.requestRead(o)
 	return nil
 }
 
-// watch hears of what others write, as well as can be: what it misses, the poll meets.
+// watch receives notifications of writes by others. Missed ones are found by polling.
 func (f *Follower) watch(ctx context.Context, log crm.Log) {
 	pause := f.poll
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := log.WatchLog(ctx, f.poke)
+		err := log.WatchLog(ctx, f.notify)
 		if ctx.Err() != nil {
 			return
 		}
 		if time.Since(began) >= watchedLong {
 			pause = f.poll
 		}
-		f.logger.WarnContext(ctx, "changes by others are met by polling alone", "error", err, "again_in", pause)
+		f.logger.WarnContext(ctx, "change log: no notifications, changes by others are found by polling", "error", err, "again_in", pause)
 		retry := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
@@ -201,14 +201,14 @@ func (f *Follower) watch(ctx context.Context, log crm.Log) {
 	}
 }
 
-// poke hears that a log has grown, or that any may have.
-func (f *Follower) poke(org crm.ID, seq int64) {
+// notify handles a notification that a log, or an unknown one, has grown.
+func (f *Follower) notify(org crm.ID, seq int64) {
 	if org == (crm.ID{}) {
-		f.askAll.Store(true)
+		f.pollAll.Store(true)
 		f.wake()
 		return
 	}
 	if o := f.followed()[org]; o != nil && o.seq.Load() < seq {
-		f.want(o)
+		f.requestRead(o)
 	}
 }

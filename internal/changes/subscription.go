@@ -10,43 +10,42 @@ import (
 
 // Why a subscription has ended.
 var (
-	// ErrSlow says that the subscriber did not keep up with what happens. It may
-	// subscribe again from where it is.
-	ErrSlow = errors.New("the reader was too slow for what happens")
-	// ErrReset says that the log does not hold what follows on where the subscriber was:
-	// entries are not kept any more, or there never were any. It must begin anew.
-	ErrReset = errors.New("the change log does not go on from there")
-	// ErrStopped says that changes are not followed any more, since the program ends.
-	ErrStopped = errors.New("changes are not followed any more")
+	// ErrSlow means that the subscriber was too slow. It may subscribe again from where it
+	// is.
+	ErrSlow = errors.New("the subscriber was too slow")
+	// ErrReset means that the log does not continue from the subscriber's position: entries
+	// were pruned, or never existed. The subscriber must start over.
+	ErrReset = errors.New("the change log does not continue from there")
+	// ErrStopped means that the program is shutting down.
+	ErrStopped = errors.New("changes are no longer followed")
 )
 
 const (
-	// maxUnread bounds the entries that wait for a subscriber in memory. What is beyond, it
-	// reads from the log, however much has happened at once.
-	maxUnread = 256
-	// slowAfter is how long a subscriber for whom more waits may take nothing.
+	// maxPending bounds the entries queued for a subscriber in memory. It reads any further
+	// ones from the log.
+	maxPending = 256
+	// slowAfter is how long a subscriber with a full queue may read nothing.
 	slowAfter = 10 * time.Second
 )
 
-// Subscription gives the entries of an organisation's log one after the other, without
-// loss or repetition: those that are there already, and then those that are written. It
-// is for one goroutine.
+// Subscription returns the entries of an organisation's log without gaps or duplicates:
+// the existing ones, and then new ones as they are written. It is for one goroutine.
 type Subscription struct {
 	f *Follower
 	o *organisation
 
-	at    int64         // the last that Next has given
-	ready chan struct{} // there is something for Next
+	at    int64         // the last seq returned by Next
+	ready chan struct{} // signals Next
 
-	// Under the organisation's lock:
-	live   bool           // it has read all that was there and hears what happens
-	behind time.Time      // more has happened than it has room for: when it last took something; else zero
-	heard  int64          // the last that stands in unread, or was there before
-	unread []crm.LogEntry // what has happened
-	ended  error
+	// Guarded by the organisation's lock:
+	live      bool           // it has read all existing entries and receives new ones
+	fullSince time.Time      // when a subscriber with a full queue last read; else zero
+	queued    int64          // the last seq that was queued, or read before
+	pending   []crm.LogEntry // the queue
+	ended     error
 }
 
-// Subscribe gives the entries after one that the subscriber knows. Close must follow.
+// Subscribe subscribes to the entries after seq after. The caller must Close it.
 func (f *Follower) Subscribe(ctx context.Context, org crm.ID, after int64) (*Subscription, error) {
 	if !f.Await(ctx, org, 0) {
 		if ctx.Err() != nil {
@@ -54,12 +53,12 @@ func (f *Follower) Subscribe(ctx context.Context, org crm.ID, after int64) (*Sub
 		}
 		return nil, crm.Unavailable(ErrStopped)
 	}
-	// The position may be behind what the subscriber has been told by another process.
+	// The subscriber may have its seq from another process that is ahead.
 	ends, err := (*f.log.Load()).LogEnds(ctx, []crm.ID{org})
 	if err != nil {
 		return nil, err
 	}
-	s := &Subscription{f: f, at: after, heard: after, ready: make(chan struct{}, 1)}
+	s := &Subscription{f: f, at: after, queued: after, ready: make(chan struct{}, 1)}
 	if end, there := ends[org]; !there || after < 0 || after > end {
 		s.ended = ErrReset
 	}
@@ -84,9 +83,9 @@ func (s *Subscription) Close() {
 	delete(s.o.subscriptions, s)
 }
 
-// Next waits for entries and gives at least one, in order. It fails with ErrSlow,
-// ErrReset or ErrStopped when there are no more to come, with ctx's error when that
-// ends, and with the store's when it cannot be read; after these it may be called again.
+// Next waits for entries and returns at least one, in order. It returns ErrSlow, ErrReset or
+// ErrStopped if the subscription has ended, the cause if ctx ends, and the store's error if
+// the log cannot be read; after the latter two it may be called again.
 func (s *Subscription) Next(ctx context.Context) ([]crm.LogEntry, error) {
 	for {
 		entries, live, err := s.take()
@@ -108,27 +107,27 @@ func (s *Subscription) Next(ctx context.Context) ([]crm.LogEntry, error) {
 	}
 }
 
-// take gives what has happened. A subscriber who has read up to the position hears
-// from then on what happens next.
+// take returns the queued entries. A subscriber that has read up to the position becomes
+// live.
 func (s *Subscription) take() (entries []crm.LogEntry, live bool, err error) {
 	s.o.mu.Lock()
 	defer s.o.mu.Unlock()
-	entries, s.unread = s.unread, nil
+	entries, s.pending = s.pending, nil
 	if len(entries) == 0 {
 		err = s.ended
 	}
-	if !s.behind.IsZero() {
-		s.behind = time.Now()
+	if !s.fullSince.IsZero() {
+		s.fullSince = time.Now()
 	}
 	if !s.live && s.at >= s.o.seq.Load() {
-		s.live, s.heard, s.behind = true, s.at, time.Time{}
+		s.live, s.queued, s.fullSince = true, s.at, time.Time{}
 	}
 	return entries, s.live, err
 }
 
-// read gives what is there already. There is something, since the position is beyond.
+// read reads entries from the log. There are some, because the position is ahead.
 func (s *Subscription) read(ctx context.Context) ([]crm.LogEntry, error) {
-	entries, err := (*s.f.log.Load()).LogSince(ctx, s.o.id, s.at, maxUnread)
+	entries, err := (*s.f.log.Load()).LogSince(ctx, s.o.id, s.at, maxPending)
 	if err == nil && (len(entries) == 0 || entries[0].Seq != s.at+1) {
 		return nil, s.fail(ErrReset)
 	}
@@ -139,32 +138,33 @@ func (s *Subscription) read(ctx context.Context) ([]crm.LogEntry, error) {
 func (s *Subscription) fail(err error) error {
 	s.o.mu.Lock()
 	defer s.o.mu.Unlock()
-	s.o.end(err, func(o *Subscription) bool { return o == s })
+	s.o.endSubscriptions(err, func(o *Subscription) bool { return o == s })
 	return s.ended
 }
 
-// publish gives an entry, the one after the position, to the subscribers who have heard
-// of those before; the lock is held. Whoever has no room for it will read it from the log,
-// and is cut off if they take nothing for long.
+// publish queues the entry after the position for the live subscribers; the lock is held. A
+// subscriber with a full queue will read from the log, and is ended if it reads nothing for
+// slowAfter.
 func (o *organisation) publish(e *crm.LogEntry) {
 	for s := range o.subscriptions {
 		switch {
-		case !s.behind.IsZero():
-			if time.Since(s.behind) > slowAfter {
-				o.end(ErrSlow, func(other *Subscription) bool { return other == s })
+		case !s.fullSince.IsZero():
+			if time.Since(s.fullSince) > slowAfter {
+				o.endSubscriptions(ErrSlow, func(other *Subscription) bool { return other == s })
 			}
-		case !s.live || e.Seq <= s.heard:
-		case len(s.unread) == maxUnread:
-			s.live, s.behind = false, time.Now()
+		case !s.live || e.Seq <= s.queued:
+		case len(s.pending) == maxPending:
+			s.live, s.fullSince = false, time.Now()
 		default:
-			s.unread, s.heard = append(s.unread, *e), e.Seq
+			s.pending, s.queued = append(s.pending, *e), e.Seq
 			s.wake()
 		}
 	}
 }
 
-// end ends subscriptions; the lock is held. What they have heard they may still read.
-func (o *organisation) end(why error, which func(*Subscription) bool) {
+// endSubscriptions ends some subscriptions; the lock is held. Queued entries can still be
+// read.
+func (o *organisation) endSubscriptions(why error, which func(*Subscription) bool) {
 	for s := range o.subscriptions {
 		if which(s) {
 			s.ended = why

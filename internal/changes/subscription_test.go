@@ -47,8 +47,8 @@ func (f *following) next(s *changes.Subscription, from, to int64) {
 	}
 }
 
-// over checks that the subscription has ended.
-func (f *following) over(s *changes.Subscription, want error) {
+// ended checks that the subscription has ended.
+func (f *following) ended(s *changes.Subscription, want error) {
 	f.t.Helper()
 	for range 2 {
 		if entries, err := s.Next(f.t.Context()); !errors.Is(err, want) {
@@ -57,7 +57,7 @@ func (f *following) over(s *changes.Subscription, want error) {
 	}
 }
 
-// quiet checks that there is nothing to come.
+// quiet checks that there are no more entries.
 func (f *following) quiet(s *changes.Subscription) {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeout(f.t.Context(), time.Second)
@@ -98,7 +98,7 @@ func TestSubscription(t *testing.T) {
 			f.quiet(s)
 			pass(time.Minute)
 			f.Committed(f.org, f.log.write(f.org, several(3000)...))
-			f.next(s, 1001, 4000) // more than there is room for is read from the log
+			f.next(s, 1001, 4000) // entries beyond the queue are read from the log
 			f.quiet(s)
 			f.Committed(f.org, f.log.write(f.org, several(1)...))
 			f.next(s, 4001, 4001)
@@ -106,7 +106,7 @@ func TestSubscription(t *testing.T) {
 		"BurstAfterBurst": {after: 1000, test: func(f *following, s *changes.Subscription) {
 			f.quiet(s)
 			at := int64(1001)
-			for range 20 { // it takes some of each, and never as much as comes
+			for range 20 { // reads slower than entries are written
 				f.Committed(f.org, f.log.write(f.org, several(600)...))
 				pass(9 * time.Second)
 				entries, err := s.Next(f.t.Context())
@@ -123,30 +123,30 @@ func TestSubscription(t *testing.T) {
 			f.Committed(f.org, f.log.write(f.org, several(257)...))
 			pass(11 * time.Second)
 			f.Committed(f.org, f.log.write(f.org, several(1)...))
-			f.next(s, 1001, 1256) // what it was given room for is not lost
-			f.over(s, changes.ErrSlow)
+			f.next(s, 1001, 1256) // queued entries are not lost
+			f.ended(s, changes.ErrSlow)
 		}},
 		"SlowWithLittle": {after: 1000, test: func(f *following, s *changes.Subscription) {
 			f.quiet(s)
 			f.Committed(f.org, f.log.write(f.org, several(255)...))
 			pass(time.Hour)
 			f.Committed(f.org, f.log.write(f.org, several(1)...))
-			f.next(s, 1001, 1256) // there is room for it
+			f.next(s, 1001, 1256) // fits the queue
 		}},
 		"BurstPruned": {after: 1000, test: func(f *following, s *changes.Subscription) {
 			f.quiet(s)
 			f.Committed(f.org, f.log.write(f.org, several(600)...))
 			f.log.prune(f.org, 1300)
 			f.next(s, 1001, 1256)
-			f.over(s, changes.ErrReset)
+			f.ended(s, changes.ErrReset)
 		}},
 		"SlowFromBehind": {after: 500, test: func(f *following, s *changes.Subscription) {
 			f.Committed(f.org, f.log.write(f.org, several(5000)...))
-			f.next(s, 501, 6000) // what is there already waits for its reader
+			f.next(s, 501, 6000) // existing entries wait for their reader
 		}},
 		"Pruned": {after: 10, test: func(f *following, s *changes.Subscription) {
 			f.log.prune(f.org, 11)
-			f.over(s, changes.ErrReset)
+			f.ended(s, changes.ErrReset)
 		}},
 		"NotQuitePruned": {after: 10, test: func(f *following, s *changes.Subscription) {
 			f.log.prune(f.org, 10)
@@ -154,34 +154,34 @@ func TestSubscription(t *testing.T) {
 		}},
 		"AllPruned": {after: 999, test: func(f *following, s *changes.Subscription) {
 			f.log.prune(f.org, 1000)
-			f.over(s, changes.ErrReset)
+			f.ended(s, changes.ErrReset)
 		}},
 		"PrunedWhileLive": {after: 1000, test: func(f *following, s *changes.Subscription) {
 			f.quiet(s)
 			f.log.write(f.org, several(5)...)
 			f.log.prune(f.org, 1003)
 			pass(250 * time.Millisecond)
-			f.over(s, changes.ErrReset)
+			f.ended(s, changes.ErrReset)
 		}},
-		"Beyond": {after: 1001, test: func(f *following, s *changes.Subscription) { f.over(s, changes.ErrReset) }},
-		"Junk":   {after: -1, test: func(f *following, s *changes.Subscription) { f.over(s, changes.ErrReset) }},
+		"Beyond": {after: 1001, test: func(f *following, s *changes.Subscription) { f.ended(s, changes.ErrReset) }},
+		"Junk":   {after: -1, test: func(f *following, s *changes.Subscription) { f.ended(s, changes.ErrReset) }},
 		"RestoredBackup": {after: 1000, test: func(f *following, s *changes.Subscription) {
 			f.quiet(s)
 			f.log.restore(f.org, 900)
 			pass(250 * time.Millisecond)
-			f.over(s, changes.ErrReset)
+			f.ended(s, changes.ErrReset)
 		}},
 		"RestoredBackupWhileBehind": {after: 950, test: func(f *following, s *changes.Subscription) {
 			f.log.restore(f.org, 900)
 			pass(250 * time.Millisecond)
-			f.over(s, changes.ErrReset)
+			f.ended(s, changes.ErrReset)
 		}},
 		"Stopped": {after: 1000, test: func(f *following, s *changes.Subscription) {
 			f.quiet(s)
 			f.Committed(f.org, f.log.write(f.org, several(1)...))
 			f.stop()
 			f.next(s, 1001, 1001)
-			f.over(s, changes.ErrStopped)
+			f.ended(s, changes.ErrStopped)
 		}},
 		"Closed": {after: 1000, test: func(f *following, s *changes.Subscription) {
 			f.quiet(s)
@@ -226,7 +226,7 @@ func TestSubscribeCannot(t *testing.T) {
 		ctx, cancel := context.WithTimeout(f.t.Context(), time.Second)
 		defer cancel()
 		if _, err := f.Subscribe(ctx, crm.NewID(), 0); !errors.Is(err, context.DeadlineExceeded) {
-			f.t.Errorf("of nobody: %v", err)
+			f.t.Errorf("of an unknown organisation: %v", err)
 		}
 		f.log.set(func(l *memoryLog) { l.down = nil })
 		f.stop()
@@ -236,8 +236,8 @@ func TestSubscribeCannot(t *testing.T) {
 	})
 }
 
-// Writers, of whom some are told of by the store, some by pokes and some by nobody, and
-// readers who come and go: each sees every entry once.
+// Concurrent writers, announced by the store, by notifications or not at all, and readers
+// that come and go: each reader sees every entry once.
 func TestSubscriptionsMissNothing(t *testing.T) {
 	t.Parallel()
 	follows(t, 400, func(f *following) {

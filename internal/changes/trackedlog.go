@@ -6,21 +6,20 @@ import (
 	"sixty/internal/crm"
 )
 
-// The log is what tells whether an answer holds. An answer that is made from it holds for
-// nobody else.
+// Answers built from the log itself are not cached.
 
 func (s trackedStore) LogEnds(ctx context.Context, orgs []crm.ID) (map[crm.ID]int64, error) {
-	tracked(ctx).forbid()
+	dependenciesOf(ctx).setUncacheable()
 	return s.store.LogEnds(ctx, orgs)
 }
 
 func (s trackedStore) LogSince(ctx context.Context, org crm.ID, seq int64, limit int) ([]crm.LogEntry, error) {
-	tracked(ctx).forbid()
+	dependenciesOf(ctx).setUncacheable()
 	return s.store.LogSince(ctx, org, seq, limit)
 }
 
 func (s trackedStore) LogStart(ctx context.Context, org crm.ID) (int64, error) {
-	tracked(ctx).forbid()
+	dependenciesOf(ctx).setUncacheable()
 	return s.store.LogStart(ctx, org)
 }
 
@@ -28,6 +27,6 @@ func (s trackedStore) PruneLog(ctx context.Context, before crm.Instant, limit in
 	return s.store.PruneLog(ctx, before, limit)
 }
 
-func (s trackedStore) WatchLog(ctx context.Context, poke func(org crm.ID, seq int64)) error {
-	return s.store.WatchLog(ctx, poke)
+func (s trackedStore) WatchLog(ctx context.Context, notify func(org crm.ID, seq int64)) error {
+	return s.store.WatchLog(ctx, notify)
 }

@@ -7,71 +7,71 @@ import (
 	"sixty/internal/crm"
 )
 
-// trackedView is a view that enters what its reads depend on.
+// trackedView is a view that records what its reads depend on.
 type trackedView[T, F any] struct {
-	view   crm.View[T, F]
-	entity string
-	member func(F) crm.Tag                  // what any change of a list's members raises
-	shows  func(*T) (other crm.Tag, _ bool) // what a row shows of something else; nil: nothing
+	view    crm.View[T, F]
+	entity  string
+	listTag func(F) crm.Tag                  // invalidated by every change of a list's members
+	rowTag  func(*T) (other crm.Tag, _ bool) // of another entity that a row contains; may be nil
 }
 
-// Page depends on the members of the list alone: on one tag, since whatever comes to the
-// list, leaves it or moves in it, raises that. A search looks at more than it finds.
+// Page depends on a single tag of the list, which is invalidated whenever a record enters,
+// leaves or moves within the list. A search depends on all entities of the type.
 func (v trackedView[T, F]) Page(ctx context.Context, org crm.ID, q crm.List[F]) (crm.Page[T], error) {
-	d := tracked(ctx)
+	d := dependenciesOf(ctx)
 	if d == nil {
 		return v.view.Page(ctx, org, q)
 	}
 	if q.Search != nil {
 		d.add(org, crm.Tag{Entity: v.entity})
 	} else {
-		d.add(org, v.member(q.Filter))
+		d.add(org, v.listTag(q.Filter))
 		if q.Count == crm.CountEstimated {
-			d.forbid() // by statistics that change when nobody writes
+			d.setUncacheable() // statistics change without writes
 		}
 	}
 	page, err := v.view.Page(ctx, org, q)
-	v.shown(d, org, page.Rows)
+	v.addRowTags(d, org, page.Rows)
 	return page, err
 }
 
-// ByID depends on everything that is asked for, there or not.
+// ByID depends on all requested ids, found or not.
 func (v trackedView[T, F]) ByID(ctx context.Context, org crm.ID, ids []crm.ID) ([]T, error) {
-	d := tracked(ctx)
-	d.each(org, v.entity, crm.ByID, ids)
+	d := dependenciesOf(ctx)
+	d.addIDs(org, v.entity, crm.ByID, ids)
 	rows, err := v.view.ByID(ctx, org, ids)
-	v.shown(d, org, rows)
+	v.addRowTags(d, org, rows)
 	return rows, err
 }
 
-func (v trackedView[T, F]) shown(d *Dependencies, org crm.ID, rows []T) {
-	if d == nil || v.shows == nil {
+func (v trackedView[T, F]) addRowTags(d *Dependencies, org crm.ID, rows []T) {
+	if d == nil || v.rowTag == nil {
 		return
 	}
 	for i := range rows {
-		if tag, ok := v.shows(&rows[i]); ok {
+		if tag, ok := v.rowTag(&rows[i]); ok {
 			d.add(org, tag)
 		}
 	}
 }
 
-// shownOfDeal is the primary contact, whose name and e-mail address a deal shows.
-func shownOfDeal(d *crm.Deal) (crm.Tag, bool) {
+// primaryContactTag returns the tag of the contact whose name and email a deal contains.
+func primaryContactTag(d *crm.Deal) (crm.Tag, bool) {
 	if d.PrimaryContactID == nil {
 		return crm.Tag{}, false
 	}
 	return crm.Tag{Entity: crm.EntityContact, By: crm.ByID, ID: *d.PrimaryContactID}, true
 }
 
-// by is a filter that a change of what it leaves tells of in its refs.
-type by struct {
+// refFilter is a filter whose field is among the refs of log entries.
+type refFilter struct {
 	aspect crm.TagScope
 	id     *crm.ID
 }
 
-// narrowest gives the tag of the first filter that is there, or that of the whole kind.
-// One is enough, where several narrow a list.
-func narrowest(entity string, filters ...by) crm.Tag {
+// filterTag returns the tag of the first filter that is set, or that of the whole type. One
+// is enough, since every member of the list matches all filters.
+func filterTag(entity string, filters ...refFilter) crm.Tag {
 	for _, f := range filters {
 		if f.id != nil {
 			return crm.Tag{Entity: entity, By: f.aspect, ID: *f.id}
@@ -81,17 +81,17 @@ func narrowest(entity string, filters ...by) crm.Tag {
 }
 
 func companyTag(f crm.CompanyFilter) crm.Tag {
-	return narrowest(crm.EntityCompany, by{crm.ByOwner, f.OwnerID})
+	return filterTag(crm.EntityCompany, refFilter{crm.ByOwner, f.OwnerID})
 }
 
 func contactTag(f crm.ContactFilter) crm.Tag {
-	return narrowest(crm.EntityContact, by{crm.ByCompany, f.CompanyID}, by{crm.ByOwner, f.OwnerID})
+	return filterTag(crm.EntityContact, refFilter{crm.ByCompany, f.CompanyID}, refFilter{crm.ByOwner, f.OwnerID})
 }
 
-// dealTag does not go by the contact: a deal that changes does not tell of its further
+// dealTag does not use the contact: the refs of a deal's entries do not contain its further
 // contacts.
 func dealTag(f crm.DealFilter) crm.Tag {
-	return narrowest(crm.EntityDeal, by{crm.ByCompany, f.CompanyID}, by{crm.ByOwner, f.OwnerID}, by{crm.ByStage, f.StageID})
+	return filterTag(crm.EntityDeal, refFilter{crm.ByCompany, f.CompanyID}, refFilter{crm.ByOwner, f.OwnerID}, refFilter{crm.ByStage, f.StageID})
 }
 
 func stageTag(crm.StageFilter) crm.Tag { return crm.Tag{Entity: crm.EntityStage} }
@@ -99,73 +99,73 @@ func stageTag(crm.StageFilter) crm.Tag { return crm.Tag{Entity: crm.EntityStage}
 func ownerTag(crm.OwnerFilter) crm.Tag { return crm.Tag{Entity: crm.EntityOwner} }
 
 func activityTag(f crm.ActivityFilter) crm.Tag {
-	return narrowest(crm.EntityActivity, by{crm.ByDeal, f.DealID}, by{crm.ByContact, f.ContactID},
-		by{crm.ByCompany, f.CompanyID}, by{crm.ByOwner, f.OwnerID})
+	return filterTag(crm.EntityActivity, refFilter{crm.ByDeal, f.DealID}, refFilter{crm.ByContact, f.ContactID},
+		refFilter{crm.ByCompany, f.CompanyID}, refFilter{crm.ByOwner, f.OwnerID})
 }
 
 func taskTag(f crm.TaskFilter) crm.Tag {
-	return narrowest(crm.EntityTask, by{crm.ByDeal, f.DealID}, by{crm.ByContact, f.ContactID},
-		by{crm.ByCompany, f.CompanyID}, by{crm.ByOwner, f.AssignedTo})
+	return filterTag(crm.EntityTask, refFilter{crm.ByDeal, f.DealID}, refFilter{crm.ByContact, f.ContactID},
+		refFilter{crm.ByCompany, f.CompanyID}, refFilter{crm.ByOwner, f.AssignedTo})
 }
 
-// trackedTasks is the view of tasks, which become overdue when nobody writes.
+// trackedTasks is the view of tasks, which become overdue without a write.
 type trackedTasks struct {
 	trackedView[crm.Task, crm.TaskFilter]
 	clock func() time.Time
 }
 
-// Page of tasks that are shown with a status which time decides changes when a task
-// becomes overdue that may not stand on it. That would be one more question; it is rather
-// not said. All other pages change when a task that they show becomes so.
+// Page is uncacheable for a status that depends on the time, since a task that is not on
+// the page may become overdue and enter it. All other pages are valid until one of their
+// tasks becomes overdue.
 func (v trackedTasks) Page(ctx context.Context, org crm.ID, q crm.List[crm.TaskFilter]) (crm.Page[crm.Task], error) {
-	d := tracked(ctx)
+	d := dependenciesOf(ctx)
 	if d == nil {
 		return v.view.Page(ctx, org, q)
 	}
 	if s := q.Filter.Status; s != nil && (*s == crm.TaskPending || *s == crm.TaskInProgress || *s == crm.TaskOverdue) {
-		d.forbid()
+		d.setUncacheable()
 	}
 	now := q.Filter.Now
 	if now == 0 {
 		now = crm.InstantOf(v.clock())
 	}
 	page, err := v.trackedView.Page(ctx, org, q)
-	overdueNext(d, page.Rows, now)
+	addOverdue(d, page.Rows, now)
 	return page, err
 }
 
-// ByID reads the clock before whoever asks does: to be late is to keep too long.
+// ByID reads the clock first: reading it after the query could miss a task becoming overdue.
 func (v trackedTasks) ByID(ctx context.Context, org crm.ID, ids []crm.ID) ([]crm.Task, error) {
-	d := tracked(ctx)
+	d := dependenciesOf(ctx)
 	if d == nil {
 		return v.view.ByID(ctx, org, ids)
 	}
 	now := crm.InstantOf(v.clock())
 	rows, err := v.trackedView.ByID(ctx, org, ids)
-	overdueNext(d, rows, now)
+	addOverdue(d, rows, now)
 	return rows, err
 }
 
-// overdueNext enters when the next of the tasks becomes overdue, which is just after it
-// was due.
-func overdueNext(d *Dependencies, tasks []crm.Task, now crm.Instant) {
+// addOverdue records when the next of the tasks becomes overdue, which is just after its
+// due date.
+func addOverdue(d *Dependencies, tasks []crm.Task, now crm.Instant) {
 	for i := range tasks {
 		t := &tasks[i]
 		if t.DueDate != nil && *t.DueDate >= now && t.StatusAt(*t.DueDate+1) == crm.TaskOverdue {
-			d.change(*t.DueDate + 1)
+			d.changesAt(*t.DueDate + 1)
 		}
 	}
 }
 
-// forbiddenView is a view of what the change log does not tell of.
-type forbiddenView[T, F any] struct{ view crm.View[T, F] }
+// uncacheableView is a view of records that are not in the change log.
+type uncacheableView[T, F any] struct{ view crm.View[T, F] }
 
-func (v forbiddenView[T, F]) Page(ctx context.Context, org crm.ID, q crm.List[F]) (crm.Page[T], error) {
-	tracked(ctx).forbid()
+func (v uncacheableView[T, F]) Page(ctx context.Context, org crm.ID, q crm.List[F]) (crm.Page[T], error) {
+	dependenciesOf(ctx).setUncacheable()
 	return v.view.Page(ctx, org, q)
 }
 
-func (v forbiddenView[T, F]) ByID(ctx context.Context, org crm.ID, ids []crm.ID) ([]T, error) {
-	tracked(ctx).forbid()
+func (v uncacheableView[T, F]) ByID(ctx context.Context, org crm.ID, ids []crm.ID) ([]T, error) {
+	dependenciesOf(ctx).setUncacheable()
 	return v.view.ByID(ctx, org, ids)
 }

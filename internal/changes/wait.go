@@ -6,25 +6,25 @@ import (
 	"sixty/internal/crm"
 )
 
-// confirm has a position confirmed that is not, within a bounded time; at once it gives
-// up while the log cannot be read anyway.
+// confirm waits, within confirmWait, until the position is confirmed. It returns false at
+// once while the log cannot be read.
 func (f *Follower) confirm(ctx context.Context, o *organisation) bool {
 	ctx, cancel := context.WithTimeout(ctx, confirmWait)
 	defer cancel()
-	f.want(o)
+	f.requestRead(o)
 	for {
-		changed := o.waiting()
+		changed := o.nextChange()
 		if o.confirmedAt(f.now()) {
 			return true
 		}
-		if f.failing.Load() || !f.wait(ctx, changed) {
+		if f.failing.Load() || !f.waitChange(ctx, changed) {
 			return false
 		}
 	}
 }
 
-// Await waits until the organisation's position has reached seq, for as long as ctx
-// allows, and tells whether it has.
+// Await waits until the organisation's position has reached seq, or until ctx ends. It
+// reports whether seq was reached.
 func (f *Follower) Await(ctx context.Context, org crm.ID, seq int64) bool {
 	o := f.follow(org, f.now())
 	if o == nil {
@@ -33,20 +33,20 @@ func (f *Follower) Await(ctx context.Context, org crm.ID, seq int64) bool {
 	if o.seq.Load() >= seq {
 		return true
 	}
-	f.want(o)
+	f.requestRead(o)
 	for {
-		changed := o.waiting()
+		changed := o.nextChange()
 		if o.seq.Load() >= seq {
 			return true
 		}
-		if !f.wait(ctx, changed) {
+		if !f.waitChange(ctx, changed) {
 			return false
 		}
 	}
 }
 
-// wait waits for a change, and tells whether there was one before ctx or Run ended.
-func (f *Follower) wait(ctx context.Context, changed <-chan struct{}) bool {
+// waitChange waits for changed and reports whether it came before ctx or Run ended.
+func (f *Follower) waitChange(ctx context.Context, changed <-chan struct{}) bool {
 	select {
 	case <-changed:
 		return true

@@ -11,28 +11,27 @@ import (
 	"golang.org/x/text/currency"
 )
 
-// The bounds of what makes sense.
 const (
 	maxPort          = 65535
 	maxConns         = 1000
-	maxWait          = time.Hour
+	maxDuration      = time.Hour
 	minPaginationKey = 16 // bytes; a shorter one could be guessed
-	maxPaginationKey = 16 // keys; each is tried by id, so this bounds nothing but typing errors
+	maxPaginationKey = 16 // keys, to catch typing errors
 )
 
-// Invalid is everything that is wrong with the settings, each problem naming its
-// setting as a flag and as an environment variable.
+// Invalid lists everything that is wrong with the settings, each problem with the name of
+// its setting.
 type Invalid struct{ Problems []string }
 
-// Error gives all problems on one line.
+// Error returns all problems on one line.
 func (e *Invalid) Error() string { return strings.Join(e.Problems, "; ") }
 
-// Check gives an *Invalid with every problem of the settings, or nil.
+// Check returns an *Invalid with every problem of the settings, or nil.
 func (c Config) Check() error {
 	return invalid(slices.Concat(c.Base.problems(), c.Server.problems(), c.SignIn.problems(c.Production())))
 }
 
-// Check gives an *Invalid with every problem of these settings, or nil.
+// Check returns an *Invalid with every problem of these settings, or nil.
 func (b Base) Check() error { return invalid(b.problems()) }
 
 func invalid(problems []string) error {
@@ -42,25 +41,25 @@ func invalid(problems []string) error {
 	return &Invalid{Problems: problems}
 }
 
-// complaints gathers problems under the names of their settings.
-type complaints struct {
-	settings any // pointer to the struct that holds the settings
+// checker collects the problems of a settings struct.
+type checker struct {
+	settings any
 	found    []string
 }
 
-func (c *complaints) add(field, format string, args ...any) {
+func (c *checker) add(field, format string, args ...any) {
 	c.found = append(c.found, NameOf(c.settings, field)+" "+fmt.Sprintf(format, args...))
 }
 
 func (b Base) problems() []string {
-	c := complaints{settings: b}
+	c := checker{settings: b}
 	if !slices.Contains([]string{Development, Test, Production}, b.Env) {
 		c.add("Env", "must be one of development, test, production, not %q", b.Env)
 	}
 	if b.DataDir == "" {
 		c.add("DataDir", "must not be empty")
 	}
-	// The text is never repeated: it holds a password.
+	// The URL is not part of the messages, because it contains a password.
 	if text := b.DatabaseURL.Reveal(); text != "" {
 		u, err := url.Parse(text)
 		switch {
@@ -81,12 +80,12 @@ func (b Base) problems() []string {
 	} else if b.MinConns > b.MaxConns {
 		c.add("MinConns", "must not be above %s: %d > %d", NameOf(b, "MaxConns"), b.MinConns, b.MaxConns)
 	}
-	c.wait("StatementLimit", b.StatementLimit)
+	c.duration("StatementLimit", b.StatementLimit)
 	return c.found
 }
 
 func (s Server) problems() []string {
-	c := complaints{settings: s}
+	c := checker{settings: s}
 	if s.Port < 0 || s.Port > maxPort {
 		c.add("Port", "must be between 0 and %d, not %d", maxPort, s.Port)
 	} else if host, port, err := net.SplitHostPort(s.ListenAddress()); err != nil || strings.ContainsAny(host, "/ []") {
@@ -99,28 +98,28 @@ func (s Server) problems() []string {
 		case len(key) < minPaginationKey:
 			c.add("PaginationKeys", "must have at least %d characters in each key; key %d of %d is shorter", minPaginationKey, i+1, len(s.PaginationKeys))
 		case slices.Contains(s.PaginationKeys[:i], key):
-			c.add("PaginationKeys", "must not hold a key twice; key %d of %d is a repetition", i+1, len(s.PaginationKeys))
+			c.add("PaginationKeys", "must not contain a key twice; key %d of %d is repeated", i+1, len(s.PaginationKeys))
 		}
 	}
 	if len(s.PaginationKeys) > maxPaginationKey {
-		c.add("PaginationKeys", "must hold at most %d keys, not %d", maxPaginationKey, len(s.PaginationKeys))
+		c.add("PaginationKeys", "must contain at most %d keys, not %d", maxPaginationKey, len(s.PaginationKeys))
 	}
 	for _, origin := range s.FrontendURLs {
 		if !isOrigin(origin) {
 			c.add("FrontendURLs", "must be origins such as https://app.example.com, without a path, not %q", origin)
 		}
 	}
-	c.wait("ShutdownTimeout", s.ShutdownTimeout)
+	c.duration("ShutdownTimeout", s.ShutdownTimeout)
 	return slices.Concat(c.found, s.Cache.problems(), s.Redis.problems(), s.Limits.problems(), s.Session.problems())
 }
 
-func (c *complaints) wait(field string, d time.Duration) {
-	if d <= 0 || d > maxWait {
-		c.add(field, "must be more than 0 and at most %s, not %s", maxWait, d)
+func (c *checker) duration(field string, d time.Duration) {
+	if d <= 0 || d > maxDuration {
+		c.add(field, "must be more than 0 and at most %s, not %s", maxDuration, d)
 	}
 }
 
-// isPort tells a port number; names of services are not understood.
+// isPort reports whether s is a port number; service names are not supported.
 func isPort(s string) bool {
 	n := 0
 	for _, c := range []byte(s) {
@@ -132,7 +131,7 @@ func isPort(s string) bool {
 	return s != "" && n <= maxPort
 }
 
-// isOrigin tells an origin (RFC 6454); people add a slash to it.
+// isOrigin reports whether s is an origin (RFC 6454), or one with a trailing slash.
 func isOrigin(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" &&

@@ -1,7 +1,6 @@
-// Package config holds every setting of the program: its name as a flag and as an
-// environment variable, its default, its help, and what makes it nonsense. The
-// defaults are written in the struct tags and nowhere else; the command line reads
-// the same tags, so that help, flags and environment cannot drift apart.
+// Package config holds every setting of the program: its flag, environment variable,
+// default, help text and validation. The defaults are in the struct tags only, which the
+// command line reads too, so that help, flags and environment cannot diverge.
 package config
 
 import (
@@ -18,25 +17,25 @@ type Config struct {
 	Server
 }
 
-// Base is what every command needs: which data, and how to speak.
+// Base holds the settings of every command: the database and logging.
 type Base struct {
-	Env             string        `name:"env" env:"NODE_ENV" default:"development" help:"Environment: development, test or production; production turns the production defaults on." group:"common"`
-	LogLevel        slog.Level    `name:"log-level" env:"LOG_LEVEL" default:"info" help:"Least level that is logged: debug, info, warn or error." group:"common"`
-	DataDir         string        `name:"data-dir" env:"SIXTY_DATA_DIR" default:"data" help:"Folder that holds the SQLite database." group:"common"`
-	DatabaseURL     Secret        `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL database, postgres://…; without one, SQLite in the data folder." group:"common"`
+	Env             string        `name:"env" env:"NODE_ENV" default:"development" help:"Environment: development, test or production; production enables the production defaults." group:"common"`
+	LogLevel        slog.Level    `name:"log-level" env:"LOG_LEVEL" default:"info" help:"Minimum level of log messages: debug, info, warn or error." group:"common"`
+	DataDir         string        `name:"data-dir" env:"SIXTY_DATA_DIR" default:"data" help:"Directory of the SQLite database." group:"common"`
+	DatabaseURL     Secret        `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL database, postgres://…; if not set, SQLite in the data directory." group:"common"`
 	DefaultCurrency string        `name:"default-currency" env:"SIXTY_DEFAULT_CURRENCY" default:"GBP" help:"Currency (ISO 4217) of new organisations." group:"common"`
-	MinConns        int           `name:"db-min-conns" env:"SIXTY_DB_MIN_CONNS" default:"2" help:"Database connections kept open." group:"common"`
-	MaxConns        int           `name:"db-max-conns" env:"SIXTY_DB_MAX_CONNS" default:"20" help:"Most database connections." group:"common"`
-	StatementLimit  time.Duration `name:"db-statement-timeout" env:"SIXTY_DB_STATEMENT_TIMEOUT" default:"5s" help:"Longest that one statement may take; of commands other than serve, a minute at least." group:"common"`
+	MinConns        int           `name:"db-min-conns" env:"SIXTY_DB_MIN_CONNS" default:"2" help:"Minimum number of open database connections." group:"common"`
+	MaxConns        int           `name:"db-max-conns" env:"SIXTY_DB_MAX_CONNS" default:"20" help:"Maximum number of database connections." group:"common"`
+	StatementLimit  time.Duration `name:"db-statement-timeout" env:"SIXTY_DB_STATEMENT_TIMEOUT" default:"5s" help:"Timeout of one statement; at least a minute for commands other than serve." group:"common"`
 }
 
-// Server is what only the server needs.
+// Server holds the settings of the server only.
 type Server struct {
-	Addr            string        `name:"addr" env:"SIXTY_ADDR" default:"127.0.0.1" help:"Address to listen on, HOST or HOST:PORT; a port given here wins over --port." group:"server"`
-	Port            int           `name:"port" env:"PORT" default:"8000" help:"Port to listen on; 0 takes a free one." group:"server"`
-	PaginationKeys  []Secret      `name:"pagination-key" env:"PAGINATION_KEY" sep:"," placeholder:"KEY" help:"Keys of the page cursors: the first seals, all open. Without one, a key is made and kept in the database." group:"server"`
-	FrontendURLs    []string      `name:"frontend-url" env:"FRONTEND_URL" default:"http://localhost:5173" sep:"," help:"Origins that browsers may call from." group:"server"`
-	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"SIXTY_SHUTDOWN_TIMEOUT" default:"15s" help:"Longest that requests in flight may take to end at shutdown." group:"server"`
+	Addr            string        `name:"addr" env:"SIXTY_ADDR" default:"127.0.0.1" help:"Address to listen on, HOST or HOST:PORT; a port given here overrides --port." group:"server"`
+	Port            int           `name:"port" env:"PORT" default:"8000" help:"Port to listen on; 0 selects a free one." group:"server"`
+	PaginationKeys  []Secret      `name:"pagination-key" env:"PAGINATION_KEY" sep:"," placeholder:"KEY" help:"Keys of the page cursors: the first seals, all open. If not set, a key is generated and stored in the database." group:"server"`
+	FrontendURLs    []string      `name:"frontend-url" env:"FRONTEND_URL" default:"http://localhost:5173" sep:"," help:"Allowed CORS origins." group:"server"`
+	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"SIXTY_SHUTDOWN_TIMEOUT" default:"15s" help:"Time for requests in flight to end at shutdown." group:"server"`
 	Cache
 	Redis
 	Limits
@@ -44,17 +43,16 @@ type Server struct {
 	SignIn
 }
 
-// The environments.
 const (
 	Development = "development"
 	Test        = "test"
 	Production  = "production"
 )
 
-// Production tells whether the production defaults are on.
+// Production reports whether the production defaults apply.
 func (b Base) Production() bool { return b.Env == Production }
 
-// Origins gives the front ends' origins as browsers send them.
+// Origins returns the front ends' origins without trailing slashes, as browsers send them.
 func (s Server) Origins() []string {
 	origins := make([]string, len(s.FrontendURLs))
 	for i, u := range s.FrontendURLs {
@@ -63,7 +61,7 @@ func (s Server) Origins() []string {
 	return origins
 }
 
-// ListenAddress gives the address to listen on as HOST:PORT.
+// ListenAddress returns the address to listen on as HOST:PORT.
 func (s Server) ListenAddress() string {
 	if _, _, err := net.SplitHostPort(s.Addr); err == nil {
 		return s.Addr

@@ -25,7 +25,7 @@ func TestDefault(t *testing.T) {
 			Addr: "127.0.0.1", Port: 8000, FrontendURLs: []string{"http://localhost:5173"}, ShutdownTimeout: 15 * time.Second,
 			Cache: config.Cache{
 				CacheBytes: 64 << 20, CacheTTLFrequent: 5 * time.Minute, CacheTTLSession: time.Minute, CacheTTLStatic: time.Hour,
-				ChangesKept: 7 * 24 * time.Hour, AuditKept: 400 * 24 * time.Hour,
+				ChangesRetention: 7 * 24 * time.Hour, AuditRetention: 400 * 24 * time.Hour,
 			},
 			Redis: config.Redis{RedisPort: 6379, RedisMode: "single"},
 			Limits: config.Limits{
@@ -41,7 +41,7 @@ func TestDefault(t *testing.T) {
 		t.Error(d)
 	}
 	if err := got.Check(); err != nil {
-		t.Errorf("the defaults are refused: %v", err)
+		t.Errorf("the defaults are rejected: %v", err)
 	}
 }
 
@@ -66,21 +66,21 @@ func TestCheck(t *testing.T) {
 		{"NoDataDir", func(c *config.Config) { c.DataDir = "" }, "--data-dir (SIXTY_DATA_DIR) must not be empty"},
 		{"Postgres", func(c *config.Config) { c.DatabaseURL = "postgres://u:p@h/d" }, ""},
 		{"PostgreSQL", func(c *config.Config) { c.DatabaseURL = "postgresql:///d?host=/run" }, ""},
-		{"OtherDatabase", func(c *config.Config) { c.DatabaseURL = "mysql://geheim@h/d" }, "--database-url (DATABASE_URL) must begin with postgres://"},
-		{"NotAURL", func(c *config.Config) { c.DatabaseURL = "postgres://u:geheim%@h/d" }, "--database-url (DATABASE_URL) must be a URL"},
+		{"OtherDatabase", func(c *config.Config) { c.DatabaseURL = "mysql://hidden@h/d" }, "--database-url (DATABASE_URL) must begin with postgres://"},
+		{"NotAURL", func(c *config.Config) { c.DatabaseURL = "postgres://u:hidden%@h/d" }, "--database-url (DATABASE_URL) must be a URL"},
 		{"Currency", func(c *config.Config) { c.DefaultCurrency = "POUND" }, "--default-currency (SIXTY_DEFAULT_CURRENCY) must be"},
 		{"MinAboveMax", func(c *config.Config) { c.MinConns = 21 }, "--db-min-conns (SIXTY_DB_MIN_CONNS) must not be above --db-max-conns (SIXTY_DB_MAX_CONNS): 21 > 20"},
 		{"MinBelow", func(c *config.Config) { c.MinConns = -1 }, "--db-min-conns (SIXTY_DB_MIN_CONNS) must not be negative"},
 		{"MaxBelow", func(c *config.Config) { c.MaxConns = 0 }, "--db-max-conns (SIXTY_DB_MAX_CONNS) must be between 1 and"},
 		{"NoTimeout", func(c *config.Config) { c.StatementLimit = 0 }, "--db-statement-timeout (SIXTY_DB_STATEMENT_TIMEOUT) must be more than 0"},
 		{"LongDrain", func(c *config.Config) { c.ShutdownTimeout = 2 * time.Hour }, "--shutdown-timeout (SIXTY_SHUTDOWN_TIMEOUT) must be more than 0 and at most"},
-		{"ShortKey", func(c *config.Config) { c.PaginationKeys = []config.Secret{"0123456789abcdef", "geheim"} }, "--pagination-key (PAGINATION_KEY) must have at least 16 characters in each key; key 2 of 2"},
-		{"RepeatedKey", func(c *config.Config) { c.PaginationKeys = []config.Secret{"0123456789abcdef", "0123456789abcdef"} }, "--pagination-key (PAGINATION_KEY) must not hold a key twice"},
+		{"ShortKey", func(c *config.Config) { c.PaginationKeys = []config.Secret{"0123456789abcdef", "hidden"} }, "--pagination-key (PAGINATION_KEY) must have at least 16 characters in each key; key 2 of 2"},
+		{"RepeatedKey", func(c *config.Config) { c.PaginationKeys = []config.Secret{"0123456789abcdef", "0123456789abcdef"} }, "--pagination-key (PAGINATION_KEY) must not contain a key twice"},
 		{"TooManyKeys", func(c *config.Config) {
 			for i := range 17 {
 				c.PaginationKeys = append(c.PaginationKeys, config.Secret(fmt.Sprintf("0123456789abcdef%d", i)))
 			}
-		}, "--pagination-key (PAGINATION_KEY) must hold at most 16 keys, not 17"},
+		}, "--pagination-key (PAGINATION_KEY) must contain at most 16 keys, not 17"},
 		{"Origins", func(c *config.Config) { c.FrontendURLs = []string{"https://a.example", "http://localhost:3000/"} }, ""},
 		{"RelativeOrigin", func(c *config.Config) { c.FrontendURLs = []string{"/app"} }, "--frontend-url (FRONTEND_URL) must be origins"},
 		{"OriginWithPath", func(c *config.Config) { c.FrontendURLs = []string{"https://a.example/app"} }, "--frontend-url (FRONTEND_URL) must be origins"},
@@ -88,21 +88,21 @@ func TestCheck(t *testing.T) {
 		{"NoCache", func(c *config.Config) { c.CacheBytes = 0 }, ""},
 		{"TinyCache", func(c *config.Config) { c.CacheBytes = 1000 }, "--cache-bytes (SIXTY_CACHE_BYTES) must be 0 or between"},
 		{"NoTTL", func(c *config.Config) { c.CacheTTLStatic = 0 }, "--cache-ttl-static (SIXTY_CACHE_TTL_STATIC) must be between 1s and 24h0m0s"},
-		{"ChangesKept", func(c *config.Config) { c.ChangesKept = time.Minute }, "--changes-kept (SIXTY_CHANGES_KEPT) must be between 1h0m0s"},
-		{"AuditKept", func(c *config.Config) { c.AuditKept = time.Hour }, "--audit-kept (SIXTY_AUDIT_KEPT) must be between 24h0m0s"},
+		{"ChangesRetention", func(c *config.Config) { c.ChangesRetention = time.Minute }, "--changes-kept (SIXTY_CHANGES_KEPT) must be between 1h0m0s"},
+		{"AuditRetention", func(c *config.Config) { c.AuditRetention = time.Hour }, "--audit-kept (SIXTY_AUDIT_KEPT) must be between 24h0m0s"},
 		{"RedisPort", func(c *config.Config) { c.RedisPort = 0 }, "--redis-port (REDIS_PORT) must be between 1 and 65535"},
 		{"RedisDB", func(c *config.Config) { c.RedisDB = -1 }, "--redis-db (REDIS_DB) must be between 0"},
 		{"RedisMode", func(c *config.Config) { c.RedisMode = "ring" }, "--redis-mode (SIXTY_REDIS_MODE) must be one of"},
 		{"RedisMaster", func(c *config.Config) { c.RedisMode = "sentinel" }, "--redis-master (SIXTY_REDIS_MASTER) must be given with --redis-mode"},
 		{"RedisURL", func(c *config.Config) {
-			c.RedisURL = "rediss://u:geheim@a:1,b/2"
+			c.RedisURL = "rediss://u:hidden@a:1,b/2"
 			c.RedisMode = "sentinel"
 			c.RedisMaster = "m"
 		}, ""},
-		{"RedisURLScheme", func(c *config.Config) { c.RedisURL = "http://u:geheim@a" }, "--redis-url (REDIS_URL) must begin with redis://"},
-		{"RedisURLEscape", func(c *config.Config) { c.RedisURL = "redis://u:geheim%zz@a" }, "--redis-url (REDIS_URL) must have its user and password"},
-		{"RedisURLHost", func(c *config.Config) { c.RedisURL = "redis://:geheim@" }, "--redis-url (REDIS_URL) must name hosts"},
-		{"RedisURLDatabase", func(c *config.Config) { c.RedisURL = "redis://:geheim@a/x" }, "--redis-url (REDIS_URL) must end in the number"},
+		{"RedisURLScheme", func(c *config.Config) { c.RedisURL = "http://u:hidden@a" }, "--redis-url (REDIS_URL) must begin with redis://"},
+		{"RedisURLEscape", func(c *config.Config) { c.RedisURL = "redis://u:hidden%zz@a" }, "--redis-url (REDIS_URL) must have its user and password"},
+		{"RedisURLHost", func(c *config.Config) { c.RedisURL = "redis://:hidden@" }, "--redis-url (REDIS_URL) must name hosts"},
+		{"RedisURLDatabase", func(c *config.Config) { c.RedisURL = "redis://:hidden@a/x" }, "--redis-url (REDIS_URL) must end in the number"},
 		{"RedisURLAndHost", func(c *config.Config) { c.RedisURL = "redis://a"; c.RedisHost = "b" }, "--redis-url (REDIS_URL) must not be given together with --redis-host (REDIS_HOST)"},
 		{"RedisHosts", func(c *config.Config) { c.RedisURL = "redis://a,b" }, "--redis-url (REDIS_URL) must name one host"},
 		{"RedisClusterDB", func(c *config.Config) { c.RedisHost = "a"; c.RedisMode = "cluster"; c.RedisDB = 1 }, "--redis-db (REDIS_DB) must be 0 in a cluster"},
@@ -127,14 +127,14 @@ func TestCheck(t *testing.T) {
 		{"AudienceEmpty", func(c *config.Config) { signIn(c); c.JWTAudiences = []string{"a", " "} }, "--jwt-audience (SIXTY_JWT_AUDIENCE) must not be empty"},
 		{"AudienceWithoutIssuer", func(c *config.Config) { c.JWTAudiences = []string{"a"} }, "--jwt-audience (SIXTY_JWT_AUDIENCE) must not be given without --issuer (SIXTY_ISSUER)"},
 		{"JWTSecret", func(c *config.Config) { signIn(c); c.JWTSecret = "0123456789abcdef0123456789abcdef" }, ""},
-		{"JWTSecretShort", func(c *config.Config) { signIn(c); c.JWTSecret = "geheim" }, "--jwt-secret (SIXTY_JWT_SECRET) must have at least 32"},
+		{"JWTSecretShort", func(c *config.Config) { signIn(c); c.JWTSecret = "hidden" }, "--jwt-secret (SIXTY_JWT_SECRET) must have at least 32"},
 		{"JWTSecretWithoutAudience", func(c *config.Config) {
 			signIn(c)
 			c.JWTAudiences, c.JWTSecret = nil, "0123456789abcdef0123456789abcdef"
 		}, "--jwt-secret (SIXTY_JWT_SECRET) must not be given without --jwt-audience"},
 		{"ClientSecretAlone", func(c *config.Config) {
 			signIn(c)
-			c.OIDCClientID, c.OIDCRedirectURL, c.OIDCClientSecret = "", "", "geheim"
+			c.OIDCClientID, c.OIDCRedirectURL, c.OIDCClientSecret = "", "", "hidden"
 		}, "--oidc-client-secret (SIXTY_OIDC_CLIENT_SECRET) must not be given without --oidc-client-id"},
 		{"RedirectAlone", func(c *config.Config) { signIn(c); c.OIDCClientID = "" }, "--oidc-redirect-url (SIXTY_OIDC_REDIRECT_URL) must not be given without --oidc-client-id"},
 		{"RedirectElsewhere", func(c *config.Config) { signIn(c); c.OIDCRedirectURL = "https://a.example/callback" }, "--oidc-redirect-url (SIXTY_OIDC_REDIRECT_URL) must be a URL that ends in /api/auth/oidc/callback"},
@@ -154,7 +154,7 @@ func TestCheck(t *testing.T) {
 			err := cfg.Check()
 			if c.want == "" {
 				if err != nil {
-					t.Errorf("refused: %v", err)
+					t.Errorf("rejected: %v", err)
 				}
 				return
 			}
@@ -162,8 +162,8 @@ func TestCheck(t *testing.T) {
 			if !errors.As(err, &invalid) || len(invalid.Problems) != 1 || !strings.HasPrefix(err.Error(), c.want) {
 				t.Errorf("error %v; want one problem that begins with %q", err, c.want)
 			}
-			if strings.Contains(err.Error(), "geheim") {
-				t.Errorf("a secret is told: %v", err)
+			if strings.Contains(err.Error(), "hidden") {
+				t.Errorf("the error contains a secret: %v", err)
 			}
 		})
 	}
@@ -175,7 +175,7 @@ func signIn(c *config.Config) {
 	c.OIDCClientID, c.OIDCRedirectURL = "sixty", "https://a.example/api/auth/oidc/callback"
 }
 
-func TestCheckTellsEverythingAtOnce(t *testing.T) {
+func TestCheckListsAllProblems(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()
 	cfg.Env, cfg.Port, cfg.MaxConns, cfg.FrontendURLs = "x", -1, 0, []string{"a", "b"}
@@ -239,9 +239,9 @@ func TestRedisEndpoint(t *testing.T) {
 func TestSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()
-	cfg.DatabaseURL, cfg.PaginationKeys = "geheim", []config.Secret{"geheim"}
-	cfg.RedisPassword, cfg.RedisURL = "geheim", "geheim"
-	cfg.JWTSecret, cfg.OIDCClientSecret = "geheim", "geheim"
+	cfg.DatabaseURL, cfg.PaginationKeys = "hidden", []config.Secret{"hidden"}
+	cfg.RedisPassword, cfg.RedisURL = "hidden", "hidden"
+	cfg.JWTSecret, cfg.OIDCClientSecret = "hidden", "hidden"
 	var shown strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
 		fmt.Fprintf(&shown, verb, cfg)
@@ -261,12 +261,12 @@ func TestSecretsAreNotShown(t *testing.T) {
 		}
 		slog.New(h).Info("settings", "config", cfg, "url", cfg.DatabaseURL)
 	}
-	for _, form := range []string{"geheim", "67656865696d", "67656865696D", "103 101"} {
+	for _, form := range []string{"hidden", "68696464656e", "68696464656E", "104 105"} {
 		if strings.Contains(shown.String(), form) {
 			t.Errorf("a secret is shown: %s", shown.String())
 		}
 	}
-	if got := cfg.DatabaseURL.Reveal(); got != "geheim" {
-		t.Errorf("Reveal gives %q", got)
+	if got := cfg.DatabaseURL.Reveal(); got != "hidden" {
+		t.Errorf("Reveal = %q", got)
 	}
 }

@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// Limits are how often whoever calls may come, and how much is done at once.
+// Limits configure rate limits and concurrency bounds.
 type Limits struct {
-	RateLimits              string   `name:"rate-limits" env:"SIXTY_RATE_LIMITS" default:"on" help:"Whether rate limits hold: on, or off for measurements." group:"server"`
-	LimitGlobal             Rate     `name:"limit-global" env:"SIXTY_LIMIT_GLOBAL" default:"1000/15m" help:"Requests of an address that is not signed in, of any kind." group:"server"`
-	LimitAPI                Rate     `name:"limit-api" env:"SIXTY_LIMIT_API" default:"100/1m" help:"Of those, to operations of the API." group:"server"`
-	LimitExpensive          Rate     `name:"limit-expensive" env:"SIXTY_LIMIT_EXPENSIVE" default:"10/5m" help:"Of those, to statistics, analysis and exports." group:"server"`
-	LimitPrincipalFactor    int      `name:"limit-principal-factor" env:"SIXTY_LIMIT_PRINCIPAL_FACTOR" default:"10" help:"How many times as much a signed-in person or a key may ask." group:"server"`
-	LimitOrganisationFactor int      `name:"limit-organisation-factor" env:"SIXTY_LIMIT_ORGANISATION_FACTOR" default:"100" help:"How many times as much all of an organisation may ask together." group:"server"`
-	MaxRequests             int      `name:"max-requests" env:"SIXTY_MAX_REQUESTS" default:"256" help:"Requests that are worked on at once; others wait in a short queue." group:"server"`
-	MaxConnections          int      `name:"max-connections" env:"SIXTY_MAX_CONNECTIONS" default:"6000" help:"Connections of all clients; when there are as many, the one without a request for the longest time gives way." group:"server"`
-	MaxConnsPerAddress      int      `name:"max-conns-per-address" env:"SIXTY_MAX_CONNS_PER_ADDRESS" default:"1024" help:"Connections of one address that is no trusted proxy's; 0: as many as it likes." group:"server"`
-	TrustedProxies          []string `name:"trusted-proxies" env:"SIXTY_TRUSTED_PROXIES" sep:"," placeholder:"CIDR" help:"Proxies that are believed in X-Forwarded-For, as addresses or CIDRs." group:"server"`
+	RateLimits              string   `name:"rate-limits" env:"SIXTY_RATE_LIMITS" default:"on" help:"Rate limits: on, or off for benchmarks." group:"server"`
+	LimitGlobal             Rate     `name:"limit-global" env:"SIXTY_LIMIT_GLOBAL" default:"1000/15m" help:"Limit of all requests of an anonymous client's address." group:"server"`
+	LimitAPI                Rate     `name:"limit-api" env:"SIXTY_LIMIT_API" default:"100/1m" help:"Limit of its requests to operations of the API." group:"server"`
+	LimitExpensive          Rate     `name:"limit-expensive" env:"SIXTY_LIMIT_EXPENSIVE" default:"10/5m" help:"Limit of its requests to statistics, analysis and exports." group:"server"`
+	LimitPrincipalFactor    int      `name:"limit-principal-factor" env:"SIXTY_LIMIT_PRINCIPAL_FACTOR" default:"10" help:"Factor of these limits for a signed-in person or a key." group:"server"`
+	LimitOrganisationFactor int      `name:"limit-organisation-factor" env:"SIXTY_LIMIT_ORGANISATION_FACTOR" default:"100" help:"Factor of these limits for all requests of an organisation together." group:"server"`
+	MaxRequests             int      `name:"max-requests" env:"SIXTY_MAX_REQUESTS" default:"256" help:"Maximum number of concurrent requests; others wait in a short queue." group:"server"`
+	MaxConnections          int      `name:"max-connections" env:"SIXTY_MAX_CONNECTIONS" default:"6000" help:"Maximum number of client connections; beyond it, the one that has been idle longest is closed." group:"server"`
+	MaxConnsPerAddress      int      `name:"max-conns-per-address" env:"SIXTY_MAX_CONNS_PER_ADDRESS" default:"1024" help:"Maximum number of connections of one address, trusted proxies excepted; 0: no limit." group:"server"`
+	TrustedProxies          []string `name:"trusted-proxies" env:"SIXTY_TRUSTED_PROXIES" sep:"," placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is trusted, as addresses or CIDRs." group:"server"`
 }
 
 // Rate is a number of requests in a window, written such as 100/1m.
@@ -29,38 +29,36 @@ type Rate struct {
 	Window   time.Duration
 }
 
-// UnmarshalText reads a Rate.
+// UnmarshalText parses a Rate.
 func (r *Rate) UnmarshalText(text []byte) error {
 	number, window, _ := strings.Cut(string(text), "/")
 	n, err := strconv.ParseInt(number, 10, 64)
 	if err != nil {
-		return fmt.Errorf("%q is no rate such as 100/1m", text)
+		return fmt.Errorf("%q is not a rate such as 100/1m", text)
 	}
 	d, err := time.ParseDuration(window)
 	if err != nil {
-		return fmt.Errorf("%q is no rate such as 100/1m", text)
+		return fmt.Errorf("%q is not a rate such as 100/1m", text)
 	}
 	r.Requests, r.Window = n, d
 	return nil
 }
 
-// The bounds of what makes sense.
 const (
 	maxRate       = 1_000_000_000 // requests, multiplied by the factors
 	maxRateWindow = 30 * 24 * time.Hour
 	maxAtOnce     = 1 << 20
 )
 
-// The words that turn rate limits on and off.
 const (
 	on  = "on"
 	off = "off"
 )
 
-// Limited tells whether rate limits hold.
+// Limited reports whether rate limits are on.
 func (l Limits) Limited() bool { return l.RateLimits == on }
 
-// Proxies gives the trusted proxies. Its error names the first that cannot be read.
+// Proxies returns the trusted proxies. Its error names the first invalid one.
 func (l Limits) Proxies() ([]netip.Prefix, error) {
 	all := make([]netip.Prefix, 0, len(l.TrustedProxies))
 	for _, text := range l.TrustedProxies {
@@ -78,7 +76,7 @@ func (l Limits) Proxies() ([]netip.Prefix, error) {
 }
 
 func (l Limits) problems() []string {
-	c := complaints{settings: l}
+	c := checker{settings: l}
 	if !slices.Contains([]string{on, off}, l.RateLimits) {
 		c.add("RateLimits", "must be %s or %s, not %q", on, off, l.RateLimits)
 	}
@@ -97,7 +95,7 @@ func (l Limits) problems() []string {
 	return c.found
 }
 
-func (c *complaints) rate(field string, r Rate, factor int64) {
+func (c *checker) rate(field string, r Rate, factor int64) {
 	switch {
 	case r.Requests < 1 || r.Requests > maxRate/factor:
 		c.add(field, "must be from 1 to %d requests, not %d", maxRate/factor, r.Requests)
@@ -106,8 +104,8 @@ func (c *complaints) rate(field string, r Rate, factor int64) {
 	}
 }
 
-func (c *complaints) between(field string, n, least, most int) {
-	if n < least || n > most {
-		c.add(field, "must be between %d and %d, not %d", least, most, n)
+func (c *checker) between(field string, n, minimum, maximum int) {
+	if n < minimum || n > maximum {
+		c.add(field, "must be between %d and %d, not %d", minimum, maximum, n)
 	}
 }

@@ -9,16 +9,16 @@ import (
 	"strings"
 )
 
-// Redis is where Redis is, if there is one: either a host and what belongs to it, or
-// a URL that says it all.
+// Redis configures the connection to Redis, if there is one: either by host and related
+// settings, or by a URL that contains all of them.
 type Redis struct {
-	RedisHost     string `name:"redis-host" env:"REDIS_HOST" help:"Redis's host; without one, there is no Redis." group:"server"`
-	RedisPort     int    `name:"redis-port" env:"REDIS_PORT" default:"6379" help:"Redis's port." group:"server"`
-	RedisPassword Secret `name:"redis-password" env:"REDIS_PASSWORD" placeholder:"PASSWORD" help:"Redis's password." group:"server"`
-	RedisDB       int    `name:"redis-db" env:"REDIS_DB" default:"0" help:"Redis's database." group:"server"`
-	RedisURL      Secret `name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Redis as a URL, instead of the host: redis://user:password@host:6379/0, rediss:// for TLS, several hosts by commas." group:"server"`
-	RedisMode     string `name:"redis-mode" env:"SIXTY_REDIS_MODE" default:"single" help:"What Redis is: single, sentinel (the hosts are the sentinels) or cluster." group:"server"`
-	RedisMaster   string `name:"redis-master" env:"SIXTY_REDIS_MASTER" help:"Name of the master that the sentinels watch." group:"server"`
+	RedisHost     string `name:"redis-host" env:"REDIS_HOST" help:"Host of Redis; if not set, Redis is not used." group:"server"`
+	RedisPort     int    `name:"redis-port" env:"REDIS_PORT" default:"6379" help:"Port of Redis." group:"server"`
+	RedisPassword Secret `name:"redis-password" env:"REDIS_PASSWORD" placeholder:"PASSWORD" help:"Password of Redis." group:"server"`
+	RedisDB       int    `name:"redis-db" env:"REDIS_DB" default:"0" help:"Number of the Redis database." group:"server"`
+	RedisURL      Secret `name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Redis as a URL, instead of the host: redis://user:password@host:6379/0, rediss:// for TLS, several hosts separated by commas." group:"server"`
+	RedisMode     string `name:"redis-mode" env:"SIXTY_REDIS_MODE" default:"single" help:"Kind of Redis deployment: single, sentinel (the hosts are the sentinels) or cluster." group:"server"`
+	RedisMaster   string `name:"redis-master" env:"SIXTY_REDIS_MASTER" help:"Name of the master that the sentinels monitor." group:"server"`
 }
 
 // The modes of Redis.
@@ -33,9 +33,9 @@ const (
 	maxRedisDB       = 1 << 14
 )
 
-// RedisEndpoint is where Redis is, whichever way it was said.
+// RedisEndpoint is the location of Redis, from either kind of settings.
 type RedisEndpoint struct {
-	Addresses []string // HOST:PORT; none: there is no Redis
+	Addresses []string // HOST:PORT; empty if Redis is not used
 	Username  string
 	Password  Secret
 	DB        int
@@ -44,7 +44,7 @@ type RedisEndpoint struct {
 	Master    string
 }
 
-// Endpoint gives where Redis is. Its error names no secret.
+// Endpoint returns the location of Redis. Its error contains no secret.
 func (r Redis) Endpoint() (RedisEndpoint, error) {
 	e := RedisEndpoint{Password: r.RedisPassword, DB: r.RedisDB, Mode: r.RedisMode, Master: r.RedisMaster}
 	text := r.RedisURL.Reveal()
@@ -82,7 +82,7 @@ func (r Redis) Endpoint() (RedisEndpoint, error) {
 	if path != "" {
 		db, err := strconv.Atoi(path)
 		if err != nil {
-			return e, fmt.Errorf("must end in the number of a database, or in none")
+			return e, fmt.Errorf("must end in the number of a database, if in any path")
 		}
 		e.DB = db
 	}
@@ -91,7 +91,7 @@ func (r Redis) Endpoint() (RedisEndpoint, error) {
 			host = net.JoinHostPort(strings.Trim(host, "[]"), defaultRedisPort)
 		}
 		if name, port, err := net.SplitHostPort(host); err != nil || name == "" || !isPort(port) {
-			return e, fmt.Errorf("must name hosts as HOST or HOST:PORT, by commas")
+			return e, fmt.Errorf("must name hosts as HOST or HOST:PORT, separated by commas")
 		}
 		e.Addresses = append(e.Addresses, host)
 	}
@@ -99,7 +99,7 @@ func (r Redis) Endpoint() (RedisEndpoint, error) {
 }
 
 func (r Redis) problems() []string {
-	c := complaints{settings: r}
+	c := checker{settings: r}
 	e, err := r.Endpoint()
 	switch {
 	case err != nil:

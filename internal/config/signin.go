@@ -5,32 +5,31 @@ import (
 	"strings"
 )
 
-// SignIn is the identity provider that people are signed in by, if there is one: its
-// tokens are accepted, people sign in with it, or both.
+// SignIn configures the identity provider, if there is one: its tokens are accepted, people
+// sign in with it, or both.
 type SignIn struct {
-	Issuer             string   `name:"issuer" env:"SIXTY_ISSUER" placeholder:"URL" help:"Identity provider, as its tokens name it: a URL below which is /.well-known/openid-configuration." group:"server"`
-	JWTAudiences       []string `name:"jwt-audience" env:"SIXTY_JWT_AUDIENCE" sep:"," placeholder:"NAME" help:"Audiences of whom one must be named by the provider's tokens (JWT) that are accepted as bearer tokens; none: none are." group:"server"`
-	JWTSecret          Secret   `name:"jwt-secret" env:"SIXTY_JWT_SECRET" placeholder:"SECRET" help:"Secret that the provider signs those tokens with (HS256), instead of its published keys." group:"server"`
-	OIDCClientID       string   `name:"oidc-client-id" env:"SIXTY_OIDC_CLIENT_ID" placeholder:"ID" help:"Who this is to the provider: lets people sign in with it (OpenID Connect)." group:"server"`
-	OIDCClientSecret   Secret   `name:"oidc-client-secret" env:"SIXTY_OIDC_CLIENT_SECRET" placeholder:"SECRET" help:"Secret of the client; none for a public one." group:"server"`
-	OIDCRedirectURL    string   `name:"oidc-redirect-url" env:"SIXTY_OIDC_REDIRECT_URL" placeholder:"URL" help:"Where browsers reach this server's /api/auth/oidc/callback, as the provider knows it." group:"server"`
-	SignInOrganisation string   `name:"signin-organisation" env:"SIXTY_SIGNIN_ORGANISATION" placeholder:"NAME" help:"Organisation (name or id) of the provider's people; without one, the one that has the person's e-mail address." group:"server"`
-	SignInCreate       bool     `name:"signin-create" env:"SIXTY_SIGNIN_CREATE" help:"Make a rep of whoever the provider signs in and who has no account, in that organisation or the only one." group:"server"`
+	Issuer             string   `name:"issuer" env:"SIXTY_ISSUER" placeholder:"URL" help:"Identity provider: the issuer in its tokens, a URL below which /.well-known/openid-configuration is found." group:"server"`
+	JWTAudiences       []string `name:"jwt-audience" env:"SIXTY_JWT_AUDIENCE" sep:"," placeholder:"NAME" help:"Accepted audiences of the provider's tokens (JWT); if not set, its tokens are not accepted as bearer tokens." group:"server"`
+	JWTSecret          Secret   `name:"jwt-secret" env:"SIXTY_JWT_SECRET" placeholder:"SECRET" help:"Secret that the provider signs these tokens with (HS256), instead of its published keys." group:"server"`
+	OIDCClientID       string   `name:"oidc-client-id" env:"SIXTY_OIDC_CLIENT_ID" placeholder:"ID" help:"Client id at the provider, which enables sign-in with it (OpenID Connect)." group:"server"`
+	OIDCClientSecret   Secret   `name:"oidc-client-secret" env:"SIXTY_OIDC_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret; not set for a public client." group:"server"`
+	OIDCRedirectURL    string   `name:"oidc-redirect-url" env:"SIXTY_OIDC_REDIRECT_URL" placeholder:"URL" help:"URL of this server's /api/auth/oidc/callback, as registered at the provider." group:"server"`
+	SignInOrganisation string   `name:"signin-organisation" env:"SIXTY_SIGNIN_ORGANISATION" placeholder:"NAME" help:"Organisation (name or id) of the provider's users; if not set, the one with an account for the email address." group:"server"`
+	SignInCreate       bool     `name:"signin-create" env:"SIXTY_SIGNIN_CREATE" help:"Create an account (rep) at the first sign-in of a user without one, in that organisation or the only one." group:"server"`
 }
 
-// callbackPath is what the redirect URL ends in: a proxy may put more before it.
+// callbackPath is the end of the redirect URL: a proxy may add a prefix.
 const callbackPath = "/api/auth/oidc/callback"
 
-// leastJWTSecret is the length of a secret that cannot be guessed, in bytes (RFC 7518
-// section 3.2).
-const leastJWTSecret = 32
+// minJWTSecret is the minimum length of an HS256 secret in bytes (RFC 7518 section 3.2).
+const minJWTSecret = 32
 
-// SignsIn tells whether there is an identity provider.
+// SignsIn reports whether there is an identity provider.
 func (s SignIn) SignsIn() bool { return s.Issuer != "" }
 
-// problems gives what is wrong; in production, the provider is reached over TLS alone.
+// problems returns what is wrong. In production, the provider's URLs must use TLS.
 func (s SignIn) problems(production bool) []string {
-	c := complaints{settings: s}
+	c := checker{settings: s}
 	if s.Issuer == "" {
 		for _, other := range []struct {
 			field string
@@ -46,15 +45,15 @@ func (s SignIn) problems(production bool) []string {
 		}
 		return c.found
 	}
-	c.address("Issuer", s.Issuer, production)
+	c.url("Issuer", s.Issuer, production)
 	for _, a := range s.JWTAudiences {
 		if strings.TrimSpace(a) == "" {
 			c.add("JWTAudiences", "must not be empty")
 		}
 	}
 	switch n := len(s.JWTSecret.Reveal()); {
-	case n > 0 && n < leastJWTSecret:
-		c.add("JWTSecret", "must have at least %d characters", leastJWTSecret)
+	case n > 0 && n < minJWTSecret:
+		c.add("JWTSecret", "must have at least %d characters", minJWTSecret)
 	case n > 0 && len(s.JWTAudiences) == 0:
 		c.add("JWTSecret", "must not be given without %s", NameOf(s, "JWTAudiences"))
 	}
@@ -68,13 +67,13 @@ func (s SignIn) problems(production bool) []string {
 	case s.OIDCClientID != "" && !strings.HasSuffix(s.OIDCRedirectURL, callbackPath):
 		c.add("OIDCRedirectURL", "must be a URL that ends in %s, not %q", callbackPath, s.OIDCRedirectURL)
 	case s.OIDCClientID != "":
-		c.address("OIDCRedirectURL", s.OIDCRedirectURL, production)
+		c.url("OIDCRedirectURL", s.OIDCRedirectURL, production)
 	}
 	return c.found
 }
 
-// address complains of what is no URL to be named to the provider.
-func (c *complaints) address(field, text string, production bool) {
+// url checks a URL that is registered at the provider.
+func (c *checker) url(field, text string, production bool) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || strings.ContainsAny(text, "?#"):

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Default gives the settings with nothing set, as the tags say.
+// Default returns the default settings.
 func Default() Config {
 	var c Config
 	setDefaults(reflect.ValueOf(&c.Base).Elem())
@@ -17,7 +17,7 @@ func Default() Config {
 	return c
 }
 
-// Variables gives the names of all settings as environment variables.
+// Variables returns the environment variables of all settings.
 func Variables() []string {
 	return append(variables(reflect.TypeFor[Base]()), variables(reflect.TypeFor[Server]())...)
 }
@@ -35,18 +35,18 @@ func variables(settings reflect.Type) []string {
 	return all
 }
 
-// NameOf gives the name of a setting as people know it, such as "--port (PORT)",
-// for the field of a settings struct.
+// NameOf returns the user-visible name of a field of a settings struct, such as
+// "--port (PORT)".
 func NameOf(settings any, field string) string {
 	f, ok := reflect.TypeOf(settings).FieldByName(field)
 	if !ok {
-		panic("config: there is no setting " + field)
+		panic("config: unknown setting " + field)
 	}
 	return "--" + f.Tag.Get("name") + " (" + f.Tag.Get("env") + ")"
 }
 
-// setDefaults fills a settings struct from its tags. A tag that does not parse is
-// a mistake of this package, which its test finds.
+// setDefaults sets the defaults from the struct tags. It panics if a tag does not parse,
+// which a test prevents.
 func setDefaults(settings reflect.Value) {
 	for i := range settings.NumField() {
 		if settings.Type().Field(i).Anonymous {
@@ -82,5 +82,5 @@ func setText(v reflect.Value, text string) error {
 		*dst = strings.Split(text, ",")
 		return nil
 	}
-	return fmt.Errorf("no defaults for %s", v.Type())
+	return fmt.Errorf("unsupported type %s", v.Type())
 }

@@ -1,6 +1,6 @@
-// Package cursor seals places in a list into opaque tokens and opens them
-// again, so that a client can ask for the page after (or before) a row without
-// reading, forging or moving the place.
+// Package cursor seals positions in a list into opaque tokens and opens them again, so that
+// a client can request the page after (or before) a row without reading, forging or moving
+// the position.
 //
 // A token is bound to the [Scope] it was made for: organisation, list, filters
 // and sort. It carries no time and so never ages: it opens for as long as the
@@ -11,10 +11,9 @@
 //
 //	version (1 byte) | key id (4) | nonce (12) | AES-256-GCM ciphertext and tag
 //
-// The key is derived from a configured secret by HKDF (RFC 5869). The nonce is
-// a MAC over everything that is sealed, the idea of SIV (RFC 5297): a nonce
-// comes back only with the very same message, which then gives the very same
-// token and tells nothing new.
+// The key is derived from a configured secret by HKDF (RFC 5869). The nonce is a MAC over
+// everything that is sealed, the idea of SIV (RFC 5297): a nonce is repeated only for the
+// same message, which results in the same token and reveals nothing.
 package cursor
 
 import (
@@ -25,22 +24,22 @@ import (
 // MaxKeyLen is the greatest length of a [Position]'s Key, in bytes.
 const MaxKeyLen = 2048
 
-// What [Sealer.Open] and [Sealer.Seal] refuse. None of them holds any part of
-// the token or of a key, so all are safe to log.
+// Errors of [Sealer.Open] and [Sealer.Seal]. They contain no part of the token or of a key,
+// so they are safe to log.
 var (
-	// ErrMalformed says that the text is no cursor of this program: not
-	// base64url, of an impossible length, or of an unknown version.
+	// ErrMalformed means that the text is not a cursor of this program: not base64url, of an
+	// impossible length, or of an unknown version.
 	ErrMalformed = errors.New("cursor: malformed")
-	// ErrUnknownKey says that the cursor names a key that is not configured.
+	// ErrUnknownKey means that the cursor was sealed with a key that is not configured.
 	ErrUnknownKey = errors.New("cursor: sealed with a key that is not configured")
-	// ErrForeign says that the cursor was altered, or was made for another
-	// organisation, list, filter or sort. Authentication cannot tell these apart.
+	// ErrForeign means that the cursor was altered, or made for another organisation, list,
+	// filter or sort. Authentication cannot distinguish these.
 	ErrForeign = errors.New("cursor: altered, or made for another list, filter or sort")
-	// ErrKeyTooLong says that a Position's Key is longer than MaxKeyLen.
+	// ErrKeyTooLong means that a Position's Key is longer than MaxKeyLen.
 	ErrKeyTooLong = errors.New("cursor: sort key too long")
 )
 
-// A Position is a place in a list ordered by (sort key, id).
+// A Position is a row's position in a list ordered by (sort key, id).
 type Position struct {
 	// Key is the row's sort key as the caller encodes it, at most MaxKeyLen
 	// bytes. A nil Key and an empty one are the same.
@@ -51,22 +50,21 @@ type Position struct {
 	Inclusive bool
 }
 
-// A Scope is what a cursor is bound to: it opens in an equal Scope and in no
-// other. The texts are compared byte by byte, so the caller writes equal
-// filters in one canonical form.
+// A Scope is what a cursor is bound to: it opens only with an equal Scope. The strings are
+// compared byte by byte, so the caller must write equal filters in one canonical form.
 type Scope struct {
 	// Organisation is the organisation's id.
 	Organisation [16]byte
-	// List names the list, "deals" say.
+	// List names the list, such as "deals".
 	List string
 	// Filters is the canonical form of the list's filters.
 	Filters string
-	// Sort names the order, "-updated_at" say.
+	// Sort names the order, such as "-updated_at".
 	Sort string
 }
 
-// appendTo appends the scope in a form that no other scope has: the first
-// member has a fixed length, the others carry theirs in front.
+// appendTo appends an unambiguous encoding of the scope: the first member has a fixed
+// length, the others are prefixed with theirs.
 func (s *Scope) appendTo(dst []byte) []byte {
 	dst = append(dst, s.Organisation[:]...)
 	for _, text := range [...]string{s.List, s.Filters, s.Sort} {
@@ -80,8 +78,8 @@ func (s *Scope) appendTo(dst []byte) []byte {
 //
 //	flags (1 byte) | id (16) | length of the key (2, big-endian) | key | zeros
 //
-// with as few zeros as fill the last block, so that the length of a token tells
-// a name's length only to the block.
+// with as few zeros as fill the last block, so that the length of a token reveals the
+// length of the key only to the block.
 const (
 	flagInclusive = 1
 
@@ -111,8 +109,8 @@ func (p *Position) appendTo(dst []byte) []byte {
 	return append(dst, make([]byte, paddedLen(len(p.Key))-keyStart-len(p.Key))...)
 }
 
-// parsePosition undoes appendTo and accepts nothing that appendTo does not
-// write. The position shares no memory with plaintext.
+// parsePosition reverses appendTo and accepts nothing else. The position shares no memory
+// with plaintext.
 func parsePosition(plaintext []byte) (Position, error) {
 	if len(plaintext) < minPlaintext || plaintext[0]&^flagInclusive != 0 {
 		return Position{}, ErrMalformed

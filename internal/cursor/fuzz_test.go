@@ -8,8 +8,7 @@ import (
 	"sixty/internal/cursor"
 )
 
-// Whatever the token, Open answers with a sentinel or with the one position
-// whose only spelling it is.
+// For any token, Open returns a sentinel error, or the one position that seals to it.
 func FuzzOpen(f *testing.F) {
 	s := newSealer(f, testSecret)
 	for _, at := range []cursor.Position{
@@ -29,13 +28,13 @@ func FuzzOpen(f *testing.F) {
 	f.Fuzz(func(t *testing.T, token string) {
 		at, err := s.Open(testScope, token)
 		if err != nil {
-			if !isRefusal(err) || !equal(at, cursor.Position{}) {
+			if !isSentinel(err) || !equal(at, cursor.Position{}) {
 				t.Fatalf("got %+v, %v; want the zero Position and a sentinel", at, err)
 			}
 			return
 		}
 		if again := seal(t, s, testScope, at); again != token {
-			t.Fatalf("%q opens, but %q is its spelling", token, again)
+			t.Fatalf("%q opens, but its position seals to %q", token, again)
 		}
 	})
 }

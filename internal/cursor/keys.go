@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	minSecretLen = 16 // bytes; below it a token could be tried against guesses
+	minSecretLen = 16 // bytes; a shorter one could be guessed
 	maxKeys      = 16
 
 	keyIDLen   = 4
@@ -33,19 +33,19 @@ func GenerateKey() string {
 	return hex.EncodeToString(b[:])
 }
 
-// A keyID tells which of the configured keys sealed a token. It is derived like
-// the keys and independent of them, so it may be public.
+// A keyID identifies the key that sealed a token. It is derived from the secret like the
+// keys but reveals nothing of them, so it may be public.
 type keyID [keyIDLen]byte
 
-// A key is what one configured secret becomes.
+// A key is derived from one configured secret.
 type key struct {
 	id       keyID
 	aead     cipher.AEAD
 	nonceKey []byte
 }
 
-// deriveKey turns a secret into keys for separate uses. Secrets are free text
-// of uneven quality, hence extract first, then expand under one label per use.
+// deriveKey derives independent keys from a secret. Secrets are free text of varying
+// entropy, hence extract first, then expand under one label per use.
 func deriveKey(secret string) (key, error) {
 	if len(secret) < minSecretLen {
 		return key{}, fmt.Errorf("shorter than %d bytes", minSecretLen)
@@ -71,8 +71,8 @@ func deriveKey(secret string) (key, error) {
 	return key{id: keyID(id), aead: aead, nonceKey: nonceKey}, nil
 }
 
-// deriveKeys derives every secret and sees to it that a key id means one key.
-// Its errors name a secret by its place in the list, never by its text.
+// deriveKeys derives the keys of all secrets and rejects duplicate key ids. Its errors name
+// a secret by its position in the list, never by its text.
 func deriveKeys(secrets []string) ([]key, error) {
 	switch {
 	case len(secrets) == 0:

@@ -45,7 +45,7 @@ func TestNewSealer(t *testing.T) {
 			}
 			for _, secret := range tt.secrets {
 				if secret != "" && strings.Contains(err.Error(), secret) {
-					t.Errorf("error %q prints a secret", err)
+					t.Errorf("error %q contains a secret", err)
 				}
 			}
 		})
@@ -62,7 +62,7 @@ func TestGenerateKey(t *testing.T) {
 		t.Error("a generated key is not 64 hexadecimal digits")
 	}
 	if _, err := cursor.NewSealer(a, b); err != nil {
-		t.Errorf("generated keys are refused: %v", err)
+		t.Errorf("generated keys are rejected: %v", err)
 	}
 }
 

@@ -6,10 +6,9 @@ import (
 	"testing"
 )
 
-// What is authenticated was written by a holder of the key, which may be
-// another version of the program: it is still parsed strictly. The faults are
-// sealed properly here, so that nothing but the parsing can refuse them.
-func TestOpenRefusesOddPlaintext(t *testing.T) {
+// Authenticated data may come from another version of the program, so it is parsed strictly.
+// The test seals malformed positions properly, so that only the parser can reject them.
+func TestOpenRejectsMalformedPlaintext(t *testing.T) {
 	t.Parallel()
 	s, err := NewSealer("a secret for tests only")
 	if err != nil {

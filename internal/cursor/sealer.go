@@ -23,9 +23,9 @@ const (
 	maxRaw = sealedStart + maxPlaintext + tagLen
 )
 
-// maxKept bounds the memory that a pooled workspace may hold on to: a rare long
-// filter text must not stay for good.
-const maxKept = 8 << 10
+// maxPooled bounds the memory of a pooled workspace, so that a rare long filter text is not
+// retained.
+const maxPooled = 8 << 10
 
 // encoding is strict, so that the unused low bits of a token's last character
 // must be zero.
@@ -37,10 +37,10 @@ type Sealer struct {
 	workspaces sync.Pool
 }
 
-// NewSealer makes a Sealer from one or more secrets, at most 16. The first
-// seals, all open: to rotate, put the new secret in front and remove the old
-// one when its cursors may end. A secret is free text of at least 16 bytes and
-// may be given only once; errors name it by its place, never by its text.
+// NewSealer returns a Sealer with one or more secrets, at most 16. The first seals, all
+// open: to rotate, add the new secret in front and remove the old one when its cursors may
+// become invalid. A secret is free text of at least 16 bytes and must not be repeated;
+// errors name its position, never its text.
 func NewSealer(secrets ...string) (*Sealer, error) {
 	derived, err := deriveKeys(secrets)
 	if err != nil {
@@ -53,25 +53,24 @@ func NewSealer(secrets ...string) (*Sealer, error) {
 	}, nil
 }
 
-// Seal returns the cursor for a position in a scope: ASCII letters, digits, '-'
-// and '_', at most 2,860 of them, which need no escaping in a query. Equal
-// arguments give equal cursors. The only error is [ErrKeyTooLong].
+// Seal returns the cursor for a position in a scope: at most 2,860 ASCII letters, digits,
+// '-' and '_', which need no escaping in a query. Equal arguments give equal cursors. The
+// only error is [ErrKeyTooLong].
 //
-// SP 800-38D section 8.3 lets one key seal 2^32 messages with 96-bit nonces like
-// these before a chance repetition is worth a thought. Only distinct cursors
-// count: a repeated one is the same message.
+// SP 800-38D section 8.3 allows one key to seal 2^32 messages with random 96-bit nonces like
+// these. Only distinct cursors count: a repeated one is the same message.
 func (s *Sealer) Seal(scope Scope, at Position) (string, error) {
 	if len(at.Key) > MaxKeyLen {
 		return "", ErrKeyTooLong
 	}
-	w := s.borrow()
-	defer s.giveBack(w)
+	w := s.get()
+	defer s.put(w)
 
 	k := &s.keys[0]
 	w.raw = append(w.raw[:0], version)
 	w.raw = append(w.raw, k.id[:]...)
 	w.bind(&scope)
-	w.raw = w.raw[:sealedStart] // the nonce's place, filled below
+	w.raw = w.raw[:sealedStart] // the nonce is filled in below
 	w.raw = at.appendTo(w.raw)
 
 	plaintext := w.raw[sealedStart:]
@@ -82,20 +81,20 @@ func (s *Sealer) Seal(scope Scope, at Position) (string, error) {
 	return string(w.text), nil
 }
 
-// Open returns the position that Seal sealed for an equal scope. Otherwise it
-// returns [ErrMalformed], [ErrUnknownKey] or [ErrForeign], whatever the token.
+// Open returns the position that Seal sealed for an equal scope. Otherwise it returns
+// [ErrMalformed], [ErrUnknownKey] or [ErrForeign].
 func (s *Sealer) Open(scope Scope, token string) (Position, error) {
-	// Before anything is decoded, so that a long token costs nothing.
+	// Before decoding, so that a long token costs nothing.
 	if len(token) < encoding.EncodedLen(minRaw) || len(token) > encoding.EncodedLen(maxRaw) {
 		return Position{}, ErrMalformed
 	}
-	// The decoder skips line ends even when strict, which would give a cursor
-	// more than one spelling.
+	// The decoder skips line breaks even when strict, which would allow several spellings of
+	// a cursor.
 	if strings.ContainsAny(token, "\r\n") {
 		return Position{}, ErrMalformed
 	}
-	w := s.borrow()
-	defer s.giveBack(w)
+	w := s.get()
+	defer s.put(w)
 
 	n, err := encoding.Decode(w.raw[:maxRaw], []byte(token))
 	if err != nil {
@@ -118,8 +117,8 @@ func (s *Sealer) Open(scope Scope, token string) (Position, error) {
 	return parsePosition(plaintext)
 }
 
-// find returns the key with this id, or nil. Ids are public and keys few: a
-// plain walk will do.
+// find returns the key with this id, or nil. Ids are public and keys few, so a linear
+// search will do.
 func (s *Sealer) find(id keyID) *key {
 	for i := range s.keys {
 		if s.keys[i].id == id {
@@ -129,18 +128,18 @@ func (s *Sealer) find(id keyID) *key {
 	return nil
 }
 
-func (s *Sealer) borrow() *workspace { return s.workspaces.Get().(*workspace) }
+func (s *Sealer) get() *workspace { return s.workspaces.Get().(*workspace) }
 
-func (s *Sealer) giveBack(w *workspace) {
-	if cap(w.bound) <= maxKept {
+func (s *Sealer) put(w *workspace) {
+	if cap(w.bound) <= maxPooled {
 		s.workspaces.Put(w)
 	}
 }
 
-// A workspace is the memory that one Seal or Open needs. It is pooled because
-// setting up an HMAC costs more than using it, and every page seals two cursors.
+// A workspace is the memory for one Seal or Open. It is pooled because setting up an HMAC
+// costs more than using it, and every page seals two cursors.
 type workspace struct {
-	mac   hash.Hash // keyed with the nonce key of the key that seals
+	mac   hash.Hash // keyed with the nonce key of the sealing key
 	raw   []byte    // a token as bytes; its capacity is at least maxRaw
 	text  []byte    // a token as text
 	bound []byte    // the associated data
@@ -156,15 +155,15 @@ func newWorkspace(nonceKey []byte) *workspace {
 	}
 }
 
-// bind sets the associated data: the header that raw begins with, and the scope.
+// bind sets the associated data: the header at the start of raw, and the scope.
 func (w *workspace) bind(scope *Scope) {
 	w.bound = append(w.bound[:0], w.raw[:headerLen]...)
 	w.bound = scope.appendTo(w.bound)
 }
 
-// deriveNonce returns the nonce for a plaintext under the associated data: the
-// first 96 bits of a MAC over both, with the length of the first in front so
-// that nothing can move from one to the other.
+// deriveNonce returns the nonce for a plaintext under the associated data: the first 96 bits
+// of a MAC over both, prefixed with the length of the first so that their boundary is
+// unambiguous.
 func (w *workspace) deriveNonce(plaintext []byte) []byte {
 	binary.BigEndian.PutUint64(w.size[:], uint64(len(w.bound)))
 	w.mac.Reset()

@@ -101,9 +101,8 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// The tokens come from a second implementation, written from the package's
-// comment. A cursor never ages, so a change of the format or of the derivation
-// must be a deliberate one, with a new version byte.
+// The tokens come from a second implementation, written from the package comment. Cursors do
+// not expire, so a change of the format or of the derivation needs a new version byte.
 func TestFormatIsStable(t *testing.T) {
 	t.Parallel()
 	s := newSealer(t, testSecret)
@@ -146,7 +145,7 @@ func TestKeyLength(t *testing.T) {
 		t.Errorf("the longest cursor has %d characters, Seal's comment says 2,860", len(token))
 	}
 	if got, err := s.Open(testScope, token); err != nil || !equal(got, longest) {
-		t.Errorf("the longest key does not come back: %v", err)
+		t.Errorf("the longest key does not open: %v", err)
 	}
 	longest.Key = append(longest.Key, 0)
 	if _, err := s.Seal(testScope, longest); !errors.Is(err, cursor.ErrKeyTooLong) {
@@ -182,15 +181,14 @@ func TestEveryBitCounts(t *testing.T) {
 		for bit := range 8 {
 			altered := []byte(token)
 			altered[i] ^= 1 << bit
-			if _, err := s.Open(testScope, string(altered)); !isRefusal(err) {
-				t.Errorf("character %d, bit %d: got %v, want a refusal", i, bit, err)
+			if _, err := s.Open(testScope, string(altered)); !isSentinel(err) {
+				t.Errorf("character %d, bit %d: got %v, want an error", i, bit, err)
 			}
 		}
 	}
 }
 
-// A key id swapped for that of another configured key leads to the wrong key,
-// not to a way round authentication.
+// Replacing the key id by that of another configured key does not bypass authentication.
 func TestSwappedKeyID(t *testing.T) {
 	t.Parallel()
 	const other = "another secret for tests"
@@ -241,7 +239,7 @@ func TestScopeIsBound(t *testing.T) {
 			if got, err := s.Open(tt.used, token); !errors.Is(err, cursor.ErrForeign) || !equal(got, cursor.Position{}) {
 				t.Errorf("in another scope: got %+v, %v; want ErrForeign", got, err)
 			}
-			// Equal nonces of unequal messages would give the plaintext away.
+			// Equal nonces of different messages would reveal the plaintext.
 			other := seal(t, s, tt.used, testPosition)
 			if nonce(t, token) == nonce(t, other) {
 				t.Error("two scopes share a nonce")
@@ -250,7 +248,7 @@ func TestScopeIsBound(t *testing.T) {
 	}
 }
 
-func TestEveryMemberOfAPositionCounts(t *testing.T) {
+func TestEveryFieldOfAPositionCounts(t *testing.T) {
 	t.Parallel()
 	s := newSealer(t, testSecret)
 	key, id, inclusive := testPosition, testPosition, testPosition
@@ -297,7 +295,7 @@ func TestPaddingHidesLength(t *testing.T) {
 	}
 }
 
-func TestOpenRefusesJunk(t *testing.T) {
+func TestOpenRejectsMalformedTokens(t *testing.T) {
 	t.Parallel()
 	s := newSealer(t, testSecret)
 	token := seal(t, s, testScope, testPosition)
@@ -343,9 +341,9 @@ func TestOpenRefusesJunk(t *testing.T) {
 	}
 }
 
-// Workspaces are pooled: what one caller was given must not change under
-// another's work, nor may a long scope leave a trace.
-func TestResultsAreTheCallersOwn(t *testing.T) {
+// Workspaces are pooled: results must not change when the workspace is used again, nor may
+// earlier contents have an effect.
+func TestResultsAreNotShared(t *testing.T) {
 	t.Parallel()
 	s := newSealer(t, testSecret)
 	long := testScope
@@ -396,6 +394,6 @@ func TestConcurrentUse(t *testing.T) {
 	wg.Wait()
 }
 
-func isRefusal(err error) bool {
+func isSentinel(err error) bool {
 	return errors.Is(err, cursor.ErrMalformed) || errors.Is(err, cursor.ErrUnknownKey) || errors.Is(err, cursor.ErrForeign)
 }

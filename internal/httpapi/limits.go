@@ -38,7 +38,7 @@ func (a *API) limitOperation() operation {
 	}
 }
 
-func appendStanding(b []byte, s *ratelimit.Standing) []byte {
+func appendStanding(b []byte, s *ratelimit.LimitStatus) []byte {
 	b = appendString(append(b, `{"tier":`...), s.Tier.String())
 	b = appendString(append(b, `,"scope":`...), s.Scope.String())
 	b = appendInt(append(b, `,"limit":`...), s.Limit)

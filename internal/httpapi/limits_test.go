@@ -11,7 +11,7 @@ import (
 // newLimiter returns rate limits in memory that delay nobody.
 func newLimiter(tb testing.TB, o ratelimit.Options) *ratelimit.Limiter {
 	tb.Helper()
-	o.Penalties.MaxHeld = -1
+	o.Penalties.MaxDelayed = -1
 	l, err := ratelimit.New(o)
 	if err != nil {
 		tb.Fatal(err)

@@ -34,7 +34,7 @@ var clearedKinds = []string{
 
 // performanceStats is what the server tells of its own work.
 type performanceStats struct {
-	Cache cache.Figures `json:"cache"`
+	Cache cache.Stats `json:"cache"`
 }
 
 // performanceOperations give what is told of the server's own work, and what can be
@@ -53,7 +53,7 @@ func (a *API) performanceOperations() []operation {
 			answer:  a.schemas.envelope("PerformanceStats"),
 			caching: server.Uncached("figures of the moment"),
 			run: func(c *call) error {
-				text, err := json.Marshal(performanceStats{a.cache.Figures()})
+				text, err := json.Marshal(performanceStats{a.cache.Stats()})
 				if err != nil {
 					return err
 				}

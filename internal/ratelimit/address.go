@@ -5,24 +5,22 @@ import (
 	"strings"
 )
 
-// Proxies are the addresses of the proxies that are trusted to say whom they speak
-// for. IPv4 addresses are written as such.
+// Proxies are the addresses of the trusted proxies. IPv4 addresses are not written as IPv6.
 type Proxies []netip.Prefix
 
-// maxHops bounds how many hops are looked at. Nobody has as many proxies in a row.
+// maxHops bounds how many hops are examined.
 const maxHops = 32
 
-// Client gives the address that a request comes from: that of the connection, unless
-// it is a trusted proxy's; then the rightmost in X-Forwarded-For that is not, as each
-// proxy has added whom it heard from, and only what trusted ones have added is known
-// to be so. If there is none, or what is there is no address, it is the last that is
-// known.
+// ClientAddr returns the address that a request comes from: that of the connection or, if
+// it is a trusted proxy's, the rightmost address in X-Forwarded-For that is not. Each
+// proxy appends the address of its peer, so only what trusted proxies have appended is
+// reliable. If all are trusted, or an entry is no address, it is the last reliable one.
 //
 // remote is the connection's address as HOST:PORT; forwardedFor are the values of all
-// X-Forwarded-For header fields in their order. Forwarded (RFC 7239) is not regarded:
-// a proxy that knows only one of the two hands on the other as the client has made it
-// up. The address is not valid if the connection has none.
-func (p Proxies) Client(remote string, forwardedFor []string) netip.Addr {
+// X-Forwarded-For header fields in order. Forwarded (RFC 7239) is ignored: a proxy that
+// sets only one of the two fields passes on the other as the client sent it. The result
+// is invalid if the connection has no address.
+func (p Proxies) ClientAddr(remote string, forwardedFor []string) netip.Addr {
 	known := parseHop(remote)
 	hops := maxHops
 	for i := len(forwardedFor) - 1; i >= 0; i-- {
@@ -42,7 +40,7 @@ func (p Proxies) Client(remote string, forwardedFor []string) netip.Addr {
 	return known
 }
 
-// Trust tells whether an address is a trusted proxy's.
+// Trust reports whether an address belongs to a trusted proxy.
 func (p Proxies) Trust(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	for _, prefix := range p {
@@ -53,7 +51,7 @@ func (p Proxies) Trust(a netip.Addr) bool {
 	return false
 }
 
-// cutLast cuts the last member off a list.
+// cutLast cuts the last element off a comma-separated list.
 func cutLast(list string) (rest, last string, more bool) {
 	if i := strings.LastIndexByte(list, ','); i >= 0 {
 		return list[:i], list[i+1:], true
@@ -61,7 +59,7 @@ func cutLast(list string) (rest, last string, more bool) {
 	return "", list, false
 }
 
-// parseHop reads an address, with or without brackets and a port.
+// parseHop parses an address, with or without brackets and port.
 func parseHop(s string) netip.Addr {
 	s = strings.Trim(s, " \t")
 	a, err := netip.ParseAddr(s)

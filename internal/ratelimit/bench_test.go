@@ -9,7 +9,7 @@ import (
 	"sixty/internal/ratelimit"
 )
 
-// BenchmarkCharge charges to three limits, and to six, and says so in header fields.
+// BenchmarkCharge charges three to six limits and formats the header fields.
 func BenchmarkCharge(b *testing.B) {
 	address := ratelimit.Address(netip.MustParseAddr("203.0.113.7"))
 	principal := ratelimit.Principal(crm.ID{1}, crm.ID{2})
@@ -44,7 +44,7 @@ func BenchmarkCharge(b *testing.B) {
 					shared++
 				}
 			}
-			// A busy machine may not answer in time.
+			// On a busy machine, Redis may not answer in time.
 			b.ReportMetric(float64(shared)/float64(b.N), "shared/op")
 		})
 	}

@@ -6,17 +6,16 @@ import (
 	"sixty/internal/crm"
 )
 
-// Caller is whom requests count for.
+// Caller identifies the sender of a request.
 type Caller struct {
 	signedIn bool
-	// Of an address, home is the address. Of a principal, home is the organisation.
+	// home is the address of an anonymous caller, the organisation of a principal.
 	home      [16]byte
 	principal [16]byte
 }
 
-// Address is whoever comes from an address and is not signed in. An IPv6 address
-// stands for its /64, which is what one connection is given. All for whom no address
-// is known are one.
+// Address returns the anonymous caller from an address. An IPv6 address stands for its
+// /64, which is what one connection is assigned. All unknown addresses are one caller.
 func Address(a netip.Addr) Caller {
 	a = a.Unmap().WithZone("")
 	if a.Is6() {
@@ -28,39 +27,39 @@ func Address(a netip.Addr) Caller {
 	return Caller{home: a.As16()}
 }
 
-// Principal is somebody who is signed in, or a key, of an organisation.
+// Principal returns the caller for a person or a key of an organisation.
 func Principal(org, principal crm.ID) Caller {
 	return Caller{signedIn: true, home: org, principal: principal}
 }
 
-// subject is whose limits are kept together.
+// subject is an address, a principal or an organisation with its own limits.
 type subject struct {
 	scope     Scope
-	home      [16]byte // as the caller's
+	home      [16]byte // see Caller
 	principal [16]byte
 }
 
-// perCaller is how many subjects one caller is at most.
+// perCaller is the maximum number of subjects of a caller.
 const perCaller = 2
 
-// subjects gives the caller's: the own one first, then the organisation.
+// subjects returns the caller's subjects: itself first, then its organisation.
 func (c *Caller) subjects() (all [perCaller]subject, n int) {
 	if !c.signedIn {
-		all[0] = subject{scope: OfAddress, home: c.home}
+		all[0] = subject{scope: ScopeAddress, home: c.home}
 		return all, 1
 	}
-	all[0] = subject{scope: OfPrincipal, home: c.home, principal: c.principal}
-	all[1] = subject{scope: OfOrganisation, home: c.home}
+	all[0] = subject{scope: ScopePrincipal, home: c.home, principal: c.principal}
+	all[1] = subject{scope: ScopeOrganisation, home: c.home}
 	return all, 2
 }
 
-// key gives the subject's key in Redis. All of a caller have one hash tag, so that
-// they are in one slot of a cluster.
+// key returns the subject's key in Redis. All subjects of a caller share a hash tag, and
+// with it a slot of a cluster.
 func (s *subject) key(prefix string) string {
 	switch s.scope {
-	case OfPrincipal:
+	case ScopePrincipal:
 		return prefix + "{" + crm.ID(s.home).String() + "}:" + crm.ID(s.principal).String()
-	case OfOrganisation:
+	case ScopeOrganisation:
 		return prefix + "{" + crm.ID(s.home).String() + "}"
 	default:
 		return prefix + "{" + netip.AddrFrom16(s.home).Unmap().String() + "}"

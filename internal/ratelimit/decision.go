@@ -5,52 +5,55 @@ import (
 	"time"
 )
 
-// Decision tells whether a request is allowed, and how its limits stand.
+// Decision is the result of a charge: whether the request is allowed, and the status of
+// its limits.
 type Decision struct {
 	Allowed bool
-	// Held is how long the request was held up before it was decided.
-	Held time.Duration
-	// Of a refusal: which limit refuses for longest, how long until a whole request would
-	// be allowed (or what costs more than that), and whether a block is in force. Whoever
-	// is refused for a part comes again for a whole one, and must not be refused for its
-	// next part.
+	// Delay is how long the request was delayed before the decision.
+	Delay time.Duration
+	// For a rejection: the limit with the longest wait, how long until a whole request (or
+	// a higher cost) would be allowed, and whether a block is in force. The wait is for a
+	// whole request even if only a part was charged, so that the retry's later parts are
+	// not rejected in turn.
 	Tier       Tier
 	Scope      Scope
 	RetryAfter time.Duration
 	Blocked    bool
-	// Shared tells whether Redis has decided, for all instances: now, or when it lent.
+	// Shared reports whether Redis has decided, for all instances: now, or when it granted
+	// the lease that paid.
 	Shared bool
 
-	plan      *plan
-	standings [maxCharges]Standing
+	plan     *plan
+	statuses [maxCharges]LimitStatus
 }
 
-// Standing is how a limit stands.
-type Standing struct {
+// LimitStatus is the current status of a limit.
+type LimitStatus struct {
 	Tier      Tier
 	Scope     Scope
-	Limit     int64         // requests
+	Limit     int64         // in requests
 	Remaining int64         // whole requests that would be allowed now
-	Window    time.Duration // that of the limit
-	Next      time.Duration // until more remains, if anything is taken
-	Reset     time.Duration // until all of it remains
+	Window    time.Duration // of the limit
+	Next      time.Duration // until Remaining grows; 0 if nothing is taken
+	Reset     time.Duration // until everything is available again
 }
 
-// Standings gives the limits that the request was charged to, those of whoever asks
-// first, each from the widest tier to the narrowest.
-func (d *Decision) Standings() []Standing { return d.standings[:len(d.plan.limits)] }
+// Statuses returns the status of each limit that the request was charged to: first those
+// of the caller, then those of the organisation, each from the widest tier to the
+// narrowest.
+func (d *Decision) Statuses() []LimitStatus { return d.statuses[:len(d.plan.limits)] }
 
-// Policy gives the value of the header field RateLimit-Policy (this and RateLimit:
-// draft-ietf-httpapi-ratelimit-headers-11), which names the limits: "api";q=100;w=60.
+// Policy returns the value of the header field RateLimit-Policy (like RateLimit defined by
+// draft-ietf-httpapi-ratelimit-headers-11), such as "api";q=100;w=60.
 func (d *Decision) Policy() string { return d.plan.policy }
 
-// RateLimit gives the value of the header field RateLimit, which says what remains of
-// each of the limits and in how many seconds it will be more: "api";r=99;t=1.
+// RateLimit returns the value of the header field RateLimit: what remains of each limit,
+// and the seconds until more is available, such as "api";r=99;t=1.
 func (d *Decision) RateLimit() string {
 	var room [256]byte
 	to := room[:0]
 	for i := range d.plan.limits {
-		s := &d.standings[i]
+		s := &d.statuses[i]
 		to = d.plan.limits[i].appendName(to)
 		to = strconv.AppendInt(append(to, ";r="...), s.Remaining, 10)
 		to = strconv.AppendInt(append(to, ";t="...), seconds(s.Next), 10)
@@ -58,30 +61,30 @@ func (d *Decision) RateLimit() string {
 	return string(to)
 }
 
-// RetryAfterSeconds gives the value of the header field Retry-After (RFC 9110,
-// section 10.2.3) of a refusal: at least 1.
+// RetryAfterSeconds returns the value of the header field Retry-After (RFC 9110, section
+// 10.2.3) for a rejection: at least 1.
 func (d *Decision) RetryAfterSeconds() string {
 	return strconv.FormatInt(max(1, seconds(d.RetryAfter)), 10)
 }
 
-// seconds rounds up, so that whoever waits so long has waited long enough.
-func seconds(d time.Duration) int64 { return over(int64(d), int64(time.Second)) }
+// seconds rounds up, so that waiting that long is enough.
+func seconds(d time.Duration) int64 { return ceilDiv(int64(d), int64(time.Second)) }
 
-// report says what came of a trial, and for how long a violation is to be held up.
-func (l *Limiter) report(d *Decision, t *trial, now int64) (delay time.Duration) {
+// setResult fills d from a decided attempt and returns how long to delay a violation.
+func (l *Limiter) setResult(d *Decision, t *attempt, now int64) (delay time.Duration) {
 	d.Allowed, d.plan = t.allowed, t.plan
-	violation := !t.allowed && t.counts
+	violation := !t.allowed && t.countViolation
 	var longest time.Duration
 	for i := range t.plan.limits {
 		e, s, c := &t.plan.limits[i], &t.states[i], &t.charges[i]
 		blocked := l.rules.blocks(s, now)
-		d.standings[i] = e.standing(s, now, t.held[e.tier], blocked)
+		d.statuses[i] = e.status(s, now, t.leased[e.tier], blocked)
 		if t.allowed {
 			continue
 		}
-		wait := e.wait(s, c, now)
+		wait := e.retryAfter(s, c, now)
 		if blocked {
-			wait = max(wait, micros(s.mark-now))
+			wait = max(wait, micros(s.penaltyEnd-now))
 			d.Blocked = true
 		}
 		d.RetryAfter = max(d.RetryAfter, wait)
@@ -91,10 +94,10 @@ func (l *Limiter) report(d *Decision, t *trial, now int64) (delay time.Duration)
 		if wait > longest {
 			d.Tier, d.Scope, longest = e.tier, e.scope, wait
 		}
-		if blocked || !c.strict {
+		if blocked || !c.punishable {
 			violation = false
 		} else {
-			delay = max(delay, micros(s.mark-now))
+			delay = max(delay, micros(s.penaltyEnd-now))
 		}
 	}
 	if !violation {
@@ -103,34 +106,35 @@ func (l *Limiter) report(d *Decision, t *trial, now int64) (delay time.Duration)
 	return delay
 }
 
-// standing is how the limit stands in a state. What is held is taken, and remains.
-func (e *entitlement) standing(s *state, now int64, held Cost, blocked bool) Standing {
+// status returns the limit's status. What leases hold counts as remaining.
+func (e *quota) status(s *state, now int64, held Cost, blocked bool) LimitStatus {
 	taken := max(0, s.tat-now-e.time(held))
-	remaining := max(0, e.whole-taken) / e.step
-	st := Standing{
+	remaining := max(0, e.burst-taken) / e.interval
+	st := LimitStatus{
 		Tier: e.tier, Scope: e.scope, Limit: e.limit.Requests, Remaining: remaining, Window: e.limit.Window,
 		Reset: micros(taken),
 	}
 	if remaining < e.limit.Requests {
-		st.Next = micros(taken - e.whole + (remaining+1)*e.step)
+		st.Next = micros(taken - e.burst + (remaining+1)*e.interval)
 	}
 	if blocked {
-		st.Remaining, st.Next = 0, micros(s.mark-now)
+		st.Remaining, st.Next = 0, micros(s.penaltyEnd-now)
 		st.Reset = max(st.Reset, st.Next)
 	}
 	return st
 }
 
-// wait is how long until the limit has room for a charge, and for a whole request.
-func (e *entitlement) wait(s *state, c *charge, now int64) time.Duration {
-	if c.cost > c.whole {
-		return e.limit.Window // there is no telling
+// retryAfter returns how long until the limit has capacity for the charge and for a whole
+// request.
+func (e *quota) retryAfter(s *state, c *charge, now int64) time.Duration {
+	if c.cost > c.burst {
+		return e.limit.Window // never enough: any value would do
 	}
 	cost := c.cost
-	if cost < e.step {
-		cost = e.step + 1 // its parts are rounded up one by one
+	if cost < e.interval {
+		cost = e.interval + 1 // each part of a request is rounded up
 	}
-	return max(0, micros(max(s.tat, now)+cost-now-c.whole))
+	return max(0, micros(max(s.tat, now)+cost-now-c.burst))
 }
 
 func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond }

@@ -14,7 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// The proxy's toxics may outlive it for as long as they hold something back.
+	// The proxy's latency toxics may briefly outlive it.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*LatencyToxic).Pipe"))
 }
 
@@ -28,7 +28,7 @@ func newLimiter(tb testing.TB, o ratelimit.Options) *ratelimit.Limiter {
 	return l
 }
 
-// onRedis gives o on the tests' Redis, with keys of its own.
+// onRedis returns o with the tests' Redis and a unique key prefix.
 func onRedis(tb testing.TB, o ratelimit.Options) ratelimit.Options {
 	tb.Helper()
 	client := connect(tb, servertest.RedisAddress(tb))
@@ -50,7 +50,7 @@ func connect(tb testing.TB, address string) rueidis.Client {
 	return client
 }
 
-// from is an address's caller.
+// from returns the caller from an address.
 func from(address string) ratelimit.Caller {
 	return ratelimit.Address(netip.MustParseAddr(address))
 }

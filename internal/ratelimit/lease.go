@@ -6,93 +6,93 @@ import (
 	"sixty/internal/redis"
 )
 
-// lease is what an instance has charged in Redis in advance, to all limits of a caller's
-// requests of a tier, and spends on these without asking again. It lasts a short time, and
-// what is not spent then is lost. So a lease is no more than half of what the caller has
-// spent just before: who comes now and then has none. There is none either of a limit of
-// less than 64 requests, nor while more than a quarter of a limit is taken: then each
-// request is charged by itself. So whoever is refused has taken at least three quarters,
-// whatever was lost; and all but a 32nd, who goes on asking.
+// lease is a cost that an instance has charged to Redis in advance, to all limits of a
+// caller's requests of a tier, and spends on these requests without asking again. It is
+// short, and what is unspent at its end is lost. So a lease is at most half of what the
+// caller has spent recently: an occasional caller has none. There is none for limits
+// below 64 requests, nor while more than a quarter of a limit is taken: then each request
+// is charged individually. So a rejected caller has used at least three quarters of the
+// limit, however much was lost; and one that continues asking, all but 1/32.
 //
-// Limits grow back while a lease is held, and what is held must not be allowed twice. So
-// Redis counts at least as much as taken as grows back while the lease lasts, and the lease
-// on top (see script.lua): whenever it is spent, it still is part of what is taken.
+// Limits are replenished while a lease is held, and what the lease holds must not be
+// allowed twice. So Redis counts at least what is replenished during the lease as taken,
+// plus the lease itself (see script.lua): whenever the lease is spent, its cost is still
+// part of what is taken.
 type lease struct {
-	left  Cost  // what was charged and is not spent
-	until int64 // when it ends; no other is asked for before
-	// recent is what was spent up to noted, of which less counts the longer ago it was,
-	// and nothing after as long as a lease lasts.
-	recent Cost
-	noted  int64
+	remaining Cost  // charged and not spent
+	end       int64 // when it ends; no other is requested before
+	// recent is what was spent up to noted. It decays linearly to zero over the duration
+	// of a lease.
+	recent   Cost
+	recentAt int64
 }
 
-// What a lease is at most.
 const (
-	// longestLease is how long one lasts: a caller who is blocked by what another instance
-	// has seen is blocked here no later.
+	// longestLease bounds its duration, and with it the delay until a block that another
+	// instance has caused takes effect here.
 	longestLease = time.Second
-	// leaseShare is the part of a limit, one in so many, that a lease may take, and the
-	// part of the time in which all of it grows back that it may last.
+	// leaseShare is the fraction (1/64) of a limit that a lease may hold, and of the time
+	// in which the whole limit is replenished that it may last.
 	leaseShare = 64
-	// recentShare is the part that it is, one in so many, of what was spent lately.
+	// recentShare is the fraction (1/2) of what was spent recently that a lease may hold.
 	recentShare = 2
 )
 
-// pay spends what a trial costs, and tells whether it has. If it has not, and it is time
-// for the next lease, the trial is to ask for that.
-func (l *lease) pay(now int64, t *trial) bool {
+// spend spends the cost of an attempt and reports whether it did. If not, and the next
+// lease is due, the attempt is to request it.
+func (l *lease) spend(now int64, t *attempt) bool {
 	switch {
 	case t.cost == 0:
 		return false
-	case now >= l.until:
-		l.left = 0
-		most := min((l.faded(now, t)+t.cost)/recentShare, t.plan.lease.most)
-		if t.lend = most - most%t.cost; t.lend > 0 {
-			l.until = now + redis.Patience.Microseconds() // while this one asks
+	case now >= l.end:
+		l.remaining = 0
+		most := min((l.decayed(now, t)+t.cost)/recentShare, t.plan.lease.maxCost)
+		if t.leaseCost = most - most%t.cost; t.leaseCost > 0 {
+			l.end = now + redis.Patience.Microseconds() // while the request runs
 		}
 		return false
-	case t.cost > l.left:
+	case t.cost > l.remaining:
 		return false
 	}
-	l.note(now, t)
-	if l.left -= t.cost; l.left == 0 {
-		l.until = now
+	l.record(now, t)
+	if l.remaining -= t.cost; l.remaining == 0 {
+		l.end = now
 	}
 	return true
 }
 
-// learn takes over what came of a trial that Redis has decided.
-func (l *lease) learn(now int64, t *trial) {
-	l.note(now, t)
-	if t.lend == 0 {
+// settle records the result of an attempt that Redis has decided.
+func (l *lease) settle(now int64, t *attempt) {
+	l.record(now, t)
+	if t.leaseCost == 0 {
 		return
 	}
-	l.left, l.until = 0, now
-	if t.lent {
-		l.left, l.until = t.lend, now+t.plan.lease.lasts
+	l.remaining, l.end = 0, now
+	if t.leaseGranted {
+		l.remaining, l.end = t.leaseCost, now+t.plan.lease.duration
 	}
 }
 
-// note counts what a trial costs as spent.
-func (l *lease) note(now int64, t *trial) {
-	l.recent = l.faded(now, t) + t.cost
-	l.noted = max(l.noted, now)
+// record counts the cost of an attempt as spent.
+func (l *lease) record(now int64, t *attempt) {
+	l.recent = l.decayed(now, t) + t.cost
+	l.recentAt = max(l.recentAt, now)
 }
 
-// faded is what still counts of what was spent.
-func (l *lease) faded(now int64, t *trial) Cost {
-	lasts := t.plan.lease.lasts
-	past := min(max(0, now-l.noted), lasts)
-	return l.recent - Cost(over(int64(l.recent)*past, lasts))
+// decayed returns what still counts of recent.
+func (l *lease) decayed(now int64, t *attempt) Cost {
+	lasts := t.plan.lease.duration
+	past := min(max(0, now-l.recentAt), lasts)
+	return l.recent - Cost(ceilDiv(int64(l.recent)*past, lasts))
 }
 
-// held gives what a caller's leases hold of its limits, by tier: one of a tier is charged
-// to those before it, too.
-func (e *entry) held(now int64) (held [tiers]Cost) {
+// leased returns the unspent cost in the caller's leases by tier. A lease of one tier is
+// charged to the tiers before it too.
+func (e *entry) leased(now int64) (held [tiers]Cost) {
 	var sum Cost
 	for t := tiers - 1; t >= 0; t-- {
-		if l := &e.leases[t]; now < l.until {
-			sum += l.left
+		if l := &e.leases[t]; now < l.end {
+			sum += l.remaining
 		}
 		held[t] = sum
 	}

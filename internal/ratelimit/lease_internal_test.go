@@ -12,33 +12,33 @@ import (
 	"pgregory.net/rapid"
 )
 
-// leased are limits of which leases take 10 requests at most and last a second: 10 a
-// second grow back.
-func leased(clock *fakeClock) Options {
+// leaseOptions returns limits whose leases hold at most 10 requests and last a second; 10 a
+// second are replenished.
+func leaseOptions(clock *fakeClock) Options {
 	return Options{
 		Global: Limit{64_000, 64 * time.Second}, API: Limit{640, 64 * time.Second},
-		Penalties: Penalties{MaxHeld: -1, First: time.Millisecond, Delays: 1, Block: time.Hour}, Now: clock.Now,
+		Penalties: Penalties{MaxDelayed: -1, First: time.Millisecond, Delays: 1, Block: time.Hour}, Now: clock.Now,
 	}
 }
 
-// hitCost is what many requests of few clients cost.
+// hitCost is the cost of a cache hit.
 const hitCost = Request / 5
 
-var someAddress = Address(netip.MustParseAddr("203.0.113.7"))
+var testAddress = Address(netip.MustParseAddr("203.0.113.7"))
 
-// holds is what an instance holds in leases.
+// holds returns what an instance holds in leases.
 func (l *Limiter) holds(c Caller, of Tier) Cost {
 	s := l.memory.shardOf(&c)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	subjects, _ := c.subjects()
 	if e := s.entries[subjects[0]]; e != nil {
-		return e.held(l.micros())[of]
+		return e.leased(l.nowMicros())[of]
 	}
 	return 0
 }
 
-// takeLease asks until the instance holds a lease, and gives how many were let through.
+// takeLease charges until the instance holds a lease, and returns the number of requests.
 func takeLease(t *testing.T, l *Limiter, c Caller) (n int) {
 	t.Helper()
 	for n = 1; n < 1000; n++ {
@@ -53,8 +53,8 @@ func takeLease(t *testing.T, l *Limiter, c Caller) (n int) {
 	return n
 }
 
-// spendAll asks until it is refused, and gives how many were let through.
-func spendAll(l *Limiter, c Caller, cost Cost) (n int, refused Decision) {
+// spendAll charges until it is rejected, and returns the number of allowed requests.
+func spendAll(l *Limiter, c Caller, cost Cost) (n int, rejected Decision) {
 	for ; ; n++ {
 		if d := l.Try(context.Background(), c, API, cost); !d.Allowed {
 			return n, d
@@ -62,9 +62,7 @@ func spendAll(l *Limiter, c Caller, cost Cost) (n int, refused Decision) {
 	}
 }
 
-// Instances that hold leases let no more through together than burst and what has grown
-// back, in any stretch of time.
-func TestLeasesAreNeverMoreThanBurstAndWhatHasGrownBack(t *testing.T) {
+func TestLease_NeverExceedsBurstPlusReplenished(t *testing.T) {
 	t.Parallel()
 	redisLimiters := onRedis(t)
 	var held atomic.Bool
@@ -88,7 +86,7 @@ func TestLeasesAreNeverMoreThanBurstAndWhatHasGrownBack(t *testing.T) {
 				for _, cost := range []Cost{1000, 100, 10, 1} {
 					for d := (Decision{Allowed: true}); d.Allowed; {
 						if d = limiters[2].Charge(context.Background(), caller, tier, cost); d.Allowed {
-							got.note(caller, &d, elapsed, cost)
+							got.add(caller, &d, elapsed, cost)
 						}
 					}
 				}
@@ -107,7 +105,7 @@ func TestLeasesAreNeverMoreThanBurstAndWhatHasGrownBack(t *testing.T) {
 					mu.Lock()
 					defer mu.Unlock()
 					if d.Allowed {
-						got.note(caller, &d, elapsed, cost)
+						got.add(caller, &d, elapsed, cost)
 					}
 				})
 			}
@@ -116,107 +114,103 @@ func TestLeasesAreNeverMoreThanBurstAndWhatHasGrownBack(t *testing.T) {
 		got.check(t)
 	})
 	if !held.Load() {
-		t.Error("nothing was lent")
+		t.Error("no lease was granted")
 	}
 }
 
-// What is held when all else has grown back is not allowed on top of the whole limit.
-func TestHeldWhileItGrowsBack(t *testing.T) {
+// A lease still held when all else is replenished is not allowed on top of the limit.
+func TestLease_CountsAsTaken(t *testing.T) {
 	t.Parallel()
 	clock := newFakeClock()
-	all := onRedis(t)(t, 2, leased(clock))
-	takeLease(t, all[0], someAddress)
+	all := onRedis(t)(t, 2, leaseOptions(clock))
+	takeLease(t, all[0], testAddress)
 	clock.advance(time.Second - time.Microsecond)
-	held := int(all[0].holds(someAddress, API) / hitCost)
+	held := int(all[0].holds(testAddress, API) / hitCost)
 	if held == 0 {
-		t.Fatal("the lease has ended too soon")
+		t.Fatal("the lease has ended too early")
 	}
-	others, _ := spendAll(all[1], someAddress, hitCost)
-	own, _ := spendAll(all[0], someAddress, hitCost)
+	others, _ := spendAll(all[1], testAddress, hitCost)
+	own, _ := spendAll(all[0], testAddress, hitCost)
 	if own != held || others+own > 640*5 || others+own < 640*5-11*5 {
-		t.Errorf("%d of the %d held, and %d others: of 3,200", own, held, others)
+		t.Errorf("%d of %d in the lease and %d others were allowed, of 3,200", own, held, others)
 	}
 }
 
-// Whoever goes on asking gets all of the limit but what a lease is, is told what is left,
-// and Redis is not asked each time: until a quarter is taken.
-func TestLeasesOfOneWhoGoesOn(t *testing.T) {
+func TestLease_ContinuousCaller(t *testing.T) {
 	t.Parallel()
 	clock := newFakeClock()
 	redisLimiters := onRedis(t)
-	l, exact := redisLimiters(t, 1, leased(clock))[0], mustNew(t, leased(clock))
+	l, exact := redisLimiters(t, 1, leaseOptions(clock))[0], mustNew(t, leaseOptions(clock))
 	var asked atomic.Int64
-	l.shared.clock = func(told func() string) func() string {
-		return func() string { asked.Add(1); return told() }
+	l.shared.clock = func(clock func() string) func() string {
+		return func() string { asked.Add(1); return clock() }
 	}(l.shared.clock)
 	var n, before int64
 	for ; ; n++ {
 		clock.advance(time.Millisecond)
-		want := exact.Try(context.Background(), someAddress, API, hitCost)
-		got := l.Try(context.Background(), someAddress, API, hitCost)
+		want := exact.Try(context.Background(), testAddress, API, hitCost)
+		got := l.Try(context.Background(), testAddress, API, hitCost)
 		if !got.Allowed {
 			break
 		}
-		truth, told := want.Standings()[API].Remaining, got.Standings()[API].Remaining
-		if !got.Shared || told > truth || told < truth-11 {
-			t.Fatalf("request %d: %+v, and %d remain", n, got, truth)
+		actual, reported := want.Statuses()[API].Remaining, got.Statuses()[API].Remaining
+		if !got.Shared || reported > actual || reported < actual-11 {
+			t.Fatalf("request %d: %+v, and %d remain", n, got, actual)
 		}
-		if limits := l.Limits(context.Background(), someAddress); limits[API].Remaining != told {
-			t.Fatalf("request %d: %d remain, and then %d", n, told, limits[API].Remaining)
+		if limits := l.Limits(context.Background(), testAddress); limits[API].Remaining != reported {
+			t.Fatalf("request %d: %d remain, and then %d", n, reported, limits[API].Remaining)
 		}
 		asked.Add(-1) // for the limits
-		if told < 480 && before == 0 {
+		if reported < 480 && before == 0 {
 			before = asked.Load()
 			if before*4 > n {
 				t.Errorf("Redis was asked %d times at %d requests", before, n)
 			}
 		}
 	}
-	if truth := exact.Limits(context.Background(), someAddress)[API].Remaining; truth > 11 {
-		t.Errorf("refused while %d remain", truth)
+	if actual := exact.Limits(context.Background(), testAddress)[API].Remaining; actual > 11 {
+		t.Errorf("rejected while %d remain", actual)
 	}
 	if since := asked.Load() - before; since < n/2 {
 		t.Errorf("Redis was asked %d times at %d requests near the limit", since, n)
 	}
 }
 
-// Leases that end unspent add up at the worst rhythm there is, bursts just as often as all
-// of them grow back, to no more than a quarter of the limit.
-func TestLeasesThatEndAreLittle(t *testing.T) {
+func TestLease_LossIsBounded(t *testing.T) {
 	t.Parallel()
 	const cost = 82
 	clock := newFakeClock()
 	redisLimiters := onRedis(t)
-	l, exact := redisLimiters(t, 1, leased(clock))[0], mustNew(t, leased(clock))
+	l, exact := redisLimiters(t, 1, leaseOptions(clock))[0], mustNew(t, leaseOptions(clock))
 	var lost Cost
 	for burst := range 150 {
 		for i := range 12 {
-			want := exact.Try(context.Background(), someAddress, API, cost)
-			got := l.Try(context.Background(), someAddress, API, cost)
-			truth, told := want.Standings()[API].Remaining, got.Standings()[API].Remaining
-			if !got.Allowed || told < truth-160 {
-				t.Fatalf("burst %d, request %d: %+v, and %d remain", burst, i, got, truth)
+			want := exact.Try(context.Background(), testAddress, API, cost)
+			got := l.Try(context.Background(), testAddress, API, cost)
+			actual, reported := want.Statuses()[API].Remaining, got.Statuses()[API].Remaining
+			if !got.Allowed || reported < actual-160 {
+				t.Fatalf("burst %d, request %d: %+v, and %d remain", burst, i, got, actual)
 			}
 		}
-		lost += l.holds(someAddress, API)
+		lost += l.holds(testAddress, API)
 		clock.advance(time.Second)
 	}
 	if lost < 160*Request {
-		t.Errorf("only %d were lost: it was not the worst rhythm", lost)
+		t.Errorf("only %d were lost: not the worst case", lost)
 	}
 }
 
-// What others of an organisation hold is theirs, and charged to the ceiling.
-func TestLeasesAreOfOnePrincipal(t *testing.T) {
+// A lease belongs to one principal, and is charged to the organisation's ceiling.
+func TestLease_PerPrincipal(t *testing.T) {
 	t.Parallel()
 	clock := newFakeClock()
-	o := leased(clock)
+	o := leaseOptions(clock)
 	o.PrincipalFactor, o.OrganisationFactor = 1, 2
 	all := onRedis(t)(t, 2, o)
 	one, two := Principal([16]byte{1}, [16]byte{1}), Principal([16]byte{1}, [16]byte{2})
 	spent := takeLease(t, all[0], one)
 	if held := all[0].holds(two, API); held != 0 {
-		t.Errorf("another holds %d", held)
+		t.Errorf("another principal holds %d", held)
 	}
 	for _, l := range all {
 		for _, c := range []Caller{one, two} {
@@ -229,54 +223,54 @@ func TestLeasesAreOfOnePrincipal(t *testing.T) {
 	}
 }
 
-// A block that one instance brings about is in force at another no later than a lease lasts.
-func TestBlockedWhenTheLeaseHasEnded(t *testing.T) {
+// A block caused by one instance takes effect at another at the end of its lease.
+func TestLease_BlockAfterItsEnd(t *testing.T) {
 	t.Parallel()
 	clock := newFakeClock()
-	all := onRedis(t)(t, 2, leased(clock))
-	takeLease(t, all[0], someAddress)
+	all := onRedis(t)(t, 2, leaseOptions(clock))
+	takeLease(t, all[0], testAddress)
 	for range 3 {
-		if _, d := spendAll(all[1], someAddress, 10*Request); d.Blocked {
+		if _, d := spendAll(all[1], testAddress, 10*Request); d.Blocked {
 			break
 		}
 		clock.advance(time.Millisecond)
 	}
-	if d := all[1].Try(context.Background(), someAddress, API, hitCost); !d.Blocked {
+	if d := all[1].Try(context.Background(), testAddress, API, hitCost); !d.Blocked {
 		t.Fatalf("not blocked: %+v", d)
 	}
 	clock.advance(longestLease - 3*time.Millisecond)
-	if d := all[0].Try(context.Background(), someAddress, API, hitCost); !d.Allowed {
-		t.Errorf("the lease has ended too soon: %+v", d)
+	if d := all[0].Try(context.Background(), testAddress, API, hitCost); !d.Allowed {
+		t.Errorf("the lease has ended too early: %+v", d)
 	}
 	clock.advance(3 * time.Millisecond)
-	if d := all[0].Try(context.Background(), someAddress, API, hitCost); !d.Blocked {
+	if d := all[0].Try(context.Background(), testAddress, API, hitCost); !d.Blocked {
 		t.Errorf("still not blocked: %+v", d)
 	}
 }
 
-// Redis that goes away, or loses all, while a lease is held makes no fresh allowance.
-func TestRedisLostDuringALease(t *testing.T) {
+// Losing Redis or its data while a lease is held does not reset the allowance.
+func TestLease_RedisLost(t *testing.T) {
 	t.Parallel()
-	for name, empty := range map[string]bool{"it is gone": false, "it is empty": true} {
+	for name, empty := range map[string]bool{"unreachable": false, "empty": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			clock := newFakeClock()
-			l := onRedis(t)(t, 1, leased(clock))[0]
-			spent := takeLease(t, l, someAddress)
-			held := int(l.holds(someAddress, API) / hitCost)
+			l := onRedis(t)(t, 1, leaseOptions(clock))[0]
+			spent := takeLease(t, l, testAddress)
+			held := int(l.holds(testAddress, API) / hitCost)
 			if empty {
 				l.shared.prefix += "others:"
 			} else {
 				l.shared.script = rueidis.NewLuaScript("return redis.error_reply('gone')")
 			}
 			for i := range held {
-				if d := l.Try(context.Background(), someAddress, API, hitCost); !d.Allowed {
+				if d := l.Try(context.Background(), testAddress, API, hitCost); !d.Allowed {
 					t.Fatalf("request %d of %d held: %+v", i, held, d)
 				}
 			}
-			n, d := spendAll(l, someAddress, hitCost)
+			n, d := spendAll(l, testAddress, hitCost)
 			if spent += held + n; spent > 640*5 || spent < 640*5-11*5 || d.Shared != empty {
-				t.Errorf("%d of 3,200 hits, and then: %+v", spent, d)
+				t.Errorf("%d of 3,200 hits were allowed, then %+v", spent, d)
 			}
 		})
 	}

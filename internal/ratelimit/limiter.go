@@ -16,10 +16,10 @@ type Limiter struct {
 	shared     *shared // nil if there is none
 	now        func() time.Time
 	start      time.Time
-	held       chan struct{} // holds one for each request that is held up
+	delaySlots chan struct{} // holds one element per delayed request
 }
 
-// New makes a Limiter. Close ends it. Its error names everything in the Options that cannot be.
+// New returns a Limiter, which the caller must Close. Its error lists every invalid option.
 func New(o Options) (*Limiter, error) {
 	o = o.withDefaults()
 	if err := o.validate(); err != nil {
@@ -27,11 +27,11 @@ func New(o Options) (*Limiter, error) {
 	}
 	l := &Limiter{
 		rules: o.Penalties.micros(), now: o.Now, start: o.Now(),
-		held: make(chan struct{}, max(0, o.Penalties.MaxHeld)),
+		delaySlots: make(chan struct{}, max(0, o.Penalties.MaxDelayed)),
 	}
 	for t := range Tier(tiers) {
-		l.addresses[t] = newPlan(&o, t, share{OfAddress, 1})
-		l.principals[t] = newPlan(&o, t, share{OfPrincipal, o.PrincipalFactor}, share{OfOrganisation, o.OrganisationFactor})
+		l.addresses[t] = newPlan(&o, t, share{ScopeAddress, 1})
+		l.principals[t] = newPlan(&o, t, share{ScopePrincipal, o.PrincipalFactor}, share{ScopeOrganisation, o.OrganisationFactor})
 	}
 	l.memory = newMemory(&l.rules, o.MaxSubjects)
 	if o.Redis != nil {
@@ -40,93 +40,91 @@ func New(o Options) (*Limiter, error) {
 	return l, nil
 }
 
-// Close waits for what still runs in Redis, a second at most. Nothing may be charged
-// any more.
+// Close waits up to a second for running Redis calls. The Limiter must not be used
+// afterwards.
 func (l *Limiter) Close() {
 	if l.shared != nil {
 		l.shared.calls.Close()
 	}
 }
 
-// Charge charges a request of a tier to all the limits of its caller, or to none of
-// them, and tells whether it is allowed. It never fails: without an answer from
-// Redis within 20 ms, what this instance knows decides.
+// Charge charges a request of a tier to all limits of its caller, or to none of them, and
+// returns whether it is allowed. It never fails: without an answer from Redis within
+// 20 ms, the memory of this instance decides.
 //
-// A request that violates a limit may be held up by Penalties before it is decided,
-// or until ctx ends; one that exceeds the ceiling of its organisation is refused at
-// once.
+// A violation may be delayed, as Penalties say or until ctx ends, before it is decided.
+// A request that exceeds the ceiling of its organisation is rejected at once.
 //
-// A request may be charged in parts, the first before it is known whether it costs a
-// query, the rest before the query runs. A cost that is more than the whole limit is
-// never allowed.
+// A request may be charged in parts: the first before it is known whether it needs a
+// query, the rest before the query runs. A cost above the whole limit is never allowed.
 func (l *Limiter) Charge(ctx context.Context, c Caller, t Tier, cost Cost) Decision {
 	d, delay := l.decide(ctx, &c, t, cost, true)
-	if delay <= 0 || !l.hold(ctx, delay) {
+	if delay <= 0 || !l.sleep(ctx, delay) {
 		return d
 	}
-	d, _ = l.decide(ctx, &c, t, cost, false) // it has been counted as a violation
-	d.Held = delay
+	d, _ = l.decide(ctx, &c, t, cost, false) // already counted as a violation
+	d.Delay = delay
 	return d
 }
 
-// Try is Charge that holds up nobody.
+// Try is Charge without the delay of violations.
 func (l *Limiter) Try(ctx context.Context, c Caller, t Tier, cost Cost) Decision {
 	d, _ := l.decide(ctx, &c, t, cost, true)
 	return d
 }
 
-// Limits gives all limits of a caller as they stand. It takes nothing from them.
-func (l *Limiter) Limits(ctx context.Context, c Caller) []Standing {
+// Limits returns the status of all limits of a caller without charging them.
+func (l *Limiter) Limits(ctx context.Context, c Caller) []LimitStatus {
 	d, _ := l.decide(ctx, &c, Expensive, 0, false)
-	return d.Standings()
+	return d.Statuses()
 }
 
-// decide decides a request, and gives how long it is to be held up if it is refused.
-func (l *Limiter) decide(ctx context.Context, c *Caller, of Tier, cost Cost, counts bool) (d Decision, delay time.Duration) {
-	t := trial{caller: *c, plan: &l.addresses[of], cost: min(max(cost, 0), maxCost), counts: counts}
+// decide decides a request. If it is rejected, delay is how long to delay it.
+func (l *Limiter) decide(ctx context.Context, c *Caller, of Tier, cost Cost, countViolation bool) (d Decision, delay time.Duration) {
+	t := attempt{caller: *c, plan: &l.addresses[of], cost: min(max(cost, 0), maxCost), countViolation: countViolation}
 	if c.signedIn {
 		t.plan = &l.principals[of]
 	}
 	for i := range t.plan.limits {
 		t.charges[i] = t.plan.limits[i].charge(t.cost)
 	}
-	now := l.micros()
-	d.Shared = l.ask(ctx, now, &t)
+	now := l.nowMicros()
+	d.Shared = l.decideShared(ctx, now, &t)
 	if !d.Shared {
 		l.memory.decide(now, &t)
 	}
-	delay = l.report(&d, &t, now)
+	delay = l.setResult(&d, &t, now)
 	return d, delay
 }
 
-// ask has a trial decided by Redis, if that answers. A block that is known here needs
-// no asking, nor does what a lease pays for: that was charged before.
-func (l *Limiter) ask(ctx context.Context, now int64, t *trial) bool {
+// decideShared lets Redis decide an attempt and reports whether it did. Redis is not asked
+// about a block that is known here, nor about what a lease has paid for in advance.
+func (l *Limiter) decideShared(ctx context.Context, now int64, t *attempt) bool {
 	if l.shared == nil {
 		return false
 	}
-	if blocked, paid := l.memory.recall(now, t); blocked || paid {
+	if blocked, paid := l.memory.lookup(now, t); blocked || paid {
 		return paid
 	}
 	if !l.shared.calls.Ready() || !l.shared.decide(ctx, now, t) {
 		return false
 	}
-	l.memory.learn(now, t)
+	l.memory.merge(now, t)
 	return true
 }
 
-// micros is the time since the Limiter was made, in microseconds. The system's clock
-// may be set meanwhile; this goes on evenly.
-func (l *Limiter) micros() int64 { return l.now().Sub(l.start).Microseconds() }
+// nowMicros returns the time since the Limiter was made, in microseconds. It is monotonic.
+func (l *Limiter) nowMicros() int64 { return l.now().Sub(l.start).Microseconds() }
 
-// hold waits, if not too many do so already, and tells whether it has.
-func (l *Limiter) hold(ctx context.Context, d time.Duration) bool {
+// sleep waits for d and reports whether it did: not if MaxDelayed requests wait already,
+// nor if ctx ends first.
+func (l *Limiter) sleep(ctx context.Context, d time.Duration) bool {
 	select {
-	case l.held <- struct{}{}:
+	case l.delaySlots <- struct{}{}:
 	default:
 		return false
 	}
-	defer func() { <-l.held }()
+	defer func() { <-l.delaySlots }()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -15,11 +15,11 @@ import (
 	"sixty/internal/ratelimit"
 )
 
-// few are limits that are soon met: 2 a second, with no holding up.
+// few returns low limits: 2 requests a second, without delays.
 func few() ratelimit.Options {
 	return ratelimit.Options{
 		API: ratelimit.Limit{Requests: 2, Window: time.Second}, PrincipalFactor: 1,
-		Penalties: ratelimit.Penalties{MaxHeld: -1},
+		Penalties: ratelimit.Penalties{MaxDelayed: -1},
 	}
 }
 
@@ -28,7 +28,7 @@ func charge(tb testing.TB, l *ratelimit.Limiter, c ratelimit.Caller, t ratelimit
 	return l.Charge(tb.Context(), c, t, ratelimit.Request)
 }
 
-func TestUsualLimits(t *testing.T) {
+func TestDefaultLimits(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
@@ -52,20 +52,20 @@ func TestUsualLimits(t *testing.T) {
 				for _, s := range l.Limits(t.Context(), test.caller) {
 					got = append(got, fmt.Sprint(s.Tier, " ", s.Scope, " ", s.Limit, " ", s.Window))
 					if s.Remaining != s.Limit || s.Next != 0 || s.Reset != 0 {
-						t.Errorf("nothing was taken, and yet: %+v", s)
+						t.Errorf("nothing was taken, got %+v", s)
 					}
 				}
 				if diff := cmp.Diff(test.want, got); diff != "" {
 					t.Errorf("limits (-want +got):\n%s", diff)
 				}
-				// All of it at once, the narrowest tier first, and no more.
+				// The full burst of each tier is allowed, starting with the narrowest, and no more.
 				for _, tier := range []ratelimit.Tier{ratelimit.Expensive, ratelimit.API, ratelimit.Global} {
 					for range l.Limits(t.Context(), test.caller)[tier].Remaining {
-						if d := charge(t, l, test.caller, tier); !d.Allowed || d.Held != 0 {
-							t.Fatalf("%s: refused within the limit: %+v", tier, d)
+						if d := charge(t, l, test.caller, tier); !d.Allowed || d.Delay != 0 {
+							t.Fatalf("%s: rejected within the limit: %+v", tier, d)
 						}
 					}
-					if d := charge(t, l, test.caller, tier); d.Held == 0 || d.Tier != tier && !d.Allowed {
+					if d := charge(t, l, test.caller, tier); d.Delay == 0 || d.Tier != tier && !d.Allowed {
 						t.Errorf("%s: beyond the limit: %+v", tier, d)
 					}
 				}
@@ -77,7 +77,7 @@ func TestUsualLimits(t *testing.T) {
 func TestHeaderFields(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(t, ratelimit.Options{Penalties: ratelimit.Penalties{MaxHeld: -1}})
+		l := newLimiter(t, ratelimit.Options{Penalties: ratelimit.Penalties{MaxDelayed: -1}})
 		address, principal := from("203.0.113.7"), ratelimit.Principal(crm.ID{1}, crm.ID{2})
 
 		d := charge(t, l, address, ratelimit.Expensive)
@@ -94,7 +94,7 @@ func TestHeaderFields(t *testing.T) {
 		equal(t, "RateLimit", d.RateLimit(), `"global";r=990;t=1, "api";r=90;t=1, "expensive";r=0;t=30`)
 		time.Sleep(100 * time.Millisecond)
 		d = charge(t, l, address, ratelimit.Expensive)
-		if d.Allowed || d.Blocked || d.Tier != ratelimit.Expensive || d.Scope != ratelimit.OfAddress {
+		if d.Allowed || d.Blocked || d.Tier != ratelimit.Expensive || d.Scope != ratelimit.ScopeAddress {
 			t.Errorf("the eleventh expensive request: %+v", d)
 		}
 		equal(t, "RetryAfterSeconds", d.RetryAfterSeconds(), "30") // 29.9, rounded up
@@ -102,7 +102,7 @@ func TestHeaderFields(t *testing.T) {
 	})
 }
 
-func TestOfAllLimitsOrOfNone(t *testing.T) {
+func TestCharge_AllLimitsOrNone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := few()
@@ -118,25 +118,25 @@ func TestOfAllLimitsOrOfNone(t *testing.T) {
 		}
 		for i := range byte(4) {
 			if d := charge(t, l, ratelimit.Principal(org, crm.ID{i / 2}), ratelimit.API); !d.Allowed {
-				t.Fatalf("request %d is refused: %+v", i, d)
+				t.Fatalf("request %d is rejected: %+v", i, d)
 			}
 		}
-		// The organisation has taken all it may: nothing is taken from who asks now.
+		// The organisation has used its ceiling: the caller's own limit is not charged.
 		other := ratelimit.Principal(org, crm.ID{9})
 		for began := time.Now(); time.Since(began) < 250*time.Millisecond; time.Sleep(10 * time.Millisecond) {
 			d := charge(t, l, other, ratelimit.API)
-			if d.Allowed || d.Blocked || d.Scope != ratelimit.OfOrganisation || d.Tier != ratelimit.API || d.RetryAfter != 250*time.Millisecond-time.Since(began) {
+			if d.Allowed || d.Blocked || d.Scope != ratelimit.ScopeOrganisation || d.Tier != ratelimit.API || d.RetryAfter != 250*time.Millisecond-time.Since(began) {
 				t.Fatalf("beyond the organisation's ceiling: %+v", d)
 			}
-			equal(t, "what remains", remaining(other), []int64{1000, 2})
+			equal(t, "Remaining", remaining(other), []int64{1000, 2})
 		}
-		// Another organisation has its own.
+		// Another organisation is not affected.
 		if d := charge(t, l, ratelimit.Principal(crm.ID{2}, crm.ID{9}), ratelimit.API); !d.Allowed {
 			t.Errorf("another organisation: %+v", d)
 		}
-		// Nobody is punished for what others have taken.
+		// A principal is not penalised for what others have used.
 		if d := charge(t, l, other, ratelimit.API); !d.Allowed {
-			t.Errorf("when there is room again: %+v", d)
+			t.Errorf("after replenishment: %+v", d)
 		}
 	})
 }
@@ -155,8 +155,8 @@ func TestCosts(t *testing.T) {
 		for range 15 { // hits
 			take(ratelimit.Request/10, true)
 		}
-		take(ratelimit.Request, false)   // all of a query at once,
-		take(ratelimit.Request/10, true) // or its first part
+		take(ratelimit.Request, false)   // a whole query,
+		take(ratelimit.Request/10, true) // its first part
 		take(ratelimit.Request*9/10, false)
 		take(ratelimit.Request*4/10, true)
 		take(1, false)
@@ -169,8 +169,8 @@ func TestCosts(t *testing.T) {
 	})
 }
 
-// The delays double to the longest, then comes a block, which ends when it is said
-// to, and all is forgotten after a while.
+// Delays double up to Longest. Then comes a block, which ends at the announced time. The
+// count of violations is reset after ResetAfter.
 func TestPenalties(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -178,7 +178,7 @@ func TestPenalties(t *testing.T) {
 			API: ratelimit.Limit{Requests: 1, Window: time.Minute},
 			Penalties: ratelimit.Penalties{
 				First: 100 * time.Millisecond, Longest: 300 * time.Millisecond, Delays: 4,
-				Block: 90 * time.Second, Quiet: 10 * time.Minute,
+				Block: 90 * time.Second, ResetAfter: 10 * time.Minute,
 			},
 		}
 		l := newLimiter(t, o)
@@ -191,19 +191,19 @@ func TestPenalties(t *testing.T) {
 			for range 4 {
 				began := time.Now()
 				d := charge(t, l, c, ratelimit.API)
-				if d.Allowed || d.Blocked || time.Since(began) != d.Held {
+				if d.Allowed || d.Blocked || time.Since(began) != d.Delay {
 					t.Fatalf("a violation, after %s: %+v", time.Since(began), d)
 				}
-				got = append(got, d.Held/time.Millisecond)
+				got = append(got, d.Delay/time.Millisecond)
 			}
-			equal(t, "held up", got, []time.Duration{100, 200, 300, 300})
+			equal(t, "delays", got, []time.Duration{100, 200, 300, 300})
 
 			began := time.Now()
 			d := charge(t, l, c, ratelimit.API)
-			if d.Allowed || !d.Blocked || d.Held != 0 || d.RetryAfter != 90*time.Second {
-				t.Fatalf("the violation that is one too many: %+v", d)
+			if d.Allowed || !d.Blocked || d.Delay != 0 || d.RetryAfter != 90*time.Second {
+				t.Fatalf("the violation after the last delay: %+v", d)
 			}
-			// However often it is asked, the end does not move. Other tiers go on.
+			// Further requests do not extend the block. Other tiers are not blocked.
 			for time.Since(began) < 80*time.Second {
 				time.Sleep(time.Second)
 				if d = charge(t, l, c, ratelimit.API); d.Allowed || !d.Blocked || d.RetryAfter != 90*time.Second-time.Since(began) {
@@ -223,20 +223,20 @@ func TestPenalties(t *testing.T) {
 			if round > 0 {
 				break
 			}
-			// It is not forgotten yet: the next violation blocks again.
+			// The count is not reset yet: the next violation blocks again.
 			if d = charge(t, l, c, ratelimit.API); !d.Blocked || d.RetryAfter != 90*time.Second {
 				t.Fatalf("a violation soon after a block: %+v", d)
 			}
 			time.Sleep(90*time.Second + 10*time.Minute)
 			if d = charge(t, l, c, ratelimit.API); !d.Allowed {
-				t.Fatalf("after a quiet time: %+v", d)
+				t.Fatalf("after the reset time: %+v", d)
 			}
 		}
 	})
 }
 
-// Whoever is held up gets through if there is room then.
-func TestHeldUntilThereIsRoom(t *testing.T) {
+// A delayed request is allowed if the limit has capacity by then.
+func TestDelay_UntilReplenished(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := few()
@@ -245,82 +245,82 @@ func TestHeldUntilThereIsRoom(t *testing.T) {
 		c := from("203.0.113.7")
 		for i := range 3 {
 			d := charge(t, l, c, ratelimit.API)
-			if want := time.Duration(i/2) * 500 * time.Millisecond; !d.Allowed || d.Held != want {
-				t.Errorf("request %d: %+v, held for %s is expected", i, d, want)
+			if want := time.Duration(i/2) * 500 * time.Millisecond; !d.Allowed || d.Delay != want {
+				t.Errorf("request %d: %+v, want a delay of %s", i, d, want)
 			}
 		}
 	})
 }
 
-// Waiting does not help whoever is beyond the organisation's ceiling as well.
-func TestNotHeldBeyondTheCeiling(t *testing.T) {
+// A request beyond the organisation's ceiling is not delayed.
+func TestDelay_NotBeyondTheCeiling(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := few()
-		o.OrganisationFactor, o.Penalties.MaxHeld = 1, 1
+		o.OrganisationFactor, o.Penalties.MaxDelayed = 1, 1
 		l := newLimiter(t, o)
 		for i := range 3 {
 			d := charge(t, l, ratelimit.Principal(crm.ID{1}, crm.ID{1}), ratelimit.API)
-			if d.Allowed != (i < 2) || d.Held != 0 {
+			if d.Allowed != (i < 2) || d.Delay != 0 {
 				t.Errorf("request %d: %+v", i, d)
 			}
 		}
 	})
 }
 
-// Requests that are sent together are one violation. No more of them are held up than
-// is set; the others are refused at once.
-func TestHeldAtOnce(t *testing.T) {
+// Concurrent requests are one violation. At most MaxDelayed of them are delayed; the
+// others are rejected at once.
+func TestDelay_MaxDelayed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const most = 3
 		o := few()
-		o.Penalties = ratelimit.Penalties{First: 100 * time.Millisecond, MaxHeld: most, Delays: 2}
+		o.Penalties = ratelimit.Penalties{First: 100 * time.Millisecond, MaxDelayed: most, Delays: 2}
 		l := newLimiter(t, o)
 		c := from("203.0.113.7")
 		decisions := make(chan ratelimit.Decision, 100)
 		began := time.Now()
-		ctx, leave := context.WithCancel(t.Context())
+		ctx, cancel := context.WithCancel(t.Context())
 		for range cap(decisions) {
 			go func() { decisions <- l.Charge(ctx, c, ratelimit.API, ratelimit.Request) }()
 		}
 		synctest.Wait()
 		if got := len(decisions); got != cap(decisions)-most {
-			t.Errorf("%d are decided at once, %d are to be", got, cap(decisions)-most)
+			t.Errorf("%d are decided at once, want %d", got, cap(decisions)-most)
 		}
 		time.Sleep(99 * time.Millisecond)
 		synctest.Wait()
 		if got := len(decisions); got != cap(decisions)-most {
-			t.Errorf("%d are decided a little later", got)
+			t.Errorf("%d are decided before the delay has passed", got)
 		}
 		time.Sleep(time.Millisecond)
 		synctest.Wait()
 		if got := len(decisions); got != cap(decisions) {
-			t.Errorf("%d are decided in the end", got)
+			t.Errorf("%d are decided after the delay", got)
 		}
-		held, allowed := 0, 0
+		delayed, allowed := 0, 0
 		for range cap(decisions) {
 			d := <-decisions
 			if d.Blocked {
-				t.Fatalf("all at once are more than one violation: %+v", d)
+				t.Fatalf("concurrent requests are more than one violation: %+v", d)
 			}
-			if d.Held > 0 {
-				held++
+			if d.Delay > 0 {
+				delayed++
 			}
 			if d.Allowed {
 				allowed++
 			}
 		}
-		if held != most || allowed != 2 || time.Since(began) != 100*time.Millisecond {
-			t.Errorf("%d held up, %d allowed, in %s", held, allowed, time.Since(began))
+		if delayed != most || allowed != 2 || time.Since(began) != 100*time.Millisecond {
+			t.Errorf("%d delayed, %d allowed, in %s", delayed, allowed, time.Since(began))
 		}
 
-		// Who gives up is not held any longer, and makes room.
+		// A cancelled request is no longer delayed.
 		go func() { decisions <- l.Charge(ctx, c, ratelimit.API, ratelimit.Request) }()
 		synctest.Wait()
-		leave()
-		if d := <-decisions; d.Allowed || d.Held != 0 || time.Since(began) != 100*time.Millisecond {
-			t.Errorf("who gave up: %+v", d)
+		cancel()
+		if d := <-decisions; d.Allowed || d.Delay != 0 || time.Since(began) != 100*time.Millisecond {
+			t.Errorf("cancelled: %+v", d)
 		}
 	})
 }
@@ -344,14 +344,14 @@ func TestCallers(t *testing.T) {
 		}
 	}
 	if ratelimit.Address(netip.Addr{}) == from("0.0.0.0") {
-		t.Error("whoever has no address is taken for an IPv4 one")
+		t.Error("a caller without an address equals an IPv4 one")
 	}
 	if ratelimit.Principal(crm.ID{1}, crm.ID{2}) == ratelimit.Principal(crm.ID{2}, crm.ID{2}) {
-		t.Error("principals of two organisations are one")
+		t.Error("principals of two organisations are equal")
 	}
 }
 
-func TestOptionsThatCannotBe(t *testing.T) {
+func TestNew_InvalidOptions(t *testing.T) {
 	t.Parallel()
 	_, err := ratelimit.New(ratelimit.Options{
 		Global: ratelimit.Limit{Requests: -1, Window: time.Minute}, API: ratelimit.Limit{Requests: 1, Window: time.Millisecond},
@@ -365,7 +365,7 @@ func TestOptionsThatCannotBe(t *testing.T) {
 	got := strings.Split(err.Error(), "\n")
 	for i, want := range []string{
 		"factors", "global: requests", "api: the window", "expensive: requests",
-		"longest no less", "before a block", "quiet time", "subjects",
+		"not below the first", "before a block", "reset time", "MaxSubjects",
 	} {
 		if i >= len(got) || !strings.Contains(got[i], want) {
 			t.Errorf("problem %d is not about %q:\n%s", i, want, err)

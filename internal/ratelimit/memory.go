@@ -7,101 +7,96 @@ import (
 )
 
 const (
-	// shards is into how many parts memory is divided, each with a lock of its own.
-	// All subjects of a caller are in one, as they are charged together.
+	// shards is the number of parts of memory, each with its own lock. The subjects of a
+	// caller share a shard, because they are charged together.
 	shards = 16
-	// sweep is how many subjects are looked at for each one that is added, to see
-	// whether they can go. It is more than one, so that they become fewer.
+	// sweep is how many entries are checked for expiry per added entry. Above 1, so that
+	// their number shrinks.
 	sweep = 2
-	// search bounds the looking for the subject that can go soonest.
+	// search bounds the search for the entry that expires first.
 	search = 16
 )
 
-// memory keeps states of a bounded number of subjects. Addresses have room of their
-// own: strangers cannot push out those who are signed in.
+// memory holds the states of a bounded number of subjects. Addresses and principals have
+// separate capacities: anonymous callers cannot evict signed-in ones.
 //
-// A subject goes when its states say nothing any more. Should there be no room even
-// so, the one goes for which that will be so soonest, and leaves behind how long that
-// would have been: whoever is added starts with that (see shard.floor). So nobody
-// gains anything by coming from more addresses than there is room for; newcomers have
-// a little less meanwhile. All that is lost is the count of violations.
+// An entry is removed once its states have expired. If the capacity is exceeded before,
+// the entry that expires first is evicted, and its expiry becomes the initial state of
+// every entry added later (see shard.floor). So using more addresses than fit gains
+// nothing; new callers start with slightly less. Only the count of violations is lost.
 type memory struct {
-	rules    *penalties
-	seed     maphash.Seed // so that nobody can choose the shard they are in
-	unknown  [shards]shard
-	signedIn [shards]shard
+	rules     *penalties
+	seed      maphash.Seed // random, so that callers cannot choose their shard
+	anonymous [shards]shard
+	signedIn  [shards]shard
 }
 
-// shard is a part of memory.
 type shard struct {
-	mu      sync.Mutex
-	room    int
-	entries map[subject]*entry
-	queue   queue
-	// floor is, for each tier, the latest tat of a subject that had to go too soon.
-	// It is the least that can be told of a subject that is not there: it may be that
-	// one. Mostly it has passed.
+	mu       sync.Mutex
+	capacity int
+	entries  map[subject]*entry
+	queue    queue
+	// floor is, for each tier, the latest tat of an evicted subject: the lowest safe
+	// initial value for a subject without an entry, which may be the evicted one.
 	floor [tiers]int64
 }
 
-// entry is a subject that is known.
+// entry holds the states of one subject.
 type entry struct {
 	subject subject
 	states  [tiers]state
-	leases  [tiers]lease // of whoever asks; an organisation has none
-	due     int64        // when it could go, as it was when last looked at; no later than it is
+	leases  [tiers]lease // of the caller; an organisation has none
+	due     int64        // a lower bound of the expiry, by which the queue is ordered
 }
 
-func newMemory(rules *penalties, room int) *memory {
+func newMemory(rules *penalties, capacity int) *memory {
 	m := &memory{rules: rules, seed: maphash.MakeSeed()}
 	for i := range shards {
-		for _, s := range []*shard{&m.unknown[i], &m.signedIn[i]} {
-			s.room = room / shards
+		for _, s := range []*shard{&m.anonymous[i], &m.signedIn[i]} {
+			s.capacity = capacity / shards
 			s.entries = map[subject]*entry{}
 		}
 	}
 	return m
 }
 
-// trial is a request that is decided.
-type trial struct {
-	caller  Caller
-	plan    *plan
-	cost    Cost
-	charges [maxCharges]charge // what the cost comes to
-	lend    Cost               // what a lease is asked for of
-	counts  bool               // whether a refusal is a violation
+// attempt is a request to be decided, and the result.
+type attempt struct {
+	caller         Caller
+	plan           *plan
+	cost           Cost
+	charges        [maxCharges]charge // the cost in terms of each limit
+	leaseCost      Cost               // the cost of the lease to ask for; 0: none
+	countViolation bool               // whether a rejection is a violation
 
-	// What came of it: the states are those afterwards, or, before it is decided,
-	// what is known.
-	allowed bool
-	lent    bool
-	states  [maxCharges]state
-	held    [tiers]Cost // by leases
+	// The result. The states are those after the decision; before it, those known here.
+	allowed      bool
+	leaseGranted bool
+	states       [maxCharges]state
+	leased       [tiers]Cost // unspent in leases
 }
 
-// decide decides a trial.
-func (m *memory) decide(now int64, t *trial) {
+func (m *memory) decide(now int64, t *attempt) {
 	s := m.shardOf(&t.caller)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	entries := s.add(now, t, s.floor)
+	entries := s.getOrAdd(now, t, s.floor)
 	var at [maxCharges]*state
 	n := len(t.plan.limits)
 	for i := range n {
 		l := &t.plan.limits[i]
 		at[i] = &entries[l.subject].states[l.tier]
 	}
-	t.allowed = m.rules.decide(now, t.charges[:n], at[:n], t.counts)
+	t.allowed = m.rules.decide(now, t.charges[:n], at[:n], t.countViolation)
 	for i := range n {
 		t.states[i] = *at[i]
 	}
-	s.trim(now, m.rules)
+	s.evict(now, m.rules)
 }
 
-// recall gives what is known of the subjects of a trial. It adds none. It tells whether
-// that is enough to decide it: one of them is blocked, or a lease pays for it.
-func (m *memory) recall(now int64, t *trial) (blocked, paid bool) {
+// lookup sets the known states of an attempt, without adding entries. It reports whether
+// they decide it: a subject is blocked, or a lease pays for the request.
+func (m *memory) lookup(now int64, t *attempt) (blocked, paid bool) {
 	s := m.shardOf(&t.caller)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,28 +118,28 @@ func (m *memory) recall(now int64, t *trial) (blocked, paid bool) {
 	if own == nil {
 		return blocked, false
 	}
-	t.allowed = !blocked && own.leases[t.plan.tier].pay(now, t)
-	t.held = own.held(now)
+	t.allowed = !blocked && own.leases[t.plan.tier].spend(now, t)
+	t.leased = own.leased(now)
 	return blocked, t.allowed
 }
 
-// learn takes over the states of a trial that was decided elsewhere.
-func (m *memory) learn(now int64, t *trial) {
+// merge records the states of an attempt that Redis has decided.
+func (m *memory) merge(now int64, t *attempt) {
 	s := m.shardOf(&t.caller)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	entries := s.add(now, t, [tiers]int64{}) // what is learnt is the truth
+	entries := s.getOrAdd(now, t, [tiers]int64{}) // Redis knows the subject: no floor
 	for i := range t.plan.limits {
 		l := &t.plan.limits[i]
-		known, told := &entries[l.subject].states[l.tier], &t.states[i]
-		known.tat = max(known.tat, told.tat)
-		if told.mark > known.mark {
-			known.level, known.mark = told.level, told.mark
+		known, got := &entries[l.subject].states[l.tier], &t.states[i]
+		known.tat = max(known.tat, got.tat)
+		if got.penaltyEnd > known.penaltyEnd {
+			known.level, known.penaltyEnd = got.level, got.penaltyEnd
 		}
 	}
-	entries[0].leases[t.plan.tier].learn(now, t)
-	t.held = entries[0].held(now)
-	s.trim(now, m.rules)
+	entries[0].leases[t.plan.tier].settle(now, t)
+	t.leased = entries[0].leased(now)
+	s.evict(now, m.rules)
 }
 
 func (m *memory) shardOf(c *Caller) *shard {
@@ -152,12 +147,12 @@ func (m *memory) shardOf(c *Caller) *shard {
 	if c.signedIn {
 		return &m.signedIn[i]
 	}
-	return &m.unknown[i]
+	return &m.anonymous[i]
 }
 
-// add gives the entries of a trial's subjects. New ones begin with floor. It may go
-// beyond the room: trim is to follow.
-func (s *shard) add(now int64, t *trial, floor [tiers]int64) (entries [perCaller]*entry) {
+// getOrAdd returns the entries of the subjects. New entries start with floor. It may
+// exceed the capacity, so evict must follow.
+func (s *shard) getOrAdd(now int64, t *attempt, floor [tiers]int64) (entries [perCaller]*entry) {
 	subjects, n := t.caller.subjects()
 	for i, sub := range subjects[:n] {
 		e := s.entries[sub]
@@ -174,58 +169,58 @@ func (s *shard) add(now int64, t *trial, floor [tiers]int64) (entries [perCaller
 	return entries
 }
 
-// trim removes some of the subjects that can go, and as many as there is no room for.
-func (s *shard) trim(now int64, rules *penalties) {
+// evict removes some expired entries, and others as long as the capacity is exceeded.
+func (s *shard) evict(now int64, rules *penalties) {
 	for range sweep {
 		if len(s.queue) == 0 || s.queue[0].due > now {
 			break
 		}
-		if s.queue[0].ends(rules) <= now {
-			s.drop()
+		if s.queue[0].expiry(rules) <= now {
+			s.pop()
 		} else {
-			s.postpone(rules)
+			s.requeue(rules)
 		}
 	}
-	for len(s.queue) > s.room {
+	for len(s.queue) > s.capacity {
 		for range search {
-			if !s.postpone(rules) {
+			if !s.requeue(rules) {
 				break
 			}
 		}
 		for tier, st := range s.queue[0].states {
 			s.floor[tier] = max(s.floor[tier], st.tat)
 		}
-		s.drop()
+		s.pop()
 	}
 }
 
-// postpone looks at the first in the queue and tells whether its turn is later now.
-func (s *shard) postpone(rules *penalties) bool {
+// requeue updates the position of the first entry and reports whether it has moved.
+func (s *shard) requeue(rules *penalties) bool {
 	e := s.queue[0]
-	ends := e.ends(rules)
-	if ends <= e.due {
+	expiry := e.expiry(rules)
+	if expiry <= e.due {
 		return false
 	}
-	e.due = ends
+	e.due = expiry
 	heap.Fix(&s.queue, 0)
 	return true
 }
 
-// drop removes the first in the queue.
-func (s *shard) drop() {
+// pop removes the first entry of the queue.
+func (s *shard) pop() {
 	delete(s.entries, heap.Pop(&s.queue).(*entry).subject)
 }
 
-// ends is when the states say nothing any more.
-func (e *entry) ends(rules *penalties) int64 {
-	var ends int64
+// expiry returns when the states of the entry no longer have an effect.
+func (e *entry) expiry(rules *penalties) int64 {
+	var expiry int64
 	for i := range e.states {
-		ends = max(ends, rules.ends(&e.states[i]))
+		expiry = max(expiry, rules.expiry(&e.states[i]))
 	}
-	return ends
+	return expiry
 }
 
-// queue holds the entries, whose due is least first; see container/heap.
+// queue implements heap.Interface, ordered by due.
 type queue []*entry
 
 func (q queue) Len() int           { return len(q) }

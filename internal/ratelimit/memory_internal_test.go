@@ -16,44 +16,44 @@ func nthAddress(n uint32) Caller {
 	return Address(netip.AddrFrom4(a))
 }
 
-// known is how many subjects memory knows.
-func (m *memory) known() (unknown, signedIn int) {
+// known returns the number of subjects in memory.
+func (m *memory) known() (anonymous, signedIn int) {
 	for i := range shards {
-		unknown += len(m.unknown[i].entries)
+		anonymous += len(m.anonymous[i].entries)
 		signedIn += len(m.signedIn[i].entries)
 	}
-	return unknown, signedIn
+	return anonymous, signedIn
 }
 
 func TestMemory_IsBounded(t *testing.T) {
 	t.Parallel()
 	const room = 10 * shards
 	clock := newFakeClock()
-	l := mustNew(t, Options{MaxSubjects: room, Penalties: Penalties{MaxHeld: -1}, Now: clock.Now})
+	l := mustNew(t, Options{MaxSubjects: room, Penalties: Penalties{MaxDelayed: -1}, Now: clock.Now})
 	ctx := context.Background()
-	someone := Principal(crm.ID{1}, crm.ID{1})
-	for l.Charge(ctx, someone, API, Request).Allowed {
+	principal := Principal(crm.ID{1}, crm.ID{1})
+	for l.Charge(ctx, principal, API, Request).Allowed {
 	}
 	for i := range uint32(100 * room) {
 		if d := l.Charge(ctx, nthAddress(i), API, Request); !d.Allowed {
-			t.Fatalf("address %d is refused, with %d known: %+v", i, room, d)
+			t.Fatalf("address %d is rejected, with %d known: %+v", i, room, d)
 		}
 		if i%4 == 0 {
 			clock.advance(time.Millisecond)
 		}
 		if unknown, _ := l.memory.known(); unknown > room {
-			t.Fatalf("%d addresses are known, room is for %d", unknown, room)
+			t.Fatalf("%d addresses are known, the capacity is %d", unknown, room)
 		}
 	}
 	if unknown, signedIn := l.memory.known(); unknown < room/2 || signedIn != 2 {
-		t.Errorf("%d addresses and %d who are signed in are known", unknown, signedIn)
+		t.Errorf("%d addresses and %d signed-in subjects are known", unknown, signedIn)
 	}
-	// 4 s have passed, in which 67 of 1,000 a minute grow back.
-	if s := l.Limits(ctx, someone)[API]; s.Remaining > 67 {
-		t.Errorf("strangers push out who is signed in: %+v", s)
+	// 4 s have passed, in which 67 of 1,000 a minute are replenished.
+	if s := l.Limits(ctx, principal)[API]; s.Remaining > 67 {
+		t.Errorf("anonymous callers have evicted a signed-in one: %+v", s)
 	}
 
-	// When all of it has grown back, a few requests are enough to forget the others.
+	// Once everything is replenished, a few requests remove the other entries.
 	clock.advance(time.Hour)
 	for i := range uint32(2 * room) {
 		l.Charge(ctx, nthAddress(i), API, Request)
@@ -64,13 +64,11 @@ func TestMemory_IsBounded(t *testing.T) {
 	}
 }
 
-// Whoever had to go for others starts, when they are back, with no more than they
-// had: coming from many addresses gains nothing.
-func TestMemory_GoingTooSoonGainsNothing(t *testing.T) {
+func TestMemory_EvictionGainsNothing(t *testing.T) {
 	t.Parallel()
 	clock := newFakeClock()
 	l := mustNew(t, Options{
-		API: Limit{10, time.Hour}, MaxSubjects: shards, Penalties: Penalties{MaxHeld: -1}, Now: clock.Now,
+		API: Limit{10, time.Hour}, MaxSubjects: shards, Penalties: Penalties{MaxDelayed: -1}, Now: clock.Now,
 	})
 	ctx := context.Background()
 	got := map[uint32]int{}
@@ -85,10 +83,10 @@ func TestMemory_GoingTooSoonGainsNothing(t *testing.T) {
 	}
 	for a, n := range got {
 		if n > 10 {
-			t.Errorf("address %d got through %d times, 10 are allowed", a, n)
+			t.Errorf("address %d was allowed %d times, want at most 10", a, n)
 		}
 	}
 	if len(got) < shards {
-		t.Errorf("only %d addresses got through at all", len(got))
+		t.Errorf("only %d addresses were ever allowed", len(got))
 	}
 }

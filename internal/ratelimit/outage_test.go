@@ -15,10 +15,10 @@ import (
 	"sixty/internal/servertest"
 )
 
-// patient bounds what is waited for.
+// patient bounds the waits of tests.
 const patient = 20 * time.Second
 
-// instances gives limiters of instances that share a Redis.
+// instances returns the limiters of three instances that share a Redis.
 func instances(t *testing.T, address string, o ratelimit.Options) (all [3]*ratelimit.Limiter) {
 	t.Helper()
 	o.Prefix = "test:" + crm.NewID().String() + ":"
@@ -33,15 +33,15 @@ func instances(t *testing.T, address string, o ratelimit.Options) (all [3]*ratel
 	return all
 }
 
-// hourly are limits that nothing grows back of while a test runs.
+// hourly returns limits that are not replenished during a test.
 func hourly(n int64) ratelimit.Options {
 	return ratelimit.Options{
 		API: ratelimit.Limit{Requests: n, Window: time.Hour}, PrincipalFactor: 1, OrganisationFactor: 2,
-		Penalties: ratelimit.Penalties{MaxHeld: -1, First: time.Hour, Longest: time.Hour},
+		Penalties: ratelimit.Penalties{MaxDelayed: -1, First: time.Hour, Longest: time.Hour},
 	}
 }
 
-// settled charges when Redis decides, or when it does not.
+// settled charges until Redis decides, or until it does not.
 func settled(t *testing.T, l *ratelimit.Limiter, c ratelimit.Caller, cost ratelimit.Cost, shared bool) ratelimit.Decision {
 	t.Helper()
 	deadline := time.NewTimer(patient)
@@ -73,22 +73,22 @@ func TestRedisGoesAwayAndComesBack(t *testing.T) {
 	all := instances(t, proxy.Listen, hourly(n))
 	used, fresh := ratelimit.Principal(crm.ID{1}, crm.ID{1}), ratelimit.Principal(crm.ID{2}, crm.ID{1})
 
-	// One instance uses the limit up; all hear of it.
+	// One instance uses up the limit, which applies to all.
 	settled(t, all[0], used, n*ratelimit.Request, true)
 	for i, l := range all {
 		if d := settled(t, l, used, ratelimit.Request, true); d.Allowed {
-			t.Errorf("before: instance %d knows nothing of what another has taken: %+v", i, d)
+			t.Errorf("before: instance %d ignores what another has charged: %+v", i, d)
 		}
 	}
 
 	proxy.Stop()
 	for i, l := range all {
 		if d := settled(t, l, used, ratelimit.Request, false); d.Allowed {
-			t.Errorf("without Redis: instance %d hands out a fresh allowance: %+v", i, d)
+			t.Errorf("without Redis: instance %d has reset the allowance: %+v", i, d)
 		}
 		for range n {
 			if d := settled(t, l, fresh, ratelimit.Request, false); !d.Allowed {
-				t.Errorf("without Redis: instance %d refuses who has not come before: %+v", i, d)
+				t.Errorf("without Redis: instance %d rejects a new caller: %+v", i, d)
 			}
 		}
 		if d := settled(t, l, fresh, ratelimit.Request, false); d.Allowed {
@@ -99,23 +99,22 @@ func TestRedisGoesAwayAndComesBack(t *testing.T) {
 	if err := proxy.Start(); err != nil {
 		t.Fatal(err)
 	}
-	// Redis has heard nothing of what was taken meanwhile, until the first of them
-	// tells it.
+
 	for i, l := range all {
 		if d := settled(t, l, fresh, ratelimit.Request, true); d.Allowed {
-			t.Errorf("when it is back: instance %d hands out a fresh allowance: %+v", i, d)
+			t.Errorf("after the outage: instance %d has reset the allowance: %+v", i, d)
 		}
 	}
 	later := ratelimit.Principal(crm.ID{3}, crm.ID{1})
 	settled(t, all[2], later, n*ratelimit.Request, true)
 	for i, l := range all {
 		if d := settled(t, l, later, ratelimit.Request, true); d.Allowed {
-			t.Errorf("when it is back: instance %d shares nothing: %+v", i, d)
+			t.Errorf("after the outage: instance %d does not share the limit: %+v", i, d)
 		}
 	}
 }
 
-// Redis that comes back with nothing in it is told again.
+// An empty Redis learns the state from the instances.
 func TestRedisComesBackEmpty(t *testing.T) {
 	t.Parallel()
 	const n = 5
@@ -129,19 +128,19 @@ func TestRedisComesBackEmpty(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d := settled(t, l, c, ratelimit.Request, true); d.Allowed {
-		t.Errorf("what Redis has forgotten is allowed again: %+v", d)
+		t.Errorf("allowed again after Redis lost its data: %+v", d)
 	}
 }
 
-// Redis forgets a key when it says nothing any more.
-func TestKeysEnd(t *testing.T) {
+// A key expires when its states no longer have an effect.
+func TestKeysExpire(t *testing.T) {
 	t.Parallel()
 	o := onRedis(t, ratelimit.Options{API: ratelimit.Limit{Requests: 10, Window: 20 * time.Minute}})
 	l := newLimiter(t, o)
 	c := from("203.0.113.7")
 	settled(t, l, c, 3*ratelimit.Request, true)
 	d := settled(t, l, c, 0, true)
-	want := d.Standings()[ratelimit.API].Reset
+	want := d.Statuses()[ratelimit.API].Reset
 	client := o.Redis()
 	left, err := client.Do(t.Context(), client.B().Pttl().Key(o.Prefix+"{203.0.113.7}").Build()).AsInt64()
 	if err != nil {
@@ -150,12 +149,12 @@ func TestKeysEnd(t *testing.T) {
 	// Redis reads its own clock, and both times pass: what matters is that they are close.
 	got := time.Duration(left) * time.Millisecond
 	if (got-want).Abs() > patient || want < 5*time.Minute {
-		t.Errorf("the key ends in %s, all has grown back in %s", got, want)
+		t.Errorf("the key expires in %s, everything is replenished in %s", got, want)
 	}
 }
 
-// Redis that holds what is none of ours, or that does not answer, is as none.
-func TestRedisIsOfNoUse(t *testing.T) {
+// With a foreign value in Redis, or without a client, memory decides.
+func TestRedisUnusable(t *testing.T) {
 	t.Parallel()
 	o := onRedis(t, hourly(1))
 	client := o.Redis()
@@ -169,7 +168,7 @@ func TestRedisIsOfNoUse(t *testing.T) {
 		l := newLimiter(t, o)
 		for _, want := range []bool{true, false} {
 			if d := charge(t, l, c, ratelimit.API); d.Allowed != want || d.Shared {
-				t.Errorf("%s: %+v, allowed: %t is expected", name, d, want)
+				t.Errorf("%s: %+v, want allowed: %t", name, d, want)
 			}
 		}
 	}

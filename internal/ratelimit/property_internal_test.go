@@ -19,7 +19,7 @@ import (
 	"sixty/internal/servertest"
 )
 
-// fakeClock is a clock that goes when it is told to. Redis can be told it too.
+// fakeClock is a clock that only advance moves. It can replace that of Redis too.
 type fakeClock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -71,7 +71,7 @@ func onRedis(t *testing.T) newLimiters {
 		all := make([]*Limiter, n)
 		for i := range all {
 			l := mustNew(t, o)
-			// The speed of the machine is not what is tested.
+			// Patient, so that a busy machine does not fail the test.
 			defaulted := o.withDefaults()
 			l.shared = newShared(&defaulted, 10*time.Second)
 			l.shared.clock = func() string { return strconv.FormatInt(o.Now().UnixMicro(), 10) }
@@ -90,8 +90,8 @@ func mustNew(t rapid.TB, o Options) *Limiter {
 	return l
 }
 
-// drawOptions draws limits that are small, so that they are met. Nobody is held up:
-// that takes time that the fake clock does not know of.
+// drawOptions draws low limits, so that they are reached. Nothing is delayed, because
+// delays do not use the fake clock.
 func drawOptions(t *rapid.T, clock *fakeClock) Options {
 	limit := func(name string) Limit {
 		return Limit{
@@ -105,13 +105,13 @@ func drawOptions(t *rapid.T, clock *fakeClock) Options {
 		OrganisationFactor: rapid.Int64Range(1, 5).Draw(t, "organisations"),
 		Penalties: Penalties{
 			First: time.Second, Longest: 4 * time.Second, Delays: rapid.IntRange(1, 4).Draw(t, "delays"),
-			Block: 7 * time.Second, Quiet: 3 * time.Second, MaxHeld: -1,
+			Block: 7 * time.Second, ResetAfter: 3 * time.Second, MaxDelayed: -1,
 		},
 		Now: clock.Now,
 	}
 }
 
-// drawCaller draws one of few callers.
+// drawCaller draws one of a few callers.
 func drawCaller(t *rapid.T, addresses int) Caller {
 	if rapid.Bool().Draw(t, "signed in") {
 		return Principal(crm.ID{rapid.ByteRange(1, 2).Draw(t, "organisation")}, crm.ID{rapid.ByteRange(1, 3).Draw(t, "principal")})
@@ -120,33 +120,33 @@ func drawCaller(t *rapid.T, addresses int) Caller {
 	return Address(netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)}))
 }
 
-// ledger holds what got through each limit.
+// ledger holds what each limit has allowed.
 type ledger map[string]*account
 
 type account struct {
 	limit Limit
-	taken []entryOf
+	taken []ledgerEntry
 }
 
-type entryOf struct {
+type ledgerEntry struct {
 	at   time.Duration
 	cost Cost
 }
 
-// note notes what has been let through at a time.
-func (l ledger) note(c Caller, d *Decision, at time.Duration, cost Cost) {
+// add records an allowed request.
+func (l ledger) add(c Caller, d *Decision, at time.Duration, cost Cost) {
 	subjects, _ := c.subjects()
-	for i, s := range d.Standings() {
+	for i, s := range d.Statuses() {
 		e := d.plan.limits[i]
 		name := fmt.Sprint(subjects[e.subject], s.Tier)
 		if l[name] == nil {
 			l[name] = &account{limit: e.limit}
 		}
-		l[name].taken = append(l[name].taken, entryOf{at, cost})
+		l[name].taken = append(l[name].taken, ledgerEntry{at, cost})
 	}
 }
 
-// check tells of any stretch of time in which more got through than burst + elapsed
+// check fails if in any interval more was allowed than burst + elapsed
 // × rate.
 func (l ledger) check(t rapid.TB) {
 	t.Helper()
@@ -166,10 +166,7 @@ func (l ledger) check(t rapid.TB) {
 	}
 }
 
-// However many ask at the same time, through however many instances, from however
-// many addresses: no limit ever lets through more than its burst and what has grown
-// back.
-func TestNeverMoreThanBurstAndWhatHasGrownBack(t *testing.T) {
+func TestNeverExceedsBurstPlusReplenished(t *testing.T) {
 	t.Parallel()
 	for name, source := range sources {
 		t.Run(name, func(t *testing.T) {
@@ -180,7 +177,7 @@ func TestNeverMoreThanBurstAndWhatHasGrownBack(t *testing.T) {
 				o := drawOptions(t, clock)
 				addresses := 3
 				if rapid.Bool().Draw(t, "crowded") {
-					o.MaxSubjects, addresses = shards, 200 // there is room for one in each shard
+					o.MaxSubjects, addresses = shards, 200 // one per shard
 				}
 				all := limiters(t, 3, o)
 				got := ledger{}
@@ -199,7 +196,7 @@ func TestNeverMoreThanBurstAndWhatHasGrownBack(t *testing.T) {
 							mu.Lock()
 							defer mu.Unlock()
 							if d.Allowed {
-								got.note(caller, &d, elapsed, cost)
+								got.add(caller, &d, elapsed, cost)
 							}
 						})
 					}
@@ -211,7 +208,7 @@ func TestNeverMoreThanBurstAndWhatHasGrownBack(t *testing.T) {
 	}
 }
 
-// The script and decide are the same function.
+// The script and decide have the same results.
 func TestSourcesDecideAlike(t *testing.T) {
 	t.Parallel()
 	redisLimiters := onRedis(t)
@@ -226,25 +223,25 @@ func TestSourcesDecideAlike(t *testing.T) {
 			want := memory.Charge(context.Background(), caller, tier, cost)
 			got := redis.Charge(context.Background(), caller, tier, cost)
 			if !got.Shared && !got.Blocked {
-				t.Fatal("Redis has not answered")
+				t.Fatal("Redis did not answer")
 			}
 			if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Decision{}), cmpopts.IgnoreFields(Decision{}, "Shared")); diff != "" {
 				t.Fatalf("memory (-) and Redis (+) differ:\n%s", diff)
 			}
-			if diff := cmp.Diff(want.Standings(), got.Standings()); diff != "" {
+			if diff := cmp.Diff(want.Statuses(), got.Statuses()); diff != "" {
 				t.Fatalf("memory (-) and Redis (+) differ:\n%s", diff)
 			}
 		}
 	})
 }
 
-// What instances let through together is what one would: no more, and no less. The
-// clock is Redis's: those of the instances differ by hours.
+// Several instances allow exactly what one would. The
+// clock is that of Redis: those of the instances differ by hours.
 func TestInstancesShareALimit(t *testing.T) {
 	t.Parallel()
 	const n = 30
 	o := Options{
-		API: Limit{n, time.Hour}, PrincipalFactor: 1, OrganisationFactor: 2, Penalties: Penalties{MaxHeld: -1},
+		API: Limit{n, time.Hour}, PrincipalFactor: 1, OrganisationFactor: 2, Penalties: Penalties{MaxDelayed: -1},
 		Now: time.Now,
 	}
 	all := onRedis(t)(t, 3, o)
@@ -270,7 +267,7 @@ func TestInstancesShareALimit(t *testing.T) {
 		for range cap(decisions) {
 			d := <-decisions
 			if !d.Shared && !d.Blocked {
-				t.Fatalf("%s: Redis has not answered", test.name)
+				t.Fatalf("%s: Redis did not answer", test.name)
 			}
 			if d.Allowed {
 				allowed++
@@ -282,13 +279,13 @@ func TestInstancesShareALimit(t *testing.T) {
 	}
 }
 
-// A block holds at all instances, and one that knows of it does not ask Redis again.
-func TestBlockedEverywhere(t *testing.T) {
+// A block applies to all instances, and one that knows of it does not ask Redis again.
+func TestBlock_AllInstances(t *testing.T) {
 	t.Parallel()
 	clock := newFakeClock()
 	o := Options{
 		API:       Limit{1, time.Hour},
-		Penalties: Penalties{First: time.Second, Delays: 1, Block: time.Hour, MaxHeld: -1}, Now: clock.Now,
+		Penalties: Penalties{First: time.Second, Delays: 1, Block: time.Hour, MaxDelayed: -1}, Now: clock.Now,
 	}
 	all := onRedis(t)(t, 3, o)
 	ctx, c := context.Background(), Address(netip.MustParseAddr("203.0.113.7"))
@@ -309,8 +306,8 @@ func TestBlockedEverywhere(t *testing.T) {
 	}
 }
 
-// What is refused has no room, and what is told to come again then has.
-func TestWhoWaitsAsToldGetsThrough(t *testing.T) {
+// A rejected request is allowed after RetryAfter.
+func TestRetryAfter_IsLongEnough(t *testing.T) {
 	t.Parallel()
 	for name, source := range sources {
 		t.Run(name, func(t *testing.T) {
@@ -328,16 +325,16 @@ func TestWhoWaitsAsToldGetsThrough(t *testing.T) {
 						continue
 					}
 					if d.RetryAfter <= 0 {
-						t.Fatalf("refused, but may come again at once: %+v", d)
+						t.Fatalf("rejected without a RetryAfter: %+v", d)
 					}
 					clock.advance(d.RetryAfter)
 					if again := l.Charge(context.Background(), caller, tier, cost); !again.Allowed {
-						t.Fatalf("was told to wait %s, and then again %s", d.RetryAfter, again.RetryAfter)
+						t.Fatalf("rejected again after waiting %s: RetryAfter %s", d.RetryAfter, again.RetryAfter)
 					}
-					// The rest of it, by when a microsecond has gone by.
+					// The rest of the request, a microsecond later.
 					clock.advance(time.Microsecond)
 					if rest := l.Try(context.Background(), caller, tier, Request-cost); !rest.Allowed {
-						t.Fatalf("was told to wait %s, paid %d hundredths, and was told to wait %s for the rest", d.RetryAfter, cost, rest.RetryAfter)
+						t.Fatalf("after waiting %s, a part of %d hundredths was allowed, but the rest has RetryAfter %s", d.RetryAfter, cost, rest.RetryAfter)
 					}
 				}
 			})

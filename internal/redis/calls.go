@@ -10,47 +10,46 @@ import (
 	"github.com/sony/gobreaker/v2"
 )
 
-// Patience is the longest that a caller waits for an answer.
+// Patience is how long a caller usually waits for an answer.
 const Patience = 20 * time.Millisecond
 
-// What Redis may take.
 const (
-	// commandLimit bounds a command that nobody waits for any more, connecting
-	// included: it may succeed late and so open the way for those that follow.
+	// commandLimit bounds a command that no caller waits for any more, connecting included:
+	// it may still succeed late, which is how Redis is found to be back.
 	commandLimit = time.Second
+	// trip is the number of consecutive failures after which Redis is not asked for openFor.
 	// trip is after how many failures in a row Redis is not asked for openFor.
 	trip    = 5
 	openFor = time.Second
 )
 
-// errBusy and errLate are reasons for having no answer.
+// Reasons for having no answer.
 var (
 	errBusy = errors.New("too many commands are running")
 	errLate = errors.New("no answer in time")
 )
 
-// Calls are the commands that one part of the program gives, each of which is awaited
-// for a short time. While Redis does not answer them, a circuit breaker keeps them from
-// being given: one part's failures are nothing to another. They are safe for concurrent
-// use.
+// Calls runs the commands of one part of the program, waiting briefly for each. While they
+// fail, a circuit breaker stops them; other parts have breakers of their own. It is safe for
+// concurrent use.
 type Calls[T any] struct {
 	client   func() rueidis.Client
 	breaker  *gobreaker.CircuitBreaker[T]
-	running  chan struct{} // holds one for each command
+	running  chan struct{} // holds one element per running command
 	patience time.Duration
 }
 
-// CallsOptions say what Calls may take. All of them are needed.
+// CallsOptions configure Calls. All are required.
 type CallsOptions struct {
-	Name    string                // in the log
-	Client  func() rueidis.Client // nil until there is one; Conn.Client
-	Running int                   // bounds the commands that run
-	// Patience is the longest that a caller waits; usually the package's Patience.
+	Name    string                // in log messages
+	Client  func() rueidis.Client // may return nil; usually Conn.Client
+	Running int                   // bounds the concurrent commands
+	// Patience is how long a caller waits; usually the constant Patience.
 	Patience time.Duration
-	Logger   *slog.Logger // hears when the circuit breaker opens and closes
+	Logger   *slog.Logger // logs state changes of the circuit breaker
 }
 
-// NewCalls makes Calls. Close ends them, before the connection.
+// NewCalls returns Calls. Close them before the connection.
 func NewCalls[T any](o CallsOptions) *Calls[T] {
 	return &Calls[T]{
 		client: o.Client, running: make(chan struct{}, o.Running), patience: o.Patience,
@@ -58,7 +57,7 @@ func NewCalls[T any](o CallsOptions) *Calls[T] {
 			Timeout:      openFor,
 			ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= trip },
 			IsSuccessful: func(err error) bool { return err == nil || rueidis.IsRedisNil(err) },
-			// A caller who has gone, and a bound of our own, say nothing about Redis.
+			// Neither a cancelled caller nor our own bound is a failure of Redis.
 			IsExcluded: func(err error) bool { return errors.Is(err, context.Canceled) || errors.Is(err, errBusy) },
 			OnStateChange: func(_ string, from, to gobreaker.State) {
 				o.Logger.Info("redis: circuit breaker", slog.String("of", o.Name), slog.String("from", from.String()), slog.String("to", to.String()))
@@ -67,13 +66,13 @@ func NewCalls[T any](o CallsOptions) *Calls[T] {
 	}
 }
 
-// Ready tells whether it is worth asking: Redis was reached and the breaker is not open.
+// Ready reports whether asking makes sense: connected, and the breaker is not open.
 func (c *Calls[T]) Ready() bool {
 	return c.client() != nil && c.breaker.State() != gobreaker.StateOpen
 }
 
-// State names the breaker's state: closed, half-open or open; or connecting, while Redis
-// has not been reached yet.
+// State returns the breaker's state: closed, half-open or open; or connecting before the
+// first connection.
 func (c *Calls[T]) State() string {
 	if c.client() == nil {
 		return "connecting"
@@ -81,30 +80,28 @@ func (c *Calls[T]) State() string {
 	return c.breaker.State().String()
 }
 
-// Do gives a command and awaits its answer for a short time, or until ctx ends. The
-// command runs on within bounds of its own when nobody waits any more. Asked tells
-// whether Redis was asked at all; that there is nothing under a key is an error that
-// rueidis.IsRedisNil tells.
+// Do runs a command and waits briefly for its answer, or until ctx ends. Without a waiting
+// caller the command continues within commandLimit. asked reports whether Redis was asked
+// at all. A missing key is an error for which rueidis.IsRedisNil is true.
 func (c *Calls[T]) Do(ctx context.Context, command func(context.Context, rueidis.Client) (T, error)) (answer T, asked bool, err error) {
 	client := c.client()
 	if client == nil {
 		return answer, false, errLate
 	}
 	answer, err = c.breaker.Execute(func() (T, error) { return c.await(ctx, client, command) })
-	refused := errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) || errors.Is(err, errBusy)
-	return answer, !refused, err
+	rejected := errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) || errors.Is(err, errBusy)
+	return answer, !rejected, err
 }
 
-// Close waits for the commands that run, each of which is bounded: filling the room for
-// them does. Those that come later are refused.
+// Close waits for the running commands by filling all slots. Later commands are rejected.
 func (c *Calls[T]) Close() {
 	for range cap(c.running) {
 		c.running <- struct{}{}
 	}
 }
 
-// await runs a command on a goroutine of its own, which is bounded, because the
-// driver may wait for a connection without regard to the context.
+// await runs a command on a goroutine of its own, because the driver may wait for a
+// connection regardless of the context.
 func (c *Calls[T]) await(ctx context.Context, client rueidis.Client, command func(context.Context, rueidis.Client) (T, error)) (none T, err error) {
 	select {
 	case c.running <- struct{}{}:

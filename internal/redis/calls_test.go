@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// connected gives a connection to the tests' Redis when it is there.
+// connected returns an established connection to the tests' Redis.
 func connected(t *testing.T) *redis.Conn {
 	t.Helper()
 	c := redis.New(redis.Options{Addresses: []string{servertest.RedisAddress(t)}, Mode: redis.Single, Logger: slog.New(slog.DiscardHandler)})
@@ -30,7 +30,7 @@ func connected(t *testing.T) *redis.Conn {
 		select {
 		case <-again.C:
 		case <-deadline.C:
-			t.Fatal("Redis is not reached")
+			t.Fatal("cannot connect to Redis")
 		}
 	}
 	return c
@@ -49,7 +49,7 @@ func TestCallsAnswer(t *testing.T) {
 	t.Parallel()
 	c := calls(t, connected(t).Client, 30, 10*time.Second)
 	if !c.Ready() {
-		t.Error("it is not ready")
+		t.Error("not ready")
 	}
 	got, asked, err := c.Do(t.Context(), func(ctx context.Context, client rueidis.Client) (string, error) {
 		return client.Do(ctx, client.B().Ping().Build()).ToString()
@@ -57,7 +57,7 @@ func TestCallsAnswer(t *testing.T) {
 	if got != "PONG" || !asked || err != nil {
 		t.Errorf("PING: %q, %t, %v", got, asked, err)
 	}
-	// That there is nothing is an answer, however often.
+	// A missing key is not a failure.
 	for range 20 {
 		_, asked, err = c.Do(t.Context(), func(ctx context.Context, client rueidis.Client) (string, error) {
 			return client.Do(ctx, client.B().Get().Key("test:nothing").Build()).ToString()
@@ -79,8 +79,6 @@ func TestCallsWithoutAConnection(t *testing.T) {
 	}
 }
 
-// A command that is not answered in time is not waited for; as many in a row as that
-// open the breaker, and what runs meanwhile is bounded.
 func TestCallsTooLate(t *testing.T) {
 	t.Parallel()
 	c := calls(t, connected(t).Client, 5, time.Millisecond)
@@ -95,12 +93,12 @@ func TestCallsTooLate(t *testing.T) {
 			t.Fatalf("asked: %t, %v", asked, err)
 		}
 	}
-	// Neither who has gone nor who finds no room says anything about Redis.
+	// Neither a cancelled caller nor a full queue counts as a failure.
 	if _, _, err := c.Do(gone, never); !errors.Is(err, context.Canceled) && err == nil {
-		t.Errorf("a caller who has gone: %v", err)
+		t.Errorf("a cancelled caller: %v", err)
 	}
 	if _, asked, err := c.Do(t.Context(), never); asked || err == nil {
-		t.Errorf("the sixth of five: asked: %t, %v", asked, err)
+		t.Errorf("beyond the bound: asked: %t, %v", asked, err)
 	}
 }
 

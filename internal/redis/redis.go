@@ -1,7 +1,7 @@
-// Package redis is the program's connection to Redis: one server, one that sentinels
-// watch over, or a cluster. It is made when Redis can be reached and kept from then
-// on, and nobody waits for it: whoever asks Redis has a way without it, so an answer
-// is awaited for 20 ms, and not at all while a circuit breaker is open (see [Calls]).
+// Package redis is the program's connection to Redis: a single server, one managed by
+// Sentinel, or a cluster. It is established in the background, and every use of Redis has
+// an alternative without it, so calls wait at most 20 ms, and not at all while a circuit
+// breaker is open (see [Calls]).
 package redis
 
 import (
@@ -15,36 +15,34 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Mode is what Redis is.
+// Mode is the kind of Redis deployment.
 type Mode string
 
-// The modes.
 const (
 	Single   Mode = "single"
 	Sentinel Mode = "sentinel"
 	Cluster  Mode = "cluster"
 )
 
-// Options say where Redis is.
+// Options configure the connection.
 type Options struct {
-	// Addresses are HOST:PORT: the server's, the sentinels', or those of some of the
-	// cluster's nodes.
+	// Addresses are HOST:PORT of the server, of the sentinels, or of some cluster nodes.
 	Addresses []string
 	Mode      Mode
-	// Master is the name of the server that the sentinels watch over.
+	// Master is the name of the master that the sentinels monitor.
 	Master string
-	// Username and Password are for the servers; sentinels are asked without.
+	// Username and Password are for the servers, not for sentinels.
 	Username string
 	Password string
-	// DB is the number of the database; a cluster has only 0.
+	// DB is the number of the database; always 0 for a cluster.
 	DB int
-	// TLS, if set, is how to speak to servers and sentinels.
+	// TLS, if not nil, is used for servers and sentinels.
 	TLS *tls.Config
-	// Logger hears when Redis is first reached. It is needed.
+	// Logger logs the first connection. Required.
 	Logger *slog.Logger
 }
 
-// The pause between attempts to connect, which doubles from the least to the most.
+// The pause between attempts to connect doubles from leastPause to mostPause.
 const (
 	leastPause = 50 * time.Millisecond
 	mostPause  = 2 * time.Second
@@ -56,20 +54,19 @@ type Conn struct {
 	log     *slog.Logger
 	life    context.Context // ends at Close
 	end     context.CancelFunc
-	stopped chan struct{} // closed when the goroutine that connects has ended
+	stopped chan struct{} // closed when the connecting goroutine has ended
 }
 
-// New gives the connection at once; it is made in the background, and again whenever
-// Redis has been away. Close ends it.
+// New returns a connection at once. It connects in the background, and reconnects after
+// outages. The caller must Close it.
 func New(o Options) *Conn {
 	c := &Conn{log: o.Logger, stopped: make(chan struct{})}
 	c.life, c.end = context.WithCancel(context.Background())
-	go c.tend(clientOptions(o))
+	go c.maintain(clientOptions(o))
 	return c
 }
 
-// Client gives the driver's client; nil until Redis was reached for the first time.
-// It does not wait.
+// Client returns the driver's client; nil before the first connection. It does not block.
 func (c *Conn) Client() rueidis.Client {
 	if client := c.client.Load(); client != nil {
 		return *client
@@ -77,14 +74,14 @@ func (c *Conn) Client() rueidis.Client {
 	return nil
 }
 
-// Close disconnects. Whoever uses the client must have ended.
+// Close disconnects. The client must not be in use any more.
 func (c *Conn) Close() {
 	c.end()
 	<-c.stopped
 }
 
-// tend keeps a client from when Redis can be reached until Close.
-func (c *Conn) tend(o rueidis.ClientOption) {
+// maintain connects and holds the client until Close.
+func (c *Conn) maintain(o rueidis.ClientOption) {
 	defer close(c.stopped)
 	client := c.connect(o)
 	if client == nil {
@@ -96,8 +93,8 @@ func (c *Conn) tend(o rueidis.ClientOption) {
 	<-c.life.Done()
 }
 
-// connect gives a client as soon as Redis can be reached: the driver connects again
-// by itself, but not for the first time. It gives nil at Close.
+// connect retries until Redis can be reached: the driver reconnects by itself, except for
+// the first time. It returns nil at Close.
 func (c *Conn) connect(o rueidis.ClientOption) rueidis.Client {
 	for pause := leastPause; ; pause = min(2*pause, mostPause) {
 		client, err := rueidis.NewClient(o)
@@ -108,7 +105,7 @@ func (c *Conn) connect(o rueidis.ClientOption) rueidis.Client {
 			client.Close()
 		}
 		if pause == leastPause {
-			c.log.Warn("redis: cannot be reached; it will be tried again", slog.Any("error", err))
+			c.log.Warn("redis: cannot connect; retrying", slog.Any("error", err))
 		}
 		select {
 		case <-time.After(pause):
@@ -118,23 +115,22 @@ func (c *Conn) connect(o rueidis.ClientOption) rueidis.Client {
 	}
 }
 
-// clientOptions says the same to the driver.
+// clientOptions converts o.
 func clientOptions(o Options) rueidis.ClientOption {
 	dialer := net.Dialer{Timeout: commandLimit, KeepAlive: time.Second}
 	c := rueidis.ClientOption{
 		InitAddress: o.Addresses, Username: o.Username, Password: o.Password, SelectDB: o.DB, TLSConfig: o.TLS,
 		Dialer: dialer, ConnWriteTimeout: commandLimit, ClientName: "sixty",
 		ForceSingleClient: o.Mode == Single,
-		// Whoever asks has a memory of its own, and waits too short a time for a second
-		// try.
+		// Callers have caches of their own, and wait too briefly for a retry.
 		DisableCache: true, DisableRetry: true,
-		// The driver's own buffers are for far more traffic.
+		// The driver's default buffers are for much more traffic.
 		RingScaleEachConn: 8, ReadBufferEachConn: 1 << 16, WriteBufferEachConn: 1 << 16,
 	}
 	if o.Mode == Sentinel {
 		c.Sentinel = rueidis.SentinelOption{
 			MasterSet: o.Master, TLSConfig: o.TLS, Dialer: dialer, ClientName: "sixty",
-			// A lost word of a failover would bind it to the old master for good.
+			// A missed failover message would otherwise bind it to the old master for good.
 			TopologyRefreshInterval: 5 * time.Second,
 		}
 	}

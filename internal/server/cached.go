@@ -29,7 +29,7 @@ func (s *Server) respondCached(op *Operation, w http.ResponseWriter, r *http.Req
 	query := CanonicalQuery(op.Query, r.URL.RawQuery)
 	req.Key = op.cacheKey(r.URL.EscapedPath(), query, actor) // escaped, so that no path contains a query
 	req.Bypass = stale || len(req.Key) > maxCacheKey || !s.isConsistent(r, actor.Org)
-	if res, ok := s.cache.Find(r.Context(), &req); ok {
+	if res, ok := s.cache.Lookup(r.Context(), &req); ok {
 		s.sendCached(w, r, &res, start, req.Tier)
 		return
 	}

@@ -24,12 +24,12 @@ const (
 
 // ClientAddress returns the address that a request comes from.
 func (s *Server) ClientAddress(r *http.Request) string {
-	return s.proxies.Client(r.RemoteAddr, r.Header["X-Forwarded-For"]).String()
+	return s.proxies.ClientAddr(r.RemoteAddr, r.Header["X-Forwarded-For"]).String()
 }
 
 // addressOf returns the address that a request comes from, as rate limits count it.
 func (s *Server) addressOf(r *http.Request) ratelimit.Caller {
-	return ratelimit.Address(s.proxies.Client(r.RemoteAddr, r.Header["X-Forwarded-For"]))
+	return ratelimit.Address(s.proxies.ClientAddr(r.RemoteAddr, r.Header["X-Forwarded-For"]))
 }
 
 // charge charges a request and sets the header fields of rate limits. It rejects a
@@ -65,7 +65,7 @@ func tooMany(d *ratelimit.Decision) *Problem {
 
 // LimitsOf returns the caller's rate limits, and how much of them is left; none without
 // rate limits.
-func (s *Server) LimitsOf(ctx context.Context, actor crm.Actor) []ratelimit.Standing {
+func (s *Server) LimitsOf(ctx context.Context, actor crm.Actor) []ratelimit.LimitStatus {
 	if s.limits == nil {
 		return nil
 	}

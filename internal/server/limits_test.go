@@ -19,7 +19,7 @@ import (
 // newLimiter makes rate limits in memory, which hold nobody up.
 func newLimiter(tb testing.TB, o ratelimit.Options) *ratelimit.Limiter {
 	tb.Helper()
-	o.Penalties.MaxHeld = -1
+	o.Penalties.MaxDelayed = -1
 	l, err := ratelimit.New(o)
 	if err != nil {
 		tb.Fatal(err)

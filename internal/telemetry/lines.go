@@ -9,43 +9,42 @@ import (
 )
 
 const (
-	// maxGathered bounds the bytes that are gathered before they are written.
-	maxGathered = 32 << 10
-	// gatherFor is how long a line may wait for others.
-	gatherFor = 100 * time.Millisecond
+	// maxBuffered bounds the bytes that are buffered.
+	maxBuffered = 32 << 10
+	// flushAfter is how long a line may be buffered.
+	flushAfter = 100 * time.Millisecond
 )
 
-// Lines gathers lines of a log, so that a busy server does not stop for each of them to
-// be written: they are written when they are many, a moment after the first of them, or
-// at once with one that is a warning or worse. Close must follow.
+// Lines buffers log lines, so that a busy server does not wait for each to be written. It
+// flushes when the buffer is full, after flushAfter, or at once for a warning or error.
+// Callers must Close it.
 type Lines struct {
 	w io.Writer
 
 	mu     sync.Mutex
 	text   []byte
-	timer  *time.Timer // set while something waits
+	timer  *time.Timer // nil if the buffer is empty
 	closed bool
 }
 
-// NewLines makes Lines that are written to w.
+// NewLines returns Lines that write to w.
 func NewLines(w io.Writer) *Lines { return &Lines{w: w} }
 
-// Write takes one line, or several. It does not fail: what cannot be written is lost, as
-// there is nobody to tell.
+// Write buffers one or more lines. It does not fail: lines that cannot be written are lost.
 func (l *Lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.text = append(l.text, p...)
 	switch {
-	case l.closed || len(l.text) >= maxGathered:
+	case l.closed || len(l.text) >= maxBuffered:
 		l.flush()
 	case l.timer == nil:
-		l.timer = time.AfterFunc(gatherFor, l.Flush)
+		l.timer = time.AfterFunc(flushAfter, l.Flush)
 	}
 	return len(p), nil
 }
 
-// Flush writes what waits.
+// Flush writes the buffered lines.
 func (l *Lines) Flush() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -63,7 +62,7 @@ func (l *Lines) flush() {
 	}
 }
 
-// Close writes what waits; what comes after it is written at once.
+// Close flushes; later lines are written immediately.
 func (l *Lines) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -71,7 +70,7 @@ func (l *Lines) Close() {
 	l.flush()
 }
 
-// prompt is a handler whose warnings are written at once.
+// prompt is a handler that flushes after warnings and errors.
 type prompt struct {
 	slog.Handler
 	lines *Lines

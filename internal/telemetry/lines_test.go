@@ -13,7 +13,7 @@ import (
 	"sixty/internal/telemetry"
 )
 
-// writes notes each write.
+// writes records each write.
 type writes struct {
 	mu  sync.Mutex
 	all []string
@@ -67,11 +67,11 @@ func TestLines(t *testing.T) {
 		lines.Close()
 		expect("closed", "a\nb\n", "c\n", many, "e\n")
 		write("f\n")
-		expect("after the end", "a\nb\n", "c\n", many, "e\n", "f\n")
+		expect("after Close", "a\nb\n", "c\n", many, "e\n", "f\n")
 	})
 }
 
-func TestWarningsDoNotWait(t *testing.T) {
+func TestWarningsAreFlushed(t *testing.T) {
 	t.Parallel()
 	var w writes
 	log := telemetry.NewLogger(telemetry.NewLines(&w), true, slog.LevelInfo).With("a", 1).WithGroup("g")

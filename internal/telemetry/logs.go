@@ -1,5 +1,5 @@
-// Package telemetry is how the running program tells about itself: structured logs
-// and Prometheus metrics. It knows nothing of what is logged or measured.
+// Package telemetry provides structured logs and Prometheus metrics. It knows nothing of
+// what is logged or measured.
 package telemetry
 
 import (
@@ -7,10 +7,10 @@ import (
 	"log/slog"
 )
 
-// NewLogger makes a logger that writes lines of JSON, for machines, or of text, for
-// people. Where w gathers Lines, warnings and what is worse do not wait.
-func NewLogger(w io.Writer, json bool, least slog.Level) *slog.Logger {
-	o := &slog.HandlerOptions{Level: least}
+// NewLogger returns a logger that writes JSON or text lines. If w is a *Lines, warnings and
+// errors are flushed at once.
+func NewLogger(w io.Writer, json bool, level slog.Level) *slog.Logger {
+	o := &slog.HandlerOptions{Level: level}
 	var h slog.Handler = slog.NewTextHandler(w, o)
 	if json {
 		h = slog.NewJSONHandler(w, o)

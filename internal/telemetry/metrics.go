@@ -10,22 +10,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Metrics are the program's own measurements, in a registry of their own. They are
-// safe for concurrent use.
+// Metrics are the program's metrics, in a registry of their own. They are safe for
+// concurrent use.
 type Metrics struct {
 	registry   *prometheus.Registry
 	statements *prometheus.HistogramVec
-	observers  sync.Map // run → prometheus.Observer: so that an observation looks up no labels
+	observers  sync.Map // run → prometheus.Observer, to avoid the lookup by labels
 }
 
-// run is what kinds of runs of statements are told apart by.
+// run is a combination of labels of the statement histogram.
 type run struct {
 	statement string
 	failed    bool
 }
 
-// NewMetrics makes the measurements and registers those of the Go runtime and the
-// process with them.
+// NewMetrics returns Metrics that include those of the Go runtime and the process.
 func NewMetrics() *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
@@ -40,8 +39,8 @@ func NewMetrics() *Metrics {
 	return m
 }
 
-// ObserveStatement enters one run of a database statement. Names must be few: each
-// becomes a time series.
+// ObserveStatement records the duration of a database statement. Each name becomes a time
+// series, so there must be few.
 func (m *Metrics) ObserveStatement(name string, took time.Duration, err error) {
 	key := run{name, err != nil}
 	o, ok := m.observers.Load(key)
@@ -55,18 +54,18 @@ func (m *Metrics) ObserveStatement(name string, took time.Duration, err error) {
 	o.(prometheus.Observer).Observe(took.Seconds())
 }
 
-// ObservePool registers gauges that ask for a pool's state whenever they are read:
-// its open connections, those of them that are in use, and how many there may be.
+// ObservePool registers gauges of a connection pool: open connections, connections in use,
+// and the maximum.
 func (m *Metrics) ObservePool(state func() (open, inUse, limit int)) {
 	gauge := func(name, help string, value func() int) {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(value()) }))
 	}
-	gauge("sixty_db_connections_open", "Database connections that are open.", func() int { n, _, _ := state(); return n })
-	gauge("sixty_db_connections_in_use", "Database connections that are in use.", func() int { _, n, _ := state(); return n })
-	gauge("sixty_db_connections_max", "Most database connections that may be open.", func() int { _, _, n := state(); return n })
+	gauge("sixty_db_connections_open", "Open database connections.", func() int { n, _, _ := state(); return n })
+	gauge("sixty_db_connections_in_use", "Database connections in use.", func() int { _, n, _ := state(); return n })
+	gauge("sixty_db_connections_max", "Maximum number of database connections.", func() int { _, _, n := state(); return n })
 }
 
-// Handler writes everything in the text format that Prometheus reads.
+// Handler serves the metrics in the Prometheus text format.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }

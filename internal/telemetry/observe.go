@@ -2,21 +2,21 @@ package telemetry
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// ObserveEach registers figures that are kept elsewhere, and asked for whenever they
-// are read: figures calls emit with each of them, a counter or else a gauge, and its
-// labels as names and values in turn. Which ones there are may change.
-func (m *Metrics) ObserveEach(figures func(emit func(name, help string, counter bool, value float64, labels ...string))) {
-	m.registry.MustRegister(each(figures))
+// ObserveEach registers metrics that are collected at every scrape: collect calls emit for
+// each metric, a counter or else a gauge, with its labels as alternating names and values.
+// The set of metrics may change.
+func (m *Metrics) ObserveEach(collect func(emit func(name, help string, counter bool, value float64, labels ...string))) {
+	m.registry.MustRegister(collector(collect))
 }
 
-// each is figures as a collector.
-type each func(emit func(name, help string, counter bool, value float64, labels ...string))
+// collector is such a function as a prometheus.Collector.
+type collector func(emit func(name, help string, counter bool, value float64, labels ...string))
 
-// Describe describes nothing, as it is not known beforehand what there will be.
-func (each) Describe(chan<- *prometheus.Desc) {}
+// Describe sends nothing, because the metrics are not known in advance.
+func (collector) Describe(chan<- *prometheus.Desc) {}
 
-// Collect asks for the figures.
-func (e each) Collect(metrics chan<- prometheus.Metric) {
+// Collect implements prometheus.Collector.
+func (e collector) Collect(metrics chan<- prometheus.Metric) {
 	e(func(name, help string, counter bool, value float64, labels ...string) {
 		kind := prometheus.GaugeValue
 		if counter {

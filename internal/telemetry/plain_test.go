@@ -14,7 +14,7 @@ import (
 	"sixty/internal/telemetry"
 )
 
-// TestPlainRecords: whatever is logged, it is what slog.JSONHandler writes of it.
+// TestPlainRecords compares the lines of random records with those of slog.JSONHandler.
 func TestPlainRecords(t *testing.T) {
 	t.Parallel()
 	texts := rapid.OneOf(rapid.StringMatching(`[ -~]{0,20}`), rapid.StringMatching(`[a-z_/]{1,12}`), rapid.String())
@@ -59,7 +59,7 @@ func TestPlainRecords(t *testing.T) {
 	})
 }
 
-// BenchmarkRequestLine is the line that every request has.
+// BenchmarkRequestLine formats the log line of a request.
 func BenchmarkRequestLine(b *testing.B) {
 	lines := telemetry.NewLines(io.Discard)
 	defer lines.Close()

@@ -1,6 +1,5 @@
-// Package redis is the tier of the cache that instances share, on Redis. It is never
-// waited for long: while Redis does not answer, requests do not ask it, and nobody
-// notices but the figures.
+// Package redis implements the shared tier of the cache on Redis. Calls wait only briefly:
+// while Redis does not answer, it is not asked, and only the counters show it.
 package redis
 
 import (
@@ -17,18 +16,18 @@ import (
 )
 
 const (
-	// maxRunning bounds the commands that run.
+	// maxRunning bounds the concurrent commands.
 	maxRunning = 64
-	// maxValue bounds a value, maxQueued the values that wait to be written, and
-	// maxQueuedBytes their bytes together.
+	// maxValue bounds the size of a value, maxQueued the number of values waiting to be
+	// written, and maxQueuedBytes their total size.
 	maxValue       = 1 << 20
 	maxQueued      = 1024
 	maxQueuedBytes = 16 << 20
-	// closeLimit bounds the writing of values that wait at Close.
+	// closeLimit bounds how long Close writes waiting values.
 	closeLimit = time.Second
 )
 
-// Shared is Redis as cache.Shared.
+// Shared implements cache.Shared.
 type Shared struct {
 	calls  *redis.Calls[[]byte]
 	queue  chan item
@@ -36,12 +35,12 @@ type Shared struct {
 
 	life    context.Context // ends at Close
 	end     context.CancelFunc
-	stopped chan struct{} // closed when the goroutine that writes has ended
+	stopped chan struct{} // closed when the writing goroutine has ended
 
 	hits, misses, sets, failed, skipped, dropped atomic.Int64
 }
 
-// item is a value that waits to be written.
+// item is a value waiting to be written.
 type item struct {
 	key   string
 	value []byte
@@ -50,8 +49,8 @@ type item struct {
 
 var _ cache.Shared = (*Shared)(nil)
 
-// New gives the shared tier on a connection. Close ends it, before the connection.
-// The logger hears when Redis comes and goes.
+// New returns the shared tier on a connection. Close it before the connection. The logger
+// reports when Redis becomes available or unavailable.
 func New(conn *redis.Conn, log *slog.Logger) *Shared {
 	s := &Shared{
 		calls: redis.NewCalls[[]byte](redis.CallsOptions{
@@ -60,18 +59,18 @@ func New(conn *redis.Conn, log *slog.Logger) *Shared {
 		queue: make(chan item, maxQueued), stopped: make(chan struct{}),
 	}
 	s.life, s.end = context.WithCancel(context.Background())
-	go s.tend()
+	go s.writeQueued()
 	return s
 }
 
-// Close writes the values that wait, if that goes quickly. Nothing may be asked any
-// more.
+// Close writes the waiting values, as far as there is time. The tier must not be used
+// afterwards.
 func (s *Shared) Close() {
 	s.end()
 	<-s.stopped
 }
 
-// Get gives the value under a key, if Redis has it and says so in time.
+// Get returns the value of a key, if Redis answers in time.
 func (s *Shared) Get(ctx context.Context, key string) ([]byte, bool) {
 	value, err := s.do(ctx, func(c rueidis.Client) rueidis.Completed { return c.B().Get().Key(key).Build() })
 	switch {
@@ -84,7 +83,7 @@ func (s *Shared) Get(ctx context.Context, key string) ([]byte, bool) {
 	return nil, false
 }
 
-// Set has a value written soon, unless too many wait already.
+// Set queues a value to be written, unless the queue is full.
 func (s *Shared) Set(key string, value []byte, ttl time.Duration) {
 	n := int64(len(value))
 	if n > maxValue || ttl < time.Millisecond || !s.calls.Ready() {
@@ -102,16 +101,16 @@ func (s *Shared) Set(key string, value []byte, ttl time.Duration) {
 	s.dropped.Add(1)
 }
 
-// Figures tells how it has fared.
-func (s *Shared) Figures() cache.SharedFigures {
-	return cache.SharedFigures{
+// Stats returns counters of the calls since the start.
+func (s *Shared) Stats() cache.SharedStats {
+	return cache.SharedStats{
 		Hits: s.hits.Load(), Misses: s.misses.Load(), Sets: s.sets.Load(),
 		Errors: s.failed.Load(), Skipped: s.skipped.Load(), Dropped: s.dropped.Load(),
 		Breaker: s.calls.State(),
 	}
 }
 
-// do runs a command whose answer is awaited for a short time.
+// do runs a command and waits briefly for its answer.
 func (s *Shared) do(ctx context.Context, command func(rueidis.Client) rueidis.Completed) ([]byte, error) {
 	value, asked, err := s.calls.Do(ctx, func(ctx context.Context, c rueidis.Client) ([]byte, error) {
 		return c.Do(ctx, command(c)).AsBytes()

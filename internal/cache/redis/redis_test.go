@@ -35,23 +35,22 @@ func TestRoundTrip(t *testing.T) {
 		})
 	}
 	s.Set("test:brief", []byte("brief"), 50*time.Millisecond)
-	eventually(t, "what is brief is gone", func() bool {
+	eventually(t, "the brief one has expired", func() bool {
 		_, ok := s.Get(t.Context(), "test:brief")
 		return !ok
 	})
-	before := s.Figures()
+	before := s.Stats()
 	s.Set("test:too great", make([]byte, 1<<20+1), time.Minute)
 	s.Set("test:over already", []byte("x"), 0)
-	// One that was written late counts as dropped, on a busy machine.
-	after := s.Figures()
+	// On a busy machine, a late write counts as dropped.
+	after := s.Stats()
 	if after.Dropped != before.Dropped+2 || after.Breaker != "closed" || after.Hits < 4 || after.Sets+before.Dropped < 5 {
 		t.Errorf("Figures = %+v, before %+v", after, before)
 	}
 }
 
-// TestNotThere: a tier whose Redis is not there is there at once, has nothing, and
-// connects when it comes.
-func TestNotThere(t *testing.T) {
+// TestStartsWithoutRedis starts the tier before its server.
+func TestStartsWithoutRedis(t *testing.T) {
 	t.Parallel()
 	s := plain(t)
 	s.stop()
@@ -59,7 +58,7 @@ func TestNotThere(t *testing.T) {
 	r := open(t, s.address())
 	r.Set("test", []byte("x"), time.Minute)
 	if _, ok := r.Get(t.Context(), "test"); ok {
-		t.Error("Get has found something")
+		t.Error("Get found a value")
 	}
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("it took %s", took)
@@ -67,17 +66,17 @@ func TestNotThere(t *testing.T) {
 	if !s.start(t) {
 		t.Fatal("the server does not start")
 	}
-	works(t, r, "once it is there")
+	works(t, r, "after the server started")
 }
 
-// TestStoppedAndEmptied has Redis end, come back and lose everything.
+// TestStoppedAndEmptied stops Redis and starts it again without data.
 func TestStoppedAndEmptied(t *testing.T) {
 	t.Parallel()
 	s := plain(t)
 	r := open(t, s.address())
 	works(t, r, "before")
 	s.stop()
-	gone(t, r)
+	unavailable(t, r)
 	if !s.start(t) {
 		t.Fatal("the server does not start again")
 	}
@@ -89,20 +88,20 @@ func TestStoppedAndEmptied(t *testing.T) {
 	works(t, r, "when empty")
 }
 
-// gone checks that nobody waits for a Redis that does not answer: briefly until the
-// circuit breaker is open, and then not at all.
-func gone(t *testing.T, s *shared.Shared) {
+// unavailable checks that calls of an unavailable Redis are short until the circuit breaker
+// is open, and immediate afterwards.
+func unavailable(t *testing.T, s *shared.Shared) {
 	t.Helper()
 	var waits []time.Duration
 	eventually(t, "the circuit breaker opens", func() bool {
 		began := time.Now()
 		if _, ok := s.Get(t.Context(), "test:gone"); ok {
-			t.Error("Get has found something")
+			t.Error("Get found a value")
 		}
 		waits = append(waits, time.Since(began))
-		return s.Figures().Breaker == "open"
+		return s.Stats().Breaker == "open"
 	})
-	// On a busy machine one is woken late, but does not wait as long as the command may take.
+	// On a busy machine the timer may be late, but calls never take as long as commandLimit.
 	if slices.Max(waits) > 900*time.Millisecond || len(waits) > 6 {
 		t.Errorf("waits: %v", waits)
 	}
@@ -111,11 +110,11 @@ func gone(t *testing.T, s *shared.Shared) {
 		s.Get(t.Context(), "test:gone")
 		s.Set("test:gone", []byte("x"), time.Minute)
 	}
-	// Meanwhile it may have been tried once whether it is back.
+	// Meanwhile one call may have tested whether it is back.
 	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("a thousand times with the breaker open took %s", took)
+		t.Errorf("1,000 calls with the breaker open took %s", took)
 	}
-	if f := s.Figures(); f.Errors < 5 || f.Skipped < 900 || f.Dropped < 900 {
+	if f := s.Stats(); f.Errors < 5 || f.Skipped < 900 || f.Dropped < 900 {
 		t.Errorf("Figures = %+v", f)
 	}
 }
@@ -134,38 +133,37 @@ func TestSlow(t *testing.T) {
 		`{"name": "slow", "type": "latency", "stream": "downstream", "attributes": {"latency": 500}}`)); err != nil {
 		t.Fatal(err)
 	}
-	gone(t, s)
+	unavailable(t, s)
 	if err := proxy.Toxics.RemoveToxic(context.Background(), "slow"); err != nil {
 		t.Fatal(err)
 	}
-	works(t, s, "when it is quick again")
+	works(t, s, "after the latency is removed")
 	proxy.Stop()
-	gone(t, s)
+	unavailable(t, s)
 	if err := proxy.Start(); err != nil {
 		t.Fatal(err)
 	}
-	works(t, s, "when it is back")
+	works(t, s, "after it is back")
 }
 
-// TestCallerGone: a caller who has hung up does not wait, and it is not held against
-// Redis.
-func TestCallerGone(t *testing.T) {
+// TestCallerCancels: a cancelled caller does not wait, and does not count as a failure.
+func TestCallerCancels(t *testing.T) {
 	t.Parallel()
 	s := open(t, servertest.RedisAddress(t))
 	works(t, s, "at first")
-	before := s.Figures()
+	before := s.Stats()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 100 {
-		s.Get(ctx, "test:nobody waits")
+		s.Get(ctx, "test:cancelled")
 	}
-	// What works has set may still be written late.
-	if f := s.Figures(); f.Errors > before.Errors+4 || f.Breaker != "closed" {
+	// Values set by works may still be written late.
+	if f := s.Stats(); f.Errors > before.Errors+4 || f.Breaker != "closed" {
 		t.Errorf("Figures = %+v, before %+v", f, before)
 	}
 }
 
-// TestClose: what was set is written before it ends, and afterwards nothing happens.
+// TestClose: Close writes queued values, and calls after it do nothing.
 func TestClose(t *testing.T) {
 	t.Parallel()
 	address := servertest.RedisAddress(t)
@@ -178,7 +176,7 @@ func TestClose(t *testing.T) {
 	s.Close()
 	s.Set("test:close", []byte("x"), time.Minute)
 	if _, ok := s.Get(t.Context(), key(0)); ok {
-		t.Error("Get after Close has found something")
+		t.Error("Get after Close found a value")
 	}
 	other := open(t, address)
 	works(t, other, "for others")
@@ -190,15 +188,15 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// still is a log in which nothing happens.
-type still struct{}
+// unchanging is a log without changes.
+type unchanging struct{}
 
-func (still) Position(context.Context, crm.ID) (seq int64, generation uint64, ok bool) {
+func (unchanging) Position(context.Context, crm.ID) (seq int64, generation uint64, ok bool) {
 	return 1, 1, true
 }
-func (still) Fresh(crm.ID, int64, []crm.Tag) bool { return true }
+func (unchanging) Fresh(crm.ID, int64, []crm.Tag) bool { return true }
 
-// TestTwoCaches: what one instance has made, another one does not make again.
+// TestTwoCaches: an answer built by one instance is used by another.
 func TestTwoCaches(t *testing.T) {
 	t.Parallel()
 	address, epoch := servertest.RedisAddress(t), crm.NewID().String()
@@ -207,7 +205,7 @@ func TestTwoCaches(t *testing.T) {
 		s := open(t, address)
 		works(t, s, fmt.Sprintf("for cache %d", i))
 		caches[i] = cache.New(cache.Options{
-			Bytes: 1 << 20, Freshness: still{}, Shared: s, Epoch: func() string { return epoch }, Logger: slog.New(slog.DiscardHandler),
+			Bytes: 1 << 20, Freshness: unchanging{}, Shared: s, Epoch: func() string { return epoch }, Logger: slog.New(slog.DiscardHandler),
 			TTL: map[cache.Tier]time.Duration{cache.Static: time.Hour},
 		})
 		t.Cleanup(caches[i].Close)
@@ -222,20 +220,20 @@ func TestTwoCaches(t *testing.T) {
 		}
 		return res.Source
 	}
-	// What is written a moment late, or read so, is made twice.
+	// A late write or read causes a second fill.
 	asked, found := 0, 0
-	eventually(t, "one finds what the other has made", func() bool {
+	eventually(t, "one finds the other's answer", func() bool {
 		key := fmt.Sprint(asked)
 		asked++
 		if source := ask(caches[0], key); source != "" {
-			t.Errorf("at first, the answer is from %q", source)
+			t.Errorf("the first answer is from %q", source)
 		}
 		if ask(caches[1], key) == cache.SharedSource {
 			found++
 		}
 		return found == 20
 	})
-	if o := caches[1].Figures().Operations[0]; o.SharedHits != 20 || o.Misses != int64(asked-20) {
-		t.Errorf("of %d: %+v", asked, o)
+	if o := caches[1].Stats().Operations[0]; o.SharedHits != 20 || o.Misses != int64(asked-20) {
+		t.Errorf("of %d requests: %+v", asked, o)
 	}
 }

@@ -22,14 +22,14 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// The proxy's toxics may outlive it for as long as they hold something back.
+	// The proxy's latency toxics may briefly outlive it.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*LatencyToxic).Pipe"))
 }
 
-// patience is how long something may take that happens by itself.
+// patience bounds the waits of tests.
 const patience = 20 * time.Second
 
-// eventually waits until something is so.
+// eventually waits until a condition holds.
 func eventually(t *testing.T, what string, yes func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(patience)
@@ -40,29 +40,28 @@ func eventually(t *testing.T, what string, yes func() bool) {
 		select {
 		case <-again.C:
 		case <-deadline.C:
-			t.Fatalf("waited in vain: %s", what)
+			t.Fatalf("timeout: %s", what)
 		}
 	}
 }
 
-// server is a Redis of a test's own.
+// server is a Redis started by a test.
 type server struct {
 	port  int
 	args  []string
-	ready string // what it says when it is
+	ready string // the log message
 	run   *exec.Cmd
-	read  chan struct{} // closed when all it says is read
+	read  chan struct{} // closed at the end of its output
 }
 
-// newServer starts a Redis on a free port, which is in place of PORT in its arguments.
+// newServer starts a Redis on a free port, which replaces PORT in its arguments.
 func newServer(t *testing.T, ready string, args ...string) *server {
 	t.Helper()
 	servertest.RequireRedis(t)
 	s := &server{args: args, ready: ready}
 	t.Cleanup(s.stop)
 	for range 10 {
-		// A port is free only until somebody takes it, so none is looked for. These are
-		// below the ports that outgoing connections take.
+		// Ports below the ephemeral range; those in use make the server fail.
 		s.port = 20000 + rand.IntN(12000)
 		if s.start(t) {
 			return s
@@ -72,13 +71,13 @@ func newServer(t *testing.T, ready string, args ...string) *server {
 	return nil
 }
 
-// plain starts a Redis with further arguments.
+// plain starts a Redis without TLS.
 func plain(t *testing.T, args ...string) *server {
 	t.Helper()
 	return newServer(t, "Ready to accept connections", append([]string{"--port", "PORT"}, args...)...)
 }
 
-// start tells whether the server runs, after it has said that it is ready.
+// start waits for the ready message and reports whether the server runs.
 func (s *server) start(t *testing.T) bool {
 	t.Helper()
 	args := make([]string, 0, len(s.args)+8)
@@ -86,7 +85,7 @@ func (s *server) start(t *testing.T) bool {
 		args = append(args, strings.ReplaceAll(a, "PORT", strconv.Itoa(s.port)))
 	}
 	args = append(args, "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "", "--appendonly", "no")
-	s.run = exec.Command("redis-server", args...) //nolint:noctx // it ends with the test
+	s.run = exec.Command("redis-server", args...) //nolint:noctx // stopped by Cleanup
 	s.run.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := s.run.StdoutPipe()
 	if err != nil {
@@ -115,7 +114,7 @@ func (s *server) stop() {
 	if s.run == nil {
 		return
 	}
-	_ = s.run.Process.Kill() // it may have ended by itself
+	_ = s.run.Process.Kill() // may have exited already
 	<-s.read
 	_ = s.run.Wait()
 	s.run = nil
@@ -123,7 +122,7 @@ func (s *server) stop() {
 
 func (s *server) address() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
 
-// cli runs a command by redis-cli.
+// cli runs redis-cli.
 func (s *server) cli(t *testing.T, args ...string) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "redis-cli", append([]string{"-p", strconv.Itoa(s.port)}, args...)...).CombinedOutput()
@@ -133,7 +132,7 @@ func (s *server) cli(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// open gives the tier on one Redis, as the changes to its options say otherwise.
+// open returns the tier on one Redis, with changed options.
 func open(t *testing.T, address string, change ...func(*redis.Options)) *shared.Shared {
 	t.Helper()
 	o := redis.Options{Addresses: []string{address}, Mode: redis.Single, Logger: slog.New(slog.DiscardHandler)}
@@ -149,11 +148,11 @@ func open(t *testing.T, address string, change ...func(*redis.Options)) *shared.
 	return s
 }
 
-// works waits until values that are set are there to get.
+// works waits until a value that was set is found.
 func works(t *testing.T, s cache.Shared, when string) {
 	t.Helper()
 	key := "test:" + t.Name() + ":" + when
-	eventually(t, "it works "+when, func() bool {
+	eventually(t, "works "+when, func() bool {
 		s.Set(key, []byte(when), time.Minute)
 		got, ok := s.Get(t.Context(), key)
 		if ok && string(got) != when {

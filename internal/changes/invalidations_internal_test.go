@@ -8,18 +8,18 @@ import (
 	"sixty/internal/crm"
 )
 
-// Whatever is raised, an answer is never said to hold that does not; and while no more
-// is raised than is remembered, one that holds is said to.
-func TestRaised(t *testing.T) {
+// An invalid answer is never reported as valid; and while no more tags are invalidated than
+// fit, a valid one is never reported as invalid.
+func TestInvalidations(t *testing.T) {
 	t.Parallel()
-	ids := make([]crm.ID, 3*maxRaised)
+	ids := make([]crm.ID, 3*maxInvalidations)
 	for i := range ids {
 		ids[i] = crm.NewID()
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		entities := []string{crm.EntityDeal, crm.EntityContact, crm.EntityCache + ".static"}
 		some := rapid.SampledFrom(ids[:rapid.SampledFrom([]int{5, 100, len(ids)}).Draw(t, "ids")])
-		var r raised
+		var r invalidations
 		type at struct {
 			tag crm.Tag
 			seq int64
@@ -27,7 +27,7 @@ func TestRaised(t *testing.T) {
 		var all []at
 		whole := map[string]int64{}
 		narrow := map[string]int{}
-		steps := rapid.SampledFrom([]int{20, 3 * maxRaised}).Draw(t, "steps")
+		steps := rapid.SampledFrom([]int{20, 3 * maxInvalidations}).Draw(t, "steps")
 		seed := rapid.IntRange(0, 1000).Draw(t, "seed")
 		for i := range steps {
 			seq := int64(1 + i - (i*seed)%7) // not quite in order
@@ -37,7 +37,7 @@ func TestRaised(t *testing.T) {
 				e.ID, e.Op = nil, crm.OpBulk
 			}
 			e.Refs.Owner = []crm.ID{ids[(i*7)%len(ids)]}
-			r.raise(&e)
+			r.add(&e)
 			if e.Tags(func(tag crm.Tag) { all = append(all, at{tag, e.Seq}); narrow[e.Entity]++ }) {
 				whole[e.Entity] = max(whole[e.Entity], e.Seq)
 			}
@@ -57,15 +57,15 @@ func TestRaised(t *testing.T) {
 			}
 			got := r.noneAfter(seq, []crm.Tag{tag})
 			if got && !holds {
-				t.Fatalf("an answer of %d from %v is said to hold", seq, tag)
+				t.Fatalf("an answer of %d with %v is reported as valid", seq, tag)
 			}
-			if !got && holds && narrow[tag.Entity] < maxRaised {
-				t.Fatalf("an answer of %d from %v is said not to hold", seq, tag)
+			if !got && holds && narrow[tag.Entity] < maxInvalidations {
+				t.Fatalf("an answer of %d with %v is reported as invalid", seq, tag)
 			}
 		}
 		for _, k := range r {
-			if k.recent.n > maxRaised || k.older.n > maxRaised || max(len(k.recent.slots), len(k.older.slots)) > 2*maxRaised {
-				t.Fatalf("%d and %d tags are remembered", k.recent.n, k.older.n)
+			if k.recent.n > maxInvalidations || k.older.n > maxInvalidations || max(len(k.recent.slots), len(k.older.slots)) > 2*maxInvalidations {
+				t.Fatalf("%d and %d tags are stored", k.recent.n, k.older.n)
 			}
 		}
 	})

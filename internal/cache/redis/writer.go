@@ -7,8 +7,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// tend writes what is queued, until Close, and then waits for what still runs.
-func (s *Shared) tend() {
+// writeQueued writes queued values until Close, and then waits for running commands.
+func (s *Shared) writeQueued() {
 	defer close(s.stopped)
 	defer s.calls.Close()
 	for {
@@ -22,7 +22,7 @@ func (s *Shared) tend() {
 	}
 }
 
-// drain writes what is left in the queue, as far as that goes quickly.
+// drain writes the rest of the queue, within closeLimit.
 func (s *Shared) drain() {
 	for deadline := time.Now().Add(closeLimit); time.Now().Before(deadline); {
 		select {
@@ -34,7 +34,6 @@ func (s *Shared) drain() {
 	}
 }
 
-// write writes one value.
 func (s *Shared) write(i item) {
 	s.queued.Add(-int64(len(i.value)))
 	_, err := s.do(context.Background(), func(c rueidis.Client) rueidis.Completed {

@@ -21,7 +21,7 @@ func TestFigures(t *testing.T) {
 	r := list()
 	r.Bypass = true
 	b.want(t, r, text("4"), "4", cache.Bypass)
-	b.log.raise(deals)
+	b.log.invalidate(deals)
 	r = list()
 	r.StaleIfError = cache.StaleFor
 	b.want(t, r, unavailable, "1", cache.StaleError)
@@ -30,20 +30,20 @@ func TestFigures(t *testing.T) {
 	me := cache.Request{Org: home, Key: "/api/me", Tier: cache.Session, Operation: "me"}
 	b.want(t, me, text("me"), "me", cache.Miss)
 
-	want := []cache.OperationFigures{
+	want := []cache.OperationStats{
 		{Tier: cache.Frequent, Operation: "list-deals", Hits: 2, Misses: 2, Bypassed: 1, Stale: 1, Entries: 1},
 		{Tier: cache.Session, Operation: "me", Misses: 1, Entries: 1},
 	}
-	bytes := cmpopts.IgnoreFields(cache.OperationFigures{}, "Bytes")
-	f := b.Figures()
+	bytes := cmpopts.IgnoreFields(cache.OperationStats{}, "Bytes")
+	f := b.Stats()
 	if d := cmp.Diff(want, f.Operations, bytes); d != "" {
 		t.Error(d)
 	}
 	if f.Entries != 2 || f.Bytes != f.Operations[0].Bytes+f.Operations[1].Bytes || f.Shared == nil || f.Shared.Breaker != "closed" {
 		t.Errorf("Figures = %+v", f)
 	}
-	want = []cache.OperationFigures{{Tier: cache.Frequent, Operation: "list-deals", SharedHits: 1, Entries: 1}}
-	if d := cmp.Diff(want, other.Figures().Operations, bytes); d != "" {
+	want = []cache.OperationStats{{Tier: cache.Frequent, Operation: "list-deals", SharedHits: 1, Entries: 1}}
+	if d := cmp.Diff(want, other.Stats().Operations, bytes); d != "" {
 		t.Error(d)
 	}
 
@@ -62,7 +62,7 @@ func TestFigures(t *testing.T) {
 		"sixty_cache_shared_up false [] 1",
 	} {
 		if !strings.Contains(seen.String(), line+"\n") {
-			t.Errorf("%q is not there:\n%s", line, seen.String())
+			t.Errorf("%q is missing:\n%s", line, seen.String())
 		}
 	}
 }
