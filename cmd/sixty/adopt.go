@@ -17,16 +17,16 @@ import (
 
 type adoptCmd struct {
 	orgFlag
-	From   config.Secret `required:"" env:"SIXTY_ADOPT_FROM" placeholder:"URL" help:"PostgreSQL database to copy, postgres://…; it is only read. In the variable it is not seen by others on this machine."`
-	Errors string        `placeholder:"FILE.csv" help:"File for the rows that were rejected, or taken without something, with the reason."`
+	From   config.Secret `required:"" env:"SIXTY_ADOPT_FROM" placeholder:"URL" help:"PostgreSQL database to copy, postgres://…; it is only read. The variable hides it from other users of this machine."`
+	Errors string        `placeholder:"FILE.csv" help:"File for the rows that were rejected or imported in part, with the reason."`
 	JSON   bool          `name:"json" help:"Print the summary as JSON."`
 }
 
-// Help is what the command's help says beside its flags.
+// Help returns the command's help besides its flags.
 func (*adoptCmd) Help() string {
 	return `Copies the tables profiles, deal_stages, companies, contacts, deals, deal_contacts, activities and tasks of the schema public into an organisation, with their ids. ` +
-		`It can be interrupted, and run again: only what differs is written, and what was deleted in the source stays. ` +
-		`The exit code is 1 when rows were rejected; the others are in.`
+		`Run it again after an interruption, or to copy later changes: only differences are written, and records deleted in the source stay. ` +
+		`The exit code is 1 if rows were rejected; the others are imported.`
 }
 
 func (c *adoptCmd) Run(ctx context.Context, env *environment) error {
@@ -43,7 +43,7 @@ func (c *adoptCmd) Run(ctx context.Context, env *environment) error {
 			return errors.Join(err, problems.close())
 		}
 		summary, err := adopt.Run(ctx, core.Service, crm.Operator(org.ID), adopt.Options{
-			From: c.From.Reveal(), Problem: problems.tell,
+			From: c.From.Reveal(), Problem: problems.report,
 		})
 		err = errors.Join(err, problems.close())
 		if err == nil || len(summary.Tables) > 0 {
@@ -56,7 +56,7 @@ func (c *adoptCmd) Run(ctx context.Context, env *environment) error {
 	})
 }
 
-// print prints what became of the tables.
+// print prints the summary.
 func (c *adoptCmd) print(env *environment, s adopt.Summary) error {
 	if c.JSON {
 		return json.NewEncoder(env.stdout).Encode(s)
@@ -73,14 +73,14 @@ func (c *adoptCmd) print(env *environment, s adopt.Summary) error {
 	return w.Flush()
 }
 
-// problems tells of rows that were not taken as they are: the first ones on standard
+// problems reports rows that were rejected or imported in part: the first ones on standard
 // error, all of them in a file if there is one.
 type problems struct {
-	env  *environment
-	told int
-	more int
-	file *os.File // nil: none
-	w    *csvio.Writer
+	env   *environment
+	shown int
+	more  int
+	file  *os.File // nil: none
+	w     *csvio.Writer
 }
 
 func newProblems(env *environment, path string) (*problems, error) {
@@ -99,13 +99,13 @@ func newProblems(env *environment, path string) (*problems, error) {
 	return p, nil
 }
 
-func (p *problems) tell(problem adopt.Problem) error {
+func (p *problems) report(problem adopt.Problem) error {
 	verdict := "taken without"
 	if problem.Rejected {
 		verdict = "rejected"
 	}
-	if p.told < maxShownRejections {
-		p.told++
+	if p.shown < maxShownRejections {
+		p.shown++
 		_, _ = fmt.Fprintf(p.env.stderr, "%s %s: %s: %s\n", problem.Table, problem.ID, verdict, problem.Reason)
 	} else {
 		p.more++

@@ -26,7 +26,7 @@ CREATE TABLE contacts (id uuid, first_name text, company_id uuid, created_at tim
 INSERT INTO contacts SELECT ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'Contact ' || n, ('00000000-0000-4000-8000-' || lpad((1 + n / 250)::text, 12, '0'))::uuid, '2024-01-01'
   FROM generate_series(1, 2400) n;`
 
-// database opens a database of the test's own.
+// database creates a database, runs statements in it and returns its URL and a connection.
 func database(t *testing.T, statements string) (url string, conn *pgx.Conn) {
 	t.Helper()
 	url = servertest.PostgresURL(t)
@@ -41,7 +41,7 @@ func database(t *testing.T, statements string) (url string, conn *pgx.Conn) {
 	return url, conn
 }
 
-// sixty makes the program, with these variables, in a folder of the test's own.
+// sixty returns a command that runs the program with these variables in a new folder.
 func sixty(t *testing.T, variables []string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "sixty", args...)
@@ -51,7 +51,7 @@ func sixty(t *testing.T, variables []string, args ...string) *exec.Cmd {
 }
 
 // TestAdoptKilled: an adoption that is killed in the middle of a batch, and run again,
-// ends as one that was not.
+// ends in the same state as one that was not.
 func TestAdoptKilled(t *testing.T) {
 	t.Parallel()
 	from, _ := database(t, oldRows)
@@ -79,7 +79,7 @@ func TestAdoptKilled(t *testing.T) {
 			t.Fatal(err)
 		}
 		if strings.Contains(string(exit.Stderr)+string(problems), from) {
-			t.Errorf("the source's URL is told: %s, %s", exit.Stderr, problems)
+			t.Errorf("the source's URL is printed: %s, %s", exit.Stderr, problems)
 		}
 		return summary, string(problems)
 	}
@@ -161,7 +161,7 @@ func awaitLock(t *testing.T, url string) {
 		select {
 		case <-again.C:
 		case <-deadline.C:
-			t.Fatalf("after %s, nobody waits", patience)
+			t.Fatalf("after %s, no session waits", patience)
 		}
 	}
 }

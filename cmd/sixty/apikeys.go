@@ -9,16 +9,16 @@ import (
 )
 
 type apikeyCmd struct {
-	Create apikeyCreateCmd `cmd:"" help:"Make an API key, and print it: it cannot be shown again."`
+	Create apikeyCreateCmd `cmd:"" help:"Create an API key and print it. It is shown only once."`
 	List   apikeyListCmd   `cmd:"" help:"List the API keys."`
-	Revoke apikeyRevokeCmd `cmd:"" help:"End an API key for good; servers refuse it within a second."`
+	Revoke apikeyRevokeCmd `cmd:"" help:"Revoke an API key. Servers reject it within a second."`
 }
 
 type apikeyCreateCmd struct {
 	orgFlag
-	Name string `required:"" placeholder:"NAME" help:"What the key is for."`
-	Role string `required:"" enum:"admin,manager,rep,viewer" placeholder:"ROLE" help:"What the key may do: ${enum}."`
-	User string `placeholder:"E-MAIL" help:"Person to act as; without one, a service user is made for the key."`
+	Name string `required:"" placeholder:"NAME" help:"Name of the key."`
+	Role string `required:"" enum:"admin,manager,rep,viewer" placeholder:"ROLE" help:"Role of the key: ${enum}."`
+	User string `placeholder:"E-MAIL" help:"User that the key acts as; by default a new service user."`
 }
 
 func (c *apikeyCreateCmd) Run(ctx context.Context, env *environment) error {
@@ -32,7 +32,7 @@ func (c *apikeyCreateCmd) Run(ctx context.Context, env *environment) error {
 		if c.User != "" {
 			person, err := core.Service.OwnerByEmail(ctx, by, c.User)
 			if crm.CodeOf(err) == crm.CodeNotFound {
-				return usage("--user: nobody in %q has the e-mail address %q", org.Name, c.User)
+				return usage("--user: no user in %q has the e-mail address %q", org.Name, c.User)
 			}
 			if err != nil {
 				return err
@@ -93,7 +93,7 @@ func (c *apikeyListCmd) Run(ctx context.Context, env *environment) error {
 
 type apikeyRevokeCmd struct {
 	orgFlag
-	Key string `arg:"" help:"The key, by id or by the beginning that the list shows."`
+	Key string `arg:"" help:"API key, by id or by the prefix that the list shows."`
 }
 
 func (c *apikeyRevokeCmd) Run(ctx context.Context, env *environment) error {
@@ -113,14 +113,14 @@ func (c *apikeyRevokeCmd) Run(ctx context.Context, env *environment) error {
 	})
 }
 
-// keyByPrefix finds the one key that is shown by this beginning.
+// keyByPrefix returns the id of the key with this prefix.
 func keyByPrefix(ctx context.Context, core *app.Core, by crm.Actor, prefix string) (crm.ID, error) {
 	keys, err := core.Keys.List(ctx, by)
 	if err != nil {
 		return crm.ID{}, err
 	}
 	for _, k := range keys {
-		if k.Prefix == prefix { // 47 random bits: there are no two
+		if k.Prefix == prefix { // 47 random bits: unique
 			return k.ID, nil
 		}
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 type migrateCmd struct {
-	Restored bool `help:"The database was restored from a backup: servers started from now on forget what was cached of it."`
+	Restored bool `help:"Discard cached responses, after the database was restored from a backup. Restart the servers afterwards."`
 }
 
 func (c migrateCmd) Run(ctx context.Context, env *environment) error {
@@ -21,26 +21,26 @@ func (c migrateCmd) Run(ctx context.Context, env *environment) error {
 			if err := core.RenameLog(ctx); err != nil {
 				return err
 			}
-			if _, err := fmt.Fprintln(env.stdout, "The change log has a new name. Start the servers anew."); err != nil {
+			if _, err := fmt.Fprintln(env.stdout, "The change log has a new epoch. Restart the servers."); err != nil {
 				return err
 			}
 		}
-		_, err := fmt.Fprintln(env.stdout, "The database's schema is up to date.")
+		_, err := fmt.Fprintln(env.stdout, "The database schema is up to date.")
 		return err
 	})
 }
 
-// maxSeeded bounds each amount: what comes above is a typing error.
+// maxSeeded bounds each amount; more is a typing error.
 const maxSeeded = 100_000_000
 
 type seedCmd struct {
 	orgFlag
-	Companies  int    `default:"1000" help:"How many companies."`
-	Contacts   int    `default:"3000" help:"How many contacts."`
-	Deals      int    `default:"5000" help:"How many deals."`
-	Activities int    `default:"8000" help:"How many activities, about the deals."`
-	Tasks      int    `default:"1000" help:"How many tasks, about the deals."`
-	RandomSeed uint64 `default:"1" help:"Equal seeds give equal data."`
+	Companies  int    `default:"1000" help:"Number of companies."`
+	Contacts   int    `default:"3000" help:"Number of contacts."`
+	Deals      int    `default:"5000" help:"Number of deals."`
+	Activities int    `default:"8000" help:"Number of activities."`
+	Tasks      int    `default:"1000" help:"Number of tasks."`
+	RandomSeed uint64 `default:"1" help:"Seed of the random data; equal seeds give equal data."`
 }
 
 func (c *seedCmd) Run(ctx context.Context, env *environment) error {
@@ -64,7 +64,7 @@ func (c *seedCmd) Run(ctx context.Context, env *environment) error {
 			},
 			Seed: c.RandomSeed, Now: start,
 		})
-		_, _ = fmt.Fprintf(env.stdout, "Added %d people, %d companies, %d contacts, %d deals, %d activities and %d tasks to %s in %s.\n",
+		_, _ = fmt.Fprintf(env.stdout, "Added %d users, %d companies, %d contacts, %d deals, %d activities and %d tasks to %s in %s.\n",
 			done.People, done.Companies, done.Contacts, done.Deals, done.Activities, done.Tasks, org.Name, env.clock().Sub(start).Round(time.Millisecond))
 		return err
 	})
@@ -77,7 +77,7 @@ func (versionCmd) Run(env *environment) error {
 	return err
 }
 
-// version tells what the program was built from, as far as the build recorded it.
+// version returns the version, revision and Go version that the build recorded.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -16,17 +16,17 @@ import (
 
 type exportCmd struct {
 	orgFlag
-	Kind   string   `arg:"" enum:"companies,contacts,deals,activities,audit" placeholder:"KIND" help:"What is exported: companies, contacts, deals, activities or audit, the audit trail."`
-	Format string   `placeholder:"FORMAT" help:"csv, json, ndjson or xlsx. Without it, what the file's name ends in, else csv."`
-	Filter []string `sep:"none" placeholder:"NAME=VALUE" help:"Only what fits, by the names of the API's query parameters, such as status=won or ownerId=…. May be repeated."`
-	Output string   `short:"o" placeholder:"FILE" help:"File to write, which appears when it is complete; else standard output."`
+	Kind   string   `arg:"" enum:"companies,contacts,deals,activities,audit" placeholder:"KIND" help:"Kind of records: companies, contacts, deals, activities or audit (the audit trail)."`
+	Format string   `placeholder:"FORMAT" help:"csv, json, ndjson or xlsx; by default that of the file name, else csv."`
+	Filter []string `sep:"none" placeholder:"NAME=VALUE" help:"Filter, as a query parameter of the API, such as status=won or ownerId=…. May be repeated."`
+	Output string   `short:"o" placeholder:"FILE" help:"File to write; it appears when it is complete. By default standard output."`
 }
 
-// Help is what the command's help says beside its flags.
+// Help returns the command's help besides its flags.
 func (*exportCmd) Help() string {
-	return `All of it is one state of the database, whatever others write meanwhile, and it takes no more memory for more rows. ` +
-		`CSV can be imported again: with --key id into another organisation or database, companies first, then contacts, then deals. ` +
-		`In CSV, texts that a spreadsheet would run as formulas begin with an apostrophe, which an import takes off.`
+	return `An export reads one state of the database, in constant memory. ` +
+		`CSV can be imported into another organisation or database with --key id: companies first, then contacts, deals and activities. ` +
+		`In CSV, text that a spreadsheet would run as a formula is preceded by an apostrophe, which an import removes.`
 }
 
 func (c *exportCmd) Run(ctx context.Context, env *environment) error {
@@ -55,7 +55,7 @@ func (c *exportCmd) Run(ctx context.Context, env *environment) error {
 	})
 }
 
-// toFile exports to the file, and tells how much.
+// toFile exports to the file and prints the number of records.
 func (c *exportCmd) toFile(stdout io.Writer, export func(io.Writer) (int64, error)) (err error) {
 	file, err := transfer.CreateFile(c.Output)
 	if err != nil {
@@ -77,7 +77,7 @@ func (c *exportCmd) toFile(stdout io.Writer, export func(io.Writer) (int64, erro
 	return err
 }
 
-// format gives the format that is asked for, or that the file's name tells.
+// format returns the format of the flag, or that of the file name.
 func (c *exportCmd) format() transfer.Format {
 	if c.Format != "" {
 		return transfer.Format(c.Format)

@@ -17,8 +17,8 @@ import (
 )
 
 // TestRepeatedPastAKill: a POST that is sent fifty times at once with one key, to a
-// server that is killed meanwhile, and again to the next one, makes one deal, and
-// everyone who is answered gets the same answer.
+// server that is killed meanwhile, and again to the next one, creates one deal, and
+// every response is the same.
 func TestRepeatedPastAKill(t *testing.T) {
 	t.Parallel()
 	for _, engine := range []string{"sqlite", "postgres"} {
@@ -129,7 +129,7 @@ func (r repeats) serve() (addr string, kill func()) {
 	}
 }
 
-// post makes a deal; false if nobody answers that it was made.
+// post creates a deal and returns the response; false if there is none.
 func (r repeats) post(ctx context.Context, addr, name string) (answer string, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -15,36 +15,36 @@ import (
 	"sixty/internal/transfer"
 )
 
-// maxShownRejections is how many rejected rows are told one by one; the rest is for
-// the file that --errors names.
+// maxShownRejections is the number of rejected rows that are reported on standard error.
+// --errors writes all of them to a file.
 const maxShownRejections = 10
 
-// Rejected rows make the command fail although it did all that could be done.
+// Rejected rows make the command fail, although the other rows are imported.
 var (
-	errRejected        = errors.New("some rows were rejected; the others are in")
+	errRejected        = errors.New("some rows were rejected; the others were imported")
 	errWouldBeRejected = errors.New("some rows would be rejected")
 )
 
 type importCmd struct {
 	orgFlag
 	Kind  string   `arg:"" enum:"companies,contacts,deals,activities,owners" placeholder:"KIND" help:"What the files hold: companies, contacts, deals, activities or owners."`
-	Files []string `arg:"" name:"file" help:"CSV files, imported as one; - is standard input."`
+	Files []string `arg:"" name:"file" help:"CSV files, imported together; - is standard input."`
 
-	Map           []string `sep:"none" placeholder:"COLUMN=FIELD,…" help:"Fields that columns feed; columns of a field's name need not be named. Put an item in double quotes when its column holds a comma. May be repeated."`
-	DateFormat    string   `placeholder:"FORMAT" help:"How dates are written beside 2026-01-31, such as M/D/YYYY or DD.MM.YYYY HH:mm."`
-	Key           string   `placeholder:"FIELD" help:"Field by which a row's record is recognised, to be changed rather than made anew: external_id, domain, email or name. Without it, the first of these that the files have. For files that sixty exported also id, which new records keep."`
-	CreateMissing []string `placeholder:"KIND,…" help:"What is made when a row refers to it and it does not exist: company, owner, stage."`
-	StageOutcome  []string `sep:"none" placeholder:"NAME=OUTCOME,…" help:"Outcomes (open, won, lost) of stages that are made; those called won, closed won, signed, lost or closed lost are known."`
-	DryRun        bool     `help:"Tell what would happen, and change nothing."`
-	Errors        string   `placeholder:"FILE.csv" help:"File for the rejected rows, each as it was and with the reason."`
+	Map           []string `sep:"none" placeholder:"COLUMN=FIELD,…" help:"Fields of columns; a column with the name of a field maps to it without this. Quote an item whose column contains a comma. May be repeated."`
+	DateFormat    string   `placeholder:"FORMAT" help:"Date format beside 2026-01-31, such as M/D/YYYY or DD.MM.YYYY HH:mm."`
+	Key           string   `placeholder:"FIELD" help:"Field that identifies an existing record to update: external_id, domain, email or name; by default the first of these that the files have. For files exported by sixty also id, which new records keep."`
+	CreateMissing []string `placeholder:"KIND,…" help:"Records to create when a row refers to one that does not exist: company, owner, stage."`
+	StageOutcome  []string `sep:"none" placeholder:"NAME=OUTCOME,…" help:"Outcomes (open, won, lost) of created stages; stages called won, closed won, signed, lost or closed lost have theirs."`
+	DryRun        bool     `help:"Report what would happen and change nothing."`
+	Errors        string   `placeholder:"FILE.csv" help:"File for the rejected rows, each with its reason."`
 	JSON          bool     `name:"json" help:"Print the summary as JSON."`
 }
 
-// Help is what the command's help says beside its flags.
+// Help returns the command's help besides its flags.
 func (*importCmd) Help() string {
-	return `An empty cell changes nothing, neither in a new record nor in one that exists. ` +
-		`Encoding (UTF-8, UTF-16, Latin-1) and separator (comma, semicolon, tab, |) are recognised. ` +
-		`An import that was interrupted can simply be run again. The exit code is 1 when rows were rejected; the others are in.`
+	return `An empty cell changes nothing. ` +
+		`The encoding (UTF-8, UTF-16, Latin-1) and the separator (comma, semicolon, tab, |) are detected. ` +
+		`Run an interrupted import again to complete it. The exit code is 1 if rows were rejected; the others are imported.`
 }
 
 func (c *importCmd) Run(ctx context.Context, env *environment) error {
@@ -66,9 +66,9 @@ func (c *importCmd) Run(ctx context.Context, env *environment) error {
 		if err != nil {
 			return err
 		}
-		tell := newTeller(env)
-		summary, err := transfer.Import(ctx, core.Service, crm.Operator(org.ID), c.options(tell), sources...)
-		tell.end(summary)
+		report := newReporter(env)
+		summary, err := transfer.Import(ctx, core.Service, crm.Operator(org.ID), c.options(report), sources...)
+		report.end(summary)
 		var wrong *transfer.UsageError
 		if errors.As(err, &wrong) {
 			return usage("%s", wrong.Message)
@@ -86,15 +86,15 @@ func (c *importCmd) Run(ctx context.Context, env *environment) error {
 	})
 }
 
-func (c *importCmd) options(tell *teller) transfer.Options {
+func (c *importCmd) options(report *reporter) transfer.Options {
 	return transfer.Options{
 		Kind: transfer.Kind(c.Kind), Maps: c.Map, DateFormat: c.DateFormat, Key: c.Key,
 		CreateMissing: c.CreateMissing, StageOutcomes: c.StageOutcome, DryRun: c.DryRun, Errors: c.Errors,
-		Notice: tell.notice, Rejected: tell.rejected, Progress: tell.progress,
+		Notice: report.notice, Rejected: report.rejected, Progress: report.progress,
 	}
 }
 
-// print prints what became of the rows.
+// print prints the summary.
 func (c *importCmd) print(w io.Writer, s transfer.Summary) error {
 	if c.JSON {
 		return json.NewEncoder(w).Encode(s)
@@ -111,55 +111,55 @@ func (c *importCmd) print(w io.Writer, s transfer.Summary) error {
 	return err
 }
 
-// teller tells on standard error how an import goes; with a picture of its progress
-// if that is a terminal.
-type teller struct {
+// reporter reports an import's progress on standard error, with a progress meter if that
+// is a terminal.
+type reporter struct {
 	w     io.Writer
 	meter *transfer.Meter // nil: no terminal
-	told  int64           // rejected rows
+	shown int64           // rejected rows
 }
 
-func newTeller(env *environment) *teller {
-	t := &teller{w: env.stderr}
+func newReporter(env *environment) *reporter {
+	r := &reporter{w: env.stderr}
 	if f, ok := env.stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		t.meter = transfer.NewMeter(f, env.clock)
+		r.meter = transfer.NewMeter(f, env.clock)
 	}
-	return t
+	return r
 }
 
-func (t *teller) say(format string, args ...any) {
-	if t.meter != nil {
-		t.meter.Clear()
+func (r *reporter) say(format string, args ...any) {
+	if r.meter != nil {
+		r.meter.Clear()
 	}
-	_, _ = fmt.Fprintf(t.w, format+"\n", args...)
+	_, _ = fmt.Fprintf(r.w, format+"\n", args...)
 }
 
-func (t *teller) notice(message string) { t.say("%s", message) }
+func (r *reporter) notice(message string) { r.say("%s", message) }
 
-func (t *teller) rejected(r transfer.Rejection) {
-	if t.told < maxShownRejections {
-		t.told++
-		t.say("%s:%d: %s", r.File, r.Line, r.Reason)
-	}
-}
-
-func (t *teller) progress(p transfer.Progress) {
-	if t.meter != nil {
-		t.meter.Show(p)
+func (r *reporter) rejected(rejection transfer.Rejection) {
+	if r.shown < maxShownRejections {
+		r.shown++
+		r.say("%s:%d: %s", rejection.File, rejection.Line, rejection.Reason)
 	}
 }
 
-func (t *teller) end(s transfer.Summary) {
-	if t.meter != nil {
-		t.meter.Clear()
-	}
-	if more := s.Rejected - t.told; more > 0 {
-		t.say("… and %d more rejected rows (--errors FILE.csv has them all)", more)
+func (r *reporter) progress(p transfer.Progress) {
+	if r.meter != nil {
+		r.meter.Show(p)
 	}
 }
 
-// standardInput is the program's input as a source. A read from a terminal cannot be
-// ended, so that a goroutine does it, which ends with the input or the program.
+func (r *reporter) end(s transfer.Summary) {
+	if r.meter != nil {
+		r.meter.Clear()
+	}
+	if more := s.Rejected - r.shown; more > 0 {
+		r.say("… and %d more rejected rows (--errors FILE.csv has them all)", more)
+	}
+}
+
+// standardInput returns standard input as a source. A read from a terminal cannot be
+// cancelled, so a goroutine reads, which ends with the input or the program.
 func standardInput(stdin io.Reader) transfer.Source {
 	return transfer.Source{Name: "standard input", Size: -1, Once: true, Open: func() (io.ReadCloser, error) {
 		r, w := io.Pipe()

@@ -7,12 +7,12 @@ import (
 	"text/tabwriter"
 )
 
-// jsonFlag lets a list be read by machines.
+// jsonFlag selects JSON output.
 type jsonFlag struct {
 	JSON bool `name:"json" help:"Print JSON instead of a table."`
 }
 
-// list prints rows as a table whose columns line up, or as a JSON array.
+// list prints rows as a table or as a JSON array.
 func list[T any](w io.Writer, how jsonFlag, head []string, rows []T, cells func(T) []string) error {
 	if how.JSON {
 		e := json.NewEncoder(w)
@@ -36,7 +36,7 @@ func list[T any](w io.Writer, how jsonFlag, head []string, rows []T, cells func(
 	return t.Flush()
 }
 
-// or gives the text, or a dash where there is none.
+// or returns the text, or a dash if it is empty.
 func or(s *string) string {
 	if s == nil || *s == "" {
 		return "-"

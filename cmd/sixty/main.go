@@ -24,26 +24,26 @@ import (
 const (
 	exitDone   = 0
 	exitFailed = 1
-	exitUsage  = 2 // the command line or the environment makes no sense
+	exitUsage  = 2 // the command line or the environment is invalid
 )
 
-// cli is the command line. Its settings are flags of every command.
+// cli is the command line. The settings are flags of every command.
 type cli struct {
 	Settings config.Base `embed:""`
 
 	Serve   serveCmd   `cmd:"" help:"Serve the API."`
-	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to date, and serve nothing."`
-	Seed    seedCmd    `cmd:"" help:"Make up data, as much as is wanted."`
-	Import  importCmd  `cmd:"" help:"Import CSV files: companies, contacts, deals, activities or owners."`
-	Export  exportCmd  `cmd:"" help:"Export companies, contacts, deals or activities, as CSV, JSON or XLSX."`
+	Migrate migrateCmd `cmd:"" help:"Upgrade the database schema."`
+	Seed    seedCmd    `cmd:"" help:"Generate demo data."`
+	Import  importCmd  `cmd:"" help:"Import companies, contacts, deals, activities or owners from CSV files."`
+	Export  exportCmd  `cmd:"" help:"Export companies, contacts, deals, activities or the audit trail as CSV, JSON or XLSX."`
 	Adopt   adoptCmd   `cmd:"" help:"Copy the database of an existing sales dashboard into an organisation."`
-	Org     orgCmd     `cmd:"" help:"Organisations."`
-	User    userCmd    `cmd:"" help:"People of an organisation."`
-	APIKey  apikeyCmd  `cmd:"" name:"apikey" help:"API keys of an organisation."`
-	Version versionCmd `cmd:"" help:"Tell the program's version."`
+	Org     orgCmd     `cmd:"" help:"Manage organisations."`
+	User    userCmd    `cmd:"" help:"Manage the users of an organisation."`
+	APIKey  apikeyCmd  `cmd:"" name:"apikey" help:"Manage the API keys of an organisation."`
+	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
-// environment is what a command works with, besides its own flags.
+// environment holds what commands need besides their flags.
 type environment struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -55,26 +55,26 @@ func (e *environment) options() app.Options {
 	return app.Options{Stderr: e.stderr, Clock: e.clock}
 }
 
-// with opens the database, migrated, runs a command's work on it and closes it. It fails
-// where there is none: who looks for something has mistyped the folder then.
+// with opens and migrates the database, calls work and closes it. It fails if there is no
+// database: a command that only reads must not create one in a mistyped folder.
 func (e *environment) with(ctx context.Context, work func(*app.Core) error) error {
 	o := e.options()
 	o.Existing = true
 	return e.on(ctx, o, work)
 }
 
-// making is with for commands that make something, and so the database as well.
+// making is like with, but creates the database if there is none.
 func (e *environment) making(ctx context.Context, work func(*app.Core) error) error {
 	return e.on(ctx, e.options(), work)
 }
 
-// commandPatience is how long a statement of a command may take at least. No browser waits
-// for it, and a disk that is busy is no reason to give up an import.
-const commandPatience = time.Minute
+// commandTimeout is the least statement timeout of commands. No browser waits for them, and
+// a busy disk must not fail an import.
+const commandTimeout = time.Minute
 
 func (e *environment) on(ctx context.Context, o app.Options, work func(*app.Core) error) (err error) {
 	config := e.config
-	config.StatementLimit = max(config.StatementLimit, commandPatience)
+	config.StatementLimit = max(config.StatementLimit, commandTimeout)
 	o.Bulk = true
 	core, err := app.Open(ctx, config, o)
 	if err != nil {
@@ -84,7 +84,7 @@ func (e *environment) on(ctx context.Context, o app.Options, work func(*app.Core
 	return work(core)
 }
 
-// usageError says that the command line makes no sense.
+// usageError reports an invalid command line.
 type usageError struct{ message string }
 
 func (e *usageError) Error() string { return e.message }
@@ -96,15 +96,15 @@ func main() {
 	os.Exit(run(os.Args[1:], env))
 }
 
-// run runs the command line and gives the exit code.
+// run runs the command line and returns the exit code.
 func run(args []string, env *environment) int {
-	// The first signal asks to end; then the default is back, so that the second
+	// The first signal cancels the context and restores the default, so that the second
 	// one ends the program at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 
-	forgetEmpty()
+	unsetEmpty()
 	command, err := parse(args, env)
 	if err == nil {
 		command.BindTo(ctx, (*context.Context)(nil))
@@ -117,9 +117,9 @@ func run(args []string, env *environment) int {
 	return exitCode(err)
 }
 
-// forgetEmpty takes settings that are empty in the environment for settings that are not
-// there, as files and tools that always name all of them mean it.
-func forgetEmpty() {
+// unsetEmpty unsets settings that are empty in the environment: some tools always pass
+// every variable.
+func unsetEmpty() {
 	for _, name := range config.Variables() {
 		if os.Getenv(name) == "" {
 			_ = os.Unsetenv(name) // it cannot fail for these names
@@ -127,7 +127,7 @@ func forgetEmpty() {
 	}
 }
 
-// exitCode is the one place that turns errors into exit codes.
+// exitCode returns the exit code of an error.
 func exitCode(err error) int {
 	var (
 		parse    *kong.ParseError
@@ -144,8 +144,8 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
-// oneLine words an error for whoever runs the program. Unlike a client of the API,
-// they are told why the database cannot be reached.
+// oneLine returns an error's message on one line. Unlike the API, it includes why the
+// database is unavailable.
 func oneLine(err error) string {
 	text := err.Error()
 	var e *crm.Error

@@ -20,9 +20,9 @@ import (
 	"sixty/internal/goldentest"
 )
 
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"sixty": main}) }
+func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"sixty": main, "curl": curl}) }
 
-// TestScripts runs the command line as people do: the scripts in testdata/script.
+// TestScripts runs the scripts in testdata/script.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -45,7 +45,7 @@ func TestScripts(t *testing.T) {
 }
 
 // patience bounds the waits of the scripts.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // exits runs a program that must exit with a code: exits CODE PROGRAM ARGUMENT…
 func exits(ts *testscript.TestScript, neg bool, args []string) {
@@ -64,16 +64,33 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// freePort sets a variable to a port that nobody listens on: freeport VARIABLE
+// freePort sets a variable to an unused port: freeport VARIABLE
 func freePort(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: freeport VARIABLE")
 	}
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	port, err := findPort()
 	ts.Check(err)
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	ts.Check(errors.Join(err, l.Close()))
 	ts.Setenv(args[0], port)
+}
+
+func findPort() (port string, err error) {
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	_, port, err = net.SplitHostPort(l.Addr().String())
+	return port, errors.Join(err, l.Close())
+}
+
+// unusedPort returns a port that no server listens on.
+func unusedPort(t *testing.T) string {
+	t.Helper()
+	port, err := findPort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 // dial opens a connection to a port.
@@ -82,7 +99,7 @@ func dial(port string) (net.Conn, error) {
 	return dialer.DialContext(context.Background(), "tcp", "127.0.0.1:"+port)
 }
 
-// request asks once, and gives the status and the body.
+// request sends one request and returns the status and the body.
 func request(url, key string) (status int, body string, err error) {
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -102,7 +119,7 @@ func request(url, key string) (status int, body string, err error) {
 	return res.StatusCode, string(text), err
 }
 
-// ready waits until a server says that it is: ready PORT
+// ready waits until a server is ready: ready PORT
 func ready(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: ready PORT")
@@ -113,7 +130,7 @@ func ready(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-// get asks a server, expects a status and prints the body: get STATUS URL [KEYFILE]
+// get sends a request, expects a status and prints the body: get STATUS URL [KEYFILE]
 func get(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 || len(args) > 3 {
 		ts.Fatalf("usage: get STATUS URL [KEYFILE]")
@@ -131,8 +148,8 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// hold begins a request, waits until the server reads its body, and does not send
-// that before the script ends: hold PORT KEYFILE
+// hold begins a request, waits until the server reads its body, and does not send it
+// before the script ends: hold PORT KEYFILE
 func hold(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: hold PORT KEYFILE")
@@ -150,7 +167,7 @@ func hold(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// refused waits until a server lets nobody in any more: refused PORT
+// refused waits until a server accepts no more connections: refused PORT
 func refused(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: refused PORT")
@@ -164,8 +181,8 @@ func refused(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-// until asks until the answer is yes.
-func until(ts *testscript.TestScript, complaint string, yes func() bool) {
+// until waits until a condition holds.
+func until(ts *testscript.TestScript, problem string, yes func() bool) {
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	again := time.NewTicker(20 * time.Millisecond)
@@ -174,7 +191,7 @@ func until(ts *testscript.TestScript, complaint string, yes func() bool) {
 		select {
 		case <-again.C:
 		case <-deadline.C:
-			ts.Fatalf("after %s, %s", patience, complaint)
+			ts.Fatalf("after %s, %s", patience, problem)
 		}
 	}
 }
@@ -190,7 +207,7 @@ func end(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// lines expects a file (stdout and stderr too) to have so many lines: lines N FILE
+// lines expects a number of lines in a file, stdout or stderr: lines N FILE
 func lines(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: lines N FILE")
@@ -200,7 +217,7 @@ func lines(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// same expects two files to begin with the same line, or not to: [!] same FILE FILE
+// same expects two files to begin with the same line: [!] same FILE FILE
 func same(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: same FILE FILE")

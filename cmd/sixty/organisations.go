@@ -9,17 +9,17 @@ import (
 	"sixty/internal/crm"
 )
 
-// defaultOrganisation is the name of the organisation that is made when one is
-// needed and there is none.
+// defaultOrganisation is the name of the organisation that is created when one is needed
+// and there is none.
 const defaultOrganisation = "Default"
 
-// orgFlag says which organisation a command is about.
+// orgFlag selects the organisation of a command.
 type orgFlag struct {
-	Org string `placeholder:"NAME" help:"Organisation, by name or id; not needed while there is only one."`
+	Org string `placeholder:"NAME" help:"Organisation, by name or id; not needed if there is only one."`
 }
 
-// orDefault gives the organisation of the flag or the only one; when there is none
-// at all, it makes one.
+// orDefault returns the organisation of the flag, or the only one. If there is none, it
+// creates one.
 func (f orgFlag) orDefault(ctx context.Context, core *app.Core) (crm.Organisation, error) {
 	org, found, err := f.find(ctx, core)
 	if err != nil || found {
@@ -28,16 +28,16 @@ func (f orgFlag) orDefault(ctx context.Context, core *app.Core) (crm.Organisatio
 	return core.Service.CreateOrganisation(ctx, defaultOrganisation)
 }
 
-// existing gives the organisation of the flag or the only one.
+// existing returns the organisation of the flag, or the only one.
 func (f orgFlag) existing(ctx context.Context, core *app.Core) (crm.Organisation, error) {
 	org, found, err := f.find(ctx, core)
 	if err == nil && !found {
-		err = crm.NotFound(`organisation yet; make one with "sixty org create NAME"`)
+		err = crm.NotFound(`organisation yet; create one with "sixty org create NAME"`)
 	}
 	return org, err
 }
 
-// find gives the organisation; false when there are none to choose from.
+// find returns the organisation, and false if there is none at all.
 func (f orgFlag) find(ctx context.Context, core *app.Core) (org crm.Organisation, found bool, err error) {
 	orgs, err := core.Service.Organisations(ctx)
 	if err != nil {
@@ -58,7 +58,7 @@ func (f orgFlag) find(ctx context.Context, core *app.Core) (org crm.Organisation
 	}
 	switch {
 	case len(names) == 0:
-		return org, false, usage("--org: there is no organisation %q, nor any other", f.Org)
+		return org, false, usage("--org: there is no organisation %q; there is none", f.Org)
 	case f.Org != "":
 		return org, false, usage("--org: there is no organisation %q; there are %s", f.Org, strings.Join(names, ", "))
 	}
@@ -66,13 +66,13 @@ func (f orgFlag) find(ctx context.Context, core *app.Core) (org crm.Organisation
 }
 
 type orgCmd struct {
-	Create orgCreateCmd `cmd:"" help:"Make an organisation, and print its id."`
+	Create orgCreateCmd `cmd:"" help:"Create an organisation and print its id."`
 	List   orgListCmd   `cmd:"" help:"List the organisations."`
 	Set    orgSetCmd    `cmd:"" help:"Change an organisation's settings."`
 }
 
 type orgCreateCmd struct {
-	Name string `arg:"" help:"Name, unique whatever its case."`
+	Name string `arg:"" help:"Name; unique, ignoring case."`
 }
 
 func (c *orgCreateCmd) Run(ctx context.Context, env *environment) error {
@@ -87,9 +87,9 @@ func (c *orgCreateCmd) Run(ctx context.Context, env *environment) error {
 }
 
 type orgSetCmd struct {
-	Name    string `arg:"" help:"Which one, by name or id."`
-	RepsSee string `placeholder:"WHAT" help:"What reps see of what people own: everything, or own for only what they own themselves."`
-	Rename  string `placeholder:"NAME" help:"Another name."`
+	Name    string `arg:"" help:"Organisation, by name or id."`
+	RepsSee string `placeholder:"WHAT" help:"Records that reps see: everything, or own for only those that they own."`
+	Rename  string `placeholder:"NAME" help:"New name."`
 }
 
 func (c *orgSetCmd) Run(ctx context.Context, env *environment) error {

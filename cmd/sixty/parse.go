@@ -14,19 +14,19 @@ import (
 
 const description = `The backend of a sales dashboard.
 
-Every setting is a flag and an environment variable (named beside it); the flag wins. "sixty COMMAND --help" tells a command's own.`
+Every setting is a flag and an environment variable (named beside it); the flag overrides the variable. "sixty COMMAND --help" shows the flags of a command.`
 
-// The commands that do not use the settings that all others use, and no more.
+// The commands whose settings differ from those of all others.
 const (
-	commandServe   = "serve"   // the server's as well
+	commandServe   = "serve"   // also the settings of the server
 	commandVersion = "version" // none
 )
 
 // parse reads the command line and the environment into env and the command to run.
-// Its error tells every setting that is wrong, not only the first.
+// Its error names every invalid setting, not only the first.
 func parse(args []string, env *environment) (*kong.Context, error) {
 	var c cli
-	wrong := misread{}
+	invalid := unparsed{}
 	parser, err := kong.New(&c,
 		kong.Name("sixty"),
 		kong.Description(description),
@@ -36,11 +36,11 @@ func parse(args []string, env *environment) (*kong.Context, error) {
 			{Key: "common", Title: "Settings:"},
 			{Key: "server", Title: "Settings of the server:"},
 		}),
-		kong.TypeMapper(reflect.TypeFor[time.Duration](), wrong.mapper("a duration such as 5s or 2m")),
-		kong.TypeMapper(reflect.TypeFor[slog.Level](), wrong.mapper("debug, info, warn or error")),
-		kong.TypeMapper(reflect.TypeFor[config.Rate](), wrong.mapper("a rate such as 100/1m")),
-		kong.KindMapper(reflect.Int, wrong.mapper("a whole number")),
-		kong.KindMapper(reflect.Uint64, wrong.mapper("a whole number, not negative")),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), invalid.mapper("a duration such as 5s or 2m")),
+		kong.TypeMapper(reflect.TypeFor[slog.Level](), invalid.mapper("debug, info, warn or error")),
+		kong.TypeMapper(reflect.TypeFor[config.Rate](), invalid.mapper("a rate such as 100/1m")),
+		kong.KindMapper(reflect.Int, invalid.mapper("a whole number")),
+		kong.KindMapper(reflect.Uint64, invalid.mapper("a whole number, not negative")),
 	)
 	if err != nil {
 		return nil, err
@@ -50,14 +50,14 @@ func parse(args []string, env *environment) (*kong.Context, error) {
 		return nil, err
 	}
 	env.config = c.Settings
-	if problems := append(wrong.of(command), broken(command.Command(), &c)...); len(problems) > 0 {
+	if problems := append(invalid.of(command), problemsOf(command.Command(), &c)...); len(problems) > 0 {
 		return nil, &config.Invalid{Problems: problems}
 	}
 	return command, nil
 }
 
-// broken gives what is wrong with the settings that a command uses.
-func broken(command string, c *cli) []string {
+// problemsOf returns the problems of the settings that a command uses.
+func problemsOf(command string, c *cli) []string {
 	var err error
 	switch command {
 	case commandVersion:
@@ -73,20 +73,20 @@ func broken(command string, c *cli) []string {
 	return nil
 }
 
-// misread holds the values that could not be read, so that all can be told at once;
-// kong alone stops at the first.
-type misread map[origin]string
+// unparsed holds the problems of values that could not be parsed, so that all are reported
+// at once; kong stops at the first.
+type unparsed map[origin]string
 
-// origin is where a value came from: the flag itself, or, of less weight, its
-// environment variable or default.
+// origin is where a value came from: the flag, or its environment variable or default,
+// which the flag overrides.
 type origin struct {
 	value *kong.Value
 	given bool
 }
 
-// of gives the problems with the flags of a command; what is wrong with settings
-// that it does not use, or with variables that a flag overrides, does not matter.
-func (m misread) of(command *kong.Context) []string {
+// of returns the problems of a command's flags. Settings that the command does not use,
+// and variables that a flag overrides, are ignored.
+func (u unparsed) of(command *kong.Context) []string {
 	if command.Command() == commandVersion {
 		return nil
 	}
@@ -96,20 +96,20 @@ func (m misread) of(command *kong.Context) []string {
 	}
 	var problems []string
 	for _, flag := range command.Flags() {
-		if problem, ok := m[origin{flag.Value, given[flag]}]; ok {
+		if problem, ok := u[origin{flag.Value, given[flag]}]; ok {
 			problems = append(problems, problem)
 		}
 	}
 	return problems
 }
 
-// mapper reads values of a type as kong does, and notes those that it cannot read.
-func (m misread) mapper(wanted string) kong.Mapper {
+// mapper parses values of a type as kong does and records those that it cannot parse.
+func (u unparsed) mapper(wanted string) kong.Mapper {
 	known := kong.NewRegistry().RegisterDefaults()
 	return kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Value) error {
 		token, err := ctx.Scan.PopValue("value")
 		if err != nil {
-			return err // there is none
+			return err
 		}
 		read := func(text any) error {
 			scan := kong.ScanFromTokens(kong.Token{Type: kong.FlagValueToken, Value: text})
@@ -120,15 +120,15 @@ func (m misread) mapper(wanted string) kong.Mapper {
 		}
 		// kong reads flags into a copy, and all else into the field itself.
 		from := origin{ctx.Value, target.Addr().UnsafePointer() != ctx.Value.Target.Addr().UnsafePointer()}
-		m[from] = fmt.Sprintf("%s must be %s, not %q", nameOf(ctx.Value), wanted, fmt.Sprint(token.Value))
-		if ctx.Value.HasDefault { // so that nothing else is said of it
+		u[from] = fmt.Sprintf("%s must be %s, not %q", nameOf(ctx.Value), wanted, fmt.Sprint(token.Value))
+		if ctx.Value.HasDefault { // so that no other problem is reported
 			return read(ctx.Value.Default)
 		}
 		return nil
 	})
 }
 
-// nameOf names a flag or an argument as config.NameOf does.
+// nameOf returns the name of a flag or an argument in the form of config.NameOf.
 func nameOf(v *kong.Value) string {
 	if v.Flag == nil {
 		return "<" + v.Name + ">"

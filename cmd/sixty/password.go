@@ -15,7 +15,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// maxPasswordLine bounds what is read for a password, in bytes.
+// maxPasswordLine bounds a password line, in bytes.
 const maxPasswordLine = 4096
 
 type userPasswordCmd struct {
@@ -23,8 +23,8 @@ type userPasswordCmd struct {
 	userArg
 }
 
-// Run sets a person's password, which is never among the arguments: those are for
-// everybody on the machine to see.
+// Run sets a user's password. It is never an argument, because every user of the machine
+// can see those.
 func (c *userPasswordCmd) Run(ctx context.Context, env *environment) error {
 	return env.with(ctx, func(core *app.Core) error {
 		org, err := c.existing(ctx, core)
@@ -43,8 +43,8 @@ func (c *userPasswordCmd) Run(ctx context.Context, env *environment) error {
 	})
 }
 
-// readPassword asks for a password, unseen, or reads the first line of what is not a
-// terminal.
+// readPassword reads a password from the terminal without echo, or the first line of
+// standard input.
 func readPassword(env *environment) (string, error) {
 	if f, ok := env.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		_, _ = fmt.Fprint(env.stderr, "Password: ")

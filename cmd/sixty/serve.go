@@ -15,13 +15,13 @@ import (
 
 type serveCmd struct {
 	Settings config.Server `embed:""`
-	Demo     bool          `help:"Fill an empty database with made-up data, and tell how to sign in."`
+	Demo     bool          `help:"Fill an empty database with demo data and print how to sign in."`
 }
 
 func (c *serveCmd) Run(ctx context.Context, env *environment) (err error) {
 	cfg := config.Config{Base: env.config, Server: c.Settings}
 	if c.Demo && cfg.Production() {
-		return usage("--demo is not for production (NODE_ENV)")
+		return usage("--demo is not allowed in production (NODE_ENV)")
 	}
 	a, err := app.New(ctx, cfg, env.options())
 	if err != nil {
@@ -29,7 +29,7 @@ func (c *serveCmd) Run(ctx context.Context, env *environment) (err error) {
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	tuneCollector(serverGrowth)
-	boundMemory(serverMemory + int64(c.Settings.CacheBytes))
+	limitMemory(serverMemory + int64(c.Settings.CacheBytes))
 	base := baseURL(a.Addr())
 	if c.Demo {
 		access, err := a.Core().Demo(ctx, cfg.DataDir)
@@ -38,44 +38,40 @@ func (c *serveCmd) Run(ctx context.Context, env *environment) (err error) {
 		}
 		greet(env.stdout, base, access)
 	} else {
-		_, _ = fmt.Fprintf(env.stdout, "sixty listens on %s (the API's pages are at %s/docs)\n", base, base)
+		_, _ = fmt.Fprintf(env.stdout, "sixty listens on %s (API documentation: %s/docs)\n", base, base)
 	}
 	return a.Run(ctx)
 }
 
-// What a heap may grow by before it is collected, in percent of what is live. A server
-// has a few megabytes live, so that the default (100) would collect after every few
-// hundred requests. At 400 its collector still worked for some hundredth of the time under
-// half of the greatest load, which is what a 99th percentile sees; boundMemory keeps a
-// heap from growing so far when more is live. An import has two batches of rows live, and
-// time to collect.
+// Values of GOGC. A server has a few megabytes of live heap, so that the default (100) would
+// collect every few hundred requests. At 400, the collector still ran for about 1 % of the
+// time at half of the maximum load, which the 99th percentile shows; limitMemory bounds the
+// heap when more is live. An import has two batches of rows live, and time to collect.
 const (
 	serverGrowth = 800
 	importGrowth = 50
 )
 
-// tuneCollector lets the heap grow by so much, unless the environment says otherwise
-// (GOGC).
+// tuneCollector sets GOGC, unless the environment does.
 func tuneCollector(growth int) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(growth)
 	}
 }
 
-// serverMemory is what a server may take, in bytes, besides the answers that it keeps:
-// as many idle connections as there may be (SIXTY_MAX_CONNECTIONS) have some 115 MiB live.
+// serverMemory is the memory of a server in bytes, besides cached responses: the maximum
+// number of idle connections (SIXTY_MAX_CONNECTIONS) needs some 115 MiB.
 const serverMemory = 128 << 20
 
-// boundMemory has the collector work more when all that Go has comes near a bound, unless
-// the environment gives another (GOMEMLIMIT): what lets a small heap grow to its ninefold
-// is nothing for one that holds thousands of connections.
-func boundMemory(bytes int64) {
+// limitMemory sets GOMEMLIMIT, unless the environment does: a GOGC that suits a small heap
+// would let the heap of thousands of connections grow too far.
+func limitMemory(bytes int64) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(bytes)
 	}
 }
 
-// baseURL gives the address as a person would visit it from this machine.
+// baseURL returns the server's URL as seen from this machine.
 func baseURL(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); err == nil && ip.IsUnspecified() {
@@ -84,20 +80,20 @@ func baseURL(address string) string {
 	return "http://" + address
 }
 
-// signInBy tells what the demonstration's admin signs in with.
+// signInBy describes how the demo admin signs in.
 func signInBy(d app.DemoAccess) string {
 	email := or(d.Admin.Email)
 	if d.Password != "" {
-		return fmt.Sprintf("the e-mail address %s\n                     and the password %s, which is told this once", email, d.Password)
+		return fmt.Sprintf("the e-mail address %s\n                     and the password %s (shown only once)", email, d.Password)
 	}
 	return fmt.Sprintf("the e-mail address %[1]s\n                     (sixty user password %[1]s sets a new password)", email)
 }
 
-// greet tells a newcomer what to do.
+// greet prints how to use the demo server.
 func greet(w io.Writer, base string, d app.DemoAccess) {
-	_, _ = fmt.Fprintf(w, `sixty listens on %[1]s with the demonstration's data.
+	_, _ = fmt.Fprintf(w, `sixty listens on %[1]s with demo data.
 
-  Pages of the API   %[1]s/docs
+  API documentation  %[1]s/docs
   Organisation       %[2]s
   You are            %[3]s, %[4]s
   Sign in            POST /api/auth/login with %[7]s
@@ -107,6 +103,6 @@ A first request:
 
   curl -H 'Authorization: Bearer %[5]s' '%[1]s/api/deals?limit=3&includeRelationships=true'
 
-The key is kept in %[6]s. End with Ctrl-C.
+The key is stored in %[6]s. Press Ctrl-C to stop.
 `, base, d.Organisation.Name, d.Admin.FullName, d.Admin.Role, d.Key, d.KeyFile, signInBy(d))
 }

@@ -9,21 +9,21 @@ import (
 )
 
 type userCmd struct {
-	Create     userCreateCmd     `cmd:"" help:"Make a person, and print their id."`
-	List       userListCmd       `cmd:"" help:"List the people."`
-	Password   userPasswordCmd   `cmd:"" help:"Set a person's password, read from the terminal or standard input; their sessions end."`
-	Role       userRoleCmd       `cmd:"" help:"Give a person another role; their sessions end."`
-	Deactivate userDeactivateCmd `cmd:"" help:"End what a person may do; their records stay theirs."`
-	Reactivate userReactivateCmd `cmd:"" help:"Give a deactivated person back what they might do."`
-	HandOver   userHandOverCmd   `cmd:"" help:"Give everything that a person owns to another, however much it is."`
-	Delete     userDeleteCmd     `cmd:"" help:"Remove a person who owns nothing."`
+	Create     userCreateCmd     `cmd:"" help:"Create a user and print their id."`
+	List       userListCmd       `cmd:"" help:"List the users."`
+	Password   userPasswordCmd   `cmd:"" help:"Set a user's password, read from the terminal or standard input, and end their sessions."`
+	Role       userRoleCmd       `cmd:"" help:"Change a user's role and end their sessions."`
+	Deactivate userDeactivateCmd `cmd:"" help:"Deactivate a user. They keep their records."`
+	Reactivate userReactivateCmd `cmd:"" help:"Reactivate a user."`
+	HandOver   userHandOverCmd   `cmd:"" help:"Transfer everything that a user owns to another user."`
+	Delete     userDeleteCmd     `cmd:"" help:"Delete a user who owns nothing."`
 }
 
 type userCreateCmd struct {
 	orgFlag
 	Name  string `placeholder:"NAME" help:"Full name."`
-	Email string `placeholder:"E-MAIL" help:"E-mail address; a person without one cannot sign in."`
-	Role  string `enum:"admin,manager,rep,viewer" default:"rep" help:"What they may do: ${enum}."`
+	Email string `placeholder:"E-MAIL" help:"E-mail address; a user without one cannot sign in."`
+	Role  string `enum:"admin,manager,rep,viewer" default:"rep" help:"Role: ${enum}."`
 	Title string `placeholder:"TITLE" help:"Job title."`
 
 	PasswordStdin bool `help:"Also set a password, read from the terminal or standard input; needs --email."`
@@ -34,7 +34,7 @@ func (c *userCreateCmd) Run(ctx context.Context, env *environment) error {
 		return usage("--name or --email must be given")
 	}
 	if c.PasswordStdin && c.Email == "" {
-		return usage("--password-stdin needs --email, by which people sign in")
+		return usage("--password-stdin needs --email, which is used to sign in")
 	}
 	return env.making(ctx, func(core *app.Core) error {
 		password := ""
@@ -104,7 +104,7 @@ func (c *userListCmd) Run(ctx context.Context, env *environment) error {
 	})
 }
 
-// eachOwner goes through the people of an organisation by name.
+// eachOwner calls each with every user of an organisation, by name.
 func eachOwner(ctx context.Context, core *app.Core, org crm.ID, each func(crm.Owner)) error {
 	q := crm.List[crm.OwnerFilter]{Sort: crm.Sort{Field: "name"}, Limit: crm.MaxLimit}
 	for {
@@ -122,12 +122,12 @@ func eachOwner(ctx context.Context, core *app.Core, org crm.ID, each func(crm.Ow
 	}
 }
 
-// userArg names a person.
+// userArg selects a user.
 type userArg struct {
-	User string `arg:"" help:"Person, by e-mail address or id."`
+	User string `arg:"" help:"User, by e-mail address or id."`
 }
 
-// find gives the person's id.
+// find returns the user's id.
 func (a userArg) find(ctx context.Context, core *app.Core, org crm.ID) (crm.ID, error) {
 	if id, err := crm.ParseID(a.User); err == nil {
 		return id, nil
@@ -139,7 +139,7 @@ func (a userArg) find(ctx context.Context, core *app.Core, org crm.ID) (crm.ID, 
 type userRoleCmd struct {
 	orgFlag
 	userArg
-	Role string `arg:"" enum:"admin,manager,rep,viewer" help:"What they may do: ${enum}."`
+	Role string `arg:"" enum:"admin,manager,rep,viewer" help:"Role: ${enum}."`
 }
 
 func (c *userRoleCmd) Run(ctx context.Context, env *environment) error {
@@ -176,7 +176,7 @@ func (c *userDeactivateCmd) Run(ctx context.Context, env *environment) error {
 type userHandOverCmd struct {
 	orgFlag
 	userArg
-	To string `arg:"" help:"Who gets it, by e-mail address or id."`
+	To string `arg:"" help:"User who receives it, by e-mail address or id."`
 }
 
 func (c *userHandOverCmd) Run(ctx context.Context, env *environment) error {

@@ -273,6 +273,7 @@ func TestSessionsEndEverywhere(t *testing.T) {
 	}
 	second := run(t, a)
 	org := first.organisation("Everywhere").ID
+	first.member(org, "grace@acme.example", crm.RoleAdmin) // so that ada is not the last admin
 	ada := first.member(org, "ada@acme.example", crm.RoleManager)
 	service := first.app.Core().Service
 	roleChanged := func(who crm.ID, to string) {

@@ -73,16 +73,23 @@ type walked struct {
 	rows, back []string
 }
 
-// walk walks a list forward to the end and from there backward to the start.
-func (u user) walk(t *testing.T, path string, q url.Values) walked {
+// walk reads a list page by page, forward to its end and from there backward to its start.
+// It calls before ahead of each page.
+func (u user) walk(t *testing.T, path string, q url.Values, before ...func()) walked {
 	t.Helper()
 	const most = 200 // pages; more are a circle
+	list := func() ([]object, object) {
+		for _, f := range before {
+			f()
+		}
+		return u.list(path + "?" + q.Encode())
+	}
 	var w walked
 	var page object
 	var rows []object
 	limit := q.Get("limit")
 	for range most {
-		rows, page = u.list(path + "?" + q.Encode())
+		rows, page = list()
 		w.rows = append(w.rows, ids(rows)...)
 		token, more := at(page, "pagination", "nextCursor").(string)
 		if more != (at(page, "pagination", "hasMore") == true) || len(rows) > 0 && more && fmt.Sprint(len(rows)) != limit {
@@ -105,7 +112,7 @@ func (u user) walk(t *testing.T, path string, q url.Values) walked {
 		}
 		q.Set("cursor", token)
 		q.Set("direction", "backward")
-		rows, page = u.list(path + "?" + q.Encode())
+		rows, page = list()
 		w.back = append(ids(rows), w.back...)
 	}
 	t.Fatalf("%s is not walked in %d pages", path, most)
@@ -226,11 +233,11 @@ func TestWalkWhileOthersWrite(t *testing.T) {
 				still[id(row)] = true
 			}
 		}
-		stop := u.disturb(busy)
-		defer stop()
+		others := u.disturb(busy)
+		defer others.stop()
 		for _, order := range crm.Deals.Sorts.Fields {
 			for _, order := range []string{order, "-" + order} {
-				w := u.walk(t, "/api/deals", url.Values{"sort": {order}, "limit": {fmt.Sprint(stride)}})
+				w := u.walk(t, "/api/deals", url.Values{"sort": {order}, "limit": {fmt.Sprint(stride)}}, others.write)
 				w.check(t, func(id string) bool { return still[id] })
 				met := 0
 				for _, id := range w.rows {
@@ -243,56 +250,65 @@ func TestWalkWhileOthersWrite(t *testing.T) {
 				}
 			}
 		}
-		if n := stop(); n < 20 {
-			t.Errorf("the others wrote only %d times: the test shows nothing", n)
-		}
 	})
 }
 
-// disturb lets two clients insert deals and change the busy ones until it is stopped,
-// which gives the number of their writes.
-func (u user) disturb(busy []string) (stop func() int) {
-	const most = 2000 // writes of each client
-	ctx, cancel := context.WithCancel(u.t.Context())
-	var clients sync.WaitGroup
-	var writes [2]int
-	for i := range writes {
-		clients.Go(func() {
+// others are two clients that write.
+type others struct {
+	next    [2]chan struct{} // asks a client for a write
+	pending sync.WaitGroup   // the writes that were asked for
+	clients sync.WaitGroup
+}
+
+// disturb starts clients that insert deals and change the busy ones.
+func (u user) disturb(busy []string) *others {
+	o := &others{}
+	for i := range o.next {
+		o.next[i] = make(chan struct{})
+		o.clients.Go(func() {
 			random := rand.New(rand.NewPCG(3, uint64(i)))
-			for n := 0; n < most && ctx.Err() == nil; n++ {
+			n := 0
+			for range o.next[i] {
 				method, path := "POST", "/api/deals"
 				if n%3 != 0 {
 					method, path = "PATCH", "/api/deals/"+busy[random.IntN(len(busy))]
 				}
 				body := object{"name": fmt.Sprint("Busy ", random.IntN(100)), "value": random.IntN(2000), "expected_close_date": fmt.Sprintf("2024-10-%02d", 1+random.IntN(28))}
-				if !u.write(ctx, method, path, body) {
-					return
-				}
-				writes[i]++
+				u.write(u.t.Context(), method, path, body)
+				n++
+				o.pending.Done()
 			}
 		})
 	}
-	return func() int {
-		cancel()
-		clients.Wait()
-		return writes[0] + writes[1]
+	return o
+}
+
+// write has each client begin a write, after the writes before it have ended.
+func (o *others) write() {
+	o.pending.Wait()
+	o.pending.Add(len(o.next))
+	for _, next := range o.next {
+		next <- struct{}{}
 	}
 }
 
-// write sends a write from a goroutine that may not end the test, and tells whether it
-// was done.
-func (u user) write(ctx context.Context, method, path string, body object) bool {
+// stop ends the clients.
+func (o *others) stop() {
+	for _, next := range o.next {
+		close(next)
+	}
+	o.clients.Wait()
+}
+
+// write sends a write from a goroutine that may not end the test.
+func (u user) write(ctx context.Context, method, path string, body object) {
 	res, err := http.DefaultClient.Do(u.request(method, path, u.key, body).WithContext(ctx))
 	if err != nil {
-		if ctx.Err() == nil {
-			u.t.Errorf("%s %s: %v", method, path, err)
-		}
-		return false
+		u.t.Errorf("%s %s: %v", method, path, err)
+		return
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK && res.StatusCode != http.StatusCreated {
 		u.t.Errorf("%s %s: %s", method, path, res.Status)
-		return false
 	}
-	return true
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // patience bounds every wait of these tests.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // dial opens a connection.
 func dial(t *testing.T, address string) (net.Conn, error) {

@@ -16,7 +16,7 @@ import (
 )
 
 // patient bounds the waits of tests.
-const patient = 20 * time.Second
+const patient = time.Minute
 
 // instances returns the limiters of three instances that share a Redis.
 func instances(t *testing.T, address string, o ratelimit.Options) (all [3]*ratelimit.Limiter) {

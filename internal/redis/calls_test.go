@@ -22,7 +22,7 @@ func connected(t *testing.T) *redis.Conn {
 	t.Helper()
 	c := redis.New(redis.Options{Addresses: []string{servertest.RedisAddress(t)}, Mode: redis.Single, Logger: slog.New(slog.DiscardHandler)})
 	t.Cleanup(c.Close)
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()

@@ -49,7 +49,7 @@ func TestConnectionGathers(t *testing.T) {
 	read := func(want string) {
 		t.Helper()
 		got := make([]byte, len(want))
-		_ = client.SetReadDeadline(time.Now().Add(5 * time.Second))
+		_ = client.SetReadDeadline(time.Now().Add(time.Minute))
 		if _, err := io.ReadFull(client, got); err != nil || string(got) != want {
 			t.Fatalf("read is %q, %v, want %q", got, err, want)
 		}

@@ -31,9 +31,9 @@ const (
 	slowConnections = 200
 	filesNeeded     = idleConnections + tooMany + slowConnections + 500 // by each of both ends
 
-	attackAtLeast = 7 * time.Second   // longer than a header may take to come
-	attackAtMost  = 200 * time.Second // some 20 s are usual
-	memoryAtMost  = 300 << 20         // bytes, of the server
+	attackAtLeast = 7 * time.Second // longer than a header may take to come
+	attackAtMost  = 8 * time.Minute // some 20 s are usual
+	memoryAtMost  = 300 << 20       // bytes, of the server
 	personsWorst  = 2 * time.Second
 	personsPace   = 25 * time.Millisecond
 	peaceful      = 3 * time.Second
@@ -56,7 +56,9 @@ const (
 func TestAttack(t *testing.T) { //nolint:paralleltest // it measures
 	raiseFileLimit(t)
 	server, key := attacked(t)
+	began := time.Now()
 	person := signIn(t, server.Addr)
+	quietSignIn := time.Since(began)
 	before := person.ask(t, time.After(peaceful))
 	quiet, err := server.Peak()
 	if err != nil {
@@ -94,11 +96,13 @@ func TestAttack(t *testing.T) { //nolint:paralleltest // it measures
 	t.Logf("answers to the attack: %s", a.answers())
 	t.Logf("meanwhile somebody signed in %d times, median %s, longest %s", len(arrived), percentile(arrived, 50), percentile(arrived, 100))
 
-	if half, worst := percentile(arrived, 50), percentile(arrived, 100); half > newcomersHalf || worst > newcomersWorst {
+	// A machine that is slow, or busy with other tests, is slow without the attack too.
+	half, worst := percentile(arrived, 50), percentile(arrived, 100)
+	if half > max(newcomersHalf, 20*quietSignIn) || worst > max(newcomersWorst, 100*quietSignIn) {
 		t.Errorf("somebody with the right password got in after %s half of the time, and after %s once", half, worst)
 	}
 
-	if p99 := percentile(during, 99); p99 > personsWorst {
+	if p99 := percentile(during, 99); p99 > max(personsWorst, 100*percentile(before, 50)) {
 		t.Errorf("99 %% of the signed-in person's requests take up to %s", p99)
 	}
 	if peak > memoryAtMost {

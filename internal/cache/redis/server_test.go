@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds the waits of tests.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // eventually waits until a condition holds.
 func eventually(t *testing.T, what string, yes func() bool) {
