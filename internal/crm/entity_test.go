@@ -3,6 +3,7 @@ package crm
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -85,6 +86,10 @@ func TestEnumeratedConstants(t *testing.T) {
 		{Organisations.Enum("reps_see"), texts(RepsSeeAll, RepsSeeOwn)},
 		{Owners.Enum("role"), texts(roles...)},
 		{APIKeys.Enum("role"), texts(roles...)},
+		{Activities.Enum("type"), tagged[ActivityNumbers]("Type")},
+		{Activities.Enum("priority"), Deals.Enum("priority")},
+		{Tasks.Enum("priority"), tagged[FollowUp]("Priority")},
+		{HitKindFilter.Enum, tagged[Hit]("Kind")},
 		{Tasks.Enum("status"), []string{TaskPending, TaskInProgress, TaskCompleted, "cancelled", TaskOverdue}},
 	} {
 		if !slices.Equal(c.declared, c.constants) {
@@ -94,6 +99,12 @@ func TestEnumeratedConstants(t *testing.T) {
 	if !slices.Contains(Activities.Enum("status"), ActivityCompleted) {
 		t.Errorf("%s is not declared", ActivityCompleted)
 	}
+}
+
+// tagged returns the values that a struct's field is documented with.
+func tagged[T any](field string) []string {
+	f, _ := reflect.TypeFor[T]().FieldByName(field)
+	return strings.Split(f.Tag.Get("enum"), ",")
 }
 
 func texts[S ~string](values ...S) (out []string) {

@@ -75,6 +75,13 @@ type HitFilter struct {
 	Kind *string
 }
 
+// HitKindFilter is what a search of everything can be narrowed by.
+var HitKindFilter = Filter[Hit, HitFilter]{
+	Name: "kind", Doc: "Only records of this kind.", Enum: []string{KindCompany, KindContact, KindDeal},
+	At:    func(f *HitFilter) any { return &f.Kind },
+	Match: func(h *Hit, f *HitFilter) bool { return h.Kind == *f.Kind },
+}
+
 // Searched is what search knows of a thing, from the thing's own members alone.
 type Searched struct {
 	Hit              // all but the rank

@@ -81,7 +81,7 @@ func (g *generator) activity(i int) crm.Activity {
 	case a.Type == "meeting" && chance(r, 0.06):
 		a.Status = pick(r, []string{"cancelled", "no_show"})
 	}
-	a.Priority = maybe(r, 0.3, pick(r, []string{"low", "medium", "high"}))
+	a.Priority = maybe(r, 0.3, pick(r, crm.Activities.Enum("priority")))
 	return a
 }
 

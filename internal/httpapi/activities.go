@@ -10,20 +10,12 @@ import (
 type activityResource = resource[crm.Activity, crm.ActivityFilter, crm.ActivityPatch]
 
 func (a *API) activities() *activityResource {
-	type filter = crm.ActivityFilter
 	return &activityResource{
 		one: "activity", many: "activities", name: "Activity", names: "Activities", tag: "Activities",
 		paths: []string{"/api/activities"},
 		tier:  cache.Frequent, of: []string{crm.EntityActivity},
-		pager: newPager(a, "activities", crm.Activities.Sorts, filtersOf(expansion[crm.Activity]{},
-			reference("ownerId", "Only activities of this owner.", func(f *filter) **crm.ID { return &f.OwnerID }),
-			narrow("type", "Only activities of this type.", enumKind(words[crm.Activity]("type")...), func(f *filter) **string { return &f.Type }),
-			narrow("status", "Only activities of this status.", enumKind(words[crm.Activity]("status")...), func(f *filter) **string { return &f.Status }),
-			reference("contactId", "Only activities with this contact.", func(f *filter) **crm.ID { return &f.ContactID }),
-			reference("companyId", "Only activities with this company.", func(f *filter) **crm.ID { return &f.CompanyID }),
-			reference("dealId", "Only activities for this deal.", func(f *filter) **crm.ID { return &f.DealID }),
-		), a.service.Activities),
-		body:     newBodyReader(func(p *crm.ActivityPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[crm.Activity]()),
+		pager:    newPager(a, "activities", crm.Activities.Sorts, filtersOf(crm.Activities), a.service.Activities),
+		body:     newBodyReader(crm.Activities.DecodeErrors, reflect.TypeFor[crm.Activity]()),
 		required: []string{"type"},
 		defaults: "What is left out: the status is completed, the date now, the owner who makes the activity.",
 		example:  exampleActivity(),

@@ -13,13 +13,7 @@ func (a *API) auditTrail() operation {
 	a.schemas.thing("AuditEntry", reflect.TypeFor[crm.AuditEntry]())
 	// Its details are written as the object that they are.
 	a.schemas.named["AuditEntry"].Properties["details"] = a.schemas.value(reflect.TypeFor[map[string]string]())
-	type filter = crm.AuditFilter
-	pager := newPager(a, "audit", crm.AuditTrail.Sorts, []parameter[listArgs[filter]]{
-		narrow("action", "Only this action.", enumKind(words[crm.AuditEntry]("action")...), func(f *filter) **string { return &f.Action }),
-		reference("actorId", "Only what this person did.", func(f *filter) **crm.ID { return &f.ActorID }),
-		narrow("from", "Only what was done on this UTC day or later.", dateKind(), func(f *filter) **crm.Date { return &f.From }),
-		narrow("to", "Only what was done on this UTC day or earlier.", dateKind(), func(f *filter) **crm.Date { return &f.To }),
-	}, a.service.AuditTrail)
+	pager := newPager(a, "audit", crm.AuditTrail.Sorts, filtersOf(crm.AuditTrail), a.service.AuditTrail)
 	return operation{
 		method: http.MethodGet, path: "/api/audit", id: "listAudit", tag: "System",
 		summary:     "List the audit trail",

@@ -21,7 +21,7 @@ func request(body, contentType string) *http.Request {
 }
 
 func dealBody() *bodyReader[crm.DealPatch] {
-	return newBodyReader(func(p *crm.DealPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[dealView]())
+	return newBodyReader(crm.Deals.DecodeErrors, reflect.TypeFor[dealView]())
 }
 
 func TestReadableBodies(t *testing.T) {
@@ -112,7 +112,7 @@ func TestBadMembersAreToldAllAtOnce(t *testing.T) {
 
 func TestIsPrimaryIsTrueOrFalse(t *testing.T) {
 	t.Parallel()
-	b := newBodyReader(func(p *crm.ContactPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[contactView]())
+	b := newBodyReader(crm.Contacts.DecodeErrors, reflect.TypeFor[contactView]())
 	for body, want := range map[string]crm.ContactPatch{
 		`{"is_primary":true}`:  {IsPrimary: crm.Of(true)},
 		`{"is_primary":false}`: {IsPrimary: crm.Of(false)},

@@ -8,7 +8,6 @@ import (
 )
 
 func (a *API) deals() *resource[crm.Deal, crm.DealFilter, crm.DealPatch] {
-	type filter = crm.DealFilter
 	relations := expansion[crm.Deal]{
 		parameter: "includeRelationships", doc: "Adds the deal's company, primary contact, stage and further contacts.", load: a.loadDealRelations,
 	}
@@ -16,19 +15,8 @@ func (a *API) deals() *resource[crm.Deal, crm.DealFilter, crm.DealPatch] {
 		one: "deal", many: "deals", name: "Deal", names: "Deals", tag: "Deals",
 		paths: []string{"/api/deals"},
 		tier:  cache.Frequent, of: []string{crm.EntityDeal, crm.EntityContact, crm.EntityCompany, crm.EntityStage},
-		pager: newPager(a, "deals", crm.Deals.Sorts, filtersOf(relations,
-			searchWithin[filter](),
-			reference("ownerId", "Only deals of this owner.", func(f *filter) **crm.ID { return &f.OwnerID }),
-			reference("stageId", "Only deals in this stage.", func(f *filter) **crm.ID { return &f.StageID }),
-			reference("companyId", "Only deals with this company.", func(f *filter) **crm.ID { return &f.CompanyID }),
-			reference("contactId", "Only deals that this contact is on, as primary or further contact.", func(f *filter) **crm.ID { return &f.ContactID }),
-			narrow("status", "Only deals of this status.", enumKind(words[crm.Deal]("status")...), func(f *filter) **string { return &f.Status }),
-			narrow("minValue", "Only deals of at least this value.", moneyKind(), func(f *filter) **crm.Money { return &f.MinValue }),
-			narrow("maxValue", "Only deals of at most this value.", moneyKind(), func(f *filter) **crm.Money { return &f.MaxValue }),
-			narrow("closeBefore", "Only deals expected to close before this day.", dateKind(), func(f *filter) **crm.Date { return &f.CloseBefore }),
-			narrow("closeAfter", "Only deals expected to close after this day.", dateKind(), func(f *filter) **crm.Date { return &f.CloseAfter }),
-		), a.service.Deals),
-		body:     newBodyReader(func(p *crm.DealPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[dealView]()),
+		pager:    newPager(a, "deals", crm.Deals.Sorts, append(filtersOf(crm.Deals), expanded(relations, func(a *listArgs[crm.DealFilter]) *bool { return &a.expanded })...), a.service.Deals),
+		body:     newBodyReader(crm.Deals.DecodeErrors, reflect.TypeFor[dealView]()),
 		required: []string{"name"},
 		defaults: "What is left out: the owner is who makes the deal, the stage the first one, the probability the stage's, the company label the deal's own name, the currency the organisation's.",
 		example:  exampleDeal(),

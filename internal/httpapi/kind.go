@@ -12,18 +12,15 @@ import (
 	"sixty/internal/crm"
 )
 
-// A kind is how the values of a parameter are read, written back in one canonical
-// form, and documented.
+// A kind is how the values of a parameter are read and documented.
 type kind[V any] struct {
 	parse  func(string) (V, error)
-	append func([]byte, V) []byte
 	schema *huma.Schema
 }
 
 func idKind() kind[crm.ID] {
 	return kind[crm.ID]{
 		parse:  func(s string) (crm.ID, error) { return legible(crm.ParseID(s)) },
-		append: appendID,
 		schema: idSchema(),
 	}
 }
@@ -31,35 +28,7 @@ func idKind() kind[crm.ID] {
 func dateKind() kind[crm.Date] {
 	return kind[crm.Date]{
 		parse:  func(s string) (crm.Date, error) { return legible(crm.ParseDate(s)) },
-		append: appendDate,
 		schema: dateSchema(),
-	}
-}
-
-func moneyKind() kind[crm.Money] {
-	return kind[crm.Money]{
-		parse:  func(s string) (crm.Money, error) { return legible(crm.ParseMoney(s)) },
-		append: appendMoney,
-		schema: moneySchema(),
-	}
-}
-
-// textKind is free text. A NUL can be in no stored text and PostgreSQL takes none.
-func textKind() kind[string] {
-	return kind[string]{
-		parse: func(s string) (string, error) {
-			switch {
-			case strings.ContainsRune(s, 0):
-				return "", unreadable("must not contain a NUL character")
-			case strings.ToValidUTF8(s, "") != s:
-				return "", unreadable("must be valid UTF-8")
-			case len(s) > maxFilterText:
-				return "", broken(fmt.Sprintf("must be at most %d bytes long", maxFilterText))
-			}
-			return s, nil
-		},
-		append: strconv.AppendQuote,
-		schema: &huma.Schema{Type: huma.TypeString},
 	}
 }
 
@@ -76,7 +45,6 @@ func enumKind(words ...string) kind[string] {
 			}
 			return s, nil
 		},
-		append: strconv.AppendQuote,
 		schema: &huma.Schema{Type: huma.TypeString, Enum: anys(words)},
 	}
 }
@@ -92,7 +60,6 @@ func boolKind() kind[bool] {
 			}
 			return false, unreadable("must be true or false")
 		},
-		append: appendBool,
 		schema: &huma.Schema{Type: huma.TypeBoolean, Default: false},
 	}
 }
@@ -112,7 +79,6 @@ func rangeKind(least, most, standard int) kind[int] {
 			}
 			return n, nil
 		},
-		append: appendInt[int],
 		schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &low, Maximum: &high, Default: standard},
 	}
 }
@@ -147,33 +113,68 @@ func plain[A, V any](name, doc string, k kind[V], at func(*A) *V) parameter[A] {
 	}
 }
 
-// narrow declares a parameter that narrows a list: a member of its filter, nil when
-// it is not given.
-func narrow[F, V any](name, doc string, k kind[V], at func(*F) **V) parameter[listArgs[F]] {
-	return parameter[listArgs[F]]{
-		name: name, doc: doc, schema: k.schema,
-		read: func(dst *listArgs[F], value string) error {
-			v, err := k.parse(value)
-			if err == nil {
-				*at(&dst.list.Filter) = &v
-			}
-			return err
-		},
+// filtersOf declares the parameters that narrow a list: those that the entity declares,
+// and a search of its searched properties.
+func filtersOf[T, P, F any](e *crm.Entity[T, P, F]) []parameter[listArgs[F]] {
+	var all []parameter[listArgs[F]]
+	if slices.ContainsFunc(e.Properties, func(p crm.Property[T, P]) bool { return p.Searched }) {
+		all = append(all, searchWithin[F]())
+	}
+	for i := range e.Filters {
+		all = append(all, filterParameter(&e.Filters[i]))
+	}
+	return all
+}
+
+// filterParameter declares the parameter of a filter. An id is understood under its
+// snake_case name, too.
+func filterParameter[T, F any](x *crm.Filter[T, F]) parameter[listArgs[F]] {
+	p := parameter[listArgs[F]]{
+		name: x.Name, doc: x.Doc,
 		scope: func(b []byte, src *listArgs[F]) []byte {
-			v := *at(&src.list.Filter)
-			if v == nil {
+			value := x.Value(&src.list.Filter)
+			if value == nil {
 				return b
 			}
-			b = append(b, name...)
-			b = k.append(append(b, '='), *v)
+			b = append(append(b, x.Name...), '=')
+			switch v := value.(type) {
+			case *crm.ID:
+				b = appendID(b, *v)
+			case *crm.Money:
+				b = appendMoney(b, *v)
+			case *crm.Date:
+				b = appendDate(b, *v)
+			case *string:
+				b = strconv.AppendQuote(b, *v)
+			}
 			return append(b, ';')
 		},
 	}
-}
-
-// reference is narrow for an id that is understood under its snake_case name too.
-func reference[F any](name, doc string, at func(*F) **crm.ID) parameter[listArgs[F]] {
-	p := narrow(name, doc, idKind(), at)
-	p.alias = snake(name)
+	text := false
+	switch x.At(new(F)).(type) {
+	case **crm.ID:
+		p.schema, p.alias = idSchema(), snake(x.Name)
+	case **crm.Money:
+		p.schema = moneySchema()
+	case **crm.Date:
+		p.schema = dateSchema()
+	case **string:
+		p.schema, text = &huma.Schema{Type: huma.TypeString}, true
+		if x.Enum != nil {
+			p.schema.Enum = anys(x.Enum)
+		}
+	}
+	p.read = func(dst *listArgs[F], value string) error {
+		err := x.Set(&dst.list.Filter, value)
+		switch {
+		case err == nil && text && len(value) > maxFilterText:
+			return broken(fmt.Sprintf("must be at most %d bytes long", maxFilterText))
+		case err != nil && x.Enum != nil:
+			return broken(err.Error())
+		case err != nil:
+			return unreadable(err.Error())
+		}
+		return nil
+	}
 	return p
 }

@@ -14,7 +14,7 @@ func (a *API) organisationOperations() []operation {
 	view := reflect.TypeFor[crm.Organisation]()
 	a.schemas.thing("Organisation", view)
 	a.schemas.patch("OrganisationInput", reflect.TypeFor[crm.OrganisationPatch](), view, nil)
-	body := newBodyReader(func(p *crm.OrganisationPatch) *crm.DecodeErrors { return &p.DecodeErrors }, view)
+	body := newBodyReader(crm.Organisations.DecodeErrors, view)
 	return []operation{
 		{
 			method: http.MethodGet, path: "/api/organisation", id: "getOrganisation", tag: "People",

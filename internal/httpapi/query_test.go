@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -147,14 +148,16 @@ func sameWords(a, b string) bool {
 
 func TestIndustryIsText(t *testing.T) {
 	t.Parallel()
-	k := textKind()
+	i := slices.IndexFunc(crm.Companies.Filters, func(x crm.Filter[crm.Company, crm.CompanyFilter]) bool { return x.Name == "industry" })
+	p := filterParameter(&crm.Companies.Filters[i])
 	for _, bad := range []string{"a\x00b", "\xff", strings.Repeat("x", maxFilterText+1)} {
-		if _, err := k.parse(bad); err == nil {
-			t.Errorf("%.10q is taken", bad)
+		if err := p.read(&listArgs[crm.CompanyFilter]{}, bad); err == nil {
+			t.Errorf("%.10q is accepted", bad)
 		}
 	}
-	if v, err := k.parse("R&D; =é"); err != nil || v != "R&D; =é" {
-		t.Errorf("parse gave %q, %v", v, err)
+	var args listArgs[crm.CompanyFilter]
+	if err := p.read(&args, "R&D; =é"); err != nil || *args.list.Filter.Industry != "R&D; =é" {
+		t.Errorf("read %v, %v", args.list.Filter, err)
 	}
 }
 

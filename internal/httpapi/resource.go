@@ -65,11 +65,6 @@ func expanded[T, A any](e expansion[T], at func(*A) *bool) query[A] {
 	return query[A]{plain(e.parameter, e.doc, boolKind(), at)}
 }
 
-// filtersOf puts an expansion's parameter behind the filters of a list.
-func filtersOf[T, F any](e expansion[T], filters ...parameter[listArgs[F]]) []parameter[listArgs[F]] {
-	return append(filters, expanded(e, func(a *listArgs[F]) *bool { return &a.expanded })...)
-}
-
 // show gives the function that writes rows, expanded if that was asked for.
 func (res *resource[T, F, P]) show(c *call, asked bool, rows []T) (appender[T], error) {
 	if !asked || len(rows) == 0 {

@@ -165,12 +165,6 @@ func fieldByJSON(t reflect.Type, name string) reflect.StructField {
 	panic(fmt.Sprintf("httpapi: %s has no member %s", t, name))
 }
 
-// words gives the values of an enumerated member of T.
-func words[T any](member string) []string {
-	f := fieldByJSON(reflect.TypeFor[T](), member)
-	return strings.Split(f.Tag.Get("enum"), ",")
-}
-
 func null() *huma.Schema { return &huma.Schema{Type: "null"} }
 
 // envelope gives the schema of the answer that holds one thing.

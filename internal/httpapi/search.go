@@ -45,7 +45,7 @@ func (a *API) searchOperation() operation {
 	p := newPager(a, "search", crm.Sorts{Default: crm.ByRank}, []parameter[listArgs[crm.HitFilter]]{
 		searching[crm.HitFilter]("q", "What to look for: each word, or the beginning of one, in names, e-mail addresses, domains, titles and labels. "+
 			"Without a word nothing is found."),
-		narrow("kind", "Only things of this kind.", enumKind(words[crm.Hit]("kind")...), func(f *crm.HitFilter) **string { return &f.Kind }),
+		filterParameter(&crm.HitKindFilter),
 	}, a.service.Search)
 	p.query = p.query.without("sort")
 	example := exampleHit()

@@ -13,7 +13,7 @@ func (a *API) stages() *resource[crm.Stage, crm.StageFilter, crm.StagePatch] {
 		paths: []string{"/api/deal-stages", "/api/stages"},
 		tier:  cache.Static, of: []string{crm.EntityStage},
 		pager:    newPager(a, "deal-stages", crm.Stages.Sorts, nil, a.service.Stages),
-		body:     newBodyReader(func(p *crm.StagePatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[crm.Stage]()),
+		body:     newBodyReader(crm.Stages.DecodeErrors, reflect.TypeFor[crm.Stage]()),
 		required: []string{"name"},
 		defaults: "What is left out: the stage is the last one, and open.",
 		example:  exampleStage(),

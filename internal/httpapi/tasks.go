@@ -10,19 +10,12 @@ import (
 )
 
 func (a *API) tasks() *resource[crm.Task, crm.TaskFilter, crm.TaskPatch] {
-	type filter = crm.TaskFilter
 	return &resource[crm.Task, crm.TaskFilter, crm.TaskPatch]{
 		one: "task", many: "tasks", name: "Task", names: "Tasks", tag: "Tasks",
 		paths: []string{"/api/tasks"},
 		tier:  cache.Frequent, of: []string{crm.EntityTask},
-		pager: newPager(a, "tasks", crm.Tasks.Sorts, filtersOf(expansion[crm.Task]{},
-			reference("assignedTo", "Only tasks that are assigned to this person.", func(f *filter) **crm.ID { return &f.AssignedTo }),
-			narrow("status", "Only tasks that are shown with this status.", enumKind(words[crm.Task]("status")...), func(f *filter) **string { return &f.Status }),
-			reference("contactId", "Only tasks about this contact.", func(f *filter) **crm.ID { return &f.ContactID }),
-			reference("companyId", "Only tasks about this company.", func(f *filter) **crm.ID { return &f.CompanyID }),
-			reference("dealId", "Only tasks about this deal.", func(f *filter) **crm.ID { return &f.DealID }),
-		), a.service.Tasks),
-		body:     newBodyReader(func(p *crm.TaskPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[crm.Task]()),
+		pager:    newPager(a, "tasks", crm.Tasks.Sorts, filtersOf(crm.Tasks), a.service.Tasks),
+		body:     newBodyReader(crm.Tasks.DecodeErrors, reflect.TypeFor[crm.Task]()),
 		required: []string{"title"},
 		defaults: "What is left out: the priority is medium, the status pending, the type general; the task is made by and assigned to who makes it.",
 		example:  exampleTask(),

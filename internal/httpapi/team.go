@@ -109,7 +109,7 @@ func (a *API) answerMember(c *call, get func(context.Context, crm.Actor, crm.ID)
 }
 
 func (a *API) changeMember() func(*call) error {
-	body := newBodyReader(func(p *crm.OwnerPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[memberView]())
+	body := newBodyReader(crm.Owners.DecodeErrors, reflect.TypeFor[memberView]())
 	return func(c *call) error {
 		p, err := body.read(c.Request)
 		if err != nil {

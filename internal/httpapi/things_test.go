@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,6 +53,46 @@ func TestThingsAreWrittenAsEncodingJSONDoes(t *testing.T) {
 	t.Run("Activity", sameBytes(appendActivity))
 	t.Run("Task", sameBytes(appendTask))
 	t.Run("FollowUp", sameBytes(appendFollowUp))
+}
+
+// TestDeclaredPropertiesAreWritten: answers hold the properties that are declared as part
+// of the API, and no others.
+func TestDeclaredPropertiesAreWritten(t *testing.T) {
+	t.Parallel()
+	writesDeclared(t, crm.Companies, appendCompany)
+	writesDeclared(t, crm.Contacts, appendContact)
+	writesDeclared(t, crm.Deals, appendDeal)
+	writesDeclared(t, crm.Stages, appendStage)
+	writesDeclared(t, crm.Owners, appendOwner)
+	writesDeclared(t, crm.Activities, appendActivity)
+	writesDeclared(t, crm.Tasks, appendTask)
+	writesDeclared(t, crm.APIKeys, appendKey)
+}
+
+// TestDealContactRoles: the roles that the document names are those that crm accepts.
+func TestDealContactRoles(t *testing.T) {
+	t.Parallel()
+	role := fieldByJSON(reflect.TypeFor[furtherContact](), "role")
+	if diff := cmp.Diff(crm.DealContactRoles, strings.Split(role.Tag.Get("enum"), ",")); diff != "" {
+		t.Errorf("(-accepted +documented)\n%s", diff)
+	}
+}
+
+func writesDeclared[T, P, F any](t *testing.T, e *crm.Entity[T, P, F], write appender[T]) {
+	t.Helper()
+	var written map[string]any
+	if err := json.Unmarshal(write(nil, new(T)), &written); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range e.Properties {
+		if _, ok := written[p.Name]; ok == p.Internal {
+			t.Errorf("%s: the property %s is written: %t, declared as internal: %t", e.Name, p.Name, ok, p.Internal)
+		}
+		delete(written, p.Name)
+	}
+	for name := range written {
+		t.Errorf("%s: %s is written but not declared", e.Name, name)
+	}
 }
 
 func sameBytes[T any](write appender[T]) func(*testing.T) {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"sixty/internal/crm"
 	"sixty/internal/transfer"
@@ -321,6 +322,57 @@ func TestExportMemory(t *testing.T) {
 		}
 		if grown := m.most - before; m.most == 0 || grown > 6<<20 {
 			t.Errorf("%s: %d bytes were in use besides the %d before", format, grown, before)
+		}
+	}
+}
+
+// TestExportEveryFilter: each declared filter exports the records that it is declared to
+// select.
+func TestExportEveryFilter(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sqlite")
+	w.fill(30)
+	exportEveryFilter(w, transfer.Companies, crm.Companies)
+	exportEveryFilter(w, transfer.Contacts, crm.Contacts)
+	exportEveryFilter(w, transfer.Deals, crm.Deals)
+	exportEveryFilter(w, transfer.Activities, crm.Activities)
+}
+
+func exportEveryFilter[T, P, F any](w *world, kind transfer.Kind, e *crm.Entity[T, P, F]) {
+	w.t.Helper()
+	read := func(filters ...string) (rows []T) {
+		if err := json.Unmarshal([]byte(w.export(kind, transfer.JSON, filters...)), &rows); err != nil {
+			w.t.Fatal(err)
+		}
+		return rows
+	}
+	rows := read()
+	for _, x := range e.Filters {
+		told := false
+		for i := range rows {
+			text, err := json.Marshal(e.Property(x.Property).Stored(&rows[i]))
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			value := string(text)
+			_ = json.Unmarshal(text, &value) // of a text
+			var filter F
+			if string(text) == "null" || told || x.Set(&filter, value) != nil { // one value is enough
+				continue
+			}
+			var want []T
+			for j := range rows {
+				if x.Match(&rows[j], &filter) {
+					want = append(want, rows[j])
+				}
+			}
+			told = len(want) < len(rows)
+			if diff := cmp.Diff(want, read(x.Name+"="+value), cmpopts.EquateEmpty()); diff != "" {
+				w.t.Errorf("%s --filter %s=%s (-declared +exported):\n%s", kind, x.Name, value, diff)
+			}
+		}
+		if !told {
+			w.t.Errorf("%s: no rows tell the filter %s", kind, x.Name)
 		}
 	}
 }

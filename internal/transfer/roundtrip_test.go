@@ -157,7 +157,7 @@ func (w *world) fill(n int) {
 	for seed := range n {
 		a, err := w.service.CreateActivity(ctx, w.by, drawn(seed, func(t *rapid.T) crm.ActivityPatch {
 			p := patched(t, crm.Activities)
-			p.Type, p.Status, p.ExternalID = crm.Of("meeting"), crm.Of(rapid.SampledFrom([]string{"pending", "completed"}).Draw(t, "status")), crm.Field[string]{}
+			p.Type, p.Status, p.ExternalID = crm.Of(rapid.SampledFrom(crm.Activities.Enum("type")).Draw(t, "type")), crm.Of(rapid.SampledFrom([]string{"pending", "completed"}).Draw(t, "status")), crm.Field[string]{}
 			p.ContactID, p.CompanyID = someOf(t, contactIDs...), someOf(t, companyIDs...)
 			p.DealID, p.OwnerID, p.Date = someOf(t, dealIDs...), someOf(t, ownerIDs...), crm.Field[crm.Moment]{}
 			return p

@@ -44,6 +44,16 @@ func (e owned) AsOwner(ctx context.Context, statements ...string) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
+func (e owned) Checks(ctx context.Context, table string) (constraints string, err error) {
+	conn, err := pgx.Connect(ctx, e.url)
+	if err != nil {
+		return "", err
+	}
+	const all = "SELECT coalesce(string_agg(pg_get_constraintdef(oid), E'\\n'), '') FROM pg_constraint WHERE contype = 'c' AND conrelid = $1::text::regclass"
+	err = conn.QueryRow(ctx, all, table).Scan(&constraints)
+	return constraints, errors.Join(err, conn.Close(ctx))
+}
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestConformance(t *testing.T) {

@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -42,6 +43,18 @@ func (e owned) AsOwner(ctx context.Context, statements ...string) error {
 		}
 	}
 	return tx.Commit(ctx)
+}
+
+func (e owned) Checks(ctx context.Context, table string) (sql string, err error) {
+	rows, err := e.Query(ctx, store.Scope{}, &store.Statement{Name: "test", SQL: "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = $1"}, []any{table})
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	if rows.Next() {
+		err = rows.Scan(&sql)
+	}
+	return sql, errors.Join(err, rows.Err())
 }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -16,14 +16,16 @@ type kind[T, F any] struct {
 	version func(*T) *int64
 	updated func(*T) *crm.Instant
 	fresh   func(row *T, n int) // gives the row an id and unique members of its own
+
+	properties []property[T]
+	filters    []crm.Filter[T, F]
 }
 
 func companies() kind[crm.Company, crm.CompanyFilter] {
-	return kind[crm.Company, crm.CompanyFilter]{
+	return declared(kind[crm.Company, crm.CompanyFilter]{
 		entity:  "company",
 		view:    crm.Reads.Companies,
 		table:   crm.Tx.Companies,
-		sorts:   crm.Companies.Sorts,
 		id:      func(c *crm.Company) *crm.ID { return &c.ID },
 		org:     func(c *crm.Company) *crm.ID { return &c.OrgID },
 		version: func(c *crm.Company) *int64 { return &c.Version },
@@ -32,15 +34,14 @@ func companies() kind[crm.Company, crm.CompanyFilter] {
 			c.ID = crm.NewID()
 			c.Domain, c.ExternalID = distinct(c.Domain, n), distinct(c.ExternalID, n)
 		},
-	}
+	}, crm.Companies)
 }
 
 func contacts() kind[crm.Contact, crm.ContactFilter] {
-	return kind[crm.Contact, crm.ContactFilter]{
+	return declared(kind[crm.Contact, crm.ContactFilter]{
 		entity:  "contact",
 		view:    crm.Reads.Contacts,
 		table:   crm.Tx.Contacts,
-		sorts:   crm.Contacts.Sorts,
 		id:      func(c *crm.Contact) *crm.ID { return &c.ID },
 		org:     func(c *crm.Contact) *crm.ID { return &c.OrgID },
 		version: func(c *crm.Contact) *int64 { return &c.Version },
@@ -49,15 +50,14 @@ func contacts() kind[crm.Contact, crm.ContactFilter] {
 			c.ID, c.IsPrimary = crm.NewID(), false // a company has one
 			c.Email, c.ExternalID = distinct(c.Email, n), distinct(c.ExternalID, n)
 		},
-	}
+	}, crm.Contacts)
 }
 
 func deals() kind[crm.Deal, crm.DealFilter] {
-	return kind[crm.Deal, crm.DealFilter]{
+	return declared(kind[crm.Deal, crm.DealFilter]{
 		entity:  "deal",
 		view:    crm.Reads.Deals,
 		table:   crm.Tx.Deals,
-		sorts:   crm.Deals.Sorts,
 		id:      func(d *crm.Deal) *crm.ID { return &d.ID },
 		org:     func(d *crm.Deal) *crm.ID { return &d.OrgID },
 		version: func(d *crm.Deal) *int64 { return &d.Version },
@@ -65,29 +65,27 @@ func deals() kind[crm.Deal, crm.DealFilter] {
 		fresh: func(d *crm.Deal, n int) {
 			d.ID, d.ExternalID = crm.NewID(), distinct(d.ExternalID, n)
 		},
-	}
+	}, crm.Deals)
 }
 
 func stages() kind[crm.Stage, crm.StageFilter] {
-	return kind[crm.Stage, crm.StageFilter]{
+	return declared(kind[crm.Stage, crm.StageFilter]{
 		entity:  "deal_stage",
 		view:    crm.Reads.Stages,
 		table:   crm.Tx.Stages,
-		sorts:   crm.Stages.Sorts,
 		id:      func(s *crm.Stage) *crm.ID { return &s.ID },
 		org:     func(s *crm.Stage) *crm.ID { return &s.OrgID },
 		version: func(s *crm.Stage) *int64 { return &s.Version },
 		updated: func(s *crm.Stage) *crm.Instant { return &s.UpdatedAt },
 		fresh:   func(s *crm.Stage, _ int) { s.ID = crm.NewID() },
-	}
+	}, crm.Stages)
 }
 
 func owners() kind[crm.Owner, crm.OwnerFilter] {
-	return kind[crm.Owner, crm.OwnerFilter]{
+	return declared(kind[crm.Owner, crm.OwnerFilter]{
 		entity:  "owner",
 		view:    crm.Reads.Owners,
 		table:   crm.Tx.Owners,
-		sorts:   crm.Owners.Sorts,
 		id:      func(o *crm.Owner) *crm.ID { return &o.ID },
 		org:     func(o *crm.Owner) *crm.ID { return &o.OrgID },
 		version: func(o *crm.Owner) *int64 { return &o.Version },
@@ -95,15 +93,14 @@ func owners() kind[crm.Owner, crm.OwnerFilter] {
 		fresh: func(o *crm.Owner, n int) {
 			o.ID, o.Email = crm.NewID(), distinct(o.Email, n)
 		},
-	}
+	}, crm.Owners)
 }
 
 func activities() kind[crm.Activity, crm.ActivityFilter] {
-	return kind[crm.Activity, crm.ActivityFilter]{
+	return declared(kind[crm.Activity, crm.ActivityFilter]{
 		entity:  "activity",
 		view:    crm.Reads.Activities,
 		table:   crm.Tx.Activities,
-		sorts:   crm.Activities.Sorts,
 		id:      func(a *crm.Activity) *crm.ID { return &a.ID },
 		org:     func(a *crm.Activity) *crm.ID { return &a.OrgID },
 		version: func(a *crm.Activity) *int64 { return &a.Version },
@@ -111,15 +108,14 @@ func activities() kind[crm.Activity, crm.ActivityFilter] {
 		fresh: func(a *crm.Activity, n int) {
 			a.ID, a.ExternalID = crm.NewID(), distinct(a.ExternalID, n)
 		},
-	}
+	}, crm.Activities)
 }
 
 func tasks() kind[crm.Task, crm.TaskFilter] {
-	return kind[crm.Task, crm.TaskFilter]{
+	return declared(kind[crm.Task, crm.TaskFilter]{
 		entity:  "task",
 		view:    crm.Reads.Tasks,
 		table:   crm.Tx.Tasks,
-		sorts:   crm.Tasks.Sorts,
 		id:      func(t *crm.Task) *crm.ID { return &t.ID },
 		org:     func(t *crm.Task) *crm.ID { return &t.OrgID },
 		version: func(t *crm.Task) *int64 { return &t.Version },
@@ -127,7 +123,16 @@ func tasks() kind[crm.Task, crm.TaskFilter] {
 		fresh: func(t *crm.Task, n int) {
 			t.ID, t.ExternalID = crm.NewID(), distinct(t.ExternalID, n)
 		},
-	}
+	}, crm.Tasks)
+}
+
+// auditTrail and keys are lists that grow otherwise.
+func auditTrail() kind[crm.AuditEntry, crm.AuditFilter] {
+	return declared(kind[crm.AuditEntry, crm.AuditFilter]{entity: "audit", view: crm.Reads.Audit}, crm.AuditTrail)
+}
+
+func keys() kind[crm.APIKey, crm.APIKeyFilter] {
+	return declared(kind[crm.APIKey, crm.APIKeyFilter]{entity: "api_key", view: crm.Reads.APIKeys}, crm.APIKeys)
 }
 
 // insert stores rows, at the time 1.

@@ -17,14 +17,9 @@ func companyList(f *fixture) *list[crm.Company, crm.CompanyFilter] {
 		key: func(field string, c *crm.Company) sortKey {
 			return commonKey(field, c.UpdatedAt, c.CreatedAt, c.Name)
 		},
-		conditions: []condition[crm.Company, crm.CompanyFilter]{
-			{"owner", func(f *crm.CompanyFilter) { f.OwnerID = &people[0] }, func(c *crm.Company) bool { return is(c.OwnerID, people[0]) }},
-			{"industry", func(f *crm.CompanyFilter) { f.Industry = &industries[0] }, func(c *crm.Company) bool { return is(c.Industry, "Mining") }},
-			{"size", func(f *crm.CompanyFilter) { f.Size = &sizes[1] }, func(c *crm.Company) bool { return is(c.Size, "small") }},
-		},
 	}
 	ids := l.fill(f, m, func(int) crm.Company {
-		c := f.home.newCompany(m.name())
+		c := l.vary(m, f.home.newCompany(m.name()))
 		c.OwnerID, c.Industry, c.Size = some(m, people), some(m, industries), some(m, sizes)
 		c.CreatedAt, c.UpdatedAt = m.instant(), m.instant()
 		return c
@@ -58,13 +53,9 @@ func contactList(f *fixture) *list[crm.Contact, crm.ContactFilter] {
 		key: func(field string, c *crm.Contact) sortKey {
 			return personKey(field, c.UpdatedAt, c.CreatedAt, c.FullName, c.Email)
 		},
-		conditions: []condition[crm.Contact, crm.ContactFilter]{
-			{"owner", func(f *crm.ContactFilter) { f.OwnerID = &people[1] }, func(c *crm.Contact) bool { return is(c.OwnerID, people[1]) }},
-			{"company", func(f *crm.ContactFilter) { f.CompanyID = &firms[2] }, func(c *crm.Contact) bool { return is(c.CompanyID, firms[2]) }},
-		},
 	}
 	ids := l.fill(f, m, func(i int) crm.Contact {
-		c := f.home.newContact(m.name())
+		c := l.vary(m, f.home.newContact(m.name()))
 		if i%5 == 0 {
 			c.FirstName, c.FullName, c.Email = nil, "", distinct(ptr("0000nobody@example.org"), i)
 		}
@@ -87,7 +78,7 @@ func stageList(f *fixture) *list[crm.Stage, crm.StageFilter] {
 		},
 	}
 	ids := l.fill(f, m, func(int) crm.Stage {
-		s := f.home.newStage(m.name())
+		s := l.vary(m, f.home.newStage(m.name()))
 		s.OrderPosition, s.CreatedAt, s.UpdatedAt = m.IntN(20), m.instant(), m.instant()
 		return s
 	}, func(*crm.Stage) {})
@@ -104,7 +95,7 @@ func ownerList(f *fixture) *list[crm.Owner, crm.OwnerFilter] {
 		},
 	}
 	ids := l.fill(f, m, func(i int) crm.Owner {
-		o := f.home.newOwner(m.name())
+		o := l.vary(m, f.home.newOwner(m.name()))
 		if i%5 == 0 {
 			o.FirstName, o.FullName, o.Email = nil, "", distinct(ptr("0000nobody@example.org"), i)
 		}
@@ -131,7 +122,7 @@ func gapList(f *fixture) *list[crm.Deal, crm.DealFilter] {
 	m := newMaker()
 	l := &list[crm.Deal, crm.DealFilter]{kind: deals(), key: dealKey}
 	ids := l.fill(f, m, func(int) crm.Deal {
-		d := f.home.newDeal(m.name())
+		d := l.vary(m, f.home.newDeal(m.name()))
 		d.Value, d.ExpectedCloseDate = nil, ptr(crm.Date(m.IntN(10)))
 		return d
 	}, func(d *crm.Deal) { d.StageID = f.away.stage.ID })
@@ -149,26 +140,12 @@ func dealList(f *fixture) *list[crm.Deal, crm.DealFilter] {
 	l := &list[crm.Deal, crm.DealFilter]{
 		kind: deals(),
 		key:  dealKey,
-		conditions: []condition[crm.Deal, crm.DealFilter]{
-			{"owner", func(f *crm.DealFilter) { f.OwnerID = &people[0] }, func(d *crm.Deal) bool { return is(d.OwnerID, people[0]) }},
-			{"stage", func(f *crm.DealFilter) { f.StageID = &steps[1] }, func(d *crm.Deal) bool { return d.StageID == steps[1] }},
-			{"company", func(f *crm.DealFilter) { f.CompanyID = &firms[2] }, func(d *crm.Deal) bool { return is(d.CompanyID, firms[2]) }},
-			{"contact", func(f *crm.DealFilter) { f.ContactID = &persons[0] }, func(d *crm.Deal) bool {
-				return is(d.PrimaryContactID, persons[0]) || further[d.ID]
-			}},
-			{"status", func(f *crm.DealFilter) { f.Status = ptr(crm.StatusWon) }, func(d *crm.Deal) bool { return d.Status == crm.StatusWon }},
-			{"minValue", func(f *crm.DealFilter) { f.MinValue = &amounts[2] }, func(d *crm.Deal) bool { return d.Value != nil && *d.Value >= amounts[2] }},
-			{"maxValue", func(f *crm.DealFilter) { f.MaxValue = &amounts[3] }, func(d *crm.Deal) bool { return d.Value != nil && *d.Value <= amounts[3] }},
-			{"closeBefore", func(f *crm.DealFilter) { f.CloseBefore = &days[3] }, func(d *crm.Deal) bool {
-				return d.ExpectedCloseDate != nil && *d.ExpectedCloseDate < days[3]
-			}},
-			{"closeAfter", func(f *crm.DealFilter) { f.CloseAfter = &days[1] }, func(d *crm.Deal) bool {
-				return d.ExpectedCloseDate != nil && *d.ExpectedCloseDate > days[1]
-			}},
+		related: func(filter string, d *crm.Deal, f *crm.DealFilter) bool {
+			return filter == "contactId" && *f.ContactID == persons[0] && further[d.ID]
 		},
 	}
 	ids := l.fill(f, m, func(int) crm.Deal {
-		d := f.home.newDeal(m.name())
+		d := l.vary(m, f.home.newDeal(m.name()))
 		d.StageID, d.Status = steps[m.IntN(3)], statuses[m.IntN(3)]
 		if d.Status != crm.StatusActive {
 			d.ClosedAt = ptr(m.instant())

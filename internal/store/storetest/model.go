@@ -15,6 +15,8 @@ import (
 type list[T, F any] struct {
 	kind[T, F]
 	key        func(field string, row *T) sortKey
+	base       F                                      // what every filter starts from
+	related    func(filter string, row *T, f *F) bool // what passes a filter by other records; may be nil
 	conditions []condition[T, F]
 	rows       []T // what the list holds unfiltered, in no particular order
 }
@@ -62,7 +64,7 @@ func (l *list[T, F]) ordered(sort crm.Sort, conditions ...condition[T, F]) []T {
 
 // filter gives the filter of conditions.
 func (l *list[T, F]) filter(conditions ...condition[T, F]) F {
-	var filter F
+	filter := l.base
 	for _, c := range conditions {
 		c.set(&filter)
 	}
@@ -154,5 +156,7 @@ func (l *list[T, F]) settle(f *fixture, ids ...crm.ID) *list[T, F] {
 	for _, row := range readAll(f, f.home, l.kind, ids) {
 		l.rows = append(l.rows, row)
 	}
+	slices.SortFunc(l.rows, func(a, b T) int { return bytes.Compare(l.id(&a)[:], l.id(&b)[:]) })
+	l.derive(f)
 	return l
 }

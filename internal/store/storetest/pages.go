@@ -156,6 +156,7 @@ func (l *list[T, F]) around(f *fixture, sort crm.Sort, from crm.Position, whole 
 // filters narrows a list by every filter, by every two of them, by some three, and
 // by all, and counts what is left.
 func filters[T, F any](f *fixture, l *list[T, F]) {
+	l.eachFilter(f)
 	conditions := l.conditions
 	combinations := [][]condition[T, F]{conditions}
 	for i, a := range conditions {

@@ -89,6 +89,7 @@ type plans struct {
 // filters.
 type planned[T, F any] struct {
 	kind[T, F]
+	base    F // what every filter starts from
 	from    map[crm.Sort][]crm.Position
 	filters []planFilter[F]
 }
@@ -105,61 +106,11 @@ func newPlans(f *fixture, explain Explainer) *plans {
 	m := newMaker()
 	n := cmp.Or(explain.Deals, planDeals)
 	m.populate(f, f.away, n/10)
-	ids := m.populate(f, f.home, n)
-	money, day := crm.Money(500_000), crm.Date(20_200)
-	date := crm.Date(planNow.Time().Unix() / 86400)
-	p := &plans{
-		explain: explain,
-		companies: planned[crm.Company, crm.CompanyFilter]{kind: companies(), filters: []planFilter[crm.CompanyFilter]{
-			{"owner", "owner_id", crm.CompanyFilter{OwnerID: &ids.owner}},
-			{"industry", "industry", crm.CompanyFilter{Industry: ptr("Industry 7")}},
-			{"size", "size", crm.CompanyFilter{Size: ptr("medium")}},
-		}},
-		contacts: planned[crm.Contact, crm.ContactFilter]{kind: contacts(), filters: []planFilter[crm.ContactFilter]{
-			{"owner", "owner_id", crm.ContactFilter{OwnerID: &ids.owner}},
-			{"company", "company_id", crm.ContactFilter{CompanyID: &ids.company}},
-		}},
-		deals: planned[crm.Deal, crm.DealFilter]{kind: deals(), filters: []planFilter[crm.DealFilter]{
-			{"owner", "owner_id", crm.DealFilter{OwnerID: &ids.owner}},
-			{"stage", "stage_id", crm.DealFilter{StageID: &ids.stage}},
-			{"company", "company_id", crm.DealFilter{CompanyID: &ids.company}},
-			{"contact", "contact_id", crm.DealFilter{ContactID: &ids.contact}},
-			{"status", "status", crm.DealFilter{Status: ptr(crm.StatusWon)}},
-			{"minValue", "", crm.DealFilter{MinValue: &money}},
-			{"maxValue", "", crm.DealFilter{MaxValue: &money}},
-			{"closeBefore", "", crm.DealFilter{CloseBefore: &day}},
-			{"closeAfter", "", crm.DealFilter{CloseAfter: &day}},
-		}},
-		stages: planned[crm.Stage, crm.StageFilter]{kind: stages()},
-		owners: planned[crm.Owner, crm.OwnerFilter]{kind: owners()},
-		activities: planned[crm.Activity, crm.ActivityFilter]{kind: activities(), filters: []planFilter[crm.ActivityFilter]{
-			{"owner", "owner_id", crm.ActivityFilter{OwnerID: &ids.owner}},
-			{"contact", "contact_id", crm.ActivityFilter{ContactID: &ids.contact}},
-			{"company", "company_id", crm.ActivityFilter{CompanyID: &ids.company}},
-			{"deal", "deal_id", crm.ActivityFilter{DealID: &ids.deal}},
-			{"type", "type", crm.ActivityFilter{Type: ptr("call")}},
-			{"status", "status", crm.ActivityFilter{Status: ptr("pending")}},
-		}},
-		tasks: planned[crm.Task, crm.TaskFilter]{kind: tasks(), filters: []planFilter[crm.TaskFilter]{
-			{"assigned", "assigned_to", crm.TaskFilter{AssignedTo: &ids.owner}},
-			{"contact", "contact_id", crm.TaskFilter{ContactID: &ids.contact}},
-			{"company", "company_id", crm.TaskFilter{CompanyID: &ids.company}},
-			{"deal", "deal_id", crm.TaskFilter{DealID: &ids.deal}},
-			{"completed", "status", crm.TaskFilter{Status: ptr(crm.TaskCompleted)}},
-			{"pending", "status", crm.TaskFilter{Status: ptr(crm.TaskPending), Now: planNow}},
-			{"overdue", "", crm.TaskFilter{Status: ptr(crm.TaskOverdue), Now: planNow}},
-		}},
-		audit: planned[crm.AuditEntry, crm.AuditFilter]{
-			kind: kind[crm.AuditEntry, crm.AuditFilter]{view: crm.Reads.Audit, sorts: crm.AuditTrail.Sorts},
-			filters: []planFilter[crm.AuditFilter]{
-				{"action", "action", crm.AuditFilter{Action: ptr(string(crm.ActionKeyCreated))}},
-				{"actor", "actor_id", crm.AuditFilter{ActorID: &ids.owner}},
-				{"from", "", crm.AuditFilter{From: &date}},
-				{"to", "", crm.AuditFilter{To: &date}},
-			},
-		},
-		keys: planned[crm.APIKey, crm.APIKeyFilter]{kind: kind[crm.APIKey, crm.APIKeyFilter]{view: crm.Reads.APIKeys, sorts: crm.APIKeys.Sorts}},
-	}
+	m.populate(f, f.home, n)
+	p := &plans{explain: explain}
+	p.companies.kind, p.contacts.kind, p.deals.kind, p.stages.kind, p.owners.kind = companies(), contacts(), deals(), stages(), owners()
+	p.activities.kind, p.tasks.kind, p.audit.kind, p.keys.kind = activities(), tasks(), auditTrail(), keys()
+	p.tasks.base.Now = planNow
 	p.companies.positions(f)
 	p.contacts.positions(f)
 	p.deals.positions(f)
@@ -182,12 +133,16 @@ func (l *planned[T, F]) positions(f *fixture) {
 		p, err := l.view(f.store.Reads(crm.Actor{})).Page(f.Context(), f.home.ID, q)
 		return must(f, p, err)
 	}
+	var rows []T // some of all
 	for _, s := range l.orders() {
 		var all, last []crm.Position
 		q := crm.List[F]{Sort: s, Limit: crm.MaxLimit}
 		for more := true; more; {
 			p := page(q)
 			all = append(all, *p.Last)
+			for i := 0; s == l.sorts.Default && i < len(p.Rows); i += 50 {
+				rows = append(rows, p.Rows[i])
+			}
 			if s.Desc && p.First.Number > 0 && p.Last.Number < 0 { // no value is below zero here
 				q := q
 				q.Limit = sort.Search(len(p.Rows), func(i int) bool {
@@ -200,9 +155,44 @@ func (l *planned[T, F]) positions(f *fixture) {
 		}
 		l.from[s] = append(last, all[0], all[len(all)/2], all[max(len(all)-3, 0)])
 	}
+	l.derive(f, rows)
 }
 
-// orders gives the orders of a list.
+// derive sets each declared filter to a value that rows have.
+func (l *planned[T, F]) derive(f *fixture, rows []T) {
+	f.Helper()
+	for i := range l.kind.filters {
+		x := &l.kind.filters[i]
+		values := l.valuesOf(x, rows)
+		switch {
+		case len(values) == 0:
+			f.Errorf("%s: no row has a value for the filter %s: let populate set %s", l.entity, x.Name, x.Property)
+		case l.entity == "task" && x.Name == "status": // statuses have plans of their own
+			values = x.Enum
+		default:
+			values = values[len(values)/2:][:1]
+		}
+		for _, text := range values {
+			filter := planFilter[F]{name: x.Name, filter: l.base}
+			if err := x.Set(&filter.filter, text); err != nil {
+				f.Fatal(err)
+			}
+			switch x.Value(&filter.filter).(type) {
+			case *crm.ID, *string:
+				filter.column = x.Property
+			}
+			switch {
+			case x.Property == "primary_contact_id":
+				filter.column = "contact_id" // of deal_contacts
+			case text == crm.TaskOverdue:
+				filter.column = "" // has an index of its own
+			}
+			l.filters = append(l.filters, filter)
+		}
+	}
+}
+
+// orders returns the orders of a list.
 func (l *planned[T, F]) orders() (all []crm.Sort) {
 	for _, field := range l.sorts.Fields {
 		all = append(all, crm.Sort{Field: field}, crm.Sort{Field: field, Desc: true})
@@ -351,29 +341,29 @@ func (m maker) populate(f *fixture, o tenant, n int) sample {
 	f.Helper()
 	share := func(of int) int { return of * n / planDeals }
 	people := fill(f, o, owners(), share(planOwners), func() crm.Owner {
-		p := o.newOwner(m.word())
+		p := owners().vary(m, o.newOwner(m.word()))
 		p.CreatedAt, p.UpdatedAt = m.moment(), m.moment()
 		return p
 	})
 	steps := fill(f, o, stages(), share(planStages), func() crm.Stage {
-		s := o.newStage(m.word())
+		s := stages().vary(m, o.newStage(m.word()))
 		s.OrderPosition, s.CreatedAt, s.UpdatedAt = m.IntN(1_000_000), m.moment(), m.moment()
 		return s
 	})
 	sizes := []string{"startup", "small", "medium", "large", "enterprise"}
 	firms := fill(f, o, companies(), share(planCompanies), func() crm.Company {
-		c := o.newCompany(m.word())
+		c := companies().vary(m, o.newCompany(m.word()))
 		c.OwnerID, c.Size, c.Industry = some(m, people), some(m, sizes), ptr(fmt.Sprintf("Industry %d", m.IntN(8)))
 		c.CreatedAt, c.UpdatedAt = m.moment(), m.moment()
 		return c
 	})
 	persons := fill(f, o, contacts(), share(planContacts), func() crm.Contact {
-		c := o.newContact(m.word())
+		c := contacts().vary(m, o.newContact(m.word()))
 		c.OwnerID, c.CompanyID, c.CreatedAt, c.UpdatedAt = some(m, people), some(m, firms), m.moment(), m.moment()
 		return c
 	})
 	chances := fill(f, o, deals(), n, func() crm.Deal {
-		d := o.newDeal(m.word())
+		d := deals().vary(m, o.newDeal(m.word()))
 		d.OwnerID, d.CompanyID, d.PrimaryContactID, d.StageID = some(m, people), some(m, firms), some(m, persons), steps[m.IntN(len(steps))]
 		if d.Status = []string{crm.StatusActive, crm.StatusWon, crm.StatusLost}[m.IntN(3)]; d.Status != crm.StatusActive {
 			d.ClosedAt = ptr(m.moment())
@@ -388,7 +378,7 @@ func (m maker) populate(f *fixture, o tenant, n int) sample {
 	// saves a planner no reading; so these are as wide as rows with real notes.
 	bulk := strings.Repeat("note ", 200)
 	fill(f, o, activities(), share(planActivities), func() crm.Activity {
-		a := o.newActivity([]string{"call", "email", "meeting", "note", "sale"}[m.IntN(5)])
+		a := activities().vary(m, o.newActivity("call"))
 		a.Status = []string{crm.ActivityCompleted, "pending", "cancelled", "no_show"}[m.IntN(4)]
 		a.Description = &bulk
 		a.OwnerID, a.CompanyID, a.ContactID, a.DealID = some(m, people), some(m, firms), some(m, persons), some(m, chances)
@@ -396,7 +386,7 @@ func (m maker) populate(f *fixture, o tenant, n int) sample {
 		return a
 	})
 	fill(f, o, tasks(), share(planTasks), func() crm.Task {
-		t := o.newTask(m.word())
+		t := tasks().vary(m, o.newTask(m.word()))
 		t.Notes = &bulk
 		if t.Status = []string{crm.TaskPending, crm.TaskInProgress, crm.TaskCompleted, "cancelled"}[m.IntN(4)]; t.Status == crm.TaskCompleted {
 			t.Completed, t.CompletedAt = true, ptr(m.moment())

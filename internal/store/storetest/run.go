@@ -17,6 +17,8 @@ type Engine interface {
 	Migrate(ctx context.Context) error
 	// AsOwner runs statements as the owner of the tables, in one transaction.
 	AsOwner(ctx context.Context, statements ...string) error
+	// Checks returns the text of a table's CHECK constraints.
+	Checks(ctx context.Context, table string) (string, error)
 }
 
 // Opener opens an engine on one and the same database each time that it is called.
@@ -61,6 +63,7 @@ func Run(t *testing.T, database func(tb testing.TB) Opener) {
 		{"FilterActivities", func(f *fixture) { filters(f, activityList(f)) }},
 		{"FilterTasks", func(f *fixture) { filters(f, taskList(f)) }},
 		{"TaskStatuses", taskStatuses},
+		{"Checks", checks},
 		{"EmptyList", emptyList},
 		{"IsolatedReads", isolatedReads},
 		{"IsolatedWrites", isolatedWrites},

@@ -54,17 +54,9 @@ func activityList(f *fixture) *list[crm.Activity, crm.ActivityFilter] {
 			}
 			return commonKey(field, a.UpdatedAt, a.CreatedAt, "")
 		},
-		conditions: []condition[crm.Activity, filter]{
-			{"owner", func(f *filter) { f.OwnerID = &people[0] }, func(a *crm.Activity) bool { return is(a.OwnerID, people[0]) }},
-			{"contact", func(f *filter) { f.ContactID = &persons[1] }, func(a *crm.Activity) bool { return is(a.ContactID, persons[1]) }},
-			{"company", func(f *filter) { f.CompanyID = &firms[2] }, func(a *crm.Activity) bool { return is(a.CompanyID, firms[2]) }},
-			{"deal", func(f *filter) { f.DealID = &chances[0] }, func(a *crm.Activity) bool { return is(a.DealID, chances[0]) }},
-			{"type", func(f *filter) { f.Type = &types[1] }, func(a *crm.Activity) bool { return a.Type == types[1] }},
-			{"status", func(f *filter) { f.Status = &statuses[0] }, func(a *crm.Activity) bool { return a.Status == statuses[0] }},
-		},
 	}
 	ids := l.fill(f, m, func(int) crm.Activity {
-		a := f.home.newActivity(types[m.IntN(3)])
+		a := l.vary(m, f.home.newActivity(types[m.IntN(3)]))
 		a.Status = statuses[m.IntN(2)]
 		a.OwnerID, a.ContactID, a.CompanyID, a.DealID = some(m, people), some(m, persons), some(m, firms), some(m, chances)
 		a.Date, a.CreatedAt, a.UpdatedAt = m.instant(), m.instant(), m.instant()
@@ -81,6 +73,7 @@ func taskList(f *fixture) *list[crm.Task, crm.TaskFilter] {
 	type filter = crm.TaskFilter
 	l := &list[crm.Task, filter]{
 		kind: tasks(),
+		base: filter{Now: at(0)},
 		key: func(field string, t *crm.Task) sortKey {
 			switch field {
 			case "due_date":
@@ -90,18 +83,9 @@ func taskList(f *fixture) *list[crm.Task, crm.TaskFilter] {
 			}
 			return commonKey(field, t.UpdatedAt, t.CreatedAt, "")
 		},
-		conditions: []condition[crm.Task, filter]{
-			{"assigned", func(f *filter) { f.AssignedTo = &people[0] }, func(t *crm.Task) bool { return is(t.AssignedTo, people[0]) }},
-			{"contact", func(f *filter) { f.ContactID = &persons[1] }, func(t *crm.Task) bool { return is(t.ContactID, persons[1]) }},
-			{"company", func(f *filter) { f.CompanyID = &firms[2] }, func(t *crm.Task) bool { return is(t.CompanyID, firms[2]) }},
-			{"deal", func(f *filter) { f.DealID = &chances[0] }, func(t *crm.Task) bool { return is(t.DealID, chances[0]) }},
-			{"overdue", func(f *filter) { f.Status, f.Now = ptr(crm.TaskOverdue), at(0) }, func(t *crm.Task) bool {
-				return t.StatusAt(at(0)) == crm.TaskOverdue
-			}},
-		},
 	}
 	ids := l.fill(f, m, func(int) crm.Task {
-		t := f.home.newTask(m.name())
+		t := l.vary(m, f.home.newTask(m.name()))
 		if t.Status = statuses[m.IntN(4)]; t.Status == crm.TaskCompleted {
 			t.Completed, t.CompletedAt = true, ptr(m.instant())
 		}
