@@ -1,5 +1,4 @@
-# The gates. Every target is one line of help and a few lines of work; what needs
-# more than that is a script.
+# Every target has one line of help and a few lines of commands; longer ones are scripts.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -14,9 +13,8 @@ TEST_FLAGS ?=
 RACE ?=
 FUZZTIME ?= 1m
 
-# The linter is built from its own module (tools/go.mod), so that what it needs
-# stays out of ours, and once per release of Go, because it reads that release's
-# export data. Later runs start the program at once.
+# The linter is built from its own module (tools/go.mod), so that its dependencies stay out
+# of go.mod, and once per release of Go, because it reads that release's export data.
 GOLANGCI_LINT = bin/tools/$(shell go env GOVERSION)/golangci-lint
 
 .PHONY: help
@@ -38,7 +36,7 @@ test: ## Run the tests against real servers (RACE=1, PACKAGES=./internal/crm, TE
 	scripts/with-servers go test -timeout 15m $(if $(RACE),-race) $(TEST_FLAGS) $(PACKAGES)
 
 .PHONY: test-fast
-test-fast: ## Run the tests on SQLite alone, without servers, and say what that leaves out (PACKAGES, TEST_FLAGS, LIST=1)
+test-fast: ## Run the tests on SQLite alone, without servers, and count the skipped tests (PACKAGES, TEST_FLAGS, LIST=1)
 	scripts/test-fast -timeout 10m $(TEST_FLAGS) $(PACKAGES)
 
 .PHONY: lint
@@ -46,11 +44,11 @@ lint: ## Check formatting, go vet, golangci-lint, and the scripts
 	scripts/lint $(GOLANGCI_LINT)
 
 .PHONY: verify
-verify: ## Check that generated code and go.mod are current, and that all builds
+verify: ## Check that generated code and go.mod are current, and that everything builds
 	scripts/verify
 
 .PHONY: bench
-bench: ## Measure reads, imports, exports and the start on both engines, beside bare handlers
+bench: ## Measure reads, imports, exports and the start on both engines, compared with bare handlers
 	scripts/install-servers
 	PROFILE=bench scripts/with-servers go run ./bench
 
@@ -59,7 +57,7 @@ generate: ## Regenerate the generated code
 	go generate ./...
 
 .PHONY: update
-update: ## Rewrite the golden files that tests compare with
+update: ## Rewrite the golden files of the tests
 	scripts/install-servers
 	scripts/with-servers go test $(TEST_FLAGS) $$(go list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | awk '/goldentest/ { print $$1 }') -update
 

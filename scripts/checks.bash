@@ -1,11 +1,11 @@
-# Sourced by the scripts that make several checks: each runs, also after another has
-# failed, and what failed is said at the end.
+# Sourced by scripts with several checks: all of them run even if one fails, and the failures
+# are listed at the end.
 # shellcheck shell=bash
 
 failed=()
 
-# check NAME COMMAND…: runs COMMAND under a heading. Bash suspends "set -e" in there,
-# so a function has to return its failures itself.
+# check NAME COMMAND…: runs COMMAND under a heading. Bash suspends "set -e" within it, so a
+# function has to return its failures explicitly.
 check() {
 	local name=$1
 	shift
@@ -13,7 +13,7 @@ check() {
 	"$@" || failed+=("$name")
 }
 
-# finish: exits 1, with their names, if checks have failed.
+# finish: exits 1 and lists the failed checks, if any.
 finish() {
 	if ((${#failed[@]} > 0)); then
 		printf '%s: failed:%s\n' "${0##*/}" "$(printf ' [%s]' "${failed[@]}")" >&2

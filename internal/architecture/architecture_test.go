@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// TestImports holds the module as it is against the rules of the house.
+// TestImports checks the module against its rules.
 func TestImports(t *testing.T) {
 	t.Parallel()
 	root := moduleRoot(t)
@@ -23,58 +23,58 @@ func TestImports(t *testing.T) {
 	packages := listPackages(t, root)
 
 	if _, ok := packages["sixty/internal/crm"]; !ok {
-		t.Fatalf("go list in %s does not know the domain; it knows %d packages", root, len(packages))
+		t.Fatalf("go list in %s does not list the domain; it lists %d packages", root, len(packages))
 	}
-	for _, broken := range house().check(packages) {
+	for _, broken := range moduleRules().check(packages) {
 		t.Error(broken)
 	}
 }
 
-// TestRules holds the rules themselves together: each says why, none is said twice,
-// and none speaks of a room that has no rule.
+// TestRules checks that the rules are consistent: each has a reason, none is repeated, and
+// none refers to a path without a rule.
 func TestRules(t *testing.T) {
 	t.Parallel()
-	r := house()
+	r := moduleRules()
 	known := map[string]bool{}
-	for _, room := range r.rooms {
-		if known[room.path] {
-			t.Errorf("room %s is there twice", room.path)
+	for _, rule := range r.packages {
+		if known[rule.path] {
+			t.Errorf("%s has two rules", rule.path)
 		}
-		known[room.path] = true
+		known[rule.path] = true
 	}
-	for _, room := range r.rooms {
-		if room.reason == "" {
-			t.Errorf("room %s gives no reason", room.path)
+	for _, rule := range r.packages {
+		if rule.reason == "" {
+			t.Errorf("the rule of %s has no reason", rule.path)
 		}
-		for _, other := range room.may {
+		for _, other := range rule.may {
 			if other != everything && !known[other] {
-				t.Errorf("room %s may import %s, which is no room", room.path, other)
+				t.Errorf("%s may import %s, which has no rule", rule.path, other)
 			}
 		}
 	}
 	for _, driver := range r.drivers {
 		if driver.reason == "" {
-			t.Errorf("driver %s gives no reason", driver.packages)
+			t.Errorf("driver %s has no reason", driver.packages)
 		}
-		for _, other := range driver.rooms {
+		for _, other := range driver.users {
 			if !known[other] {
-				t.Errorf("driver %s belongs in %s, which is no room", driver.packages, other)
+				t.Errorf("driver %s belongs in %s, which has no rule", driver.packages, other)
 			}
 		}
 	}
 }
 
-// moduleRoot returns the folder of the module's go.mod.
+// moduleRoot returns the directory of go.mod.
 func moduleRoot(t *testing.T) string {
 	t.Helper()
 	file := strings.TrimSpace(string(goCommand(t, ".", "env", "GOMOD")))
 	if filepath.Base(file) != "go.mod" {
-		t.Fatalf("go env GOMOD = %q: the test does not run inside the module", file)
+		t.Fatalf("go env GOMOD = %q: not inside the module", file)
 	}
 	return filepath.Dir(file)
 }
 
-// listPackages returns every package of the module and all that these depend on.
+// listPackages returns every package of the module and all their dependencies.
 func listPackages(t *testing.T, root string) graph {
 	t.Helper()
 	listed := goCommand(t, root, "list", "-deps", "-json=ImportPath,Standard,Imports", "./...")
@@ -86,13 +86,13 @@ func listPackages(t *testing.T, root string) graph {
 			return packages
 		}
 		if err != nil {
-			t.Fatalf("what go list prints: %v", err)
+			t.Fatalf("go list: %v", err)
 		}
 		packages[p.ImportPath] = p
 	}
 }
 
-// goCommand returns what the go command prints.
+// goCommand returns the output of a go command.
 func goCommand(t *testing.T, dir string, args ...string) []byte {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -108,9 +108,9 @@ func goCommand(t *testing.T, dir string, args ...string) []byte {
 	return out
 }
 
-// touchSources looks at every Go file of the module. The go command reads them in a
-// process of its own, which go test does not see; having looked, a result that go
-// test has cached is dropped as soon as one of them changes, comes or goes.
+// touchSources stats every Go file of the module. The go command reads them in a separate
+// process, unnoticed by go test; because of the stats, go test discards its cached result
+// when a file changes.
 func touchSources(t *testing.T, root string) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {

@@ -6,13 +6,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestCheck breaks the rules of the house in made-up modules, one at a time: a test
-// that has never failed proves nothing.
+// TestCheck checks modules that violate the rules, one at a time.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	reason := func(path string) string {
-		home, _ := house().room(path)
-		return home.reason
+		rule, _ := moduleRules().rule(path)
+		return rule.reason
 	}
 	tests := map[string]struct {
 		imports map[string][]string // by package
@@ -36,11 +35,11 @@ func TestCheck(t *testing.T) {
 				"sixty/internal/jobs":            {"sixty/internal/crm"},
 			},
 		},
-		"UnknownRoom": {
+		"NoRule": {
 			imports: map[string][]string{"sixty/internal/attic": {"sixty/internal/crm"}, "sixty": nil},
 			want: []string{
-				". is in no room: add its room, what it may import and why to rules_test.go",
-				"internal/attic is in no room: add its room, what it may import and why to rules_test.go",
+				". has no rule: add one to rules_test.go, with what it may import and why",
+				"internal/attic has no rule: add one to rules_test.go, with what it may import and why",
 			},
 		},
 		"DomainImportsAdapter": {
@@ -50,7 +49,7 @@ func TestCheck(t *testing.T) {
 		"DomainImportsDriver": {
 			imports: map[string][]string{"sixty/internal/crm": {"database/sql"}},
 			want: []string{"internal/crm imports database/sql, which belongs in internal/store, internal/jobs/river, bench: " +
-				house().drivers[0].reason},
+				moduleRules().drivers[0].reason},
 		},
 		"DomainReachesTooFar": {
 			imports: map[string][]string{
@@ -77,7 +76,7 @@ func TestCheck(t *testing.T) {
 		"EngineUsesAnotherDriver": {
 			imports: map[string][]string{"sixty/internal/store/sqlite": {"github.com/jackc/pgx/v5"}},
 			want: []string{"internal/store/sqlite imports github.com/jackc/pgx/v5, which belongs in " +
-				"internal/store/postgres, internal/adopt, internal/jobs/river, bench: " + house().drivers[1].reason},
+				"internal/store/postgres, internal/adopt, internal/jobs/river, bench: " + moduleRules().drivers[1].reason},
 		},
 		"EdgeImportsEngine": {
 			imports: map[string][]string{"sixty/internal/httpapi": {"sixty/internal/store/postgres"}},
@@ -100,7 +99,7 @@ func TestCheck(t *testing.T) {
 			imports: map[string][]string{"sixty/internal/config": {"sixty/internal/crm"}},
 			want:    []string{"internal/config imports internal/crm: " + reason("internal/config")},
 		},
-		"RoomImportsApp": {
+		"PackageImportsApp": {
 			imports: map[string][]string{"sixty/internal/telemetry": {"sixty/internal/app"}},
 			want:    []string{"internal/telemetry imports internal/app: " + reason("internal/telemetry")},
 		},
@@ -127,8 +126,8 @@ func TestCheck(t *testing.T) {
 			for path, imports := range test.imports {
 				packages[path] = goPackage{ImportPath: path, Imports: imports}
 			}
-			if diff := cmp.Diff(test.want, house().check(packages)); diff != "" {
-				t.Errorf("what breaks the rules (-want +got):\n%s", diff)
+			if diff := cmp.Diff(test.want, moduleRules().check(packages)); diff != "" {
+				t.Errorf("violations (-want +got):\n%s", diff)
 			}
 		})
 	}

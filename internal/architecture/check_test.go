@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// A graph is what go list tells: every package of the module and all they depend on,
-// by import path.
+// A graph is the output of go list: every package of the module and all dependencies, by
+// import path.
 type graph map[string]goPackage
 
-// goPackage is the part of go list's answer that the rules speak of. Imports are
-// those of files that are not tests.
+// goPackage is the part of go list's output that the rules use. Imports are those of
+// non-test files.
 type goPackage struct {
 	ImportPath string
 	Standard   bool // of the standard library
 	Imports    []string
 }
 
-// check returns what breaks the rules, a sentence each, in a stable order.
+// check returns the violations, one sentence each, sorted.
 func (r rules) check(packages graph) []string {
 	var found []string
 	for path, p := range packages {
@@ -26,22 +26,22 @@ func (r rules) check(packages graph) []string {
 		if !ours {
 			continue
 		}
-		home, known := r.room(dir)
+		rule, known := r.rule(dir)
 		if !known {
-			found = append(found, fmt.Sprintf("%s is in no room: add its room, what it may import and why to rules_test.go", dir))
+			found = append(found, fmt.Sprintf("%s has no rule: add one to rules_test.go, with what it may import and why", dir))
 			continue
 		}
 		for _, imported := range p.Imports {
-			found = append(found, r.checkImport(dir, home, imported)...)
+			found = append(found, r.checkImport(dir, rule, imported)...)
 		}
-		found = append(found, r.checkReach(path, home, packages)...)
+		found = append(found, r.checkReach(path, rule, packages)...)
 	}
 	slices.Sort(found)
 	return found
 }
 
-// checkImport holds one import against the rules of rooms, drivers and names.
-func (r rules) checkImport(dir string, home room, imported string) []string {
+// checkImport checks one import.
+func (r rules) checkImport(dir string, rule packageRule, imported string) []string {
 	target, ours := r.dir(imported)
 	if !ours {
 		return r.checkDriver(dir, imported)
@@ -50,14 +50,13 @@ func (r rules) checkImport(dir string, home room, imported string) []string {
 	if isTest(target) && !isTest(dir) {
 		found = append(found, fmt.Sprintf("%s imports %s: %s", dir, target, testsOnly))
 	}
-	if there, known := r.room(target); known && !home.mayImport(there) {
-		found = append(found, fmt.Sprintf("%s imports %s: %s", dir, target, home.reason))
+	if there, known := r.rule(target); known && !rule.mayImport(there) {
+		found = append(found, fmt.Sprintf("%s imports %s: %s", dir, target, rule.reason))
 	}
 	return found
 }
 
-// checkDriver holds an import from outside the module against the rooms of drivers. A
-// package for tests may use what tests use.
+// checkDriver checks an import of an external package. Test packages may use any.
 func (r rules) checkDriver(dir, imported string) []string {
 	if isTest(dir) {
 		return nil
@@ -65,23 +64,23 @@ func (r rules) checkDriver(dir, imported string) []string {
 	within := func(parent string) bool { return below(dir, parent) }
 	for _, d := range r.drivers {
 		isDriver := slices.ContainsFunc(d.packages, func(p string) bool { return below(imported, p) })
-		if isDriver && !slices.ContainsFunc(d.rooms, within) {
+		if isDriver && !slices.ContainsFunc(d.users, within) {
 			return []string{fmt.Sprintf("%s imports %s, which belongs in %s: %s",
-				dir, imported, strings.Join(d.rooms, ", "), d.reason)}
+				dir, imported, strings.Join(d.users, ", "), d.reason)}
 		}
 	}
 	return nil
 }
 
-// checkReach holds all that a package depends on, by however many steps, against its
-// room's only and never. Here too, packages for tests are free.
-func (r rules) checkReach(start string, home room, packages graph) []string {
+// checkReach checks all direct and indirect dependencies of a package against its rule's
+// only and never. Test packages are exempt.
+func (r rules) checkReach(start string, rule packageRule, packages graph) []string {
 	dir, _ := r.dir(start)
-	if isTest(dir) || (home.only == nil && home.never == nil) {
+	if isTest(dir) || (rule.only == nil && rule.never == nil) {
 		return nil
 	}
 	var found []string
-	via := map[string]string{start: ""} // each package met, and the one that imports it
+	via := map[string]string{start: ""} // each visited package, and one that imports it
 	for queue := []string{start}; len(queue) > 0; queue = queue[1:] {
 		path := queue[0]
 		if packages[path].Standard {
@@ -89,9 +88,9 @@ func (r rules) checkReach(start string, home room, packages graph) []string {
 		}
 		within := func(parent string) bool { return below(path, parent) }
 		_, ours := r.dir(path)
-		if slices.ContainsFunc(home.never, within) || (home.only != nil && !ours && !slices.ContainsFunc(home.only, within)) {
-			found = append(found, fmt.Sprintf("%s depends on %s: %s", dir, trail(via, path), home.reason))
-			continue // what lies behind it follows from it
+		if slices.ContainsFunc(rule.never, within) || (rule.only != nil && !ours && !slices.ContainsFunc(rule.only, within)) {
+			found = append(found, fmt.Sprintf("%s depends on %s: %s", dir, trail(via, path), rule.reason))
+			continue // its dependencies are consequences
 		}
 		for _, next := range packages[path].Imports {
 			if _, met := via[next]; !met {
@@ -103,8 +102,8 @@ func (r rules) checkReach(start string, home room, packages graph) []string {
 	return found
 }
 
-// dir returns where a package of the module lies, from the module's root; ours tells
-// whether it is one.
+// dir returns a package's directory relative to the module's root; ours reports whether it
+// belongs to the module.
 func (r rules) dir(path string) (dir string, ours bool) {
 	if path == r.module {
 		return ".", true
@@ -112,18 +111,18 @@ func (r rules) dir(path string) (dir string, ours bool) {
 	return strings.CutPrefix(path, r.module+"/")
 }
 
-// room returns the innermost room that a folder lies in.
-func (r rules) room(dir string) (innermost room, known bool) {
-	for _, candidate := range r.rooms {
-		if below(dir, candidate.path) && len(candidate.path) > len(innermost.path) {
-			innermost, known = candidate, true
+// rule returns the most specific rule of a directory.
+func (r rules) rule(dir string) (specific packageRule, known bool) {
+	for _, candidate := range r.packages {
+		if below(dir, candidate.path) && len(candidate.path) > len(specific.path) {
+			specific, known = candidate, true
 		}
 	}
-	return innermost, known
+	return specific, known
 }
 
-// mayImport tells whether the rule allows a package of another room.
-func (from room) mayImport(to room) bool {
+// mayImport reports whether the rule allows importing a package with rule to.
+func (from packageRule) mayImport(to packageRule) bool {
 	if from.path == to.path || slices.Contains(from.may, to.path) {
 		return true
 	}
@@ -131,17 +130,17 @@ func (from room) mayImport(to room) bool {
 	return slices.Contains(from.may, everything) && !isProgram
 }
 
-// below tells whether a path is the parent or lies under it.
+// below reports whether a path equals parent or is below it.
 func below(path, parent string) bool {
 	return path == parent || strings.HasPrefix(path, parent+"/")
 }
 
-// isTest tells whether a package is for tests, by its name.
+// isTest reports whether a package is for tests, by its name.
 func isTest(dir string) bool {
 	return strings.HasSuffix(dir, "test")
 }
 
-// trail writes out how a package was reached, without the start.
+// trail returns the import path by which a package was reached, without the start.
 func trail(via map[string]string, path string) string {
 	steps := path
 	for at := via[path]; via[at] != ""; at = via[at] {

@@ -1,5 +1,4 @@
-// Package architecture holds the import rules of the house: which room may import
-// which, each with the reason beside it. It has tests only; they read the imports
-// of the whole module and fail on one that no rule allows, and on a room that has
-// no rule yet.
+// Package architecture contains the import rules of the module: which packages may import
+// which, each rule with its reason. It has tests only, which read the imports of the whole
+// module and fail on an import that no rule allows, and on a package without a rule.
 package architecture

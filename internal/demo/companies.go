@@ -10,7 +10,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// size is a class of companies: how common it is and what a deal with one is worth.
+// size is a size class of companies: its frequency and the typical value of its deals.
 type size struct {
 	name   string
 	share  float64 // of all companies
@@ -25,19 +25,19 @@ var sizes = []size{
 	{"enterprise", 0.07, 135_000},
 }
 
-// companyHead is what others refer to of a company.
+// companyHead holds the fields of a company that other rows refer to.
 type companyHead struct {
 	id      crm.ID
 	name    string
-	domain  string // its own; the row may lack it
+	domain  string // unique; the row may omit it
 	line    line
 	size    size
 	owner   *crm.ID
 	created time.Time
 }
 
-// companyHead makes the head of the plan's company i, and gives the random numbers
-// that are left for the rest of it.
+// companyHead generates the head of the plan's company i, and returns the random numbers for
+// the rest of it.
 func (g *generator) companyHead(i int) (companyHead, *rand.Rand) {
 	number := g.hadCompanies + i
 	r := g.random(kindCompany, number)
@@ -50,14 +50,14 @@ func (g *generator) companyHead(i int) (companyHead, *rand.Rand) {
 			break
 		}
 	}
-	// Early enough for a story to have happened since.
+	// Early enough for deals to have progressed since.
 	h.created = within(r, g.start(), g.plan.Now.Add(-year/5))
 	h.id = g.id(kindCompany, number, 0, h.created)
 	h.owner = g.pickOwner(r)
 	return h, r
 }
 
-// company makes the plan's company i.
+// company generates the plan's company i.
 func (g *generator) company(i int) crm.Company {
 	h, r := g.companyHead(i)
 	fake := gofakeit.NewFaker(r, false)
@@ -89,7 +89,7 @@ func (g *generator) writeCompanies(ctx context.Context, tx crm.Tx, from, to int)
 	return tx.Companies().Insert(ctx, companies)
 }
 
-// phone makes a number of the block that is kept for fiction in the United Kingdom.
+// phone returns a number of the block that is reserved for fiction in the United Kingdom.
 func phone(r *rand.Rand) string {
 	const digits = "0123456789"
 	number := []byte("+44 20 7946 0")

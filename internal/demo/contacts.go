@@ -15,43 +15,42 @@ var titles = []string{
 	"Head of Data", "Sales Director", "Project Manager", "Managing Partner",
 }
 
-// Contacts are dealt out to companies so that it can be told without keeping them
-// both whose a contact is and which contacts a company has: the first three quarters
-// (every company's first one at least) go round all companies, the rest round one
-// tenth of them.
+// Contacts are distributed over companies such that both the company of a contact and the
+// contacts of a company can be computed: the first three quarters (at least one per company)
+// are distributed round-robin over all companies, the rest over one tenth of them.
 
-// spread gives the number of contacts that go round all companies, and how many
-// companies the others go round.
-func (g *generator) spread() (even, favoured int) {
+// distribution returns the number of contacts that are distributed over all companies, and
+// the number of companies that the others are distributed over.
+func (g *generator) distribution() (even, favoured int) {
 	return max(g.plan.Contacts*3/4, min(g.plan.Companies, g.plan.Contacts)), max(g.plan.Companies/10, 1)
 }
 
-// companyOf gives the company that contact j belongs to, and which of its contacts
-// it is; false when there are no companies.
-func (g *generator) companyOf(j int) (company, place int, ok bool) {
+// companyOf returns the company of contact j, and the contact's index within the company; ok
+// is false if there are no companies.
+func (g *generator) companyOf(j int) (company, index int, ok bool) {
 	if g.plan.Companies == 0 {
 		return 0, 0, false
 	}
-	even, favoured := g.spread()
+	even, favoured := g.distribution()
 	if j < even {
 		return j % g.plan.Companies, j / g.plan.Companies, true
 	}
-	company, place = (j-even)%favoured, (j-even)/favoured
-	return company, g.evenly(company) + place, true
+	company, index = (j-even)%favoured, (j-even)/favoured
+	return company, g.evenly(company) + index, true
 }
 
-// evenly tells how many of the contacts that go round all companies fell to one.
+// evenly returns how many of the evenly distributed contacts a company has.
 func (g *generator) evenly(company int) int {
-	even, _ := g.spread()
+	even, _ := g.distribution()
 	if company >= even {
 		return 0
 	}
 	return (even-1-company)/g.plan.Companies + 1
 }
 
-// contactsOf tells how many contacts a company has, and contactAt which they are.
+// contactsOf returns the number of contacts of a company; contactAt returns one by index.
 func (g *generator) contactsOf(company int) int {
-	even, favoured := g.spread()
+	even, favoured := g.distribution()
 	n := g.evenly(company)
 	if rest := g.plan.Contacts - even; company < favoured && company < rest {
 		n += (rest-1-company)/favoured + 1
@@ -59,40 +58,40 @@ func (g *generator) contactsOf(company int) int {
 	return n
 }
 
-func (g *generator) contactAt(company, place int) int {
-	if n := g.evenly(company); place >= n {
-		even, favoured := g.spread()
-		return even + company + (place-n)*favoured
+func (g *generator) contactAt(company, index int) int {
+	if n := g.evenly(company); index >= n {
+		even, favoured := g.distribution()
+		return even + company + (index-n)*favoured
 	}
-	return company + place*g.plan.Companies
+	return company + index*g.plan.Companies
 }
 
-// contactHead is what others refer to of a contact.
+// contactHead holds the fields of a contact that other rows refer to.
 type contactHead struct {
 	id          crm.ID
 	first, last string
-	email       string // its own; the row may lack it
+	email       string // unique; the row may omit it
 	created     time.Time
 	company     *companyHead
 	primary     bool
 }
 
-// contactHead makes the head of the plan's contact j, and gives the random numbers
-// that are left for the rest of it.
+// contactHead generates the head of the plan's contact j, and returns the random numbers for
+// the rest of it.
 func (g *generator) contactHead(j int) (contactHead, *rand.Rand) {
 	number := g.hadContacts + j
 	r := g.random(kindContact, number)
 	var h contactHead
 	from, to := g.start(), g.plan.Now
-	if company, place, ok := g.companyOf(j); ok {
+	if company, index, ok := g.companyOf(j); ok {
 		c, _ := g.companyHead(company)
-		h.company, h.primary = &c, place == 0
-		// Each company goes its own way through the names, none of which it meets
-		// twice, so that nobody at one company shares an address.
-		h.first, h.last = g.names.person(int(mix(uint64(g.hadCompanies+company))>>32) + place)
+		h.company, h.primary = &c, index == 0
+		// Each company has its own permutation of the names, so that no two people of a
+		// company share an address.
+		h.first, h.last = g.names.person(int(mix(uint64(g.hadCompanies+company))>>32) + index)
 		h.email = slug(h.first) + "." + slug(h.last) + "@" + c.domain
 		from = c.created
-		to = earlier(to, from.Add(time.Duration(1+60*place)*day))
+		to = earlier(to, from.Add(time.Duration(1+60*index)*day))
 	} else {
 		h.first, h.last = g.names.person(number)
 		h.email = slug(h.first) + "." + slug(h.last) + "." + strconv.FormatInt(int64(number), 36) + "@mail.example"
@@ -102,7 +101,7 @@ func (g *generator) contactHead(j int) (contactHead, *rand.Rand) {
 	return h, r
 }
 
-// contact makes the plan's contact j.
+// contact generates the plan's contact j.
 func (g *generator) contact(j int) crm.Contact {
 	h, r := g.contactHead(j)
 	c := crm.Contact{

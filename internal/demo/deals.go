@@ -14,7 +14,7 @@ var products = []string{
 	"Onboarding package", "Integration project", "Data migration", "Training programme", "Seat expansion",
 }
 
-// sources are where deals come from.
+// sources are the lead sources of deals.
 var sources = []struct{ kind, channel string }{
 	{"inbound", "website"}, {"inbound", "organic search"}, {"inbound", "webinar"}, {"inbound", "referral"},
 	{"outbound", "cold e-mail"}, {"outbound", "linkedin"}, {"outbound", "phone"},
@@ -26,22 +26,22 @@ var nextSteps = []string{
 	"Call back after the budget round", "Share a reference customer", "Send the contract for signature",
 }
 
-// How deals go.
+// Parameters of a deal's progress.
 const (
 	stayMedian   = 8.5  // days in a stage
-	stallChance  = 0.06 // that one stays much longer
-	loseInStage  = 0.17 // that a stage ends the deal instead of leading on
+	stallChance  = 0.06 // of a much longer stay
+	loseInStage  = 0.17 // probability that a deal is lost in a stage
 	foreignShare = 0.06 // of deals in another currency
 )
 
-// story is a deal with what belongs to it.
+// story is a deal and its related rows.
 type story struct {
 	deal     crm.Deal
 	moves    []crm.StageHistoryEntry
 	contacts []crm.DealContact
 }
 
-// story makes the plan's deal d.
+// story generates the plan's deal d.
 func (g *generator) story(d int) story {
 	number := g.hadDeals + d
 	r := g.random(kindDeal, number)
@@ -62,21 +62,21 @@ func (g *generator) story(d int) story {
 	deal.OrgID, deal.ID, deal.Version = g.org, g.id(kindDeal, number, 0, created), 1
 	deal.Name = subject + pick(r, products)
 	if deal.Company == nil {
-		deal.Company = &deal.Name // as a deal made without a label gets it
+		deal.Company = &deal.Name // the default of the use case
 	}
 	deal.CreatedAt = crm.InstantOf(created)
-	g.price(r, &deal, median)
+	g.setValue(r, &deal, median)
 	s := story{deal: deal}
 	if company >= 0 {
-		g.cast(r, &s, company)
+		g.addContacts(r, &s, company)
 	}
-	g.walk(r, &s, number, created)
+	g.progress(r, &s, number, created)
 	g.schedule(r, &s.deal)
 	return s
 }
 
-// price gives a deal its value and what follows from it.
-func (g *generator) price(r *rand.Rand, d *crm.Deal, median float64) {
+// setValue sets a deal's value and the fields that depend on it.
+func (g *generator) setValue(r *rand.Rand, d *crm.Deal, median float64) {
 	d.Currency = g.currency
 	if chance(r, foreignShare) {
 		d.Currency = pick(r, []string{"EUR", "USD"})
@@ -84,7 +84,7 @@ func (g *generator) price(r *rand.Rand, d *crm.Deal, median float64) {
 	source := pick(r, sources)
 	d.LeadSourceType, d.LeadSourceChannel = maybe(r, 0.9, source.kind), maybe(r, 0.85, source.channel)
 	if chance(r, 0.04) {
-		return // nobody has put a price on it yet
+		return // not priced yet
 	}
 	total := round(logNormal(r, median, 0.65))
 	switch u := r.Float64(); {
@@ -111,7 +111,7 @@ func (g *generator) price(r *rand.Rand, d *crm.Deal, median float64) {
 	d.DealSize, d.Priority = maybe(r, 0.8, class), maybe(r, 0.85, priority)
 }
 
-// round makes an amount that a person would write on an offer.
+// round rounds to an amount that is plausible in an offer.
 func round(units float64) crm.Money {
 	step := 5.0
 	for step*100 < units {
@@ -120,8 +120,8 @@ func round(units float64) crm.Money {
 	return crm.Money(math.Max(math.Round(units/step), 1) * step * 100)
 }
 
-// cast gives a deal its contacts among those of its company.
-func (g *generator) cast(r *rand.Rand, s *story, company int) {
+// addContacts adds contacts of the deal's company.
+func (g *generator) addContacts(r *rand.Rand, s *story, company int) {
 	n := g.contactsOf(company)
 	if n == 0 {
 		return
@@ -139,9 +139,8 @@ func (g *generator) cast(r *rand.Rand, s *story, company int) {
 	}
 }
 
-// walk takes a deal through the pipeline, from its beginning until now or until it
-// is won or lost.
-func (g *generator) walk(r *rand.Rand, s *story, number int, created time.Time) {
+// progress moves a deal through the pipeline until now, or until it is won or lost.
+func (g *generator) progress(r *rand.Rand, s *story, number int, created time.Time) {
 	at, d := created, &s.deal
 	enter := func(stage *crm.Stage) {
 		d.StageID, d.StageChangedAt, d.Probability = stage.ID, crm.InstantOf(at), stage.DefaultProbability
@@ -166,7 +165,7 @@ func (g *generator) walk(r *rand.Rand, s *story, number int, created time.Time) 
 			until = moved
 		}
 		if !until.Before(g.plan.Now) {
-			break // there it stands
+			break // the current stage
 		}
 		end := g.lost
 		if !chance(r, loseInStage) {
@@ -177,7 +176,7 @@ func (g *generator) walk(r *rand.Rand, s *story, number int, created time.Time) 
 			end = g.won
 		}
 		if end == nil {
-			break // the pipeline knows no such end
+			break // no such stage
 		}
 		at = until
 		enter(end)
@@ -188,15 +187,15 @@ func (g *generator) walk(r *rand.Rand, s *story, number int, created time.Time) 
 		return
 	}
 	d.UpdatedAt = crm.InstantOf(within(r, at, g.plan.Now))
-	if chance(r, 0.2) { // somebody knows better than the stage's default
+	if chance(r, 0.2) { // deviates from the stage's default
 		d.Probability = min(max(d.Probability+5*(r.IntN(7)-3), 5), 95)
 	}
 }
 
-// schedule gives a deal its dates and next steps.
+// schedule sets a deal's dates and next steps.
 func (g *generator) schedule(r *rand.Rand, d *crm.Deal) {
 	if d.ClosedAt == nil {
-		// A few are overdue, as they are everywhere.
+		// A few are overdue.
 		expected := crm.DateOf(g.plan.Now) + crm.Date(r.IntN(95)-12)
 		d.ExpectedCloseDate = maybe(r, 0.9, expected)
 		d.NextSteps = maybe(r, 0.6, pick(r, nextSteps))

@@ -1,15 +1,14 @@
-// Package demo makes up believable data: a sales team with a year of history, as
-// small as a demonstration or as large as a load test. Nothing in it is real: host
-// names and e-mail addresses end in .example, which RFC 2606 keeps from existing.
+// Package demo generates plausible data: a sales team with a year of history, as small as a
+// demonstration or as large as a load test. Nothing in it is real: host names and email
+// addresses end in .example, which RFC 2606 reserves.
 //
-// Every row is a function of the seed and of its number alone, so that any amount
-// is made with little memory, and a row can be referred to without being kept. The
-// times lie in the year before the plan's Now, and ids, being UUIDv7, begin with
-// the time of their row; their remaining bits come from seed, organisation, Now and
-// number. Hence the same plan at the same Now gives the same rows in the same
-// organisation, and a repetition later gives rows of its own beside them: it goes
-// on counting where the organisation's rows end, and so uses other names, domains
-// and addresses.
+// Every row is a function of the seed and its number alone, so any amount is generated with
+// little memory, and a row can be referred to without being stored. The times are in the
+// year before the plan's Now, and ids, being UUIDv7, start with the time of their row; their
+// remaining bits come from seed, organisation, Now and number. Hence the same plan with the
+// same Now generates the same rows for the same organisation. A later run adds other rows:
+// it continues the numbers of the organisation's rows, and so uses other names, domains and
+// addresses.
 package demo
 
 import (
@@ -20,32 +19,31 @@ import (
 	"sixty/internal/crm"
 )
 
-// batch is how many rows are written in one transaction.
+// batch is the number of rows written in one transaction.
 const batch = 2000
 
-// Amounts says how many rows of each kind there are to be, or are.
+// Amounts are numbers of rows by type.
 type Amounts struct {
-	People    int // only when the organisation has nobody yet
+	People    int // only if the organisation has no owners yet
 	Companies int
 	Contacts  int
 	Deals     int
 
-	// What is done, and to be done, about the deals that are made with it.
+	// About the deals of the same plan.
 	Activities int
 	Tasks      int
 }
 
-// Plan says what to make.
+// Plan configures what to generate.
 type Plan struct {
 	Amounts
 	Seed uint64
 	Now  time.Time
-	// Whole puts everything into one transaction: for small amounts that must be
-	// there as a whole or not at all.
+	// Whole writes everything in one transaction, for small amounts.
 	Whole bool
 }
 
-// Demonstration is what a demonstration is filled with.
+// Demonstration returns the plan of the demonstration data.
 func Demonstration(now time.Time) Plan {
 	return Plan{
 		Amounts: Amounts{People: 8, Companies: 120, Contacts: 400, Deals: 600, Activities: 1500, Tasks: 240},
@@ -53,9 +51,8 @@ func Demonstration(now time.Time) Plan {
 	}
 }
 
-// Fill adds what the plan says to the actor's organisation, in batches of a
-// transaction each, and tells how much it added. Ended early, what it has written
-// stays.
+// Fill adds the plan's data to the actor's organisation, with one transaction per batch, and
+// returns how much it added. If it fails, the batches already written remain.
 func Fill(ctx context.Context, store crm.Store, by crm.Actor, plan Plan) (Amounts, error) {
 	g, err := newGenerator(ctx, store, by.Org, plan)
 	if err != nil {
@@ -86,14 +83,14 @@ func Fill(ctx context.Context, store crm.Store, by crm.Actor, plan Plan) (Amount
 	return done, nil
 }
 
-// step is a batch of rows of one kind.
+// step writes a batch of rows of one type.
 type step struct {
 	rows  int
-	count func(*Amounts) *int // where the kind is counted
+	count func(*Amounts) *int // the type's field
 	write func(ctx context.Context, tx crm.Tx) error
 }
 
-// steps gives the batches in an order in which each refers only to earlier ones.
+// steps returns the batches in an order in which each refers only to earlier ones.
 func (g *generator) steps() iter.Seq[step] {
 	kinds := []struct {
 		rows  int
@@ -120,7 +117,7 @@ func (g *generator) steps() iter.Seq[step] {
 	}
 }
 
-// rows makes the rows of a batch.
+// rows generates the rows of a batch.
 func rows[T any](from, to int, row func(i int) T) []T {
 	out := make([]T, 0, to-from)
 	for i := from; i < to; i++ {
@@ -129,8 +126,8 @@ func rows[T any](from, to int, row func(i int) T) []T {
 	return out
 }
 
-// freeKeys clears the key of the rows where somebody has it already, which is so
-// when the organisation's rows have been deleted or made by other means.
+// freeKeys clears keys that are already in use, which happens if the organisation's rows were
+// deleted or created by other means.
 func freeKeys[T any](ctx context.Context, table crm.Table[T], key crm.Key, rows []T, of func(*T) **string) error {
 	values := make([]string, 0, len(rows))
 	for i := range rows {

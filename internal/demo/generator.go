@@ -10,7 +10,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// kind keeps the random numbers of different uses apart.
+// kind selects independent random numbers for different uses.
 type kind uint64
 
 const (
@@ -23,24 +23,23 @@ const (
 	kindTask
 )
 
-// generator makes rows. It changes nothing in itself, so that rows can be made
-// again.
+// generator generates rows. It is immutable, so that rows can be generated repeatedly.
 type generator struct {
 	plan     Plan
 	org      crm.ID
 	currency string
 	names    *vocabulary
-	owners   []crm.ID    // who can own records; those of the plan's people when there was nobody
+	owners   []crm.ID    // possible owners; those of the plan if there were none
 	open     []crm.Stage // the pipeline in order
-	won      *crm.Stage  // nil when the organisation has no such stage
+	won      *crm.Stage  // nil if the organisation has no such stage
 	lost     *crm.Stage
 
-	// How many rows the organisation had: the plan's are numbered from there.
+	// Numbers of existing rows: the plan's rows are numbered from there.
 	hadCompanies, hadContacts, hadDeals int
 	hadActivities, hadTasks             int
 }
 
-// newGenerator reads what the rows must fit to.
+// newGenerator reads the data that generated rows refer to.
 func newGenerator(ctx context.Context, store crm.Store, org crm.ID, plan Plan) (*generator, error) {
 	o, err := store.Organisation(ctx, org)
 	if err != nil {
@@ -78,7 +77,7 @@ func newGenerator(ctx context.Context, store crm.Store, org crm.ID, plan Plan) (
 		}
 	}
 	if len(g.open) == 0 && plan.Deals > 0 {
-		return nil, crm.Conflict("The organisation has no open deal stage, so that there can be no deals.")
+		return nil, crm.Conflict("The organisation has no open deal stage, so no deals can be created.")
 	}
 	owners, err := r.Owners().Page(ctx, org, crm.List[crm.OwnerFilter]{Sort: crm.Sort{Field: "created_at"}, Limit: crm.MaxLimit})
 	if err != nil {
@@ -107,12 +106,12 @@ func count[T, F any](ctx context.Context, v crm.View[T, F], org crm.ID, sorts cr
 	return int(*page.Total), nil
 }
 
-// random gives the random numbers of a row: always the same ones.
+// random returns the random numbers of a row, always the same ones.
 func (g *generator) random(k kind, number int) *rand.Rand {
 	return rand.New(rand.NewPCG(mix(g.plan.Seed), mix(uint64(k)<<56^uint64(number))))
 }
 
-// id makes the UUIDv7 (RFC 9562, 5.7) of a row.
+// id returns the UUIDv7 (RFC 9562, 5.7) of a row.
 func (g *generator) id(k kind, number, part int, created time.Time) crm.ID {
 	high := binary.BigEndian.Uint64(g.org[:8]) ^ mix(g.plan.Seed) ^ mix(uint64(kindID)<<56^uint64(g.plan.Now.UnixMicro()))
 	low := binary.BigEndian.Uint64(g.org[8:]) ^ mix(uint64(k)<<56^uint64(part)<<48^uint64(number))
@@ -123,7 +122,7 @@ func (g *generator) id(k kind, number, part int, created time.Time) crm.ID {
 	return id
 }
 
-// mix spreads near numbers far apart (the finaliser of SplitMix64).
+// mix hashes a number (the finaliser of SplitMix64).
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
@@ -133,21 +132,20 @@ func mix(x uint64) uint64 {
 
 const day = 24 * time.Hour
 
-// year is how far back history reaches.
 const year = 365 * day
 
-// start is when history begins.
+// start returns the start of the history.
 func (g *generator) start() time.Time { return g.plan.Now.Add(-year) }
 
-// within gives a time between two, most likely on a working day in working hours.
+// within returns a time between two, mostly on a working day in working hours.
 func within(r *rand.Rand, from, to time.Time) time.Time {
-	span := to.Sub(from)
-	if span <= 0 {
+	duration := to.Sub(from)
+	if duration <= 0 {
 		return from.Truncate(time.Microsecond)
 	}
 	t := from
-	for range 6 { // a short span may hold no working hour at all
-		t = from.Add(time.Duration(r.Float64() * float64(span)))
+	for range 6 { // a short interval may contain no working hours
+		t = from.Add(time.Duration(r.Float64() * float64(duration)))
 		if w := working(r, t); w.After(from) && w.Before(to) {
 			return w
 		}
@@ -155,8 +153,8 @@ func within(r *rand.Rand, from, to time.Time) time.Time {
 	return t.Truncate(time.Microsecond)
 }
 
-// working moves a time to working hours of its day or, mostly, of the Friday before
-// when it is a weekend.
+// working moves a time to working hours of the same day, or mostly of the Friday before if
+// it is on a weekend.
 func working(r *rand.Rand, t time.Time) time.Time {
 	const evenOnWeekends = 0.06
 	t = t.UTC()
@@ -173,18 +171,18 @@ func working(r *rand.Rand, t time.Time) time.Time {
 	return midnight.Add(time.Duration(hour * float64(time.Hour))).Truncate(time.Microsecond)
 }
 
-// logNormal gives a positive number around a median, with a long tail upwards.
+// logNormal returns a log-normally distributed number.
 func logNormal(r *rand.Rand, median, sigma float64) float64 {
 	return median * math.Exp(sigma*r.NormFloat64())
 }
 
-// chance is true with a probability.
+// chance returns true with probability p.
 func chance(r *rand.Rand, p float64) bool { return r.Float64() < p }
 
-// pick takes one at random.
+// pick returns a random element.
 func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
 
-// pickOwner takes an owner, some more often than others; rarely nobody.
+// pickOwner returns an owner, some more often than others, and rarely nil.
 func (g *generator) pickOwner(r *rand.Rand) *crm.ID {
 	if len(g.owners) == 0 || chance(r, 0.03) {
 		return nil
@@ -193,7 +191,7 @@ func (g *generator) pickOwner(r *rand.Rand) *crm.ID {
 	return &g.owners[int(u*math.Sqrt(u)*float64(len(g.owners)))]
 }
 
-// maybe gives the value with a probability, and else nothing.
+// maybe returns v with probability p, and otherwise nil.
 func maybe[T any](r *rand.Rand, p float64, v T) *T {
 	if !chance(r, p) {
 		return nil

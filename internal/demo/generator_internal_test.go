@@ -11,8 +11,7 @@ import (
 
 var now = time.Date(2026, 3, 18, 15, 30, 0, 0, time.UTC)
 
-// newTestGenerator makes a generator for a new organisation with the pipeline of
-// one.
+// newTestGenerator returns a generator for a new organisation with the default pipeline.
 func newTestGenerator(t *testing.T, a Amounts) *generator {
 	t.Helper()
 	g := &generator{
@@ -28,13 +27,13 @@ func newTestGenerator(t *testing.T, a Amounts) *generator {
 	return g
 }
 
-// unique fails the test when a value was given before.
+// unique fails the test if a value is repeated.
 type unique[T comparable] map[T]int
 
 func (u unique[T]) add(t *testing.T, what string, v T, row int) {
 	t.Helper()
 	if before, ok := u[v]; ok {
-		t.Fatalf("%s %v is that of rows %d and %d", what, v, before, row)
+		t.Fatalf("%s %v is used by rows %d and %d", what, v, before, row)
 	}
 	u[v] = row
 }
@@ -85,11 +84,11 @@ func TestContactsFindTheirCompanies(t *testing.T) {
 		for c := range a.Companies {
 			n := g.contactsOf(c)
 			total += n
-			for place := range n {
-				j := g.contactAt(c, place)
+			for index := range n {
+				j := g.contactAt(c, index)
 				company, at, ok := g.companyOf(j)
-				if !ok || company != c || at != place || j < 0 || j >= a.Contacts {
-					t.Fatalf("%+v: contact %d of company %d is %d, which is contact %d of company %d", a, place, c, j, at, company)
+				if !ok || company != c || at != index || j < 0 || j >= a.Contacts {
+					t.Fatalf("%+v: contact %d of company %d is %d, which is contact %d of company %d", a, index, c, j, at, company)
 				}
 			}
 		}
@@ -99,7 +98,7 @@ func TestContactsFindTheirCompanies(t *testing.T) {
 	}
 }
 
-func TestDealsKeepTheRules(t *testing.T) {
+func TestDealsAreValid(t *testing.T) {
 	t.Parallel()
 	g := newTestGenerator(t, Amounts{People: 8, Companies: 120, Contacts: 400, Deals: 3000})
 	created := map[crm.ID]crm.Instant{}
@@ -153,7 +152,7 @@ func TestDealsKeepTheRules(t *testing.T) {
 			check(deal.PrimaryContactID == nil || c.ContactID != *deal.PrimaryContactID, "its primary contact is a further one too")
 		}
 	}
-	// Believable: a pipeline with all kinds in it, worked on in the week.
+	// Plausible: deals in every state, mostly changed on weekdays.
 	for _, s := range []string{crm.StatusActive, crm.StatusWon, crm.StatusLost} {
 		if share := float64(status[s]) / float64(g.plan.Deals); share < 0.15 || share > 0.6 {
 			t.Errorf("%.0f%% of the deals are %s", 100*share, s)
@@ -164,7 +163,7 @@ func TestDealsKeepTheRules(t *testing.T) {
 	}
 }
 
-func TestWorkKeepsTheRules(t *testing.T) {
+func TestWorkIsValid(t *testing.T) {
 	t.Parallel()
 	g := newTestGenerator(t, Amounts{People: 8, Companies: 120, Contacts: 400, Deals: 600, Activities: 1500, Tasks: 600})
 	deals := map[crm.ID]crm.Deal{}
@@ -196,10 +195,10 @@ func TestWorkKeepsTheRules(t *testing.T) {
 			t.Errorf("task %d has times out of order: %+v", i, w)
 		}
 		if w.Completed != (w.Status == crm.TaskCompleted) || w.Completed != (w.CompletedAt != nil) {
-			t.Errorf("task %d is completed and not, or neither: %+v", i, w)
+			t.Errorf("task %d has an inconsistent completion: %+v", i, w)
 		}
 	}
-	// Believable: of everything something, and a few tasks late.
+	// Plausible: every type occurs, and a few tasks are overdue.
 	for _, kind := range []string{"email", "call", "meeting", "outbound", "note", "proposal", "sale"} {
 		if types[kind] < 20 {
 			t.Errorf("there are %d activities of type %s", types[kind], kind)
@@ -247,22 +246,22 @@ func TestSamePlanSameRows(t *testing.T) {
 	}
 }
 
-func TestNobodyAndNothing(t *testing.T) {
+func TestEmptyPlan(t *testing.T) {
 	t.Parallel()
 	g := newTestGenerator(t, Amounts{Contacts: 20, Deals: 20})
 	for i := range 20 {
 		if c := g.contact(i); c.CompanyID != nil || c.OwnerID != nil || c.IsPrimary {
-			t.Errorf("contact %d refers to what is not there: %+v", i, c)
+			t.Errorf("contact %d refers to a missing row: %+v", i, c)
 		}
 		if s := g.story(i); s.deal.CompanyID != nil || s.deal.OwnerID != nil || s.deal.PrimaryContactID != nil || len(s.contacts) > 0 {
-			t.Errorf("deal %d refers to what is not there: %+v", i, s)
+			t.Errorf("deal %d refers to a missing row: %+v", i, s)
 		}
 		g := newTestGenerator(t, Amounts{})
 		if a := g.activity(i); a.CompanyID != nil || a.ContactID != nil || a.DealID != nil || a.OwnerID != nil {
-			t.Errorf("activity %d refers to what is not there: %+v", i, a)
+			t.Errorf("activity %d refers to a missing row: %+v", i, a)
 		}
 		if w := g.task(i); w.CompanyID != nil || w.ContactID != nil || w.DealID != nil || w.AssignedTo != nil {
-			t.Errorf("task %d refers to what is not there: %+v", i, w)
+			t.Errorf("task %d refers to a missing row: %+v", i, w)
 		}
 	}
 }

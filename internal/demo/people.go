@@ -6,13 +6,13 @@ import (
 	"sixty/internal/crm"
 )
 
-// teamDomain is where the demonstration's sales team has its addresses.
+// teamDomain is the domain of the sales team's addresses.
 const teamDomain = "sales-team.example"
 
-// AdminEmail is the address of the team's admin, who is its first person.
+// AdminEmail is the address of the team's admin, its first member.
 const AdminEmail = "admin@" + teamDomain
 
-// jobs are the places in the team; beyond them, everybody is a rep.
+// jobs are the roles in the team; all further members are reps.
 var jobs = []struct {
 	title string
 	role  crm.Role
@@ -27,7 +27,7 @@ var jobs = []struct {
 	{"Sales Analyst", crm.RoleViewer},
 }
 
-// person makes person number i of the team. The team is older than its history.
+// person generates member i of the team. The team is older than its history.
 func (g *generator) person(i int) crm.Owner {
 	r := g.random(kindPerson, i)
 	first, last := g.names.person(i)

@@ -8,19 +8,18 @@ import (
 	"github.com/brianvoe/gofakeit/v7/data"
 )
 
-// vocabulary holds the words that names are made of, and picks combinations of them
-// by number: equal numbers give equal names, different numbers different ones.
+// vocabulary contains the words of names, and maps numbers to distinct combinations of them.
 type vocabulary struct {
 	first, last, cities []string
 	companies           cycle // over last × lines
 	people              cycle // over first × last
 }
 
-// line is a line of business: what a company of it is called and does.
+// line is a line of business: a word for company names, and the industry.
 type line struct{ word, industry string }
 
-// lines of business. No word is the beginning of another with more behind it, so
-// that the names of companies stay unique when they are written together.
+// The words of lines are not prefixes of each other, so that company names stay unique when
+// they are written as one word.
 var lines = []line{
 	{"Logistics", "Transport"}, {"Freight", "Transport"}, {"Couriers", "Transport"},
 	{"Software", "Software"}, {"Systems", "Software"}, {"Analytics", "Software"}, {"Cloudworks", "Software"}, {"Robotics", "Manufacturing"},
@@ -44,7 +43,7 @@ func newVocabulary(seed uint64) *vocabulary {
 	return v
 }
 
-// distinct leaves out words that would look alike in an address.
+// distinct omits words that have the same slug as an earlier one.
 func distinct(words []string) []string {
 	seen := make(map[string]bool, len(words))
 	out := make([]string, 0, len(words))
@@ -57,7 +56,7 @@ func distinct(words []string) []string {
 	return out
 }
 
-// slug writes a name as part of an address: letters, digits and hyphens.
+// slug converts a name for use in an address: letters, digits and hyphens.
 func slug(name string) string {
 	var b strings.Builder
 	for _, c := range strings.ToLower(name) {
@@ -71,8 +70,8 @@ func slug(name string) string {
 	return strings.Trim(b.String(), "-")
 }
 
-// company gives the name and the line of business of company number i. When all
-// pairs of words are used up, a city is added, and then a number as well.
+// company returns the name and the line of business of company i. When all pairs of words
+// are used, a city is added, and then also a number.
 func (v *vocabulary) company(i int) (string, line) {
 	n := v.companies.at(i)
 	l := lines[n/len(v.last)]
@@ -88,13 +87,13 @@ func (v *vocabulary) company(i int) (string, line) {
 	return name, l
 }
 
-// person gives the name of person number i.
+// person returns the name of person i.
 func (v *vocabulary) person(i int) (first, last string) {
 	n := v.people.at(i)
 	return v.first[n%len(v.first)], v.last[n/len(v.first)]
 }
 
-// cycle walks over the numbers below size in an order of its own, meeting each once.
+// cycle is a permutation of the numbers below size.
 type cycle struct{ size, step, from int }
 
 func newCycle(seed uint64, size int) cycle {
@@ -106,7 +105,7 @@ func newCycle(seed uint64, size int) cycle {
 	return cycle{size, step, r.IntN(size)}
 }
 
-// at gives the number at place i, which may lie beyond the first time round.
+// at returns the number at index i modulo size.
 func (c cycle) at(i int) int { return (c.from + i%c.size*c.step) % c.size }
 
 func gcd(a, b int) int {

@@ -8,7 +8,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// activityKinds are what is done, how often, and what is said of it.
+// activityKinds are the types of activities, their frequencies and titles.
 var activityKinds = []struct {
 	kind  string
 	share float64
@@ -22,15 +22,14 @@ var activityKinds = []struct {
 	{"proposal", 0.05, []string{"Sent the proposal", "Sent a revised proposal"}},
 }
 
-// taskKinds are what is to be done.
+// taskKinds are the types of tasks.
 var taskKinds = []struct{ kind, title string }{
 	{"call", "Call back"}, {"call", "Call about the offer"}, {"email", "Send the details"}, {"email", "Answer the security questionnaire"},
 	{"meeting", "Prepare the meeting"}, {"meeting", "Book a workshop"}, {"follow_up", "Follow up"}, {"follow_up", "Ask for a decision"},
 	{"proposal", "Write the proposal"}, {"proposal", "Revise the offer"}, {"demo", "Give a demo"}, {"general", "Update the account plan"},
 }
 
-// subject is what an activity or a task is about: one of the plan's deals, if it has
-// any.
+// subject returns what an activity or a task is about: one of the plan's deals, if any.
 func (g *generator) subject(r *rand.Rand) (d crm.Deal, from time.Time) {
 	if g.plan.Deals == 0 {
 		d.OwnerID = g.pickOwner(r)
@@ -40,7 +39,7 @@ func (g *generator) subject(r *rand.Rand) (d crm.Deal, from time.Time) {
 	return d, d.CreatedAt.Time()
 }
 
-// idOf gives the deal's id, nil when it is none.
+// idOf returns the deal's id; nil for no deal.
 func idOf(d *crm.Deal) *crm.ID {
 	if d.ID == (crm.ID{}) {
 		return nil
@@ -48,7 +47,7 @@ func idOf(d *crm.Deal) *crm.ID {
 	return &d.ID
 }
 
-// activity makes the plan's activity i.
+// activity generates the plan's activity i.
 func (g *generator) activity(i int) crm.Activity {
 	number := g.hadActivities + i
 	r := g.random(kindActivity, number)
@@ -85,8 +84,8 @@ func (g *generator) activity(i int) crm.Activity {
 	return a
 }
 
-// task makes the plan's task i. Most of those that are due are done; some are late,
-// as they are everywhere.
+// task generates the plan's task i. Most of those that are due are completed; some are
+// overdue.
 func (g *generator) task(i int) crm.Task {
 	number := g.hadTasks + i
 	r := g.random(kindTask, number)
