@@ -23,17 +23,17 @@ import (
 // accessPath is where the table of who is answered what is kept for readers.
 const accessPath = "../../api/access.md"
 
-const accessHead = `# Who is answered what
+const accessHead = `# How operations answer each kind of caller
 
-Every operation of [openapi.yaml](openapi.yaml), tried with a request that has nothing wrong but who
-sends it, and the status of the answer. ` + "`scripts/with-servers go test ./internal/app -run Access`" + ` tries
-them all on both engines and compares; with ` + "`-update`" + ` it writes this page. Read what changed.
+Every operation of [openapi.yaml](openapi.yaml) with a valid request, and the status of the response for each
+caller. ` + "`scripts/with-servers go test ./internal/app -run Access`" + ` sends the requests on both engines and
+compares; ` + "`make update`" + ` rewrites this page.
 
-- *foreign ids*: an admin who puts another organisation's ids wherever the request takes ids, in the
-  path, the query and the body; – where it takes none. A list is empty then.
-- The roles write to what somebody else of their organisation owns, and *rep, own* to what is theirs; –
-  where nobody's thing is written to. What is made is one's own.
-- A role is tried by key and by session. There is one status where both are answered alike.
+- *foreign ids*: an admin who uses another organisation's ids in the path, the query and the body; – if the request
+  takes no ids. A list is then empty.
+- The roles write to records that another user of their organisation owns, *rep, own* to a rep's own records; – if the
+  operation does not write to an existing owned record. A created record is owned by its creator.
+- Each role is tried with an API key and with a session. One status means that both get the same.
 
 `
 

@@ -27,20 +27,7 @@ func (a *API) auditTrail() operation {
 			if err != nil {
 				return err
 			}
-			return pager.answer(c, args, scope, func([]crm.AuditEntry) (appender[crm.AuditEntry], error) { return appendAuditEntry, nil })
+			return pager.answer(c, args, scope, func([]crm.AuditEntry) (appender[crm.AuditEntry], error) { return appendJSON, nil })
 		},
 	}
-}
-
-func appendAuditEntry(b []byte, e *crm.AuditEntry) []byte {
-	b = appendID(append(b, `{"id":`...), e.ID)
-	b = appendInstant(append(b, `,"at":`...), e.At)
-	b = appendOptional(append(b, `,"actor_id":`...), e.ActorID, appendID)
-	b = appendString(append(b, `,"action":`...), string(e.Action))
-	b = appendString(append(b, `,"target":`...), e.Target)
-	b = appendOptional(append(b, `,"target_id":`...), e.TargetID, appendID)
-	b = appendString(append(b, `,"address":`...), e.Address)
-	b = appendString(append(b, `,"request_id":`...), e.RequestID)
-	b = append(append(b, `,"details":`...), e.Details...) // a JSON object
-	return append(b, '}')
 }

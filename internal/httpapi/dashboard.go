@@ -42,7 +42,10 @@ func (a *API) dashboard() operation {
 			if err != nil {
 				return err
 			}
-			answerOne(c, &d, appendDashboard)
+			answerOne(c, &crm.Dashboard{
+				Totals: orEmpty(d.Totals), ByMonth: orEmpty(d.ByMonth), ByStage: orEmpty(d.ByStage),
+				ByOwner: orEmpty(d.ByOwner), Activities: orEmpty(d.Activities),
+			}, appendJSON)
 			return nil
 		},
 	}
@@ -62,77 +65,10 @@ func optional[A, V any](name, doc string, k kind[V], at func(*A) **V) parameter[
 	}
 }
 
-func appendDashboard(b []byte, d *crm.Dashboard) []byte {
-	b = appendRows(append(b, `{"totals":`...), d.Totals, appendCurrencyNumbers)
-	b = appendRows(append(b, `,"by_month":`...), d.ByMonth, appendMonthNumbers)
-	b = appendRows(append(b, `,"by_stage":`...), d.ByStage, appendStageNumbers)
-	b = appendRows(append(b, `,"by_owner":`...), d.ByOwner, appendOwnerNumbers)
-	b = appendRows(append(b, `,"activities":`...), d.Activities, appendActivityNumbers)
-	return append(b, '}')
-}
-
-func appendCurrencyNumbers(b []byte, n *crm.CurrencyNumbers) []byte {
-	b = appendString(append(b, `{"currency":`...), n.Currency)
-	b = appendMoney(append(b, `,"won_value":`...), n.WonValue)
-	b = appendInt(append(b, `,"won_count":`...), n.WonCount)
-	b = appendMoney(append(b, `,"lost_value":`...), n.LostValue)
-	b = appendInt(append(b, `,"lost_count":`...), n.LostCount)
-	b = appendMoney(append(b, `,"open_value":`...), n.OpenValue)
-	b = appendInt(append(b, `,"open_count":`...), n.OpenCount)
-	b = appendMoney(append(b, `,"weighted_value":`...), n.WeightedValue)
-	b = appendOptional(append(b, `,"win_rate":`...), n.WinRate, appendRatio)
-	b = appendOptional(append(b, `,"average_won_value":`...), n.AverageWonValue, appendMoney)
-	b = appendOptional(append(b, `,"average_days_to_close":`...), n.AverageDaysToClose, appendDays)
-	return append(b, '}')
-}
-
-func appendMonthNumbers(b []byte, n *crm.MonthNumbers) []byte {
-	b, _ = n.Month.AppendText(append(b, `{"month":"`...)) // never an error
-	b = appendString(append(b, `","currency":`...), n.Currency)
-	b = appendMoney(append(b, `,"won_value":`...), n.WonValue)
-	b = appendInt(append(b, `,"won_count":`...), n.WonCount)
-	b = appendInt(append(b, `,"lost_count":`...), n.LostCount)
-	return append(b, '}')
-}
-
-func appendStageNumbers(b []byte, n *crm.StageNumbers) []byte {
-	b = appendID(append(b, `{"stage_id":`...), n.StageID)
-	b = appendString(append(b, `,"name":`...), n.Name)
-	b = appendText(append(b, `,"color":`...), n.Color)
-	b = appendInt(append(b, `,"order_position":`...), n.OrderPosition)
-	b = appendString(append(b, `,"currency":`...), n.Currency)
-	b = appendInt(append(b, `,"count":`...), n.Count)
-	b = appendMoney(append(b, `,"value":`...), n.Value)
-	b = appendMoney(append(b, `,"weighted_value":`...), n.WeightedValue)
-	return append(b, '}')
-}
-
-func appendOwnerNumbers(b []byte, n *crm.OwnerNumbers) []byte {
-	b = appendOptional(append(b, `{"owner_id":`...), n.OwnerID, appendID)
-	b = appendString(append(b, `,"full_name":`...), n.FullName)
-	b = appendString(append(b, `,"currency":`...), n.Currency)
-	b = appendMoney(append(b, `,"won_value":`...), n.WonValue)
-	b = appendInt(append(b, `,"won_count":`...), n.WonCount)
-	b = appendInt(append(b, `,"lost_count":`...), n.LostCount)
-	b = appendMoney(append(b, `,"open_value":`...), n.OpenValue)
-	b = appendInt(append(b, `,"open_count":`...), n.OpenCount)
-	b = appendOptional(append(b, `,"win_rate":`...), n.WinRate, appendRatio)
-	return append(b, '}')
-}
-
-func appendActivityNumbers(b []byte, n *crm.ActivityNumbers) []byte {
-	b = appendString(append(b, `{"type":`...), n.Type)
-	b = appendInt(append(b, `,"count":`...), n.Count)
-	b = appendMoney(append(b, `,"amount":`...), n.Amount)
-	return append(b, '}')
-}
-
-func appendRatio(b []byte, r crm.Ratio) []byte {
-	b, _ = r.AppendText(b) // never an error
-	return b
-}
-
-func appendDays(b []byte, d crm.Days) []byte {
-	b, _ = d.AppendText(b) // never an error
-	return b
+// orEmpty returns rows that are written as an array also if there are none.
+func orEmpty[T any](rows []T) []T {
+	if rows == nil {
+		return []T{}
+	}
+	return rows
 }

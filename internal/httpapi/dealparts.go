@@ -22,23 +22,19 @@ func (a *API) dealPartOperations() []operation {
 			method: http.MethodGet, path: "/api/deals/{id}/contacts", id: "listDealContacts", tag: "Deals",
 			caching: server.Cached(cache.Frequent, crm.EntityDeal, crm.EntityContact),
 			summary: "List a deal's further contacts", description: "All of them, in one page.",
-			answer: a.schemas.list("DealContact"), problems: []int{http.StatusNotFound},
-			run: a.listDealContacts,
+			answer: a.schemas.list("DealContact"),
+			run:    a.listDealContacts,
 		},
 		{
 			method: http.MethodPut, path: item, id: "putDealContact", tag: "Deals",
 			summary: "Put a contact on a deal, or change its role there", description: partOfDeal,
 			body: ref("DealContactInput"), answer: a.schemas.envelope("DealContact"),
-			problems: []int{
-				http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound,
-				http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
-			},
 			run: a.dealContactPutter(),
 		},
 		{
 			method: http.MethodDelete, path: item, id: "deleteDealContact", tag: "Deals",
 			summary: "Take a contact off a deal", description: partOfDeal,
-			answer: a.schemas.deleted(), problems: []int{http.StatusForbidden, http.StatusNotFound},
+			answer: a.schemas.deleted(),
 			run: func(c *call) error {
 				deal, contact, err := dealContactIDs(c)
 				if err != nil {
@@ -55,8 +51,8 @@ func (a *API) dealPartOperations() []operation {
 			method: http.MethodGet, path: "/api/deals/{id}/history", id: "listDealHistory", tag: "Deals",
 			caching: server.Cached(cache.Frequent, crm.EntityDeal, crm.EntityContact, crm.EntityStage),
 			summary: "List a deal's stays in stages", description: "All of them, oldest first, in one page.",
-			answer: a.schemas.list("StageMove"), problems: []int{http.StatusNotFound},
-			run: a.listDealHistory,
+			answer: a.schemas.list("StageMove"),
+			run:    a.listDealHistory,
 		},
 	}
 }
@@ -158,19 +154,12 @@ func (a *API) listDealHistory(c *call) error {
 }
 
 func appendStageMove(b []byte, m *crm.StageHistoryEntry, stage *crm.Stage) []byte {
-	var name *string
+	v := stageMove{StageID: m.StageID, EnteredAt: m.EnteredAt, ExitedAt: m.ExitedAt, UserID: m.UserID}
 	if stage != nil {
-		name = &stage.Name
+		v.StageName = &stage.Name
 	}
-	var duration *int64
 	if m.ExitedAt != nil {
-		seconds := int64(*m.ExitedAt-m.EnteredAt) / 1_000_000
-		duration = &seconds
+		v.DurationSeconds = new(int64(*m.ExitedAt-m.EnteredAt) / 1_000_000)
 	}
-	b = appendID(append(b, `{"stage_id":`...), m.StageID)
-	b = appendText(append(b, `,"stage_name":`...), name)
-	b = appendInstant(append(b, `,"entered_at":`...), m.EnteredAt)
-	b = appendOptional(append(b, `,"exited_at":`...), m.ExitedAt, appendInstant)
-	b = appendOptional(append(b, `,"duration_seconds":`...), duration, appendInt[int64])
-	return append(appendOptional(append(b, `,"user_id":`...), m.UserID, appendID), '}')
+	return appendJSON(b, &v)
 }

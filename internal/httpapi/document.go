@@ -120,8 +120,16 @@ func (a *API) describe(op operation, p *server.Operation) *huma.Operation {
 		}
 	}
 	entry.Responses[strconv.Itoa(status)] = answer
-	op.problems = append(slices.Clone(op.problems), describeRepeats(p, entry, answer)...)
-	problems := append(slices.Clone(op.problems), http.StatusInternalServerError, http.StatusServiceUnavailable)
+	problems := slices.Concat(op.problems, describeRepeats(p, entry, answer), []int{http.StatusInternalServerError, http.StatusServiceUnavailable})
+	if op.method != http.MethodGet {
+		problems = append(problems, http.StatusForbidden)
+	}
+	if op.body != nil {
+		problems = append(problems, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity)
+	}
+	if strings.Contains(op.path, "{") {
+		problems = append(problems, http.StatusNotFound)
+	}
 	if !op.cost.Free {
 		problems = append(problems, http.StatusTooManyRequests)
 	}

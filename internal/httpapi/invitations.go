@@ -42,21 +42,17 @@ func (a *API) invitationOperations() []operation {
 		Type: huma.TypeObject, Required: []string{"token", "expires_at"},
 		Properties: map[string]*huma.Schema{"token": token, "expires_at": instantSchema()},
 	})
-	refusals := []int{
-		http.StatusBadRequest, http.StatusForbidden, http.StatusConflict, http.StatusRequestEntityTooLarge,
-		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
-	}
 	const byHand = " The program sends no mail: hand the token to them. A later one takes its place."
 	return []operation{
 		{
 			method: http.MethodPost, path: "/api/auth/invite", id: "invite", tag: signInTag, secret: true, status: http.StatusCreated,
 			summary: "Make a person, who is to set their password", description: "For admins. The person is a rep unless role says otherwise." + byHand,
-			body: ref("Invitation"), answer: invited, problems: refusals, run: a.invite(),
+			body: ref("Invitation"), answer: invited, problems: []int{http.StatusConflict}, run: a.invite(),
 		},
 		{
 			method: http.MethodPost, path: "/api/auth/reset-request", id: "requestReset", tag: signInTag, secret: true,
 			summary: "Let a person set their password", description: "For admins: who has lost theirs, or never had one." + byHand,
-			body: ref("ResetRequest"), answer: reset, problems: refusals, run: a.requestReset(),
+			body: ref("ResetRequest"), answer: reset, problems: []int{http.StatusConflict}, run: a.requestReset(),
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"strconv"
 	"unicode/utf8"
 
@@ -72,6 +73,15 @@ func appendEscaped(b []byte, c byte) []byte {
 		return append(b, `\t`...)
 	}
 	return append(b, '\\', 'u', '0', '0', lowerHex[c>>4], lowerHex[c&15])
+}
+
+// appendJSON appends what is too rare for a function of its own, by encoding/json.
+func appendJSON[T any](b []byte, v *T) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // a defect of a type's MarshalJSON
+	}
+	return append(b, text...)
 }
 
 // appendOptional appends a value or null.

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"net/http"
 	"reflect"
-	"strconv"
 	"time"
 
 	"sixty/internal/ratelimit"
@@ -32,18 +31,15 @@ func (a *API) limitOperation() operation {
 		caching: server.Uncached("it changes with every request"),
 		answer:  a.schemas.list("Limit"),
 		run: func(c *call) error {
-			answerAll(c, a.server.LimitsOf(c.Context, c.Actor), appendStanding)
+			answerAll(c, a.server.LimitsOf(c.Context, c.Actor), appendLimit)
 			return nil
 		},
 	}
 }
 
-func appendStanding(b []byte, s *ratelimit.LimitStatus) []byte {
-	b = appendString(append(b, `{"tier":`...), s.Tier.String())
-	b = appendString(append(b, `,"scope":`...), s.Scope.String())
-	b = appendInt(append(b, `,"limit":`...), s.Limit)
-	b = appendInt(append(b, `,"remaining":`...), s.Remaining)
-	b = strconv.AppendInt(append(b, `,"window_seconds":`...), int64(s.Window/time.Second), 10)
-	b = strconv.AppendInt(append(b, `,"reset_seconds":`...), int64((s.Reset+time.Second-1)/time.Second), 10)
-	return append(b, '}')
+func appendLimit(b []byte, s *ratelimit.LimitStatus) []byte {
+	return appendJSON(b, &limitView{
+		s.Tier.String(), s.Scope.String(), s.Limit, s.Remaining,
+		int64(s.Window / time.Second), int64((s.Reset + time.Second - 1) / time.Second),
+	})
 }

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -251,6 +250,8 @@ func pageLinks(u *url.URL, next, previous string) string {
 	return links
 }
 
+const upperHex = "0123456789ABCDEF"
+
 // pageLink gives the request's own address with another place in the list. What may
 // not stand between angle brackets is percent-encoded.
 func pageLink(u *url.URL, token, direction, rel string) string {
@@ -265,7 +266,9 @@ func pageLink(u *url.URL, token, direction, rel string) string {
 		}
 		for i := range len(pair) {
 			if c := pair[i]; c <= ' ' || c >= 0x7f || c == '<' || c == '>' || c == '"' {
-				fmt.Fprintf(&b, "%%%02X", c)
+				b.WriteByte('%')
+				b.WriteByte(upperHex[c>>4])
+				b.WriteByte(upperHex[c&15])
 			} else {
 				b.WriteByte(c)
 			}

@@ -23,7 +23,7 @@ type operation struct {
 	example      any
 	headers      []*huma.Param
 	media        string // of the response; "" is application/json
-	problems     []int  // the statuses of failure, besides those that all operations share
+	problems     []int  // the statuses of failure that do not follow from the rest (document.go)
 
 	// See server.Operation.
 	public      bool

@@ -26,7 +26,7 @@ func (a *API) organisationOperations() []operation {
 				if err != nil {
 					return err
 				}
-				answerOne(c, &org, appendOrganisation)
+				answerOne(c, &org, appendJSON)
 				return nil
 			},
 		},
@@ -38,10 +38,6 @@ func (a *API) organisationOperations() []operation {
 				"everything else is not found, in no list, in no number, and null where it would be joined to what is theirs. " +
 				"Viewers, managers and admins see everything. It holds everywhere within a second.",
 			body: ref("OrganisationInput"), answer: a.schemas.envelope("Organisation"),
-			problems: []int{
-				http.StatusBadRequest, http.StatusForbidden, http.StatusConflict,
-				http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
-			},
 			run: func(c *call) error {
 				patch, err := body.read(c.Request)
 				if err != nil {
@@ -51,16 +47,9 @@ func (a *API) organisationOperations() []operation {
 				if err != nil {
 					return err
 				}
-				answerOne(c, &org, appendOrganisation)
+				answerOne(c, &org, appendJSON)
 				return nil
 			},
 		},
 	}
-}
-
-func appendOrganisation(b []byte, o *crm.Organisation) []byte {
-	b = appendID(append(b, `{"id":`...), o.ID)
-	b = appendString(append(b, `,"name":`...), o.Name)
-	b = appendString(append(b, `,"default_currency":`...), o.DefaultCurrency)
-	return append(appendString(append(b, `,"reps_see":`...), string(o.RepsSee)), '}')
 }

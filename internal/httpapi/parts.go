@@ -1,8 +1,6 @@
 package httpapi
 
 import (
-	"net/http"
-
 	"github.com/danielgtaylor/huma/v2"
 
 	"sixty/internal/crm"
@@ -15,7 +13,6 @@ import (
 // partOf completes an operation on a part of the thing that its path names: its part
 // answers for whichever thing it is given.
 func partOf(one string, op operation) operation {
-	op.problems = append(op.problems, http.StatusNotFound)
 	part := op.part
 	op.run = func(c *call) error {
 		id, err := c.PathID("id", one)

@@ -67,10 +67,6 @@ func (a *API) performanceOperations() []operation {
 			description: "Those of the organisation, on all instances: all of them, or those of a tier, or those made from a kind of thing. " +
 				"For admins. Answers are never stale; this is for whoever doubts it.",
 			body: ref("CacheClearing"), answer: a.schemas.answered("CacheCleared", cleared),
-			problems: []int{
-				http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge,
-				http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
-			},
 			cost: server.Expensive("everybody's answers must be made anew"),
 			run:  a.cacheClearer(),
 		},

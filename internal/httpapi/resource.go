@@ -130,10 +130,6 @@ func (res *resource[T, F, P]) post(a *API, path string) operation {
 		body:   ref(res.name + "New"),
 		status: http.StatusCreated,
 		answer: a.schemas.envelope(res.name), example: res.exampleOne(),
-		problems: []int{
-			http.StatusBadRequest, http.StatusForbidden, http.StatusConflict, http.StatusRequestEntityTooLarge,
-			http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
-		},
 		run: func(c *call) error {
 			patch, err := res.body.read(c.Request)
 			if err != nil {
@@ -161,7 +157,7 @@ func (res *resource[T, F, P]) item(a *API, path string) []operation {
 		summary: "Read " + an(res.one),
 		query:   single.document(),
 		answer:  a.schemas.envelope(res.name), example: res.exampleOne(),
-		problems: []int{http.StatusBadRequest, http.StatusNotFound},
+		problems: []int{http.StatusBadRequest},
 		run: func(c *call) error {
 			var asked bool
 			if flaws, malformed := single.read(c.Request.URL.RawQuery, &asked); len(flaws) > 0 {
@@ -204,10 +200,7 @@ func (res *resource[T, F, P]) change(a *API, method, path string, target func(*c
 		description: "Changes the members that are sent and no others; an explicit null clears one (RFC 7396).",
 		body:        ref(res.name + "Input"),
 		answer:      a.schemas.envelope(res.name), example: res.exampleOne(),
-		problems: []int{
-			http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
-			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
-		},
+		problems: []int{http.StatusNotFound},
 		run: func(c *call) error {
 			id, err := target(c)
 			if err != nil {
@@ -234,7 +227,7 @@ func (res *resource[T, F, P]) drop(a *API, path string, target func(*call) (crm.
 		method: http.MethodDelete, path: path, id: "delete" + res.name, tag: res.tag,
 		summary:  "Delete " + an(res.one),
 		answer:   a.schemas.deleted(),
-		problems: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict},
+		problems: []int{http.StatusNotFound},
 		run: func(c *call) error {
 			id, err := target(c)
 			if err != nil {

@@ -73,21 +73,17 @@ func (a *API) signInOperations() []operation {
 		Type: huma.TypeObject, Required: []string{"deleted"},
 		Properties: map[string]*huma.Schema{"deleted": {Type: huma.TypeBoolean, Enum: []any{true}}},
 	})
-	refusals := []int{
-		http.StatusBadRequest, http.StatusForbidden, http.StatusConflict, http.StatusRequestEntityTooLarge,
-		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusTooManyRequests,
-	}
 	const cookie = "The answer sets the session's cookie (HttpOnly, SameSite=Lax), which browsers then send by themselves."
 	return []operation{
 		{
 			method: http.MethodPost, path: "/api/auth/login", id: "logIn", tag: signInTag, public: true, secret: true,
 			summary: "Sign in", description: cookie + " Whoever fails again and again must wait, longer each time: 429 with Retry-After.",
-			body: ref("LogIn"), answer: signedIn, problems: append([]int{http.StatusUnauthorized}, refusals...), run: a.logIn(),
+			body: ref("LogIn"), answer: signedIn, problems: []int{http.StatusUnauthorized, http.StatusConflict}, run: a.logIn(),
 		},
 		{
 			method: http.MethodPost, path: "/api/auth/logout", id: "logOut", tag: signInTag, public: true, secret: true,
 			summary: "End the session of the request", description: "Every instance refuses it within a second. Without a session there is nothing to do.",
-			answer: out, problems: []int{http.StatusForbidden},
+			answer: out,
 			run: func(c *call) error {
 				if err := a.sessions.End(c.Context, a.server.SessionToken(c.Request)); err != nil {
 					return err
@@ -97,7 +93,7 @@ func (a *API) signInOperations() []operation {
 		},
 		{
 			method: http.MethodPost, path: "/api/auth/logout-all", id: "logOutAll", tag: signInTag, secret: true,
-			summary: "End all sessions of who asks", answer: out, problems: []int{http.StatusForbidden},
+			summary: "End all sessions of who asks", answer: out,
 			run: func(c *call) error {
 				if err := a.sessions.EndAll(c.Context, c.Actor); err != nil {
 					return err
@@ -113,17 +109,17 @@ func (a *API) signInOperations() []operation {
 		{
 			method: http.MethodPost, path: "/api/auth/password", id: "changePassword", tag: signInTag, secret: true,
 			summary: "Change one's own password", description: "All sessions end, and another one begins. " + cookie,
-			body: ref("PasswordChange"), answer: signedIn, problems: refusals, run: a.changePassword(),
+			body: ref("PasswordChange"), answer: signedIn, problems: []int{http.StatusConflict}, run: a.changePassword(),
 		},
 		{
 			method: http.MethodPost, path: "/api/auth/accept", id: "acceptInvitation", tag: signInTag, public: true, secret: true,
 			summary: "Accept an invitation", description: "Sets the first password, by a token that is good for 7 days and once. " + cookie,
-			body: ref("Redemption"), answer: signedIn, problems: refusals, run: a.redeem(crm.PurposeInvitation),
+			body: ref("Redemption"), answer: signedIn, problems: []int{http.StatusConflict}, run: a.redeem(crm.PurposeInvitation),
 		},
 		{
 			method: http.MethodPost, path: "/api/auth/reset", id: "resetPassword", tag: signInTag, public: true, secret: true,
 			summary: "Set a password instead of one that is lost", description: "By a token that is good for 24 hours and once. All sessions end. " + cookie,
-			body: ref("Redemption"), answer: signedIn, problems: refusals, run: a.redeem(crm.PurposeReset),
+			body: ref("Redemption"), answer: signedIn, problems: []int{http.StatusConflict}, run: a.redeem(crm.PurposeReset),
 		},
 	}
 }
@@ -252,13 +248,7 @@ func (a *API) listSessions(c *call) error {
 		}
 	}
 	answerAll(c, all, func(b []byte, s *crm.Session) []byte {
-		b = appendID(append(b, `{"id":`...), s.ID)
-		b = appendBool(append(b, `,"current":`...), s.ID == current)
-		b = appendString(append(b, `,"address":`...), s.Address)
-		b = appendString(append(b, `,"user_agent":`...), s.UserAgent)
-		b = appendInstant(append(b, `,"created_at":`...), s.CreatedAt)
-		b = appendInstant(append(b, `,"used_at":`...), s.UsedAt)
-		return append(appendInstant(append(b, `,"expires_at":`...), s.ExpiresAt), '}')
+		return appendJSON(b, &sessionView{s.ID, s.ID == current, s.Address, s.UserAgent, s.CreatedAt, s.UsedAt, s.ExpiresAt})
 	})
 	return nil
 }

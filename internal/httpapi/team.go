@@ -38,15 +38,11 @@ func (a *API) teamOperations() []operation {
 	a.schemas.patch("HandOver", reflect.TypeFor[handOverPatch](), reflect.TypeFor[handOverView](), []string{"to"})
 	a.schemas.thing("HandedOver", reflect.TypeFor[crm.TransferredRecords]())
 	pager := newPager(a, "users", crm.Owners.Sorts, nil, a.service.Members)
-	refusals := []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict}
-	unreadable := append([]int{
-		http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
-	}, refusals...)
 	switched := func(path, id, summary, description string, change func(context.Context, crm.Actor, crm.ID) (crm.Member, error)) operation {
 		return operation{
 			method: http.MethodPost, path: "/api/users/{id}/" + path, id: id, tag: tag, summary: summary, description: description + " For admins.",
-			answer: a.schemas.envelope("Member"), problems: refusals,
-			run: func(c *call) error { return a.answerMember(c, change) },
+			answer: a.schemas.envelope("Member"),
+			run:    func(c *call) error { return a.answerMember(c, change) },
 		}
 	}
 	return []operation{
@@ -66,7 +62,7 @@ func (a *API) teamOperations() []operation {
 		{
 			method: http.MethodGet, path: "/api/users/{id}", id: "readUser", tag: tag, caching: server.Uncached(kept),
 			summary: "Read a person", description: "For admins.",
-			answer: a.schemas.envelope("Member"), problems: []int{http.StatusForbidden, http.StatusNotFound},
+			answer: a.schemas.envelope("Member"), problems: []int{http.StatusForbidden},
 			run: func(c *call) error { return a.answerMember(c, a.service.Member) },
 		},
 		{
@@ -74,7 +70,7 @@ func (a *API) teamOperations() []operation {
 			summary: "Change a person",
 			description: "Changes the members that are sent and no others; an explicit null clears one (RFC 7396). Whoever gets another role is signed out " +
 				"everywhere, and their keys may do no more than that. Nobody changes their own role, and the last active admin stays one. For admins.",
-			body: ref("MemberInput"), answer: a.schemas.envelope("Member"), problems: unreadable, run: a.changeMember(),
+			body: ref("MemberInput"), answer: a.schemas.envelope("Member"), run: a.changeMember(),
 		},
 		switched("deactivate", "deactivateUser", "End what a person may do",
 			"Ends their sessions; their keys are refused, and their records stay theirs. Nobody deactivates themselves, nor the last active admin.",
@@ -88,7 +84,7 @@ func (a *API) teamOperations() []operation {
 			description: "Companies, contacts, deals and activities, and the tasks that are assigned to them: all of it or, if that fails, nothing. " +
 				"The answer says how many. Who did what in the past stays. More than " + strconv.Itoa(crm.MaxTransferredRecords) +
 				" records are a conflict: the command line has no such bound. For admins.",
-			body: ref("HandOver"), answer: a.schemas.envelope("HandedOver"), problems: unreadable, run: a.handOver(),
+			body: ref("HandOver"), answer: a.schemas.envelope("HandedOver"), run: a.handOver(),
 		},
 	}
 }
@@ -142,23 +138,11 @@ func (a *API) handOver() func(*call) error {
 		if err != nil {
 			return err
 		}
-		answerOne(c, &n, appendHandedOver)
+		answerOne(c, &n, appendJSON)
 		return nil
 	}
 }
 
 func appendMember(b []byte, m *crm.Member) []byte {
-	b = reopen(appendOwner(b, &m.Owner))
-	b = appendBool(append(b, `,"service":`...), m.Service)
-	b = appendOptional(append(b, `,"deactivated_at":`...), m.DeactivatedAt, appendInstant)
-	b = appendOptional(append(b, `,"signed_in_at":`...), m.SignedInAt, appendInstant)
-	return append(b, '}')
-}
-
-func appendHandedOver(b []byte, n *crm.TransferredRecords) []byte {
-	b = appendInt(append(b, `{"companies":`...), n.Companies)
-	b = appendInt(append(b, `,"contacts":`...), n.Contacts)
-	b = appendInt(append(b, `,"deals":`...), n.Deals)
-	b = appendInt(append(b, `,"activities":`...), n.Activities)
-	return append(appendInt(append(b, `,"tasks":`...), n.Tasks), '}')
+	return appendJSON(b, &memberView{m.Owner, m.Service, m.DeactivatedAt, m.SignedInAt})
 }

@@ -49,7 +49,6 @@ func TestThingsAreWrittenAsEncodingJSONDoes(t *testing.T) {
 	t.Run("Deal", sameBytes(appendDeal))
 	t.Run("Stage", sameBytes(appendStage))
 	t.Run("Owner", sameBytes(appendOwner))
-	t.Run("Dashboard", sameBytes(appendDashboard))
 	t.Run("Activity", sameBytes(appendActivity))
 	t.Run("Task", sameBytes(appendTask))
 	t.Run("FollowUp", sameBytes(appendFollowUp))
@@ -66,7 +65,7 @@ func TestDeclaredPropertiesAreWritten(t *testing.T) {
 	writesDeclared(t, crm.Owners, appendOwner)
 	writesDeclared(t, crm.Activities, appendActivity)
 	writesDeclared(t, crm.Tasks, appendTask)
-	writesDeclared(t, crm.APIKeys, appendKey)
+	writesDeclared(t, crm.APIKeys, appendJSON)
 }
 
 // TestDealContactRoles: the roles that the document names are those that crm accepts.

@@ -185,7 +185,7 @@ func onlyIfCached(lines []string) bool {
 // setCacheStatus sets Cache-Status and Server-Timing.
 func setCacheStatus(w http.ResponseWriter, res *cache.Result, start time.Time, tier cache.Tier) {
 	if rec := recorderOf(w); rec != nil {
-		rec.event.Cache = res.Outcome
+		rec.outcome = res.Outcome
 	}
 	var room [160]byte
 	b := appendCacheStatus(room[:0], res, tier)

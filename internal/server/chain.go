@@ -75,7 +75,7 @@ func (s *Server) recoverPanic(next http.Handler) http.Handler {
 			if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(v) // net/http's own way to end a connection, which is not a defect
 			}
-			if rec := recorderOf(w); rec != nil && rec.event.Status != 0 {
+			if rec := recorderOf(w); rec != nil && rec.status != 0 {
 				s.log.LogAttrs(r.Context(), slog.LevelError, "panic after the response began",
 					slog.String("path", r.URL.Path), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 				panic(http.ErrAbortHandler) // half a response must not look like a whole one

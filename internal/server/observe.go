@@ -29,13 +29,18 @@ type OperationEvent struct {
 func (s *Server) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := &recorder{ResponseWriter: w}
-		rec.event.Method, rec.event.Path, rec.event.Start = r.Method, r.URL.Path, time.Now()
+		start := time.Now()
 		defer func() {
-			rec.event.Duration = time.Since(rec.event.Start)
-			rec.event.RequestID = requestID(w)
-			s.logAccess(r.Context(), &rec.event)
+			e := OperationEvent{
+				Method: r.Method, Path: r.URL.Path, RequestID: requestID(w), Status: rec.status, Bytes: rec.bytes,
+				Start: start, Duration: time.Since(start), Actor: rec.actor, Cache: rec.outcome, Err: rec.err,
+			}
+			if rec.op != nil {
+				e.Operation = rec.op.ID
+			}
+			s.logAccess(r.Context(), &e)
 			if s.observe != nil {
-				s.observe(r.Context(), rec.event)
+				s.observe(r.Context(), e)
 			}
 		}()
 		next.ServeHTTP(rec, r)

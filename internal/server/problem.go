@@ -143,12 +143,12 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := ProblemOf(err)
 	rec := recorderOf(w)
 	if rec != nil {
-		rec.event.Err = err
+		rec.err = err
 	}
 	if errors.Is(r.Context().Err(), context.Canceled) {
 		// The client has gone, or the server ends, and the failure follows from that.
-		if rec != nil && rec.event.Status == 0 {
-			rec.event.Status = statusGone
+		if rec != nil && rec.status == 0 {
+			rec.status = statusGone
 		}
 		p = &Problem{Status: http.StatusServiceUnavailable, Detail: "The request was given up.", Header: "Retry-After: 1"}
 	} else if p.Status >= http.StatusInternalServerError && p.Status != http.StatusGatewayTimeout { // the client asked for that one

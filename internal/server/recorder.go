@@ -1,11 +1,22 @@
 package server
 
-import "net/http"
+import (
+	"net/http"
+
+	"sixty/internal/cache"
+	"sixty/internal/crm"
+)
 
 // recorder records what is sent, for the access log and the observer.
 type recorder struct {
 	http.ResponseWriter
-	event OperationEvent // its Status is 0 until something is written
+	// What becomes the event; see OperationEvent.
+	status  int // 0: nothing has been written
+	bytes   int
+	op      *Operation // nil: none was reached
+	actor   crm.Actor
+	outcome cache.Outcome
+	err     error
 	// own holds header values of this response alone; see setHeader.
 	own   [10]string
 	owned int
@@ -16,19 +27,19 @@ const statusGone = 499
 
 // WriteHeader implements http.ResponseWriter.
 func (rec *recorder) WriteHeader(status int) {
-	if rec.event.Status == 0 && status >= http.StatusOK {
-		rec.event.Status = status
+	if rec.status == 0 && status >= http.StatusOK {
+		rec.status = status
 	}
 	rec.ResponseWriter.WriteHeader(status)
 }
 
 // Write implements http.ResponseWriter.
 func (rec *recorder) Write(b []byte) (int, error) {
-	if rec.event.Status == 0 {
-		rec.event.Status = http.StatusOK
+	if rec.status == 0 {
+		rec.status = http.StatusOK
 	}
 	n, err := rec.ResponseWriter.Write(b)
-	rec.event.Bytes += n
+	rec.bytes += n
 	return n, err
 }
 

@@ -34,7 +34,7 @@ func (p *buffers) put(b *[]byte) {
 func (s *Server) serve(op *Operation, w http.ResponseWriter, r *http.Request) {
 	rec := recorderOf(w)
 	if rec != nil {
-		rec.event.Operation = op.ID
+		rec.op = op
 	}
 	var actor crm.Actor
 	stale := false
@@ -51,7 +51,7 @@ func (s *Server) serve(op *Operation, w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		if rec != nil {
-			rec.event.Actor = actor
+			rec.actor = actor
 		}
 	}
 	if !s.chargeRequest(w, r, op, actor) {
@@ -104,19 +104,19 @@ func (s *Server) run(op *Operation, w http.ResponseWriter, c *Call, buffer *[]by
 	return err
 }
 
-// limitTime bounds how long a call may take. The returned function frees its timer.
-func (s *Server) limitTime(op *Operation, c *Call) (cancel context.CancelFunc) {
-	limit := s.timeout
+// timeLimit returns how long an operation may take.
+func (s *Server) timeLimit(op *Operation) time.Duration {
 	if op.LongRunning {
-		limit *= 2
+		return 2 * s.timeout
 	}
-	c.Context, cancel = context.WithTimeout(c.Context, limit)
-	return cancel
+	return s.timeout
 }
 
 // read responds to a GET or HEAD whose responses are not cached.
 func (s *Server) read(op *Operation, w http.ResponseWriter, c *Call) error {
-	defer s.limitTime(op, c)()
+	var cancel context.CancelFunc
+	c.Context, cancel = context.WithTimeout(c.Context, s.timeLimit(op))
+	defer cancel()
 	if !op.Public {
 		w.Header()["Cache-Status"] = s.values.bypass
 	}
@@ -133,8 +133,9 @@ func (s *Server) read(op *Operation, w http.ResponseWriter, c *Call) error {
 
 // write responds to a request that may change something.
 func (s *Server) write(op *Operation, w http.ResponseWriter, c *Call) error {
-	defer s.limitTime(op, c)()
-	c.Context = s.WithOrigin(c.Context, w, c.Request)
+	ctx, cancel := context.WithTimeout(c.Context, s.timeLimit(op))
+	defer cancel()
+	c.Context = s.WithOrigin(ctx, w, c.Request)
 	if !op.Public {
 		w.Header()["Cache-Status"] = s.values.written
 	}
