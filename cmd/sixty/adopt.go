@@ -42,7 +42,7 @@ func (c *adoptCmd) Run(ctx context.Context, env *environment) error {
 		if err != nil {
 			return errors.Join(err, problems.close())
 		}
-		summary, err := adopt.Run(ctx, core.Service, crm.Operator(org.ID), adopt.Options{
+		summary, err := adopt.Run(ctx, core.Bulk, crm.Operator(org.ID), adopt.Options{
 			From: c.From.Reveal(), Problem: problems.report,
 		})
 		err = errors.Join(err, problems.close())

@@ -30,7 +30,7 @@ func (c *apikeyCreateCmd) Run(ctx context.Context, env *environment) error {
 		by := crm.Operator(org.ID)
 		var user *crm.ID
 		if c.User != "" {
-			person, err := core.Service.OwnerByEmail(ctx, by, c.User)
+			person, err := core.Accounts.OwnerByEmail(ctx, by, c.User)
 			if crm.CodeOf(err) == crm.CodeNotFound {
 				return usage("--user: no user in %q has the e-mail address %q", org.Name, c.User)
 			}

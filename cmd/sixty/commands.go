@@ -58,7 +58,7 @@ func (c *seedCmd) Run(ctx context.Context, env *environment) error {
 			return err
 		}
 		start := env.clock()
-		done, err := demo.Fill(ctx, core.Store, crm.Operator(org.ID), demo.Plan{
+		done, err := demo.Fill(ctx, core.Store.Bulk(), crm.Operator(org.ID), demo.Plan{
 			Amounts: demo.Amounts{
 				People: 8, Companies: c.Companies, Contacts: c.Contacts, Deals: c.Deals, Activities: c.Activities, Tasks: c.Tasks,
 			},

@@ -40,7 +40,7 @@ func (c *exportCmd) Run(ctx context.Context, env *environment) error {
 		}
 		opt := transfer.ExportOptions{Kind: transfer.Kind(c.Kind), Format: c.format(), Filters: c.Filter}
 		export := func(w io.Writer) (int64, error) {
-			rows, err := transfer.Export(ctx, core.Service, crm.Operator(org.ID), opt, w)
+			rows, err := transfer.Export(ctx, core.Bulk, crm.Operator(org.ID), opt, w)
 			var wrong *transfer.UsageError
 			if errors.As(err, &wrong) {
 				err = usage("%s", wrong.Message)

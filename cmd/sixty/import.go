@@ -67,7 +67,7 @@ func (c *importCmd) Run(ctx context.Context, env *environment) error {
 			return err
 		}
 		report := newReporter(env)
-		summary, err := transfer.Import(ctx, core.Service, crm.Operator(org.ID), c.options(report), sources...)
+		summary, err := transfer.Import(ctx, core.Bulk, crm.Operator(org.ID), c.options(report), sources...)
 		report.end(summary)
 		var wrong *transfer.UsageError
 		if errors.As(err, &wrong) {

@@ -25,7 +25,7 @@ func (f orgFlag) orDefault(ctx context.Context, core *app.Core) (crm.Organisatio
 	if err != nil || found {
 		return org, err
 	}
-	return core.Service.CreateOrganisation(ctx, defaultOrganisation)
+	return core.Accounts.CreateOrganisation(ctx, defaultOrganisation)
 }
 
 // existing returns the organisation of the flag, or the only one.
@@ -39,7 +39,7 @@ func (f orgFlag) existing(ctx context.Context, core *app.Core) (crm.Organisation
 
 // find returns the organisation, and false if there is none at all.
 func (f orgFlag) find(ctx context.Context, core *app.Core) (org crm.Organisation, found bool, err error) {
-	orgs, err := core.Service.Organisations(ctx)
+	orgs, err := core.Accounts.Organisations(ctx)
 	if err != nil {
 		return org, false, err
 	}
@@ -77,7 +77,7 @@ type orgCreateCmd struct {
 
 func (c *orgCreateCmd) Run(ctx context.Context, env *environment) error {
 	return env.making(ctx, func(core *app.Core) error {
-		org, err := core.Service.CreateOrganisation(ctx, c.Name)
+		org, err := core.Accounts.CreateOrganisation(ctx, c.Name)
 		if err != nil {
 			return err
 		}
@@ -105,7 +105,7 @@ func (c *orgSetCmd) Run(ctx context.Context, env *environment) error {
 		if err != nil {
 			return err
 		}
-		_, err = core.Service.UpdateOrganisation(ctx, crm.Operator(org.ID), p)
+		_, err = core.Accounts.UpdateOrganisation(ctx, crm.Operator(org.ID), p)
 		return err
 	})
 }
@@ -123,7 +123,7 @@ func (c *orgListCmd) Run(ctx context.Context, env *environment) error {
 		CreatedAt       crm.Instant       `json:"created_at"`
 	}
 	return env.with(ctx, func(core *app.Core) error {
-		orgs, err := core.Service.Organisations(ctx)
+		orgs, err := core.Accounts.Organisations(ctx)
 		if err != nil {
 			return err
 		}

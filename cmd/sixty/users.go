@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"sixty/internal/accounts"
 	"sixty/internal/app"
 	"sixty/internal/crm"
 )
@@ -52,7 +53,7 @@ func (c *userCreateCmd) Run(ctx context.Context, env *environment) error {
 			return err
 		}
 		first, last := crm.SplitName(c.Name)
-		person, err := core.Service.CreateOwner(ctx, crm.Operator(org.ID), crm.OwnerPatch{
+		person, err := core.Accounts.CreateOwner(ctx, crm.Operator(org.ID), crm.OwnerPatch{
 			FirstName: first, LastName: last, Email: crm.Of(c.Email), Stage: crm.Of(c.Title), Role: crm.Of(c.Role),
 		})
 		if err != nil {
@@ -132,7 +133,7 @@ func (a userArg) find(ctx context.Context, core *app.Core, org crm.ID) (crm.ID, 
 	if id, err := crm.ParseID(a.User); err == nil {
 		return id, nil
 	}
-	person, err := core.Service.OwnerByEmail(ctx, crm.Operator(org), a.User)
+	person, err := core.Accounts.OwnerByEmail(ctx, crm.Operator(org), a.User)
 	return person.ID, err
 }
 
@@ -143,7 +144,7 @@ type userRoleCmd struct {
 }
 
 func (c *userRoleCmd) Run(ctx context.Context, env *environment) error {
-	return c.change(ctx, env, c.orgFlag, func(s *crm.Service, ctx context.Context, by crm.Actor, id crm.ID) error {
+	return c.change(ctx, env, c.orgFlag, func(s *accounts.Service, ctx context.Context, by crm.Actor, id crm.ID) error {
 		_, err := s.UpdateMember(ctx, by, id, crm.VersionCondition{}, crm.OwnerPatch{Role: crm.Of(c.Role)})
 		return err
 	})
@@ -155,7 +156,7 @@ type userReactivateCmd struct {
 }
 
 func (c *userReactivateCmd) Run(ctx context.Context, env *environment) error {
-	return c.change(ctx, env, c.orgFlag, func(s *crm.Service, ctx context.Context, by crm.Actor, id crm.ID) error {
+	return c.change(ctx, env, c.orgFlag, func(s *accounts.Service, ctx context.Context, by crm.Actor, id crm.ID) error {
 		_, err := s.ReactivateOwner(ctx, by, id)
 		return err
 	})
@@ -167,7 +168,7 @@ type userDeactivateCmd struct {
 }
 
 func (c *userDeactivateCmd) Run(ctx context.Context, env *environment) error {
-	return c.change(ctx, env, c.orgFlag, func(s *crm.Service, ctx context.Context, by crm.Actor, id crm.ID) error {
+	return c.change(ctx, env, c.orgFlag, func(s *accounts.Service, ctx context.Context, by crm.Actor, id crm.ID) error {
 		_, err := s.DeactivateOwner(ctx, by, id)
 		return err
 	})
@@ -193,7 +194,7 @@ func (c *userHandOverCmd) Run(ctx context.Context, env *environment) error {
 		if err != nil {
 			return err
 		}
-		n, err := core.Service.TransferOwnership(ctx, crm.Operator(org.ID), from, to)
+		n, err := core.Accounts.TransferOwnership(ctx, crm.Operator(org.ID), from, to)
 		if err != nil {
 			return err
 		}
@@ -209,10 +210,10 @@ type userDeleteCmd struct {
 }
 
 func (c *userDeleteCmd) Run(ctx context.Context, env *environment) error {
-	return c.change(ctx, env, c.orgFlag, (*crm.Service).DeleteOwner)
+	return c.change(ctx, env, c.orgFlag, (*accounts.Service).DeleteOwner)
 }
 
-func (a userArg) change(ctx context.Context, env *environment, f orgFlag, change func(*crm.Service, context.Context, crm.Actor, crm.ID) error) error {
+func (a userArg) change(ctx context.Context, env *environment, f orgFlag, change func(*accounts.Service, context.Context, crm.Actor, crm.ID) error) error {
 	return env.with(ctx, func(core *app.Core) error {
 		org, err := f.existing(ctx, core)
 		if err != nil {
@@ -222,6 +223,6 @@ func (a userArg) change(ctx context.Context, env *environment, f orgFlag, change
 		if err != nil {
 			return err
 		}
-		return change(core.Service, ctx, crm.Operator(org.ID), id)
+		return change(core.Accounts, ctx, crm.Operator(org.ID), id)
 	})
 }

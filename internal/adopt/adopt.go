@@ -15,6 +15,7 @@ import (
 	"context"
 	"fmt"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 )
 
@@ -78,7 +79,7 @@ func (e *SourceError) Error() string { return e.Message }
 // Rejected rows are no error. When it fails, the summary counts what was adopted
 // nevertheless, and a run that is repeated ends in the same data. Errors:
 // *SourceError, those of crm, of Options.Problem, and the context's.
-func Run(ctx context.Context, service *crm.Service, by crm.Actor, opt Options) (summary Summary, err error) {
+func Run(ctx context.Context, service *bulk.Service, by crm.Actor, opt Options) (summary Summary, err error) {
 	src, err := open(ctx, opt.From)
 	if err != nil {
 		return Summary{}, err
@@ -106,13 +107,13 @@ func Run(ctx context.Context, service *crm.Service, by crm.Actor, opt Options) (
 }
 
 // load adopts a batch of rows: a use case of crm.
-type load[P any] func(ctx context.Context, by crm.Actor, rows []crm.AdoptRow[P], last bool) ([]crm.AdoptResult, error)
+type load[P any] func(ctx context.Context, by crm.Actor, rows []bulk.AdoptRow[P], last bool) ([]bulk.AdoptResult, error)
 
 // run is an adoption on its way.
 type run struct {
 	ctx     context.Context
 	source  *source
-	service *crm.Service
+	service *bulk.Service
 	by      crm.Actor
 	opt     Options
 	summary Summary
@@ -132,7 +133,7 @@ func (r *run) stages() error {
 
 // parsed is a row that was read, and what was left out in reading it.
 type parsed[P any] struct {
-	row  crm.AdoptRow[P]
+	row  bulk.AdoptRow[P]
 	id   string
 	left []string
 }
@@ -204,13 +205,13 @@ func (p *pass[P]) adopt(batch []parsed[P], last bool) error {
 	if err := p.ctx.Err(); err != nil {
 		return context.Cause(p.ctx)
 	}
-	rows := make([]crm.AdoptRow[P], len(batch))
+	rows := make([]bulk.AdoptRow[P], len(batch))
 	for i := range batch {
 		rows[i] = batch[i].row
 	}
 	results, err := p.load(p.ctx, p.by, rows, last)
 	for i, result := range results {
-		if result.Verdict == crm.RowDeferred {
+		if result.Verdict == bulk.RowDeferred {
 			p.deferred = append(p.deferred, batch[i])
 		} else if err := p.tell(batch[i], result); err != nil {
 			return err
@@ -237,13 +238,13 @@ func (p *pass[P]) rest() error {
 }
 
 // tell accounts for a row.
-func (p *pass[P]) tell(row parsed[P], result crm.AdoptResult) error {
+func (p *pass[P]) tell(row parsed[P], result bulk.AdoptResult) error {
 	switch result.Verdict {
-	case crm.RowCreated:
+	case bulk.RowCreated:
 		p.count.Created++
-	case crm.RowUpdated:
+	case bulk.RowUpdated:
 		p.count.Updated++
-	case crm.RowUnchanged:
+	case bulk.RowUnchanged:
 		p.count.Unchanged++
 	default:
 		return p.reject(row.id, joined(append(row.left, result.Reason)))

@@ -127,7 +127,7 @@ func TestInterrupted(t *testing.T) {
 			half := w.sibling("Interrupted at " + table)
 			ctx, cancel := context.WithCancelCause(t.Context())
 			enough := errors.New("enough")
-			_, err := adopt.Run(ctx, half.service, half.by, adopt.Options{From: s.url, Progress: func(p adopt.Table) {
+			_, err := adopt.Run(ctx, half.bulk, half.by, adopt.Options{From: s.url, Progress: func(p adopt.Table) {
 				if p.Name == table {
 					cancel(enough)
 				}
@@ -205,7 +205,7 @@ func TestWrongSource(t *testing.T) {
 		{"Own", own.url, "the source is a database of this program, not of a sales dashboard"},
 		{"NoID", keyless.url, "the source's table companies has no column id that this user may read"},
 	} {
-		_, err := adopt.Run(t.Context(), w.service, w.by, adopt.Options{From: c.url})
+		_, err := adopt.Run(t.Context(), w.bulk, w.by, adopt.Options{From: c.url})
 		var wrong *adopt.SourceError
 		if !errors.As(err, &wrong) || wrong.Message != c.want {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
@@ -240,7 +240,7 @@ func TestRoles(t *testing.T) {
 	w := newWorld(t, "sqlite")
 	s := newSource(t, "schema.sql", "awkward.sql")
 	by := crm.Actor{Org: w.by.Org, User: crm.NewID(), Role: crm.RoleManager}
-	_, err := adopt.Run(t.Context(), w.service, by, adopt.Options{From: s.url})
+	_, err := adopt.Run(t.Context(), w.bulk, by, adopt.Options{From: s.url})
 	if crm.CodeOf(err) != crm.CodeForbidden {
 		t.Errorf("a manager: %v", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 )
 
@@ -22,7 +23,7 @@ type table[P any] struct {
 	// finish completes a row of which everything was read. May be nil.
 	finish func(*table[P])
 
-	row   crm.AdoptRow[P]
+	row   bulk.AdoptRow[P]
 	other extras
 	left  []string // what could not be read, of this row
 	ids   []string // of this row, as the source has them
@@ -155,7 +156,7 @@ func (t *table[P]) query() (name string, columns []string, limits []int, order [
 
 // parse understands a record, or gives the reason why it is none.
 func (t *table[P]) parse(record []*string) (row parsed[P], reason string) {
-	t.row, t.other, t.left, t.ids = crm.AdoptRow[P]{}, extras{}, nil, nil
+	t.row, t.other, t.left, t.ids = bulk.AdoptRow[P]{}, extras{}, nil, nil
 	for i, c := range t.columns {
 		complaint := c.read(record[i])
 		if complaint == "" {

@@ -3,6 +3,7 @@ package adopt
 import (
 	"context"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 )
 
@@ -167,8 +168,8 @@ func dealContacts() *table[rolePart] {
 }
 
 // linksOf adopts deals' further contacts, which are rows without an id.
-func linksOf(service *crm.Service) load[rolePart] {
-	return func(ctx context.Context, by crm.Actor, rows []crm.AdoptRow[rolePart], _ bool) ([]crm.AdoptResult, error) {
+func linksOf(service *bulk.Service) load[rolePart] {
+	return func(ctx context.Context, by crm.Actor, rows []bulk.AdoptRow[rolePart], _ bool) ([]bulk.AdoptResult, error) {
 		links := make([]crm.DealContact, len(rows))
 		for i := range rows {
 			links[i] = rows[i].Patch.link

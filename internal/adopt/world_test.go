@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"sixty/internal/adopt"
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 	"sixty/internal/servertest"
 	"sixty/internal/store"
@@ -24,6 +25,7 @@ type world struct {
 	t       *testing.T
 	store   *store.Store
 	service *crm.Service
+	bulk    *bulk.Service
 	by      crm.Actor
 }
 
@@ -36,21 +38,21 @@ func eachEngine(t *testing.T, test func(t *testing.T, w *world)) {
 func newWorld(t *testing.T, engine string) *world {
 	t.Helper()
 	s := enginetest.Open(t, engine)
-	w := &world{t: t, store: s, service: crm.NewService(s, enginetest.Clock(), "GBP")}
+	w := &world{t: t, store: s, service: crm.NewService(s.CRM(), enginetest.Clock()), bulk: bulk.NewService(s.Bulk(), enginetest.Clock())}
 	return w.sibling("Test")
 }
 
 // sibling is the world with another organisation, which is empty.
 func (w *world) sibling(name string) *world {
 	w.t.Helper()
-	return &world{t: w.t, store: w.store, service: w.service, by: enginetest.Organisation(w.t, w.service, name)}
+	return &world{t: w.t, store: w.store, service: w.service, bulk: w.bulk, by: enginetest.Organisation(w.t, w.store, name)}
 }
 
 // adopt adopts a source and expects that nothing goes wrong with the run; it gives
 // the counts and the problems, as "table id: reason", the id by its end.
 func (w *world) adopt(url string) (counts map[string]adopt.Table, problems []string) {
 	w.t.Helper()
-	summary, err := adopt.Run(w.t.Context(), w.service, w.by, adopt.Options{From: url, Problem: func(p adopt.Problem) error {
+	summary, err := adopt.Run(w.t.Context(), w.bulk, w.by, adopt.Options{From: url, Problem: func(p adopt.Problem) error {
 		ids := strings.Fields(p.ID)
 		for i, id := range ids {
 			ids[i] = id[max(0, len(id)-2):]

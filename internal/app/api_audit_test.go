@@ -26,7 +26,7 @@ func TestAuditTrail(t *testing.T) {
 		if err := core.Keys.Revoke(t.Context(), operator, keys[len(keys)-1].ID); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := core.Service.DeactivateOwner(t.Context(), operator, person.ID); err != nil {
+		if _, err := core.Accounts.DeactivateOwner(t.Context(), operator, person.ID); err != nil {
 			t.Fatal(err)
 		}
 		status, header, answer := u.raw("POST", "/api/performance/clear-cache", u.key, nil, "X-Request-Id", "audited")
@@ -36,7 +36,7 @@ func TestAuditTrail(t *testing.T) {
 		var exported bytes.Buffer
 		for _, kind := range []transfer.Kind{transfer.Companies, transfer.Audit} {
 			exported.Reset()
-			if _, err := transfer.Export(t.Context(), core.Service, operator, transfer.ExportOptions{Kind: kind, Format: transfer.CSV}, &exported); err != nil {
+			if _, err := transfer.Export(t.Context(), core.Bulk, operator, transfer.ExportOptions{Kind: kind, Format: transfer.CSV}, &exported); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -93,7 +93,7 @@ func TestFailedSignInsAreTold(t *testing.T) {
 	eachEngine(t, func(t *testing.T, c *client) {
 		u := newUser(c, "Failing", crm.RoleAdmin)
 		ada, rita := c.member(u.org, "ada@failing.example", crm.RoleRep), c.member(u.org, "rita@failing.example", crm.RoleRep)
-		if _, err := c.app.Core().Service.DeactivateOwner(t.Context(), crm.Operator(u.org), rita.ID); err != nil {
+		if _, err := c.app.Core().Accounts.DeactivateOwner(t.Context(), crm.Operator(u.org), rita.ID); err != nil {
 			t.Fatal(err)
 		}
 		b := &browser{client: c}

@@ -267,7 +267,7 @@ func TestRevokedKeysReadNothing(t *testing.T) {
 	t.Parallel()
 	eachPair(t, func(t *testing.T, a, b *client) {
 		here := newUser(a, "Revoked", crm.RoleAdmin)
-		service, keys, by := a.app.Core().Service, a.app.Core().Keys, crm.Operator(here.org)
+		service, keys, by := a.app.Core().Accounts, a.app.Core().Keys, crm.Operator(here.org)
 		for name, revoke := range map[string]func(owner crm.ID) error{
 			"Key": func(owner crm.ID) error {
 				all, err := keys.List(t.Context(), by)

@@ -15,6 +15,7 @@ import (
 
 	"sixty/internal/config"
 	"sixty/internal/crm"
+	"sixty/internal/store"
 )
 
 // events is a stream of events that a client reads.
@@ -263,7 +264,7 @@ func (u user) insert(t *testing.T, n int) {
 		contacts = append(contacts, crm.Contact{OrgID: u.org, ID: crm.NewID(), FirstName: &first, FullName: first, CreatedAt: now, UpdatedAt: now, Version: 1})
 		tasks = append(tasks, crm.Task{OrgID: u.org, ID: crm.NewID(), Title: "A", Priority: "low", Status: crm.TaskPending, TaskType: "call", CreatedAt: now, UpdatedAt: now, Version: 1})
 	}
-	err := u.app.Core().Store.Write(ctx, crm.Operator(u.org), now, func(tx crm.Tx) error {
+	err := u.app.Core().Store.Write(ctx, crm.Operator(u.org), now, func(tx store.Tx) error {
 		if err := tx.Companies().Insert(ctx, companies); err != nil {
 			return err
 		}

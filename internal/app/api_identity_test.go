@@ -73,7 +73,7 @@ func TestBearerOfProvider(t *testing.T) {
 			c.person(org, "Both", "both@acme.example", crm.RoleRep)
 			c.person(there, "Both", "both@acme.example", crm.RoleRep)
 			gone := c.person(org, "Gone", "gone@acme.example", crm.RoleRep)
-			if _, err := c.app.Core().Service.DeactivateOwner(t.Context(), crm.Operator(org), gone.ID); err != nil {
+			if _, err := c.app.Core().Accounts.DeactivateOwner(t.Context(), crm.Operator(org), gone.ID); err != nil {
 				t.Fatal(err)
 			}
 
@@ -111,7 +111,7 @@ func TestBearerOfProvider(t *testing.T) {
 			expect(t, audit[1].(object)["details"].(object), object{"issuer": p.Issuer, "subject": "1"})
 
 			// Whoever may not any more, is out within a second.
-			if _, err := c.app.Core().Service.DeactivateOwner(t.Context(), crm.Operator(org), grace.ID); err != nil {
+			if _, err := c.app.Core().Accounts.DeactivateOwner(t.Context(), crm.Operator(org), grace.ID); err != nil {
 				t.Fatal(err)
 			}
 			c.becomes(http.StatusUnauthorized, viewer)
@@ -142,7 +142,7 @@ func TestFirstSight(t *testing.T) {
 			c := boot(t, engine, trusting(p, func(cfg *config.Config) { cfg.SignInCreate = true }))
 			org := c.organisation("First Sight").ID
 			gone := c.person(org, "Gone", "gone@acme.example", crm.RoleRep)
-			if _, err := c.app.Core().Service.DeactivateOwner(t.Context(), crm.Operator(org), gone.ID); err != nil {
+			if _, err := c.app.Core().Accounts.DeactivateOwner(t.Context(), crm.Operator(org), gone.ID); err != nil {
 				t.Fatal(err)
 			}
 			var ids sync.Map
@@ -184,7 +184,7 @@ func TestFirstSight(t *testing.T) {
 
 func (c *client) owner(org crm.ID, email string) crm.Owner {
 	c.t.Helper()
-	o, err := c.app.Core().Service.OwnerByEmail(c.t.Context(), crm.Operator(org), email)
+	o, err := c.app.Core().Accounts.OwnerByEmail(c.t.Context(), crm.Operator(org), email)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -347,7 +347,7 @@ func TestBearerEverywhere(t *testing.T) {
 	token := p.Sign(p.Person("1", "ada@acme.example"))
 	first.is(ada, token)
 	second.is(ada, token)
-	if _, err := first.app.Core().Service.DeactivateOwner(t.Context(), crm.Operator(org), ada.ID); err != nil {
+	if _, err := first.app.Core().Accounts.DeactivateOwner(t.Context(), crm.Operator(org), ada.ID); err != nil {
 		t.Fatal(err)
 	}
 	second.becomes(http.StatusUnauthorized, token)

@@ -149,7 +149,7 @@ func TestOIDC(t *testing.T) {
 			expect(t, s.ask(http.StatusOK, "GET", "/api/user", nil)["data"].(object), object{"id": ada.ID})
 			s.ask(http.StatusOK, "POST", "/api/auth/logout", nil)
 
-			if _, err := c.app.Core().Service.DeactivateOwner(t.Context(), crm.Operator(org), ada.ID); err != nil {
+			if _, err := c.app.Core().Accounts.DeactivateOwner(t.Context(), crm.Operator(org), ada.ID); err != nil {
 				t.Fatal(err)
 			}
 			for subject, email := range map[string]string{"1": "ada@acme.example", "2": "ada@acme.example", "3": "nobody@acme.example"} {

@@ -76,7 +76,7 @@ func TestSessionsByRedis(t *testing.T) {
 		if when == "with Redis" {
 			role = crm.RoleRep
 		}
-		if _, err := first.app.Core().Service.UpdateMember(t.Context(), crm.Operator(org), ada.ID, crm.VersionCondition{}, crm.OwnerPatch{Role: crm.Of(string(role))}); err != nil {
+		if _, err := first.app.Core().Accounts.UpdateMember(t.Context(), crm.Operator(org), ada.ID, crm.VersionCondition{}, crm.OwnerPatch{Role: crm.Of(string(role))}); err != nil {
 			t.Fatal(err)
 		}
 		refused(when+", another role", there)
@@ -92,7 +92,7 @@ func TestSessionsByRedis(t *testing.T) {
 		t.Fatal(err)
 	}
 	proxy.Stop()
-	if _, err := first.app.Core().Service.UpdateMember(t.Context(), crm.Operator(org), ada.ID, crm.VersionCondition{}, crm.OwnerPatch{Role: crm.Of("manager")}); err != nil {
+	if _, err := first.app.Core().Accounts.UpdateMember(t.Context(), crm.Operator(org), ada.ID, crm.VersionCondition{}, crm.OwnerPatch{Role: crm.Of("manager")}); err != nil {
 		t.Fatal(err)
 	}
 	signOut("without Redis")

@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"sixty/internal/accounts"
 	"sixty/internal/app"
+	"sixty/internal/bulk"
 	"sixty/internal/config"
 	"sixty/internal/crm"
 )
@@ -147,7 +149,7 @@ func TestSignInTellsNothing(t *testing.T) {
 	c.member(org, "ada@acme.example", crm.RoleRep)
 	c.person(org, "No Password", "none@acme.example", crm.RoleRep)
 	gone := c.member(org, "gone@acme.example", crm.RoleRep)
-	if _, err := c.app.Core().Service.DeactivateOwner(t.Context(), crm.Operator(org), gone.ID); err != nil {
+	if _, err := c.app.Core().Accounts.DeactivateOwner(t.Context(), crm.Operator(org), gone.ID); err != nil {
 		t.Fatal(err)
 	}
 	said := ""
@@ -238,11 +240,11 @@ func TestSessionsExpire(t *testing.T) {
 // nobody who uses one waits for that.
 func (c *client) used(t *testing.T, after time.Duration) {
 	t.Helper()
-	orgs, err := c.app.Core().Service.Organisations(t.Context())
+	orgs, err := c.app.Core().Accounts.Organisations(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	ada, err := c.app.Core().Service.OwnerByEmail(t.Context(), crm.Operator(orgs[0].ID), "ada@acme.example")
+	ada, err := c.app.Core().Accounts.OwnerByEmail(t.Context(), crm.Operator(orgs[0].ID), "ada@acme.example")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,12 +277,12 @@ func TestSessionsEndEverywhere(t *testing.T) {
 	org := first.organisation("Everywhere").ID
 	first.member(org, "grace@acme.example", crm.RoleAdmin) // so that ada is not the last admin
 	ada := first.member(org, "ada@acme.example", crm.RoleManager)
-	service := first.app.Core().Service
+	service := first.app.Core().Accounts
 	roleChanged := func(who crm.ID, to string) {
 		t.Helper()
-		action := string(crm.ActionRoleChanged)
-		page, err := service.AuditTrail(t.Context(), crm.Operator(org), crm.List[crm.AuditFilter]{
-			Filter: crm.AuditFilter{Action: &action}, Sort: crm.AuditTrail.Sorts.Default, Limit: 1,
+		action := string(accounts.ActionRoleChanged)
+		page, err := service.AuditTrail(t.Context(), crm.Operator(org), crm.List[accounts.AuditFilter]{
+			Filter: accounts.AuditFilter{Action: &action}, Sort: accounts.AuditTrail.Sorts.Default, Limit: 1,
 		})
 		if err != nil || len(page.Rows) == 0 || page.Rows[0].TargetID == nil || *page.Rows[0].TargetID != who || !strings.Contains(string(page.Rows[0].Details), `"to":"`+to+`"`) {
 			t.Errorf("the audit trail does not tell of the change to %s: %+v %v", to, page.Rows, err)
@@ -292,11 +294,11 @@ func TestSessionsEndEverywhere(t *testing.T) {
 			return first.app.Core().Passwords.Set(t.Context(), crm.Operator(org), ada.ID, goodPassword)
 		},
 		"Import": func(*browser) error { // among so many that the change log tells of them as one
-			rows := []crm.ImportRow[crm.OwnerPatch]{{Patch: crm.OwnerPatch{Email: crm.Of("ada@acme.example"), Role: crm.Of("viewer")}}}
+			rows := []bulk.ImportRow[crm.OwnerPatch]{{Patch: crm.OwnerPatch{Email: crm.Of("ada@acme.example"), Role: crm.Of("viewer")}}}
 			for i := range 120 {
-				rows = append(rows, crm.ImportRow[crm.OwnerPatch]{Patch: crm.OwnerPatch{Email: crm.Of(fmt.Sprintf("new%d@acme.example", i))}})
+				rows = append(rows, bulk.ImportRow[crm.OwnerPatch]{Patch: crm.OwnerPatch{Email: crm.Of(fmt.Sprintf("new%d@acme.example", i))}})
 			}
-			err := service.ImportOwners(t.Context(), crm.Operator(org), crm.ImportOptions{Key: crm.KeyEmail}, func(load crm.Load[crm.OwnerPatch]) error {
+			err := first.app.Core().Bulk.ImportOwners(t.Context(), crm.Operator(org), bulk.ImportOptions{Key: crm.KeyEmail}, func(load bulk.Load[crm.OwnerPatch]) error {
 				_, err := load(t.Context(), rows)()
 				return err
 			})
@@ -304,7 +306,7 @@ func TestSessionsEndEverywhere(t *testing.T) {
 			return err
 		},
 		"Adopt": func(*browser) error {
-			_, err := service.AdoptOwners(t.Context(), crm.Operator(org), []crm.AdoptRow[crm.OwnerPatch]{{ID: ada.ID, Patch: crm.OwnerPatch{Role: crm.Of("admin")}}}, true)
+			_, err := first.app.Core().Bulk.AdoptOwners(t.Context(), crm.Operator(org), []bulk.AdoptRow[crm.OwnerPatch]{{ID: ada.ID, Patch: crm.OwnerPatch{Role: crm.Of("admin")}}}, true)
 			roleChanged(ada.ID, "admin")
 			return err
 		},

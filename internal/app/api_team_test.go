@@ -127,7 +127,7 @@ func TestLastAdminAtOnce(t *testing.T) {
 	t.Parallel()
 	c := boot(t, "postgres")
 	org := c.organisation("Two admins").ID
-	service := c.app.Core().Service
+	service := c.app.Core().Accounts
 	var admins [2]crm.Owner
 	for i := range admins {
 		admins[i] = c.person(org, "Ada Admin", fmt.Sprintf("ada%d@team.example", i), crm.RoleAdmin)
@@ -145,7 +145,7 @@ func TestLastAdminAtOnce(t *testing.T) {
 		t.Fatalf("%v, %v", first, second)
 	}
 	left := admins[0]
-	if o, err := service.Owner(t.Context(), crm.Operator(org), left.ID); err != nil || o.Role != crm.RoleAdmin {
+	if o, err := c.app.Core().Service.Owner(t.Context(), crm.Operator(org), left.ID); err != nil || o.Role != crm.RoleAdmin {
 		left = admins[1]
 	}
 	if err := service.DeleteOwner(t.Context(), crm.Operator(org), left.ID); crm.CodeOf(err) != crm.CodeConflict {
@@ -192,7 +192,7 @@ func TestHandOver(t *testing.T) {
 		}
 		expect(t, admin.ask(http.StatusOK, "POST", path, object{"to": to})["data"].(object), object{"deals": 0})
 
-		if _, err := c.app.Core().Service.DeactivateOwner(t.Context(), crm.Operator(org), heir.ID); err != nil {
+		if _, err := c.app.Core().Accounts.DeactivateOwner(t.Context(), crm.Operator(org), heir.ID); err != nil {
 			t.Fatal(err)
 		}
 		for _, body := range []object{{}, {"to": nil}, {"to": "x"}, {"to": from}, {"to": to}, {"to": crm.NewID()}} {

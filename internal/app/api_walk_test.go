@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sixty/internal/crm"
+	"sixty/internal/store"
 )
 
 // stride is the limit of the walks: it divides no list's length.
@@ -195,7 +196,7 @@ func (u user) fillLists(t *testing.T, n int) things {
 		}
 		tasks = append(tasks, task)
 	}
-	err := u.app.Core().Store.Write(ctx, by, base, func(tx crm.Tx) error {
+	err := u.app.Core().Store.Write(ctx, by, base, func(tx store.Tx) error {
 		for _, insert := range []func() error{
 			func() error { return tx.Owners().Insert(ctx, owners) },
 			func() error { return tx.Stages().Insert(ctx, stages) },

@@ -114,6 +114,7 @@ func (a *App) open(ctx context.Context, cfg config.Config, sealer *cursor.Sealer
 	if _, err := httpapi.New(httpapi.Options{
 		Server:          faces,
 		Service:         core.Service,
+		Accounts:        core.Accounts,
 		Keys:            core.Keys,
 		Sessions:        a.serving.sessions,
 		Identities:      a.serving.signIn(),

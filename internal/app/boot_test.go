@@ -112,7 +112,7 @@ func run(t *testing.T, a *app.App) *client {
 // organisation makes an organisation.
 func (c *client) organisation(name string) crm.Organisation {
 	c.t.Helper()
-	org, err := c.app.Core().Service.CreateOrganisation(c.t.Context(), name)
+	org, err := c.app.Core().Accounts.CreateOrganisation(c.t.Context(), name)
 	if err != nil {
 		c.t.Fatalf("organisation %q: %v", name, err)
 	}
@@ -145,7 +145,7 @@ func (c *client) person(org crm.ID, name, email string, role crm.Role) crm.Owner
 	c.t.Helper()
 	first, last := crm.SplitName(name)
 	p := crm.OwnerPatch{FirstName: first, LastName: last, Email: crm.Of(email), Role: crm.Of(string(role))}
-	o, err := c.app.Core().Service.CreateOwner(c.t.Context(), crm.Operator(org), p)
+	o, err := c.app.Core().Accounts.CreateOwner(c.t.Context(), crm.Operator(org), p)
 	if err != nil {
 		c.t.Fatalf("person %q: %v", name, err)
 	}

@@ -13,7 +13,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"sixty/internal/accounts"
 	"sixty/internal/auth"
+	"sixty/internal/bulk"
 	"sixty/internal/changes"
 	"sixty/internal/config"
 	"sixty/internal/crm"
@@ -49,9 +51,11 @@ func (o Options) withDefaults() Options {
 
 // Core is the program without its server: the storage, migrated, and the use cases.
 type Core struct {
-	Store   *store.Store
-	Service *crm.Service
-	Keys    *auth.Keys
+	Store    *store.Store
+	Service  *crm.Service
+	Accounts *accounts.Service
+	Bulk     *bulk.Service
+	Keys     *auth.Keys
 	// Passwords sets those that people sign in with.
 	Passwords *auth.Passwords
 	Log       *slog.Logger
@@ -88,12 +92,14 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 	follower := changes.New(changes.Options{Logger: log})
 	s := store.New(engine, store.Options{Observe: metrics.ObserveStatement, Commits: follower})
 	hasher := auth.NewHasher(auth.HasherOptions{})
-	service := crm.NewService(changes.Tracked(s, o.Clock), o.Clock, currency)
+	people := accounts.NewService(changes.TrackedAccounts(s.Accounts()), o.Clock, currency)
 	return &Core{
 		Store:     s,
-		Service:   service,
-		Keys:      auth.NewKeys(s, service, follower, o.Clock),
-		Passwords: auth.NewPasswords(service, hasher),
+		Service:   crm.NewService(changes.Tracked(s.CRM(), o.Clock), o.Clock),
+		Accounts:  people,
+		Bulk:      bulk.NewService(changes.TrackedBulk(s.Bulk()), o.Clock),
+		Keys:      auth.NewKeys(s, people, follower, o.Clock),
+		Passwords: auth.NewPasswords(people, hasher),
 		Log:       log,
 		Clock:     o.Clock,
 		hasher:    hasher,

@@ -42,11 +42,11 @@ func (c *Core) Demo(ctx context.Context, dataDir string) (DemoAccess, error) {
 	}
 	by := crm.Operator(org.ID)
 	password := ""
-	admin, err := c.Service.OwnerByEmail(ctx, by, demo.AdminEmail)
+	admin, err := c.Accounts.OwnerByEmail(ctx, by, demo.AdminEmail)
 	if crm.CodeOf(err) == crm.CodeNotFound {
 		// An organisation without people is new, or its filling was interrupted.
 		if err = c.fillDemo(ctx, by); err == nil {
-			admin, err = c.Service.OwnerByEmail(ctx, by, demo.AdminEmail)
+			admin, err = c.Accounts.OwnerByEmail(ctx, by, demo.AdminEmail)
 		}
 		if err == nil {
 			password = auth.RandomPassword()
@@ -63,7 +63,7 @@ func (c *Core) Demo(ctx context.Context, dataDir string) (DemoAccess, error) {
 
 // demoOrganisation gives the demonstration's organisation.
 func (c *Core) demoOrganisation(ctx context.Context) (crm.Organisation, error) {
-	orgs, err := c.Service.Organisations(ctx)
+	orgs, err := c.Accounts.Organisations(ctx)
 	if err != nil {
 		return crm.Organisation{}, err
 	}
@@ -77,7 +77,7 @@ func (c *Core) demoOrganisation(ctx context.Context) (crm.Organisation, error) {
 	if len(orgs) > 0 {
 		return crm.Organisation{}, fmt.Errorf("the demonstration needs a database of its own (another --data-dir, say): this one holds %s", strings.Join(names, ", "))
 	}
-	return c.Service.CreateOrganisation(ctx, demoOrganisation)
+	return c.Accounts.CreateOrganisation(ctx, demoOrganisation)
 }
 
 // fillDemo fills the demonstration, unless the organisation is somebody's own.
@@ -89,7 +89,7 @@ func (c *Core) fillDemo(ctx context.Context, by crm.Actor) error {
 	if len(anybody.Rows) > 0 {
 		return fmt.Errorf("the organisation %q is not the demonstration's: it has people, but not %s", demoOrganisation, demo.AdminEmail)
 	}
-	_, err = demo.Fill(ctx, c.Store, by, demo.Demonstration(c.Clock()))
+	_, err = demo.Fill(ctx, c.Store.Bulk(), by, demo.Demonstration(c.Clock()))
 	return err
 }
 

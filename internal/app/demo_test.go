@@ -81,7 +81,7 @@ func TestDemoLeavesOtherDataAlone(t *testing.T) {
 			if _, err := c.app.Core().Demo(t.Context(), t.TempDir()); err == nil {
 				t.Error("it took somebody's own data for the demonstration")
 			}
-			orgs, err := c.app.Core().Service.Organisations(t.Context())
+			orgs, err := c.app.Core().Accounts.Organisations(t.Context())
 			if err != nil || len(orgs) != 1 {
 				t.Errorf("it made an organisation all the same: %+v, %v", orgs, err)
 			}
@@ -99,7 +99,7 @@ func TestFillAgain(t *testing.T) {
 		org := c.organisation("Fill")
 		by, store := crm.Operator(org.ID), c.app.Core().Store
 		plan := demo.Plan{Amounts: demo.Amounts{People: 8, Companies: 300, Contacts: 700, Deals: 900, Activities: 50, Tasks: 40}, Seed: 5, Now: time.Now()}
-		done, err := demo.Fill(t.Context(), store, by, plan)
+		done, err := demo.Fill(t.Context(), store.Bulk(), by, plan)
 		if err != nil || done != plan.Amounts {
 			t.Fatalf("Fill: %+v, %v", done, err)
 		}
@@ -114,7 +114,7 @@ func TestFillAgain(t *testing.T) {
 		}
 		// The same plan a moment later, when its numbers overlap with those in use.
 		plan.Now = plan.Now.Add(time.Second)
-		done, err = demo.Fill(t.Context(), store, by, plan)
+		done, err = demo.Fill(t.Context(), store.Bulk(), by, plan)
 		plan.People = 0 // there are people now
 		if err != nil || done != plan.Amounts {
 			t.Fatalf("Fill again: %+v, %v", done, err)
@@ -132,7 +132,7 @@ func TestFilledDealsKeepTheirHistory(t *testing.T) {
 		org := c.organisation("History")
 		now := time.Date(2026, 3, 18, 15, 30, 0, 0, time.UTC)
 		plan := demo.Plan{Amounts: demo.Amounts{People: 3, Companies: 20, Contacts: 90, Deals: 300}, Seed: 5, Now: now, Whole: true}
-		if _, err := demo.Fill(t.Context(), c.app.Core().Store, crm.Operator(org.ID), plan); err != nil {
+		if _, err := demo.Fill(t.Context(), c.app.Core().Store.Bulk(), crm.Operator(org.ID), plan); err != nil {
 			t.Fatal(err)
 		}
 		r := c.app.Core().Store.Reads(crm.Actor{})

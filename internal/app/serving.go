@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"sixty/internal/accounts"
 	"sixty/internal/auth"
 	"sixty/internal/cache"
 	shared "sixty/internal/cache/redis"
@@ -102,7 +103,7 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 	s.cache = cache.New(o)
 	core.metrics.ObserveEach(s.cache.Observe)
 	sessions := auth.SessionOptions{
-		Store: core.Store, Service: core.Service, Hasher: core.hasher, Freshness: core.changes, Now: core.Clock,
+		Store: core.Store, Service: core.Accounts, Hasher: core.hasher, Freshness: core.changes, Now: core.Clock,
 		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, Epoch: epoch, Seal: seal,
 	}
 	if s.shared != nil {
@@ -131,8 +132,8 @@ func (s *serving) openIdentity(cfg config.SignIn) {
 		Now: s.core.Clock, Logger: s.core.Log,
 	})
 	s.people = &auth.Identities{
-		Store: s.core.Store, Service: s.core.Service, Provider: s.identity,
-		Welcome: crm.ProvisioningPolicy{Organisation: cfg.SignInOrganisation, Create: cfg.SignInCreate},
+		Store: s.core.Store, Service: s.core.Accounts, Provider: s.identity,
+		Welcome: accounts.ProvisioningPolicy{Organisation: cfg.SignInOrganisation, Create: cfg.SignInCreate},
 	}
 	if s.identity.SignsTokens() {
 		s.tokens = auth.NewTokens(s.people, s.core.changes, s.core.Clock)

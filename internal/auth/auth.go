@@ -7,19 +7,32 @@ import (
 	"context"
 	"time"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 )
 
+// Principals finds who a credential acts for, in all organisations. Of the user these return
+// the ids, the role, DeactivatedAt and what reps see; CodeNotFound if there is no such
+// credential. internal/store implements it.
+type Principals interface {
+	// SessionPrincipal finds the session with this hash, expired or not.
+	SessionPrincipal(ctx context.Context, hash []byte) (accounts.Session, accounts.Principal, error)
+	// APIKeyPrincipal finds the key with this hash, revoked or not.
+	APIKeyPrincipal(ctx context.Context, hash []byte) (accounts.APIKey, accounts.Principal, error)
+	// IdentityPrincipal finds the identity with this subject of an issuer.
+	IdentityPrincipal(ctx context.Context, issuer, subject string) (accounts.Identity, accounts.Principal, error)
+}
+
 // Keys makes API keys and recognises them. It is safe for concurrent use.
 type Keys struct {
-	store   crm.Store
-	service *crm.Service
+	store   Principals
+	service *accounts.Service
 	known   recogniser
 }
 
 // NewKeys makes Keys over storage and the use cases; fresh vouches for what is known,
 // the clock is for expiry. Close ends them.
-func NewKeys(store crm.Store, service *crm.Service, fresh Freshness, now func() time.Time) *Keys {
+func NewKeys(store Principals, service *accounts.Service, fresh Freshness, now func() time.Time) *Keys {
 	k := &Keys{store: store, service: service}
 	k.known = recogniser{fresh: fresh, now: now, entity: crm.EntityAPIKey, find: k.find, use: service.UseAPIKey}
 	k.known.init()
@@ -32,8 +45,8 @@ func (k *Keys) Close() { k.known.close() }
 
 // Create makes a key, which acts with role for user, or without one for a service user
 // made for it, and never expires. The secret is told this once and stored nowhere.
-func (k *Keys) Create(ctx context.Context, by crm.Actor, name string, role crm.Role, user *crm.ID) (secret string, key crm.APIKey, err error) {
-	p := crm.APIKeyPatch{Name: crm.Of(name), Role: crm.Of(string(role))}
+func (k *Keys) Create(ctx context.Context, by crm.Actor, name string, role crm.Role, user *crm.ID) (secret string, key accounts.APIKey, err error) {
+	p := accounts.APIKeyPatch{Name: crm.Of(name), Role: crm.Of(string(role))}
 	if user != nil {
 		p.UserID = crm.Of(*user)
 	}
@@ -41,19 +54,19 @@ func (k *Keys) Create(ctx context.Context, by crm.Actor, name string, role crm.R
 }
 
 // Issue is Create for whatever can be said of a key.
-func (k *Keys) Issue(ctx context.Context, by crm.Actor, p crm.APIKeyPatch) (secret string, key crm.APIKey, err error) {
+func (k *Keys) Issue(ctx context.Context, by crm.Actor, p accounts.APIKeyPatch) (secret string, key accounts.APIKey, err error) {
 	secret, prefix := newSecret()
 	hash := hashOf(secret)
 	key, err = k.service.CreateAPIKey(ctx, by, p, prefix, hash[:])
 	if err != nil {
-		return "", crm.APIKey{}, err
+		return "", accounts.APIKey{}, err
 	}
 	return secret, key, nil
 }
 
 // List gives all of the organisation's keys, oldest first, those that have ended included.
-func (k *Keys) List(ctx context.Context, by crm.Actor) (all []crm.APIKey, err error) {
-	q := crm.List[crm.APIKeyFilter]{Sort: crm.Sort{Field: "created_at"}, Limit: crm.MaxLimit}
+func (k *Keys) List(ctx context.Context, by crm.Actor) (all []accounts.APIKey, err error) {
+	q := crm.List[accounts.APIKeyFilter]{Sort: crm.Sort{Field: "created_at"}, Limit: crm.MaxLimit}
 	for {
 		page, err := k.service.APIKeys(ctx, by, q)
 		if err != nil {

@@ -12,40 +12,42 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sixty/internal/accounts"
 	"sixty/internal/auth"
 	"sixty/internal/crm"
 )
 
-// storage is a crm.Store with one key in it, or rather the parts of one that keys
+// storage is an accounts.Store with one key in it, or rather the parts of one that keys
 // need.
 type storage struct {
-	crm.Store
+	accounts.Store
+	auth.Principals
 
 	mu     sync.Mutex
-	key    crm.APIKey
-	holder crm.Principal
+	key    accounts.APIKey
+	holder accounts.Principal
 	fault  error
 	asked  atomic.Int64
 	used   atomic.Int64  // uses that were entered
 	gate   chan struct{} // when not nil, APIKeyPrincipal waits for it
 }
 
-func (s *storage) APIKeyPrincipal(ctx context.Context, hash []byte) (crm.APIKey, crm.Principal, error) {
+func (s *storage) APIKeyPrincipal(ctx context.Context, hash []byte) (accounts.APIKey, accounts.Principal, error) {
 	s.asked.Add(1)
 	if s.gate != nil {
 		select {
 		case <-s.gate:
 		case <-ctx.Done():
-			return crm.APIKey{}, crm.Principal{}, context.Cause(ctx)
+			return accounts.APIKey{}, accounts.Principal{}, context.Cause(ctx)
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.fault != nil:
-		return crm.APIKey{}, crm.Principal{}, s.fault
+		return accounts.APIKey{}, accounts.Principal{}, s.fault
 	case !bytes.Equal(hash, s.key.Hash):
-		return crm.APIKey{}, crm.Principal{}, crm.NotFound("API key")
+		return accounts.APIKey{}, accounts.Principal{}, crm.NotFound("API key")
 	}
 	return s.key, s.holder, nil
 }
@@ -57,19 +59,19 @@ func (s *storage) change(f func(*storage)) {
 	f(s)
 }
 
-func (s *storage) Write(_ context.Context, _ crm.Actor, _ crm.Instant, fn func(crm.Tx) error) error {
+func (s *storage) Write(_ context.Context, _ crm.Actor, _ crm.Instant, fn func(accounts.Tx) error) error {
 	return fn(transaction{s: s})
 }
 
 // transaction is a transaction on the storage.
 type transaction struct {
-	crm.Tx
+	accounts.Tx
 	s *storage
 }
 
 func (t transaction) Owners() crm.Table[crm.Owner] { return people{s: t.s} }
 
-func (t transaction) PutAPIKey(_ context.Context, key crm.APIKey) error {
+func (t transaction) PutAPIKey(_ context.Context, key accounts.APIKey) error {
 	t.s.key = key
 	return nil
 }
@@ -79,7 +81,7 @@ func (t transaction) UseAPIKey(context.Context, crm.ID, crm.Instant) error {
 	return nil
 }
 
-func (t transaction) PutAudit(context.Context, crm.AuditEntry) error { return nil }
+func (t transaction) PutAudit(context.Context, accounts.AuditEntry) error { return nil }
 
 // people is the storage's table of owners.
 type people struct {
@@ -149,7 +151,7 @@ func newFollowedKeys(tb testing.TB, l *changeLog) (keys *auth.Keys, s *storage, 
 	tb.Helper()
 	l.raised = map[crm.Tag]int64{}
 	s, c = &storage{}, newClock()
-	keys = auth.NewKeys(s, crm.NewService(s, c.now, "GBP"), l, c.now)
+	keys = auth.NewKeys(s, accounts.NewService(s, c.now, "GBP"), l, c.now)
 	tb.Cleanup(keys.Close)
 	org := crm.NewID()
 	secret, key, err := keys.Create(tb.Context(), crm.Operator(org), "  CI   robot ", crm.RoleManager, nil)

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 	"sixty/internal/identity"
 )
@@ -14,38 +15,38 @@ import (
 // signed in: by the provider's subject or, the first time, by the e-mail address that it
 // has verified.
 type Identities struct {
-	Store    crm.Store
-	Service  *crm.Service
+	Store    Principals
+	Service  *accounts.Service
 	Provider *identity.Provider
-	Welcome  crm.ProvisioningPolicy // for those who are not known yet
+	Welcome  accounts.ProvisioningPolicy // for those who are not known yet
 }
 
 // holder gives who somebody is. Whoever is nobody, or was deactivated, is refused in the
 // same words.
-func (s *Identities) holder(ctx context.Context, c identity.Claims) (crm.Principal, error) {
+func (s *Identities) holder(ctx context.Context, c identity.Claims) (accounts.Principal, error) {
 	o, err := s.known(ctx, c)
 	if crm.CodeOf(err) != crm.CodeNotFound {
 		return o, err
 	}
-	err = s.Service.LinkIdentity(ctx, crm.UnlinkedIdentity{
+	err = s.Service.LinkIdentity(ctx, accounts.UnlinkedIdentity{
 		Issuer: s.Provider.Issuer(), Subject: c.Subject, Email: c.Email, FirstName: c.FirstName, LastName: c.LastName,
 	}, s.Welcome)
 	switch crm.CodeOf(err) {
 	case crm.CodeUnavailable, crm.CodeInternal: // the context's errors among them
-		return crm.Principal{}, err
+		return accounts.Principal{}, err
 	}
 	// Also after a conflict, which may be that another request was first.
 	if o, err = s.known(ctx, c); crm.CodeOf(err) == crm.CodeNotFound {
-		return crm.Principal{}, refused()
+		return accounts.Principal{}, refused()
 	}
 	return o, err
 }
 
 // known gives who somebody is who is known by the subject: CodeNotFound if they are not.
-func (s *Identities) known(ctx context.Context, c identity.Claims) (crm.Principal, error) {
+func (s *Identities) known(ctx context.Context, c identity.Claims) (accounts.Principal, error) {
 	_, o, err := s.Store.IdentityPrincipal(ctx, s.Provider.Issuer(), c.Subject)
 	if err == nil && o.DeactivatedAt != nil {
-		return crm.Principal{}, refused()
+		return accounts.Principal{}, refused()
 	}
 	return o, err
 }
@@ -203,13 +204,13 @@ func (s *Sessions) SignInBy(ctx context.Context, i *Identities, secret string, q
 }
 
 // signedIn gives who the provider has signed in.
-func (s *Identities) signedIn(ctx context.Context, secret string, q url.Values) (crm.Principal, error) {
+func (s *Identities) signedIn(ctx context.Context, secret string, q url.Values) (accounts.Principal, error) {
 	c, err := s.Provider.Finish(ctx, secret, q)
 	if errors.Is(err, identity.ErrRefused) {
-		return crm.Principal{}, &crm.Error{Code: crm.CodeUnauthenticated, Message: "The identity provider has not signed you in. Begin again."}
+		return accounts.Principal{}, &crm.Error{Code: crm.CodeUnauthenticated, Message: "The identity provider has not signed you in. Begin again."}
 	}
 	if err != nil {
-		return crm.Principal{}, told(err)
+		return accounts.Principal{}, told(err)
 	}
 	o, err := s.holder(ctx, c)
 	if crm.CodeOf(err) == crm.CodeUnauthenticated {

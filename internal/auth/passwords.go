@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 )
 
@@ -18,12 +19,12 @@ const (
 
 // Passwords sets passwords. It is safe for concurrent use.
 type Passwords struct {
-	service *crm.Service
+	service *accounts.Service
 	hasher  *Hasher
 }
 
 // NewPasswords makes Passwords over the use cases.
-func NewPasswords(service *crm.Service, hasher *Hasher) *Passwords {
+func NewPasswords(service *accounts.Service, hasher *Hasher) *Passwords {
 	return &Passwords{service: service, hasher: hasher}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 )
 
@@ -32,8 +33,8 @@ func looksLikeToken(s string) bool {
 
 // SessionOptions are what Sessions need. All but Shared must be there.
 type SessionOptions struct {
-	Store     crm.Store
-	Service   *crm.Service
+	Store     Principals
+	Service   *accounts.Service
 	Hasher    *Hasher
 	Freshness Freshness
 	Now       func() time.Time
@@ -118,7 +119,7 @@ func (s *Sessions) End(ctx context.Context, token string) error {
 
 // List gives the actor's sessions that have not expired, the one that was used last
 // first, each with when it ends if it is not used any more.
-func (s *Sessions) List(ctx context.Context, by crm.Actor) ([]crm.Session, error) {
+func (s *Sessions) List(ctx context.Context, by crm.Actor) ([]accounts.Session, error) {
 	all, err := s.o.Service.Sessions(ctx, by)
 	live := all[:0]
 	for _, x := range all {
@@ -156,7 +157,7 @@ func (s *Sessions) find(ctx context.Context, hash digest, now time.Time) (creden
 }
 
 // end is when a session ends by itself.
-func (s *Sessions) end(x *crm.Session) time.Time {
+func (s *Sessions) end(x *accounts.Session) time.Time {
 	idle, absolute := x.UsedAt.Time().Add(s.o.Idle), x.ExpiresAt.Time()
 	if idle.Before(absolute) {
 		return idle

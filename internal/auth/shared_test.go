@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sixty/internal/accounts"
 	"sixty/internal/auth"
 	"sixty/internal/crm"
 )
@@ -30,25 +31,27 @@ func (s *shelf) Set(key string, value []byte, _ time.Duration) {
 	s.values[key] = value
 }
 
-// seated is a crm.Store with one session in it.
+// seated is an accounts.Store with one session in it.
 type seated struct {
 	storage
 
-	session crm.Session
-	owner   crm.Principal
+	session accounts.Session
+	owner   accounts.Principal
 }
 
-func (s *seated) SessionPrincipal(context.Context, []byte) (crm.Session, crm.Principal, error) {
+func (s *seated) SessionPrincipal(context.Context, []byte) (accounts.Session, accounts.Principal, error) {
 	s.asked.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.session.ID == (crm.ID{}) {
-		return crm.Session{}, crm.Principal{}, crm.NotFound("session")
+		return accounts.Session{}, accounts.Principal{}, crm.NotFound("session")
 	}
 	return s.session, s.owner, nil
 }
 
-func (s *seated) Write(context.Context, crm.Actor, crm.Instant, func(crm.Tx) error) error { return nil }
+func (s *seated) Write(context.Context, crm.Actor, crm.Instant, func(accounts.Tx) error) error {
+	return nil
+}
 
 // What one instance has found of a session, the next one need not ask the database for,
 // as long as the change log vouches for it: and for nobody else's word.
@@ -102,11 +105,11 @@ func TestSessionsAreShared(t *testing.T) {
 			t.Parallel()
 			s := &scene{seated: &seated{}, log: &changeLog{seq: 5, raised: map[crm.Tag]int64{}}, clock: newClock(), shelf: &shelf{values: map[string][]byte{}}, epoch: "E", seal: "a secret"}
 			now := crm.InstantOf(s.clock.now())
-			s.owner = crm.Principal{Owner: crm.Owner{OrgID: crm.NewID(), ID: crm.NewID(), Role: crm.RoleRep}, RepsSee: crm.RepsSeeAll}
-			s.session = crm.Session{OrgID: s.owner.OrgID, ID: crm.NewID(), UserID: s.owner.ID, UsedAt: now, ExpiresAt: now + crm.Instant(time.Hour.Microseconds())}
+			s.owner = accounts.Principal{Owner: crm.Owner{OrgID: crm.NewID(), ID: crm.NewID(), Role: crm.RoleRep}, RepsSee: crm.RepsSeeAll}
+			s.session = accounts.Session{OrgID: s.owner.OrgID, ID: crm.NewID(), UserID: s.owner.ID, UsedAt: now, ExpiresAt: now + crm.Instant(time.Hour.Microseconds())}
 			instance := func() *auth.Sessions {
 				sessions := auth.NewSessions(auth.SessionOptions{
-					Store: s.seated, Service: crm.NewService(s.seated, s.clock.now, "GBP"), Freshness: s.log, Now: s.clock.now,
+					Store: s.seated, Service: accounts.NewService(s.seated, s.clock.now, "GBP"), Freshness: s.log, Now: s.clock.now,
 					Idle: time.Hour, Lifetime: time.Hour, Shared: s.shelf, Epoch: s.epoch, Seal: s.seal,
 				})
 				t.Cleanup(sessions.Close)
@@ -141,10 +144,10 @@ func TestSessionsAreShared(t *testing.T) {
 		t.Parallel()
 		s := &scene{seated: &seated{}, log: &changeLog{seq: 5, raised: map[crm.Tag]int64{}}, clock: newClock(), shelf: &shelf{values: map[string][]byte{}}}
 		now := crm.InstantOf(s.clock.now())
-		s.owner = crm.Principal{Owner: crm.Owner{OrgID: crm.NewID(), ID: crm.NewID(), Role: crm.RoleAdmin}}
-		s.session = crm.Session{OrgID: s.owner.OrgID, ID: crm.NewID(), UserID: s.owner.ID, UsedAt: now, ExpiresAt: now + crm.Instant(time.Hour.Microseconds())}
+		s.owner = accounts.Principal{Owner: crm.Owner{OrgID: crm.NewID(), ID: crm.NewID(), Role: crm.RoleAdmin}}
+		s.session = accounts.Session{OrgID: s.owner.OrgID, ID: crm.NewID(), UserID: s.owner.ID, UsedAt: now, ExpiresAt: now + crm.Instant(time.Hour.Microseconds())}
 		sessions := auth.NewSessions(auth.SessionOptions{
-			Store: s.seated, Service: crm.NewService(s.seated, s.clock.now, "GBP"), Freshness: s.log, Now: s.clock.now,
+			Store: s.seated, Service: accounts.NewService(s.seated, s.clock.now, "GBP"), Freshness: s.log, Now: s.clock.now,
 			Idle: time.Hour, Lifetime: time.Hour, Shared: s.shelf, Epoch: "E", Seal: "a secret",
 		})
 		t.Cleanup(sessions.Close)
@@ -162,10 +165,10 @@ func TestSessionsAreShared(t *testing.T) {
 		}
 		_, good := address(token)
 		there, _ := address(another)
-		s.change(func(*storage) { s.session = crm.Session{} })
+		s.change(func(*storage) { s.session = accounts.Session{} })
 		s.shelf.Set(there, good, time.Minute)
 		fresh := auth.NewSessions(auth.SessionOptions{
-			Store: s.seated, Service: crm.NewService(s.seated, s.clock.now, "GBP"), Freshness: s.log, Now: s.clock.now,
+			Store: s.seated, Service: accounts.NewService(s.seated, s.clock.now, "GBP"), Freshness: s.log, Now: s.clock.now,
 			Idle: time.Hour, Lifetime: time.Hour, Shared: s.shelf, Epoch: "E", Seal: "a secret",
 		})
 		t.Cleanup(fresh.Close)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 )
 
@@ -27,7 +28,7 @@ type SignIn struct {
 // Started is a session that has begun. The token is told this once and stored nowhere.
 type Started struct {
 	Token   string
-	Session crm.Session
+	Session accounts.Session
 }
 
 // Actor is whoever is signed in, without a role: that is the person's.
@@ -72,7 +73,7 @@ func (s *Sessions) SignIn(ctx context.Context, in SignIn) (Started, error) {
 // there is, or who was deactivated: beside the answer, which must not take longer than for
 // one whom there is not. An entry that cannot be made is missing; the failure is counted
 // all the same.
-func (s *Sessions) tellFailure(ctx context.Context, in SignIn, account crm.Account) {
+func (s *Sessions) tellFailure(ctx context.Context, in SignIn, account accounts.Account) {
 	ctx = context.WithoutCancel(ctx) // the request ends first
 	s.known.running.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
@@ -83,8 +84,8 @@ func (s *Sessions) tellFailure(ctx context.Context, in SignIn, account crm.Accou
 				return
 			}
 		}
-		_ = s.o.Service.RecordAudit(ctx, crm.Actor{Org: account.OrgID}, crm.AuditEvent{
-			Action: crm.ActionSignInFailed, Target: crm.EntityOwner, TargetID: &account.UserID,
+		_ = s.o.Service.RecordAudit(ctx, crm.Actor{Org: account.OrgID}, accounts.AuditEvent{
+			Action: accounts.ActionSignInFailed, Target: crm.EntityOwner, TargetID: &account.UserID,
 		})
 	})
 }
@@ -98,7 +99,7 @@ func wrong() error {
 }
 
 // rehash hashes a password anew, at the cost that is usual now.
-func (s *Sessions) rehash(ctx context.Context, account crm.Account, password string) error {
+func (s *Sessions) rehash(ctx context.Context, account accounts.Account, password string) error {
 	hash, err := s.o.Hasher.Hash(ctx, password)
 	if err != nil {
 		return err
@@ -115,7 +116,7 @@ func (s *Sessions) begin(ctx context.Context, org, user crm.ID, from ClientInfo)
 	}
 	token := newToken()
 	hash := hashOf(token)
-	x, err := s.o.Service.BeginSession(ctx, crm.Session{
+	x, err := s.o.Service.BeginSession(ctx, accounts.Session{
 		OrgID: org, UserID: user, Hash: hash[:], Address: from.Address, UserAgent: cut(from.UserAgent, maxUserAgent),
 		ExpiresAt: crm.InstantOf(s.o.Now().Add(s.o.Lifetime)),
 	})
@@ -174,7 +175,7 @@ func (s *Sessions) EndAll(ctx context.Context, by crm.Actor) error {
 }
 
 // Invite makes a person and the secret with which they set their first password.
-func (s *Sessions) Invite(ctx context.Context, by crm.Actor, p crm.OwnerPatch) (secret string, person crm.Owner, t crm.OneTimeToken, err error) {
+func (s *Sessions) Invite(ctx context.Context, by crm.Actor, p crm.OwnerPatch) (secret string, person crm.Owner, t accounts.OneTimeToken, err error) {
 	secret = newToken()
 	hash := hashOf(secret)
 	person, t, err = s.o.Service.Invite(ctx, by, p, hash[:])
@@ -183,7 +184,7 @@ func (s *Sessions) Invite(ctx context.Context, by crm.Actor, p crm.OwnerPatch) (
 
 // Reset makes the secret with which a person sets a password instead of one that is
 // lost, or was never set.
-func (s *Sessions) Reset(ctx context.Context, by crm.Actor, user crm.ID) (secret string, t crm.OneTimeToken, err error) {
+func (s *Sessions) Reset(ctx context.Context, by crm.Actor, user crm.ID) (secret string, t accounts.OneTimeToken, err error) {
 	secret = newToken()
 	hash := hashOf(secret)
 	t, err = s.o.Service.CreateResetToken(ctx, by, user, hash[:])
@@ -192,9 +193,9 @@ func (s *Sessions) Reset(ctx context.Context, by crm.Actor, user crm.ID) (secret
 
 // Redeem sets a password by a secret that Invite or Reset has made, which is then used
 // up, and signs the person in. CodeInvalid names the members token and password.
-func (s *Sessions) Redeem(ctx context.Context, purpose crm.TokenPurpose, secret, password string, from ClientInfo) (Started, error) {
+func (s *Sessions) Redeem(ctx context.Context, purpose accounts.TokenPurpose, secret, password string, from ClientInfo) (Started, error) {
 	flaws := checkPassword("password", password)
-	var t crm.OneTimeToken
+	var t accounts.OneTimeToken
 	if looksLikeToken(secret) {
 		hash := hashOf(secret)
 		var err error
@@ -203,7 +204,7 @@ func (s *Sessions) Redeem(ctx context.Context, purpose crm.TokenPurpose, secret,
 		}
 	}
 	if t.Hash == nil {
-		flaws = append(flaws, crm.InvalidOneTimeToken())
+		flaws = append(flaws, accounts.InvalidOneTimeToken())
 	}
 	if len(flaws) > 0 {
 		return Started{}, crm.Invalid(flaws...)

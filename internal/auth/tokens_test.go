@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"sixty/internal/accounts"
 	"sixty/internal/auth"
 	"sixty/internal/crm"
 	"sixty/internal/identity"
@@ -14,12 +15,13 @@ import (
 
 // oneIdentity is storage in which everybody is the same person.
 type oneIdentity struct {
-	crm.Store
-	owner crm.Principal
+	accounts.Store
+	auth.Principals
+	owner accounts.Principal
 }
 
-func (s oneIdentity) IdentityPrincipal(_ context.Context, issuer, subject string) (crm.Identity, crm.Principal, error) {
-	return crm.Identity{OrgID: s.owner.OrgID, UserID: s.owner.ID, Issuer: issuer, Subject: subject}, s.owner, nil
+func (s oneIdentity) IdentityPrincipal(_ context.Context, issuer, subject string) (accounts.Identity, accounts.Principal, error) {
+	return accounts.Identity{OrgID: s.owner.OrgID, UserID: s.owner.ID, Issuer: issuer, Subject: subject}, s.owner, nil
 }
 
 // BenchmarkTokenCached is a token that was seen before: what a person of the front end
@@ -30,10 +32,10 @@ func BenchmarkTokenCached(b *testing.B) {
 	theirs.Rotate(jose.RS256)
 	ours := identity.New(identity.Options{Issuer: theirs.Issuer, Audiences: []string{identitytest.Audience}, Now: c.now})
 	defer ours.Close()
-	store := oneIdentity{owner: crm.Principal{Owner: crm.Owner{OrgID: crm.NewID(), ID: crm.NewID(), Role: crm.RoleRep}}}
+	store := oneIdentity{owner: accounts.Principal{Owner: crm.Owner{OrgID: crm.NewID(), ID: crm.NewID(), Role: crm.RoleRep}}}
 	log := &changeLog{raised: map[crm.Tag]int64{}}
 	log.at(1)
-	tokens := auth.NewTokens(&auth.Identities{Store: store, Service: crm.NewService(store, c.now, "GBP"), Provider: ours}, log, c.now)
+	tokens := auth.NewTokens(&auth.Identities{Store: store, Service: accounts.NewService(store, c.now, "GBP"), Provider: ours}, log, c.now)
 	defer tokens.Close()
 	token := theirs.Sign(theirs.Person("1", "ada@acme.example"))
 	b.ReportAllocs()

@@ -3,6 +3,7 @@ package changes_test
 import (
 	"context"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 )
 
@@ -130,7 +131,7 @@ func (w *world) someRead(kind int) read {
 		},
 		func() read {
 			return reading("keys", w.by, func(ctx context.Context, by crm.Actor) (any, error) {
-				return s.APIKeys(ctx, by, crm.List[crm.APIKeyFilter]{Sort: crm.APIKeys.Sorts.Default, Limit: 50})
+				return s.accounts.APIKeys(ctx, by, crm.List[accounts.APIKeyFilter]{Sort: accounts.APIKeys.Sorts.Default, Limit: 50})
 			})
 		},
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sixty/internal/accounts"
 	"sixty/internal/changes"
 	"sixty/internal/crm"
 	"sixty/internal/store"
@@ -31,10 +32,10 @@ type world struct {
 	r        *rand.Rand
 	now      time.Time
 	follower *changes.Follower
-	log      crm.Log
-	store    crm.Store    // of the caching instance
-	here     *crm.Service // its use cases
-	there    *crm.Service // those of the other instance
+	log      changes.Log
+	store    *store.Store // of the caching instance
+	here     services     // its use cases
+	there    services     // those of the other instance
 	by       crm.Actor
 	ids
 }
@@ -106,8 +107,8 @@ func newWorld(t *testing.T, engine string, seed uint64) *world {
 	open := enginetest.Opener(t, engine)
 	here, there := open(store.Options{Commits: w.follower}), open(store.Options{})
 	w.log, w.store = here, here
-	w.here = crm.NewService(changes.Tracked(here, clock), clock, "GBP")
-	w.there = crm.NewService(there, clock, "GBP")
+	w.here = services{crm.NewService(changes.Tracked(here.CRM(), clock), clock), accounts.NewService(changes.TrackedAccounts(here.Accounts()), clock, "GBP")}
+	w.there = services{crm.NewService(there.CRM(), clock), accounts.NewService(there.Accounts(), clock, "GBP")}
 
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
@@ -119,7 +120,7 @@ func newWorld(t *testing.T, engine string, seed uint64) *world {
 		}
 	})
 
-	org, err := w.here.CreateOrganisation(t.Context(), "Test")
+	org, err := w.here.accounts.CreateOrganisation(t.Context(), "Test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,3 +245,9 @@ func (w *world) sometimes(ids []crm.ID) *crm.ID {
 func named(what string, args ...any) string { return what + fmt.Sprintf("%+v", args) }
 
 func recent(ids []crm.ID) []crm.ID { return slices.Clone(ids[max(0, len(ids)-5):]) }
+
+// services are the use cases of an instance.
+type services struct {
+	*crm.Service
+	accounts *accounts.Service
+}

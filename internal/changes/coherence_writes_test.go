@@ -4,10 +4,11 @@ import (
 	"slices"
 
 	"sixty/internal/crm"
+	"sixty/internal/store"
 )
 
 // write makes a random write through a service and describes it.
-func (w *world) write(s *crm.Service) string {
+func (w *world) write(s services) string {
 	w.Helper()
 	var what string
 	var err error
@@ -31,7 +32,7 @@ func (w *world) write(s *crm.Service) string {
 	case n < 98:
 		what, err = w.transferOwnership(s)
 	default:
-		what, err = "a cleared cache", s.ClearCache(w.Context(), w.by, one(w, crm.EntityCache, crm.EntityDeal))
+		what, err = "a cleared cache", s.accounts.ClearCache(w.Context(), w.by, one(w, crm.EntityCache, crm.EntityDeal))
 	}
 	if w.rejected(what, err) {
 		what += " (rejected)"
@@ -52,7 +53,7 @@ func (w *world) fill() {
 }
 
 // create creates a record of a type in w.all, unless there are many.
-func (w *world) create(s *crm.Service, kind int) (string, error) {
+func (w *world) create(s services, kind int) (string, error) {
 	ctx, ids := w.Context(), w.all()[kind]
 	if len(*ids) > 10 {
 		return w.update(s)
@@ -61,7 +62,7 @@ func (w *world) create(s *crm.Service, kind int) (string, error) {
 	var err error
 	switch kind {
 	case 0:
-		o, failed := s.CreateOwner(ctx, w.by, crm.OwnerPatch{FirstName: crm.Of(w.word())})
+		o, failed := s.accounts.CreateOwner(ctx, w.by, crm.OwnerPatch{FirstName: crm.Of(w.word())})
 		id, err = o.ID, failed
 	case 1:
 		c, failed := s.CreateCompany(ctx, w.by, w.companyPatch())
@@ -88,7 +89,7 @@ func (w *world) create(s *crm.Service, kind int) (string, error) {
 	return named("a created record", kind, id), err
 }
 
-func (w *world) update(s *crm.Service) (string, error) {
+func (w *world) update(s services) (string, error) {
 	ctx, whatever := w.Context(), crm.VersionCondition{}
 	var id crm.ID
 	var what string
@@ -111,7 +112,7 @@ func (w *world) update(s *crm.Service) (string, error) {
 		_, err = s.UpdateActivity(ctx, w.by, id, whatever, w.activityPatch())
 	case 9:
 		what, id = "a deactivated owner", w.any(w.owners)
-		_, err = s.DeactivateOwner(ctx, w.by, id)
+		_, err = s.accounts.DeactivateOwner(ctx, w.by, id)
 	default:
 		what, id = "an updated task", w.any(w.tasks)
 		_, err = s.UpdateTask(ctx, w.by, id, whatever, w.taskPatch())
@@ -120,13 +121,13 @@ func (w *world) update(s *crm.Service) (string, error) {
 }
 
 // transferOwnership transfers all records of an owner, which is one entry in the log.
-func (w *world) transferOwnership(s *crm.Service) (string, error) {
+func (w *world) transferOwnership(s services) (string, error) {
 	from, to := w.any(w.owners), w.any(w.owners)
-	_, err := s.TransferOwnership(w.Context(), w.by, from, to)
+	_, err := s.accounts.TransferOwnership(w.Context(), w.by, from, to)
 	return named("an ownership transfer from", from), err
 }
 
-func (w *world) remove(s *crm.Service) (string, error) {
+func (w *world) remove(s services) (string, error) {
 	ctx, whatever := w.Context(), crm.VersionCondition{}
 	kind := w.r.IntN(7)
 	ids := w.all()[kind]
@@ -135,7 +136,7 @@ func (w *world) remove(s *crm.Service) (string, error) {
 	var err error
 	switch kind {
 	case 0:
-		err = s.DeleteOwner(ctx, w.by, id)
+		err = s.accounts.DeleteOwner(ctx, w.by, id)
 	case 1:
 		err = s.DeleteCompany(ctx, w.by, id, whatever)
 	case 2:
@@ -158,7 +159,7 @@ func (w *world) remove(s *crm.Service) (string, error) {
 
 // updateMany changes so many records at once that the log does not list them.
 func (w *world) updateMany() error {
-	return w.store.Write(w.Context(), w.by, crm.InstantOf(w.now), func(tx crm.Tx) error {
+	return w.store.Write(w.Context(), w.by, crm.InstantOf(w.now), func(tx store.Tx) error {
 		for range 101 {
 			deals, err := tx.Deals().LockForUpdate(w.Context(), w.deals)
 			if err != nil || len(deals) == 0 {

@@ -11,6 +11,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"sixty/internal/accounts"
 	"sixty/internal/changes"
 	"sixty/internal/crm"
 )
@@ -190,7 +191,9 @@ func TestDependencies(t *testing.T) {
 			uncacheable: true,
 		},
 		"NobodysOrganisation": {
-			do:          func(ctx context.Context, s crm.Store) { _, _ = s.Organisations(ctx) },
+			do: func(ctx context.Context, _ crm.Store) {
+				_, _ = changes.TrackedAccounts(noOrganisations{}).Organisations(ctx)
+			},
 			uncacheable: true,
 		},
 	}
@@ -233,3 +236,8 @@ func TestDependenciesConcurrently(t *testing.T) {
 		t.Errorf("%d tags", got)
 	}
 }
+
+// noOrganisations is an accounts.Store without any organisation.
+type noOrganisations struct{ accounts.Store }
+
+func (noOrganisations) Organisations(context.Context) ([]crm.Organisation, error) { return nil, nil }

@@ -62,7 +62,7 @@ type Follower struct {
 	woken       chan struct{} // wakes Run to read the requested logs
 	stopped     chan struct{} // closed when Run has ended
 
-	log   atomic.Pointer[crm.Log] // nil before Run
+	log   atomic.Pointer[Log] // nil before Run
 	orgs  atomic.Pointer[map[crm.ID]*organisation]
 	mu    sync.Mutex // held to replace orgs, and to add subscriptions
 	ended bool       // Run has ended: no new subscriptions

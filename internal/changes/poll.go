@@ -18,8 +18,21 @@ const (
 	watchedLong   = 10 * time.Second       // after receiving them for so long, the pause starts over
 )
 
+// Log is the change log as a Follower needs it. Errors are those of crm.Store.
+type Log interface {
+	crm.ChangeLog
+	// LogStart returns the seq of the oldest entry that is stored: one more than that of
+	// the last entry when none is.
+	LogStart(ctx context.Context, org crm.ID) (int64, error)
+	// WatchLog calls notify when the log of an organisation may have grown, to seq at
+	// least, whichever process has written; with the zero ID when it cannot tell which
+	// organisation, as once when it begins to listen. It returns when ctx ends, or with
+	// the error that keeps it from listening. A call may be lost; it must not block.
+	WatchLog(ctx context.Context, notify func(org crm.ID, seq int64)) error
+}
+
 // Run follows the logs until ctx ends, which is not an error. It must run once.
-func (f *Follower) Run(ctx context.Context, log crm.Log) error {
+func (f *Follower) Run(ctx context.Context, log Log) error {
 	f.log.Store(&log)
 	ctx, cancel := context.WithCancel(ctx)
 	var watching sync.WaitGroup
@@ -47,7 +60,7 @@ func (f *Follower) stop() {
 
 // loop reads the ends of all logs at every poll, and the requested logs whenever it is
 // woken.
-func (f *Follower) loop(ctx context.Context, log crm.Log) {
+func (f *Follower) loop(ctx context.Context, log Log) {
 	pause := f.poll
 	poll := time.NewTimer(0)
 	defer poll.Stop()
@@ -95,7 +108,7 @@ func (f *Follower) pauseAfter(ctx context.Context, err error, pause time.Duratio
 
 // round reads the ends of all logs, or only of those without a position yet, and then the
 // logs that have grown or were requested.
-func (f *Follower) round(ctx context.Context, log crm.Log, all bool) error {
+func (f *Follower) round(ctx context.Context, log Log, all bool) error {
 	now := f.now()
 	if all {
 		f.dropIdle(now)
@@ -151,7 +164,7 @@ func (f *Follower) compare(ctx context.Context, o *organisation, m snapshot, end
 }
 
 // read reads a log to its end, or pagesAtATime pages of it.
-func (f *Follower) read(ctx context.Context, log crm.Log, o *organisation) error {
+func (f *Follower) read(ctx context.Context, log Log, o *organisation) error {
 	for range pagesAtATime {
 		m := o.snapshot(f.now())
 		limited, cancel := context.WithTimeout(ctx, askTimeout)
@@ -178,7 +191,7 @@ func (f *Follower) read(ctx context.Context, log crm.Log, o *organisation) error
 }
 
 // watch receives notifications of writes by others. Missed ones are found by polling.
-func (f *Follower) watch(ctx context.Context, log crm.Log) {
+func (f *Follower) watch(ctx context.Context, log Log) {
 	pause := f.poll
 	for ctx.Err() == nil {
 		began := time.Now()

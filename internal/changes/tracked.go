@@ -35,9 +35,9 @@ func (s trackedStore) Write(ctx context.Context, by crm.Actor, at crm.Instant, f
 	return s.store.Write(ctx, by, at, fn)
 }
 
-func (s trackedStore) DryRun(ctx context.Context, by crm.Actor, at crm.Instant, fn func(crm.Tx) error) error {
+func (s trackedStore) Atomic(ctx context.Context, by crm.Actor, at crm.Instant, fn func(context.Context) error) error {
 	dependenciesOf(ctx).setUncacheable()
-	return s.store.DryRun(ctx, by, at, fn)
+	return s.store.Atomic(ctx, by, at, fn)
 }
 
 func (s trackedStore) Idempotent(
@@ -47,47 +47,9 @@ func (s trackedStore) Idempotent(
 	return s.store.Idempotent(ctx, by, at, r, fn)
 }
 
-func (s trackedStore) PruneIdempotencyKeys(ctx context.Context, before crm.Instant, limit int) (int64, error) {
-	dependenciesOf(ctx).setUncacheable()
-	return s.store.PruneIdempotencyKeys(ctx, before, limit)
-}
-
-func (s trackedStore) PruneAudit(ctx context.Context, before crm.Instant, limit int) (int64, error) {
-	dependenciesOf(ctx).setUncacheable()
-	return s.store.PruneAudit(ctx, before, limit)
-}
-
-func (s trackedStore) PruneExpiredCredentials(ctx context.Context, before crm.Instant, limit int) (int64, error) {
-	dependenciesOf(ctx).setUncacheable()
-	return s.store.PruneExpiredCredentials(ctx, before, limit)
-}
-
-// Organisations spans all organisations, and entries belong to one.
-func (s trackedStore) Organisations(ctx context.Context) ([]crm.Organisation, error) {
-	dependenciesOf(ctx).setUncacheable()
-	return s.store.Organisations(ctx)
-}
-
 func (s trackedStore) Organisation(ctx context.Context, id crm.ID) (crm.Organisation, error) {
 	dependenciesOf(ctx).add(id, crm.Tag{Entity: crm.EntityOrganisation, By: crm.ByID, ID: id})
 	return s.store.Organisation(ctx, id)
-}
-
-// KeyHolder is uncacheable: the organisation is known only from the result.
-func (s trackedStore) APIKeyPrincipal(ctx context.Context, hash []byte) (crm.APIKey, crm.Principal, error) {
-	dependenciesOf(ctx).setUncacheable()
-	return s.store.APIKeyPrincipal(ctx, hash)
-}
-
-// Setting is not recorded in the change log.
-func (s trackedStore) Setting(ctx context.Context, name string, initial func() string) (string, error) {
-	dependenciesOf(ctx).setUncacheable()
-	return s.store.Setting(ctx, name, initial)
-}
-
-func (s trackedStore) Ping(ctx context.Context) error {
-	dependenciesOf(ctx).setUncacheable()
-	return s.store.Ping(ctx)
 }
 
 // trackedReads are the reads of a Tracked store.
@@ -95,22 +57,6 @@ type trackedReads struct {
 	reads crm.Reads
 	clock func() time.Time
 	owner *crm.ID // the owner whose records alone are visible; nil: all are
-}
-
-// Audit is not recorded in the change log.
-func (r trackedReads) Audit() crm.View[crm.AuditEntry, crm.AuditFilter] {
-	return uncacheableView[crm.AuditEntry, crm.AuditFilter]{r.reads.Audit()}
-}
-
-// APIKeys contain the time of last use, which is not recorded in the change log.
-func (r trackedReads) APIKeys() crm.View[crm.APIKey, crm.APIKeyFilter] {
-	return uncacheableView[crm.APIKey, crm.APIKeyFilter]{r.reads.APIKeys()}
-}
-
-// SignIns are not recorded in the change log.
-func (r trackedReads) SignIns(ctx context.Context, org crm.ID, owners []crm.ID) (map[crm.ID]crm.Instant, error) {
-	dependenciesOf(ctx).setUncacheable()
-	return r.reads.SignIns(ctx, org, owners)
 }
 
 func (r trackedReads) Companies() crm.View[crm.Company, crm.CompanyFilter] {

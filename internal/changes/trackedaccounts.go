@@ -3,37 +3,62 @@ package changes
 import (
 	"context"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 )
 
-// Credentials are read from the database each time and never cached here.
+// TrackedAccounts returns a store whose reads are uncacheable: credentials and what they allow
+// are read from the database each time.
+func TrackedAccounts(store accounts.Store) accounts.Store { return trackedAccounts{store} }
 
-func (s trackedStore) Accounts(ctx context.Context, email string, active bool, limit int) ([]crm.Account, error) {
+type trackedAccounts struct{ store accounts.Store }
+
+func (s trackedAccounts) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func(accounts.Tx) error) error {
 	dependenciesOf(ctx).setUncacheable()
-	return s.store.Accounts(ctx, email, active, limit)
+	return s.store.Write(ctx, by, at, fn)
 }
 
-func (s trackedStore) Account(ctx context.Context, org, user crm.ID) (crm.Account, error) {
+func (s trackedAccounts) AccountsByEmail(ctx context.Context, email string, active bool, limit int) ([]accounts.Account, error) {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.AccountsByEmail(ctx, email, active, limit)
+}
+
+func (s trackedAccounts) Account(ctx context.Context, org, user crm.ID) (accounts.Account, error) {
 	dependenciesOf(ctx).setUncacheable()
 	return s.store.Account(ctx, org, user)
 }
 
-func (s trackedStore) SessionPrincipal(ctx context.Context, hash []byte) (crm.Session, crm.Principal, error) {
-	dependenciesOf(ctx).setUncacheable()
-	return s.store.SessionPrincipal(ctx, hash)
-}
-
-func (s trackedStore) Sessions(ctx context.Context, org, user crm.ID) ([]crm.Session, error) {
+func (s trackedAccounts) Sessions(ctx context.Context, org, user crm.ID) ([]accounts.Session, error) {
 	dependenciesOf(ctx).setUncacheable()
 	return s.store.Sessions(ctx, org, user)
 }
 
-func (s trackedStore) OneTimeToken(ctx context.Context, hash []byte) (crm.OneTimeToken, error) {
+func (s trackedAccounts) OneTimeToken(ctx context.Context, hash []byte) (accounts.OneTimeToken, error) {
 	dependenciesOf(ctx).setUncacheable()
 	return s.store.OneTimeToken(ctx, hash)
 }
 
-func (s trackedStore) IdentityPrincipal(ctx context.Context, issuer, subject string) (crm.Identity, crm.Principal, error) {
+func (s trackedAccounts) Organisations(ctx context.Context) ([]crm.Organisation, error) {
 	dependenciesOf(ctx).setUncacheable()
-	return s.store.IdentityPrincipal(ctx, issuer, subject)
+	return s.store.Organisations(ctx)
+}
+
+func (s trackedAccounts) Owners() crm.View[crm.Owner, crm.OwnerFilter] {
+	return uncacheableView[crm.Owner, crm.OwnerFilter]{s.store.Owners()}
+}
+
+// APIKeys contain the time of last use, which is not recorded in the change log.
+func (s trackedAccounts) APIKeys() crm.View[accounts.APIKey, accounts.APIKeyFilter] {
+	return uncacheableView[accounts.APIKey, accounts.APIKeyFilter]{s.store.APIKeys()}
+}
+
+// Audit is not recorded in the change log.
+func (s trackedAccounts) Audit() crm.View[accounts.AuditEntry, accounts.AuditFilter] {
+	return uncacheableView[accounts.AuditEntry, accounts.AuditFilter]{s.store.Audit()}
+}
+
+// SignIns are not recorded in the change log.
+func (s trackedAccounts) SignIns(ctx context.Context, org crm.ID, owners []crm.ID) (map[crm.ID]crm.Instant, error) {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.SignIns(ctx, org, owners)
 }

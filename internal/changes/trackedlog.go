@@ -17,16 +17,3 @@ func (s trackedStore) LogSince(ctx context.Context, org crm.ID, seq int64, limit
 	dependenciesOf(ctx).setUncacheable()
 	return s.store.LogSince(ctx, org, seq, limit)
 }
-
-func (s trackedStore) LogStart(ctx context.Context, org crm.ID) (int64, error) {
-	dependenciesOf(ctx).setUncacheable()
-	return s.store.LogStart(ctx, org)
-}
-
-func (s trackedStore) PruneLog(ctx context.Context, before crm.Instant, limit int) (int64, error) {
-	return s.store.PruneLog(ctx, before, limit)
-}
-
-func (s trackedStore) WatchLog(ctx context.Context, notify func(org crm.ID, seq int64)) error {
-	return s.store.WatchLog(ctx, notify)
-}

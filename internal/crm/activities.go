@@ -12,7 +12,7 @@ func (s *Service) Activities(ctx context.Context, by Actor, q List[ActivityFilte
 
 // Activity reads one activity.
 func (s *Service) Activity(ctx context.Context, by Actor, id ID) (Activity, error) {
-	return one(ctx, s.store.Reads(by).Activities(), by.Org, id, "activity")
+	return GetOne(ctx, s.store.Reads(by).Activities(), by.Org, id, "activity")
 }
 
 // CreateActivity makes an activity: completed, of now, and the actor's, unless the
@@ -21,7 +21,7 @@ func (s *Service) CreateActivity(ctx context.Context, by Actor, p ActivityPatch)
 	var out Activity
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		blank := newActivity(by, now)
+		blank := NewActivity(by, NewID(), now)
 		out = blank
 		check := checks{ctx: ctx, tx: tx}
 		p.Apply(&out, &check.Rules)
@@ -37,11 +37,11 @@ func (s *Service) CreateActivity(ctx context.Context, by Actor, p ActivityPatch)
 	return out, err
 }
 
-// newActivity is an activity of which nothing is said yet.
-func newActivity(by Actor, now Instant) Activity {
+// NewActivity returns a completed activity of the actor's, of now, with no other values yet.
+func NewActivity(by Actor, id ID, now Instant) Activity {
 	return Activity{
-		OrgID: by.Org, ID: NewID(), Status: ActivityCompleted, Date: now,
-		OwnerID: by.userID(), CreatedAt: now, UpdatedAt: now, Version: 1,
+		OrgID: by.Org, ID: id, Status: ActivityCompleted, Date: now,
+		OwnerID: by.UserID(), CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
 }
 
@@ -50,14 +50,14 @@ func (s *Service) UpdateActivity(ctx context.Context, by Actor, id ID, expected 
 	var out Activity
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		before, err := lockOne(ctx, tx.Activities(), id, "activity")
+		before, err := LockOne(ctx, tx.Activities(), id, "activity")
 		if err != nil {
 			return err
 		}
 		out = before
 		check := checks{ctx: ctx, tx: tx}
 		p.Apply(&out, &check.Rules)
-		if err := cmp.Or(by.checkWrite(before.OwnerID, out.OwnerID), expected.check(before.Version)); err != nil {
+		if err := cmp.Or(by.checkWrite(before.OwnerID, out.OwnerID), expected.Check(before.Version)); err != nil {
 			return err
 		}
 		check.activity(before, out)
@@ -75,11 +75,11 @@ func (s *Service) UpdateActivity(ctx context.Context, by Actor, id ID, expected 
 // DeleteActivity hides an activity.
 func (s *Service) DeleteActivity(ctx context.Context, by Actor, id ID, expected VersionCondition) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
-		a, err := lockOne(ctx, tx.Activities(), id, "activity")
+		a, err := LockOne(ctx, tx.Activities(), id, "activity")
 		if err != nil {
 			return err
 		}
-		if err := cmp.Or(by.checkWrite(a.OwnerID), expected.check(a.Version)); err != nil {
+		if err := cmp.Or(by.checkWrite(a.OwnerID), expected.Check(a.Version)); err != nil {
 			return err
 		}
 		return tx.Activities().Delete(ctx, a)

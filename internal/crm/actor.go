@@ -68,7 +68,7 @@ func IsOwned(entity string) bool {
 }
 
 // userID is the person behind the actor; nil for the operator.
-func (a Actor) userID() *ID {
+func (a Actor) UserID() *ID {
 	if a.User == (ID{}) {
 		return nil
 	}
@@ -76,13 +76,13 @@ func (a Actor) userID() *ID {
 }
 
 // writesAll tells whether the actor may write what others own.
-func (a Actor) writesAll() bool { return a.Role == RoleManager || a.Role == RoleAdmin }
+func (a Actor) WritesAll() bool { return a.Role == RoleManager || a.Role == RoleAdmin }
 
 // checkWrite refuses an actor who may not write a thing of these owners: those
 // before and after the change. A rep writes only what they own and cannot hand it
 // to somebody else.
 func (a Actor) checkWrite(owners ...*ID) error {
-	if a.writesAll() {
+	if a.WritesAll() {
 		return nil
 	}
 	if a.Role != RoleRep {
@@ -100,7 +100,7 @@ func (a Actor) checkWrite(owners ...*ID) error {
 // becomes as after. A rep writes tasks that are assigned to them or made by them,
 // and cannot say that somebody else made one.
 func (a Actor) checkWriteTask(before, after Task) error {
-	if a.writesAll() {
+	if a.WritesAll() {
 		return nil
 	}
 	if a.Role != RoleRep {
@@ -112,24 +112,16 @@ func (a Actor) checkWriteTask(before, after Task) error {
 			return Forbidden("A rep may write only tasks that are assigned to them or made by them.")
 		}
 	}
-	if differ(before.CreatedBy, after.CreatedBy) {
+	if Differ(before.CreatedBy, after.CreatedBy) {
 		return Forbidden("A rep may not change who made a task.")
 	}
 	return nil
 }
 
-// checkReference refuses an actor who may not change reference data.
-func (a Actor) checkReference() error {
-	if a.writesAll() {
+// CheckReference refuses an actor who may not change reference data.
+func (a Actor) CheckReference() error {
+	if a.WritesAll() {
 		return nil
 	}
 	return Forbidden("Only managers and admins may change deal stages.")
-}
-
-// checkPeople refuses an actor who may not manage people and keys.
-func (a Actor) checkPeople() error {
-	if a.Role == RoleAdmin {
-		return nil
-	}
-	return Forbidden("Only admins may manage people and keys.")
 }

@@ -6,6 +6,17 @@ import (
 	"strings"
 )
 
+// ChangeLog is the change log of every organisation, numbered by seq in the order of the
+// commits, without gaps. Errors are those of Store.
+type ChangeLog interface {
+	// LogEnds returns the seq of the last entry of each of these organisations, 0 for
+	// one without any; organisations that do not exist are left out. What was
+	// committed before LogEnds was called is counted in.
+	LogEnds(ctx context.Context, orgs []ID) (map[ID]int64, error)
+	// LogSince returns the entries after seq, oldest first, at most limit of them.
+	LogSince(ctx context.Context, org ID, seq int64, limit int) ([]LogEntry, error)
+}
+
 // ChangePage is a stretch of the change log.
 type ChangePage struct {
 	Entries []LogEntry // those that the actor may hear of

@@ -17,7 +17,7 @@ func (s *Service) CompaniesByID(ctx context.Context, by Actor, ids []ID) ([]Comp
 
 // Company reads one company.
 func (s *Service) Company(ctx context.Context, by Actor, id ID) (Company, error) {
-	return one(ctx, s.store.Reads(by).Companies(), by.Org, id, "company")
+	return GetOne(ctx, s.store.Reads(by).Companies(), by.Org, id, "company")
 }
 
 // CompanyStats gives the numbers of those companies that have any.
@@ -30,7 +30,7 @@ func (s *Service) CreateCompany(ctx context.Context, by Actor, p CompanyPatch) (
 	var out Company
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		blank := Company{OrgID: by.Org, ID: NewID(), OwnerID: by.userID(), CreatedAt: now, UpdatedAt: now, Version: 1}
+		blank := NewCompany(by, NewID(), now)
 		out = blank
 		check := checks{ctx: ctx, tx: tx}
 		p.Apply(&out, &check.Rules)
@@ -46,19 +46,24 @@ func (s *Service) CreateCompany(ctx context.Context, by Actor, p CompanyPatch) (
 	return out, err
 }
 
+// NewCompany returns a company of the actor's with no values yet.
+func NewCompany(by Actor, id ID, now Instant) Company {
+	return Company{OrgID: by.Org, ID: id, OwnerID: by.UserID(), CreatedAt: now, UpdatedAt: now, Version: 1}
+}
+
 // UpdateCompany changes the members that the patch holds.
 func (s *Service) UpdateCompany(ctx context.Context, by Actor, id ID, expected VersionCondition, p CompanyPatch) (Company, error) {
 	var out Company
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		before, err := lockOne(ctx, tx.Companies(), id, "company")
+		before, err := LockOne(ctx, tx.Companies(), id, "company")
 		if err != nil {
 			return err
 		}
 		out = before
 		check := checks{ctx: ctx, tx: tx}
 		p.Apply(&out, &check.Rules)
-		if err := cmp.Or(by.checkWrite(before.OwnerID, out.OwnerID), expected.check(before.Version)); err != nil {
+		if err := cmp.Or(by.checkWrite(before.OwnerID, out.OwnerID), expected.Check(before.Version)); err != nil {
 			return err
 		}
 		check.company(before, out)
@@ -77,11 +82,11 @@ func (s *Service) UpdateCompany(ctx context.Context, by Actor, id ID, expected V
 // without it.
 func (s *Service) DeleteCompany(ctx context.Context, by Actor, id ID, expected VersionCondition) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
-		c, err := lockOne(ctx, tx.Companies(), id, "company")
+		c, err := LockOne(ctx, tx.Companies(), id, "company")
 		if err != nil {
 			return err
 		}
-		if err := cmp.Or(by.checkWrite(c.OwnerID), expected.check(c.Version)); err != nil {
+		if err := cmp.Or(by.checkWrite(c.OwnerID), expected.Check(c.Version)); err != nil {
 			return err
 		}
 		if err := tx.ClearCompany(ctx, id); err != nil {

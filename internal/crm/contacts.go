@@ -17,7 +17,7 @@ func (s *Service) ContactsByID(ctx context.Context, by Actor, ids []ID) ([]Conta
 
 // Contact reads one contact.
 func (s *Service) Contact(ctx context.Context, by Actor, id ID) (Contact, error) {
-	return one(ctx, s.store.Reads(by).Contacts(), by.Org, id, "contact")
+	return GetOne(ctx, s.store.Reads(by).Contacts(), by.Org, id, "contact")
 }
 
 // CreateContact makes a contact, owned by the actor unless the patch says otherwise.
@@ -25,7 +25,7 @@ func (s *Service) CreateContact(ctx context.Context, by Actor, p ContactPatch) (
 	var out Contact
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		blank := Contact{OrgID: by.Org, ID: NewID(), OwnerID: by.userID(), CreatedAt: now, UpdatedAt: now, Version: 1}
+		blank := NewContact(by, NewID(), now)
 		out = blank
 		check := checks{ctx: ctx, tx: tx}
 		p.Apply(&out, &check.Rules)
@@ -44,19 +44,24 @@ func (s *Service) CreateContact(ctx context.Context, by Actor, p ContactPatch) (
 	return out, err
 }
 
+// NewContact returns a contact of the actor's with no values yet.
+func NewContact(by Actor, id ID, now Instant) Contact {
+	return Contact{OrgID: by.Org, ID: id, OwnerID: by.UserID(), CreatedAt: now, UpdatedAt: now, Version: 1}
+}
+
 // UpdateContact changes the members that the patch holds.
 func (s *Service) UpdateContact(ctx context.Context, by Actor, id ID, expected VersionCondition, p ContactPatch) (Contact, error) {
 	var out Contact
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		before, err := lockOne(ctx, tx.Contacts(), id, "contact")
+		before, err := LockOne(ctx, tx.Contacts(), id, "contact")
 		if err != nil {
 			return err
 		}
 		out = before
 		check := checks{ctx: ctx, tx: tx}
 		p.Apply(&out, &check.Rules)
-		if err := cmp.Or(by.checkWrite(before.OwnerID, out.OwnerID), expected.check(before.Version)); err != nil {
+		if err := cmp.Or(by.checkWrite(before.OwnerID, out.OwnerID), expected.Check(before.Version)); err != nil {
 			return err
 		}
 		check.contact(before, out)
@@ -77,11 +82,11 @@ func (s *Service) UpdateContact(ctx context.Context, by Actor, id ID, expected V
 // DeleteContact hides a contact; its deals, activities and tasks stay, without it.
 func (s *Service) DeleteContact(ctx context.Context, by Actor, id ID, expected VersionCondition) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
-		c, err := lockOne(ctx, tx.Contacts(), id, "contact")
+		c, err := LockOne(ctx, tx.Contacts(), id, "contact")
 		if err != nil {
 			return err
 		}
-		if err := cmp.Or(by.checkWrite(c.OwnerID), expected.check(c.Version)); err != nil {
+		if err := cmp.Or(by.checkWrite(c.OwnerID), expected.Check(c.Version)); err != nil {
 			return err
 		}
 		if err := tx.ClearContact(ctx, id); err != nil {
@@ -93,7 +98,7 @@ func (s *Service) DeleteContact(ctx context.Context, by Actor, id ID, expected V
 
 // endOtherPrimary makes room for a contact that becomes its company's primary one.
 func endOtherPrimary(ctx context.Context, tx Tx, before, after Contact) error {
-	was := before.IsPrimary && !differ(before.CompanyID, after.CompanyID)
+	was := before.IsPrimary && !Differ(before.CompanyID, after.CompanyID)
 	if !after.IsPrimary || was {
 		return nil
 	}

@@ -225,7 +225,7 @@ func (s *dealSums) winRate() *Ratio {
 	if closed == 0 {
 		return nil
 	}
-	return ptr(Ratio(quotient(s.won.count*ratioUnit, closed)))
+	return new(Ratio(quotient(s.won.count*ratioUnit, closed)))
 }
 
 func (s *dashboardSums) stageIDs() []ID {
@@ -253,8 +253,8 @@ func (s *dashboardSums) totals() []CurrencyNumbers {
 			OpenValue: d.open.value, OpenCount: d.open.count, WeightedValue: d.open.weighted, WinRate: d.winRate(),
 		}
 		if d.won.count > 0 {
-			row.AverageWonValue = ptr(Money(quotient(int64(d.won.value), d.won.count)))
-			row.AverageDaysToClose = ptr(Days(quotient(d.won.days*dayUnit, d.won.count)))
+			row.AverageWonValue = new(Money(quotient(int64(d.won.value), d.won.count)))
+			row.AverageDaysToClose = new(Days(quotient(d.won.days*dayUnit, d.won.count)))
 		}
 		rows = append(rows, row)
 	}

@@ -209,15 +209,15 @@ func (p DealPatch) Apply(d *Deal, r *Rules) {
 	}
 }
 
-// settle makes stage, status and closing time agree: entering a won or lost stage
+// Settle makes stage, status and closing time agree: entering a won or lost stage
 // sets the status; going back to an open one makes the deal active; a deal is
 // closed exactly while it is won or lost, from closed_at if that is given and else
 // from now. A status that contradicts the stage it is sent with is refused.
-func (p DealPatch) settle(d *Deal, stage *Stage, moved bool, now Instant, r *Rules) {
+func (p DealPatch) Settle(d *Deal, stage *Stage, moved bool, now Instant, r *Rules) {
 	status := d.Status
 	if moved {
 		d.StageID, d.StageChangedAt = stage.ID, now
-		status = stage.status()
+		status = stage.Status()
 	}
 	if p.Status.Set && !p.Status.Null {
 		if moved && p.StageID.Set && p.Status.Value != status {

@@ -12,7 +12,7 @@ func (s *Service) Deals(ctx context.Context, by Actor, q List[DealFilter]) (Page
 
 // Deal reads one deal.
 func (s *Service) Deal(ctx context.Context, by Actor, id ID) (Deal, error) {
-	return one(ctx, s.store.Reads(by).Deals(), by.Org, id, "deal")
+	return GetOne(ctx, s.store.Reads(by).Deals(), by.Org, id, "deal")
 }
 
 // CreateDeal makes a deal. What the patch leaves out: the owner is the actor, the
@@ -26,10 +26,7 @@ func (s *Service) CreateDeal(ctx context.Context, by Actor, p DealPatch) (Deal, 
 	var out Deal
 	now := s.clock()
 	err = s.store.Write(ctx, by, now, func(tx Tx) error {
-		d := Deal{
-			OrgID: by.Org, ID: NewID(), Currency: org.DefaultCurrency, Status: StatusActive,
-			OwnerID: by.userID(), CreatedAt: now, UpdatedAt: now, Version: 1,
-		}
+		d := NewDeal(by, NewID(), org.DefaultCurrency, now)
 		blank := d
 		check := checks{ctx: ctx, tx: tx}
 		stage, err := check.stageOf(by, p)
@@ -41,7 +38,7 @@ func (s *Service) CreateDeal(ctx context.Context, by Actor, p DealPatch) (Deal, 
 		}
 		p.Apply(&d, &check.Rules)
 		if stage != nil {
-			p.settle(&d, stage, true, now, &check.Rules)
+			p.Settle(&d, stage, true, now, &check.Rules)
 		}
 		if d.Company == nil && d.Name != "" {
 			d.Company = &d.Name
@@ -56,13 +53,21 @@ func (s *Service) CreateDeal(ctx context.Context, by Actor, p DealPatch) (Deal, 
 		if err := tx.Deals().Insert(ctx, []Deal{d}); err != nil {
 			return err
 		}
-		if err := tx.InsertStageHistory(ctx, []StageHistoryEntry{d.stay(by)}); err != nil {
+		if err := tx.InsertStageHistory(ctx, []StageHistoryEntry{d.HistoryEntry(by)}); err != nil {
 			return err
 		}
-		out, err = one(ctx, tx.Reads().Deals(), by.Org, d.ID, "deal")
+		out, err = GetOne(ctx, tx.Reads().Deals(), by.Org, d.ID, "deal")
 		return err
 	})
 	return out, err
+}
+
+// NewDeal returns an active deal of the actor's with no values yet.
+func NewDeal(by Actor, id ID, currency string, now Instant) Deal {
+	return Deal{
+		OrgID: by.Org, ID: id, Currency: currency, Status: StatusActive,
+		OwnerID: by.UserID(), CreatedAt: now, UpdatedAt: now, Version: 1,
+	}
 }
 
 // UpdateDeal changes the members that the patch holds; a change of stage is
@@ -71,7 +76,7 @@ func (s *Service) UpdateDeal(ctx context.Context, by Actor, id ID, expected Vers
 	var out Deal
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		before, err := lockOne(ctx, tx.Deals(), id, "deal")
+		before, err := LockOne(ctx, tx.Deals(), id, "deal")
 		if err != nil {
 			return err
 		}
@@ -82,7 +87,7 @@ func (s *Service) UpdateDeal(ctx context.Context, by Actor, id ID, expected Vers
 		after := before
 		check := checks{ctx: ctx, tx: tx}
 		p.Apply(&after, &check.Rules)
-		if err := cmp.Or(by.checkWrite(before.OwnerID, after.OwnerID), expected.check(before.Version)); err != nil {
+		if err := cmp.Or(by.checkWrite(before.OwnerID, after.OwnerID), expected.Check(before.Version)); err != nil {
 			return err
 		}
 		moved := p.StageID.Set && !p.StageID.Null && p.StageID.Value != before.StageID
@@ -93,7 +98,7 @@ func (s *Service) UpdateDeal(ctx context.Context, by Actor, id ID, expected Vers
 			}
 		}
 		if !moved || stage != nil {
-			p.settle(&after, stage, moved, now, &check.Rules)
+			p.Settle(&after, stage, moved, now, &check.Rules)
 		}
 		check.deal(before, after)
 		if err := check.err(); err != nil {
@@ -109,11 +114,11 @@ func (s *Service) UpdateDeal(ctx context.Context, by Actor, id ID, expected Vers
 			if err := tx.CloseStageHistory(ctx, []ID{id}, now); err != nil {
 				return err
 			}
-			if err := tx.InsertStageHistory(ctx, []StageHistoryEntry{after.stay(by)}); err != nil {
+			if err := tx.InsertStageHistory(ctx, []StageHistoryEntry{after.HistoryEntry(by)}); err != nil {
 				return err
 			}
 		}
-		out, err = one(ctx, tx.Reads().Deals(), by.Org, id, "deal")
+		out, err = GetOne(ctx, tx.Reads().Deals(), by.Org, id, "deal")
 		return err
 	})
 	return out, err
@@ -125,7 +130,7 @@ func (p DealPatch) ownText(ctx context.Context, tx Tx, d Deal) (DealPatch, error
 	if d.PrimaryContactID == nil || !p.ContactName.Set && !p.ContactEmail.Set {
 		return p, nil
 	}
-	shown, err := one(ctx, tx.Reads().Deals(), d.OrgID, d.ID, "deal")
+	shown, err := GetOne(ctx, tx.Reads().Deals(), d.OrgID, d.ID, "deal")
 	if err != nil {
 		return p, err
 	}
@@ -213,16 +218,16 @@ func (s *Service) DeleteDealContact(ctx context.Context, by Actor, deal, contact
 
 // lockDeal locks a deal that the actor may write, and that is as they expect it.
 func lockDeal(ctx context.Context, tx Tx, by Actor, id ID, expected VersionCondition) (Deal, error) {
-	d, err := lockOne(ctx, tx.Deals(), id, "deal")
+	d, err := LockOne(ctx, tx.Deals(), id, "deal")
 	if err != nil {
 		return d, err
 	}
-	return d, cmp.Or(by.checkWrite(d.OwnerID), expected.check(d.Version))
+	return d, cmp.Or(by.checkWrite(d.OwnerID), expected.Check(d.Version))
 }
 
-// stay is the stay in a stage that begins with the deal as it is.
-func (d Deal) stay(by Actor) StageHistoryEntry {
-	return StageHistoryEntry{OrgID: d.OrgID, ID: NewID(), DealID: d.ID, StageID: d.StageID, EnteredAt: d.StageChangedAt, UserID: by.userID()}
+// HistoryEntry is the stay in a stage that begins with the deal as it is.
+func (d Deal) HistoryEntry(by Actor) StageHistoryEntry {
+	return StageHistoryEntry{OrgID: d.OrgID, ID: NewID(), DealID: d.ID, StageID: d.StageID, EnteredAt: d.StageChangedAt, UserID: by.UserID()}
 }
 
 // stageOf gives the stage that a deal enters: the one sent, or else the first. It

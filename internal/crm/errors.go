@@ -94,6 +94,14 @@ func Conflict(message string, fields ...FieldError) *Error {
 	return &Error{Code: CodeConflict, Message: message, Fields: fields}
 }
 
+// InUse returns the conflict of members whose values other records have.
+func InUse(fields ...FieldError) *Error { return Conflict("Value already in use", fields...) }
+
+// UsedElsewhere says that another record has the value of a member.
+func UsedElsewhere(field string) FieldError {
+	return FieldError{field, "is already used by another record"}
+}
+
 // Precondition says that something is not as whoever asks expects it to be.
 func Precondition(message string) *Error {
 	return &Error{Code: CodePrecondition, Message: message}

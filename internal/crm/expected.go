@@ -29,7 +29,7 @@ func VersionNotIn(versions ...int64) VersionCondition {
 }
 
 // check refuses a thing in a version that is not expected.
-func (e VersionCondition) check(version int64) error {
+func (e VersionCondition) Check(version int64) error {
 	if e.rule == expectAnything || slices.Contains(e.versions, version) == (e.rule == expectOneOf) {
 		return nil
 	}

@@ -16,7 +16,7 @@ func TestExpected(t *testing.T) {
 		"NoneOf":   {VersionNotIn(6, 8), true},
 		"NotSame":  {VersionNotIn(6, 7), false},
 	} {
-		err := test.expected.check(7)
+		err := test.expected.Check(7)
 		if want := map[bool]Code{true: "", false: CodePrecondition}[test.fits]; CodeOf(err) != want {
 			t.Errorf("%s: got %v", name, err)
 		}

@@ -1,7 +1,5 @@
 package crm
 
-import "context"
-
 // Op says what happened to a thing.
 type Op string
 
@@ -52,29 +50,6 @@ type LogEntry struct {
 	ActorID *ID     `json:"actor_id" doc:"Who changed it; null for the command line."`
 	At      Instant `json:"at"`
 	Refs    Refs    `json:"refs" doc:"The things that it refers to, before and after."`
-}
-
-// Log is the change log as its readers need it: of every organisation, numbered by
-// seq in the order of the commits, without gaps. Errors are those of Store.
-type Log interface {
-	// LogEnds gives the seq of the last entry of each of these organisations, 0 for
-	// one without any; organisations that do not exist are left out. What was
-	// committed before LogEnds was asked is counted in.
-	LogEnds(ctx context.Context, orgs []ID) (map[ID]int64, error)
-	// LogSince gives the entries after seq, oldest first, at most limit of them.
-	LogSince(ctx context.Context, org ID, seq int64, limit int) ([]LogEntry, error)
-	// LogStart gives the seq of the oldest entry that is kept: one more than that of
-	// the last entry when none is.
-	LogStart(ctx context.Context, org ID) (int64, error)
-	// PruneLog removes entries from before an instant, oldest first and at most
-	// limit of them, and tells how many it has removed.
-	PruneLog(ctx context.Context, before Instant, limit int) (int64, error)
-	// WatchLog calls poke when the log of an organisation may have grown, to seq at
-	// least, whichever process has written; with the zero ID when it cannot tell which
-	// organisation, as once when it begins to hear. It returns when ctx ends, or with
-	// the error that keeps it from hearing any more. A poke may be lost; it must not
-	// block.
-	WatchLog(ctx context.Context, poke func(org ID, seq int64)) error
 }
 
 // CommitListener hears of the transactions of this process that enter changes,

@@ -33,13 +33,3 @@ func (f *Field[T]) UnmarshalJSON(b []byte) error {
 // where a number belongs, a name that nothing has). The edge that reads a patch fills it;
 // the use case refuses the patch with these and whatever else it finds, all at once.
 type DecodeErrors []FieldError
-
-// APIKeyPatch holds what can be said of an API key when it is made.
-type APIKeyPatch struct {
-	Name      Field[string]  `json:"name"`
-	Role      Field[string]  `json:"role"`
-	UserID    Field[ID]      `json:"user_id"`
-	ExpiresAt Field[Instant] `json:"expires_at"`
-
-	DecodeErrors DecodeErrors `json:"-"`
-}

@@ -8,12 +8,11 @@ import "context"
 // error when the caller gave up. internal/store/storetest says in full what an
 // implementation must do.
 type Store interface {
-	Log
-	AccountStore
+	ChangeLog
 	// Reads gives the views, which show what the actor sees: see Actor.OwnerScope.
 	Reads(by Actor) Reads
-	// Snapshot runs fn over one state of an organisation's things, that of its first read: what
-	// others commit meanwhile it does not see. It reads one thing after the other,
+	// Snapshot runs fn over one state of an organisation's records, that of its first read: what
+	// others commit meanwhile it does not see. It reads one record after the other,
 	// every statement within its own time; together they hold a connection, and on
 	// some engines the room of what is written meanwhile, so it ends soon or often.
 	Snapshot(ctx context.Context, by Actor, fn func(Reads) error) error
@@ -22,33 +21,19 @@ type Store interface {
 	// in that same transaction, as of at. When the engine asks for it (deadlock,
 	// serialisation) the whole is run again, so fn must not keep state between runs.
 	Write(ctx context.Context, by Actor, at Instant, fn func(Tx) error) error
-	// DryRun is Write that always rolls back, and enters nothing.
-	DryRun(ctx context.Context, by Actor, at Instant, fn func(Tx) error) error
-	// Idempotent runs fn in one transaction of the actor's organisation and keeps its answer in
-	// it. All that is read or written with the context that fn is given is part of that
-	// transaction, Writes among it, of which none must fail; no two of these at once. The
-	// whole may be run again, as Write may. An answer that was kept in the IdempotencyRetention
-	// before at is given again, and fn not run. Errors besides fn's: ErrKeyReused, and while
-	// the same request is being answered ErrInProgress, at once, where one transaction does
-	// not have to wait for the other anyhow.
+	// Atomic runs fn in one transaction of the actor's organisation. All that is read or
+	// written with the context that fn gets is part of that transaction: reads, Writes and
+	// further Atomics, one at a time, of this actor alone. When fn or one of the Writes
+	// fails, all of it is rolled back. The whole is run again as Write is. A DryRun is
+	// refused, since it cannot be rolled back alone. The change log gets the entries of all
+	// Writes as those of one.
+	Atomic(ctx context.Context, by Actor, at Instant, fn func(context.Context) error) error
+	// Idempotent is Atomic with an answer, which is stored in the transaction. An answer that
+	// was stored in the IdempotencyRetention before at is returned again, and fn not run.
+	// Errors besides fn's: ErrKeyReused, and while the same request is being answered
+	// ErrInProgress, at once unless one transaction has to wait for the other.
 	Idempotent(ctx context.Context, by Actor, at Instant, r IdempotentRequest, fn func(context.Context) ([]byte, error)) (answer []byte, again bool, err error)
-	// PruneIdempotencyKeys removes answers from before an instant, oldest first and at most limit
-	// of them, and tells how many it has removed. PruneAudit does so with entries of the
-	// audit trail, PruneExpiredCredentials with sessions and tickets that expired before it.
-	PruneIdempotencyKeys(ctx context.Context, before Instant, limit int) (int64, error)
-	PruneAudit(ctx context.Context, before Instant, limit int) (int64, error)
-	PruneExpiredCredentials(ctx context.Context, before Instant, limit int) (int64, error)
-
-	Organisations(ctx context.Context) ([]Organisation, error)
 	Organisation(ctx context.Context, id ID) (Organisation, error)
-	// APIKeyPrincipal finds the key with this hash, revoked or not, and of the user whom it
-	// acts for the ids, the role, DeactivatedAt and what reps see.
-	APIKeyPrincipal(ctx context.Context, hash []byte) (APIKey, Principal, error)
-	// Setting gives a database-wide setting, storing what initial makes when there
-	// is none yet; all processes that ask at once get the same.
-	Setting(ctx context.Context, name string, initial func() string) (string, error)
-	// Ping asks the database for a sign of life.
-	Ping(ctx context.Context) error
 }
 
 // Reads gives the views, outside a transaction or within one. Where whom they are for
@@ -62,8 +47,6 @@ type Reads interface {
 	Owners() View[Owner, OwnerFilter]
 	Activities() View[Activity, ActivityFilter]
 	Tasks() View[Task, TaskFilter]
-	Audit() View[AuditEntry, AuditFilter]
-	APIKeys() View[APIKey, APIKeyFilter]
 
 	// Search gives a stretch of what a search of everything has found, ByRank. What
 	// search means is said in search.go; a view's Page searches within its list.
@@ -86,8 +69,6 @@ type Reads interface {
 	ActivityNumbers(ctx context.Context, org ID, f DashboardFilter) ([]ActivityNumbers, error)
 	// OwnerStats gives the numbers of those owners that have any.
 	OwnerStats(ctx context.Context, org ID, owners []ID) (map[ID]OwnerStats, error)
-	// SignIns tells when those of the owners who ever have signed in last.
-	SignIns(ctx context.Context, org ID, owners []ID) (map[ID]Instant, error)
 }
 
 // View reads one kind of thing of an organisation. What is deleted is not there.
@@ -103,7 +84,6 @@ type View[T, F any] interface {
 // of the actor that it was begun for, and what that actor does not see is neither read
 // in it nor locked; only Find tells of keys that it has.
 type Tx interface {
-	AccountTx
 	Reads() Reads
 	Companies() Table[Company]
 	Contacts() Table[Contact]
@@ -112,23 +92,6 @@ type Tx interface {
 	Owners() Table[Owner]
 	Activities() Table[Activity]
 	Tasks() Table[Task]
-
-	// PutOrganisation makes the organisation that the transaction is for.
-	PutOrganisation(ctx context.Context, org Organisation) error
-	// LockOrganisation gives it, kept from change by others until the transaction ends.
-	// UpdateOrganisation writes its name and what reps see.
-	LockOrganisation(ctx context.Context) (Organisation, error)
-	UpdateOrganisation(ctx context.Context, org Organisation) error
-	// PutAPIKey adds a key, RevokeAPIKey ends one (false: there is no such live key).
-	PutAPIKey(ctx context.Context, key APIKey) error
-	RevokeAPIKey(ctx context.Context, id ID) (bool, error)
-
-	// PutAudit enters an event in the audit trail; that is no change for the log.
-	PutAudit(ctx context.Context, e AuditEntry) error
-
-	// LogBulkChange enters in the change log, as of many at once, that answers made from things
-	// of a kind do not hold any more, though the transaction changes none of them.
-	LogBulkChange(ctx context.Context, entity string) error
 
 	// ClearCompany takes a company off its deals, contacts, activities and tasks.
 	ClearCompany(ctx context.Context, company ID) error
@@ -141,25 +104,13 @@ type Tx interface {
 	ClearPrimaryContacts(ctx context.Context, companies []ID) error
 	// PutDealContact adds a contact to a deal, or changes its role there.
 	PutDealContact(ctx context.Context, deal Deal, c DealContact) error
-	// InsertDealContacts adds further contacts to deals that the transaction has
-	// just inserted; the deals do not count as changed by it. No contact is twice on
-	// a deal, nor its primary one.
-	InsertDealContacts(ctx context.Context, deals []Deal, contacts []DealContact) error
 	// DeleteDealContact takes one off (false: it was not on).
 	DeleteDealContact(ctx context.Context, deal Deal, contact ID) (bool, error)
 	// InsertStageHistory enters stays in stages; EndStay closes a deal's open one.
 	InsertStageHistory(ctx context.Context, moves []StageHistoryEntry) error
 	CloseStageHistory(ctx context.Context, deals []ID, at Instant) error
-	// LockAdmins gives the people who are admins and active, kept from change by others
-	// until the transaction ends.
-	LockAdmins(ctx context.Context) ([]ID, error)
-	// CountOwned counts what a person owns, or is to do, up to a limit of each kind.
-	CountOwned(ctx context.Context, owner ID, limit int64) (int64, error)
-	// TransferOwnership gives everything that one person owns, or is to do, to another.
-	TransferOwnership(ctx context.Context, from, to ID) (TransferredRecords, error)
-	// StageInUse and OwnerInUse tell whether anything refers to them.
+	// StageInUse reports whether any deal is in a stage.
 	StageInUse(ctx context.Context, stage ID) (bool, error)
-	OwnerInUse(ctx context.Context, owner ID) (bool, error)
 }
 
 // KeyMatch is a thing found by one of its keys.

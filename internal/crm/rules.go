@@ -14,13 +14,13 @@ import (
 
 // The most characters of a text member.
 const (
-	maxName   = 255
-	maxShort  = 255
-	maxPhone  = 50
-	maxEmail  = 254 // RFC 5321, 4.5.3.1.3
-	maxDomain = 253 // RFC 1035, 2.3.4
-	maxURL    = 2048
-	maxText   = 10_000
+	MaxNameLength = 255
+	maxShort      = 255
+	maxPhone      = 50
+	maxEmail      = 254 // RFC 5321, 4.5.3.1.3
+	maxDomain     = 253 // RFC 1035, 2.3.4
+	maxURL        = 2048
+	MaxTextLength = 10_000
 )
 
 var (
@@ -75,10 +75,10 @@ func (r *TextRule) Check(s string) (normal, violation string) {
 }
 
 var (
-	nameRule  = TextRule{Max: maxName, clean: cleanSpace} // inner space is kept to single blanks
+	nameRule  = TextRule{Max: MaxNameLength, clean: cleanSpace} // inner space is kept to single blanks
 	shortRule = TextRule{Max: maxShort}
 	phoneRule = TextRule{Max: maxPhone}
-	longRule  = TextRule{Max: maxText}
+	longRule  = TextRule{Max: MaxTextLength}
 
 	emailRule = TextRule{Max: maxEmail, check: func(s string) (string, string) {
 		a, err := mail.ParseAddress(s)
@@ -134,6 +134,19 @@ func oneOf(values []string) TextRule {
 func ValidCurrency(code string) (string, bool) {
 	s, violation := currencyRule.Check(code)
 	return s, violation == ""
+}
+
+// ValidEmail reports whether a text is an e-mail address.
+func ValidEmail(s string) bool {
+	_, violation := emailRule.Check(s)
+	return violation == ""
+}
+
+// CheckShortText returns what is wrong with a text that is to be a name or a label; "" if
+// nothing is.
+func CheckShortText(s string) string {
+	_, violation := shortRule.Check(s)
+	return violation
 }
 
 // text applies a member that may be cleared; a text of nothing but space clears.

@@ -9,7 +9,7 @@ import (
 
 func TestActivityRules(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("é", maxText+1)
+	long := strings.Repeat("é", MaxTextLength+1)
 	for name, c := range map[string]struct {
 		patch ActivityPatch
 		bad   string
@@ -26,7 +26,7 @@ func TestActivityRules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := newActivity(Actor{}, 5)
+			a := NewActivity(Actor{}, NewID(), 5)
 			var r Rules
 			c.patch.Apply(&a, &r)
 			if got := fieldsOf(r.Err()); got != c.bad {
@@ -98,10 +98,10 @@ func TestSettleTask(t *testing.T) {
 			case "":
 				task.Status = TaskPending
 			case TaskCompleted:
-				task.Completed, task.CompletedAt = true, ptr(earlier)
+				task.Completed, task.CompletedAt = true, new(earlier)
 			}
 			var r Rules
-			c.patch.settle(&task, c.status == "", now, &r)
+			c.patch.Settle(&task, c.status == "", now, &r)
 			if got := fieldsOf(r.Err()); got != c.bad {
 				t.Fatalf("complaints about %q, want %q", got, c.bad)
 			}
@@ -126,13 +126,13 @@ func TestStatusAt(t *testing.T) {
 		due    *Instant
 		want   string
 	}{
-		"Before":     {TaskPending, ptr(Instant(101)), TaskPending},
-		"Now":        {TaskPending, ptr(Instant(100)), TaskPending},
-		"After":      {TaskPending, ptr(Instant(99)), TaskOverdue},
-		"InProgress": {TaskInProgress, ptr(Instant(99)), TaskOverdue},
+		"Before":     {TaskPending, new(Instant(101)), TaskPending},
+		"Now":        {TaskPending, new(Instant(100)), TaskPending},
+		"After":      {TaskPending, new(Instant(99)), TaskOverdue},
+		"InProgress": {TaskInProgress, new(Instant(99)), TaskOverdue},
 		"NeverDue":   {TaskPending, nil, TaskPending},
-		"Completed":  {TaskCompleted, ptr(Instant(99)), TaskCompleted},
-		"Cancelled":  {"cancelled", ptr(Instant(99)), "cancelled"},
+		"Completed":  {TaskCompleted, new(Instant(99)), TaskCompleted},
+		"Cancelled":  {"cancelled", new(Instant(99)), "cancelled"},
 	} {
 		task := Task{Status: c.status, DueDate: c.due}
 		if got := task.StatusAt(100); got != c.want {

@@ -3,27 +3,35 @@ package crm
 import (
 	"context"
 	"reflect"
+	"slices"
 	"time"
 )
 
 // Service holds the use cases. It is safe for concurrent use.
 type Service struct {
-	store           Store
-	now             func() time.Time
-	defaultCurrency string
+	store Store
+	now   func() time.Time
 }
 
-// NewService makes the use cases over a store. The clock is the time of every
-// change; defaultCurrency (ISO 4217) is given to new organisations.
-func NewService(store Store, now func() time.Time, defaultCurrency string) *Service {
-	return &Service{store: store, now: now, defaultCurrency: defaultCurrency}
+// NewService returns the use cases over a store. The clock is the time of every change.
+func NewService(store Store, now func() time.Time) *Service {
+	return &Service{store: store, now: now}
 }
 
-// clock gives the present to the microsecond.
+// Atomic runs fn in one transaction of the actor's organisation: the use cases that fn calls with
+// the context that it gets are part of that transaction, those of accounts and bulk included,
+// and an Atomic among them. They must be of the same actor, and run one at a time. When fn or
+// one of them fails, even if fn ignores its error, nothing is changed. fn may be run again from
+// its beginning, and must keep no state between runs.
+func (s *Service) Atomic(ctx context.Context, by Actor, fn func(context.Context) error) error {
+	return s.store.Atomic(ctx, by, s.clock(), fn)
+}
+
+// clock returns the present to the microsecond.
 func (s *Service) clock() Instant { return InstantOf(s.now()) }
 
-// one reads the view of a single thing.
-func one[T, F any](ctx context.Context, v View[T, F], org, id ID, what string) (T, error) {
+// GetOne reads the view of a single thing.
+func GetOne[T, F any](ctx context.Context, v View[T, F], org, id ID, what string) (T, error) {
 	rows, err := v.ByID(ctx, org, []ID{id})
 	if err == nil && len(rows) == 0 {
 		err = NotFound(what)
@@ -35,8 +43,8 @@ func one[T, F any](ctx context.Context, v View[T, F], org, id ID, what string) (
 	return rows[0], nil
 }
 
-// lockOne locks a single thing for change.
-func lockOne[T any](ctx context.Context, t Table[T], id ID, what string) (T, error) {
+// LockOne locks a single thing for change.
+func LockOne[T any](ctx context.Context, t Table[T], id ID, what string) (T, error) {
 	rows, err := t.LockForUpdate(ctx, []ID{id})
 	if err == nil && len(rows) == 0 {
 		err = NotFound(what)
@@ -70,7 +78,7 @@ func (c *checks) err() error {
 	case len(c.Bad) > 0:
 		return c.Rules.Err()
 	case len(c.taken) > 0:
-		return Conflict("Something else has this already", c.taken...)
+		return InUse(c.taken...)
 	}
 	return nil
 }
@@ -91,24 +99,28 @@ func exists[T any](c *checks, field string, id *ID, t Table[T], what string) {
 
 // free checks that no other thing has the key.
 func free[T any](c *checks, t Table[T], key Key, value *string, self ID) {
-	if value == nil || c.fault != nil {
+	if c.fault != nil {
 		return
 	}
-	found, err := t.Find(c.ctx, key, []string{*value})
+	taken, err := Taken(c.ctx, t, key, value, self)
 	if err != nil {
 		c.fault = err
-		return
-	}
-	for _, f := range found {
-		if f.ID != self {
-			c.taken = append(c.taken, FieldError{string(key), "is taken by another one"})
-			return
-		}
+	} else if taken {
+		c.taken = append(c.taken, UsedElsewhere(string(key)))
 	}
 }
 
-// differ tells whether two optional values differ, which is when a check is due.
-func differ[T comparable](a, b *T) bool {
+// Taken reports whether a record other than self has the value as its key. No record has nil.
+func Taken[T any](ctx context.Context, t Table[T], key Key, value *string, self ID) (bool, error) {
+	if value == nil {
+		return false, nil
+	}
+	found, err := t.Find(ctx, key, []string{*value})
+	return slices.ContainsFunc(found, func(f KeyMatch) bool { return f.ID != self }), err
+}
+
+// Differ tells whether two optional values differ, which is when a check is due.
+func Differ[T comparable](a, b *T) bool {
 	if a == nil || b == nil {
 		return a != b
 	}
@@ -117,7 +129,7 @@ func differ[T comparable](a, b *T) bool {
 
 // changed gives the new value when it differs from the old one, else nil.
 func changed[T comparable](before, after *T) *T {
-	if differ(before, after) {
+	if Differ(before, after) {
 		return after
 	}
 	return nil

@@ -64,8 +64,8 @@ var Stages = Declare(Entity[Stage, StagePatch, StageFilter]{
 // Apply applies the patch by the rules of each member.
 func (p StagePatch) Apply(s *Stage, r *Rules) { Stages.Apply(&p, s, r) }
 
-// status is the status of a deal that enters the stage.
-func (s *Stage) status() string {
+// Status is the status of a deal that enters the stage.
+func (s *Stage) Status() string {
 	if s.Outcome == OutcomeOpen {
 		return StatusActive
 	}

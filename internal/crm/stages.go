@@ -1,6 +1,9 @@
 package crm
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Stages lists deal stages.
 func (s *Service) Stages(ctx context.Context, by Actor, q List[StageFilter]) (Page[Stage], error) {
@@ -14,19 +17,19 @@ func (s *Service) StagesByID(ctx context.Context, by Actor, ids []ID) ([]Stage, 
 
 // Stage reads one deal stage.
 func (s *Service) Stage(ctx context.Context, by Actor, id ID) (Stage, error) {
-	return one(ctx, s.store.Reads(by).Stages(), by.Org, id, "deal stage")
+	return GetOne(ctx, s.store.Reads(by).Stages(), by.Org, id, "deal stage")
 }
 
 // CreateStage makes a deal stage: open, and the last one, unless the patch says
 // otherwise.
 func (s *Service) CreateStage(ctx context.Context, by Actor, p StagePatch) (Stage, error) {
-	if err := by.checkReference(); err != nil {
+	if err := by.CheckReference(); err != nil {
 		return Stage{}, err
 	}
 	var out Stage
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		out = Stage{OrgID: by.Org, ID: NewID(), Outcome: OutcomeOpen, CreatedAt: now, UpdatedAt: now, Version: 1}
+		out = NewStage(by, NewID(), now)
 		if !p.OrderPosition.Set {
 			last, err := tx.Reads().Stages().Page(ctx, by.Org, List[StageFilter]{Sort: Stages.Sorts.Default, Limit: 1, Backward: true})
 			if err != nil {
@@ -46,20 +49,25 @@ func (s *Service) CreateStage(ctx context.Context, by Actor, p StagePatch) (Stag
 	return out, err
 }
 
+// NewStage returns an open deal stage with no values yet.
+func NewStage(by Actor, id ID, now Instant) Stage {
+	return Stage{OrgID: by.Org, ID: id, Outcome: OutcomeOpen, CreatedAt: now, UpdatedAt: now, Version: 1}
+}
+
 // UpdateStage changes the members that the patch holds. A changed outcome is that
 // of deals that enter the stage from now on.
 func (s *Service) UpdateStage(ctx context.Context, by Actor, id ID, expected VersionCondition, p StagePatch) (Stage, error) {
-	if err := by.checkReference(); err != nil {
+	if err := by.CheckReference(); err != nil {
 		return Stage{}, err
 	}
 	var out Stage
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		before, err := lockOne(ctx, tx.Stages(), id, "deal stage")
+		before, err := LockOne(ctx, tx.Stages(), id, "deal stage")
 		if err != nil {
 			return err
 		}
-		if err := expected.check(before.Version); err != nil {
+		if err := expected.Check(before.Version); err != nil {
 			return err
 		}
 		out = before
@@ -78,15 +86,15 @@ func (s *Service) UpdateStage(ctx context.Context, by Actor, id ID, expected Ver
 
 // DeleteStage hides a deal stage that no deal stands in.
 func (s *Service) DeleteStage(ctx context.Context, by Actor, id ID, expected VersionCondition) error {
-	if err := by.checkReference(); err != nil {
+	if err := by.CheckReference(); err != nil {
 		return err
 	}
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
-		stage, err := lockOne(ctx, tx.Stages(), id, "deal stage")
+		stage, err := LockOne(ctx, tx.Stages(), id, "deal stage")
 		if err != nil {
 			return err
 		}
-		if err := expected.check(stage.Version); err != nil {
+		if err := expected.Check(stage.Version); err != nil {
 			return err
 		}
 		used, err := tx.StageInUse(ctx, id)
@@ -98,4 +106,25 @@ func (s *Service) DeleteStage(ctx context.Context, by Actor, id ID, expected Ver
 		}
 		return tx.Stages().Delete(ctx, stage)
 	})
+}
+
+// defaultStages is the pipeline of a new organisation.
+var defaultStages = []Stage{
+	{Name: "Lead", Color: new("#94A3B8"), DefaultProbability: 10, Outcome: OutcomeOpen},
+	{Name: "Qualified", Color: new("#3B82F6"), DefaultProbability: 25, Outcome: OutcomeOpen},
+	{Name: "Proposal", Color: new("#8B5CF6"), DefaultProbability: 50, Outcome: OutcomeOpen},
+	{Name: "Negotiation", Color: new("#F59E0B"), DefaultProbability: 75, Outcome: OutcomeOpen},
+	{Name: "Won", Color: new("#22C55E"), DefaultProbability: 100, Outcome: OutcomeWon},
+	{Name: "Lost", Color: new("#EF4444"), DefaultProbability: 0, Outcome: OutcomeLost},
+}
+
+// DefaultStages returns the pipeline of a new organisation.
+func DefaultStages(by Actor, now Instant) []Stage {
+	stages := slices.Clone(defaultStages)
+	for i := range stages {
+		s := &stages[i]
+		s.OrgID, s.ID, s.OrderPosition = by.Org, NewID(), i+1
+		s.CreatedAt, s.UpdatedAt, s.Version = now, now, 1
+	}
+	return stages
 }

@@ -117,12 +117,12 @@ var Tasks = Declare(Entity[Task, TaskPatch, TaskFilter]{
 // Apply applies the patch by the rules of each member.
 func (p TaskPatch) Apply(t *Task, r *Rules) { Tasks.Apply(&p, t, r) }
 
-// settle makes status, completed and completed_at agree: a task is completed exactly
+// Settle makes status, completed and completed_at agree: a task is completed exactly
 // while its status says so, from completed_at if that is given and else from now.
 // Clients send tasks back as they were shown: overdue then means open as before, and
 // of status and completed the one that differs from what is stored decides. If both
 // do, they must agree.
-func (p TaskPatch) settle(t *Task, isNew bool, now Instant, r *Rules) {
+func (p TaskPatch) Settle(t *Task, isNew bool, now Instant, r *Rules) {
 	status := t.Status
 	if p.Status.Set {
 		switch {

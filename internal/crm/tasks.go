@@ -29,7 +29,7 @@ func (s *Service) Tasks(ctx context.Context, by Actor, q List[TaskFilter]) (Page
 
 // Task reads one task, with the status that it is shown with.
 func (s *Service) Task(ctx context.Context, by Actor, id ID) (Task, error) {
-	t, err := one(ctx, s.store.Reads(by).Tasks(), by.Org, id, "task")
+	t, err := GetOne(ctx, s.store.Reads(by).Tasks(), by.Org, id, "task")
 	t.Status = t.StatusAt(s.clock())
 	return t, err
 }
@@ -40,14 +40,12 @@ func (s *Service) CreateTask(ctx context.Context, by Actor, p TaskPatch) (Task, 
 	var out Task
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		blank := Task{
-			OrgID: by.Org, ID: NewID(), Priority: "medium", Status: TaskPending, TaskType: "general",
-			AssignedTo: by.userID(), CreatedBy: by.userID(), CreatedAt: now, UpdatedAt: now, Version: 1,
-		}
+		blank := NewTask(by, NewID(), now)
+		blank.AssignedTo, blank.CreatedBy = by.UserID(), by.UserID()
 		out = blank
 		check := checks{ctx: ctx, tx: tx}
 		p.Apply(&out, &check.Rules)
-		p.settle(&out, true, now, &check.Rules)
+		p.Settle(&out, true, now, &check.Rules)
 		if err := by.checkWriteTask(blank, out); err != nil {
 			return err
 		}
@@ -61,20 +59,28 @@ func (s *Service) CreateTask(ctx context.Context, by Actor, p TaskPatch) (Task, 
 	return out, err
 }
 
+// NewTask returns a pending task with no other values yet.
+func NewTask(by Actor, id ID, now Instant) Task {
+	return Task{
+		OrgID: by.Org, ID: id, Priority: "medium", Status: TaskPending, TaskType: "general",
+		CreatedAt: now, UpdatedAt: now, Version: 1,
+	}
+}
+
 // UpdateTask changes the members that the patch holds.
 func (s *Service) UpdateTask(ctx context.Context, by Actor, id ID, expected VersionCondition, p TaskPatch) (Task, error) {
 	var out Task
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		before, err := lockOne(ctx, tx.Tasks(), id, "task")
+		before, err := LockOne(ctx, tx.Tasks(), id, "task")
 		if err != nil {
 			return err
 		}
 		out = before
 		check := checks{ctx: ctx, tx: tx}
 		p.Apply(&out, &check.Rules)
-		p.settle(&out, false, now, &check.Rules)
-		if err := cmp.Or(by.checkWriteTask(before, out), expected.check(before.Version)); err != nil {
+		p.Settle(&out, false, now, &check.Rules)
+		if err := cmp.Or(by.checkWriteTask(before, out), expected.Check(before.Version)); err != nil {
 			return err
 		}
 		check.task(before, out)
@@ -93,11 +99,11 @@ func (s *Service) UpdateTask(ctx context.Context, by Actor, id ID, expected Vers
 // DeleteTask hides a task.
 func (s *Service) DeleteTask(ctx context.Context, by Actor, id ID, expected VersionCondition) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
-		t, err := lockOne(ctx, tx.Tasks(), id, "task")
+		t, err := LockOne(ctx, tx.Tasks(), id, "task")
 		if err != nil {
 			return err
 		}
-		if err := cmp.Or(by.checkWriteTask(t, t), expected.check(t.Version)); err != nil {
+		if err := cmp.Or(by.checkWriteTask(t, t), expected.Check(t.Version)); err != nil {
 			return err
 		}
 		return tx.Tasks().Delete(ctx, t)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/brianvoe/gofakeit/v7"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 )
 
@@ -81,7 +82,7 @@ func (g *generator) company(i int) crm.Company {
 	return c
 }
 
-func (g *generator) writeCompanies(ctx context.Context, tx crm.Tx, from, to int) error {
+func (g *generator) writeCompanies(ctx context.Context, tx bulk.Tx, from, to int) error {
 	companies := rows(from, to, g.company)
 	if err := freeKeys(ctx, tx.Companies(), crm.KeyDomain, companies, func(c *crm.Company) **string { return &c.Domain }); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 )
 
@@ -123,7 +124,7 @@ func (g *generator) contact(j int) crm.Contact {
 	return c
 }
 
-func (g *generator) writeContacts(ctx context.Context, tx crm.Tx, from, to int) error {
+func (g *generator) writeContacts(ctx context.Context, tx bulk.Tx, from, to int) error {
 	contacts := rows(from, to, g.contact)
 	if err := freeKeys(ctx, tx.Contacts(), crm.KeyEmail, contacts, func(c *crm.Contact) **string { return &c.Email }); err != nil {
 		return err

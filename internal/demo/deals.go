@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 )
 
@@ -209,7 +210,7 @@ func (g *generator) schedule(r *rand.Rand, d *crm.Deal) {
 	}
 }
 
-func (g *generator) writeDeals(ctx context.Context, tx crm.Tx, from, to int) error {
+func (g *generator) writeDeals(ctx context.Context, tx bulk.Tx, from, to int) error {
 	stories := rows(from, to, g.story)
 	deals := make([]crm.Deal, len(stories))
 	var (

@@ -16,6 +16,7 @@ import (
 	"iter"
 	"time"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 )
 
@@ -53,14 +54,14 @@ func Demonstration(now time.Time) Plan {
 
 // Fill adds the plan's data to the actor's organisation, with one transaction per batch, and
 // returns how much it added. If it fails, the batches already written remain.
-func Fill(ctx context.Context, store crm.Store, by crm.Actor, plan Plan) (Amounts, error) {
+func Fill(ctx context.Context, store bulk.Store, by crm.Actor, plan Plan) (Amounts, error) {
 	g, err := newGenerator(ctx, store, by.Org, plan)
 	if err != nil {
 		return Amounts{}, err
 	}
 	at := crm.InstantOf(plan.Now)
 	if plan.Whole {
-		err := store.Write(ctx, by, at, func(tx crm.Tx) error {
+		err := store.Write(ctx, by, at, func(tx bulk.Tx) error {
 			for s := range g.steps() {
 				if err := s.write(ctx, tx); err != nil {
 					return err
@@ -75,7 +76,7 @@ func Fill(ctx context.Context, store crm.Store, by crm.Actor, plan Plan) (Amount
 	}
 	var done Amounts
 	for s := range g.steps() {
-		if err := store.Write(ctx, by, at, func(tx crm.Tx) error { return s.write(ctx, tx) }); err != nil {
+		if err := store.Write(ctx, by, at, func(tx bulk.Tx) error { return s.write(ctx, tx) }); err != nil {
 			return done, err
 		}
 		*s.count(&done) += s.rows
@@ -87,7 +88,7 @@ func Fill(ctx context.Context, store crm.Store, by crm.Actor, plan Plan) (Amount
 type step struct {
 	rows  int
 	count func(*Amounts) *int // the type's field
-	write func(ctx context.Context, tx crm.Tx) error
+	write func(ctx context.Context, tx bulk.Tx) error
 }
 
 // steps returns the batches in an order in which each refers only to earlier ones.
@@ -95,7 +96,7 @@ func (g *generator) steps() iter.Seq[step] {
 	kinds := []struct {
 		rows  int
 		count func(*Amounts) *int
-		write func(ctx context.Context, tx crm.Tx, from, to int) error
+		write func(ctx context.Context, tx bulk.Tx, from, to int) error
 	}{
 		{g.plan.People, func(a *Amounts) *int { return &a.People }, g.writePeople},
 		{g.plan.Companies, func(a *Amounts) *int { return &a.Companies }, g.writeCompanies},
@@ -108,7 +109,7 @@ func (g *generator) steps() iter.Seq[step] {
 		for _, k := range kinds {
 			for from := 0; from < k.rows; from += batch {
 				to := min(from+batch, k.rows)
-				write := func(ctx context.Context, tx crm.Tx) error { return k.write(ctx, tx, from, to) }
+				write := func(ctx context.Context, tx bulk.Tx) error { return k.write(ctx, tx, from, to) }
 				if !yield(step{to - from, k.count, write}) {
 					return
 				}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 )
 
@@ -40,31 +41,36 @@ type generator struct {
 }
 
 // newGenerator reads the data that generated rows refer to.
-func newGenerator(ctx context.Context, store crm.Store, org crm.ID, plan Plan) (*generator, error) {
+func newGenerator(ctx context.Context, store bulk.Store, org crm.ID, plan Plan) (*generator, error) {
 	o, err := store.Organisation(ctx, org)
 	if err != nil {
 		return nil, err
 	}
 	g := &generator{plan: plan, org: org, currency: o.DefaultCurrency, names: newVocabulary(plan.Seed)}
-	r := store.Reads(crm.Operator(org))
-	if g.hadCompanies, err = count(ctx, r.Companies(), org, crm.Companies.Sorts); err != nil {
-		return nil, err
+	return g, store.Snapshot(ctx, crm.Operator(org), func(r bulk.Reads) error { return g.read(ctx, r) })
+}
+
+// read reads what is there already.
+func (g *generator) read(ctx context.Context, r bulk.Reads) error {
+	var err error
+	if g.hadCompanies, err = count(ctx, r.Companies(), g.org, crm.Companies.Sorts); err != nil {
+		return err
 	}
-	if g.hadContacts, err = count(ctx, r.Contacts(), org, crm.Contacts.Sorts); err != nil {
-		return nil, err
+	if g.hadContacts, err = count(ctx, r.Contacts(), g.org, crm.Contacts.Sorts); err != nil {
+		return err
 	}
-	if g.hadDeals, err = count(ctx, r.Deals(), org, crm.Deals.Sorts); err != nil {
-		return nil, err
+	if g.hadDeals, err = count(ctx, r.Deals(), g.org, crm.Deals.Sorts); err != nil {
+		return err
 	}
-	if g.hadActivities, err = count(ctx, r.Activities(), org, crm.Activities.Sorts); err != nil {
-		return nil, err
+	if g.hadActivities, err = count(ctx, r.Activities(), g.org, crm.Activities.Sorts); err != nil {
+		return err
 	}
-	if g.hadTasks, err = count(ctx, r.Tasks(), org, crm.Tasks.Sorts); err != nil {
-		return nil, err
+	if g.hadTasks, err = count(ctx, r.Tasks(), g.org, crm.Tasks.Sorts); err != nil {
+		return err
 	}
-	stages, err := r.Stages().Page(ctx, org, crm.List[crm.StageFilter]{Sort: crm.Stages.Sorts.Default, Limit: crm.MaxLimit})
+	stages, err := r.Stages().Page(ctx, g.org, crm.List[crm.StageFilter]{Sort: crm.Stages.Sorts.Default, Limit: crm.MaxLimit})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, s := range stages.Rows {
 		switch {
@@ -76,12 +82,12 @@ func newGenerator(ctx context.Context, store crm.Store, org crm.ID, plan Plan) (
 			g.open = append(g.open, s)
 		}
 	}
-	if len(g.open) == 0 && plan.Deals > 0 {
-		return nil, crm.Conflict("The organisation has no open deal stage, so no deals can be created.")
+	if len(g.open) == 0 && g.plan.Deals > 0 {
+		return crm.Conflict("The organisation has no open deal stage, so no deals can be created.")
 	}
-	owners, err := r.Owners().Page(ctx, org, crm.List[crm.OwnerFilter]{Sort: crm.Sort{Field: "created_at"}, Limit: crm.MaxLimit})
+	owners, err := r.Owners().Page(ctx, g.org, crm.List[crm.OwnerFilter]{Sort: crm.Sort{Field: "created_at"}, Limit: crm.MaxLimit})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, p := range owners.Rows {
 		if !p.Service && p.DeactivatedAt == nil {
@@ -94,7 +100,7 @@ func newGenerator(ctx context.Context, store crm.Store, org crm.ID, plan Plan) (
 	for i := range g.plan.People {
 		g.owners = append(g.owners, g.person(i).ID)
 	}
-	return g, nil
+	return nil
 }
 
 // count counts the rows of a list.

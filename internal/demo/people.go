@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 )
 
@@ -49,7 +50,7 @@ func (g *generator) person(i int) crm.Owner {
 	}
 }
 
-func (g *generator) writePeople(ctx context.Context, tx crm.Tx, from, to int) error {
+func (g *generator) writePeople(ctx context.Context, tx bulk.Tx, from, to int) error {
 	people := rows(from, to, g.person)
 	if err := freeKeys(ctx, tx.Owners(), crm.KeyEmail, people, func(p *crm.Owner) **string { return &p.Email }); err != nil {
 		return err

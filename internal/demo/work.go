@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 )
 
@@ -115,10 +116,10 @@ func (g *generator) task(i int) crm.Task {
 	return t
 }
 
-func (g *generator) writeActivities(ctx context.Context, tx crm.Tx, from, to int) error {
+func (g *generator) writeActivities(ctx context.Context, tx bulk.Tx, from, to int) error {
 	return tx.Activities().Insert(ctx, rows(from, to, g.activity))
 }
 
-func (g *generator) writeTasks(ctx context.Context, tx crm.Tx, from, to int) error {
+func (g *generator) writeTasks(ctx context.Context, tx bulk.Tx, from, to int) error {
 	return tx.Tasks().Insert(ctx, rows(from, to, g.task))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"sixty/internal/accounts"
 	"sixty/internal/auth"
 	"sixty/internal/cache"
 	"sixty/internal/changes"
@@ -18,10 +19,11 @@ import (
 	"sixty/internal/server"
 )
 
-// Options configures the API. The first seven are required.
+// Options configures the API. The first eight are required.
 type Options struct {
 	Server   *server.Server // the operations are registered there
 	Service  *crm.Service
+	Accounts *accounts.Service
 	Keys     *auth.Keys
 	Sessions *auth.Sessions
 	Sealer   *cursor.Sealer
@@ -44,6 +46,7 @@ type Options struct {
 type API struct {
 	server     *server.Server
 	service    *crm.Service
+	accounts   *accounts.Service
 	keys       *auth.Keys
 	sessions   *auth.Sessions
 	identities *auth.Identities // nil: no identity provider
@@ -61,14 +64,14 @@ type API struct {
 
 // New registers the operations of the REST API.
 func New(o Options) (*API, error) {
-	if o.Server == nil || o.Service == nil || o.Keys == nil || o.Sessions == nil || o.Sealer == nil || o.Cache == nil || o.Changes == nil {
-		return nil, errors.New("httpapi: a server, a service, keys, sessions, a sealer, a cache and changes are required")
+	if o.Server == nil || o.Service == nil || o.Accounts == nil || o.Keys == nil || o.Sessions == nil || o.Sealer == nil || o.Cache == nil || o.Changes == nil {
+		return nil, errors.New("httpapi: a server, the services, keys, sessions, a sealer, a cache and changes are required")
 	}
 	if o.Health == nil {
 		o.Health = func(context.Context) error { return nil }
 	}
 	a := &API{
-		server: o.Server, service: o.Service, keys: o.Keys, sessions: o.Sessions, identities: o.Identities, frontends: o.FrontendOrigins,
+		server: o.Server, service: o.Service, accounts: o.Accounts, keys: o.Keys, sessions: o.Sessions, identities: o.Identities, frontends: o.FrontendOrigins,
 		sealer: o.Sealer, cache: o.Cache, changes: o.Changes, epoch: o.Epoch, health: o.Health, openAPI: newDocument(),
 	}
 	a.schemas = schemas{a.openAPI.Components.Schemas.Map()}

@@ -4,16 +4,16 @@ import (
 	"net/http"
 	"reflect"
 
-	"sixty/internal/crm"
+	"sixty/internal/accounts"
 	"sixty/internal/server"
 )
 
 // auditTrail lists who did what to people, keys and settings, came in, or took data out.
 func (a *API) auditTrail() operation {
-	a.schemas.thing("AuditEntry", reflect.TypeFor[crm.AuditEntry]())
+	a.schemas.thing("AuditEntry", reflect.TypeFor[accounts.AuditEntry]())
 	// Its details are written as the object that they are.
 	a.schemas.named["AuditEntry"].Properties["details"] = a.schemas.value(reflect.TypeFor[map[string]string]())
-	pager := newPager(a, "audit", crm.AuditTrail.Sorts, filtersOf(crm.AuditTrail), a.service.AuditTrail)
+	pager := newPager(a, "audit", accounts.AuditTrail.Sorts, filtersOf(accounts.AuditTrail), a.accounts.AuditTrail)
 	return operation{
 		method: http.MethodGet, path: "/api/audit", id: "listAudit", tag: "System",
 		summary:     "List the audit trail",
@@ -27,7 +27,7 @@ func (a *API) auditTrail() operation {
 			if err != nil {
 				return err
 			}
-			return pager.answer(c, args, scope, func([]crm.AuditEntry) (appender[crm.AuditEntry], error) { return appendJSON, nil })
+			return pager.answer(c, args, scope, func([]accounts.AuditEntry) (appender[accounts.AuditEntry], error) { return appendJSON, nil })
 		},
 	}
 }

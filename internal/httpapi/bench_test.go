@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"sixty/internal/accounts"
 	"sixty/internal/auth"
 	"sixty/internal/crm"
 	"sixty/internal/ratelimit"
@@ -89,7 +90,7 @@ func BenchmarkLimiterAndSignIn(b *testing.B) {
 		o.Limits = newLimiter(b, ratelimit.Options{Global: huge, API: huge, Expensive: huge})
 		store := signedInStore{}
 		sessions := auth.NewSessions(auth.SessionOptions{
-			Store: store, Service: crm.NewService(store, time.Now, "GBP"), Freshness: o.Changes, Now: time.Now, Idle: time.Hour, Lifetime: time.Hour,
+			Store: store, Service: accounts.NewService(store, time.Now, "GBP"), Freshness: o.Changes, Now: time.Now, Idle: time.Hour, Lifetime: time.Hour,
 		})
 		b.Cleanup(sessions.Close)
 		o.Sessions = sessions
@@ -160,12 +161,15 @@ func (k knownToAll) Lookup(ctx context.Context, token string) (crm.Actor, bool) 
 }
 
 // signedInStore knows one session, whatever its token, of the one whom everyone is.
-type signedInStore struct{ crm.Store }
+type signedInStore struct {
+	accounts.Store
+	auth.Principals
+}
 
-func (signedInStore) SessionPrincipal(context.Context, []byte) (crm.Session, crm.Principal, error) {
+func (signedInStore) SessionPrincipal(context.Context, []byte) (accounts.Session, accounts.Principal, error) {
 	by, err := everyone{}.Authenticate(context.Background(), "")
 	soon := crm.InstantOf(time.Now().Add(time.Hour)) // so that no use of it needs to be entered
-	return crm.Session{OrgID: by.Org, UserID: by.User, UsedAt: soon, ExpiresAt: soon}, crm.Principal{Owner: crm.Owner{OrgID: by.Org, ID: by.User, Role: by.Role}}, err
+	return accounts.Session{OrgID: by.Org, UserID: by.User, UsedAt: soon, ExpiresAt: soon}, accounts.Principal{Owner: crm.Owner{OrgID: by.Org, ID: by.User, Role: by.Role}}, err
 }
 
 // discard is a client that reads nothing.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"sixty/internal/accounts"
 	"sixty/internal/auth"
 	"sixty/internal/cache"
 	"sixty/internal/changes"
@@ -78,7 +79,7 @@ func newAPI(tb testing.TB, change ...func(*testOptions)) testAPI {
 			Bearers: everyone{}, Sessions: &auth.Sessions{}, Cache: cache.New(cache.Options{}), Changes: changes.New(changes.Options{}),
 			Logger: slog.New(slog.DiscardHandler),
 		},
-		Service: crm.NewService(nil, time.Now, "GBP"), Docs: true,
+		Service: crm.NewService(nil, time.Now), Docs: true,
 	}
 	for _, f := range change {
 		f(&o)
@@ -89,7 +90,7 @@ func newAPI(tb testing.TB, change ...func(*testOptions)) testAPI {
 		tb.Fatal(err)
 	}
 	a, err := New(Options{
-		Server: s, Service: o.Service, Keys: &auth.Keys{}, Sessions: &auth.Sessions{}, Sealer: newSealer(tb, "a secret of tests, long enough"),
+		Server: s, Service: o.Service, Accounts: accounts.NewService(nil, time.Now, "GBP"), Keys: &auth.Keys{}, Sessions: &auth.Sessions{}, Sealer: newSealer(tb, "a secret of tests, long enough"),
 		Cache: o.Cache, Changes: o.Changes, Epoch: o.Epoch, Health: o.Health, Docs: o.Docs, FrontendOrigins: o.FrontendOrigins,
 	})
 	if err != nil {
@@ -103,7 +104,7 @@ func apiOver(tb testing.TB, page func(context.Context) (crm.Page[crm.Deal], erro
 	tb.Helper()
 	store := &fakeStore{deals: fakeDeals{page}}
 	return newAPI(tb, append([]func(*testOptions){func(o *testOptions) {
-		o.Service = crm.NewService(store, time.Now, "GBP")
+		o.Service = crm.NewService(store, time.Now)
 	}}, change...)...)
 }
 
@@ -129,12 +130,12 @@ func cachedAPI(tb testing.TB, page func(context.Context) (crm.Page[crm.Deal], er
 	})
 	store := changes.Tracked(&fakeStore{deals: fakeDeals{page}}, time.Now)
 	return newAPI(tb, append([]func(*testOptions){func(o *testOptions) {
-		o.Service, o.Cache, o.Changes = crm.NewService(store, time.Now, "GBP"), kept, follower
+		o.Service, o.Cache, o.Changes = crm.NewService(store, time.Now), kept, follower
 	}}, change...)...)
 }
 
 // quietLog is the change log of organisations in which nothing has ever happened.
-type quietLog struct{ crm.Log }
+type quietLog struct{ changes.Log }
 
 func (quietLog) LogEnds(_ context.Context, orgs []crm.ID) (map[crm.ID]int64, error) {
 	ends := map[crm.ID]int64{}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 	"sixty/internal/server"
 )
@@ -11,10 +12,10 @@ import (
 // keyOperations let admins see, make and end API keys.
 func (a *API) keyOperations() []operation {
 	const tag, uses = "API keys", "uses are no changes that the cache hears of"
-	a.schemas.thing("APIKey", reflect.TypeFor[crm.APIKey]())
-	a.schemas.patch("APIKeyNew", reflect.TypeFor[crm.APIKeyPatch](), reflect.TypeFor[crm.APIKey](), []string{"name", "role"})
+	a.schemas.thing("APIKey", reflect.TypeFor[accounts.APIKey]())
+	a.schemas.patch("APIKeyNew", reflect.TypeFor[accounts.APIKeyPatch](), reflect.TypeFor[accounts.APIKey](), []string{"name", "role"})
 	a.schemas.thing("NewAPIKey", reflect.TypeFor[madeKey]())
-	pager := newPager(a, "api-keys", crm.APIKeys.Sorts, nil, a.service.APIKeys)
+	pager := newPager(a, "api-keys", accounts.APIKeys.Sorts, nil, a.accounts.APIKeys)
 	return []operation{
 		{
 			method: http.MethodGet, path: "/api/keys", id: "listAPIKeys", tag: tag, caching: server.Uncached(uses),
@@ -26,7 +27,7 @@ func (a *API) keyOperations() []operation {
 				if err != nil {
 					return err
 				}
-				return pager.answer(c, args, scope, func([]crm.APIKey) (appender[crm.APIKey], error) { return appendJSON, nil })
+				return pager.answer(c, args, scope, func([]accounts.APIKey) (appender[accounts.APIKey], error) { return appendJSON, nil })
 			},
 		},
 		{
@@ -38,7 +39,7 @@ func (a *API) keyOperations() []operation {
 				if err != nil {
 					return err
 				}
-				key, err := a.service.APIKey(c.Context, c.Actor, id)
+				key, err := a.accounts.APIKey(c.Context, c.Actor, id)
 				if err != nil {
 					return err
 				}
@@ -64,7 +65,7 @@ func (a *API) keyOperations() []operation {
 				if err != nil {
 					return err
 				}
-				if err := a.service.RevokeAPIKey(c.Context, c.Actor, id, c.Expected); err != nil {
+				if err := a.accounts.RevokeAPIKey(c.Context, c.Actor, id, c.Expected); err != nil {
 					return err
 				}
 				answerDeleted(c, id)
@@ -76,12 +77,12 @@ func (a *API) keyOperations() []operation {
 
 // madeKey is a key as it is answered when it is made.
 type madeKey struct {
-	crm.APIKey
+	accounts.APIKey
 	Secret string `json:"key" doc:"The secret: Authorization: Bearer KEY. It is told this once."`
 }
 
 func (a *API) makeKey() func(*call) error {
-	body := newBodyReader(func(p *crm.APIKeyPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[crm.APIKey]())
+	body := newBodyReader(func(p *accounts.APIKeyPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[accounts.APIKey]())
 	return func(c *call) error {
 		p, err := body.read(c.Request)
 		if err != nil {

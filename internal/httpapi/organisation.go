@@ -43,7 +43,7 @@ func (a *API) organisationOperations() []operation {
 				if err != nil {
 					return err
 				}
-				org, err := a.service.UpdateOrganisation(c.Context, c.Actor, patch)
+				org, err := a.accounts.UpdateOrganisation(c.Context, c.Actor, patch)
 				if err != nil {
 					return err
 				}

@@ -100,7 +100,7 @@ func (a *API) cacheClearer() func(*call) error {
 			entity, told = patch.Kind.Value, patch.Kind.Value
 			flaws = oneOfWords(flaws, "kind", told, clearedKinds)
 		}
-		if err := a.service.ClearCache(c.Context, c.Actor, entity, flaws...); err != nil {
+		if err := a.accounts.ClearCache(c.Context, c.Actor, entity, flaws...); err != nil {
 			return err
 		}
 		c.Out = append(appendString(append(c.Out, `{"data":{"cleared":`...), told), `},"error":null}`...)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"sixty/internal/accounts"
 	"sixty/internal/auth"
 	"sixty/internal/crm"
 	"sixty/internal/server"
@@ -114,12 +115,12 @@ func (a *API) signInOperations() []operation {
 		{
 			method: http.MethodPost, path: "/api/auth/accept", id: "acceptInvitation", tag: signInTag, public: true, secret: true,
 			summary: "Accept an invitation", description: "Sets the first password, by a token that is good for 7 days and once. " + cookie,
-			body: ref("Redemption"), answer: signedIn, problems: []int{http.StatusConflict}, run: a.redeem(crm.PurposeInvitation),
+			body: ref("Redemption"), answer: signedIn, problems: []int{http.StatusConflict}, run: a.redeem(accounts.PurposeInvitation),
 		},
 		{
 			method: http.MethodPost, path: "/api/auth/reset", id: "resetPassword", tag: signInTag, public: true, secret: true,
 			summary: "Set a password instead of one that is lost", description: "By a token that is good for 24 hours and once. All sessions end. " + cookie,
-			body: ref("Redemption"), answer: signedIn, problems: []int{http.StatusConflict}, run: a.redeem(crm.PurposeReset),
+			body: ref("Redemption"), answer: signedIn, problems: []int{http.StatusConflict}, run: a.redeem(accounts.PurposeReset),
 		},
 	}
 }
@@ -177,7 +178,7 @@ func (a *API) changePassword() func(*call) error {
 	}
 }
 
-func (a *API) redeem(purpose crm.TokenPurpose) func(*call) error {
+func (a *API) redeem(purpose accounts.TokenPurpose) func(*call) error {
 	body := newBodyReader(func(p *redeemPatch) *crm.DecodeErrors { return &p.Unread })
 	return func(c *call) error {
 		p, err := body.read(c.Request)
@@ -247,7 +248,7 @@ func (a *API) listSessions(c *call) error {
 			return err
 		}
 	}
-	answerAll(c, all, func(b []byte, s *crm.Session) []byte {
+	answerAll(c, all, func(b []byte, s *accounts.Session) []byte {
 		return appendJSON(b, &sessionView{s.ID, s.ID == current, s.Address, s.UserAgent, s.CreatedAt, s.UsedAt, s.ExpiresAt})
 	})
 	return nil

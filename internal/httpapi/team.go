@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strconv"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 	"sixty/internal/server"
 )
@@ -36,9 +37,9 @@ func (a *API) teamOperations() []operation {
 	a.schemas.thing("Member", reflect.TypeFor[memberView]())
 	a.schemas.patch("MemberInput", reflect.TypeFor[crm.OwnerPatch](), reflect.TypeFor[crm.Owner](), nil)
 	a.schemas.patch("HandOver", reflect.TypeFor[handOverPatch](), reflect.TypeFor[handOverView](), []string{"to"})
-	a.schemas.thing("HandedOver", reflect.TypeFor[crm.TransferredRecords]())
-	pager := newPager(a, "users", crm.Owners.Sorts, nil, a.service.Members)
-	switched := func(path, id, summary, description string, change func(context.Context, crm.Actor, crm.ID) (crm.Member, error)) operation {
+	a.schemas.thing("HandedOver", reflect.TypeFor[accounts.TransferredRecords]())
+	pager := newPager(a, "users", crm.Owners.Sorts, nil, a.accounts.Members)
+	switched := func(path, id, summary, description string, change func(context.Context, crm.Actor, crm.ID) (accounts.Member, error)) operation {
 		return operation{
 			method: http.MethodPost, path: "/api/users/{id}/" + path, id: id, tag: tag, summary: summary, description: description + " For admins.",
 			answer: a.schemas.envelope("Member"),
@@ -56,14 +57,14 @@ func (a *API) teamOperations() []operation {
 				if err != nil {
 					return err
 				}
-				return pager.answer(c, args, scope, func([]crm.Member) (appender[crm.Member], error) { return appendMember, nil })
+				return pager.answer(c, args, scope, func([]accounts.Member) (appender[accounts.Member], error) { return appendMember, nil })
 			},
 		},
 		{
 			method: http.MethodGet, path: "/api/users/{id}", id: "readUser", tag: tag, caching: server.Uncached(kept),
 			summary: "Read a person", description: "For admins.",
 			answer: a.schemas.envelope("Member"), problems: []int{http.StatusForbidden},
-			run: func(c *call) error { return a.answerMember(c, a.service.Member) },
+			run: func(c *call) error { return a.answerMember(c, a.accounts.Member) },
 		},
 		{
 			method: http.MethodPatch, path: "/api/users/{id}", id: "patchUser", tag: tag,
@@ -74,15 +75,15 @@ func (a *API) teamOperations() []operation {
 		},
 		switched("deactivate", "deactivateUser", "End what a person may do",
 			"Ends their sessions; their keys are refused, and their records stay theirs. Nobody deactivates themselves, nor the last active admin.",
-			a.service.DeactivateOwner),
+			a.accounts.DeactivateOwner),
 		switched("reactivate", "reactivateUser", "Give a person back what they might do",
-			"They sign in again; keys that were not revoked are good again.", a.service.ReactivateOwner),
+			"They sign in again; keys that were not revoked are good again.", a.accounts.ReactivateOwner),
 		{
 			method: http.MethodPost, path: "/api/users/{id}/hand-over", id: "handOver", tag: tag,
 			cost: server.Expensive("it may change everything that there is"), longRunning: true,
 			summary: "Give everything that a person owns to another",
 			description: "Companies, contacts, deals and activities, and the tasks that are assigned to them: all of it or, if that fails, nothing. " +
-				"The answer says how many. Who did what in the past stays. More than " + strconv.Itoa(crm.MaxTransferredRecords) +
+				"The answer says how many. Who did what in the past stays. More than " + strconv.Itoa(accounts.MaxTransferredRecords) +
 				" records are a conflict: the command line has no such bound. For admins.",
 			body: ref("HandOver"), answer: a.schemas.envelope("HandedOver"), run: a.handOver(),
 		},
@@ -90,7 +91,7 @@ func (a *API) teamOperations() []operation {
 }
 
 // answerMember answers a person, who may be changed before.
-func (a *API) answerMember(c *call, get func(context.Context, crm.Actor, crm.ID) (crm.Member, error)) error {
+func (a *API) answerMember(c *call, get func(context.Context, crm.Actor, crm.ID) (accounts.Member, error)) error {
 	id, err := c.PathID("id", "user")
 	if err != nil {
 		return err
@@ -111,8 +112,8 @@ func (a *API) changeMember() func(*call) error {
 		if err != nil {
 			return err
 		}
-		return a.answerMember(c, func(ctx context.Context, by crm.Actor, id crm.ID) (crm.Member, error) {
-			return a.service.UpdateMember(ctx, by, id, c.Expected, p)
+		return a.answerMember(c, func(ctx context.Context, by crm.Actor, id crm.ID) (accounts.Member, error) {
+			return a.accounts.UpdateMember(ctx, by, id, c.Expected, p)
 		})
 	}
 }
@@ -134,7 +135,7 @@ func (a *API) handOver() func(*call) error {
 		if len(p.Unread) > 0 {
 			return crm.Invalid(p.Unread...)
 		}
-		n, err := a.service.TransferOwnership(c.Context, c.Actor, id, p.To.Value)
+		n, err := a.accounts.TransferOwnership(c.Context, c.Actor, id, p.To.Value)
 		if err != nil {
 			return err
 		}
@@ -143,6 +144,6 @@ func (a *API) handOver() func(*call) error {
 	}
 }
 
-func appendMember(b []byte, m *crm.Member) []byte {
+func appendMember(b []byte, m *accounts.Member) []byte {
 	return appendJSON(b, &memberView{m.Owner, m.Service, m.DeactivatedAt, m.SignedInAt})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 )
 
@@ -65,7 +66,7 @@ func TestDeclaredPropertiesAreWritten(t *testing.T) {
 	writesDeclared(t, crm.Owners, appendOwner)
 	writesDeclared(t, crm.Activities, appendActivity)
 	writesDeclared(t, crm.Tasks, appendTask)
-	writesDeclared(t, crm.APIKeys, appendJSON)
+	writesDeclared(t, accounts.APIKeys, appendJSON)
 }
 
 // TestDealContactRoles: the roles that the document names are those that crm accepts.

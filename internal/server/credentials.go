@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 )
 
@@ -111,7 +112,7 @@ func (s *Server) Authenticate(r *http.Request) (crm.Actor, error) {
 	if token := BearerToken(r); token != "" {
 		ctx := r.Context()
 		if strings.IndexByte(token, '.') >= 0 { // not a key but a JWT: its user may be provisioned, which the audit trail records
-			ctx = crm.WithOrigin(ctx, crm.Origin{Address: s.ClientAddress(r), RequestID: r.Header.Get(requestIDHeader)})
+			ctx = accounts.WithOrigin(ctx, accounts.Origin{Address: s.ClientAddress(r), RequestID: r.Header.Get(requestIDHeader)})
 		}
 		return s.bearers.Authenticate(ctx, token)
 	}

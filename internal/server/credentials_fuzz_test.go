@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sixty/internal/accounts"
 	"sixty/internal/auth"
 	"sixty/internal/changes"
 	"sixty/internal/crm"
@@ -20,15 +21,16 @@ const goodToken = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 // oneSession is storage with one session in it.
 type oneSession struct {
-	crm.Store
-	session crm.Session
+	accounts.Store
+	auth.Principals
+	session accounts.Session
 }
 
-func (s oneSession) SessionPrincipal(_ context.Context, hash []byte) (crm.Session, crm.Principal, error) {
+func (s oneSession) SessionPrincipal(_ context.Context, hash []byte) (accounts.Session, accounts.Principal, error) {
 	if !bytes.Equal(hash, s.session.Hash) {
-		return crm.Session{}, crm.Principal{}, crm.NotFound("session")
+		return accounts.Session{}, accounts.Principal{}, crm.NotFound("session")
 	}
-	return s.session, crm.Principal{Owner: crm.Owner{OrgID: s.session.OrgID, ID: s.session.UserID, Role: crm.RoleRep}}, nil
+	return s.session, accounts.Principal{Owner: crm.Owner{OrgID: s.session.OrgID, ID: s.session.UserID, Role: crm.RoleRep}}, nil
 }
 
 // FuzzCookie sends whatever line of cookies: only one that holds the session's token,
@@ -36,10 +38,10 @@ func (s oneSession) SessionPrincipal(_ context.Context, hash []byte) (crm.Sessio
 func FuzzCookie(f *testing.F) {
 	now := time.Unix(1_767_600_000, 0)
 	hash := sha256.Sum256([]byte(goodToken))
-	store := oneSession{session: crm.Session{
+	store := oneSession{session: accounts.Session{
 		OrgID: crm.ID{1}, ID: crm.ID{2}, UserID: crm.ID{3}, Hash: hash[:], UsedAt: crm.InstantOf(now), ExpiresAt: crm.InstantOf(now.Add(time.Hour)),
 	}}
-	service := crm.NewService(store, func() time.Time { return now }, "GBP")
+	service := accounts.NewService(store, func() time.Time { return now }, "GBP")
 	sessions := auth.NewSessions(auth.SessionOptions{
 		Store: store, Service: service, Freshness: changes.New(changes.Options{}), Now: func() time.Time { return now }, Idle: time.Hour, Lifetime: time.Hour,
 	})

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"sixty/internal/accounts"
 	"sixty/internal/cache"
 	"sixty/internal/crm"
 )
@@ -166,5 +167,5 @@ func (s *Server) write(op *Operation, w http.ResponseWriter, c *Call) error {
 
 // WithOrigin returns a context that holds where a request comes from, for the audit trail.
 func (s *Server) WithOrigin(ctx context.Context, w http.ResponseWriter, r *http.Request) context.Context {
-	return crm.WithOrigin(ctx, crm.Origin{Address: s.ClientAddress(r), RequestID: requestID(w)})
+	return accounts.WithOrigin(ctx, accounts.Origin{Address: s.ClientAddress(r), RequestID: requestID(w)})
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 )
 
@@ -10,7 +11,7 @@ import (
 // address or a hash is looked for in all organisations.
 
 var (
-	accounts = &Statement{"account.by_email", `SELECT u.org_id, u.id, coalesce(p.hash, '')
+	accountsByEmail = &Statement{"account.by_email", `SELECT u.org_id, u.id, coalesce(p.hash, '')
 FROM users u LEFT JOIN passwords p ON p.org_id = u.org_id AND p.user_id = u.id
 WHERE u.email = $1 AND u.deleted_at IS NULL AND NOT u.service AND (u.deactivated_at IS NULL) = $2 LIMIT $3`}
 	account = &Statement{"account.get", `SELECT u.org_id, u.id, coalesce(p.hash, '')
@@ -41,76 +42,76 @@ ON CONFLICT (org_id, user_id) DO UPDATE SET purpose = excluded.purpose, hash = e
 	takeTicket = &Statement{"ticket.delete", `DELETE FROM tickets WHERE org_id = $1 AND user_id = $2 AND hash = $3`}
 )
 
-func accountDest(a *crm.Account) []any { return []any{&a.OrgID, &a.UserID, &a.Password} }
+func accountDest(a *accounts.Account) []any { return []any{&a.OrgID, &a.UserID, &a.Password} }
 
-// Accounts implements crm.AccountStore.
-func (s *Store) Accounts(ctx context.Context, email string, active bool, limit int) ([]crm.Account, error) {
-	return collect(ctx, s, s.service(), accounts, accountDest, email, active, int64(limit))
+// AccountsByEmail implements accounts.Store.
+func (s *Store) AccountsByEmail(ctx context.Context, email string, active bool, limit int) ([]accounts.Account, error) {
+	return collect(ctx, s, s.service(), accountsByEmail, accountDest, email, active, int64(limit))
 }
 
-// Account implements crm.AccountStore.
-func (s *Store) Account(ctx context.Context, org, user crm.ID) (crm.Account, error) {
+// Account implements accounts.Store.
+func (s *Store) Account(ctx context.Context, org, user crm.ID) (accounts.Account, error) {
 	rows, err := collect(ctx, s, s.of(org), account, accountDest, org, user)
 	if err != nil {
-		return crm.Account{}, err
+		return accounts.Account{}, err
 	}
 	if len(rows) == 0 {
-		return crm.Account{}, crm.NotFound("account")
+		return accounts.Account{}, crm.NotFound("account")
 	}
 	return rows[0], nil
 }
 
-func sessionDest(s *crm.Session) []any {
+func sessionDest(s *accounts.Session) []any {
 	return []any{&s.OrgID, &s.ID, &s.UserID, &s.Hash, &s.Address, &s.UserAgent, &s.CreatedAt, &s.UsedAt, &s.ExpiresAt}
 }
 
-// SessionPrincipal implements crm.AccountStore.
-func (s *Store) SessionPrincipal(ctx context.Context, hash []byte) (crm.Session, crm.Principal, error) {
+// SessionPrincipal implements auth.Principals.
+func (s *Store) SessionPrincipal(ctx context.Context, hash []byte) (accounts.Session, accounts.Principal, error) {
 	type holder struct {
-		session crm.Session
-		user    crm.Principal
+		session accounts.Session
+		user    accounts.Principal
 	}
 	rows, err := collect(ctx, s, s.service(), sessionHolder, func(h *holder) []any {
 		return append(sessionDest(&h.session), (*string)(&h.user.Role), &h.user.DeactivatedAt, (*string)(&h.user.RepsSee))
 	}, hash)
 	if err != nil {
-		return crm.Session{}, crm.Principal{}, err
+		return accounts.Session{}, accounts.Principal{}, err
 	}
 	if len(rows) == 0 {
-		return crm.Session{}, crm.Principal{}, crm.NotFound("session")
+		return accounts.Session{}, accounts.Principal{}, crm.NotFound("session")
 	}
 	h := rows[0]
 	h.user.OrgID, h.user.ID = h.session.OrgID, h.session.UserID
 	return h.session, h.user, nil
 }
 
-// Sessions implements crm.AccountStore.
-func (s *Store) Sessions(ctx context.Context, org, user crm.ID) ([]crm.Session, error) {
+// Sessions implements accounts.Store.
+func (s *Store) Sessions(ctx context.Context, org, user crm.ID) ([]accounts.Session, error) {
 	return collect(ctx, s, s.of(org), sessions, sessionDest, org, user)
 }
 
-// OneTimeToken implements crm.AccountStore.
-func (s *Store) OneTimeToken(ctx context.Context, hash []byte) (crm.OneTimeToken, error) {
-	rows, err := collect(ctx, s, s.service(), ticketHolder, func(t *crm.OneTimeToken) []any {
+// OneTimeToken implements accounts.Store.
+func (s *Store) OneTimeToken(ctx context.Context, hash []byte) (accounts.OneTimeToken, error) {
+	rows, err := collect(ctx, s, s.service(), ticketHolder, func(t *accounts.OneTimeToken) []any {
 		return []any{&t.OrgID, &t.UserID, (*string)(&t.Purpose), &t.Hash, &t.CreatedAt, &t.ExpiresAt}
 	}, hash)
 	if err != nil {
-		return crm.OneTimeToken{}, err
+		return accounts.OneTimeToken{}, err
 	}
 	if len(rows) == 0 {
-		return crm.OneTimeToken{}, crm.NotFound("ticket")
+		return accounts.OneTimeToken{}, crm.NotFound("ticket")
 	}
 	return rows[0], nil
 }
 
-// PutPassword implements crm.AccountTx.
+// PutPassword implements accounts.Tx.
 func (t *tx) PutPassword(ctx context.Context, user crm.ID, hash string) error {
 	_, err := t.exec(ctx, putPassword, t.by.Org, user, hash, t.at)
 	return err
 }
 
-// PutSession implements crm.AccountTx. Nothing depended on a session that there was not.
-func (t *tx) PutSession(ctx context.Context, s crm.Session) error {
+// PutSession implements accounts.Tx. Nothing depended on a session that there was not.
+func (t *tx) PutSession(ctx context.Context, s accounts.Session) error {
 	if err := t.confine("session", s.OrgID); err != nil {
 		return err
 	}
@@ -122,7 +123,7 @@ func (t *tx) PutSession(ctx context.Context, s crm.Session) error {
 	return err
 }
 
-// PruneExpiredCredentials implements crm.Store. What has expired is refused already, so that the
+// PruneExpiredCredentials What has expired is refused already, so that the
 // change log need not tell.
 func (s *Store) PruneExpiredCredentials(ctx context.Context, before crm.Instant, limit int) (removed int64, err error) {
 	for _, st := range []*Statement{pruneSessions, pruneTickets} {
@@ -136,7 +137,7 @@ func (s *Store) PruneExpiredCredentials(ctx context.Context, before crm.Instant,
 	return removed, nil
 }
 
-// SignIns implements crm.Reads.
+// SignIns implements accounts.Store.
 func (r *reader) SignIns(ctx context.Context, org crm.ID, owners []crm.ID) (map[crm.ID]crm.Instant, error) {
 	type signIn struct {
 		user crm.ID
@@ -154,20 +155,20 @@ func (r *reader) SignIns(ctx context.Context, org crm.ID, owners []crm.ID) (map[
 	return out, err
 }
 
-// UseSession implements crm.AccountTx.
+// UseSession implements accounts.Tx.
 func (t *tx) UseSession(ctx context.Context, id crm.ID, since crm.Instant) error {
 	_, err := t.exec(ctx, useSession, t.by.Org, id, t.at, since)
 	return err
 }
 
-// UseAPIKey implements crm.AccountTx.
+// UseAPIKey implements accounts.Tx.
 func (t *tx) UseAPIKey(ctx context.Context, id crm.ID, since crm.Instant) error {
 	_, err := t.exec(ctx, useKey, t.by.Org, id, t.at, since)
 	return err
 }
 
-// EndSessions implements crm.AccountTx.
-func (t *tx) EndSessions(ctx context.Context, user crm.ID, keep func(crm.Session) bool) error {
+// EndSessions implements accounts.Tx.
+func (t *tx) EndSessions(ctx context.Context, user crm.ID, keep func(accounts.Session) bool) error {
 	all, err := collect(ctx, t.store, t.db, sessions, sessionDest, t.by.Org, user)
 	if err != nil {
 		return err
@@ -187,8 +188,8 @@ func (t *tx) EndSessions(ctx context.Context, user crm.ID, keep func(crm.Session
 	return nil
 }
 
-// PutOneTimeToken implements crm.AccountTx.
-func (t *tx) PutOneTimeToken(ctx context.Context, k crm.OneTimeToken) error {
+// PutOneTimeToken implements accounts.Tx.
+func (t *tx) PutOneTimeToken(ctx context.Context, k accounts.OneTimeToken) error {
 	if err := t.confine("ticket", k.OrgID); err != nil {
 		return err
 	}
@@ -196,7 +197,7 @@ func (t *tx) PutOneTimeToken(ctx context.Context, k crm.OneTimeToken) error {
 	return err
 }
 
-// ConsumeOneTimeToken implements crm.AccountTx.
+// ConsumeOneTimeToken implements accounts.Tx.
 func (t *tx) ConsumeOneTimeToken(ctx context.Context, user crm.ID, hash []byte) (bool, error) {
 	n, err := t.exec(ctx, takeTicket, t.by.Org, user, hash)
 	return n > 0, err

@@ -4,33 +4,34 @@ import (
 	"context"
 	"strings"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 )
 
 // The audit trail: rows that are entered, and never change.
 
-func auditTable() table[crm.AuditEntry, crm.AuditFilter] {
-	return table[crm.AuditEntry, crm.AuditFilter]{
+func auditTable() table[accounts.AuditEntry, accounts.AuditFilter] {
+	return table[accounts.AuditEntry, accounts.AuditFilter]{
 		name: "audit", entity: "audit", permanent: true,
-		columns: columnsOf(crm.AuditTrail, nil),
+		columns: columnsOf(accounts.AuditTrail, nil),
 		sorts:   map[string]sortKey{"at": {column: "at", kind: keyInstant}},
-		filters: filtersOf(crm.AuditTrail, map[string]condition[crm.AuditFilter]{
+		filters: filtersOf(accounts.AuditTrail, map[string]condition[accounts.AuditFilter]{
 			"action":  {sql: "t.action ="},
 			"actorId": {sql: "t.actor_id ="},
-			"from": {add: func(b *whereBuilder, f *crm.AuditFilter) {
+			"from": {add: func(b *whereBuilder, f *accounts.AuditFilter) {
 				b.timeRange.column, b.timeRange.from = "t.at", new(crm.InstantOf(f.From.Time()))
 			}},
-			"to": {add: func(b *whereBuilder, f *crm.AuditFilter) {
+			"to": {add: func(b *whereBuilder, f *accounts.AuditFilter) {
 				b.timeRange.column, b.timeRange.before = "t.at", new(crm.InstantOf(f.To.Time().AddDate(0, 0, 1)))
 			}},
 		}),
-		id:  func(e *crm.AuditEntry) crm.ID { return e.ID },
-		org: func(e *crm.AuditEntry) crm.ID { return e.OrgID },
+		id:  func(e *accounts.AuditEntry) crm.ID { return e.ID },
+		org: func(e *accounts.AuditEntry) crm.ID { return e.OrgID },
 	}
 }
 
-func (r *reader) Audit() crm.View[crm.AuditEntry, crm.AuditFilter] {
-	return view[crm.AuditEntry, crm.AuditFilter]{r, &r.store.audit}
+func (r *reader) Audit() crm.View[accounts.AuditEntry, accounts.AuditFilter] {
+	return view[accounts.AuditEntry, accounts.AuditFilter]{r, &r.store.audit}
 }
 
 var pruneAudit = &Statement{"audit.prune", `DELETE FROM audit WHERE org_id = $1 AND id IN
@@ -45,7 +46,7 @@ func (s *Store) PruneAudit(ctx context.Context, before crm.Instant, limit int) (
 
 // PutAudit implements crm.Tx. It enters nothing in the change log: no answer is kept
 // that is made from the audit trail.
-func (t *tx) PutAudit(ctx context.Context, e crm.AuditEntry) error {
+func (t *tx) PutAudit(ctx context.Context, e accounts.AuditEntry) error {
 	if err := t.confine("entry of the audit trail", e.OrgID); err != nil {
 		return err
 	}

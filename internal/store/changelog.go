@@ -63,7 +63,7 @@ func (t *tx) log(entity string, id *crm.ID, op crm.Op, refs crm.Refs) {
 	}
 }
 
-// LogBulkChange implements crm.Tx.
+// LogBulkChange implements accounts.Tx.
 func (t *tx) LogBulkChange(_ context.Context, entity string) error {
 	t.log(entity, nil, crm.OpBulk, crm.Refs{})
 	return nil

@@ -146,7 +146,7 @@ func (t *tx) StageInUse(ctx context.Context, stage crm.ID) (bool, error) {
 	return t.exists(ctx, stageInUse, t.by.Org, stage)
 }
 
-// OwnerInUse implements crm.Tx.
+// OwnerInUse implements accounts.Tx.
 func (t *tx) OwnerInUse(ctx context.Context, owner crm.ID) (bool, error) {
 	for _, st := range ownerInUse {
 		if used, err := t.exists(ctx, st, t.by.Org, owner); err != nil || used {

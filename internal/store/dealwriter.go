@@ -128,7 +128,7 @@ func (t *tx) PutDealContact(ctx context.Context, d crm.Deal, c crm.DealContact) 
 	return t.touch(ctx, d, c.ContactID)
 }
 
-// InsertDealContacts implements crm.Tx.
+// InsertDealContacts implements bulk.Tx.
 func (t *tx) InsertDealContacts(ctx context.Context, deals []crm.Deal, contacts []crm.DealContact) error {
 	updatedAt := make(map[crm.ID]crm.Instant, len(deals))
 	for i := range deals {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 )
 
@@ -29,7 +30,7 @@ func organisationDest(o *crm.Organisation) []any {
 	return []any{&o.ID, &o.Name, &o.DefaultCurrency, (*string)(&o.RepsSee), &o.CreatedAt}
 }
 
-// Organisations implements crm.Store.
+// Organisations implements accounts.Store.
 func (s *Store) Organisations(ctx context.Context) ([]crm.Organisation, error) {
 	return collect(ctx, s, s.service(), organisations, organisationDest)
 }
@@ -57,7 +58,7 @@ func (t *tx) PutOrganisation(ctx context.Context, o crm.Organisation) error {
 	return nil
 }
 
-// LockOrganisation implements crm.Tx.
+// LockOrganisation implements accounts.Tx.
 func (t *tx) LockOrganisation(ctx context.Context) (crm.Organisation, error) {
 	s := t.store
 	st := s.statement("organisation.get_lock", func() *Statement {
@@ -73,7 +74,7 @@ func (t *tx) LockOrganisation(ctx context.Context) (crm.Organisation, error) {
 	return rows[0], nil
 }
 
-// UpdateOrganisation implements crm.Tx.
+// UpdateOrganisation implements accounts.Tx.
 func (t *tx) UpdateOrganisation(ctx context.Context, o crm.Organisation) error {
 	if err := t.confine("record", o.ID); err != nil {
 		return err
@@ -86,31 +87,31 @@ func (t *tx) UpdateOrganisation(ctx context.Context, o crm.Organisation) error {
 	return allWritten("organisations", n, 1)
 }
 
-func keyDest(k *crm.APIKey) []any {
+func keyDest(k *accounts.APIKey) []any {
 	return []any{&k.OrgID, &k.ID, &k.UserID, &k.Name, (*string)(&k.Role), &k.Prefix, &k.Hash, &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt, &k.UsedAt}
 }
 
-// APIKeyPrincipal implements crm.Store.
-func (s *Store) APIKeyPrincipal(ctx context.Context, hash []byte) (crm.APIKey, crm.Principal, error) {
+// APIKeyPrincipal implements auth.Principals.
+func (s *Store) APIKeyPrincipal(ctx context.Context, hash []byte) (accounts.APIKey, accounts.Principal, error) {
 	type holder struct {
-		key  crm.APIKey
-		user crm.Principal
+		key  accounts.APIKey
+		user accounts.Principal
 	}
 	rows, err := collect(ctx, s, s.service(), keyHolder, func(h *holder) []any {
 		return append(keyDest(&h.key), (*string)(&h.user.Role), &h.user.DeactivatedAt, (*string)(&h.user.RepsSee))
 	}, hash)
 	if err != nil {
-		return crm.APIKey{}, crm.Principal{}, err
+		return accounts.APIKey{}, accounts.Principal{}, err
 	}
 	if len(rows) == 0 {
-		return crm.APIKey{}, crm.Principal{}, crm.NotFound("API key")
+		return accounts.APIKey{}, accounts.Principal{}, crm.NotFound("API key")
 	}
 	h := rows[0]
 	h.user.OrgID, h.user.ID = h.key.OrgID, h.key.UserID
 	return h.key, h.user, nil
 }
 
-func (t *tx) PutAPIKey(ctx context.Context, k crm.APIKey) error {
+func (t *tx) PutAPIKey(ctx context.Context, k accounts.APIKey) error {
 	_, err := t.exec(ctx, putKey, t.by.Org, k.ID, k.UserID, k.Name, string(k.Role), k.Prefix, k.Hash, k.CreatedAt, k.ExpiresAt)
 	if err != nil {
 		return err
@@ -128,7 +129,8 @@ func (t *tx) RevokeAPIKey(ctx context.Context, id crm.ID) (bool, error) {
 	return true, nil
 }
 
-// Setting implements crm.Store. It writes outside the change log: settings are the
+// Setting returns a database-wide setting, and stores what initial returns when there is
+// none yet; all processes that call it at once get the same. It writes outside the change log: settings are the
 // database's, not an organisation's.
 func (s *Store) Setting(ctx context.Context, name string, initial func() string) (string, error) {
 	text := func(v *string) []any { return []any{v} }

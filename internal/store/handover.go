@@ -3,12 +3,13 @@ package store
 import (
 	"context"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 )
 
 // What of a person's goes to another.
 
-// LockAdmins implements crm.Tx. It goes by the ids, so that two who ask at once do not
+// LockAdmins implements accounts.Tx. It goes by the ids, so that two who ask at once do not
 // wait for each other.
 func (t *tx) LockAdmins(ctx context.Context) ([]crm.ID, error) {
 	s := t.store
@@ -46,7 +47,7 @@ var owned = func() *Statement {
 		" + " + count("activities", "owner_id") + " + " + count("tasks", "assigned_to")}
 }()
 
-// CountOwned implements crm.Tx.
+// CountOwned implements accounts.Tx.
 func (t *tx) CountOwned(ctx context.Context, owner crm.ID, limit int64) (int64, error) {
 	found, err := collect(ctx, t.store, t.db, owned, func(n *int64) []any { return []any{n} }, t.by.Org, owner, limit)
 	if err != nil {
@@ -55,9 +56,9 @@ func (t *tx) CountOwned(ctx context.Context, owner crm.ID, limit int64) (int64, 
 	return found[0], nil
 }
 
-// TransferOwnership implements crm.Tx. The kinds come in the order in which other transactions
+// TransferOwnership implements accounts.Tx. The kinds come in the order in which other transactions
 // write them.
-func (t *tx) TransferOwnership(ctx context.Context, from, to crm.ID) (n crm.TransferredRecords, err error) {
+func (t *tx) TransferOwnership(ctx context.Context, from, to crm.ID) (n accounts.TransferredRecords, err error) {
 	for _, of := range []struct {
 		entity    string
 		statement *Statement
@@ -73,7 +74,7 @@ func (t *tx) TransferOwnership(ctx context.Context, from, to crm.ID) (n crm.Tran
 			ids, err := collect(ctx, t.store, t.db, of.statement, func(id *crm.ID) []any { return []any{id} },
 				t.by.Org, from, to, t.at, int64(handOverBatch))
 			if err != nil {
-				return crm.TransferredRecords{}, err
+				return accounts.TransferredRecords{}, err
 			}
 			if len(ids) == 0 {
 				break
@@ -81,7 +82,7 @@ func (t *tx) TransferOwnership(ctx context.Context, from, to crm.ID) (n crm.Tran
 			*of.count += int64(len(ids))
 			if of.entity == crm.EntityDeal {
 				if err := t.touchMany(ctx, ids, t.at); err != nil {
-					return crm.TransferredRecords{}, err
+					return accounts.TransferredRecords{}, err
 				}
 			}
 		}

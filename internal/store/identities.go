@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 )
 
@@ -18,29 +19,29 @@ FROM identities i JOIN users u ON u.org_id = i.org_id AND u.id = i.user_id JOIN 
 AND EXISTS (SELECT 1 FROM users u WHERE u.org_id = identities.org_id AND u.id = identities.user_id AND u.deleted_at IS NOT NULL)`}
 )
 
-// IdentityPrincipal implements crm.AccountStore.
-func (s *Store) IdentityPrincipal(ctx context.Context, issuer, subject string) (crm.Identity, crm.Principal, error) {
+// IdentityPrincipal implements auth.Principals.
+func (s *Store) IdentityPrincipal(ctx context.Context, issuer, subject string) (accounts.Identity, accounts.Principal, error) {
 	type holder struct {
-		identity crm.Identity
-		user     crm.Principal
+		identity accounts.Identity
+		user     accounts.Principal
 	}
 	rows, err := collect(ctx, s, s.service(), identityHolder, func(h *holder) []any {
 		i := &h.identity
 		return []any{&i.OrgID, &i.UserID, &i.Issuer, &i.Subject, &i.CreatedAt, (*string)(&h.user.Role), &h.user.DeactivatedAt, (*string)(&h.user.RepsSee)}
 	}, issuer, subject)
 	if err != nil {
-		return crm.Identity{}, crm.Principal{}, err
+		return accounts.Identity{}, accounts.Principal{}, err
 	}
 	if len(rows) == 0 {
-		return crm.Identity{}, crm.Principal{}, crm.NotFound("identity")
+		return accounts.Identity{}, accounts.Principal{}, crm.NotFound("identity")
 	}
 	h := rows[0]
 	h.user.OrgID, h.user.ID = h.identity.OrgID, h.identity.UserID
 	return h.identity, h.user, nil
 }
 
-// PutIdentity implements crm.AccountTx.
-func (t *tx) PutIdentity(ctx context.Context, i crm.Identity) error {
+// PutIdentity implements accounts.Tx.
+func (t *tx) PutIdentity(ctx context.Context, i accounts.Identity) error {
 	if err := t.confine("identity", i.OrgID); err != nil {
 		return err
 	}

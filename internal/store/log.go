@@ -21,7 +21,7 @@ FROM organisations WHERE id = $1`}
 	pruneLog         = &Statement{"change.prune", `DELETE FROM changes WHERE org_id = $1 AND seq <= $2`}
 )
 
-// LogEnds implements crm.Log.
+// LogEnds implements changes.Log.
 func (s *Store) LogEnds(ctx context.Context, orgs []crm.ID) (map[crm.ID]int64, error) {
 	type end struct {
 		org crm.ID
@@ -43,7 +43,7 @@ func (s *Store) LogEnds(ctx context.Context, orgs []crm.ID) (map[crm.ID]int64, e
 	return ends, nil
 }
 
-// LogSince implements crm.Log.
+// LogSince implements changes.Log.
 func (s *Store) LogSince(ctx context.Context, org crm.ID, seq int64, limit int) ([]crm.LogEntry, error) {
 	var out []crm.LogEntry
 	var e crm.LogEntry
@@ -63,7 +63,7 @@ func (s *Store) LogSince(ctx context.Context, org crm.ID, seq int64, limit int) 
 	return out, err
 }
 
-// LogStart implements crm.Log.
+// LogStart implements changes.Log.
 func (s *Store) LogStart(ctx context.Context, org crm.ID) (int64, error) {
 	found, err := collect(ctx, s, s.service(), logStart, func(seq *int64) []any { return []any{seq} }, org)
 	if err != nil {
@@ -75,7 +75,7 @@ func (s *Store) LogStart(ctx context.Context, org crm.ID) (int64, error) {
 	return found[0], nil
 }
 
-// WatchLog implements crm.Log.
+// WatchLog implements changes.Log.
 func (s *Store) WatchLog(ctx context.Context, poke func(org crm.ID, seq int64)) error {
 	return s.fault(ctx, s.engine.Watch(ctx, poke))
 }
@@ -83,7 +83,7 @@ func (s *Store) WatchLog(ctx context.Context, poke func(org crm.ID, seq int64)) 
 // pruneBatch bounds the entries that one transaction removes: others want to write.
 const pruneBatch = 500
 
-// PruneLog implements crm.Log.
+// PruneLog implements changes.Log.
 func (s *Store) PruneLog(ctx context.Context, before crm.Instant, limit int) (removed int64, err error) {
 	return s.pruneAll(ctx, limit, func(org crm.ID, batch int) (int64, error) { return s.prune(ctx, org, before, batch) })
 }

@@ -5,40 +5,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 
 	"sixty/internal/crm"
 )
 
-// The answers to requests that may be sent again, and the transactions that they are
-// made in.
-
-// joinedKey is the context's key for the transaction that is joined by what is read and
-// written with the context.
-type joinedKey struct{}
-
-// joined gives the transaction of this store that a context's reads and writes are part
-// of; nil for none.
-func (s *Store) joined(ctx context.Context) *tx {
-	if t, ok := ctx.Value(joinedKey{}).(*tx); ok && t.store == s {
-		return t
-	}
-	return nil
-}
-
-// join runs a Write as part of the transaction. Once one has failed, the transaction
-// fails, whatever is made of the error: what that Write did is not taken back alone.
-func (t *tx) join(by crm.Actor, at crm.Instant, fn func(crm.Tx) error) error {
-	if by != t.by {
-		return fmt.Errorf("a write of %v is not part of a transaction of %v", by, t.by)
-	}
-	t.at = at
-	err := fn(t)
-	if err != nil && t.failed == nil {
-		t.failed = err
-	}
-	return err
-}
+// The stored answers to requests that may be sent again.
 
 var (
 	keptAnswer = &Statement{"idempotency.get", `SELECT request, answer FROM idempotency
@@ -56,8 +27,8 @@ ON CONFLICT (org_id, principal, key, target) DO UPDATE SET request = excluded.re
 func (s *Store) Idempotent(
 	ctx context.Context, by crm.Actor, at crm.Instant, r crm.IdempotentRequest, fn func(context.Context) ([]byte, error),
 ) (answer []byte, again bool, err error) {
-	err = s.Write(ctx, by, at, func(writing crm.Tx) error {
-		t, _ := writing.(*tx) // what Write gives
+	err = s.Atomic(ctx, by, at, func(ctx context.Context) error {
+		t := s.joined(ctx)
 		if err := t.claim(ctx, r); err != nil {
 			return err
 		}
@@ -65,11 +36,8 @@ func (s *Store) Idempotent(
 		if answer, again, err = t.answered(ctx, r); err != nil || again {
 			return err
 		}
-		if answer, err = fn(context.WithValue(ctx, joinedKey{}, t)); err != nil {
+		if answer, err = fn(ctx); err != nil || t.failed != nil {
 			return err
-		}
-		if t.failed != nil {
-			return t.failed
 		}
 		_, err = t.exec(ctx, keepAnswer, by.Org, by.User, r.Key, r.Target, r.Digest, answer, at)
 		return err

@@ -110,12 +110,12 @@ func (m *searchModel) newThing(i int) *thing {
 func (m *searchModel) store(t *testing.T, s *store.Store) {
 	t.Helper()
 	by := crm.Actor{Org: m.org.ID, User: m.owners[0].ID, Role: crm.RoleAdmin}
-	write := func(fn func(tx crm.Tx) error) {
+	write := func(fn func(tx store.Tx) error) {
 		if err := s.Write(t.Context(), by, epoch, fn); err != nil {
 			t.Fatal(err)
 		}
 	}
-	write(func(tx crm.Tx) error {
+	write(func(tx store.Tx) error {
 		if err := tx.PutOrganisation(t.Context(), m.org); err != nil {
 			return err
 		}
@@ -139,7 +139,7 @@ func (m *searchModel) store(t *testing.T, s *store.Store) {
 				deals = append(deals, *x.deal)
 			}
 		}
-		write(func(tx crm.Tx) error {
+		write(func(tx store.Tx) error {
 			if err := tx.Companies().Insert(t.Context(), companies); err != nil {
 				return err
 			}

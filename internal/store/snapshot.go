@@ -8,6 +8,12 @@ import (
 
 // Snapshot implements crm.Store.
 func (s *Store) Snapshot(ctx context.Context, by crm.Actor, fn func(crm.Reads) error) error {
+	if t := s.joined(ctx); t != nil { // which sees what the transaction has written
+		if by.Org != t.by.Org {
+			return errNotJoined
+		}
+		return fn(&reader{store: s, db: t.etx, owner: by.OwnerScope()})
+	}
 	snap, err := s.engine.Snapshot(ctx, Scope{Org: by.Org})
 	if err != nil {
 		return s.fault(ctx, err)

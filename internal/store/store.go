@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 )
 
@@ -28,7 +29,8 @@ type Options struct {
 	Commits crm.CommitListener
 }
 
-// Store implements crm.Store and crm.Log over an Engine.
+// Store is the storage over an Engine. It implements the ports of its users: CRM, Accounts and
+// Bulk return it as those packages need it; it is a changes.Log and auth.Principals itself.
 type Store struct {
 	engine  Engine
 	dialect Dialect
@@ -42,8 +44,8 @@ type Store struct {
 	owners     table[crm.Owner, crm.OwnerFilter]
 	activities table[crm.Activity, crm.ActivityFilter]
 	tasks      table[crm.Task, crm.TaskFilter]
-	audit      table[crm.AuditEntry, crm.AuditFilter]
-	keys       table[crm.APIKey, crm.APIKeyFilter]
+	audit      table[accounts.AuditEntry, accounts.AuditFilter]
+	keys       table[accounts.APIKey, accounts.APIKeyFilter]
 
 	mu         sync.RWMutex
 	statements map[string]*Statement // composed statements by their key

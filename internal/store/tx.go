@@ -10,7 +10,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// tx implements crm.Tx.
+// tx implements Tx.
 type tx struct {
 	reader
 	by      crm.Actor
@@ -28,8 +28,8 @@ const (
 	retryPause  = 5 * time.Millisecond
 )
 
-// Write implements crm.Store.
-func (s *Store) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func(crm.Tx) error) error {
+// Write runs fn in one transaction: see crm.Store.
+func (s *Store) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func(Tx) error) error {
 	if t := s.joined(ctx); t != nil {
 		return t.join(by, at, fn)
 	}
@@ -52,15 +52,15 @@ func (s *Store) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func
 	}
 }
 
-// DryRun implements crm.Store.
-func (s *Store) DryRun(ctx context.Context, by crm.Actor, at crm.Instant, fn func(crm.Tx) error) error {
+// DryRun is that of bulk.Store.
+func (s *Store) DryRun(ctx context.Context, by crm.Actor, at crm.Instant, fn func(Tx) error) error {
 	if s.joined(ctx) != nil {
 		return errors.New("what is part of a transaction cannot be taken back by itself")
 	}
 	return final(s.attempt(ctx, by, at, fn, false))
 }
 
-func (s *Store) attempt(ctx context.Context, by crm.Actor, at crm.Instant, fn func(crm.Tx) error, keep bool) (err error) {
+func (s *Store) attempt(ctx context.Context, by crm.Actor, at crm.Instant, fn func(Tx) error, keep bool) (err error) {
 	etx, err := s.engine.Begin(ctx, Scope{Org: by.Org})
 	if err != nil {
 		return s.fault(ctx, err)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 )
 
@@ -60,8 +61,8 @@ func TestDeclared(t *testing.T) {
 	checkDeclared(t, &s.owners, crm.Owners)
 	checkDeclared(t, &s.activities, crm.Activities)
 	checkDeclared(t, &s.tasks, crm.Tasks)
-	checkDeclared(t, &s.audit, crm.AuditTrail)
-	checkDeclared(t, &s.keys, crm.APIKeys)
+	checkDeclared(t, &s.audit, accounts.AuditTrail)
+	checkDeclared(t, &s.keys, accounts.APIKeys)
 }
 
 func checkDeclared[T, P, F any](t *testing.T, table *table[T, F], e *crm.Entity[T, P, F]) {

@@ -46,7 +46,7 @@ func TestAwkwardFiles(t *testing.T) {
 			got, told := []string{}, []string{}
 			opt := companies
 			opt.Rejected = func(r transfer.Rejection) { told = append(told, fmt.Sprintf("%d: %s", r.Line, r.Reason)) }
-			if _, err := transfer.Import(t.Context(), w.service, w.by, opt, file(t, c.content)); err != nil {
+			if _, err := transfer.Import(t.Context(), w.bulk, w.by, opt, file(t, c.content)); err != nil {
 				t.Fatal(err)
 			}
 			for _, c := range all(w, w.service.Companies) {

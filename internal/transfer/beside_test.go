@@ -13,16 +13,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 )
 
 // busyStore counts the transactions that are under way, and those that were taken back.
 type busyStore struct {
-	crm.Store
+	bulk.Store
 	now, most, failed atomic.Int64
 }
 
-func (s *busyStore) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func(crm.Tx) error) error {
+func (s *busyStore) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func(bulk.Tx) error) error {
 	if now := s.now.Add(1); now > s.most.Load() {
 		s.most.Store(now)
 	}
@@ -36,8 +37,8 @@ func (s *busyStore) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn 
 
 // lookAlikes are batches of rows that have to do with each other across batches: they make
 // what others refer to, take keys that others have or give up, and some are wrong.
-func lookAlikes(random *rand.Rand, batches int) [][]crm.ImportRow[crm.DealPatch] {
-	all := make([][]crm.ImportRow[crm.DealPatch], batches)
+func lookAlikes(random *rand.Rand, batches int) [][]bulk.ImportRow[crm.DealPatch] {
+	all := make([][]bulk.ImportRow[crm.DealPatch], batches)
 	var ids [40]crm.ID
 	for i := range ids {
 		ids[i] = uuid.NewSHA1(uuid.NameSpaceOID, fmt.Append(nil, "deal", i))
@@ -52,7 +53,7 @@ func lookAlikes(random *rand.Rand, batches int) [][]crm.ImportRow[crm.DealPatch]
 				}
 				return random.IntN(n)
 			}
-			row := crm.ImportRow[crm.DealPatch]{
+			row := bulk.ImportRow[crm.DealPatch]{
 				ID:    crm.Of(ids[pick(len(ids))]),
 				Stage: "Lead",
 				Patch: crm.DealPatch{
@@ -86,18 +87,18 @@ func TestBatchesBesideEachOther(t *testing.T) {
 		t.Run(string(key), func(t *testing.T) {
 			t.Parallel()
 			eachEngine(t, func(t *testing.T, w *world) {
-				busy := &busyStore{Store: w.store}
-				w.service = crm.NewService(busy, time.Now, "GBP")
-				opt := crm.ImportOptions{Key: key, CreateMissing: []crm.Reference{crm.RefOwner, crm.RefStage}}
+				busy := &busyStore{Store: w.store.Bulk()}
+				w.bulk = bulk.NewService(busy, time.Now)
+				opt := bulk.ImportOptions{Key: key, CreateMissing: []bulk.Reference{bulk.RefOwner, bulk.RefStage}}
 				var failed [2]int64 // transactions, one by one and together
 				for seed := range uint64(6) {
 					batches := lookAlikes(rand.New(rand.NewPCG(seed, 1)), 80)
-					var results [2][]crm.RowResult
+					var results [2][]bulk.RowResult
 					var ends [2][]string
 					for together := range 2 {
 						org := w.sibling(fmt.Sprint(seed, together))
 						busy.failed.Store(0)
-						err := org.service.ImportDeals(t.Context(), org.by, opt, func(load crm.Load[crm.DealPatch]) error {
+						err := org.bulk.ImportDeals(t.Context(), org.by, opt, func(load bulk.Load[crm.DealPatch]) error {
 							var err error
 							results[together], err = loadBatches(t.Context(), load, batches, together == 1)
 							return err
@@ -129,8 +130,8 @@ func TestBatchesBesideEachOther(t *testing.T) {
 
 // loadBatches loads batches, and begins the next one before it waits for the last one or
 // does not.
-func loadBatches[P any](ctx context.Context, load crm.Load[P], batches [][]crm.ImportRow[P], together bool) (all []crm.RowResult, err error) {
-	var waits []func() ([]crm.RowResult, error)
+func loadBatches[P any](ctx context.Context, load bulk.Load[P], batches [][]bulk.ImportRow[P], together bool) (all []bulk.RowResult, err error) {
+	var waits []func() ([]bulk.RowResult, error)
 	end := func() {
 		results, failed := waits[0]()
 		all, err, waits = append(all, results...), errors.Join(err, failed), waits[1:]
@@ -174,17 +175,17 @@ func told(w *world) []string {
 // heldStore keeps its first transaction under way until the second one has ended: before
 // it has done anything, or when it has done all but to commit.
 type heldStore struct {
-	crm.Store
+	bulk.Store
 	atBegin bool
 	count   atomic.Int64
 	begun   chan struct{} // closed by the first transaction
 	second  chan struct{} // closed when the second one has ended
 }
 
-func (s *heldStore) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func(crm.Tx) error) error {
+func (s *heldStore) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func(bulk.Tx) error) error {
 	switch s.count.Add(1) {
 	case 1:
-		return s.Store.Write(ctx, by, at, func(tx crm.Tx) error {
+		return s.Store.Write(ctx, by, at, func(tx bulk.Tx) error {
 			if s.atBegin {
 				close(s.begun)
 				<-s.second
@@ -206,53 +207,53 @@ func (s *heldStore) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn 
 func TestLoadedTooEarly(t *testing.T) {
 	t.Parallel()
 	one, two, three := crm.NewID(), crm.NewID(), crm.NewID()
-	row := func(id crm.ID, external, owner string) []crm.ImportRow[crm.DealPatch] {
-		return []crm.ImportRow[crm.DealPatch]{{
+	row := func(id crm.ID, external, owner string) []bulk.ImportRow[crm.DealPatch] {
+		return []bulk.ImportRow[crm.DealPatch]{{
 			ID: crm.Of(id), Owner: owner, Patch: crm.DealPatch{Name: crm.Of("Deal"), ExternalID: crm.Of(external)},
 		}}
 	}
-	created, updated := crm.RowResult{Verdict: crm.RowCreated}, crm.RowResult{Verdict: crm.RowUpdated}
+	created, updated := bulk.RowResult{Verdict: bulk.RowCreated}, bulk.RowResult{Verdict: bulk.RowUpdated}
 	for _, c := range []struct {
 		name          string
 		atBegin       bool
-		first, second []crm.ImportRow[crm.DealPatch]
-		want          []crm.RowResult
+		first, second []bulk.ImportRow[crm.DealPatch]
+		want          []bulk.RowResult
 		people        int
 		writes        int64
 	}{
-		{"NothingInCommon", false, row(one, "A", ""), row(three, "C", ""), []crm.RowResult{updated, created}, 1, 2},
-		{"TheFirstGivesUpAKey", false, row(one, "C", ""), row(three, "1", ""), []crm.RowResult{updated, created}, 1, 3},
+		{"NothingInCommon", false, row(one, "A", ""), row(three, "C", ""), []bulk.RowResult{updated, created}, 1, 2},
+		{"TheFirstGivesUpAKey", false, row(one, "C", ""), row(three, "1", ""), []bulk.RowResult{updated, created}, 1, 3},
 		{
 			"TheSecondGivesUpAKey", true, row(three, "2", ""), row(two, "C", ""),
-			[]crm.RowResult{{Verdict: crm.RowRejected, Reason: `external_id "2" is taken by another deal`}, updated}, 1, 3,
+			[]bulk.RowResult{{Verdict: bulk.RowRejected, Reason: `external_id "2" is taken by another deal`}, updated}, 1, 3,
 		},
 		{
 			"TheFirstMakesWhomTheSecondNames", false, row(one, "1", "Ada"),
-			[]crm.ImportRow[crm.DealPatch]{{ID: crm.Of(two), Owner: "Ada", Fallback: crm.References{Owner: "Ben"}, Patch: crm.DealPatch{Name: crm.Of("Deal")}}},
-			[]crm.RowResult{updated, updated}, 2, 3,
+			[]bulk.ImportRow[crm.DealPatch]{{ID: crm.Of(two), Owner: "Ada", Fallback: bulk.References{Owner: "Ben"}, Patch: crm.DealPatch{Name: crm.Of("Deal")}}},
+			[]bulk.RowResult{updated, updated}, 2, 3,
 		},
 		{
 			"TheSecondNamesWhomNobodyMakes", false, row(one, "3", ""),
-			[]crm.ImportRow[crm.DealPatch]{{ID: crm.Of(three), Owner: "Ada", Fallback: crm.References{Owner: "Ben"}, Patch: crm.DealPatch{Name: crm.Of("Deal")}}},
-			[]crm.RowResult{updated, created}, 1, 2,
+			[]bulk.ImportRow[crm.DealPatch]{{ID: crm.Of(three), Owner: "Ada", Fallback: bulk.References{Owner: "Ben"}, Patch: crm.DealPatch{Name: crm.Of("Deal")}}},
+			[]bulk.RowResult{updated, created}, 1, 2,
 		},
-		{"BothMakeAPerson", false, row(one, "1", "Ada"), row(two, "2", "Ada"), []crm.RowResult{updated, updated}, 2, 3},
+		{"BothMakeAPerson", false, row(one, "1", "Ada"), row(two, "2", "Ada"), []bulk.RowResult{updated, updated}, 2, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, "postgres")
-			opt := crm.ImportOptions{Key: crm.KeyID, CreateMissing: []crm.Reference{crm.RefOwner}}
-			var results []crm.RowResult
-			load := func(load crm.Load[crm.DealPatch]) (err error) {
-				results, err = loadBatches(t.Context(), load, [][]crm.ImportRow[crm.DealPatch]{row(one, "1", ""), row(two, "2", "Ben")}, false)
+			opt := bulk.ImportOptions{Key: crm.KeyID, CreateMissing: []bulk.Reference{bulk.RefOwner}}
+			var results []bulk.RowResult
+			load := func(load bulk.Load[crm.DealPatch]) (err error) {
+				results, err = loadBatches(t.Context(), load, [][]bulk.ImportRow[crm.DealPatch]{row(one, "1", ""), row(two, "2", "Ben")}, false)
 				return err
 			}
-			if err := w.service.ImportDeals(t.Context(), w.by, opt, load); err != nil {
+			if err := w.bulk.ImportDeals(t.Context(), w.by, opt, load); err != nil {
 				t.Fatal(err)
 			}
-			held := &heldStore{Store: w.store, atBegin: c.atBegin, begun: make(chan struct{}), second: make(chan struct{})}
-			w.service = crm.NewService(held, time.Now, "GBP")
-			load = func(load crm.Load[crm.DealPatch]) error {
+			held := &heldStore{Store: w.store.Bulk(), atBegin: c.atBegin, begun: make(chan struct{}), second: make(chan struct{})}
+			w.bulk = bulk.NewService(held, time.Now)
+			load = func(load bulk.Load[crm.DealPatch]) error {
 				first := load(t.Context(), c.first)
 				<-held.begun
 				second := load(t.Context(), c.second)
@@ -261,7 +262,7 @@ func TestLoadedTooEarly(t *testing.T) {
 				results = slices.Concat(one, two)
 				return errors.Join(err, failed)
 			}
-			if err := w.service.ImportDeals(t.Context(), w.by, opt, load); err != nil {
+			if err := w.bulk.ImportDeals(t.Context(), w.by, opt, load); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(c.want, results); diff != "" {

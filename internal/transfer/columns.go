@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 )
 
@@ -11,7 +12,7 @@ import (
 // the name of the record that it leads to. They are named like the fields of an import;
 // derived properties (a full name) have no column. Like fields, they stand over one row.
 type columns[T any] struct {
-	row   crm.ExportRow[T]
+	row   bulk.ExportRow[T]
 	names []string
 	cells []any // pointers into row
 }
@@ -19,7 +20,7 @@ type columns[T any] struct {
 // newColumns returns the columns of an entity.
 func newColumns[T, P, F any](e *crm.Entity[T, P, F]) *columns[T] {
 	c := &columns[T]{}
-	labelled := e.Property(string(crm.RefCompany)) != nil
+	labelled := e.Property(string(bulk.RefCompany)) != nil
 	for i := range e.Properties {
 		p := &e.Properties[i]
 		if p.Internal && p.Name != string(crm.KeyExternalID) || p.Name == fieldFullName {

@@ -176,7 +176,7 @@ func (w *world) interrupted(f dataSetFile) transfer.Summary {
 	ctx, cancel := context.WithCancelCause(w.t.Context())
 	stop := errors.New("stop")
 	f.opt.Progress = func(transfer.Progress) { cancel(stop) }
-	first, err := transfer.Import(ctx, w.service, w.by, f.opt, f.source)
+	first, err := transfer.Import(ctx, w.bulk, w.by, f.opt, f.source)
 	if err != nil && !errors.Is(err, stop) || err == nil && first.Read < f.rows {
 		w.t.Fatalf("%s: %+v, %v", f.opt.Kind, first, err)
 	}

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"io"
 
-	"sixty/internal/crm"
+	"sixty/internal/bulk"
 	"sixty/internal/transfer/csvio"
 )
 
@@ -22,7 +22,7 @@ func newCSVEncoder[T any](w io.Writer, c *columns[T]) *csvEncoder[T] {
 
 func (e *csvEncoder[T]) begin() error { return e.w.Write(e.columns.names) }
 
-func (e *csvEncoder[T]) row(r *crm.ExportRow[T]) error {
+func (e *csvEncoder[T]) row(r *bulk.ExportRow[T]) error {
 	e.columns.row = *r
 	for i, cell := range e.columns.cells {
 		e.fields[i] = cellText(valueOf(cell))
@@ -56,7 +56,7 @@ func (e *jsonEncoder[T]) begin() error {
 	return nil
 }
 
-func (e *jsonEncoder[T]) row(r *crm.ExportRow[T]) error {
+func (e *jsonEncoder[T]) row(r *bulk.ExportRow[T]) error {
 	e.text.Reset()
 	if err := e.enc.Encode(&r.Record); err != nil { // with a line end
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 	"sixty/internal/store"
 	"sixty/internal/store/enginetest"
@@ -19,6 +20,7 @@ type world struct {
 	t       *testing.T
 	store   *store.Store
 	service *crm.Service
+	bulk    *bulk.Service
 	by      crm.Actor
 }
 
@@ -31,14 +33,14 @@ func eachEngine(t *testing.T, test func(t *testing.T, w *world)) {
 func newWorld(t *testing.T, engine string) *world {
 	t.Helper()
 	s := enginetest.Open(t, engine)
-	w := &world{t: t, store: s, service: crm.NewService(s, enginetest.Clock(), "GBP")}
+	w := &world{t: t, store: s, service: crm.NewService(s.CRM(), enginetest.Clock()), bulk: bulk.NewService(s.Bulk(), enginetest.Clock())}
 	return w.sibling("Test")
 }
 
 // sibling is the world with another organisation, which is empty.
 func (w *world) sibling(name string) *world {
 	w.t.Helper()
-	return &world{t: w.t, store: w.store, service: w.service, by: enginetest.Organisation(w.t, w.service, name)}
+	return &world{t: w.t, store: w.store, service: w.service, bulk: w.bulk, by: enginetest.Organisation(w.t, w.store, name)}
 }
 
 // load imports and expects that nothing goes wrong with the run; it gives the
@@ -46,7 +48,7 @@ func (w *world) sibling(name string) *world {
 func (w *world) load(opt transfer.Options, sources ...transfer.Source) (s transfer.Summary, reasons []string) {
 	w.t.Helper()
 	opt.Rejected = func(r transfer.Rejection) { reasons = append(reasons, r.Reason) }
-	s, err := transfer.Import(w.t.Context(), w.service, w.by, opt, sources...)
+	s, err := transfer.Import(w.t.Context(), w.bulk, w.by, opt, sources...)
 	if err != nil {
 		w.t.Fatalf("import %s: %v", opt.Kind, err)
 	}

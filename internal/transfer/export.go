@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 
+	"sixty/internal/accounts"
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 )
 
@@ -43,7 +45,7 @@ type ExportOptions struct {
 // was written is of no use. That it was begun is entered in the audit trail. Errors:
 // *UsageError before anything was written, those of crm (an export of more than an hour
 // is ended) and of w, the context's.
-func Export(ctx context.Context, service *crm.Service, by crm.Actor, opt ExportOptions, w io.Writer) (rows int64, err error) {
+func Export(ctx context.Context, service *bulk.Service, by crm.Actor, opt ExportOptions, w io.Writer) (rows int64, err error) {
 	switch opt.Kind {
 	case Companies:
 		return export(ctx, service, by, opt, w, crm.Companies, service.ExportCompanies)
@@ -54,14 +56,14 @@ func Export(ctx context.Context, service *crm.Service, by crm.Actor, opt ExportO
 	case Activities:
 		return export(ctx, service, by, opt, w, crm.Activities, service.ExportActivities)
 	case Audit:
-		return export(ctx, service, by, opt, w, crm.AuditTrail, service.ExportAudit)
+		return export(ctx, service, by, opt, w, accounts.AuditTrail, service.ExportAudit)
 	}
 	return 0, usage("%q cannot be exported: companies, contacts, deals, activities or audit can", opt.Kind)
 }
 
 func export[T, P, F any](
-	ctx context.Context, service *crm.Service, by crm.Actor, opt ExportOptions, w io.Writer, entity *crm.Entity[T, P, F],
-	use func(context.Context, crm.Actor, F, func([]crm.ExportRow[T]) error) error,
+	ctx context.Context, service *bulk.Service, by crm.Actor, opt ExportOptions, w io.Writer, entity *crm.Entity[T, P, F],
+	use func(context.Context, crm.Actor, F, func([]bulk.ExportRow[T]) error) error,
 ) (rows int64, err error) {
 	filter, err := parseFilters(entity.Filters, opt.Kind, opt.Filters)
 	if err != nil {
@@ -72,16 +74,16 @@ func export[T, P, F any](
 		return 0, err
 	}
 	defer out.discard()
-	told := crm.AuditEvent{Action: crm.ActionExported, Target: string(opt.Kind), Details: map[string]string{
+	err = service.RecordExport(ctx, by, string(opt.Kind), map[string]string{
 		"format": string(opt.Format), "filter": strings.Join(opt.Filters, ", "),
-	}}
-	if err := service.RecordAudit(ctx, by, told); err != nil {
+	})
+	if err != nil {
 		return 0, err
 	}
 	if err := out.begin(); err != nil {
 		return 0, err
 	}
-	err = use(ctx, by, filter, func(batch []crm.ExportRow[T]) error {
+	err = use(ctx, by, filter, func(batch []bulk.ExportRow[T]) error {
 		rows += int64(len(batch))
 		for i := range batch {
 			if err := out.row(&batch[i]); err != nil {
@@ -99,7 +101,7 @@ func export[T, P, F any](
 // encoder writes rows in a format.
 type encoder[T any] interface {
 	begin() error
-	row(*crm.ExportRow[T]) error
+	row(*bulk.ExportRow[T]) error
 	// end writes what is left; nothing is complete before.
 	end() error
 	// discard frees what the encoder holds, also after end.

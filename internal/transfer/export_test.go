@@ -23,7 +23,7 @@ func (w *world) export(kind transfer.Kind, format transfer.Format, filters ...st
 	w.t.Helper()
 	var out bytes.Buffer
 	opt := transfer.ExportOptions{Kind: kind, Format: format, Filters: filters}
-	rows, err := transfer.Export(w.t.Context(), w.service, w.by, opt, &out)
+	rows, err := transfer.Export(w.t.Context(), w.bulk, w.by, opt, &out)
 	if err != nil {
 		w.t.Fatalf("export %s as %s: %v", kind, format, err)
 	}
@@ -184,7 +184,7 @@ func TestExportUsage(t *testing.T) {
 		{"NoDay", exportDeals("closeAfter=2024-02-30"), `closeAfter must be a date`},
 	} {
 		var out bytes.Buffer
-		_, err := transfer.Export(t.Context(), w.service, w.by, c.opt, &out)
+		_, err := transfer.Export(t.Context(), w.bulk, w.by, c.opt, &out)
 		var wrong *transfer.UsageError
 		if !errors.As(err, &wrong) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want a usage error with %q", c.name, err, c.want)
@@ -243,7 +243,7 @@ func TestExportIsOneState(t *testing.T) {
 			}
 		}
 		opt := transfer.ExportOptions{Kind: transfer.Companies, Format: transfer.CSV}
-		if _, err := transfer.Export(t.Context(), w.service, w.by, opt, &hooked{&out, meanwhile}); err != nil {
+		if _, err := transfer.Export(t.Context(), w.bulk, w.by, opt, &hooked{&out, meanwhile}); err != nil {
 			t.Fatal(err)
 		}
 		if out.String() != before {
@@ -275,7 +275,7 @@ func TestExportCannotWrite(t *testing.T) {
 	for _, format := range transfer.Formats() {
 		for _, room := range []int{0, 20_000} {
 			opt := transfer.ExportOptions{Kind: transfer.Companies, Format: format}
-			if _, err := transfer.Export(t.Context(), w.service, w.by, opt, &broken{room}); !errors.Is(err, errBroken) {
+			if _, err := transfer.Export(t.Context(), w.bulk, w.by, opt, &broken{room}); !errors.Is(err, errBroken) {
 				t.Errorf("%s with room for %d bytes: error %v", format, room, err)
 			}
 		}
@@ -317,7 +317,7 @@ func TestExportMemory(t *testing.T) {
 		before := live()
 		m := &weighing{every: 2 << 20}
 		opt := transfer.ExportOptions{Kind: transfer.Companies, Format: format}
-		if _, err := transfer.Export(t.Context(), w.service, w.by, opt, m); err != nil {
+		if _, err := transfer.Export(t.Context(), w.bulk, w.by, opt, m); err != nil {
 			t.Fatal(err)
 		}
 		if grown := m.most - before; m.most == 0 || grown > 6<<20 {

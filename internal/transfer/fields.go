@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 )
 
@@ -31,7 +32,7 @@ type field[P any] struct {
 // write, and those that only an import has. All read into one row, which is emptied
 // before each record.
 type fields[P any] struct {
-	row          crm.ImportRow[P]
+	row          bulk.ImportRow[P]
 	byName       map[string]*field[P]
 	ids          map[string]bool // the properties that are references
 	dates        dateFormat
@@ -46,7 +47,7 @@ type fields[P any] struct {
 
 // newFields returns the fields of the rows that patch an entity and refer to other
 // records.
-func newFields[T, P, F any](e *crm.Entity[T, P, F], dates dateFormat, references ...crm.Reference) *fields[P] {
+func newFields[T, P, F any](e *crm.Entity[T, P, F], dates dateFormat, references ...bulk.Reference) *fields[P] {
 	f := &fields[P]{byName: map[string]*field[P]{}, ids: map[string]bool{}, dates: dates}
 	f.decodeErrors = e.DecodeErrors(&f.row.Patch)
 	texts := map[string]*crm.Field[string]{}
@@ -102,23 +103,23 @@ func (f *fields[P]) add(name string, read func(string) error) *field[P] {
 // addReference adds a reference under the name of what it leads to and under that
 // of the id that it becomes. Both are understood alike; where both are given, the
 // name counts if the id leads to nothing. Only the name is also a deal's label.
-func (f *fields[P]) addReference(ref crm.Reference, texts map[string]*crm.Field[string]) {
+func (f *fields[P]) addReference(ref bulk.Reference, texts map[string]*crm.Field[string]) {
 	idName := string(ref) + "_id"
 	var text, other *string
 	switch ref {
-	case crm.RefCompany:
+	case bulk.RefCompany:
 		text, other = &f.row.Company, &f.row.Fallback.Company
-	case crm.RefOwner:
+	case bulk.RefOwner:
 		text, other = &f.row.Owner, &f.row.Fallback.Owner
-	case crm.RefStage:
+	case bulk.RefStage:
 		text, other = &f.row.Stage, &f.row.Fallback.Stage
 		f.add("stage_changed_at", reader(&f.row.StageChangedAt, f.dates.parseInstant))
-	case crm.RefContact:
+	case bulk.RefContact:
 		text, other = &f.row.Contact, &f.row.Fallback.Contact
 		if !f.ids[idName] {
 			idName = "primary_contact_id"
 		}
-	case crm.RefDeal:
+	case bulk.RefDeal:
 		text, other = &f.row.Deal, &f.row.Fallback.Deal
 	}
 	named := func(cell string) error {
@@ -183,9 +184,9 @@ func (f *fields[P]) clash(fed map[string]int) (a, b string) {
 
 // parse reads a record into a row. An empty cell says nothing: it neither sets nor
 // clears.
-func (f *fields[P]) parse(m *mapping[P], cells []string) crm.ImportRow[P] {
-	f.row = crm.ImportRow[P]{}
-	f.labelled, f.companyNamed = m.feeds(string(crm.RefCompany)), m.feeds(fieldCompanyName)
+func (f *fields[P]) parse(m *mapping[P], cells []string) bulk.ImportRow[P] {
+	f.row = bulk.ImportRow[P]{}
+	f.labelled, f.companyNamed = m.feeds(string(bulk.RefCompany)), m.feeds(fieldCompanyName)
 	for _, b := range m.bindings {
 		cell := unguard(strings.TrimSpace(cells[b.column]))
 		if cell == "" {
@@ -199,8 +200,8 @@ func (f *fields[P]) parse(m *mapping[P], cells []string) crm.ImportRow[P] {
 }
 
 // refuse makes a row of a record that cannot be read at all.
-func (f *fields[P]) refuse(reason string) crm.ImportRow[P] {
-	f.row = crm.ImportRow[P]{}
+func (f *fields[P]) refuse(reason string) bulk.ImportRow[P] {
+	f.row = bulk.ImportRow[P]{}
 	f.complain("", reason)
 	return f.row
 }

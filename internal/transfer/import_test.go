@@ -355,7 +355,7 @@ func TestUsage(t *testing.T) {
 			t.Parallel()
 			opt := deals
 			c.change(&opt)
-			_, err := transfer.Import(t.Context(), w.service, w.by, opt, file(t, good), file(t, c.content))
+			_, err := transfer.Import(t.Context(), w.bulk, w.by, opt, file(t, good), file(t, c.content))
 			var wrong *transfer.UsageError
 			if !errors.As(err, &wrong) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want a usage error with %q", err, c.want)
@@ -367,7 +367,7 @@ func TestUsage(t *testing.T) {
 	}
 	t.Run("NoKeyFed", func(t *testing.T) {
 		t.Parallel()
-		_, err := transfer.Import(t.Context(), w.service, w.by, deals, file(t, "value\n1\n"))
+		_, err := transfer.Import(t.Context(), w.bulk, w.by, deals, file(t, "value\n1\n"))
 		if err == nil || !strings.Contains(err.Error(), "no column feeds external_id or name, by which deals are recognised; fed are value") {
 			t.Errorf("error %v", err)
 		}
@@ -376,7 +376,7 @@ func TestUsage(t *testing.T) {
 		t.Parallel()
 		opt := deals
 		opt.Errors = write(t, good)
-		_, err := transfer.Import(t.Context(), w.service, w.by, opt, source(t, opt.Errors))
+		_, err := transfer.Import(t.Context(), w.bulk, w.by, opt, source(t, opt.Errors))
 		if err == nil || !strings.Contains(err.Error(), "is also a file to import") || read(t, opt.Errors) != good {
 			t.Errorf("error %v; the file holds %q", err, read(t, opt.Errors))
 		}

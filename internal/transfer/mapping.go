@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 )
 
@@ -173,18 +174,18 @@ func quoted(names []string) string {
 
 // importing reads the options that are about rows, not about columns. The key may
 // still be open.
-func (o Options) importing() (crm.ImportOptions, error) {
-	opt := crm.ImportOptions{Key: crm.Key(o.Key), StageOutcomes: map[string]crm.Outcome{}, DryRun: o.DryRun}
+func (o Options) importing() (bulk.ImportOptions, error) {
+	opt := bulk.ImportOptions{Key: crm.Key(o.Key), StageOutcomes: map[string]crm.Outcome{}, DryRun: o.DryRun}
 	keys, references := o.Kind.keys(), o.Kind.references()
 	if o.Key != "" && !slices.Contains(keys, opt.Key) {
 		return opt, usage("--key: %s are recognised by %s, not by %q", o.Kind, listed(keys, " or "), o.Key)
 	}
 	for _, name := range o.CreateMissing {
-		switch reference := crm.Reference(name); {
+		switch reference := bulk.Reference(name); {
 		case slices.Contains(references, reference):
 			opt.CreateMissing = append(opt.CreateMissing, reference)
-		case !slices.Contains(crm.DealReferences, reference): // which are all that there are
-			return opt, usage("--create-missing: %s can be made, not %q", listed(crm.DealReferences, ", "), name)
+		case !slices.Contains(bulk.DealReferences, reference): // which are all that there are
+			return opt, usage("--create-missing: %s can be made, not %q", listed(bulk.DealReferences, ", "), name)
 		}
 		// What rows of this kind do not refer to is none the worse: one list fits all files.
 	}
@@ -236,29 +237,29 @@ func (m *mapping[P]) feedsKey(key crm.Key) bool {
 func (k Kind) keys() []crm.Key {
 	switch k {
 	case Companies:
-		return crm.CompanyKeys
+		return bulk.CompanyKeys
 	case Contacts:
-		return crm.ContactKeys
+		return bulk.ContactKeys
 	case Deals:
-		return crm.DealKeys
+		return bulk.DealKeys
 	case Owners:
-		return crm.OwnerKeys
+		return bulk.OwnerKeys
 	case Activities:
-		return crm.ActivityKeys
+		return bulk.ActivityKeys
 	}
 	return nil
 }
 
-func (k Kind) references() []crm.Reference {
+func (k Kind) references() []bulk.Reference {
 	switch k {
 	case Companies:
-		return crm.CompanyReferences
+		return bulk.CompanyReferences
 	case Contacts:
-		return crm.ContactReferences
+		return bulk.ContactReferences
 	case Deals:
-		return crm.DealReferences
+		return bulk.DealReferences
 	case Activities:
-		return crm.ActivityReferences
+		return bulk.ActivityReferences
 	}
 	return nil
 }

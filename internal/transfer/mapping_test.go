@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 )
 
@@ -60,7 +61,7 @@ func TestMapping(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			fields := newFields(crm.Contacts, "", crm.RefCompany, crm.RefOwner)
+			fields := newFields(crm.Contacts, "", bulk.RefCompany, bulk.RefOwner)
 			m, err := newMapping(c.header, c.pairs, fields)
 			if err != nil {
 				t.Fatal(err)
@@ -96,9 +97,9 @@ func TestFieldsOfEveryKind(t *testing.T) {
 		kind      Kind
 		got, want []string
 	}{
-		{Companies, newFields(crm.Companies, "", crm.RefOwner).names(), append(writable(crm.Companies), "owner")},
-		{Contacts, newFields(crm.Contacts, "", crm.RefCompany, crm.RefOwner).names(), append(writable(crm.Contacts), "company", "owner", "full_name")},
-		{Deals, newFields(crm.Deals, "", crm.RefCompany, crm.RefOwner, crm.RefStage, crm.RefContact).names(),
+		{Companies, newFields(crm.Companies, "", bulk.RefOwner).names(), append(writable(crm.Companies), "owner")},
+		{Contacts, newFields(crm.Contacts, "", bulk.RefCompany, bulk.RefOwner).names(), append(writable(crm.Contacts), "company", "owner", "full_name")},
+		{Deals, newFields(crm.Deals, "", bulk.RefCompany, bulk.RefOwner, bulk.RefStage, bulk.RefContact).names(),
 			append(writable(crm.Deals), "company_name", "contact", "owner", "stage", "stage_changed_at")},
 		{Owners, newFields(crm.Owners, "").names(), append(writable(crm.Owners), "full_name")},
 	} {

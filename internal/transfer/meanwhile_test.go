@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 	"sixty/internal/transfer"
 )
@@ -18,16 +19,16 @@ import (
 // watchedStore lets a test step in whenever an import has looked for companies:
 // after is given what was found, and gives what the import is told.
 type watchedStore struct {
-	crm.Store
+	bulk.Store
 	after func([]crm.KeyMatch) []crm.KeyMatch
 }
 
-func (s watchedStore) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func(crm.Tx) error) error {
-	return s.Store.Write(ctx, by, at, func(tx crm.Tx) error { return fn(watchedTx{tx, s.after}) })
+func (s watchedStore) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func(bulk.Tx) error) error {
+	return s.Store.Write(ctx, by, at, func(tx bulk.Tx) error { return fn(watchedTx{tx, s.after}) })
 }
 
 type watchedTx struct {
-	crm.Tx
+	bulk.Tx
 	after func([]crm.KeyMatch) []crm.KeyMatch
 }
 
@@ -78,12 +79,12 @@ func TestCollision(t *testing.T) {
 					t.Fatal(err)
 				}
 				var looks atomic.Int64
-				w.service = crm.NewService(watchedStore{w.store, func(found []crm.KeyMatch) []crm.KeyMatch {
+				w.bulk = bulk.NewService(watchedStore{w.store.Bulk(), func(found []crm.KeyMatch) []crm.KeyMatch {
 					if looks.Add(1) > c.unseen {
 						return found
 					}
 					return slices.DeleteFunc(found, func(f crm.KeyMatch) bool { return f.ID == other.ID })
-				}}, time.Now, "GBP")
+				}}, time.Now)
 				got, reasons := w.load(companies, file(t, hundredCompanies()))
 				if got != c.want {
 					t.Errorf("%+v, want %+v", got, c.want)
@@ -112,7 +113,7 @@ func TestWrittenMeanwhile(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	w.service = crm.NewService(watchedStore{w.store, func(found []crm.KeyMatch) []crm.KeyMatch {
+	w.bulk = bulk.NewService(watchedStore{w.store.Bulk(), func(found []crm.KeyMatch) []crm.KeyMatch {
 		switch looks.Add(1) {
 		case 1: // the first import has not found any
 			change(func() error {
@@ -127,7 +128,7 @@ func TestWrittenMeanwhile(t *testing.T) {
 			})
 		}
 		return found
-	}}, time.Now, "GBP")
+	}}, time.Now)
 	w.expect(companies, hundredCompanies(), summary(hundred-1, 1, 0, 0))
 	w.expect(companies, hundredCompanies(), summary(2, 0, hundred-2, 0))
 	if n := len(all(w, w.service.Companies)); n != hundred+1 {

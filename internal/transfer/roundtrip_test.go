@@ -307,7 +307,7 @@ func TestRecognitionByID(t *testing.T) {
 		mapped.Maps = []string{"uuid=id"}
 		w.expect(mapped, fmt.Sprintf("uuid,external_id\n%s,X-8\n", a), summary(0, 1, 0, 0))
 		mapped.Key = "external_id"
-		if _, err := transfer.Import(t.Context(), w.service, w.by, mapped, file(t, "uuid,external_id\n,X-8\n")); err == nil || !strings.Contains(err.Error(), "use --key id") {
+		if _, err := transfer.Import(t.Context(), w.bulk, w.by, mapped, file(t, "uuid,external_id\n,X-8\n")); err == nil || !strings.Contains(err.Error(), "use --key id") {
 			t.Errorf("error %v", err)
 		}
 	})

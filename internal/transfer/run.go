@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 	"sixty/internal/transfer/csvio"
 )
@@ -28,7 +29,7 @@ const (
 type batch[P any] struct {
 	source  string
 	records []csvio.Record
-	rows    []crm.ImportRow[P]
+	rows    []bulk.ImportRow[P]
 	bytes   int
 	done    int64 // bytes of the sources that are read when this is loaded
 }
@@ -41,7 +42,7 @@ func (b *batch[P]) reset(source string) {
 
 func (b *batch[P]) full() bool { return len(b.rows) == batchRows || b.bytes >= batchBytes }
 
-func (b *batch[P]) add(record csvio.Record, row crm.ImportRow[P]) {
+func (b *batch[P]) add(record csvio.Record, row bulk.ImportRow[P]) {
 	b.records = append(b.records, record)
 	b.rows = append(b.rows, row)
 	b.bytes += len(record.Raw)
@@ -49,8 +50,8 @@ func (b *batch[P]) add(record csvio.Record, row crm.ImportRow[P]) {
 
 // run imports the sources with a use case.
 func run[P any](
-	ctx context.Context, opt Options, importing crm.ImportOptions, sources []Source, fields *fields[P],
-	use func(importing crm.ImportOptions, feed feeder[P]) error,
+	ctx context.Context, opt Options, importing bulk.ImportOptions, sources []Source, fields *fields[P],
+	use func(importing bulk.ImportOptions, feed feeder[P]) error,
 ) (summary Summary, err error) {
 	fields.byID = opt.Key == string(crm.KeyID)
 	all, err := prepareAll(ctx, opt, sources, fields)
@@ -67,7 +68,7 @@ func run[P any](
 	}
 	all.notices(opt.Kind, opt.Notice)
 	importing.Key = all.key
-	err = use(importing, func(load crm.Load[P]) error {
+	err = use(importing, func(load bulk.Load[P]) error {
 		summary = Summary{}
 		if rejected != nil {
 			if err := rejected.restart(all.list[0].reader.Separator()); err != nil {
@@ -187,7 +188,7 @@ func readInput[P any](
 // consumer loads batches and accounts for their rows.
 type consumer[P any] struct {
 	opt      Options
-	load     crm.Load[P]
+	load     bulk.Load[P]
 	loads    []load[P] // that have begun, in their order
 	rejected *rejects
 	total    int64
@@ -197,7 +198,7 @@ type consumer[P any] struct {
 // load is a batch that is being loaded.
 type load[P any] struct {
 	*batch[P]
-	wait func() ([]crm.RowResult, error)
+	wait func() ([]bulk.RowResult, error)
 }
 
 // begin begins to load a batch.
@@ -225,16 +226,16 @@ func (c *consumer[P]) end() (*batch[P], error) {
 	return b, err
 }
 
-func (c *consumer[P]) count(b *batch[P], i int, result crm.RowResult) error {
+func (c *consumer[P]) count(b *batch[P], i int, result bulk.RowResult) error {
 	c.summary.Read++
 	switch result.Verdict {
-	case crm.RowCreated:
+	case bulk.RowCreated:
 		c.summary.Created++
-	case crm.RowUpdated:
+	case bulk.RowUpdated:
 		c.summary.Updated++
-	case crm.RowUnchanged:
+	case bulk.RowUnchanged:
 		c.summary.Unchanged++
-	case crm.RowRejected:
+	case bulk.RowRejected:
 		c.summary.Rejected++
 		reason := result.Reason
 		if len(result.Missing) > 0 {

@@ -35,7 +35,7 @@ func TestOnce(t *testing.T) {
 	if got != summary(2, 0, 0, 0) {
 		t.Errorf("%+v", got)
 	}
-	if _, err := transfer.Import(t.Context(), w.service, w.by, companies, stdin, stdin); err == nil {
+	if _, err := transfer.Import(t.Context(), w.bulk, w.by, companies, stdin, stdin); err == nil {
 		t.Error("a source was read twice")
 	}
 }
@@ -51,7 +51,7 @@ func TestSourceFails(t *testing.T) {
 		_, err := io.WriteString(out, someBatches())
 		written <- errors.Join(err, out.CloseWithError(gone))
 	}()
-	got, err := transfer.Import(t.Context(), w.service, w.by, companies, once(r))
+	got, err := transfer.Import(t.Context(), w.bulk, w.by, companies, once(r))
 	if !errors.Is(err, gone) || got != summary(4000, 0, 0, 0) {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -98,7 +98,7 @@ func TestCancelWhileReading(t *testing.T) {
 					cancel(stop)
 				}
 			}()
-			got, err := transfer.Import(ctx, w.service, w.by, opt, once(r))
+			got, err := transfer.Import(ctx, w.bulk, w.by, opt, once(r))
 			if !errors.Is(err, stop) || got != c.want {
 				t.Errorf("%+v, %v", got, err)
 			}
@@ -112,7 +112,7 @@ func TestEmptyFiles(t *testing.T) {
 	w := newWorld(t, "sqlite")
 	w.expect(companies, "external_id,name\n", summary(0, 0, 0, 0))
 	for _, content := range []string{"", "\n\n"} {
-		if _, err := transfer.Import(t.Context(), w.service, w.by, companies, file(t, content)); err == nil || !strings.Contains(err.Error(), "is empty") {
+		if _, err := transfer.Import(t.Context(), w.bulk, w.by, companies, file(t, content)); err == nil || !strings.Contains(err.Error(), "is empty") {
 			t.Errorf("%q: %v", content, err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 )
 
@@ -129,7 +130,7 @@ func usage(format string, args ...any) error {
 // error. When it fails, the summary counts what was loaded nevertheless, and a run
 // that is repeated ends in the same data. Errors: *UsageError, those of crm and of
 // csvio.Open, the context's.
-func Import(ctx context.Context, service *crm.Service, by crm.Actor, opt Options, sources ...Source) (Summary, error) {
+func Import(ctx context.Context, service *bulk.Service, by crm.Actor, opt Options, sources ...Source) (Summary, error) {
 	importing, err := opt.importing()
 	if err != nil {
 		return Summary{}, err
@@ -140,28 +141,28 @@ func Import(ctx context.Context, service *crm.Service, by crm.Actor, opt Options
 	}
 	switch opt.Kind {
 	case Companies:
-		fields := newFields(crm.Companies, dates, crm.RefOwner)
-		return run(ctx, opt, importing, sources, fields, func(o crm.ImportOptions, feed feeder[crm.CompanyPatch]) error {
+		fields := newFields(crm.Companies, dates, bulk.RefOwner)
+		return run(ctx, opt, importing, sources, fields, func(o bulk.ImportOptions, feed feeder[crm.CompanyPatch]) error {
 			return service.ImportCompanies(ctx, by, o, feed)
 		})
 	case Contacts:
-		fields := newFields(crm.Contacts, dates, crm.RefCompany, crm.RefOwner)
-		return run(ctx, opt, importing, sources, fields, func(o crm.ImportOptions, feed feeder[crm.ContactPatch]) error {
+		fields := newFields(crm.Contacts, dates, bulk.RefCompany, bulk.RefOwner)
+		return run(ctx, opt, importing, sources, fields, func(o bulk.ImportOptions, feed feeder[crm.ContactPatch]) error {
 			return service.ImportContacts(ctx, by, o, feed)
 		})
 	case Deals:
-		fields := newFields(crm.Deals, dates, crm.RefCompany, crm.RefOwner, crm.RefStage, crm.RefContact)
-		return run(ctx, opt, importing, sources, fields, func(o crm.ImportOptions, feed feeder[crm.DealPatch]) error {
+		fields := newFields(crm.Deals, dates, bulk.RefCompany, bulk.RefOwner, bulk.RefStage, bulk.RefContact)
+		return run(ctx, opt, importing, sources, fields, func(o bulk.ImportOptions, feed feeder[crm.DealPatch]) error {
 			return service.ImportDeals(ctx, by, o, feed)
 		})
 	case Activities:
-		fields := newFields(crm.Activities, dates, crm.RefCompany, crm.RefOwner, crm.RefContact, crm.RefDeal)
-		return run(ctx, opt, importing, sources, fields, func(o crm.ImportOptions, feed feeder[crm.ActivityPatch]) error {
+		fields := newFields(crm.Activities, dates, bulk.RefCompany, bulk.RefOwner, bulk.RefContact, bulk.RefDeal)
+		return run(ctx, opt, importing, sources, fields, func(o bulk.ImportOptions, feed feeder[crm.ActivityPatch]) error {
 			return service.ImportActivities(ctx, by, o, feed)
 		})
 	case Owners:
 		fields := newFields(crm.Owners, dates)
-		return run(ctx, opt, importing, sources, fields, func(o crm.ImportOptions, feed feeder[crm.OwnerPatch]) error {
+		return run(ctx, opt, importing, sources, fields, func(o bulk.ImportOptions, feed feeder[crm.OwnerPatch]) error {
 			return service.ImportOwners(ctx, by, o, feed)
 		})
 	}
@@ -169,4 +170,4 @@ func Import(ctx context.Context, service *crm.Service, by crm.Actor, opt Options
 }
 
 // feeder lets an import load rows.
-type feeder[P any] = func(crm.Load[P]) error
+type feeder[P any] = func(bulk.Load[P]) error

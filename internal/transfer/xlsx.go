@@ -8,6 +8,7 @@ import (
 
 	"github.com/xuri/excelize/v2"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 )
 
@@ -92,7 +93,7 @@ func (e *xlsxEncoder[T]) nextSheet() error {
 	return e.write()
 }
 
-func (e *xlsxEncoder[T]) row(r *crm.ExportRow[T]) error {
+func (e *xlsxEncoder[T]) row(r *bulk.ExportRow[T]) error {
 	if e.rows == e.limit {
 		if err := e.nextSheet(); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/xuri/excelize/v2"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 )
 
@@ -22,7 +23,7 @@ func book(t *testing.T, limit int, deals ...crm.Deal) *excelize.File {
 		t.Fatal(err)
 	}
 	for _, d := range deals {
-		if err := e.row(&crm.ExportRow[crm.Deal]{Record: d, Stage: "Won"}); err != nil {
+		if err := e.row(&bulk.ExportRow[crm.Deal]{Record: d, Stage: "Won"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -115,10 +116,10 @@ func TestColumnsOfEveryKind(t *testing.T) {
 		columns []string
 		fields  interface{ names() []string }
 	}{
-		{Companies, checked(t, crm.Companies), newFields(crm.Companies, "", crm.RefOwner)},
-		{Contacts, checked(t, crm.Contacts), newFields(crm.Contacts, "", crm.RefCompany, crm.RefOwner)},
-		{Deals, checked(t, crm.Deals), newFields(crm.Deals, "", crm.RefCompany, crm.RefOwner, crm.RefStage, crm.RefContact)},
-		{Activities, checked(t, crm.Activities), newFields(crm.Activities, "", crm.RefCompany, crm.RefOwner, crm.RefContact, crm.RefDeal)},
+		{Companies, checked(t, crm.Companies), newFields(crm.Companies, "", bulk.RefOwner)},
+		{Contacts, checked(t, crm.Contacts), newFields(crm.Contacts, "", bulk.RefCompany, bulk.RefOwner)},
+		{Deals, checked(t, crm.Deals), newFields(crm.Deals, "", bulk.RefCompany, bulk.RefOwner, bulk.RefStage, bulk.RefContact)},
+		{Activities, checked(t, crm.Activities), newFields(crm.Activities, "", bulk.RefCompany, bulk.RefOwner, bulk.RefContact, bulk.RefDeal)},
 	} {
 		known := map[string]bool{}
 		for _, name := range c.fields.names() {

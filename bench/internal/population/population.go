@@ -46,12 +46,12 @@ func Make(ctx context.Context, databaseURL, dir string, plan Plan) (made []Organ
 }
 
 func organisation(ctx context.Context, core *app.Core, n int, each demo.Amounts) (Organisation, error) {
-	org, err := core.Service.CreateOrganisation(ctx, fmt.Sprintf("Organisation %d", n))
+	org, err := core.Accounts.CreateOrganisation(ctx, fmt.Sprintf("Organisation %d", n))
 	if err != nil {
 		return Organisation{}, err
 	}
 	by := crm.Operator(org.ID)
-	if _, err := demo.Fill(ctx, core.Store, by, demo.Plan{Amounts: each, Seed: uint64(n), Now: core.Clock()}); err != nil {
+	if _, err := demo.Fill(ctx, core.Store.Bulk(), by, demo.Plan{Amounts: each, Seed: uint64(n), Now: core.Clock()}); err != nil {
 		return Organisation{}, err
 	}
 	people, err := core.Service.Owners(ctx, by, crm.List[crm.OwnerFilter]{Sort: crm.Owners.Sorts.Default, Limit: crm.MaxLimit})
@@ -64,7 +64,7 @@ func organisation(ctx context.Context, core *app.Core, n int, each demo.Amounts)
 		// the day's work.
 		if p.Role != crm.RoleAdmin {
 			patch := crm.OwnerPatch{Role: crm.Of(string(crm.RoleManager))}
-			if _, err := core.Service.UpdateMember(ctx, by, p.ID, crm.VersionCondition{}, patch); err != nil {
+			if _, err := core.Accounts.UpdateMember(ctx, by, p.ID, crm.VersionCondition{}, patch); err != nil {
 				return Organisation{}, err
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 	"sixty/internal/servertest"
 	"sixty/internal/store"
@@ -93,9 +94,9 @@ func Clock() func() time.Time {
 
 // Organisation makes an organisation, which is empty, and gives who may do everything
 // in it.
-func Organisation(t *testing.T, s *crm.Service, name string) crm.Actor {
+func Organisation(t *testing.T, s *store.Store, name string) crm.Actor {
 	t.Helper()
-	org, err := s.CreateOrganisation(t.Context(), name)
+	org, err := accounts.NewService(s.Accounts(), Clock(), "GBP").CreateOrganisation(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 	"sixty/internal/servertest"
 	"sixty/internal/store"
@@ -69,7 +70,7 @@ func newCommitting(t *testing.T, url string, through store.Engine, commit func(c
 	if err := engine.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	org, err := crm.NewService(store.New(engine, store.Options{}), time.Now, "GBP").CreateOrganisation(t.Context(), "Home")
+	org, err := accounts.NewService(store.New(engine, store.Options{}).Accounts(), time.Now, "GBP").CreateOrganisation(t.Context(), "Home")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +92,7 @@ func (c *committing) write(t *testing.T) (logged bool, err error) {
 		return ends[c.org]
 	}
 	before := end()
-	err = c.store.Write(t.Context(), crm.Operator(c.org), crm.InstantOf(time.Now()), func(tx crm.Tx) error {
+	err = c.store.Write(t.Context(), crm.Operator(c.org), crm.InstantOf(time.Now()), func(tx store.Tx) error {
 		return tx.LogBulkChange(t.Context(), crm.EntityDeal)
 	})
 	return end() > before, err

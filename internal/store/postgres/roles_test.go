@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 	"sixty/internal/servertest"
 	"sixty/internal/store"
@@ -222,7 +223,7 @@ func TestOrdinaryUser(t *testing.T) {
 	}
 
 	s := store.New(e, store.Options{})
-	service := crm.NewService(s, time.Now, "GBP")
+	service := accounts.NewService(s.Accounts(), time.Now, "GBP")
 	var orgs []crm.Organisation
 	for i := range 2 {
 		o, err := service.CreateOrganisation(ctx, fmt.Sprint("Organisation ", i))
@@ -231,7 +232,7 @@ func TestOrdinaryUser(t *testing.T) {
 		}
 		orgs = append(orgs, o)
 		now := crm.InstantOf(time.Now())
-		err = s.Write(ctx, crm.Operator(o.ID), now, func(tx crm.Tx) error {
+		err = s.Write(ctx, crm.Operator(o.ID), now, func(tx store.Tx) error {
 			var all []crm.Company
 			for i := range 200 { // so many are loaded
 				all = append(all, crm.Company{OrgID: o.ID, ID: crm.NewID(), Name: fmt.Sprint("Acme ", i), CreatedAt: now, UpdatedAt: now, Version: 1})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 	"sixty/internal/servertest"
 	"sixty/internal/store"
@@ -25,7 +26,7 @@ func watching(t *testing.T) (e owned, org crm.ID, pokes <-chan storetest.Poke, e
 		t.Fatal(err)
 	}
 	s := store.New(e, store.Options{})
-	o, err := crm.NewService(s, time.Now, "GBP").CreateOrganisation(t.Context(), "Home")
+	o, err := accounts.NewService(s.Accounts(), time.Now, "GBP").CreateOrganisation(t.Context(), "Home")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +74,7 @@ func TestWatchTellsWhatWasEntered(t *testing.T) {
 	t.Parallel()
 	e, org, pokes, _, _ := watching(t)
 	s := store.New(e, store.Options{})
-	two := func(tx crm.Tx) error {
+	two := func(tx store.Tx) error {
 		if err := tx.LogBulkChange(t.Context(), crm.EntityDeal); err != nil {
 			return err
 		}

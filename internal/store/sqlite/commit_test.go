@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 	"sixty/internal/store"
 	"sixty/internal/store/storetest"
@@ -44,13 +45,13 @@ func TestCommitFails(t *testing.T) {
 				t.Fatal(err)
 			}
 			whole := store.New(engine, store.Options{})
-			org, err := crm.NewService(whole, time.Now, "GBP").CreateOrganisation(t.Context(), "Home")
+			org, err := accounts.NewService(whole.Accounts(), time.Now, "GBP").CreateOrganisation(t.Context(), "Home")
 			if err != nil {
 				t.Fatal(err)
 			}
 			heard := new(storetest.Commits)
 			s := store.New(storetest.AtCommit(engine, c.commit), store.Options{Commits: heard})
-			announce := func(tx crm.Tx) error { return tx.LogBulkChange(t.Context(), crm.EntityDeal) }
+			announce := func(tx store.Tx) error { return tx.LogBulkChange(t.Context(), crm.EntityDeal) }
 			err = s.Write(t.Context(), crm.Operator(org.ID), 0, announce)
 			if err == nil {
 				t.Error("the write has succeeded")

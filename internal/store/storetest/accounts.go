@@ -6,7 +6,9 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
+	"sixty/internal/store"
 )
 
 // passwords belong to people who may sign in, each to one of one organisation, though
@@ -29,12 +31,12 @@ func passwords(f *fixture) {
 	insert(f, f.home, owners(), unable...)
 	set := func(o tenant, user crm.ID, hash string) {
 		f.Helper()
-		f.write(o, 2, func(tx crm.Tx) error { return tx.PutPassword(ctx, user, hash) })
+		f.write(o, 2, func(tx store.Tx) error { return tx.PutPassword(ctx, user, hash) })
 	}
-	expect := func(email string, want ...crm.Account) {
+	expect := func(email string, want ...accounts.Account) {
 		f.Helper()
-		got, err := f.store.Accounts(ctx, email, true, 10)
-		byOrg := func(a, b crm.Account) int { return cmp.Compare(a.OrgID.String(), b.OrgID.String()) }
+		got, err := f.store.AccountsByEmail(ctx, email, true, 10)
+		byOrg := func(a, b accounts.Account) int { return cmp.Compare(a.OrgID.String(), b.OrgID.String()) }
 		got = must(f, got, err)
 		slices.SortFunc(got, byOrg)
 		slices.SortFunc(want, byOrg)
@@ -48,8 +50,8 @@ func passwords(f *fixture) {
 			}
 		}
 	}
-	home := crm.Account{OrgID: f.home.ID, UserID: people["home"].ID}
-	away := crm.Account{OrgID: f.away.ID, UserID: people["away"].ID}
+	home := accounts.Account{OrgID: f.home.ID, UserID: people["home"].ID}
+	away := accounts.Account{OrgID: f.away.ID, UserID: people["away"].ID}
 	expect(email, home, away)
 	before := len(changeLog(f, f.home))
 	home.Password, away.Password = "first", "another's"
@@ -62,7 +64,7 @@ func passwords(f *fixture) {
 	if n := len(changeLog(f, f.home)) - before; n != 0 {
 		f.Errorf("passwords made %d entries of the change log", n)
 	}
-	if got, err := f.store.Accounts(ctx, email, true, 1); len(must(f, got, err)) != 1 {
+	if got, err := f.store.AccountsByEmail(ctx, email, true, 1); len(must(f, got, err)) != 1 {
 		f.Errorf("%d accounts, want the limit", len(got))
 	}
 	for _, o := range unable {
@@ -71,7 +73,7 @@ func passwords(f *fixture) {
 	remove(f, f.home, owners(), 3, unable[2].ID)
 	for i, o := range unable {
 		expect(*o.Email)
-		got, err := f.store.Accounts(ctx, *o.Email, false, 10)
+		got, err := f.store.AccountsByEmail(ctx, *o.Email, false, 10)
 		if got = must(f, got, err); (len(got) == 1 && got[0].UserID == o.ID) != (i == 0) {
 			f.Errorf("%s: %+v, of those who were deactivated", o.FullName, got)
 		}
@@ -82,11 +84,11 @@ func passwords(f *fixture) {
 	if _, err := f.store.Account(ctx, f.away.ID, home.UserID); crm.CodeOf(err) != crm.CodeNotFound {
 		f.Errorf("another organisation's: %v", err)
 	}
-	conflicts(f, f.fails(f.home, func(tx crm.Tx) error { return tx.PutPassword(ctx, crm.NewID(), "nobody's") }), "")
+	conflicts(f, f.fails(f.home, func(tx store.Tx) error { return tx.PutPassword(ctx, crm.NewID(), "nobody's") }), "")
 }
 
-func (o tenant) newSession(user crm.ID, n int) crm.Session {
-	return crm.Session{
+func (o tenant) newSession(user crm.ID, n int) accounts.Session {
+	return accounts.Session{
 		OrgID: o.ID, ID: crm.NewID(), UserID: user, Hash: []byte{0, 0xff, byte(n), o.ID[15]}, Address: "192.0.2.1", UserAgent: oddText,
 		CreatedAt: at(n), UsedAt: at(n), ExpiresAt: at(n + 1000),
 	}
@@ -99,9 +101,9 @@ func sessions(f *fixture) {
 	person, other := o.newOwner("Ada"), o.newOwner("Grace")
 	person.Role = crm.RoleManager
 	insert(f, o, owners(), person, other)
-	all := []crm.Session{o.newSession(person.ID, 1), o.newSession(person.ID, 2), o.newSession(person.ID, 3), o.newSession(other.ID, 4)}
+	all := []accounts.Session{o.newSession(person.ID, 1), o.newSession(person.ID, 2), o.newSession(person.ID, 3), o.newSession(other.ID, 4)}
 	before := len(changeLog(f, o))
-	f.write(o, 1, func(tx crm.Tx) error {
+	f.write(o, 1, func(tx store.Tx) error {
 		for _, s := range all {
 			if err := tx.PutSession(ctx, s); err != nil {
 				return err
@@ -110,7 +112,7 @@ func sessions(f *fixture) {
 		return nil
 	})
 	use := func(id crm.ID, n, since int) {
-		f.write(o, n, func(tx crm.Tx) error { return tx.UseSession(ctx, id, at(since)) })
+		f.write(o, n, func(tx store.Tx) error { return tx.UseSession(ctx, id, at(since)) })
 	}
 	use(all[0].ID, 70, 10)
 	use(all[1].ID, 60, 1) // it was used since
@@ -119,7 +121,7 @@ func sessions(f *fixture) {
 		f.Errorf("sessions that begin and are used made %d entries of the change log", n)
 	}
 	listed, err := f.store.Sessions(ctx, o.ID, person.ID)
-	if diff := gocmp.Diff([]crm.Session{all[0], all[2], all[1]}, must(f, listed, err)); diff != "" {
+	if diff := gocmp.Diff([]accounts.Session{all[0], all[2], all[1]}, must(f, listed, err)); diff != "" {
 		f.Errorf("listed (-want +got):\n%s", diff)
 	}
 	if listed, err := f.store.Sessions(ctx, f.away.ID, person.ID); len(must(f, listed, err)) != 0 {
@@ -134,24 +136,24 @@ func sessions(f *fixture) {
 			f.Errorf("session %d is of %+v", i, holder)
 		}
 	}
-	last, err := f.store.Reads(o.by).SignIns(ctx, o.ID, []crm.ID{person.ID, other.ID, o.owner.ID})
+	last, err := f.store.Accounts().SignIns(ctx, o.ID, []crm.ID{person.ID, other.ID, o.owner.ID})
 	if diff := gocmp.Diff(map[crm.ID]crm.Instant{person.ID: at(3), other.ID: at(4)}, must(f, last, err)); diff != "" {
 		f.Errorf("last signed in (-want +got):\n%s", diff)
 	}
-	if last, err := f.store.Reads(f.away.by).SignIns(ctx, f.away.ID, []crm.ID{person.ID}); len(must(f, last, err)) != 0 {
+	if last, err := f.store.Accounts().SignIns(ctx, f.away.ID, []crm.ID{person.ID}); len(must(f, last, err)) != 0 {
 		f.Error("another organisation knows when they signed in")
 	}
-	gone := func(s crm.Session) {
+	gone := func(s accounts.Session) {
 		f.Helper()
 		if _, _, err := f.store.SessionPrincipal(ctx, s.Hash); crm.CodeOf(err) != crm.CodeNotFound {
 			f.Errorf("it is still there: %v", err)
 		}
 	}
-	f.write(f.away, 5, func(tx crm.Tx) error {
-		return tx.EndSessions(ctx, person.ID, func(crm.Session) bool { return false })
+	f.write(f.away, 5, func(tx store.Tx) error {
+		return tx.EndSessions(ctx, person.ID, func(accounts.Session) bool { return false })
 	})
-	f.write(o, 5, func(tx crm.Tx) error {
-		return tx.EndSessions(ctx, person.ID, func(s crm.Session) bool { return s.ID == all[1].ID })
+	f.write(o, 5, func(tx store.Tx) error {
+		return tx.EndSessions(ctx, person.ID, func(s accounts.Session) bool { return s.ID == all[1].ID })
 	})
 	gone(all[0])
 	gone(all[2])
@@ -173,18 +175,18 @@ func sessions(f *fixture) {
 	gone(all[1])
 	again := o.newSession(other.ID, 9)
 	again.Hash = all[3].Hash
-	conflicts(f, f.fails(o, func(tx crm.Tx) error { return tx.PutSession(ctx, again) }), "")
-	_ = f.fails(o, func(tx crm.Tx) error { return tx.PutSession(ctx, f.away.newSession(other.ID, 9)) })
+	conflicts(f, f.fails(o, func(tx store.Tx) error { return tx.PutSession(ctx, again) }), "")
+	_ = f.fails(o, func(tx store.Tx) error { return tx.PutSession(ctx, f.away.newSession(other.ID, 9)) })
 }
 
 // tickets are one for each person, and used once.
 func tickets(f *fixture) {
 	o, ctx := f.home, f.Context()
-	ticket := func(n int, purpose crm.TokenPurpose) crm.OneTimeToken {
-		return crm.OneTimeToken{OrgID: o.ID, UserID: o.owner.ID, Purpose: purpose, Hash: []byte{0xff, byte(n)}, CreatedAt: at(n), ExpiresAt: at(n + 10)}
+	ticket := func(n int, purpose accounts.TokenPurpose) accounts.OneTimeToken {
+		return accounts.OneTimeToken{OrgID: o.ID, UserID: o.owner.ID, Purpose: purpose, Hash: []byte{0xff, byte(n)}, CreatedAt: at(n), ExpiresAt: at(n + 10)}
 	}
-	first, second := ticket(1, crm.PurposeInvitation), ticket(2, crm.PurposeReset)
-	there := func(k crm.OneTimeToken, want bool) {
+	first, second := ticket(1, accounts.PurposeInvitation), ticket(2, accounts.PurposeReset)
+	there := func(k accounts.OneTimeToken, want bool) {
 		f.Helper()
 		got, err := f.store.OneTimeToken(ctx, k.Hash)
 		if !want {
@@ -197,13 +199,13 @@ func tickets(f *fixture) {
 			f.Errorf("(-want +got):\n%s", diff)
 		}
 	}
-	put := func(k crm.OneTimeToken) {
+	put := func(k accounts.OneTimeToken) {
 		f.Helper()
-		f.write(o, 1, func(tx crm.Tx) error { return tx.PutOneTimeToken(ctx, k) })
+		f.write(o, 1, func(tx store.Tx) error { return tx.PutOneTimeToken(ctx, k) })
 	}
-	take := func(o tenant, k crm.OneTimeToken, want bool) {
+	take := func(o tenant, k accounts.OneTimeToken, want bool) {
 		f.Helper()
-		f.write(o, 3, func(tx crm.Tx) error {
+		f.write(o, 3, func(tx store.Tx) error {
 			was, err := tx.ConsumeOneTimeToken(ctx, k.UserID, k.Hash)
 			if was != want {
 				f.Errorf("taken: %t, want %t", was, want)
@@ -227,19 +229,19 @@ func tickets(f *fixture) {
 // apiKeysInUse tell when they were last used, to what the caller finds often enough.
 func apiKeysInUse(f *fixture) {
 	o, ctx := f.home, f.Context()
-	key := crm.APIKey{OrgID: o.ID, ID: crm.NewID(), UserID: o.owner.ID, Name: "Key", Role: crm.RoleRep, Prefix: "p", Hash: []byte("hash"), CreatedAt: at(1)}
-	f.write(o, 1, func(tx crm.Tx) error { return tx.PutAPIKey(ctx, key) })
+	key := accounts.APIKey{OrgID: o.ID, ID: crm.NewID(), UserID: o.owner.ID, Name: "Key", Role: crm.RoleRep, Prefix: "p", Hash: []byte("hash"), CreatedAt: at(1)}
+	f.write(o, 1, func(tx store.Tx) error { return tx.PutAPIKey(ctx, key) })
 	before := len(changeLog(f, o))
 	for _, step := range []struct {
 		by          tenant
 		n, since    int
 		wantChanged bool
 	}{{f.away, 5, 4, false}, {o, 10, 5, true}, {o, 20, 5, false}, {o, 80, 20, true}} {
-		f.write(step.by, step.n, func(tx crm.Tx) error { return tx.UseAPIKey(ctx, key.ID, at(step.since)) })
+		f.write(step.by, step.n, func(tx store.Tx) error { return tx.UseAPIKey(ctx, key.ID, at(step.since)) })
 		if step.wantChanged {
 			key.UsedAt = ptr(at(step.n))
 		}
-		if diff := gocmp.Diff([]crm.APIKey{key}, keysOf(f, o)); diff != "" {
+		if diff := gocmp.Diff([]accounts.APIKey{key}, keysOf(f, o)); diff != "" {
 			f.Errorf("used at %d (-want +got):\n%s", step.n, diff)
 		}
 	}

@@ -99,17 +99,17 @@ func logEntries(f *fixture) {
 			{Entity: "contact", ID: &w.further.ID, Op: "updated", At: at(3), Refs: map[string]ids{}},
 		}},
 		{"end of a primary contact", func() {
-			f.write(f.home, 4, func(tx crm.Tx) error { return tx.ClearPrimaryContacts(ctx, ids{w.company.ID}) })
+			f.write(f.home, 4, func(tx store.Tx) error { return tx.ClearPrimaryContacts(ctx, ids{w.company.ID}) })
 		}, []logged{{Entity: "contact", ID: &w.contact.ID, Op: "updated", At: at(4), Refs: map[string]ids{"company_id": {w.company.ID}}}}},
 		{"deal contact", func() {
-			f.write(f.home, 5, func(tx crm.Tx) error {
+			f.write(f.home, 5, func(tx store.Tx) error {
 				return tx.PutDealContact(ctx, w.deal, crm.DealContact{DealID: w.deal.ID, ContactID: w.further.ID, Role: "blocker"})
 			})
 		}, []logged{{Entity: "deal", ID: &w.deal.ID, Op: "updated", At: at(5), Refs: map[string]ids{
 			"owner_id": {w.owner.ID}, "stage_id": {w.stage.ID}, "company_id": {w.company.ID}, "contact_id": {w.contact.ID, w.further.ID},
 		}}}},
 		{"revocation", func() {
-			f.write(f.home, 6, func(tx crm.Tx) error { _, err := tx.RevokeAPIKey(ctx, w.key.ID); return err })
+			f.write(f.home, 6, func(tx store.Tx) error { _, err := tx.RevokeAPIKey(ctx, w.key.ID); return err })
 		}, []logged{{Entity: "api_key", ID: &w.key.ID, Op: "deleted", At: at(6), Refs: map[string]ids{"owner_id": {w.owner.ID}}}}},
 		{"deletion", func() { remove(f, f.home, stages(), 7, f.home.stage.ID) },
 			[]logged{{Entity: "deal_stage", ID: &f.home.stage.ID, Op: "deleted", At: at(7), Refs: map[string]ids{"stage_id": {f.home.stage.ID}}}}},
@@ -123,7 +123,7 @@ func logEntries(f *fixture) {
 		}
 	}
 	got := entered(f, func() {
-		err := f.store.Write(ctx, crm.Operator(f.home.ID), at(8), func(tx crm.Tx) error {
+		err := f.store.Write(ctx, crm.Operator(f.home.ID), at(8), func(tx store.Tx) error {
 			return tx.Companies().Insert(ctx, []crm.Company{f.home.newCompany("By the operator")})
 		})
 		if err != nil {
@@ -149,7 +149,7 @@ func logBulk(f *fixture) {
 	}{{100, 100}, {101, 1}, {5000, 1}} {
 		rows := copies(companies(), []crm.Company{f.home.newCompany("Many")}, c.n)
 		got := entered(f, func() {
-			f.write(f.home, 1, func(tx crm.Tx) error {
+			f.write(f.home, 1, func(tx store.Tx) error {
 				if err := tx.Companies().Insert(ctx, rows[:50]); err != nil {
 					return err
 				}
@@ -168,7 +168,7 @@ func logBulk(f *fixture) {
 		}
 	}
 	got := entered(f, func() {
-		f.write(f.home, 2, func(tx crm.Tx) error { return tx.ClearCompany(ctx, w.company.ID) })
+		f.write(f.home, 2, func(tx store.Tx) error { return tx.ClearCompany(ctx, w.company.ID) })
 	})
 	var kinds []string
 	for _, l := range got {
@@ -184,7 +184,7 @@ func logSilence(f *fixture) {
 	w, _ := newWorlds(f)
 	ctx, nothing := f.Context(), crm.NewID()
 	got := entered(f, func() {
-		f.write(f.home, 2, func(tx crm.Tx) error {
+		f.write(f.home, 2, func(tx store.Tx) error {
 			for _, step := range []func() error{
 				func() error { return tx.Companies().Insert(ctx, nil) },
 				func() error { return tx.Deals().Update(ctx, nil) },
@@ -235,7 +235,7 @@ func logOrder(f *fixture) {
 		writing.Go(func() {
 			o := orgs[n%len(orgs)]
 			for i := range writes {
-				err := f.store.Write(ctx, o.by, at(i), func(tx crm.Tx) error {
+				err := f.store.Write(ctx, o.by, at(i), func(tx store.Tx) error {
 					rows := make([]crm.Company, 1+i%3)
 					for j := range rows {
 						rows[j] = o.newCompany(fmt.Sprintf("%d %d", n, i))

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"sixty/internal/crm"
+	"sixty/internal/store"
 )
 
 // byContact lists the deals of a contact in the default order, newest first, and
@@ -68,7 +69,7 @@ func newCast(f *fixture) cast {
 
 func (c cast) put(f *fixture, n int, d crm.Deal, contact crm.ID, role string) {
 	f.Helper()
-	f.write(f.home, n, func(tx crm.Tx) error {
+	f.write(f.home, n, func(tx store.Tx) error {
 		return tx.PutDealContact(f.Context(), d, crm.DealContact{DealID: d.ID, ContactID: contact, Role: role})
 	})
 }
@@ -91,7 +92,7 @@ func touched(f *fixture, before crm.Deal, n int, want bool) crm.Deal {
 func clearCompany(f *fixture) {
 	c := newCast(f)
 	before := readAll(f, f.home, deals(), append(idsOf(deals(), c.deals), c.elsewhere.ID))
-	f.write(f.home, 20, func(tx crm.Tx) error { return tx.ClearCompany(f.Context(), c.company.ID) })
+	f.write(f.home, 20, func(tx store.Tx) error { return tx.ClearCompany(f.Context(), c.company.ID) })
 	for _, d := range c.deals {
 		if d := touched(f, before[d.ID], 20, true); d.CompanyID != nil {
 			f.Error("a deal kept its company")
@@ -118,7 +119,7 @@ func clearCompany(f *fixture) {
 func clearContact(f *fixture) {
 	c := newCast(f)
 	before := readAll(f, f.home, deals(), append(idsOf(deals(), c.deals), c.elsewhere.ID))
-	f.write(f.home, 20, func(tx crm.Tx) error { return tx.ClearContact(f.Context(), c.contact.ID) })
+	f.write(f.home, 20, func(tx store.Tx) error { return tx.ClearContact(f.Context(), c.contact.ID) })
 	for i, d := range c.deals {
 		if d := touched(f, before[d.ID], 20, i < 3); d.PrimaryContactID != nil {
 			f.Error("a deal kept its primary contact")
@@ -150,12 +151,12 @@ func clearWhileWriting(f *fixture) {
 	var working sync.WaitGroup
 	working.Go(func() {
 		for n := range 40 {
-			errs <- f.store.Write(ctx, f.home.by, at(100+2*n), func(tx crm.Tx) error { return tx.ClearCompany(ctx, c.company.ID) })
+			errs <- f.store.Write(ctx, f.home.by, at(100+2*n), func(tx store.Tx) error { return tx.ClearCompany(ctx, c.company.ID) })
 		}
 	})
 	working.Go(func() {
 		for n := range 40 {
-			errs <- f.store.Write(ctx, f.home.by, at(101+2*n), func(tx crm.Tx) error {
+			errs <- f.store.Write(ctx, f.home.by, at(101+2*n), func(tx store.Tx) error {
 				rows, err := tx.Deals().LockForUpdate(ctx, []crm.ID{ids[n%len(ids)]})
 				if err != nil {
 					return err
@@ -209,7 +210,7 @@ func endPrimary(f *fixture) {
 	ordinary := f.home.newContact("Ordinary")
 	ordinary.CompanyID = &c.company.ID
 	insert(f, f.home, contacts(), ordinary)
-	f.write(f.home, 20, func(tx crm.Tx) error {
+	f.write(f.home, 20, func(tx store.Tx) error {
 		if err := tx.ClearPrimaryContacts(f.Context(), []crm.ID{c.company.ID, crm.NewID()}); err != nil {
 			return err
 		}
@@ -227,7 +228,9 @@ func endPrimary(f *fixture) {
 			f.Errorf("primary %v, version %d, updated %s; want %v, %d", got.IsPrimary, got.Version, got.UpdatedAt, want.primary, want.version)
 		}
 	}
-	f.write(f.home, 30, func(tx crm.Tx) error { return tx.ClearPrimaryContacts(f.Context(), []crm.ID{c.company.ID, c.other.ID}) })
+	f.write(f.home, 30, func(tx store.Tx) error {
+		return tx.ClearPrimaryContacts(f.Context(), []crm.ID{c.company.ID, c.other.ID})
+	})
 	for _, id := range []crm.ID{ordinary.ID, c.further.ID} {
 		if got := get(f, f.home, contacts(), id); got.IsPrimary || got.Version != 3 {
 			f.Errorf("primary %v, version %d", got.IsPrimary, got.Version)

@@ -90,17 +90,17 @@ func commitsHeard(f *fixture) {
 	f.Cleanup(func() { _ = s.Close() })
 	since := logEnd(f, f.home.ID)
 
-	nothing := func(crm.Tx) error { return nil }
+	nothing := func(store.Tx) error { return nil }
 	for name, do := range map[string]func() error{
 		"rehearsal": func() error { return s.DryRun(ctx, f.home.by, at(2), everything(f, w)) },
 		"roll-back": func() error {
-			return s.Write(ctx, f.home.by, at(2), func(tx crm.Tx) error {
+			return s.Write(ctx, f.home.by, at(2), func(tx store.Tx) error {
 				return errors.Join(everything(f, w)(tx), errGivenUp)
 			})
 		},
 		"no change": func() error { return s.Write(ctx, f.home.by, at(2), nothing) },
 		"no organisation": func() error {
-			return s.Write(ctx, crm.Operator(crm.NewID()), at(2), func(tx crm.Tx) error { return tx.LogBulkChange(ctx, crm.EntityDeal) })
+			return s.Write(ctx, crm.Operator(crm.NewID()), at(2), func(tx store.Tx) error { return tx.LogBulkChange(ctx, crm.EntityDeal) })
 		},
 	} {
 		err := do()
@@ -109,10 +109,10 @@ func commitsHeard(f *fixture) {
 		}
 	}
 	many := copies(companies(), []crm.Company{f.home.newCompany("Many")}, 2*101)
-	for name, fn := range map[string]func(crm.Tx) error{
+	for name, fn := range map[string]func(store.Tx) error{
 		"everything": everything(f, w),
-		"one":        func(tx crm.Tx) error { return tx.Companies().Insert(ctx, many[:1]) },
-		"in bulk":    func(tx crm.Tx) error { return tx.Companies().Insert(ctx, many[1:]) },
+		"one":        func(tx store.Tx) error { return tx.Companies().Insert(ctx, many[:1]) },
+		"in bulk":    func(tx store.Tx) error { return tx.Companies().Insert(ctx, many[1:]) },
 	} {
 		if err := s.Write(ctx, f.home.by, at(2), fn); err != nil {
 			f.Fatal(err)
@@ -147,8 +147,8 @@ func (l inLog) Committed(org crm.ID, entries []crm.LogEntry) {
 func commitUnchanged(f *fixture) {
 	ctx, heard := f.Context(), new(Commits)
 	s := store.New(f.engine, store.Options{Commits: heard})
-	f.write(f.home, 1, func(tx crm.Tx) error { return tx.LogBulkChange(ctx, crm.EntityDeal) }) // by another process
-	if err := s.Write(ctx, f.home.by, at(2), func(crm.Tx) error { return nil }); err != nil {
+	f.write(f.home, 1, func(tx store.Tx) error { return tx.LogBulkChange(ctx, crm.EntityDeal) }) // by another process
+	if err := s.Write(ctx, f.home.by, at(2), func(store.Tx) error { return nil }); err != nil {
 		f.Fatal(err)
 	}
 	if end := logEnd(f, f.home.ID); heard.seen != end || end == 0 {
@@ -170,7 +170,7 @@ func commitInDoubt(f *fixture) {
 	} {
 		s := store.New(AtCommit(f.engine, commit), store.Options{Commits: heard})
 		before := logEnd(f, f.home.ID)
-		err := s.Write(ctx, f.home.by, at(2), func(tx crm.Tx) error { return tx.LogBulkChange(ctx, crm.EntityDeal) })
+		err := s.Write(ctx, f.home.by, at(2), func(tx store.Tx) error { return tx.LogBulkChange(ctx, crm.EntityDeal) })
 		if err == nil {
 			f.Errorf("lost %s the commit: no error", name)
 		}
@@ -206,7 +206,7 @@ func commitsAccountedFor(f *fixture) {
 		writing.Go(func() {
 			for i := range writes {
 				kind := fmt.Sprintf("%d.%d", n, i) // by which it is told from others
-				if s.Write(f.Context(), f.home.by, at(2), func(tx crm.Tx) error { return tx.LogBulkChange(f.Context(), kind) }) == nil {
+				if s.Write(f.Context(), f.home.by, at(2), func(tx store.Tx) error { return tx.LogBulkChange(f.Context(), kind) }) == nil {
 					succeeded[n]++
 				}
 			}

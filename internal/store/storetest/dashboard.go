@@ -22,7 +22,7 @@ func dashboards(f *fixture) {
 		days = append(days, ptr(must(f, d, err)))
 	}
 	owners := []*crm.ID{nil, &w.owners[0].ID, &f.away.owner.ID, ptr(crm.NewID())}
-	service := crm.NewService(f.store, time.Now, "GBP")
+	service := crm.NewService(f.store.CRM(), time.Now)
 	for _, from := range days {
 		for _, to := range days {
 			for i, owner := range owners {

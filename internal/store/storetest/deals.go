@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"sixty/internal/crm"
+	"sixty/internal/store"
 )
 
 // dealContacts keeps further contacts beside the primary one: one contact may be
@@ -23,7 +24,7 @@ func dealContacts(f *fixture) {
 	put := func(contact crm.ID, role string) {
 		f.Helper()
 		n++
-		f.write(o, n, func(tx crm.Tx) error {
+		f.write(o, n, func(tx store.Tx) error {
 			return tx.PutDealContact(ctx, d, crm.DealContact{DealID: d.ID, ContactID: contact, Role: role})
 		})
 		version++
@@ -31,7 +32,7 @@ func dealContacts(f *fixture) {
 	drop := func(contact crm.ID, want bool) {
 		f.Helper()
 		n++
-		f.write(o, n, func(tx crm.Tx) error {
+		f.write(o, n, func(tx store.Tx) error {
 			was, err := tx.DeleteDealContact(ctx, d, contact)
 			if was != want {
 				f.Errorf("it was on: %v, want %v", was, want)
@@ -93,7 +94,7 @@ func dealContacts(f *fixture) {
 	// They are told ordered by deal and contact.
 	put(b.ID, "champion")
 	put(a.ID, "champion")
-	f.write(o, n, func(tx crm.Tx) error {
+	f.write(o, n, func(tx store.Tx) error {
 		return tx.PutDealContact(ctx, other, crm.DealContact{DealID: other.ID, ContactID: c.ID, Role: "stakeholder"})
 	})
 	links, err := f.store.Reads(crm.Actor{}).DealContacts(ctx, o.ID, []crm.ID{other.ID, d.ID})
@@ -163,7 +164,7 @@ func newDealContacts(f *fixture) {
 			links = append(links, crm.DealContact{DealID: rows[i].ID, ContactID: people[1], Role: "champion"}, crm.DealContact{DealID: rows[i].ID, ContactID: people[2], Role: "blocker"})
 		}
 		log := entered(f, func() {
-			f.write(o, 1, func(tx crm.Tx) error {
+			f.write(o, 1, func(tx store.Tx) error {
 				if err := tx.Deals().Insert(ctx, rows); err != nil {
 					return err
 				}
@@ -189,7 +190,7 @@ func newDealContacts(f *fixture) {
 			}
 		}
 	}
-	conflicts(f, f.fails(o, func(tx crm.Tx) error {
+	conflicts(f, f.fails(o, func(tx store.Tx) error {
 		d := o.newDeal("Deal")
 		if err := tx.Deals().Insert(ctx, []crm.Deal{d}); err != nil {
 			return err
@@ -215,7 +216,7 @@ func stageMoves(f *fixture) {
 		stay(d, second.ID, firstTime, ptr(before70), nil),
 		stay(d, o.stage.ID, at(20), ptr(at(20)), nil), // as long as no time at all
 	}
-	f.write(o, 1, func(tx crm.Tx) error { return tx.InsertStageHistory(ctx, moves) })
+	f.write(o, 1, func(tx store.Tx) error { return tx.InsertStageHistory(ctx, moves) })
 	check := func(d crm.Deal, want ...crm.StageHistoryEntry) {
 		f.Helper()
 		got, err := f.store.Reads(crm.Actor{}).StageHistory(ctx, o.ID, d.ID)
@@ -225,11 +226,11 @@ func stageMoves(f *fixture) {
 	}
 	check(d, moves[3], moves[1], moves[0], moves[4])
 	check(e, moves[2])
-	f.write(o, 2, func(tx crm.Tx) error { return tx.CloseStageHistory(ctx, []crm.ID{d.ID, e.ID}, at(10)) })
+	f.write(o, 2, func(tx store.Tx) error { return tx.CloseStageHistory(ctx, []crm.ID{d.ID, e.ID}, at(10)) })
 	moves[0].ExitedAt, moves[2].ExitedAt = ptr(at(20)), ptr(at(10)) // the first had begun later
 	check(d, moves[3], moves[1], moves[0], moves[4])
 	check(e, moves[2])
-	f.write(o, 3, func(tx crm.Tx) error { return tx.CloseStageHistory(ctx, []crm.ID{d.ID}, at(30)) })
+	f.write(o, 3, func(tx store.Tx) error { return tx.CloseStageHistory(ctx, []crm.ID{d.ID}, at(30)) })
 	check(d, moves[3], moves[1], moves[0], moves[4]) // what has ended has ended
 
 	many := copies(deals(), []crm.Deal{o.newDeal("Many")}, 5100)
@@ -238,8 +239,8 @@ func stageMoves(f *fixture) {
 	for i := range many {
 		stays[i] = stay(many[i], o.stage.ID, at(i), nil, nil)
 	}
-	f.write(o, 4, func(tx crm.Tx) error { return tx.InsertStageHistory(ctx, stays) })
-	f.write(o, 5, func(tx crm.Tx) error { return tx.CloseStageHistory(ctx, idsOf(deals(), many), at(6000)) })
+	f.write(o, 4, func(tx store.Tx) error { return tx.InsertStageHistory(ctx, stays) })
+	f.write(o, 5, func(tx store.Tx) error { return tx.CloseStageHistory(ctx, idsOf(deals(), many), at(6000)) })
 	for _, i := range []int{0, 4999, 5000, 5099} {
 		stays[i].ExitedAt = ptr(at(6000))
 		check(many[i], stays[i])
@@ -249,9 +250,9 @@ func stageMoves(f *fixture) {
 // inUse tells what something that is not deleted refers to.
 func inUse(f *fixture) {
 	o, ctx := f.home, f.Context()
-	check := func(what string, ask func(crm.Tx) (bool, error), want bool) {
+	check := func(what string, ask func(store.Tx) (bool, error), want bool) {
 		f.Helper()
-		f.write(o, 2, func(tx crm.Tx) error {
+		f.write(o, 2, func(tx store.Tx) error {
 			used, err := ask(tx)
 			if used != want {
 				f.Errorf("%s in use: %v, want %v", what, used, want)
@@ -259,8 +260,8 @@ func inUse(f *fixture) {
 			return err
 		})
 	}
-	stage := func(tx crm.Tx) (bool, error) { return tx.StageInUse(ctx, o.stage.ID) }
-	owner := func(tx crm.Tx) (bool, error) { return tx.OwnerInUse(ctx, o.owner.ID) }
+	stage := func(tx store.Tx) (bool, error) { return tx.StageInUse(ctx, o.stage.ID) }
+	owner := func(tx store.Tx) (bool, error) { return tx.OwnerInUse(ctx, o.owner.ID) }
 	check("stage", stage, false)
 	check("owner", owner, false)
 

@@ -8,7 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
+	"sixty/internal/store"
 )
 
 // organisations tells every organisation by name, and each by its id.
@@ -26,7 +28,7 @@ func organisations(f *fixture) {
 		f.Errorf("an unknown organisation: %v", err)
 	}
 	nobody := tenant{Organisation: crm.Organisation{ID: crm.NewID()}}
-	err = f.store.Write(f.Context(), crm.Operator(nobody.ID), at(1), func(tx crm.Tx) error {
+	err = f.store.Write(f.Context(), crm.Operator(nobody.ID), at(1), func(tx store.Tx) error {
 		return tx.Companies().Insert(f.Context(), []crm.Company{nobody.newCompany("Nobody's")})
 	})
 	if err == nil {
@@ -41,15 +43,15 @@ func apiKeys(f *fixture) {
 	people := []crm.Owner{o.newOwner("Holder"), o.newOwner("Deactivated"), o.newOwner("Deleted")}
 	people[1].DeactivatedAt = ptr(at(1))
 	insert(f, o, owners(), people...)
-	keys := make([]crm.APIKey, 4)
+	keys := make([]accounts.APIKey, 4)
 	for i := range keys {
-		keys[i] = crm.APIKey{
+		keys[i] = accounts.APIKey{
 			OrgID: o.ID, ID: crm.NewID(), UserID: people[i%3].ID, Name: "Key " + strconv.Itoa(i), Role: crm.RoleViewer,
 			Prefix: "sixty_" + strconv.Itoa(i), Hash: []byte{0, 0xff, byte(i)}, CreatedAt: at(i),
 		}
 	}
 	keys[3].ExpiresAt = ptr(at(-1)) // of the holder
-	f.write(o, 1, func(tx crm.Tx) error {
+	f.write(o, 1, func(tx store.Tx) error {
 		for _, k := range keys {
 			if err := tx.PutAPIKey(ctx, k); err != nil {
 				return err
@@ -60,7 +62,7 @@ func apiKeys(f *fixture) {
 	remove(f, o, owners(), 2, people[2].ID)
 	revoke := func(o tenant, id crm.ID, want bool) {
 		f.Helper()
-		f.write(o, 5, func(tx crm.Tx) error {
+		f.write(o, 5, func(tx store.Tx) error {
 			was, err := tx.RevokeAPIKey(ctx, id)
 			if was != want {
 				f.Errorf("revoked: %v, want %v", was, want)
@@ -99,15 +101,15 @@ func apiKeys(f *fixture) {
 	}
 	again := keys[1]
 	again.ID = crm.NewID()
-	conflicts(f, f.fails(o, func(tx crm.Tx) error { return tx.PutAPIKey(ctx, again) }), "")
+	conflicts(f, f.fails(o, func(tx store.Tx) error { return tx.PutAPIKey(ctx, again) }), "")
 }
 
 // keysOf reads the list of keys, oldest first, a few at a time.
-func keysOf(f *fixture, o tenant) (all []crm.APIKey) {
+func keysOf(f *fixture, o tenant) (all []accounts.APIKey) {
 	f.Helper()
-	q := crm.List[crm.APIKeyFilter]{Sort: crm.Sort{Field: "created_at"}, Limit: 3}
+	q := crm.List[accounts.APIKeyFilter]{Sort: crm.Sort{Field: "created_at"}, Limit: 3}
 	for {
-		p, err := f.store.Reads(o.by).APIKeys().Page(f.Context(), o.ID, q)
+		p, err := f.store.Accounts().APIKeys().Page(f.Context(), o.ID, q)
 		if all = append(all, must(f, p, err).Rows...); !p.HasMore {
 			return all
 		}

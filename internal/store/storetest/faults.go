@@ -25,7 +25,7 @@ SELECT count(*) FROM n`}
 func works(f *fixture, s *store.Store) {
 	f.Helper()
 	c, ctx := f.home.newCompany("After"), f.Context()
-	err := s.Write(ctx, f.home.by, at(9), func(tx crm.Tx) error { return tx.Companies().Insert(ctx, []crm.Company{c}) })
+	err := s.Write(ctx, f.home.by, at(9), func(tx store.Tx) error { return tx.Companies().Insert(ctx, []crm.Company{c}) })
 	if err != nil {
 		f.Fatalf("a write afterwards: %v", err)
 	}
@@ -42,7 +42,7 @@ func works(f *fixture, s *store.Store) {
 func cancelledBefore(f *fixture) {
 	ctx, cancel := context.WithCancel(f.Context())
 	cancel()
-	touch := func(crm.Tx) error { return nil }
+	touch := func(store.Tx) error { return nil }
 	ids := []crm.ID{crm.NewID()}
 	for name, do := range map[string]func() error{
 		"page": func() error {
@@ -59,7 +59,7 @@ func cancelledBefore(f *fixture) {
 		"setting":       func() error { _, err := f.store.Setting(ctx, "name", func() string { return "" }); return err },
 		"ping":          func() error { return f.store.Ping(ctx) },
 		"within": func() error {
-			return f.store.Write(f.Context(), f.home.by, at(1), func(tx crm.Tx) error {
+			return f.store.Write(f.Context(), f.home.by, at(1), func(tx store.Tx) error {
 				return tx.Companies().Insert(ctx, []crm.Company{f.home.newCompany("Cancelled")})
 			})
 		},
@@ -79,7 +79,7 @@ func occupied(f *fixture, c crm.Company, fn func()) {
 	var holding sync.WaitGroup
 	var err error
 	holding.Go(func() {
-		err = f.store.Write(f.Context(), f.home.by, at(2), func(tx crm.Tx) error {
+		err = f.store.Write(f.Context(), f.home.by, at(2), func(tx store.Tx) error {
 			rows, err := tx.Companies().LockForUpdate(f.Context(), []crm.ID{c.ID})
 			close(held)
 			if err != nil || len(rows) == 0 {
@@ -102,7 +102,7 @@ func occupied(f *fixture, c crm.Company, fn func()) {
 
 // lockCompany locks a company in a transaction of its own.
 func lockCompany(ctx context.Context, f *fixture, s *store.Store, c crm.Company) error {
-	return s.Write(ctx, f.home.by, at(3), func(tx crm.Tx) error {
+	return s.Write(ctx, f.home.by, at(3), func(tx store.Tx) error {
 		_, err := tx.Companies().LockForUpdate(ctx, []crm.ID{c.ID})
 		return err
 	})
@@ -207,7 +207,7 @@ func cancelledWithin(f *fixture, limit time.Duration, rows []crm.Company) bool {
 	defer cancel()
 	stop := time.AfterFunc(rand.N(limit), cancel) //nolint:gosec // any moment will do
 	defer stop.Stop()
-	err := f.store.Write(ctx, f.home.by, at(1), func(tx crm.Tx) error { return tx.Companies().Insert(ctx, rows) })
+	err := f.store.Write(ctx, f.home.by, at(1), func(tx store.Tx) error { return tx.Companies().Insert(ctx, rows) })
 	if err != nil && !errors.Is(err, context.Canceled) {
 		f.Errorf("%v, want %v", err, context.Canceled)
 	}

@@ -3,7 +3,9 @@ package storetest
 import (
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
+	"sixty/internal/store"
 )
 
 // identities are one of an issuer for each person, and nobody else's, in whatever
@@ -15,18 +17,18 @@ func identities(f *fixture) {
 	ada.Role = crm.RoleManager
 	insert(f, f.home, owners(), ada, grace)
 	insert(f, f.away, owners(), away)
-	identity := func(o crm.Owner, issuer, subject string) crm.Identity {
-		return crm.Identity{OrgID: o.OrgID, UserID: o.ID, Issuer: issuer, Subject: subject, CreatedAt: at(2)}
+	identity := func(o crm.Owner, issuer, subject string) accounts.Identity {
+		return accounts.Identity{OrgID: o.OrgID, UserID: o.ID, Issuer: issuer, Subject: subject, CreatedAt: at(2)}
 	}
-	put := func(o tenant, i crm.Identity) {
+	put := func(o tenant, i accounts.Identity) {
 		f.Helper()
-		f.write(o, 2, func(tx crm.Tx) error { return tx.PutIdentity(ctx, i) })
+		f.write(o, 2, func(tx store.Tx) error { return tx.PutIdentity(ctx, i) })
 	}
-	taken := func(o tenant, i crm.Identity) {
+	taken := func(o tenant, i accounts.Identity) {
 		f.Helper()
-		conflicts(f, f.fails(o, func(tx crm.Tx) error { return tx.PutIdentity(ctx, i) }), "")
+		conflicts(f, f.fails(o, func(tx store.Tx) error { return tx.PutIdentity(ctx, i) }), "")
 	}
-	holder := func(i crm.Identity) crm.Principal {
+	holder := func(i accounts.Identity) accounts.Principal {
 		f.Helper()
 		got, o, err := f.store.IdentityPrincipal(ctx, i.Issuer, i.Subject)
 		if diff := gocmp.Diff(i, must(f, got, err)); diff != "" {
@@ -60,7 +62,7 @@ func identities(f *fixture) {
 	taken(f.home, identity(grace, other, "1")) // somebody else is
 	taken(f.away, identity(away, issuer, "1")) // in another organisation
 	taken(f.home, identity(f.home.newOwner("Nobody"), issuer, "3"))
-	_ = f.fails(f.home, func(tx crm.Tx) error { return tx.PutIdentity(ctx, identity(away, other, "9")) })
+	_ = f.fails(f.home, func(tx store.Tx) error { return tx.PutIdentity(ctx, identity(away, other, "9")) })
 
 	update(f, f.home, owners(), 6, func(p *crm.Owner) { p.DeactivatedAt = ptr(at(6)) }, grace.ID)
 	if o := holder(identity(grace, issuer, "1")); o.DeactivatedAt == nil {

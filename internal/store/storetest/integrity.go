@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"sixty/internal/crm"
+	"sixty/internal/store"
 )
 
 // conflicts checks that an error is a conflict and, where the engine tells which
@@ -57,7 +58,7 @@ func uniqueKeys(f *fixture) {
 		first.CompanyID, first.IsPrimary = &r.company.ID, true
 		second.CompanyID, second.IsPrimary = &r.company.ID, true
 		insert(f, f.home, contacts(), first)
-		put := func(tx crm.Tx) error { return tx.Contacts().Insert(f.Context(), []crm.Contact{second}) }
+		put := func(tx store.Tx) error { return tx.Contacts().Insert(f.Context(), []crm.Contact{second}) }
 		conflicts(f, f.fails(f.home, put), "is_primary")
 		remove(f, f.home, contacts(), 2, first.ID)
 		f.write(f.home, 3, put)
@@ -76,17 +77,17 @@ func uniqueKey[T, F any](f *fixture, k kind[T, F], blank func(tenant, string) T,
 	insert(f, f.away, k, build(f.away, key))                     // another organisation's
 	insert(f, f.home, k, build(f.home, nil), build(f.home, nil)) // none is no key
 	insert(f, f.home, k, build(f.home, ptr("Taken.example")))    // keys are compared as they are
-	conflicts(f, f.fails(f.home, func(tx crm.Tx) error {         // alone
+	conflicts(f, f.fails(f.home, func(tx store.Tx) error {       // alone
 		return k.table(tx).Insert(f.Context(), []T{build(f.home, key)})
 	}), field)
-	conflicts(f, f.fails(f.home, func(tx crm.Tx) error { // among many
+	conflicts(f, f.fails(f.home, func(tx store.Tx) error { // among many
 		rows := copies(k, []T{build(f.home, nil)}, 60)
 		set(&rows[59], key)
 		return k.table(tx).Insert(f.Context(), rows)
 	}), field)
 	other := build(f.home, ptr("other.example"))
 	insert(f, f.home, k, other)
-	conflicts(f, f.fails(f.home, func(tx crm.Tx) error { // by an update
+	conflicts(f, f.fails(f.home, func(tx store.Tx) error { // by an update
 		after := other
 		set(&after, key)
 		return k.table(tx).Update(f.Context(), []crm.Change[T]{{Before: other, After: after}})
@@ -102,7 +103,7 @@ func uniqueKey[T, F any](f *fixture, k kind[T, F], blank func(tenant, string) T,
 func uniqueOrganisation(f *fixture) {
 	for _, name := range []string{"Home", "hOME", " home "} {
 		o := crm.Organisation{ID: crm.NewID(), Name: name, DefaultCurrency: "GBP", CreatedAt: at(1)}
-		err := f.store.Write(f.Context(), crm.Actor{Org: o.ID}, at(1), func(tx crm.Tx) error { return tx.PutOrganisation(f.Context(), o) })
+		err := f.store.Write(f.Context(), crm.Actor{Org: o.ID}, at(1), func(tx store.Tx) error { return tx.PutOrganisation(f.Context(), o) })
 		conflicts(f, err, "name")
 	}
 }
@@ -114,74 +115,74 @@ func references(f *fixture) {
 	insert(f, f.away, companies(), theirs)
 	before, ctx, nothing := w.picture(f, f.home), f.Context(), crm.NewID()
 	company, contact, deal := f.home.newCompany("New"), f.home.newContact("New"), f.home.newDeal("New")
-	for name, fn := range map[string]func(tx crm.Tx) error{
-		"company's owner": func(tx crm.Tx) error {
+	for name, fn := range map[string]func(tx store.Tx) error{
+		"company's owner": func(tx store.Tx) error {
 			c := company
 			c.OwnerID = &nothing
 			return tx.Companies().Insert(ctx, []crm.Company{c})
 		},
-		"contact's owner": func(tx crm.Tx) error {
+		"contact's owner": func(tx store.Tx) error {
 			c := contact
 			c.OwnerID = &nothing
 			return tx.Contacts().Insert(ctx, []crm.Contact{c})
 		},
-		"contact's company": func(tx crm.Tx) error {
+		"contact's company": func(tx store.Tx) error {
 			c := contact
 			c.CompanyID = &nothing
 			return tx.Contacts().Insert(ctx, []crm.Contact{c})
 		},
-		"deal's owner": func(tx crm.Tx) error {
+		"deal's owner": func(tx store.Tx) error {
 			d := deal
 			d.OwnerID = &nothing
 			return tx.Deals().Insert(ctx, []crm.Deal{d})
 		},
-		"deal's company": func(tx crm.Tx) error {
+		"deal's company": func(tx store.Tx) error {
 			d := deal
 			d.CompanyID = &nothing
 			return tx.Deals().Insert(ctx, []crm.Deal{d})
 		},
-		"deal's company elsewhere": func(tx crm.Tx) error {
+		"deal's company elsewhere": func(tx store.Tx) error {
 			d := deal
 			d.CompanyID = &theirs.ID
 			return tx.Deals().Insert(ctx, []crm.Deal{d})
 		},
-		"deal's contact": func(tx crm.Tx) error {
+		"deal's contact": func(tx store.Tx) error {
 			d := deal
 			d.PrimaryContactID = &nothing
 			return tx.Deals().Insert(ctx, []crm.Deal{d})
 		},
-		"deal's stage": func(tx crm.Tx) error {
+		"deal's stage": func(tx store.Tx) error {
 			d := deal
 			d.StageID = nothing
 			return tx.Deals().Insert(ctx, []crm.Deal{d})
 		},
-		"deal's stage elsewhere, by an update": func(tx crm.Tx) error {
+		"deal's stage elsewhere, by an update": func(tx store.Tx) error {
 			rows, err := tx.Deals().LockForUpdate(ctx, []crm.ID{w.deal.ID})
 			after := must(f, rows, err)[0]
 			after.StageID = f.away.stage.ID
 			return tx.Deals().Update(ctx, []crm.Change[crm.Deal]{{Before: rows[0], After: after}})
 		},
-		"deal contact's contact": func(tx crm.Tx) error {
+		"deal contact's contact": func(tx store.Tx) error {
 			return tx.PutDealContact(ctx, w.deal, crm.DealContact{DealID: w.deal.ID, ContactID: nothing, Role: "champion"})
 		},
-		"stage move's deal": func(tx crm.Tx) error {
+		"stage move's deal": func(tx store.Tx) error {
 			m := w.move
 			m.ID, m.DealID = crm.NewID(), nothing
 			return tx.InsertStageHistory(ctx, []crm.StageHistoryEntry{m})
 		},
-		"stage move's stage": func(tx crm.Tx) error {
+		"stage move's stage": func(tx store.Tx) error {
 			m := w.move
 			m.ID, m.StageID = crm.NewID(), nothing
 			return tx.InsertStageHistory(ctx, []crm.StageHistoryEntry{m})
 		},
-		"key's user": func(tx crm.Tx) error {
+		"key's user": func(tx store.Tx) error {
 			k := w.key
 			k.ID, k.UserID, k.Hash = crm.NewID(), nothing, []byte("new")
 			return tx.PutAPIKey(ctx, k)
 		},
 	} {
 		f.sub(name, func(f *fixture) {
-			conflicts(f, f.fails(f.home, func(tx crm.Tx) error {
+			conflicts(f, f.fails(f.home, func(tx store.Tx) error {
 				// What came before in the transaction goes with it.
 				if err := tx.Companies().Insert(ctx, []crm.Company{f.home.newCompany("Before")}); err != nil {
 					return err
@@ -197,12 +198,12 @@ func references(f *fixture) {
 func referencesInBulk(f *fixture) {
 	w, _ := newWorlds(f)
 	before := w.picture(f, f.home)
-	conflicts(f, f.fails(f.home, func(tx crm.Tx) error {
+	conflicts(f, f.fails(f.home, func(tx store.Tx) error {
 		rows := copies(deals(), []crm.Deal{f.home.newDeal("Many")}, 60)
 		rows[59].StageID = crm.NewID()
 		return tx.Deals().Insert(f.Context(), rows)
 	}), "")
-	conflicts(f, f.fails(f.home, func(tx crm.Tx) error {
+	conflicts(f, f.fails(f.home, func(tx store.Tx) error {
 		moves := make([]crm.StageHistoryEntry, 60)
 		for i := range moves {
 			moves[i] = w.move

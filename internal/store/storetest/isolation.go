@@ -3,7 +3,9 @@ package storetest
 import (
 	"github.com/google/go-cmp/cmp"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
+	"sixty/internal/store"
 )
 
 // A world is an organisation's things, one of each kind and what ties them. Two
@@ -17,7 +19,7 @@ type world struct {
 	further crm.Contact
 	deal    crm.Deal
 	move    crm.StageHistoryEntry
-	key     crm.APIKey
+	key     accounts.APIKey
 
 	activity crm.Activity
 	task     crm.Task
@@ -33,7 +35,7 @@ func newWorlds(f *fixture) (home, away world) {
 	w.contact.CompanyID, w.contact.IsPrimary, w.deal.CompanyID, w.deal.PrimaryContactID = &w.company.ID, true, &w.company.ID, &w.contact.ID
 	w.deal.StageID, w.deal.Value = w.stage.ID, ptr(crm.Money(100))
 	w.move = crm.StageHistoryEntry{OrgID: o.ID, ID: crm.NewID(), DealID: w.deal.ID, StageID: w.stage.ID, EnteredAt: at(1), UserID: &w.owner.ID}
-	w.key = crm.APIKey{OrgID: o.ID, ID: crm.NewID(), UserID: w.owner.ID, Name: "key", Role: crm.RoleRep, Prefix: "sk", Hash: []byte("home"), CreatedAt: at(1)}
+	w.key = accounts.APIKey{OrgID: o.ID, ID: crm.NewID(), UserID: w.owner.ID, Name: "key", Role: crm.RoleRep, Prefix: "sk", Hash: []byte("home"), CreatedAt: at(1)}
 	w.activity, w.task = o.newActivity("meeting"), o.newTask("Call")
 	w.activity.OwnerID, w.activity.CompanyID, w.activity.ContactID, w.activity.DealID = &w.owner.ID, &w.company.ID, &w.contact.ID, &w.deal.ID
 	w.task.AssignedTo, w.task.CreatedBy, w.task.CompanyID, w.task.ContactID, w.task.DealID = &w.owner.ID, &w.owner.ID, &w.company.ID, &w.contact.ID, &w.deal.ID
@@ -59,7 +61,7 @@ func (w world) store(f *fixture, o tenant) {
 	insert(f, o, deals(), w.deal)
 	insert(f, o, activities(), w.activity)
 	insert(f, o, tasks(), w.task)
-	f.write(o, 1, func(tx crm.Tx) error {
+	f.write(o, 1, func(tx store.Tx) error {
 		if err := tx.InsertStageHistory(f.Context(), []crm.StageHistoryEntry{w.move}); err != nil {
 			return err
 		}
@@ -81,7 +83,7 @@ type picture struct {
 	Tasks        map[crm.ID]crm.Task
 	DealContacts []crm.DealContact
 	StageMoves   []crm.StageHistoryEntry
-	Keys         []crm.APIKey
+	Keys         []accounts.APIKey
 	CompanyStats map[crm.ID]crm.CompanyStats
 	OwnerStats   map[crm.ID]crm.OwnerStats
 	Company      crm.CompanyTotals
@@ -148,7 +150,7 @@ func isolatedReads(f *fixture) {
 	if diff := cmp.Diff(crm.ContactTotals{Meetings: 1, Deals: standing}, p.Contact); diff != "" {
 		f.Errorf("contact totals (-want +got):\n%s", diff)
 	}
-	for _, k := range []crm.APIKey{w.key, other.key} {
+	for _, k := range []accounts.APIKey{w.key, other.key} {
 		key, holder, err := f.store.APIKeyPrincipal(f.Context(), k.Hash)
 		if err != nil || key.OrgID != k.OrgID || holder.OrgID != k.OrgID {
 			f.Errorf("the key of %s belongs to %s and acts for a user of %s: %v", k.OrgID, key.OrgID, holder.OrgID, err)
@@ -193,7 +195,7 @@ func isolatedKind[T, F any](f *fixture, k kind[T, F], id crm.ID, keys map[crm.Ke
 	for _, ids := range [][]crm.ID{{id}, {id, crm.NewID()}} {
 		rows, err := k.view(f.store.Reads(crm.Actor{})).ByID(f.Context(), f.home.ID, ids)
 		mine("by id", must(f, rows, err)...)
-		f.write(f.home, 2, func(tx crm.Tx) error {
+		f.write(f.home, 2, func(tx store.Tx) error {
 			rows, err := k.table(tx).LockForUpdate(f.Context(), ids)
 			mine("lock", must(f, rows, err)...)
 			held, err := k.table(tx).LockForShare(f.Context(), ids)
@@ -204,7 +206,7 @@ func isolatedKind[T, F any](f *fixture, k kind[T, F], id crm.ID, keys map[crm.Ke
 		})
 	}
 	for key, value := range keys {
-		f.write(f.home, 2, func(tx crm.Tx) error {
+		f.write(f.home, 2, func(tx store.Tx) error {
 			found, err := k.table(tx).Find(f.Context(), key, []string{value})
 			if diff := cmp.Diff([]crm.KeyMatch{{Key: value, ID: id}}, must(f, found, err)); diff != "" {
 				f.Errorf("%s by %s (-want +got):\n%s", k.entity, key, diff)
@@ -227,7 +229,7 @@ func isolatedWrites(f *fixture) {
 	update(f, f.home, owners(), 2, func(o *crm.Owner) { o.FullName = "Changed" }, w.owner.ID)
 	update(f, f.home, activities(), 2, func(a *crm.Activity) { a.Type = "call" }, w.activity.ID)
 	update(f, f.home, tasks(), 2, func(t *crm.Task) { t.Title = "Changed" }, w.task.ID)
-	f.write(f.home, 3, func(tx crm.Tx) error {
+	f.write(f.home, 3, func(tx store.Tx) error {
 		for _, step := range []func() error{
 			func() error { return tx.ClearPrimaryContacts(ctx, []crm.ID{w.company.ID}) },
 			func() error { return tx.CloseStageHistory(ctx, []crm.ID{w.deal.ID}, at(3)) },
@@ -264,7 +266,7 @@ func foreignRows(f *fixture) {
 	theirs := f.away.newContact("Theirs")
 	insert(f, f.away, contacts(), theirs)
 	before, mine := other.picture(f, f.away), w.picture(f, f.home)
-	refuse := func(what string, fn func(tx crm.Tx) error) {
+	refuse := func(what string, fn func(tx store.Tx) error) {
 		f.Helper()
 		if err := f.store.Write(f.Context(), f.home.by, at(2), fn); err == nil {
 			f.Errorf("%s of another organisation is accepted", what)
@@ -278,15 +280,15 @@ func foreignRows(f *fixture) {
 	foreignKind(f, owners(), f.away.newOwner("New"), other.owner, refuse)
 	foreignKind(f, activities(), f.away.newActivity("call"), other.activity, refuse)
 	foreignKind(f, tasks(), f.away.newTask("New"), other.task, refuse)
-	refuse("a deal contact", func(tx crm.Tx) error {
+	refuse("a deal contact", func(tx store.Tx) error {
 		return tx.PutDealContact(ctx, w.deal, crm.DealContact{DealID: w.deal.ID, ContactID: theirs.ID, Role: "champion"})
 	})
-	refuse("a stage move", func(tx crm.Tx) error {
+	refuse("a stage move", func(tx store.Tx) error {
 		move := other.move
 		move.ID = crm.NewID()
 		return tx.InsertStageHistory(ctx, []crm.StageHistoryEntry{move})
 	})
-	refuse("the making", func(tx crm.Tx) error {
+	refuse("the making", func(tx store.Tx) error {
 		return tx.PutOrganisation(ctx, crm.Organisation{ID: crm.NewID(), Name: "Third", DefaultCurrency: "GBP"})
 	})
 	if diff := cmp.Diff(before, other.picture(f, f.away)); diff != "" {
@@ -297,14 +299,14 @@ func foreignRows(f *fixture) {
 	}
 }
 
-func foreignKind[T, F any](f *fixture, k kind[T, F], added, stored T, refuse func(string, func(crm.Tx) error)) {
+func foreignKind[T, F any](f *fixture, k kind[T, F], added, stored T, refuse func(string, func(store.Tx) error)) {
 	f.Helper()
-	refuse("a new "+k.entity, func(tx crm.Tx) error { return k.table(tx).Insert(f.Context(), []T{added}) })
-	refuse("many a new "+k.entity, func(tx crm.Tx) error {
+	refuse("a new "+k.entity, func(tx store.Tx) error { return k.table(tx).Insert(f.Context(), []T{added}) })
+	refuse("many a new "+k.entity, func(tx store.Tx) error {
 		rows := copies(k, []T{added}, 60)
 		return k.table(tx).Insert(f.Context(), rows)
 	})
-	refuse("a changed "+k.entity, func(tx crm.Tx) error {
+	refuse("a changed "+k.entity, func(tx store.Tx) error {
 		return k.table(tx).Update(f.Context(), []crm.Change[T]{{Before: stored, After: stored}})
 	})
 }

@@ -3,14 +3,16 @@ package storetest
 import (
 	"slices"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
+	"sixty/internal/store"
 )
 
 // A kind is a kind of thing, for cases that are alike for all of them.
 type kind[T, F any] struct {
 	entity  string // in the change log
 	view    func(crm.Reads) crm.View[T, F]
-	table   func(crm.Tx) crm.Table[T]
+	table   func(store.Tx) crm.Table[T]
 	sorts   crm.Sorts
 	id, org func(*T) *crm.ID
 	version func(*T) *int64
@@ -25,7 +27,7 @@ func companies() kind[crm.Company, crm.CompanyFilter] {
 	return declared(kind[crm.Company, crm.CompanyFilter]{
 		entity:  "company",
 		view:    crm.Reads.Companies,
-		table:   crm.Tx.Companies,
+		table:   store.Tx.Companies,
 		id:      func(c *crm.Company) *crm.ID { return &c.ID },
 		org:     func(c *crm.Company) *crm.ID { return &c.OrgID },
 		version: func(c *crm.Company) *int64 { return &c.Version },
@@ -41,7 +43,7 @@ func contacts() kind[crm.Contact, crm.ContactFilter] {
 	return declared(kind[crm.Contact, crm.ContactFilter]{
 		entity:  "contact",
 		view:    crm.Reads.Contacts,
-		table:   crm.Tx.Contacts,
+		table:   store.Tx.Contacts,
 		id:      func(c *crm.Contact) *crm.ID { return &c.ID },
 		org:     func(c *crm.Contact) *crm.ID { return &c.OrgID },
 		version: func(c *crm.Contact) *int64 { return &c.Version },
@@ -57,7 +59,7 @@ func deals() kind[crm.Deal, crm.DealFilter] {
 	return declared(kind[crm.Deal, crm.DealFilter]{
 		entity:  "deal",
 		view:    crm.Reads.Deals,
-		table:   crm.Tx.Deals,
+		table:   store.Tx.Deals,
 		id:      func(d *crm.Deal) *crm.ID { return &d.ID },
 		org:     func(d *crm.Deal) *crm.ID { return &d.OrgID },
 		version: func(d *crm.Deal) *int64 { return &d.Version },
@@ -72,7 +74,7 @@ func stages() kind[crm.Stage, crm.StageFilter] {
 	return declared(kind[crm.Stage, crm.StageFilter]{
 		entity:  "deal_stage",
 		view:    crm.Reads.Stages,
-		table:   crm.Tx.Stages,
+		table:   store.Tx.Stages,
 		id:      func(s *crm.Stage) *crm.ID { return &s.ID },
 		org:     func(s *crm.Stage) *crm.ID { return &s.OrgID },
 		version: func(s *crm.Stage) *int64 { return &s.Version },
@@ -85,7 +87,7 @@ func owners() kind[crm.Owner, crm.OwnerFilter] {
 	return declared(kind[crm.Owner, crm.OwnerFilter]{
 		entity:  "owner",
 		view:    crm.Reads.Owners,
-		table:   crm.Tx.Owners,
+		table:   store.Tx.Owners,
 		id:      func(o *crm.Owner) *crm.ID { return &o.ID },
 		org:     func(o *crm.Owner) *crm.ID { return &o.OrgID },
 		version: func(o *crm.Owner) *int64 { return &o.Version },
@@ -100,7 +102,7 @@ func activities() kind[crm.Activity, crm.ActivityFilter] {
 	return declared(kind[crm.Activity, crm.ActivityFilter]{
 		entity:  "activity",
 		view:    crm.Reads.Activities,
-		table:   crm.Tx.Activities,
+		table:   store.Tx.Activities,
 		id:      func(a *crm.Activity) *crm.ID { return &a.ID },
 		org:     func(a *crm.Activity) *crm.ID { return &a.OrgID },
 		version: func(a *crm.Activity) *int64 { return &a.Version },
@@ -115,7 +117,7 @@ func tasks() kind[crm.Task, crm.TaskFilter] {
 	return declared(kind[crm.Task, crm.TaskFilter]{
 		entity:  "task",
 		view:    crm.Reads.Tasks,
-		table:   crm.Tx.Tasks,
+		table:   store.Tx.Tasks,
 		id:      func(t *crm.Task) *crm.ID { return &t.ID },
 		org:     func(t *crm.Task) *crm.ID { return &t.OrgID },
 		version: func(t *crm.Task) *int64 { return &t.Version },
@@ -127,24 +129,24 @@ func tasks() kind[crm.Task, crm.TaskFilter] {
 }
 
 // auditTrail and keys are lists that grow otherwise.
-func auditTrail() kind[crm.AuditEntry, crm.AuditFilter] {
-	return declared(kind[crm.AuditEntry, crm.AuditFilter]{entity: "audit", view: crm.Reads.Audit}, crm.AuditTrail)
+func auditTrail() kind[accounts.AuditEntry, accounts.AuditFilter] {
+	return declared(kind[accounts.AuditEntry, accounts.AuditFilter]{entity: "audit", view: auditView}, accounts.AuditTrail)
 }
 
-func keys() kind[crm.APIKey, crm.APIKeyFilter] {
-	return declared(kind[crm.APIKey, crm.APIKeyFilter]{entity: "api_key", view: crm.Reads.APIKeys}, crm.APIKeys)
+func keys() kind[accounts.APIKey, accounts.APIKeyFilter] {
+	return declared(kind[accounts.APIKey, accounts.APIKeyFilter]{entity: "api_key", view: keyView}, accounts.APIKeys)
 }
 
 // insert stores rows, at the time 1.
 func insert[T, F any](f *fixture, o tenant, k kind[T, F], rows ...T) {
 	f.Helper()
-	f.write(o, 1, func(tx crm.Tx) error { return k.table(tx).Insert(f.Context(), rows) })
+	f.write(o, 1, func(tx store.Tx) error { return k.table(tx).Insert(f.Context(), rows) })
 }
 
 // update locks things, lets edit change them, and stores them with the time n.
 func update[T, F any](f *fixture, o tenant, k kind[T, F], n int, edit func(*T), ids ...crm.ID) {
 	f.Helper()
-	f.write(o, n, func(tx crm.Tx) error {
+	f.write(o, n, func(tx store.Tx) error {
 		rows, err := k.table(tx).LockForUpdate(f.Context(), ids)
 		if err != nil {
 			return err
@@ -166,7 +168,7 @@ func update[T, F any](f *fixture, o tenant, k kind[T, F], n int, edit func(*T), 
 // remove deletes things, with the time n.
 func remove[T, F any](f *fixture, o tenant, k kind[T, F], n int, ids ...crm.ID) {
 	f.Helper()
-	f.write(o, n, func(tx crm.Tx) error {
+	f.write(o, n, func(tx store.Tx) error {
 		rows, err := k.table(tx).LockForUpdate(f.Context(), ids)
 		if err != nil {
 			return err
@@ -229,4 +231,16 @@ func idsOf[T, F any](k kind[T, F], rows []T) []crm.ID {
 		ids[i] = *k.id(&rows[i])
 	}
 	return ids
+}
+
+func auditView(r crm.Reads) crm.View[accounts.AuditEntry, accounts.AuditFilter] {
+	return r.(interface {
+		Audit() crm.View[accounts.AuditEntry, accounts.AuditFilter]
+	}).Audit()
+}
+
+func keyView(r crm.Reads) crm.View[accounts.APIKey, accounts.APIKeyFilter] {
+	return r.(interface {
+		APIKeys() crm.View[accounts.APIKey, accounts.APIKeyFilter]
+	}).APIKeys()
 }

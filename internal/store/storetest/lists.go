@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"sixty/internal/crm"
+	"sixty/internal/store"
 )
 
 // The lists, filled, and their filters.
@@ -160,7 +161,7 @@ func dealList(f *fixture) *list[crm.Deal, crm.DealFilter] {
 	for i, id := range ids[listSize/10:] {
 		if i%6 == 0 {
 			further[id] = true
-			f.write(f.home, i%10, func(tx crm.Tx) error {
+			f.write(f.home, i%10, func(tx store.Tx) error {
 				return tx.PutDealContact(f.Context(), crm.Deal{OrgID: f.home.ID, ID: id}, crm.DealContact{DealID: id, ContactID: persons[0], Role: "champion"})
 			})
 		}

@@ -12,6 +12,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"sixty/internal/crm"
+	"sixty/internal/store"
 )
 
 // manyRows is more than one statement asks for at once.
@@ -51,7 +52,7 @@ func finds(f *fixture) {
 		})
 	})
 	f.sub("unknown key", func(f *fixture) {
-		_ = f.fails(f.home, func(tx crm.Tx) error {
+		_ = f.fails(f.home, func(tx store.Tx) error {
 			_, err := tx.Stages().Find(f.Context(), crm.KeyEmail, []string{"a@example.org"})
 			return err
 		})
@@ -82,7 +83,7 @@ func find[T, F any](f *fixture, k kind[T, F], blank func(tenant, string) T, keys
 		if len(rows) > 4 {
 			want = append(want, crm.KeyMatch{Key: "first", ID: *k.id(&rows[4])})
 		}
-		f.write(f.home, 2, func(tx crm.Tx) error {
+		f.write(f.home, 2, func(tx store.Tx) error {
 			got, err := k.table(tx).Find(f.Context(), key, values)
 			byKey := func(a, b crm.KeyMatch) int {
 				return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.ID.String(), b.ID.String()))
@@ -108,7 +109,7 @@ func lockMany(f *fixture) {
 	insert(f, f.home, companies(), rows...)
 	remove(f, f.home, companies(), 2, rows[0].ID)
 	ids := append(idsOf(companies(), rows), crm.NewID())
-	f.write(f.home, 3, func(tx crm.Tx) error {
+	f.write(f.home, 3, func(tx store.Tx) error {
 		locked, err := tx.Companies().LockForUpdate(f.Context(), ids)
 		got := map[crm.ID]bool{}
 		for _, c := range must(f, locked, err) {
@@ -149,7 +150,7 @@ func lockCrosswise(f *fixture) {
 	for i := range orders {
 		once := sync.OnceFunc(func() { close(holds[i]) })
 		both.Go(func() {
-			errs[i] = f.store.Write(ctx, f.home.by, at(2), func(tx crm.Tx) error {
+			errs[i] = f.store.Write(ctx, f.home.by, at(2), func(tx store.Tx) error {
 				for n, id := range orders[i] {
 					rows, err := tx.Companies().LockForUpdate(ctx, []crm.ID{id})
 					if err != nil {
@@ -194,7 +195,7 @@ func lostUpdate(f *fixture) {
 	for i := range errs {
 		both.Go(func() {
 			for range each {
-				errs[i] = errors.Join(errs[i], f.store.Write(ctx, f.home.by, at(2), func(tx crm.Tx) error {
+				errs[i] = errors.Join(errs[i], f.store.Write(ctx, f.home.by, at(2), func(tx store.Tx) error {
 					rows, err := tx.Deals().LockForUpdate(ctx, []crm.ID{d.ID})
 					if err != nil {
 						return err
@@ -227,7 +228,7 @@ func holdAgainstDelete(f *fixture) {
 		var both sync.WaitGroup
 		var holding, deleting error
 		both.Go(func() {
-			holding = f.store.Write(ctx, f.home.by, at(2), func(tx crm.Tx) error {
+			holding = f.store.Write(ctx, f.home.by, at(2), func(tx store.Tx) error {
 				held, err := tx.Companies().LockForShare(ctx, []crm.ID{c.ID})
 				if err != nil || len(held) == 0 {
 					return err
@@ -247,7 +248,7 @@ func holdAgainstDelete(f *fixture) {
 }
 
 func deleteCompany(ctx context.Context, f *fixture, id crm.ID) error {
-	return f.store.Write(ctx, f.home.by, at(3), func(tx crm.Tx) error {
+	return f.store.Write(ctx, f.home.by, at(3), func(tx store.Tx) error {
 		rows, err := tx.Companies().LockForUpdate(ctx, []crm.ID{id})
 		if err != nil || len(rows) == 0 {
 			return err

@@ -125,7 +125,7 @@ func (f *fixture) outsideLog(st *store.Statement, args ...any) {
 // kind of thing or not.
 func announcements(f *fixture) {
 	got := entered(f, func() {
-		f.write(f.home, 5, func(tx crm.Tx) error {
+		f.write(f.home, 5, func(tx store.Tx) error {
 			for _, entity := range []string{crm.EntityDeal, crm.EntityDeal, crm.EntityCache + ".static"} {
 				if err := tx.LogBulkChange(f.Context(), entity); err != nil {
 					return err
@@ -154,7 +154,7 @@ func prune(f *fixture, before crm.Instant, limit int) int64 {
 func enter(f *fixture, o tenant, n, changes int) {
 	f.Helper()
 	rows := copies(companies(), []crm.Company{o.newCompany("Old")}, changes)
-	f.write(o, n, func(tx crm.Tx) error { return tx.Companies().Insert(f.Context(), rows) })
+	f.write(o, n, func(tx store.Tx) error { return tx.Companies().Insert(f.Context(), rows) })
 }
 
 // logPruned removes the entries from before an instant, up to the first that is not;

@@ -21,7 +21,7 @@ func sent(key, target, body string) crm.IdempotentRequest {
 func making(f *fixture, s *store.Store, o tenant, name string) func(context.Context) ([]byte, error) {
 	return func(ctx context.Context) ([]byte, error) {
 		c := o.newCompany(name)
-		if err := s.Write(ctx, o.by, at(1), func(tx crm.Tx) error { return tx.Companies().Insert(ctx, []crm.Company{c}) }); err != nil {
+		if err := s.Write(ctx, o.by, at(1), func(tx store.Tx) error { return tx.Companies().Insert(ctx, []crm.Company{c}) }); err != nil {
 			return nil, err
 		}
 		rows, err := s.Reads(crm.Actor{}).Companies().ByID(ctx, o.ID, []crm.ID{c.ID})
@@ -116,7 +116,7 @@ func onceFailed(f *fixture) {
 		},
 		"WithinAndSilent": func(ctx context.Context) ([]byte, error) {
 			answer, err := company(ctx)
-			_ = f.store.Write(ctx, f.home.by, at(1), func(crm.Tx) error { return errGivenUp })
+			_ = f.store.Write(ctx, f.home.by, at(1), func(store.Tx) error { return errGivenUp })
 			return answer, err
 		},
 	} {
@@ -124,13 +124,13 @@ func onceFailed(f *fixture) {
 			f.Errorf("%s: %v", name, err)
 		}
 	}
-	for name, write := range map[string]func(context.Context, crm.Actor, crm.Instant, func(crm.Tx) error) error{
-		"Rehearse": f.store.DryRun, "OfAnother": func(ctx context.Context, _ crm.Actor, when crm.Instant, fn func(crm.Tx) error) error {
+	for name, write := range map[string]func(context.Context, crm.Actor, crm.Instant, func(store.Tx) error) error{
+		"Rehearse": f.store.DryRun, "OfAnother": func(ctx context.Context, _ crm.Actor, when crm.Instant, fn func(store.Tx) error) error {
 			return f.store.Write(ctx, f.away.by, when, fn)
 		},
 	} {
 		_, _, err := f.store.Idempotent(f.Context(), f.home.by, at(1), request, func(ctx context.Context) ([]byte, error) {
-			return nil, write(ctx, f.home.by, at(1), func(crm.Tx) error { f.Errorf("%s is part of the transaction", name); return nil })
+			return nil, write(ctx, f.home.by, at(1), func(store.Tx) error { f.Errorf("%s is part of the transaction", name); return nil })
 		})
 		if err == nil {
 			f.Errorf("%s succeeds", name)

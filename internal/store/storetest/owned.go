@@ -5,7 +5,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
+	"sixty/internal/store"
 )
 
 // estate is what one person owns: a thing of every kind, and a further contact on the
@@ -46,7 +48,7 @@ func newEstates(f *fixture) (mine, theirs estate) {
 	insert(f, o, deals(), mine.deal, theirs.deal)
 	insert(f, o, activities(), mine.activity, theirs.activity)
 	insert(f, o, tasks(), mine.assigned, mine.made, theirs.assigned, theirs.made)
-	f.write(o, 1, func(tx crm.Tx) error {
+	f.write(o, 1, func(tx store.Tx) error {
 		for _, d := range []crm.Deal{mine.deal, theirs.deal} {
 			for _, c := range []crm.ID{mine.contact.ID, theirs.contact.ID} {
 				if err := tx.PutDealContact(f.Context(), d, crm.DealContact{DealID: d.ID, ContactID: c, Role: "champion"}); err != nil {
@@ -190,7 +192,7 @@ func ownedKind[T, F any](f *fixture, by crm.Actor, k kind[T, F], mine []crm.ID, 
 		}
 	}
 	all := append(slices.Clone(mine), theirs...)
-	if err := f.store.Write(f.Context(), by, at(2), func(tx crm.Tx) error {
+	if err := f.store.Write(f.Context(), by, at(2), func(tx store.Tx) error {
 		rows, err := k.table(tx).LockForUpdate(f.Context(), all)
 		is("locked", must(f, rows, err))
 		held, err := k.table(tx).LockForShare(f.Context(), all)
@@ -215,7 +217,7 @@ func ownedKind[T, F any](f *fixture, by crm.Actor, k kind[T, F], mine []crm.ID, 
 // ownedWrites tells of keys that another's things have, and enters who loses a thing.
 func ownedWrites(f *fixture) {
 	mine, theirs := newEstates(f)
-	if err := f.store.Write(f.Context(), mine.by, at(2), func(tx crm.Tx) error {
+	if err := f.store.Write(f.Context(), mine.by, at(2), func(tx store.Tx) error {
 		found, err := tx.Companies().Find(f.Context(), crm.KeyDomain, []string{*theirs.company.Domain})
 		if n := len(must(f, found, err)); n != 1 {
 			f.Errorf("%d have the domain that another's company has", n)
@@ -271,7 +273,7 @@ func organisationSettings(f *fixture) {
 	want := f.home.Organisation
 	want.Name, want.RepsSee = "Home from home", crm.RepsSeeOwn
 	log := entered(f, func() {
-		f.write(f.home, 3, func(tx crm.Tx) error {
+		f.write(f.home, 3, func(tx store.Tx) error {
 			o, err := tx.LockOrganisation(f.Context())
 			if err != nil {
 				return err
@@ -291,16 +293,16 @@ func organisationSettings(f *fixture) {
 	if must(f, holder, err).RepsSee != crm.RepsSeeOwn {
 		f.Errorf("the key's holder sees %q", holder.RepsSee)
 	}
-	session := crm.Session{OrgID: f.home.ID, ID: crm.NewID(), UserID: w.owner.ID, Hash: []byte("session"), CreatedAt: at(1), UsedAt: at(1), ExpiresAt: at(9)}
-	f.write(f.home, 4, func(tx crm.Tx) error { return tx.PutSession(f.Context(), session) })
+	session := accounts.Session{OrgID: f.home.ID, ID: crm.NewID(), UserID: w.owner.ID, Hash: []byte("session"), CreatedAt: at(1), UsedAt: at(1), ExpiresAt: at(9)}
+	f.write(f.home, 4, func(tx store.Tx) error { return tx.PutSession(f.Context(), session) })
 	_, holder, err = f.store.SessionPrincipal(f.Context(), session.Hash)
 	if must(f, holder, err).RepsSee != crm.RepsSeeOwn {
 		f.Errorf("the session's holder sees %q", holder.RepsSee)
 	}
-	if err := f.fails(f.home, func(tx crm.Tx) error { return tx.UpdateOrganisation(f.Context(), f.away.Organisation) }); crm.CodeOf(err) == crm.CodeConflict {
+	if err := f.fails(f.home, func(tx store.Tx) error { return tx.UpdateOrganisation(f.Context(), f.away.Organisation) }); crm.CodeOf(err) == crm.CodeConflict {
 		f.Errorf("the settings of another organisation: %v", err)
 	}
-	conflict := f.fails(f.home, func(tx crm.Tx) error {
+	conflict := f.fails(f.home, func(tx store.Tx) error {
 		taken := want
 		taken.Name = "AWAY"
 		return tx.UpdateOrganisation(f.Context(), taken)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 	"sixty/internal/store"
 )
@@ -81,8 +82,8 @@ type plans struct {
 
 	activities planned[crm.Activity, crm.ActivityFilter]
 	tasks      planned[crm.Task, crm.TaskFilter]
-	audit      planned[crm.AuditEntry, crm.AuditFilter]
-	keys       planned[crm.APIKey, crm.APIKeyFilter]
+	audit      planned[accounts.AuditEntry, accounts.AuditFilter]
+	keys       planned[accounts.APIKey, accounts.APIKeyFilter]
 }
 
 // A planned list is a kind with positions to start from, by sort field, and single
@@ -405,17 +406,17 @@ func (m maker) populate(f *fixture, o tenant, n int) sample {
 // account gives an organisation an audit trail and keys.
 func (m maker) account(f *fixture, o tenant, people []crm.ID, entries, keys int) {
 	f.Helper()
-	details := crm.AuditDetails(`{"note":"` + strings.Repeat("note ", 200) + `"}`) // see above
-	actions := []crm.Action{crm.ActionSignedIn, crm.ActionSignedOut, crm.ActionSignInFailed, crm.ActionKeyCreated, crm.ActionExported}
-	f.write(o, 1, func(tx crm.Tx) error {
+	details := accounts.AuditDetails(`{"note":"` + strings.Repeat("note ", 200) + `"}`) // see above
+	actions := []accounts.Action{accounts.ActionSignedIn, accounts.ActionSignedOut, accounts.ActionSignInFailed, accounts.ActionKeyCreated, accounts.ActionExported}
+	f.write(o, 1, func(tx store.Tx) error {
 		for range entries {
-			e := crm.AuditEntry{OrgID: o.ID, ID: crm.NewID(), At: m.moment(), ActorID: some(m, people[:3]), Action: actions[m.IntN(len(actions))], Details: details}
+			e := accounts.AuditEntry{OrgID: o.ID, ID: crm.NewID(), At: m.moment(), ActorID: some(m, people[:3]), Action: actions[m.IntN(len(actions))], Details: details}
 			if err := tx.PutAudit(f.Context(), e); err != nil {
 				return err
 			}
 		}
 		for range keys {
-			k := crm.APIKey{ID: crm.NewID(), UserID: people[0], Name: "Key", Role: crm.RoleRep, Prefix: "sixty_", CreatedAt: m.moment()}
+			k := accounts.APIKey{ID: crm.NewID(), UserID: people[0], Name: "Key", Role: crm.RoleRep, Prefix: "sixty_", CreatedAt: m.moment()}
 			k.Hash = k.ID[:]
 			if err := tx.PutAPIKey(f.Context(), k); err != nil {
 				return err

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sixty/internal/crm"
+	"sixty/internal/store"
 )
 
 // What is stored is read again as it was, member by member, in every way that
@@ -89,7 +90,7 @@ func checkRows[T, F any](f *fixture, k kind[T, F], want []T, shows func(T) T) {
 	f.Helper()
 	got := readAll(f, f.home, k, idsOf(k, want))
 	locked := map[crm.ID]T{}
-	f.write(f.home, 9, func(tx crm.Tx) error {
+	f.write(f.home, 9, func(tx store.Tx) error {
 		rows, err := k.table(tx).LockForUpdate(f.Context(), idsOf(k, want))
 		for i := range rows {
 			locked[*k.id(&rows[i])] = rows[i]
@@ -150,7 +151,7 @@ func bulkLoad[T, F any](f *fixture, k kind[T, F], variants []T, shows func(T) T)
 		rows := rest[:n]
 		rest = rest[n:]
 		if n <= 500 {
-			err := f.store.DryRun(f.Context(), f.home.by, at(1), func(tx crm.Tx) error {
+			err := f.store.DryRun(f.Context(), f.home.by, at(1), func(tx store.Tx) error {
 				return k.table(tx).Insert(f.Context(), rows)
 			})
 			if err != nil {
@@ -165,7 +166,7 @@ func bulkLoad[T, F any](f *fixture, k kind[T, F], variants []T, shows func(T) T)
 	for i := range more {
 		k.fresh(&more[i], total+i)
 	}
-	f.write(f.home, 1, func(tx crm.Tx) error {
+	f.write(f.home, 1, func(tx store.Tx) error {
 		for part := range slices.Chunk(more, 60) {
 			if err := k.table(tx).Insert(f.Context(), part); err != nil {
 				return err
@@ -205,7 +206,7 @@ func updateAll[T, F any](f *fixture, k kind[T, F], variants []T, shows func(T) T
 			*k.id(&after), *k.version(&after) = *k.id(&rows[i]), *k.version(&rows[i])
 			changes[i] = crm.Change[T]{Before: rows[i], After: after}
 		}
-		f.write(f.home, 2, func(tx crm.Tx) error { return k.table(tx).Update(f.Context(), changes) })
+		f.write(f.home, 2, func(tx store.Tx) error { return k.table(tx).Update(f.Context(), changes) })
 		for i := range changes {
 			rows[i] = changes[i].After
 			*k.version(&rows[i])++
@@ -218,7 +219,7 @@ func updateAll[T, F any](f *fixture, k kind[T, F], variants []T, shows func(T) T
 			changes[i] = crm.Change[T]{Before: rows[i], After: rows[i]}
 		}
 		changes[0] = crm.Change[T]{Before: stale, After: stale}
-		_ = f.fails(f.home, func(tx crm.Tx) error { return k.table(tx).Update(f.Context(), changes) })
+		_ = f.fails(f.home, func(tx store.Tx) error { return k.table(tx).Update(f.Context(), changes) })
 		checkRows(f, k, rows, shows)
 	}
 }

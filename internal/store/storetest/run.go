@@ -78,6 +78,9 @@ func Run(t *testing.T, database func(tb testing.TB) Opener) {
 		{"OwnWrites", ownWrites},
 		{"AuditTrail", auditTrails},
 		{"AuditPruned", auditPruned},
+		{"AtomicJoins", atomicJoins},
+		{"AtomicFails", atomicFails},
+		{"AtomicRetried", atomicRetried},
 		{"OnceKept", onceKept},
 		{"OnceFailed", onceFailed},
 		{"OnceAtOnce", onceAtOnce},
@@ -223,7 +226,7 @@ func (f *fixture) tenant(name string) tenant {
 	o.owner = o.newOwner("Ada")
 	o.stage = o.newStage("Lead")
 	o.by = crm.Actor{Org: o.ID, User: o.owner.ID, Role: crm.RoleAdmin}
-	f.write(o, 0, func(tx crm.Tx) error {
+	f.write(o, 0, func(tx store.Tx) error {
 		if err := tx.PutOrganisation(f.Context(), o.Organisation); err != nil {
 			return err
 		}
@@ -241,7 +244,7 @@ func at(n int) crm.Instant {
 }
 
 // write runs a transaction of a tenant's owner that must succeed.
-func (f *fixture) write(o tenant, n int, fn func(tx crm.Tx) error) {
+func (f *fixture) write(o tenant, n int, fn func(tx store.Tx) error) {
 	f.Helper()
 	if err := f.store.Write(f.Context(), o.by, at(n), fn); err != nil {
 		f.Fatalf("write: %v", err)
@@ -249,7 +252,7 @@ func (f *fixture) write(o tenant, n int, fn func(tx crm.Tx) error) {
 }
 
 // fails runs a transaction that must fail.
-func (f *fixture) fails(o tenant, fn func(tx crm.Tx) error) error {
+func (f *fixture) fails(o tenant, fn func(tx store.Tx) error) error {
 	f.Helper()
 	err := f.store.Write(f.Context(), o.by, at(1), fn)
 	if err == nil {

@@ -116,13 +116,13 @@ func searchKeepsUp(f *fixture) {
 
 	remove(f, f.home, deals(), 4, d.ID)
 	findsJust(f, f.home, "ship")
-	f.write(f.home, 5, func(tx crm.Tx) error { return tx.ClearCompany(f.Context(), c.ID) })
+	f.write(f.home, 5, func(tx store.Tx) error { return tx.ClearCompany(f.Context(), c.ID) })
 	remove(f, f.home, companies(), 5, c.ID)
 	findsJust(f, f.home, "second")
 	findsJust(f, f.home, "grace", "Grace")
 
 	// What is rolled back was never there.
-	err := f.store.DryRun(f.Context(), f.home.by, at(6), func(tx crm.Tx) error {
+	err := f.store.DryRun(f.Context(), f.home.by, at(6), func(tx store.Tx) error {
 		return tx.Companies().Insert(f.Context(), []crm.Company{f.home.newCompany("Rehearsed")})
 	})
 	if err != nil {

@@ -65,7 +65,7 @@ func (w *sumsWorld) check(when string) {
 	f.Helper()
 	w.deals = slices.Collect(maps.Values(listAll(f, f.home, deals())))
 	w.activities = slices.Collect(maps.Values(listAll(f, f.home, activities())))
-	service := crm.NewService(f.store, time.Now, "GBP")
+	service := crm.NewService(f.store.CRM(), time.Now)
 	day := func(text string) *crm.Date {
 		d, err := crm.ParseDate(text)
 		return ptr(must(f, d, err))
@@ -145,16 +145,16 @@ func sums(f *fixture) {
 			update(f, o, activities(), n, func(a *crm.Activity) { w.varyActivity(m, a) }, ids[:60]...)
 			remove(f, o, activities(), n, ids[30:90]...)
 		},
-		func() { f.write(o, n, func(tx crm.Tx) error { return tx.ClearCompany(ctx, w.companies[m.IntN(5)]) }) },
-		func() { f.write(o, n, func(tx crm.Tx) error { return tx.ClearContact(ctx, w.contacts[m.IntN(5)]) }) },
+		func() { f.write(o, n, func(tx store.Tx) error { return tx.ClearCompany(ctx, w.companies[m.IntN(5)]) }) },
+		func() { f.write(o, n, func(tx store.Tx) error { return tx.ClearContact(ctx, w.contacts[m.IntN(5)]) }) },
 		func() {
-			f.write(o, n, func(tx crm.Tx) error {
+			f.write(o, n, func(tx store.Tx) error {
 				_, err := tx.TransferOwnership(ctx, w.owners[m.IntN(2)].ID, w.owners[2+m.IntN(2)].ID)
 				return err
 			})
 		},
 		func() { // the same deal, and others, more than once in a transaction
-			f.write(o, n, func(tx crm.Tx) error {
+			f.write(o, n, func(tx store.Tx) error {
 				rows := w.newDeals(m, 3)
 				if err := tx.Deals().Insert(ctx, rows); err != nil {
 					return err
@@ -172,10 +172,10 @@ func sums(f *fixture) {
 			})
 		},
 		func() { // what fails has written nothing
-			_ = f.fails(o, func(tx crm.Tx) error {
+			_ = f.fails(o, func(tx store.Tx) error {
 				return errors.Join(tx.Deals().Insert(ctx, w.newDeals(m, 60)), errors.New("no"))
 			})
-			err := f.store.DryRun(ctx, o.by, at(n), func(tx crm.Tx) error { return tx.Deals().Insert(ctx, w.newDeals(m, 60)) })
+			err := f.store.DryRun(ctx, o.by, at(n), func(tx store.Tx) error { return tx.Deals().Insert(ctx, w.newDeals(m, 60)) })
 			if err != nil {
 				f.Fatal(err)
 			}
@@ -231,7 +231,7 @@ func sums(f *fixture) {
 func sumsTooGreat(f *fixture) {
 	w := newSumsWorld(f)
 	ctx, o := f.Context(), f.home
-	service := crm.NewService(f.store, time.Now, "GBP")
+	service := crm.NewService(f.store.CRM(), time.Now)
 	rows := copies(deals(), w.newDeals(newMaker(), 1), 3)
 	for i := range rows {
 		rows[i].Value, rows[i].Probability = ptr(crm.Money(math.MaxInt64/3*2)), 0
@@ -260,15 +260,15 @@ func sumsOfMany(f *fixture) {
 	work := func(of int) {
 		m := newMakerOf(uint64(of))
 		var own []crm.ID
-		write := func(n int, fn func(tx crm.Tx) error) {
+		write := func(n int, fn func(tx store.Tx) error) {
 			asked.Add(1)
-			errs <- f.store.Write(ctx, o.by, at(1000*of+n), func(tx crm.Tx) error {
+			errs <- f.store.Write(ctx, o.by, at(1000*of+n), func(tx store.Tx) error {
 				ran.Add(1)
 				return fn(tx)
 			})
 		}
 		change := func(n int, ids ...crm.ID) {
-			write(n, func(tx crm.Tx) error {
+			write(n, func(tx store.Tx) error {
 				rows, err := tx.Deals().LockForUpdate(ctx, ids)
 				for _, row := range rows { // one after the other, in statements of their own
 					after := row
@@ -283,7 +283,7 @@ func sumsOfMany(f *fixture) {
 			switch n % 6 {
 			case 0, 3:
 				rows := w.newDeals(m, 1+m.IntN(3)*60)
-				write(n, func(tx crm.Tx) error { return tx.Deals().Insert(ctx, rows) })
+				write(n, func(tx store.Tx) error { return tx.Deals().Insert(ctx, rows) })
 				own = append(own, idsOf(deals(), rows)...)
 			case 1:
 				change(n, own[:min(len(own), 8)]...)
@@ -291,7 +291,7 @@ func sumsOfMany(f *fixture) {
 				change(n, w.deals[m.IntN(len(w.deals))].ID) // everybody's
 			case 4:
 				company := w.companies[of%len(w.companies)]
-				write(n, func(tx crm.Tx) error { // deals, then contacts
+				write(n, func(tx store.Tx) error { // deals, then contacts
 					held, err := tx.Contacts().LockForShare(ctx, w.contacts[:1+m.IntN(4)])
 					if err == nil && len(held) == 0 {
 						err = errors.New("no contact was held")
@@ -301,7 +301,7 @@ func sumsOfMany(f *fixture) {
 			case 5:
 				gone := own[0]
 				own = own[1:]
-				write(n, func(tx crm.Tx) error {
+				write(n, func(tx store.Tx) error {
 					rows, err := tx.Deals().LockForUpdate(ctx, []crm.ID{gone})
 					if err != nil || len(rows) == 0 {
 						return errors.Join(err, errors.New("nothing to delete"))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 	"sixty/internal/store"
 )
@@ -27,7 +28,7 @@ func lockAdmins(f *fixture) {
 		want = append(want, o.owner.ID)
 	}
 	slices.SortFunc(want, func(a, b crm.ID) int { return slices.Compare(a[:], b[:]) })
-	f.write(o, 3, func(tx crm.Tx) error {
+	f.write(o, 3, func(tx store.Tx) error {
 		got, err := tx.LockAdmins(f.Context())
 		if diff := cmp.Diff(want, got); diff != "" {
 			f.Errorf("(-want +got):\n%s", diff)
@@ -69,7 +70,7 @@ func handsOver(f *fixture) {
 	todo[0].CreatedBy = &from.ID
 	insert(f, o, tasks(), todo...)
 
-	f.write(o, 3, func(tx crm.Tx) error {
+	f.write(o, 3, func(tx store.Tx) error {
 		for limit, want := range map[int64]int64{1000: n - 2 + 2 + n - 1 + 3 + 1, 2: 2 + 2 + 2 + 2 + 1} {
 			if got, err := tx.CountOwned(ctx, from.ID, limit); err != nil || got != want {
 				f.Errorf("up to %d of each kind: %d records, %v, want %d", limit, got, err, want)
@@ -77,9 +78,9 @@ func handsOver(f *fixture) {
 		}
 		return nil
 	})
-	hand := func(n int) (got crm.TransferredRecords) {
+	hand := func(n int) (got accounts.TransferredRecords) {
 		f.Helper()
-		f.write(o, n, func(tx crm.Tx) error {
+		f.write(o, n, func(tx store.Tx) error {
 			var err error
 			got, err = tx.TransferOwnership(ctx, from.ID, to.ID)
 			return err
@@ -87,7 +88,7 @@ func handsOver(f *fixture) {
 		return got
 	}
 	before := len(changeLog(f, o))
-	if diff := cmp.Diff(crm.TransferredRecords{Companies: n - 2, Contacts: 2, Deals: n - 1, Activities: 3, Tasks: 1}, hand(9)); diff != "" {
+	if diff := cmp.Diff(accounts.TransferredRecords{Companies: n - 2, Contacts: 2, Deals: n - 1, Activities: 3, Tasks: 1}, hand(9)); diff != "" {
 		f.Errorf("(-want +got):\n%s", diff)
 	}
 	var told []string
@@ -121,10 +122,10 @@ func handsOver(f *fixture) {
 		f.Errorf("%d deals of the contact, the last is %+v", len(rows), rows[len(rows)-1])
 	}
 	before = len(changeLog(f, o))
-	if got := hand(10); got != (crm.TransferredRecords{}) || len(changeLog(f, o)) != before {
+	if got := hand(10); got != (accounts.TransferredRecords{}) || len(changeLog(f, o)) != before {
 		f.Errorf("there was more: %+v", got)
 	}
-	f.write(o, 11, func(tx crm.Tx) error {
+	f.write(o, 11, func(tx store.Tx) error {
 		used, err := tx.OwnerInUse(ctx, from.ID)
 		if used {
 			f.Error("something is left")
@@ -153,9 +154,9 @@ func handsOverWhole(f *fixture) {
 		}
 	}})
 	defer func() { _ = s.Close() }()
-	err := s.Write(ctx, o.by, at(9), func(tx crm.Tx) error {
+	err := s.Write(ctx, o.by, at(9), func(tx store.Tx) error {
 		n, err := tx.TransferOwnership(ctx, from.ID, to.ID)
-		if n != (crm.TransferredRecords{}) {
+		if n != (accounts.TransferredRecords{}) {
 			f.Errorf("it says that it handed over %+v", n)
 		}
 		return err
@@ -189,14 +190,14 @@ func give[T any](n int, build func(string) T, owner func(*T) **crm.ID, who crm.I
 func auditPruned(f *fixture) {
 	for i := range 3 {
 		for _, o := range []tenant{f.home, f.away} {
-			f.write(o, i, func(tx crm.Tx) error {
-				return tx.PutAudit(f.Context(), crm.AuditEntry{OrgID: o.ID, ID: crm.NewID(), At: at(i), Action: crm.ActionSignedIn, Details: "{}"})
+			f.write(o, i, func(tx store.Tx) error {
+				return tx.PutAudit(f.Context(), accounts.AuditEntry{OrgID: o.ID, ID: crm.NewID(), At: at(i), Action: accounts.ActionSignedIn, Details: "{}"})
 			})
 		}
 	}
 	pruned(f, "audit", f.store.PruneAudit, []pruning{{0, 100, 0}, {3, 0, 0}, {2, 3, 3}, {2, 100, 1}, {2, 100, 0}})
 	for _, o := range []tenant{f.home, f.away} {
-		p, err := f.store.Reads(o.by).Audit().Page(f.Context(), o.ID, crm.List[crm.AuditFilter]{Sort: crm.AuditTrail.Sorts.Default, Limit: 10})
+		p, err := f.store.Accounts().Audit().Page(f.Context(), o.ID, crm.List[accounts.AuditFilter]{Sort: accounts.AuditTrail.Sorts.Default, Limit: 10})
 		if rows := must(f, p, err).Rows; len(rows) != 1 || rows[0].At != at(2) {
 			f.Errorf("what is left is %+v", rows)
 		}
@@ -208,13 +209,13 @@ func auditPruned(f *fixture) {
 func signInsPruned(f *fixture) {
 	ctx := f.Context()
 	for _, o := range []tenant{f.home, f.away} {
-		f.write(o, 1, func(tx crm.Tx) error {
+		f.write(o, 1, func(tx store.Tx) error {
 			for i := range 3 {
 				if err := tx.PutSession(ctx, o.newSession(o.owner.ID, i)); err != nil { // until i + 1000
 					return err
 				}
 			}
-			return tx.PutOneTimeToken(ctx, crm.OneTimeToken{OrgID: o.ID, UserID: o.owner.ID, Purpose: crm.PurposeReset, Hash: o.ID[:], ExpiresAt: at(1001)})
+			return tx.PutOneTimeToken(ctx, accounts.OneTimeToken{OrgID: o.ID, UserID: o.owner.ID, Purpose: accounts.PurposeReset, Hash: o.ID[:], ExpiresAt: at(1001)})
 		})
 	}
 	before := len(changeLog(f, f.home))

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sixty/internal/crm"
+	"sixty/internal/store"
 )
 
 var errGivenUp = errors.New("the use case gave up")
@@ -19,9 +20,9 @@ func unchanged(f *fixture, w world, before picture) {
 }
 
 // everything makes a change of every kind.
-func everything(f *fixture, w world) func(tx crm.Tx) error {
+func everything(f *fixture, w world) func(tx store.Tx) error {
 	ctx := f.Context()
-	return func(tx crm.Tx) error {
+	return func(tx store.Tx) error {
 		rows, err := tx.Deals().LockForUpdate(ctx, []crm.ID{w.deal.ID})
 		if err != nil {
 			return err
@@ -59,7 +60,7 @@ func everything(f *fixture, w world) func(tx crm.Tx) error {
 func rollback(f *fixture) {
 	w, _ := newWorlds(f)
 	before := w.picture(f, f.home)
-	err := f.fails(f.home, func(tx crm.Tx) error {
+	err := f.fails(f.home, func(tx store.Tx) error {
 		if err := everything(f, w)(tx); err != nil {
 			return err
 		}
@@ -77,7 +78,7 @@ func rehearse(f *fixture) {
 	w, _ := newWorlds(f)
 	before := w.picture(f, f.home)
 	met := false
-	err := f.store.DryRun(f.Context(), f.home.by, at(2), func(tx crm.Tx) error {
+	err := f.store.DryRun(f.Context(), f.home.by, at(2), func(tx store.Tx) error {
 		if err := everything(f, w)(tx); err != nil {
 			return err
 		}
@@ -89,7 +90,7 @@ func rehearse(f *fixture) {
 		f.Errorf("the rehearsal did not see what it did: %v", err)
 	}
 	unchanged(f, w, before)
-	if err := f.store.DryRun(f.Context(), f.home.by, at(2), func(crm.Tx) error { return errGivenUp }); !errors.Is(err, errGivenUp) {
+	if err := f.store.DryRun(f.Context(), f.home.by, at(2), func(store.Tx) error { return errGivenUp }); !errors.Is(err, errGivenUp) {
 		f.Errorf("%v, want the function's own error", err)
 	}
 }
@@ -105,7 +106,7 @@ func panics(f *fixture) {
 					f.Error("the panic did not come through")
 				}
 			}()
-			_ = f.store.Write(f.Context(), f.home.by, at(2), func(tx crm.Tx) error {
+			_ = f.store.Write(f.Context(), f.home.by, at(2), func(tx store.Tx) error {
 				if err := everything(f, w)(tx); err != nil {
 					return err
 				}
@@ -121,7 +122,7 @@ func panics(f *fixture) {
 // before it ends.
 func ownWrites(f *fixture) {
 	c, ctx := f.home.newCompany("New"), f.Context()
-	f.write(f.home, 1, func(tx crm.Tx) error {
+	f.write(f.home, 1, func(tx store.Tx) error {
 		if err := tx.Companies().Insert(ctx, []crm.Company{c}); err != nil {
 			return err
 		}

@@ -76,7 +76,7 @@ func watches(f *fixture) {
 				<-pokes
 			}
 			for _, o := range []tenant{f.home, f.away} {
-				err := s.Write(ctx, o.by, at(n), func(tx crm.Tx) error { return tx.LogBulkChange(ctx, crm.EntityDeal) })
+				err := s.Write(ctx, o.by, at(n), func(tx store.Tx) error { return tx.LogBulkChange(ctx, crm.EntityDeal) })
 				if err != nil {
 					f.Fatal(err)
 				}

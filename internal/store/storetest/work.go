@@ -4,6 +4,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sixty/internal/crm"
+	"sixty/internal/store"
 )
 
 // Activities and tasks: their variants, their lists, and what they alone do.
@@ -130,22 +131,22 @@ func clearWork(f *fixture) {
 	type setter struct {
 		activity func(*crm.Activity) **crm.ID
 		task     func(*crm.Task) **crm.ID
-		clear    func(crm.Tx, crm.ID) error
+		clear    func(store.Tx, crm.ID) error
 		ids      []crm.ID
 	}
 	ctx, o := f.Context(), f.home
 	for name, of := range map[string]setter{
 		"company": {
 			func(a *crm.Activity) **crm.ID { return &a.CompanyID }, func(t *crm.Task) **crm.ID { return &t.CompanyID },
-			func(tx crm.Tx, id crm.ID) error { return tx.ClearCompany(ctx, id) }, three(f, companies(), o.newCompany),
+			func(tx store.Tx, id crm.ID) error { return tx.ClearCompany(ctx, id) }, three(f, companies(), o.newCompany),
 		},
 		"contact": {
 			func(a *crm.Activity) **crm.ID { return &a.ContactID }, func(t *crm.Task) **crm.ID { return &t.ContactID },
-			func(tx crm.Tx, id crm.ID) error { return tx.ClearContact(ctx, id) }, three(f, contacts(), o.newContact),
+			func(tx store.Tx, id crm.ID) error { return tx.ClearContact(ctx, id) }, three(f, contacts(), o.newContact),
 		},
 		"deal": {
 			func(a *crm.Activity) **crm.ID { return &a.DealID }, func(t *crm.Task) **crm.ID { return &t.DealID },
-			func(tx crm.Tx, id crm.ID) error { return tx.ClearDeal(ctx, id) }, three(f, deals(), o.newDeal),
+			func(tx store.Tx, id crm.ID) error { return tx.ClearDeal(ctx, id) }, three(f, deals(), o.newDeal),
 		},
 	} {
 		f.sub(name, func(f *fixture) {
@@ -156,7 +157,7 @@ func clearWork(f *fixture) {
 			insert(f, o, activities(), gone, stays)
 			insert(f, o, tasks(), doomed, kept)
 			log := entered(f, func() {
-				f.write(o, 20, func(tx crm.Tx) error { return of.clear(tx, of.ids[0]) })
+				f.write(o, 20, func(tx store.Tx) error { return of.clear(tx, of.ids[0]) })
 			})
 			*of.activity(&gone), gone.UpdatedAt, gone.Version = nil, at(20), 2
 			*of.task(&doomed), doomed.UpdatedAt, doomed.Version = nil, at(20), 2
@@ -245,7 +246,7 @@ func contactTotals(f *fixture) {
 	want.Deals.All.Value[0].Amount += 20
 	want.Deals.Open.Value[0].Amount += 20
 	for _, id := range []crm.ID{further[0], both[0]} {
-		f.write(o, 4, func(tx crm.Tx) error {
+		f.write(o, 4, func(tx store.Tx) error {
 			return tx.PutDealContact(ctx, crm.Deal{OrgID: o.ID, ID: id}, crm.DealContact{DealID: id, ContactID: persons[0], Role: "champion"})
 		})
 	}

@@ -1,0 +1,140 @@
+package accounts
+
+import (
+	"context"
+	"encoding/json"
+
+	"sixty/internal/crm"
+)
+
+// Action is what an entry of the audit trail tells of.
+type Action string
+
+// The actions of the audit trail.
+const (
+	ActionSignedIn             Action = "session.signed_in"
+	ActionSignInFailed         Action = "session.failed"
+	ActionSignedOut            Action = "session.signed_out"
+	ActionPasswordChanged      Action = "user.password_changed"
+	ActionIdentityLinked       Action = "user.identity_linked"
+	ActionUserCreated          Action = "user.created"
+	ActionRoleChanged          Action = "user.role_changed"
+	ActionUserChanged          Action = "user.changed"
+	ActionUserDeactivated      Action = "user.deactivated"
+	ActionUserReactivated      Action = "user.reactivated"
+	ActionOwnershipTransferred Action = "user.handed_over"
+	ActionUserDeleted          Action = "user.deleted"
+	ActionKeyCreated           Action = "api_key.created"
+	ActionKeyRevoked           Action = "api_key.revoked"
+	ActionSettingsChanged      Action = "settings.changed"
+	ActionExported             Action = "data.exported"
+	ActionCacheCleared         Action = "cache.cleared"
+)
+
+// AuditDetails are what there is to say of an action beside whom it was done to: a JSON
+// object of texts. Nothing secret is among them.
+type AuditDetails string
+
+// MarshalJSON gives the object.
+func (d AuditDetails) MarshalJSON() ([]byte, error) { return []byte(d), nil }
+
+// AuditEntry is a row of an organisation's audit trail. Once entered it stays as it is.
+type AuditEntry struct {
+	OrgID     crm.ID       `json:"-"`
+	ID        crm.ID       `json:"id"`
+	At        crm.Instant  `json:"at"`
+	ActorID   *crm.ID      `json:"actor_id" doc:"Who did it; null for the command line, and for whoever did not get in."`
+	Action    Action       `json:"action" enum:"session.signed_in,session.failed,session.signed_out,user.password_changed,user.identity_linked,user.created,user.role_changed,user.changed,user.deactivated,user.reactivated,user.handed_over,user.deleted,api_key.created,api_key.revoked,settings.changed,data.exported,cache.cleared"`
+	Target    string       `json:"target" doc:"The kind of thing that it was done to; empty when it was done to none."`
+	TargetID  *crm.ID      `json:"target_id" doc:"The thing; it may be gone."`
+	Address   string       `json:"address" doc:"Where the request came from; empty for the command line."`
+	RequestID string       `json:"request_id" doc:"The X-Request-Id of the request; empty for the command line."`
+	Details   AuditDetails `json:"details" doc:"What else there is to say: names and values."`
+}
+
+// AuditFilter narrows the audit trail; nil members do not.
+type AuditFilter struct {
+	Action  *string
+	ActorID *crm.ID
+	From    *crm.Date // that day in UTC or later
+	To      *crm.Date // that day in UTC or earlier
+}
+
+// AuditTrail declares its entries; it is sorted by time, the newest first.
+var AuditTrail = crm.Declare(crm.Entity[AuditEntry, struct{}, AuditFilter]{
+	Properties: []crm.Property[AuditEntry, struct{}]{
+		{Name: "org_id", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.OrgID, nil }},
+		{Name: "id", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.ID, nil }},
+		{Name: "at", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.At, nil }},
+		{Name: "actor_id", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.ActorID, nil }},
+		{Name: "action", At: func(e *AuditEntry, _ *struct{}) (any, any) { return (*string)(&e.Action), nil }},
+		{Name: "target", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.Target, nil }},
+		{Name: "target_id", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.TargetID, nil }},
+		{Name: "address", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.Address, nil }},
+		{Name: "request_id", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.RequestID, nil }},
+		{Name: "details", At: func(e *AuditEntry, _ *struct{}) (any, any) { return (*string)(&e.Details), nil }},
+	},
+	Filters: []crm.Filter[AuditEntry, AuditFilter]{
+		{Name: "action", Property: "action", Doc: "Only this action.",
+			At:    func(f *AuditFilter) any { return &f.Action },
+			Match: func(e *AuditEntry, f *AuditFilter) bool { return string(e.Action) == *f.Action }},
+		{Name: "actorId", Property: "actor_id", Doc: "Only what this person did.",
+			At:    func(f *AuditFilter) any { return &f.ActorID },
+			Match: func(e *AuditEntry, f *AuditFilter) bool { return e.ActorID != nil && *e.ActorID == *f.ActorID }},
+		{Name: "from", Property: "at", Doc: "Only what was done on this UTC day or later.",
+			At:    func(f *AuditFilter) any { return &f.From },
+			Match: func(e *AuditEntry, f *AuditFilter) bool { return crm.DateOf(e.At.Time()) >= *f.From }},
+		{Name: "to", Property: "at", Doc: "Only what was done on this UTC day or earlier.",
+			At:    func(f *AuditFilter) any { return &f.To },
+			Match: func(e *AuditEntry, f *AuditFilter) bool { return crm.DateOf(e.At.Time()) <= *f.To }},
+	},
+	Sorts: crm.Sorts{Fields: []string{"at"}, Default: crm.Sort{Field: "at", Desc: true}},
+})
+
+// Origin is where a request came from, for the audit trail.
+type Origin struct{ Address, RequestID string }
+
+type originKey struct{}
+
+// WithOrigin gives a context whose use cases enter o in the audit trail.
+func WithOrigin(ctx context.Context, o Origin) context.Context {
+	return context.WithValue(ctx, originKey{}, o)
+}
+
+// AuditEvent is an action and what it was done to.
+type AuditEvent struct {
+	Action   Action
+	Target   string // a kind, such as EntityOwner; "" for none
+	TargetID *crm.ID
+	Details  map[string]string // short, and nothing secret
+}
+
+// Audit enters an event in the audit trail, in the transaction of what it tells of.
+func Audit(ctx context.Context, tx AuditTx, by crm.Actor, at crm.Instant, e AuditEvent) error {
+	if e.Details == nil {
+		e.Details = map[string]string{}
+	}
+	details, err := json.Marshal(e.Details)
+	if err != nil {
+		return err
+	}
+	origin, _ := ctx.Value(originKey{}).(Origin)
+	return tx.PutAudit(ctx, AuditEntry{
+		OrgID: by.Org, ID: crm.NewID(), At: at, ActorID: by.UserID(), Action: e.Action, Target: e.Target, TargetID: e.TargetID,
+		Address: origin.Address, RequestID: origin.RequestID, Details: AuditDetails(details),
+	})
+}
+
+// RecordAudit enters an event that changes nothing else.
+func (s *Service) RecordAudit(ctx context.Context, by crm.Actor, e AuditEvent) error {
+	now := s.clock()
+	return s.store.Write(ctx, by, now, func(tx Tx) error { return Audit(ctx, tx, by, now, e) })
+}
+
+// AuditTrail lists the organisation's audit trail, for admins.
+func (s *Service) AuditTrail(ctx context.Context, by crm.Actor, q crm.List[AuditFilter]) (crm.Page[AuditEntry], error) {
+	if err := RequireAdmin(by, "read the audit trail"); err != nil {
+		return crm.Page[AuditEntry]{}, err
+	}
+	return s.store.Audit().Page(ctx, by.Org, q)
+}

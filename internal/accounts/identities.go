@@ -1,0 +1,109 @@
+package accounts
+
+import (
+	"context"
+	"strings"
+
+	"sixty/internal/crm"
+)
+
+// Identity is who a person is to an identity provider that signs them in: a subject of
+// an issuer, as its tokens name them. What a person may do is never the provider's to say.
+type Identity struct {
+	OrgID     crm.ID
+	UserID    crm.ID
+	Issuer    string
+	Subject   string
+	CreatedAt crm.Instant
+}
+
+// UnlinkedIdentity is somebody whom an identity provider has signed in, and who is nobody's
+// identity yet.
+type UnlinkedIdentity struct {
+	Issuer, Subject string
+	// Email is an address that the provider vouches for; "" if it vouches for none.
+	Email               string
+	FirstName, LastName string
+}
+
+// ProvisioningPolicy says how newcomers are received.
+type ProvisioningPolicy struct {
+	// Organisation is the one that newcomers belong to, by name or id; "": the one that
+	// has the person, and for those who are made, the only one that there is.
+	Organisation string
+	// Create makes a rep of whoever has no account.
+	Create bool
+}
+
+// LinkIdentity finds out who a newcomer is: the one active person who has their address, or a
+// rep who is made for it where that is asked for. From then on the person is known by the
+// subject alone, whatever address the provider names. CodeNotFound if they are nobody, or
+// it cannot be told who; CodeConflict if the person is another subject of the issuer, may
+// not sign in, or has been linked meanwhile.
+func (s *Service) LinkIdentity(ctx context.Context, n UnlinkedIdentity, w ProvisioningPolicy) error {
+	if n.Email == "" {
+		return crm.NotFound("account")
+	}
+	account, err := s.AccountByEmail(ctx, n.Email, w.Organisation)
+	switch {
+	case err == nil:
+		return s.link(ctx, account.OrgID, n, func(tx Tx) (crm.ID, error) {
+			return account.UserID, lockActive(ctx, tx, account.UserID)
+		})
+	case crm.CodeOf(err) != crm.CodeNotFound || !w.Create:
+		return err
+	}
+	org, err := s.home(ctx, w.Organisation)
+	if err != nil {
+		return err
+	}
+	by, now := crm.Actor{Org: org}, s.clock()
+	p := crm.OwnerPatch{FirstName: crm.Of(cutName(n.FirstName)), LastName: crm.Of(cutName(n.LastName)), Email: crm.Of(n.Email)}
+	return s.link(ctx, org, n, func(tx Tx) (crm.ID, error) {
+		person, err := insertOwner(ctx, tx, by, now, p)
+		return person.ID, err
+	})
+}
+
+// link enters an identity of the person whom who gives.
+func (s *Service) link(ctx context.Context, org crm.ID, n UnlinkedIdentity, who func(Tx) (crm.ID, error)) error {
+	by, now := crm.Actor{Org: org}, s.clock()
+	return s.store.Write(ctx, by, now, func(tx Tx) error {
+		user, err := who(tx)
+		if err != nil {
+			return err
+		}
+		if err := tx.PutIdentity(ctx, Identity{OrgID: org, UserID: user, Issuer: n.Issuer, Subject: n.Subject, CreatedAt: now}); err != nil {
+			return err
+		}
+		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionIdentityLinked, Target: crm.EntityOwner, TargetID: &user, Details: map[string]string{
+			"issuer": n.Issuer, "subject": n.Subject,
+		}})
+	})
+}
+
+// home gives the organisation of people who are made: the one that is named, by name or
+// id, or the only one.
+func (s *Service) home(ctx context.Context, organisation string) (crm.ID, error) {
+	all, err := s.store.Organisations(ctx)
+	if err != nil {
+		return crm.ID{}, err
+	}
+	for _, o := range all {
+		if organisation == "" && len(all) == 1 || named(o, organisation) {
+			return o.ID, nil
+		}
+	}
+	return crm.ID{}, crm.NotFound("organisation")
+}
+
+// named reports whether an organisation is meant by a name or id.
+func named(o crm.Organisation, text string) bool {
+	return text != "" && (o.ID.String() == text || crm.NameKey(o.Name) == crm.NameKey(text))
+}
+
+// cutName shortens a name that a provider gives to what can be stored.
+func cutName(s string) string {
+	letters := []rune(strings.ToValidUTF8(strings.Join(strings.Fields(s), " "), ""))
+	return string(letters[:min(len(letters), crm.MaxNameLength)])
+}

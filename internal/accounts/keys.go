@@ -1,0 +1,174 @@
+package accounts
+
+import (
+	"context"
+
+	"sixty/internal/crm"
+)
+
+// APIKey is a credential: who holds the secret acts as User with Role, or with the role
+// that the user has if that may do less.
+type APIKey struct {
+	OrgID     crm.ID       `json:"-"`
+	ID        crm.ID       `json:"id"`
+	UserID    crm.ID       `json:"user_id" doc:"Whom it acts for; without one, a service user is made for it."`
+	Name      string       `json:"name" doc:"What it is for."`
+	Role      crm.Role     `json:"role" enum:"viewer,rep,manager,admin" doc:"What it may do at most: never more than whom it acts for."`
+	Prefix    string       `json:"prefix" doc:"How the secret begins, for recognition."`
+	Hash      []byte       `json:"-"` // SHA-256 of the whole secret
+	CreatedAt crm.Instant  `json:"created_at"`
+	ExpiresAt *crm.Instant `json:"expires_at" doc:"null: never."`
+	RevokedAt *crm.Instant `json:"revoked_at" doc:"null: it is live, unless it has expired."`
+	UsedAt    *crm.Instant `json:"used_at" doc:"Last, to the minute or so."`
+}
+
+// APIKeyPatch holds what can be said of an API key when it is made.
+type APIKeyPatch struct {
+	Name      crm.Field[string]      `json:"name"`
+	Role      crm.Field[string]      `json:"role"`
+	UserID    crm.Field[crm.ID]      `json:"user_id"`
+	ExpiresAt crm.Field[crm.Instant] `json:"expires_at"`
+
+	DecodeErrors crm.DecodeErrors `json:"-"`
+}
+
+// APIKeyFilter narrows API keys: by nothing so far.
+type APIKeyFilter struct{}
+
+// APIKeys declares them. They never change but in their use.
+var APIKeys = crm.Declare(crm.Entity[APIKey, struct{}, APIKeyFilter]{
+	Name: crm.EntityAPIKey,
+	Properties: []crm.Property[APIKey, struct{}]{
+		{Name: "org_id", At: func(k *APIKey, _ *struct{}) (any, any) { return &k.OrgID, nil }},
+		{Name: "id", At: func(k *APIKey, _ *struct{}) (any, any) { return &k.ID, nil }},
+		{Name: "user_id", At: func(k *APIKey, _ *struct{}) (any, any) { return &k.UserID, nil }},
+		{Name: "name", At: func(k *APIKey, _ *struct{}) (any, any) { return &k.Name, nil }},
+		{Name: "role", At: func(k *APIKey, _ *struct{}) (any, any) { return (*string)(&k.Role), nil }},
+		{Name: "prefix", At: func(k *APIKey, _ *struct{}) (any, any) { return &k.Prefix, nil }},
+		{Name: "hash", At: func(k *APIKey, _ *struct{}) (any, any) { return &k.Hash, nil }},
+		{Name: "created_at", At: func(k *APIKey, _ *struct{}) (any, any) { return &k.CreatedAt, nil }},
+		{Name: "expires_at", At: func(k *APIKey, _ *struct{}) (any, any) { return &k.ExpiresAt, nil }},
+		{Name: "revoked_at", At: func(k *APIKey, _ *struct{}) (any, any) { return &k.RevokedAt, nil }},
+		{Name: "used_at", At: func(k *APIKey, _ *struct{}) (any, any) { return &k.UsedAt, nil }},
+	},
+	Sorts: crm.Sorts{Fields: []string{"created_at"}, Default: crm.Sort{Field: "created_at", Desc: true}},
+})
+
+// APIKeys lists the organisation's keys, those that have ended included.
+func (s *Service) APIKeys(ctx context.Context, by crm.Actor, q crm.List[APIKeyFilter]) (crm.Page[APIKey], error) {
+	if err := RequireAdmin(by, "manage people and keys"); err != nil {
+		return crm.Page[APIKey]{}, err
+	}
+	return s.store.APIKeys().Page(ctx, by.Org, q)
+}
+
+// APIKey reads one of them.
+func (s *Service) APIKey(ctx context.Context, by crm.Actor, id crm.ID) (APIKey, error) {
+	if err := RequireAdmin(by, "manage people and keys"); err != nil {
+		return APIKey{}, err
+	}
+	return crm.GetOne(ctx, s.store.APIKeys(), by.Org, id, "API key")
+}
+
+// CreateAPIKey makes a key of the prefix and hash that are given. It acts for the user
+// that the patch names or, without one, for a service user that is made for it and bears
+// its name. The role is the key's own and not more than the person's; should the person
+// come to have a lesser one, that counts.
+func (s *Service) CreateAPIKey(ctx context.Context, by crm.Actor, p APIKeyPatch, prefix string, hash []byte) (APIKey, error) {
+	if err := RequireAdmin(by, "manage people and keys"); err != nil {
+		return APIKey{}, err
+	}
+	now := s.clock()
+	key := APIKey{OrgID: by.Org, ID: crm.NewID(), Prefix: prefix, Hash: hash, CreatedAt: now}
+	var r crm.Rules
+	p.apply(&key, &r, now)
+	if err := r.Err(); err != nil {
+		return APIKey{}, err
+	}
+	err := s.store.Write(ctx, by, now, func(tx Tx) error {
+		if !p.UserID.Set || p.UserID.Null {
+			holder, err := insertServiceUser(ctx, tx, key)
+			if err != nil {
+				return err
+			}
+			key.UserID = holder
+			return putKey(ctx, tx, by, key)
+		}
+		holders, err := tx.Owners().LockForUpdate(ctx, []crm.ID{p.UserID.Value})
+		switch {
+		case err != nil:
+			return err
+		case len(holders) == 0:
+			return crm.Invalid(crm.FieldError{Field: "user_id", Message: "refers to a user that does not exist"})
+		case holders[0].DeactivatedAt != nil:
+			return crm.Conflict("This person has been deactivated and cannot be acted for.")
+		case key.Role.LeastPrivileged(holders[0].Role) != key.Role:
+			return crm.Invalid(crm.FieldError{Field: "role", Message: "must not be more than that of the person, " + string(holders[0].Role)})
+		}
+		key.UserID = holders[0].ID
+		return putKey(ctx, tx, by, key)
+	})
+	return key, err
+}
+
+func (p APIKeyPatch) apply(key *APIKey, r *crm.Rules, now crm.Instant) {
+	r.Bad = append(r.Bad, p.DecodeErrors...)
+	r.Name(crm.Of(p.Name.Value), &key.Name)
+	if role, err := crm.ParseRole(p.Role.Value); err == nil {
+		key.Role = role
+	} else {
+		r.Add("role", "must be one of viewer, rep, manager, admin")
+	}
+	if p.ExpiresAt.Set && !p.ExpiresAt.Null {
+		key.ExpiresAt = &p.ExpiresAt.Value
+	}
+	if key.ExpiresAt != nil && *key.ExpiresAt <= now {
+		r.Add("expires_at", "must lie in the future")
+	}
+}
+
+// insertServiceUser makes the user whom a key acts for that is nobody's.
+func insertServiceUser(ctx context.Context, tx Tx, key APIKey) (crm.ID, error) {
+	first, last := crm.SplitName(key.Name)
+	holder := crm.Owner{OrgID: key.OrgID, ID: crm.NewID(), Service: true, CreatedAt: key.CreatedAt, UpdatedAt: key.CreatedAt, Version: 1}
+	var r crm.Rules
+	crm.OwnerPatch{FirstName: first, LastName: last, Role: crm.Of(string(key.Role))}.Apply(&holder, &r)
+	if err := r.Err(); err != nil {
+		return crm.ID{}, err
+	}
+	return holder.ID, tx.Owners().Insert(ctx, []crm.Owner{holder})
+}
+
+// putKey adds a key, and tells of it.
+func putKey(ctx context.Context, tx Tx, by crm.Actor, key APIKey) error {
+	if err := tx.PutAPIKey(ctx, key); err != nil {
+		return err
+	}
+	return Audit(ctx, tx, by, key.CreatedAt, AuditEvent{Action: ActionKeyCreated, Target: crm.EntityAPIKey, TargetID: &key.ID, Details: map[string]string{
+		"name": key.Name, "prefix": key.Prefix, "role": string(key.Role), "user_id": key.UserID.String(),
+	}})
+}
+
+// keyVersion is that of every key: it does not change but in its use, and ends.
+const keyVersion = 1
+
+// RevokeAPIKey ends a key for good.
+func (s *Service) RevokeAPIKey(ctx context.Context, by crm.Actor, id crm.ID, expected crm.VersionCondition) error {
+	if err := RequireAdmin(by, "manage people and keys"); err != nil {
+		return err
+	}
+	now := s.clock()
+	return s.store.Write(ctx, by, now, func(tx Tx) error {
+		was, err := tx.RevokeAPIKey(ctx, id)
+		switch {
+		case err != nil:
+			return err
+		case !was:
+			return crm.NotFound("live API key")
+		}
+		if err := expected.Check(keyVersion); err != nil {
+			return err
+		}
+		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionKeyRevoked, Target: crm.EntityAPIKey, TargetID: &id})
+	})
+}

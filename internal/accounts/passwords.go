@@ -1,0 +1,113 @@
+package accounts
+
+import (
+	"context"
+	"strings"
+
+	"sixty/internal/crm"
+)
+
+// Account is a person as they sign in.
+type Account struct {
+	OrgID    crm.ID
+	UserID   crm.ID
+	Password string // its hash; "" if none is set
+}
+
+// maxAccounts bounds the organisations that one address is looked for in.
+const maxAccounts = 100
+
+// AccountByEmail finds whom an address signs in: the one person who has it or, of
+// several, the one in the organisation that is named, by name or id. CodeNotFound in
+// every other case.
+func (s *Service) AccountByEmail(ctx context.Context, email, organisation string) (Account, error) {
+	return s.accountByEmail(ctx, email, organisation, true)
+}
+
+// DeactivatedByEmail is AccountByEmail for whom an address would sign in had they not
+// been deactivated.
+func (s *Service) DeactivatedByEmail(ctx context.Context, email, organisation string) (Account, error) {
+	return s.accountByEmail(ctx, email, organisation, false)
+}
+
+func (s *Service) accountByEmail(ctx context.Context, email, organisation string, active bool) (Account, error) {
+	all, err := s.store.AccountsByEmail(ctx, strings.ToLower(strings.TrimSpace(email)), active, maxAccounts)
+	if err != nil {
+		return Account{}, err
+	}
+	if organisation == "" {
+		if len(all) == 1 {
+			return all[0], nil
+		}
+		return Account{}, crm.NotFound("account")
+	}
+	orgs, err := s.store.Organisations(ctx)
+	if err != nil {
+		return Account{}, err
+	}
+	for _, o := range orgs {
+		if !named(o, organisation) {
+			continue
+		}
+		for _, a := range all {
+			if a.OrgID == o.ID {
+				return a, nil
+			}
+		}
+	}
+	return Account{}, crm.NotFound("account")
+}
+
+// OwnAccount gives the actor's.
+func (s *Service) OwnAccount(ctx context.Context, by crm.Actor) (Account, error) {
+	return s.store.Account(ctx, by.Org, by.User)
+}
+
+// lockActive locks a person who may sign in.
+func lockActive(ctx context.Context, tx Tx, user crm.ID) error {
+	holder, err := crm.LockOne(ctx, tx.Owners(), user, "user")
+	if err == nil && holder.DeactivatedAt != nil {
+		err = crm.Conflict("This person has been deactivated.")
+	}
+	return err
+}
+
+// SetPassword sets the hash of a person's password. Whoever was signed in as them is not
+// any more. People set their own; admins do it for others by way of tickets, and the
+// operator directly.
+func (s *Service) SetPassword(ctx context.Context, by crm.Actor, user crm.ID, hash string) error {
+	if by.User != user {
+		if err := RequireAdmin(by, "manage people and keys"); err != nil {
+			return err
+		}
+	}
+	now := s.clock()
+	return s.store.Write(ctx, by, now, func(tx Tx) error {
+		if err := lockActive(ctx, tx, user); err != nil {
+			return err
+		}
+		if err := tx.PutPassword(ctx, user, hash); err != nil {
+			return err
+		}
+		if err := tx.EndSessions(ctx, user, none); err != nil {
+			return err
+		}
+		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionPasswordChanged, Target: crm.EntityOwner, TargetID: &user})
+	})
+}
+
+// RehashPassword sets another hash of the password that an account had when it was read,
+// unless the password is another by now.
+func (s *Service) RehashPassword(ctx context.Context, a Account, hash string) error {
+	by := crm.Actor{Org: a.OrgID, User: a.UserID}
+	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
+		if err := lockActive(ctx, tx, a.UserID); err != nil {
+			return err
+		}
+		now, err := s.store.Account(ctx, a.OrgID, a.UserID)
+		if err != nil || now.Password != a.Password {
+			return err
+		}
+		return tx.PutPassword(ctx, a.UserID, hash)
+	})
+}

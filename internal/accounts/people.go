@@ -1,0 +1,101 @@
+package accounts
+
+import (
+	"context"
+	"strings"
+
+	"sixty/internal/crm"
+)
+
+// CreateOwner makes a person; a rep unless the patch says otherwise.
+func (s *Service) CreateOwner(ctx context.Context, by crm.Actor, p crm.OwnerPatch) (crm.Owner, error) {
+	if err := RequireAdmin(by, "manage people and keys"); err != nil {
+		return crm.Owner{}, err
+	}
+	var out crm.Owner
+	now := s.clock()
+	err := s.store.Write(ctx, by, now, func(tx Tx) (err error) {
+		out, err = insertOwner(ctx, tx, by, now, p)
+		return err
+	})
+	return out, err
+}
+
+// insertOwner makes a person.
+func insertOwner(ctx context.Context, tx Tx, by crm.Actor, now crm.Instant, p crm.OwnerPatch) (crm.Owner, error) {
+	out := crm.NewOwner(by, crm.NewID(), now)
+	if err := applyOwner(ctx, tx, p, &out); err != nil {
+		return crm.Owner{}, err
+	}
+	if err := tx.Owners().Insert(ctx, []crm.Owner{out}); err != nil {
+		return crm.Owner{}, err
+	}
+	return out, MemberCreated(ctx, tx, by, now, out)
+}
+
+// applyOwner applies a patch to a person, whose e-mail address must be no other person's.
+func applyOwner(ctx context.Context, tx TeamTx, p crm.OwnerPatch, o *crm.Owner) error {
+	var r crm.Rules
+	p.Apply(o, &r)
+	if err := r.Err(); err != nil {
+		return err
+	}
+	taken, err := crm.Taken(ctx, tx.Owners(), crm.KeyEmail, o.Email, o.ID)
+	if err == nil && taken {
+		err = crm.InUse(crm.UsedElsewhere(string(crm.KeyEmail)))
+	}
+	return err
+}
+
+// OwnerByEmail finds a person by e-mail address.
+func (s *Service) OwnerByEmail(ctx context.Context, by crm.Actor, email string) (crm.Owner, error) {
+	var out crm.Owner
+	err := s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
+		found, err := tx.Owners().Find(ctx, crm.KeyEmail, []string{strings.ToLower(strings.TrimSpace(email))})
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return crm.NotFound("user")
+		}
+		out, err = crm.LockOne(ctx, tx.Owners(), found[0].ID, "user")
+		return err
+	})
+	return out, err
+}
+
+// DeleteOwner hides a person who owns nothing; one who does can only be
+// deactivated.
+func (s *Service) DeleteOwner(ctx context.Context, by crm.Actor, id crm.ID) error {
+	if err := RequireAdmin(by, "manage people and keys"); err != nil {
+		return err
+	}
+	now := s.clock()
+	return s.store.Write(ctx, by, now, func(tx Tx) error {
+		admins, err := tx.LockAdmins(ctx)
+		if err != nil {
+			return err
+		}
+		o, err := crm.LockOne(ctx, tx.Owners(), id, "user")
+		if err != nil {
+			return err
+		}
+		if by.User == id {
+			return crm.Forbidden("Nobody may delete themselves. Ask another admin.")
+		}
+		if LastAdmin(id, admins) {
+			return crm.Conflict("This is the last active admin. Make somebody else one before.")
+		}
+		used, err := tx.OwnerInUse(ctx, id)
+		if err != nil {
+			return err
+		}
+		if used {
+			return crm.Conflict("This person owns records and can only be deactivated.")
+		}
+		if err := tx.Owners().Delete(ctx, o); err != nil {
+			return err
+		}
+		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionUserDeleted, Target: crm.EntityOwner, TargetID: &id})
+	})
+}

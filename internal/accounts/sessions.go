@@ -1,0 +1,101 @@
+package accounts
+
+import (
+	"context"
+
+	"sixty/internal/crm"
+)
+
+// Principal is who a credential acts for, and what their organisation says of them.
+type Principal struct {
+	crm.Owner
+	RepsSee crm.RepVisibility
+}
+
+// Actor returns the actor of a principal with a role. It is the only way to say what an actor
+// sees: made without it, a rep sees only their own.
+func (p Principal) Actor(role crm.Role) crm.Actor {
+	return crm.Actor{Org: p.OrgID, User: p.ID, Role: role, SeesAll: p.RepsSee == crm.RepsSeeAll}
+}
+
+// Session is a person who is signed in. Its token is told once; here is its hash.
+type Session struct {
+	OrgID     crm.ID
+	ID        crm.ID
+	UserID    crm.ID
+	Hash      []byte
+	Address   string // whom it was begun from
+	UserAgent string
+	CreatedAt crm.Instant
+	UsedAt    crm.Instant // to the minute, or so
+	ExpiresAt crm.Instant // whatever use is made of it
+}
+
+// maxSessions bounds the sessions of a person: those used last stay.
+const maxSessions = 20
+
+// BeginSession begins a session of a person, who must not have been deactivated, and
+// ends those that have expired, or are too many.
+func (s *Service) BeginSession(ctx context.Context, session Session) (Session, error) {
+	now := s.clock()
+	session.ID, session.CreatedAt, session.UsedAt = crm.NewID(), now, now
+	by := crm.Actor{Org: session.OrgID, User: session.UserID}
+	err := s.store.Write(ctx, by, now, func(tx Tx) error {
+		if err := lockActive(ctx, tx, session.UserID); err != nil {
+			return err
+		}
+		kept := 1 // the new one
+		err := tx.EndSessions(ctx, session.UserID, func(other Session) bool {
+			kept++
+			return other.ExpiresAt > now && kept <= maxSessions
+		})
+		if err != nil {
+			return err
+		}
+		if err := tx.PutSession(ctx, session); err != nil {
+			return err
+		}
+		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionSignedIn, Target: crm.EntityOwner, TargetID: &session.UserID})
+	})
+	return session, err
+}
+
+// Sessions lists the actor's own, the one that was used last first.
+func (s *Service) Sessions(ctx context.Context, by crm.Actor) ([]Session, error) {
+	return s.store.Sessions(ctx, by.Org, by.User)
+}
+
+// EndSession ends one of the actor's sessions, if it is there.
+func (s *Service) EndSession(ctx context.Context, by crm.Actor, id crm.ID) error {
+	return s.endSessions(ctx, by, "one", func(other Session) bool { return other.ID != id })
+}
+
+// EndSessions ends all of the actor's sessions.
+func (s *Service) EndSessions(ctx context.Context, by crm.Actor) error {
+	return s.endSessions(ctx, by, "all", none)
+}
+
+func (s *Service) endSessions(ctx context.Context, by crm.Actor, which string, keep func(Session) bool) error {
+	now := s.clock()
+	return s.store.Write(ctx, by, now, func(tx Tx) error {
+		if err := tx.EndSessions(ctx, by.User, keep); err != nil {
+			return err
+		}
+		return Audit(ctx, tx, by, now, AuditEvent{
+			Action: ActionSignedOut, Target: crm.EntityOwner, TargetID: &by.User, Details: map[string]string{"sessions": which},
+		})
+	})
+}
+
+func none(Session) bool { return false }
+
+// UseSession and UseAPIKey enter that a session or a key of the actor's is in use,
+// unless that was entered after the instant.
+func (s *Service) UseSession(ctx context.Context, by crm.Actor, id crm.ID, since crm.Instant) error {
+	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error { return tx.UseSession(ctx, id, since) })
+}
+
+// UseAPIKey is UseSession for a key.
+func (s *Service) UseAPIKey(ctx context.Context, by crm.Actor, id crm.ID, since crm.Instant) error {
+	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error { return tx.UseAPIKey(ctx, id, since) })
+}

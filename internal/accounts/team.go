@@ -1,0 +1,284 @@
+package accounts
+
+import (
+	"context"
+	"reflect"
+	"strconv"
+
+	"sixty/internal/crm"
+)
+
+// What admins do about people: they change them, end and give back what they may do, and
+// hand over what is theirs. Nobody does so about themselves, and the last admin stays
+// one, so that nobody is locked out for good.
+
+// Member is a person as admins see them.
+type Member struct {
+	crm.Owner
+	SignedInAt *crm.Instant // last; nil: never
+}
+
+// Members lists the people of the organisation, deactivated ones included.
+func (s *Service) Members(ctx context.Context, by crm.Actor, q crm.List[crm.OwnerFilter]) (crm.Page[Member], error) {
+	if err := RequireAdmin(by, "manage people and keys"); err != nil {
+		return crm.Page[Member]{}, err
+	}
+	owners, err := s.store.Owners().Page(ctx, by.Org, q)
+	if err != nil {
+		return crm.Page[Member]{}, err
+	}
+	rows, err := s.members(ctx, by, owners.Rows)
+	return crm.Page[Member]{
+		Rows: rows, First: owners.First, Last: owners.Last, HasMore: owners.HasMore, HasPrevious: owners.HasPrevious, Total: owners.Total,
+	}, err
+}
+
+// Member reads one of them, or the user of a key.
+func (s *Service) Member(ctx context.Context, by crm.Actor, id crm.ID) (Member, error) {
+	if err := RequireAdmin(by, "manage people and keys"); err != nil {
+		return Member{}, err
+	}
+	o, err := crm.GetOne(ctx, s.store.Owners(), by.Org, id, "user")
+	if err != nil {
+		return Member{}, err
+	}
+	rows, err := s.members(ctx, by, []crm.Owner{o})
+	if err != nil {
+		return Member{}, err
+	}
+	return rows[0], nil
+}
+
+// members adds to people when they have signed in.
+func (s *Service) members(ctx context.Context, by crm.Actor, owners []crm.Owner) ([]Member, error) {
+	if len(owners) == 0 {
+		return nil, nil
+	}
+	ids := make([]crm.ID, len(owners))
+	for i := range owners {
+		ids[i] = owners[i].ID
+	}
+	last, err := s.store.SignIns(ctx, by.Org, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Member, len(owners))
+	for i, o := range owners {
+		out[i].Owner = o
+		if at, ok := last[o.ID]; ok {
+			out[i].SignedInAt = &at
+		}
+	}
+	return out, nil
+}
+
+// UpdateMember changes what is said of a person. Whoever gets another role is signed out
+// everywhere, and signs in again with that; nobody gives themselves one.
+func (s *Service) UpdateMember(ctx context.Context, by crm.Actor, id crm.ID, expected crm.VersionCondition, p crm.OwnerPatch) (Member, error) {
+	return s.changeMember(ctx, by, id, func(tx Tx, before crm.Owner, now crm.Instant) (crm.Owner, error) {
+		if err := expected.Check(before.Version); err != nil {
+			return crm.Owner{}, err
+		}
+		after := before
+		return after, applyOwner(ctx, tx, p, &after)
+	})
+}
+
+// DeactivateOwner ends what a person may do, and their sessions; their records stay
+// theirs.
+func (s *Service) DeactivateOwner(ctx context.Context, by crm.Actor, id crm.ID) (Member, error) {
+	return s.changeMember(ctx, by, id, func(_ Tx, o crm.Owner, now crm.Instant) (crm.Owner, error) {
+		if o.DeactivatedAt == nil {
+			o.DeactivatedAt = &now
+		}
+		return o, nil
+	})
+}
+
+// ReactivateOwner gives a person back what they might do. Their password and keys are
+// good again, their sessions are not.
+func (s *Service) ReactivateOwner(ctx context.Context, by crm.Actor, id crm.ID) (Member, error) {
+	return s.changeMember(ctx, by, id, func(_ Tx, o crm.Owner, _ crm.Instant) (crm.Owner, error) {
+		o.DeactivatedAt = nil
+		return o, nil
+	})
+}
+
+// changeMember changes a person, who is locked, and tells of it.
+func (s *Service) changeMember(ctx context.Context, by crm.Actor, id crm.ID, change func(tx Tx, before crm.Owner, now crm.Instant) (crm.Owner, error)) (Member, error) {
+	if err := RequireAdmin(by, "manage people and keys"); err != nil {
+		return Member{}, err
+	}
+	now := s.clock()
+	var out crm.Owner
+	err := s.store.Write(ctx, by, now, func(tx Tx) error {
+		// First all admins, in an order: of two who would demote each other one comes second.
+		admins, err := tx.LockAdmins(ctx)
+		if err != nil {
+			return err
+		}
+		before, err := lockPerson(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		after, err := change(tx, before, now)
+		if err != nil {
+			return err
+		}
+		if out = before; reflect.DeepEqual(before, after) {
+			return nil
+		}
+		if err := checkMember(by, before, after, admins); err != nil {
+			return err
+		}
+		after.UpdatedAt = now
+		if err := tx.Owners().Update(ctx, []crm.Change[crm.Owner]{{Before: before, After: after}}); err != nil {
+			return err
+		}
+		out, out.Version = after, after.Version+1
+		return MemberChanged(ctx, tx, by, now, before, after)
+	})
+	if err != nil {
+		return Member{}, err
+	}
+	rows, err := s.members(ctx, by, []crm.Owner{out})
+	if err != nil {
+		return Member{}, err
+	}
+	return rows[0], nil
+}
+
+// MemberChanged does what goes with every change of a person, whichever way it came: whoever
+// gets another role or is deactivated is signed out, and the audit trail tells of it.
+func MemberChanged(ctx context.Context, tx TeamTx, by crm.Actor, now crm.Instant, before, after crm.Owner) error {
+	if after.Role != before.Role || after.DeactivatedAt != nil && before.DeactivatedAt == nil {
+		if err := tx.EndSessions(ctx, after.ID, none); err != nil {
+			return err
+		}
+	}
+	return Audit(ctx, tx, by, now, memberEvent(before, after))
+}
+
+// MemberCreated is MemberChanged for a person who was not there before.
+func MemberCreated(ctx context.Context, tx TeamTx, by crm.Actor, now crm.Instant, o crm.Owner) error {
+	return Audit(ctx, tx, by, now, AuditEvent{
+		Action: ActionUserCreated, Target: crm.EntityOwner, TargetID: &o.ID, Details: map[string]string{"role": string(o.Role)},
+	})
+}
+
+// lockPerson locks a person.
+func lockPerson(ctx context.Context, tx Tx, id crm.ID) (crm.Owner, error) {
+	o, err := crm.LockOne(ctx, tx.Owners(), id, "user")
+	if err == nil && o.Service {
+		err = crm.Conflict("This is the user of an API key, not a person. End the key instead.")
+	}
+	return o, err
+}
+
+// checkMember refuses to let somebody change what they may do themselves, and to leave
+// the organisation without an admin.
+func checkMember(by crm.Actor, before, after crm.Owner, admins []crm.ID) error {
+	demoted := before.Role == crm.RoleAdmin && after.Role != crm.RoleAdmin
+	deactivated := before.DeactivatedAt == nil && after.DeactivatedAt != nil
+	switch {
+	case by.User == before.ID && after.Role != before.Role:
+		return crm.Forbidden("Nobody may change their own role. Ask another admin.")
+	case by.User == before.ID && deactivated:
+		return crm.Forbidden("Nobody may deactivate themselves. Ask another admin.")
+	case (demoted || deactivated) && LastAdmin(before.ID, admins):
+		return crm.Conflict("This is the last active admin. Make somebody else one before.")
+	}
+	return nil
+}
+
+// LastAdmin reports whether a person is the only one of the active admins.
+func LastAdmin(id crm.ID, admins []crm.ID) bool { return len(admins) == 1 && admins[0] == id }
+
+// memberEvent says what was done to a person.
+func memberEvent(before, after crm.Owner) AuditEvent {
+	e := AuditEvent{Action: ActionUserChanged, Target: crm.EntityOwner, TargetID: &before.ID, Details: map[string]string{}}
+	switch {
+	case after.Role != before.Role:
+		e.Action = ActionRoleChanged
+		e.Details["from"], e.Details["to"] = string(before.Role), string(after.Role)
+	case after.DeactivatedAt != nil && before.DeactivatedAt == nil:
+		e.Action = ActionUserDeactivated
+	case after.DeactivatedAt == nil && before.DeactivatedAt != nil:
+		e.Action = ActionUserReactivated
+	}
+	if email := after.Email; email != nil && (before.Email == nil || *before.Email != *email) {
+		e.Details["email"] = *email // what they sign in with
+	}
+	return e
+}
+
+// TransferredRecords tells how many things went from one person to another.
+type TransferredRecords struct {
+	Companies  int64 `json:"companies"`
+	Contacts   int64 `json:"contacts"`
+	Deals      int64 `json:"deals"`
+	Activities int64 `json:"activities"`
+	Tasks      int64 `json:"tasks" doc:"Those that were assigned to the person."`
+}
+
+// MaxTransferredRecords is how many things somebody may have who is handed over by a request, which
+// has sixty seconds: half as many took twelve of them (bench/RESULTS.md). The operator's
+// command has no such bound.
+const MaxTransferredRecords = 200_000
+
+// TransferOwnership gives everything that a person owns, or is to do, to another one, who must be
+// active. Who did what in the past stays as it was. CodeConflict, and nothing is changed,
+// when it is more than a request can carry.
+func (s *Service) TransferOwnership(ctx context.Context, by crm.Actor, from, to crm.ID) (TransferredRecords, error) {
+	if err := RequireAdmin(by, "manage people and keys"); err != nil {
+		return TransferredRecords{}, err
+	}
+	now := s.clock()
+	var n TransferredRecords
+	err := s.store.Write(ctx, by, now, func(tx Tx) error {
+		found, err := tx.Owners().LockForUpdate(ctx, []crm.ID{from, to})
+		if err != nil {
+			return err
+		}
+		people := map[crm.ID]crm.Owner{}
+		for _, o := range found {
+			people[o.ID] = o
+		}
+		heir, there := people[to]
+		switch _, known := people[from]; { // the user of a key may have made things
+		case !known:
+			return crm.NotFound("user")
+		case !there:
+			return crm.Invalid(crm.FieldError{Field: "to", Message: "refers to a user that does not exist"})
+		case from == to:
+			return crm.Invalid(crm.FieldError{Field: "to", Message: "must be somebody else"})
+		case heir.DeactivatedAt != nil:
+			return crm.Invalid(crm.FieldError{Field: "to", Message: "must not be somebody who was deactivated"})
+		}
+		if err := checkTransfer(ctx, tx, by, from); err != nil {
+			return err
+		}
+		if n, err = tx.TransferOwnership(ctx, from, to); err != nil {
+			return err
+		}
+		text := func(n int64) string { return strconv.FormatInt(n, 10) }
+		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionOwnershipTransferred, Target: crm.EntityOwner, TargetID: &from, Details: map[string]string{
+			"to": to.String(), "companies": text(n.Companies), "contacts": text(n.Contacts), "deals": text(n.Deals),
+			"activities": text(n.Activities), "tasks": text(n.Tasks),
+		}})
+	})
+	return n, err
+}
+
+// checkTransfer refuses to begin what a request could not end.
+func checkTransfer(ctx context.Context, tx TeamTx, by crm.Actor, from crm.ID) error {
+	if by.UserID() == nil {
+		return nil
+	}
+	n, err := tx.CountOwned(ctx, from, MaxTransferredRecords+1)
+	if err == nil && n > MaxTransferredRecords {
+		err = crm.Conflict("This person has more than " + strconv.Itoa(MaxTransferredRecords) +
+			" records, which is too much for one request. The command \"sixty user hand-over\" has no such bound.")
+	}
+	return err
+}

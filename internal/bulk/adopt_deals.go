@@ -1,0 +1,140 @@
+package bulk
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"sixty/internal/crm"
+)
+
+// dealAdoption is the adoption of deals, with the history of their stages from now
+// on: of the past, only when they entered the stage in which they stand.
+type dealAdoption struct {
+	*dealImport
+}
+
+func (k *dealAdoption) references(p *crm.DealPatch) []adoptReference {
+	return []adoptReference{
+		{"company_id", RefCompany, &p.CompanyID}, {"primary_contact_id", RefContact, &p.PrimaryContactID},
+		{"stage_id", RefStage, &p.StageID}, {"owner_id", RefOwner, &p.OwnerID},
+	}
+}
+
+// ready reads the stages that the deals stand in or come to.
+func (k *dealAdoption) ready(rows []AdoptRow[crm.DealPatch], stored []crm.Deal) error {
+	wanted := map[crm.ID]bool{}
+	for i := range rows {
+		if p := &rows[i].Patch; p.StageID.Set && !p.StageID.Null {
+			wanted[p.StageID.Value] = true
+		}
+	}
+	for i := range stored {
+		wanted[stored[i].StageID] = true
+	}
+	view := k.tx.Reads().Stages()
+	first, err := view.Page(k.ctx, k.by.Org, crm.List[crm.StageFilter]{Sort: crm.Stages.Sorts.Default, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(first.Rows) > 0 {
+		k.first = &first.Rows[0]
+		held, err := k.tx.Stages().LockForShare(k.ctx, []crm.ID{k.first.ID})
+		if err != nil {
+			return err
+		}
+		if len(held) == 0 {
+			return disturbed("stages")
+		}
+	}
+	k.stages = make(map[crm.ID]*crm.Stage, len(wanted))
+	for part := range slices.Chunk(slices.SortedFunc(maps.Keys(wanted), compareIDs), crm.MaxLimit) {
+		stages, err := view.ByID(k.ctx, k.by.Org, part)
+		if err != nil {
+			return err
+		}
+		for i := range stages {
+			k.stages[stages[i].ID] = &stages[i]
+		}
+	}
+	return nil
+}
+
+func (k *dealAdoption) take(row *AdoptRow[crm.DealPatch], d *crm.Deal, isNew bool, r *crm.Rules) (left []crm.FieldError) {
+	p := row.Patch
+	p.Probability, p.Currency, p.StageID = unlessNull(p.Probability), unlessNull(p.Currency), unlessNull(p.StageID)
+	if row.Patch.Currency.Null && row.Patch.Currency.Value != "" {
+		p.Currency = row.Patch.Currency // amounts in an unknown currency are not amounts in another one
+	}
+	stage := k.stages[d.StageID]
+	switch {
+	case p.StageID.Set:
+		stage = k.stages[p.StageID.Value]
+	case isNew:
+		stage = k.first
+	}
+	if stage == nil {
+		r.Add("stage_id", "must be given: there are no deal stages yet")
+		return nil
+	}
+	moved := stage.ID != d.StageID
+	if isNew {
+		d.Probability = stage.DefaultProbability
+	}
+	status := p.Status
+	p.Status, p.StageID = crm.Field[string]{}, crm.Field[crm.ID]{} // settled here
+	p.Apply(d, r)
+	if len(r.Bad) > 0 {
+		return nil
+	}
+	if d.Company == nil {
+		d.Company = new(d.Name)
+	}
+	p.Status, left = adoptedStatus(status, stage, d.Status, moved)
+	if p.Status.Value == crm.StatusActive && p.ClosedAt.Set && !p.ClosedAt.Null {
+		left = append(left, crm.FieldError{Field: "closed_at", Message: "contradicts the status active"})
+	}
+	p.Settle(d, stage, moved, k.entered(row, d, stage, isNew, moved), r)
+	return left
+}
+
+// adoptedStatus gives the status of a deal in a stage. One that is won or lost
+// decides; in an open one a deal may be lost, or won, all the same.
+func adoptedStatus(said crm.Field[string], stage *crm.Stage, was string, moved bool) (status crm.Field[string], left []crm.FieldError) {
+	status = crm.Of(stage.Status())
+	switch {
+	case !said.Set && !moved:
+		return crm.Of(was), nil
+	case !said.Set || said.Null:
+	case !slices.Contains(crm.Deals.Enum("status"), said.Value):
+		left = append(left, crm.FieldError{Field: "status", Message: "must be one of " + strings.Join(crm.Deals.Enum("status"), ", ")})
+	case stage.Outcome == crm.OutcomeOpen:
+		status = crm.Of(said.Value)
+	case said.Value != status.Value:
+		left = append(left, crm.FieldError{Field: "status", Message: said.Value + " contradicts the stage " + stage.Name + ", which is " + status.Value})
+	}
+	return status, left
+}
+
+// entered tells when a deal entered its stage, or, when it stays there, changed.
+func (k *dealAdoption) entered(row *AdoptRow[crm.DealPatch], d *crm.Deal, stage *crm.Stage, isNew, moved bool) crm.Instant {
+	at := k.now
+	for _, known := range []struct {
+		when  crm.Field[crm.Instant]
+		tells bool
+	}{
+		{row.StageChangedAt, moved},
+		{row.Patch.ClosedAt, moved && stage.Outcome != crm.OutcomeOpen},
+		{row.CreatedAt, isNew},
+		{row.UpdatedAt, !isNew},
+	} {
+		if known.tells && known.when.Set && !known.when.Null {
+			at = known.when.Value
+			break
+		}
+	}
+	if !isNew && moved {
+		at = max(at, d.StageChangedAt) // no stay ends before it begins
+	}
+	return at
+}

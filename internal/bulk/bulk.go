@@ -1,0 +1,60 @@
+// Package bulk holds the use cases that read or write many records: import and adoption, which
+// share one engine, and export.
+//
+// Its port is Store with the transactions Tx and the snapshots Reads. internal/store implements
+// them (Store.Bulk), and internal/changes wraps the Store (TrackedBulk). People who are imported
+// are changed by the rules of internal/accounts, which this package therefore imports.
+package bulk
+
+import (
+	"context"
+	"reflect"
+	"time"
+
+	"sixty/internal/accounts"
+	"sixty/internal/crm"
+)
+
+// Store is what the use cases need of storage. Errors are those of crm.Store.
+type Store interface {
+	// Write is that of crm.Store, with the transactions of this package.
+	Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func(Tx) error) error
+	// DryRun is Write that always rolls back, and enters nothing.
+	DryRun(ctx context.Context, by crm.Actor, at crm.Instant, fn func(Tx) error) error
+	// Snapshot is that of crm.Store, with the reads of this package.
+	Snapshot(ctx context.Context, by crm.Actor, fn func(Reads) error) error
+	Organisation(ctx context.Context, id crm.ID) (crm.Organisation, error)
+}
+
+// Tx is a transaction that writes, confined to the organisation of its actor.
+type Tx interface {
+	crm.Tx
+	accounts.TeamTx
+	// InsertDealContacts adds further contacts to deals that the transaction has
+	// just inserted; the deals do not count as changed by it. No contact is twice on
+	// a deal, nor its primary one.
+	InsertDealContacts(ctx context.Context, deals []crm.Deal, contacts []crm.DealContact) error
+}
+
+// Reads are what a snapshot reads.
+type Reads interface {
+	crm.Reads
+	Audit() crm.View[accounts.AuditEntry, accounts.AuditFilter]
+}
+
+// Service holds the use cases. It is safe for concurrent use.
+type Service struct {
+	store Store
+	now   func() time.Time
+}
+
+// NewService returns the use cases over a store. The clock is the time of every change.
+func NewService(store Store, now func() time.Time) *Service {
+	return &Service{store: store, now: now}
+}
+
+// clock returns the present to the microsecond.
+func (s *Service) clock() crm.Instant { return crm.InstantOf(s.now()) }
+
+// same reports whether two records are equal.
+func same[T any](a, b T) bool { return reflect.DeepEqual(a, b) }

@@ -1,0 +1,195 @@
+package bulk
+
+import (
+	"context"
+	"time"
+
+	"sixty/internal/accounts"
+	"sixty/internal/crm"
+)
+
+// ExportRow is a thing that leaves, with readable names of what it refers to, by
+// which ImportRow could find the same: of people and contacts the e-mail address,
+// else the name; of a deal the external_id, else the name. "" is none.
+type ExportRow[T any] struct {
+	Record                               T
+	Company, Owner, Stage, Contact, Deal string
+}
+
+// exportLimit bounds an export: while it lasts, its snapshot keeps SQLite's log from
+// being reset and PostgreSQL from vacuuming what was deleted since.
+const exportLimit = time.Hour
+
+var errExportLimit = &crm.Error{
+	Code: crm.CodeUnavailable, Message: "The export took longer than an hour and was ended. Narrow it by filters.",
+}
+
+// ExportCompanies gives the companies that a filter leaves to each, by id, in
+// batches of at most MaxLimit that each must not keep. All of it is one state of the
+// database, whatever others write meanwhile; it must end within an hour.
+func (s *Service) ExportCompanies(ctx context.Context, by crm.Actor, f crm.CompanyFilter, each func([]ExportRow[crm.Company]) error) error {
+	return export(ctx, s, by, f, crm.IDOrder, Reads.Companies, func(c *crm.Company) links { return links{owner: c.OwnerID} }, each)
+}
+
+// ExportContacts is ExportCompanies for contacts.
+func (s *Service) ExportContacts(ctx context.Context, by crm.Actor, f crm.ContactFilter, each func([]ExportRow[crm.Contact]) error) error {
+	return export(ctx, s, by, f, crm.IDOrder, Reads.Contacts, func(c *crm.Contact) links { return links{owner: c.OwnerID, company: c.CompanyID} }, each)
+}
+
+// ExportDeals is ExportCompanies for deals.
+func (s *Service) ExportDeals(ctx context.Context, by crm.Actor, f crm.DealFilter, each func([]ExportRow[crm.Deal]) error) error {
+	return export(ctx, s, by, f, crm.IDOrder, Reads.Deals, func(d *crm.Deal) links {
+		return links{owner: d.OwnerID, company: d.CompanyID, stage: &d.StageID, contact: d.PrimaryContactID}
+	}, each)
+}
+
+// ExportActivities is ExportCompanies for activities.
+func (s *Service) ExportActivities(ctx context.Context, by crm.Actor, f crm.ActivityFilter, each func([]ExportRow[crm.Activity]) error) error {
+	return export(ctx, s, by, f, crm.IDOrder, Reads.Activities, func(a *crm.Activity) links {
+		return links{owner: a.OwnerID, company: a.CompanyID, contact: a.ContactID, deal: a.DealID}
+	}, each)
+}
+
+// ExportAudit is ExportCompanies for the audit trail.
+func (s *Service) ExportAudit(ctx context.Context, by crm.Actor, f accounts.AuditFilter, each func([]ExportRow[accounts.AuditEntry]) error) error {
+	if err := accounts.RequireAdmin(by, "read the audit trail"); err != nil {
+		return err
+	}
+	return export(ctx, s, by, f, crm.Sort{Field: "at"}, Reads.Audit, func(e *accounts.AuditEntry) links { return links{owner: e.ActorID} }, each)
+}
+
+// RecordExport enters in the audit trail that an export of a kind of records was begun.
+func (s *Service) RecordExport(ctx context.Context, by crm.Actor, kind string, details map[string]string) error {
+	now := s.clock()
+	return s.store.Write(ctx, by, now, func(tx Tx) error {
+		return accounts.Audit(ctx, tx, by, now, accounts.AuditEvent{Action: accounts.ActionExported, Target: kind, Details: details})
+	})
+}
+
+// links are the ids of what a thing refers to.
+type links struct{ company, owner, stage, contact, deal *crm.ID }
+
+// export reads things in the order in which they lie, which is quickest to read, and to
+// write again: copied in another order, each would come to lie in a page of its own.
+func export[T, F any](
+	ctx context.Context, s *Service, by crm.Actor, filter F, order crm.Sort, view func(Reads) crm.View[T, F], refer func(*T) links, each func([]ExportRow[T]) error,
+) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, exportLimit, errExportLimit)
+	defer cancel()
+	return s.store.Snapshot(ctx, by, func(r Reads) error {
+		names := newExportNames(r)
+		things := view(r)
+		rows := make([]ExportRow[T], 0, crm.MaxLimit)
+		refs := make([]links, 0, crm.MaxLimit)
+		q := crm.List[F]{Filter: filter, Sort: order, Limit: crm.MaxLimit}
+		for {
+			page, err := things.Page(ctx, by.Org, q)
+			if err != nil {
+				return err
+			}
+			rows, refs = rows[:0], refs[:0]
+			for i := range page.Rows {
+				rows = append(rows, ExportRow[T]{Record: page.Rows[i]})
+				refs = append(refs, refer(&page.Rows[i]))
+			}
+			if err := names.find(ctx, by.Org, refs); err != nil {
+				return err
+			}
+			for i, l := range refs {
+				rows[i].Company, rows[i].Owner, rows[i].Stage = names.companies.of(l.company), names.owners.of(l.owner), names.stages.of(l.stage)
+				rows[i].Contact, rows[i].Deal = names.contacts.of(l.contact), names.deals.of(l.deal)
+			}
+			if len(rows) > 0 {
+				if err := each(rows); err != nil {
+					return err
+				}
+			}
+			if !page.HasMore {
+				return nil
+			}
+			q.From = page.Last
+		}
+	})
+}
+
+// exportNames are the names of what rows refer to.
+type exportNames struct {
+	companies namer[crm.Company, crm.CompanyFilter]
+	owners    namer[crm.Owner, crm.OwnerFilter]
+	stages    namer[crm.Stage, crm.StageFilter]
+	contacts  namer[crm.Contact, crm.ContactFilter]
+	deals     namer[crm.Deal, crm.DealFilter]
+}
+
+func newExportNames(r Reads) *exportNames {
+	return &exportNames{
+		companies: namer[crm.Company, crm.CompanyFilter]{view: r.Companies(), name: func(c *crm.Company) (crm.ID, string) { return c.ID, c.Name }},
+		owners:    namer[crm.Owner, crm.OwnerFilter]{view: r.Owners(), name: func(o *crm.Owner) (crm.ID, string) { return o.ID, textOr(o.Email, o.FullName) }},
+		stages:    namer[crm.Stage, crm.StageFilter]{view: r.Stages(), name: func(s *crm.Stage) (crm.ID, string) { return s.ID, s.Name }},
+		contacts:  namer[crm.Contact, crm.ContactFilter]{view: r.Contacts(), name: func(c *crm.Contact) (crm.ID, string) { return c.ID, textOr(c.Email, c.FullName) }},
+		deals:     namer[crm.Deal, crm.DealFilter]{view: r.Deals(), name: func(d *crm.Deal) (crm.ID, string) { return d.ID, textOr(d.ExternalID, d.Name) }},
+	}
+}
+
+func textOr(first *string, second string) string {
+	if first != nil {
+		return *first
+	}
+	return second
+}
+
+// find learns the names of everything that rows refer to.
+func (n *exportNames) find(ctx context.Context, org crm.ID, refs []links) error {
+	for _, find := range []func() error{
+		func() error { return n.companies.find(ctx, org, refs, func(l links) *crm.ID { return l.company }) },
+		func() error { return n.owners.find(ctx, org, refs, func(l links) *crm.ID { return l.owner }) },
+		func() error { return n.stages.find(ctx, org, refs, func(l links) *crm.ID { return l.stage }) },
+		func() error { return n.contacts.find(ctx, org, refs, func(l links) *crm.ID { return l.contact }) },
+		func() error { return n.deals.find(ctx, org, refs, func(l links) *crm.ID { return l.deal }) },
+	} {
+		if err := find(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// namer names the things of one kind, and remembers some names.
+type namer[T, F any] struct {
+	view  crm.View[T, F]
+	name  func(*T) (crm.ID, string)
+	known map[crm.ID]string
+}
+
+func (n *namer[T, F]) find(ctx context.Context, org crm.ID, refs []links, of func(links) *crm.ID) error {
+	if n.known == nil || len(n.known) > maxKnown {
+		n.known = map[crm.ID]string{} // the names of this batch are all asked for again
+	}
+	var ids []crm.ID
+	for _, l := range refs {
+		id := of(l)
+		if id == nil {
+			continue
+		}
+		if _, ok := n.known[*id]; !ok {
+			n.known[*id] = ""
+			ids = append(ids, *id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	things, err := n.view.ByID(ctx, org, ids) // no more than rows of a batch
+	for i := range things {
+		id, name := n.name(&things[i])
+		n.known[id] = name
+	}
+	return err
+}
+
+func (n *namer[T, F]) of(id *crm.ID) string {
+	if id == nil {
+		return ""
+	}
+	return n.known[*id]
+}

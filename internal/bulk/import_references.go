@@ -1,0 +1,495 @@
+package bulk
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"sixty/internal/crm"
+)
+
+// maxKnown bounds what an import remembers of the references of one kind. When it
+// is full it is forgotten as a whole: files name the same few things over and over,
+// and those are soon known again.
+const maxKnown = 10_000
+
+// knownReferences are the references that committed batches of an import resolved.
+// They are checked again before each use.
+type knownReferences struct{ companies, owners, stages, contacts, deals known }
+
+// known are ids by the text that refers to them. It may be used from several goroutines.
+type known struct {
+	mu  sync.Mutex
+	ids map[string]crm.ID
+}
+
+func (k *known) id(text string) (crm.ID, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	id, ok := k.ids[text]
+	return id, ok
+}
+
+func (k *known) add(text string, id crm.ID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.ids[text] == id {
+		return
+	}
+	if k.ids == nil || len(k.ids) >= maxKnown {
+		k.ids = map[string]crm.ID{}
+	}
+	// The text is a part of its row; kept as it is, it would keep all of it.
+	k.ids[strings.Clone(text)] = id
+}
+
+// references resolves what the rows of one batch refer to.
+type references struct {
+	companies lookup[crm.Company]
+	owners    lookup[crm.Owner]
+	stages    lookup[crm.Stage]
+	contacts  lookup[crm.Contact]
+	deals     lookup[crm.Deal]
+}
+
+func newReferences(b *importTx) *references {
+	known := &b.run.known
+	f := &references{
+		companies: lookup[crm.Company]{
+			ref: RefCompany, many: "companies", table: b.tx.Companies(), known: &known.companies,
+			keys: []crm.Key{crm.KeyExternalID, crm.KeyName},
+		},
+		owners: lookup[crm.Owner]{
+			ref: RefOwner, many: "owners", table: b.tx.Owners(), known: &known.owners,
+			keys: []crm.Key{crm.KeyEmail, crm.KeyName},
+		},
+		stages: lookup[crm.Stage]{
+			ref: RefStage, many: "stages", table: b.tx.Stages(), known: &known.stages,
+			keys: []crm.Key{crm.KeyName},
+		},
+		contacts: lookup[crm.Contact]{
+			ref: RefContact, many: "contacts", table: b.tx.Contacts(), known: &known.contacts,
+			keys: []crm.Key{crm.KeyExternalID, crm.KeyEmail, crm.KeyName},
+		},
+		deals: lookup[crm.Deal]{
+			ref: RefDeal, many: "deals", table: b.tx.Deals(), known: &known.deals,
+			keys: []crm.Key{crm.KeyExternalID, crm.KeyName},
+		},
+	}
+	for _, ref := range b.run.opt.CreateMissing {
+		switch ref {
+		case RefCompany:
+			f.companies.create = b.newCompany
+		case RefOwner:
+			f.owners.create = b.newOwner
+		case RefStage:
+			f.stages.create, f.stages.arrange = b.newStage, b.appendStages
+		}
+	}
+	return f
+}
+
+// newCompany makes a company that rows name.
+func (b *importTx) newCompany(name string, r *crm.Rules) (crm.ID, crm.Company) {
+	c := crm.NewCompany(b.by, crm.NewID(), b.now)
+	crm.CompanyPatch{Name: crm.Of(name)}.Apply(&c, r)
+	return c.ID, c
+}
+
+// newOwner makes a person whom rows name, or whose address they give.
+func (b *importTx) newOwner(name string, r *crm.Rules) (crm.ID, crm.Owner) {
+	o := crm.NewOwner(b.by, crm.NewID(), b.now)
+	var p crm.OwnerPatch
+	if crm.ValidEmail(name) {
+		p.Email = crm.Of(name)
+	} else {
+		p.FirstName, p.LastName = crm.SplitName(name)
+	}
+	p.Apply(&o, r)
+	return o.ID, o
+}
+
+// askReferences notes what a row refers to.
+func askReferences[P any](f *references, row *ImportRow[P]) {
+	f.companies.ask(row.Company)
+	f.owners.ask(row.Owner)
+	f.stages.ask(row.Stage)
+	f.contacts.ask(row.Contact)
+	f.deals.ask(row.Deal)
+	f.companies.ask(row.Fallback.Company)
+	f.owners.ask(row.Fallback.Owner)
+	f.stages.ask(row.Fallback.Stage)
+	f.contacts.ask(row.Fallback.Contact)
+	f.deals.ask(row.Fallback.Deal)
+}
+
+// insteadOf gives the rows with their second texts in the place of the first ones
+// that lead to nothing. The rows that were given stay as they are, because a batch
+// may be tried again.
+func insteadOf[P any](f *references, rows []ImportRow[P]) []ImportRow[P] {
+	given := rows
+	for i := range given {
+		row := given[i]
+		if row.Fallback == (References{}) {
+			continue
+		}
+		f.companies.instead(&row.Company, row.Fallback.Company)
+		f.owners.instead(&row.Owner, row.Fallback.Owner)
+		f.stages.instead(&row.Stage, row.Fallback.Stage)
+		f.contacts.instead(&row.Contact, row.Fallback.Contact)
+		f.deals.instead(&row.Deal, row.Fallback.Deal)
+		row.Fallback = References{}
+		if &rows[0] == &given[0] {
+			rows = slices.Clone(given)
+		}
+		rows[i] = row
+	}
+	return rows
+}
+
+// useReferences notes that a row was taken, so that what it refers to is needed.
+func useReferences[P any](f *references, row *ImportRow[P]) {
+	f.companies.use(row.Company)
+	f.owners.use(row.Owner)
+	f.stages.use(row.Stage)
+}
+
+// missingReferences tells what a row refers to that does not exist and could be
+// made.
+func missingReferences[P any](f *references, row *ImportRow[P]) (missing []Reference) {
+	if f.companies.isMissing(row.Company) {
+		missing = append(missing, RefCompany)
+	}
+	if f.owners.isMissing(row.Owner) {
+		missing = append(missing, RefOwner)
+	}
+	if f.stages.isMissing(row.Stage) {
+		missing = append(missing, RefStage)
+	}
+	return missing
+}
+
+// resolve finds everything that was asked for.
+func (f *references) resolve(ctx context.Context) error {
+	for _, resolve := range []func(context.Context) error{
+		f.companies.resolve, f.owners.resolve, f.stages.resolve, f.contacts.resolve, f.deals.resolve,
+	} {
+		if err := resolve(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insert writes what was made and is needed.
+func (f *references) insert(ctx context.Context) error {
+	for _, insert := range []func(context.Context) error{f.owners.insert, f.companies.insert, f.stages.insert} {
+		if err := insert(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dependOn tells whether it makes a difference that something of these names is made.
+func (f *references) dependOn(names map[string]bool) bool {
+	return f.companies.dependsOn(names) || f.owners.dependsOn(names) || f.stages.dependsOn(names)
+}
+
+// learn remembers for the next batches what was resolved in this one.
+func (f *references) learn() {
+	f.companies.learn()
+	f.owners.learn()
+	f.stages.learn()
+	f.contacts.learn()
+	f.deals.learn()
+}
+
+// lookup resolves references to one kind of thing, all of a batch at once.
+type lookup[T any] struct {
+	ref     Reference
+	many    string // of the noun
+	table   crm.Table[T]
+	keys    []crm.Key // asked after the id, in this order
+	known   *known
+	create  func(name string, r *crm.Rules) (crm.ID, T) // nil: what is missing is not made
+	arrange func([]T) error                             // completes what is about to be inserted
+
+	targets map[string]*target[T] // by text, trimmed
+	order   []string              // of targets
+	made    map[string]*newcomer[T]
+	makes   []*newcomer[T] // made, in their order
+}
+
+// target is what a text refers to: a thing, or a reason why none.
+type target[T any] struct {
+	id        crm.ID
+	made      *newcomer[T]
+	complaint *crm.FieldError
+	missing   bool // and the complaint is that
+}
+
+// newcomer is a thing that does not exist yet.
+type newcomer[T any] struct {
+	id           crm.ID
+	thing        T
+	used, stored bool
+}
+
+func (t *target[T]) resolved() bool { return t.id != crm.ID{} || t.complaint != nil }
+
+func (l *lookup[T]) ask(text string) {
+	text = strings.TrimSpace(text)
+	if text == "" || l.targets[text] != nil {
+		return
+	}
+	t := &target[T]{}
+	if complaint := crm.CheckShortText(text); complaint != "" {
+		t.complaint = &crm.FieldError{Field: string(l.ref), Message: complaint}
+	}
+	if l.targets == nil {
+		l.targets = map[string]*target[T]{}
+	}
+	l.targets[text] = t
+	l.order = append(l.order, text)
+}
+
+// into enters the id that a text refers to in a patch, or complains.
+func (l *lookup[T]) into(text string, f *crm.Field[crm.ID], r *crm.Rules) {
+	*f = crm.Field[crm.ID]{}
+	if text = strings.TrimSpace(text); text == "" {
+		return
+	}
+	if t := l.targets[text]; t.complaint != nil {
+		r.Bad = append(r.Bad, *t.complaint)
+	} else {
+		*f = crm.Of(t.id)
+	}
+}
+
+// instead puts another text in the place of one that leads to nothing that exists.
+func (l *lookup[T]) instead(text *string, other string) {
+	if strings.TrimSpace(other) == "" {
+		return
+	}
+	if t := l.targets[strings.TrimSpace(*text)]; t == nil || t.complaint != nil || t.made != nil {
+		*text = other
+	}
+}
+
+func (l *lookup[T]) use(text string) {
+	if t := l.targets[strings.TrimSpace(text)]; t != nil && t.made != nil {
+		t.made.used = true
+	}
+}
+
+func (l *lookup[T]) isMissing(text string) bool {
+	t := l.targets[strings.TrimSpace(text)]
+	return t != nil && t.missing
+}
+
+// ids gives the things that exist and are referred to.
+func (l *lookup[T]) ids() []crm.ID {
+	distinct := map[crm.ID]bool{}
+	for _, t := range l.targets {
+		if t.complaint == nil && t.made == nil {
+			distinct[t.id] = true
+		}
+	}
+	return slices.SortedFunc(maps.Keys(distinct), compareIDs)
+}
+
+// resolve finds what every text refers to; what it finds is kept from deletion.
+func (l *lookup[T]) resolve(ctx context.Context) error {
+	if len(l.order) == 0 {
+		return nil
+	}
+	if err := l.byID(ctx); err != nil {
+		return err
+	}
+	before := l.ids()
+	for _, key := range l.keys {
+		if err := l.byKey(ctx, key); err != nil {
+			return err
+		}
+	}
+	found := slices.DeleteFunc(l.ids(), func(id crm.ID) bool {
+		_, held := slices.BinarySearchFunc(before, id, compareIDs)
+		return held
+	})
+	if len(found) > 0 {
+		held, err := l.table.LockForShare(ctx, found)
+		if err != nil {
+			return err
+		}
+		if len(held) < len(found) {
+			return disturbed(l.many)
+		}
+	}
+	l.makeMissing()
+	return nil
+}
+
+// byID resolves texts that are ids, and those whose ids are known, if these still
+// exist.
+func (l *lookup[T]) byID(ctx context.Context) error {
+	candidates := map[crm.ID]bool{}
+	idOf := func(text string) (crm.ID, bool) {
+		if id, ok := l.known.id(text); ok {
+			return id, true
+		}
+		id, err := crm.ParseID(text)
+		return id, err == nil
+	}
+	for _, text := range l.order {
+		if id, ok := idOf(text); ok {
+			candidates[id] = true
+		}
+	}
+	if len(candidates) == 0 {
+		return nil
+	}
+	held, err := l.table.LockForShare(ctx, slices.SortedFunc(maps.Keys(candidates), compareIDs))
+	if err != nil {
+		return err
+	}
+	exists := make(map[crm.ID]bool, len(held))
+	for _, id := range held {
+		exists[id] = true
+	}
+	for _, text := range l.order {
+		if id, ok := idOf(text); ok && exists[id] && l.targets[text].complaint == nil {
+			l.targets[text].id = id
+		}
+	}
+	return nil
+}
+
+// byKey resolves what is left by one key.
+func (l *lookup[T]) byKey(ctx context.Context, key crm.Key) error {
+	asked := map[string][]*target[T]{}
+	var values []string
+	for _, text := range l.order {
+		t := l.targets[text]
+		if t.resolved() {
+			continue
+		}
+		value := text
+		switch key {
+		case crm.KeyName:
+			value = crm.NameKey(text)
+		case crm.KeyEmail:
+			if value = strings.ToLower(text); !strings.Contains(value, "@") {
+				continue
+			}
+		}
+		if asked[value] == nil {
+			values = append(values, value)
+		}
+		asked[value] = append(asked[value], t)
+	}
+	if len(values) == 0 {
+		return nil
+	}
+	found, err := l.table.Find(ctx, key, values)
+	if err != nil {
+		return err
+	}
+	fits := map[string][]crm.ID{}
+	for _, f := range found {
+		fits[f.Key] = append(fits[f.Key], f.ID)
+	}
+	for value, ids := range fits {
+		for _, t := range asked[value] {
+			if len(ids) == 1 {
+				t.id = ids[0]
+			} else {
+				t.complaint = &crm.FieldError{Message: fmt.Sprintf("%d %s are called %q", len(ids), l.many, value)}
+			}
+		}
+	}
+	return nil
+}
+
+// makeMissing makes what nothing was found for, or complains. Texts that differ
+// as a name's spelling may mean the same thing.
+func (l *lookup[T]) makeMissing() {
+	for _, text := range l.order {
+		t := l.targets[text]
+		switch {
+		case t.resolved():
+		case l.create == nil:
+			t.complaint = &crm.FieldError{Message: fmt.Sprintf("no %s called %q", l.ref, text)}
+			t.missing = l.ref != RefContact && l.ref != RefDeal
+		default:
+			name := crm.NameKey(text)
+			n := l.made[name]
+			if n == nil {
+				var r crm.Rules
+				n = &newcomer[T]{}
+				if n.id, n.thing = l.create(text, &r); len(r.Bad) > 0 {
+					t.complaint = &crm.FieldError{Field: string(l.ref), Message: r.Bad[0].Message}
+					continue
+				}
+				if l.made == nil {
+					l.made = map[string]*newcomer[T]{}
+				}
+				l.made[name] = n
+				l.makes = append(l.makes, n)
+			}
+			t.id, t.made = n.id, n
+		}
+	}
+}
+
+// insert writes what was made and is used, and is not written yet.
+func (l *lookup[T]) insert(ctx context.Context) error {
+	var rows []T
+	var which []*newcomer[T]
+	for _, n := range l.makes {
+		if n.used && !n.stored {
+			rows, which = append(rows, n.thing), append(which, n)
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	if l.arrange != nil {
+		if err := l.arrange(rows); err != nil {
+			return err
+		}
+	}
+	if err := l.table.Insert(ctx, rows); err != nil {
+		return err
+	}
+	for _, n := range which {
+		n.stored = true
+	}
+	return nil
+}
+
+// learn adds what was resolved to what is known.
+func (l *lookup[T]) learn() {
+	for _, text := range l.order {
+		if t := l.targets[text]; t.complaint == nil && (t.made == nil || t.made.stored) {
+			l.known.add(text, t.id)
+		}
+	}
+}
+
+// dependsOn tells whether something had to be made, or would not be missing if something of
+// these names were made.
+func (l *lookup[T]) dependsOn(names map[string]bool) bool {
+	for name, n := range l.made {
+		if n.used || names[name] {
+			return true
+		}
+	}
+	return false
+}
+
+func compareIDs(a, b crm.ID) int { return bytes.Compare(a[:], b[:]) }

@@ -1,0 +1,34 @@
+package changes
+
+import (
+	"context"
+
+	"sixty/internal/bulk"
+	"sixty/internal/crm"
+)
+
+// TrackedBulk returns a store whose reads are uncacheable: an import or an export is the answer
+// to one request alone.
+func TrackedBulk(store bulk.Store) bulk.Store { return trackedBulk{store} }
+
+type trackedBulk struct{ store bulk.Store }
+
+func (s trackedBulk) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func(bulk.Tx) error) error {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.Write(ctx, by, at, fn)
+}
+
+func (s trackedBulk) DryRun(ctx context.Context, by crm.Actor, at crm.Instant, fn func(bulk.Tx) error) error {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.DryRun(ctx, by, at, fn)
+}
+
+func (s trackedBulk) Snapshot(ctx context.Context, by crm.Actor, fn func(bulk.Reads) error) error {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.Snapshot(ctx, by, fn)
+}
+
+func (s trackedBulk) Organisation(ctx context.Context, id crm.ID) (crm.Organisation, error) {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.Organisation(ctx, id)
+}
