@@ -85,13 +85,15 @@ func writesDeclared[T, P, F any](t *testing.T, e *crm.Entity[T, P, F], write app
 		t.Fatal(err)
 	}
 	for _, p := range e.Properties {
-		if _, ok := written[p.Name]; ok == p.Internal {
-			t.Errorf("%s: the property %s is written: %t, declared as internal: %t", e.Name, p.Name, ok, p.Internal)
+		if _, ok := written[p.Name]; !ok && !p.Internal {
+			t.Errorf("%s: answers lack the property %s", e.Name, p.Name)
+		} else if ok && p.Internal {
+			t.Errorf("%s: answers hold the property %s, which is internal", e.Name, p.Name)
 		}
 		delete(written, p.Name)
 	}
 	for name := range written {
-		t.Errorf("%s: %s is written but not declared", e.Name, name)
+		t.Errorf("%s: answers hold %s, which is not declared", e.Name, name)
 	}
 }
 

@@ -101,6 +101,14 @@ type planFilter[F any] struct {
 	filter F
 }
 
+// String names the filter, and the index that it is to be served by.
+func (p planFilter[F]) String() string {
+	if p.column == "" {
+		return p.name
+	}
+	return "the filter " + p.name + " (by an index on org_id, " + p.column + " and the default order)"
+}
+
 // newPlans fills a large organisation and a small one.
 func newPlans(f *fixture, explain Explainer) *plans {
 	f.Helper()
@@ -285,10 +293,10 @@ func explainPages[T, F any](f *fixture, explain Explainer, l *planned[T, F], sor
 					rounds++
 				}
 				if n == 0 && position != nil && !want.Keyset {
-					f.Errorf("%s by %s, position %d, backward %v: the walk does not begin there:\n%s", filter.name, sort, i, backward, s.statement.SQL)
+					f.Errorf("%s, %s by %s, position %d, backward %v: the scan does not begin there:\n%s", l.entity, filter, sort, i, backward, s.statement.SQL)
 				}
 				for _, fault := range faults(f, explain, s, want) {
-					f.Errorf("%s by %s, position %d, backward %v: %s", filter.name, sort, i, backward, fault)
+					f.Errorf("%s, %s by %s, position %d, backward %v: %s", l.entity, filter, sort, i, backward, fault)
 				}
 			}
 		}
