@@ -7,7 +7,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// Action is what an entry of the audit trail tells of.
+// Action is what was done, in an entry of the audit trail.
 type Action string
 
 // The actions of the audit trail.
@@ -31,14 +31,14 @@ const (
 	ActionCacheCleared         Action = "cache.cleared"
 )
 
-// AuditDetails are what there is to say of an action beside whom it was done to: a JSON
-// object of texts. Nothing secret is among them.
+// AuditDetails are further names and values of an entry: a JSON object of texts, without
+// secrets.
 type AuditDetails string
 
-// MarshalJSON gives the object.
+// MarshalJSON returns the object.
 func (d AuditDetails) MarshalJSON() ([]byte, error) { return []byte(d), nil }
 
-// AuditEntry is a row of an organisation's audit trail. Once entered it stays as it is.
+// AuditEntry is a row of an organisation's audit trail. It never changes.
 type AuditEntry struct {
 	OrgID     crm.ID       `json:"-"`
 	ID        crm.ID       `json:"id"`
@@ -96,7 +96,7 @@ type Origin struct{ Address, RequestID string }
 
 type originKey struct{}
 
-// WithOrigin gives a context whose use cases enter o in the audit trail.
+// WithOrigin returns a context whose use cases enter o in the audit trail.
 func WithOrigin(ctx context.Context, o Origin) context.Context {
 	return context.WithValue(ctx, originKey{}, o)
 }
@@ -109,7 +109,7 @@ type AuditEvent struct {
 	Details  map[string]string // short, and nothing secret
 }
 
-// Audit enters an event in the audit trail, in the transaction of what it tells of.
+// Audit enters an event in the audit trail, in the transaction of the change itself.
 func Audit(ctx context.Context, tx AuditTx, by crm.Actor, at crm.Instant, e AuditEvent) error {
 	if e.Details == nil {
 		e.Details = map[string]string{}

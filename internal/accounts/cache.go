@@ -6,17 +6,17 @@ import (
 	"sixty/internal/crm"
 )
 
-// ClearCache has every instance forget the answers that it has cached for the
-// organisation: all of them (EntityCache), those of a tier (EntityCache + "." + its
-// name), or those made from a kind of thing (EntityDeal and so on). Others learn of it
-// as they learn of changes: by the change log. It refuses what has flaws, of which it
-// tells only those who may clear caches.
-func (s *Service) ClearCache(ctx context.Context, by crm.Actor, entity string, flaws ...crm.FieldError) error {
+// ClearCache invalidates the answers that the instances have cached for the organisation: all
+// of them (EntityCache), those of a tier (EntityCache + "." + its name), or those made from
+// records of a type (EntityDeal and so on). Other instances learn of it from the change log,
+// as of any change. Validation errors of the request are returned only to those who may clear
+// caches.
+func (s *Service) ClearCache(ctx context.Context, by crm.Actor, entity string, invalid ...crm.FieldError) error {
 	if err := RequireAdmin(by, "clear caches"); err != nil {
 		return err
 	}
-	if len(flaws) > 0 {
-		return crm.Invalid(flaws...)
+	if len(invalid) > 0 {
+		return crm.Invalid(invalid...)
 	}
 	now := s.clock()
 	return s.store.Write(ctx, by, now, func(tx Tx) error {

@@ -7,8 +7,8 @@ import (
 	"sixty/internal/crm"
 )
 
-// Identity is who a person is to an identity provider that signs them in: a subject of
-// an issuer, as its tokens name them. What a person may do is never the provider's to say.
+// Identity links a person to an identity provider: a subject of an issuer, as its tokens name
+// them. The provider never decides what the person may do.
 type Identity struct {
 	OrgID     crm.ID
 	UserID    crm.ID
@@ -17,8 +17,7 @@ type Identity struct {
 	CreatedAt crm.Instant
 }
 
-// UnlinkedIdentity is somebody whom an identity provider has signed in, and who is nobody's
-// identity yet.
+// UnlinkedIdentity is a user of an identity provider who is not linked to a person yet.
 type UnlinkedIdentity struct {
 	Issuer, Subject string
 	// Email is an address that the provider vouches for; "" if it vouches for none.
@@ -26,20 +25,21 @@ type UnlinkedIdentity struct {
 	FirstName, LastName string
 }
 
-// ProvisioningPolicy says how newcomers are received.
+// ProvisioningPolicy says which person an unlinked identity is linked to, and whether one is
+// created.
 type ProvisioningPolicy struct {
-	// Organisation is the one that newcomers belong to, by name or id; "": the one that
-	// has the person, and for those who are made, the only one that there is.
+	// Organisation is that of the person, by name or id; "": the one that has a person with
+	// the address and, for a person who is created, the only one.
 	Organisation string
-	// Create makes a rep of whoever has no account.
+	// Create creates a rep for a user without an account.
 	Create bool
 }
 
-// LinkIdentity finds out who a newcomer is: the one active person who has their address, or a
-// rep who is made for it where that is asked for. From then on the person is known by the
-// subject alone, whatever address the provider names. CodeNotFound if they are nobody, or
-// it cannot be told who; CodeConflict if the person is another subject of the issuer, may
-// not sign in, or has been linked meanwhile.
+// LinkIdentity links an identity to the one active person with its address or, if the policy
+// asks for it, to a rep who is created. From then on the person is known by the subject alone,
+// whatever address the provider names. CodeNotFound if there is no such person, or more than
+// one; CodeConflict if the person is another subject of the issuer, may not sign in, or has
+// been linked meanwhile.
 func (s *Service) LinkIdentity(ctx context.Context, n UnlinkedIdentity, w ProvisioningPolicy) error {
 	if n.Email == "" {
 		return crm.NotFound("account")
@@ -65,7 +65,7 @@ func (s *Service) LinkIdentity(ctx context.Context, n UnlinkedIdentity, w Provis
 	})
 }
 
-// link enters an identity of the person whom who gives.
+// link links an identity to the person that who returns.
 func (s *Service) link(ctx context.Context, org crm.ID, n UnlinkedIdentity, who func(Tx) (crm.ID, error)) error {
 	by, now := crm.Actor{Org: org}, s.clock()
 	return s.store.Write(ctx, by, now, func(tx Tx) error {
@@ -82,7 +82,7 @@ func (s *Service) link(ctx context.Context, org crm.ID, n UnlinkedIdentity, who 
 	})
 }
 
-// home gives the organisation of people who are made: the one that is named, by name or
+// home returns the organisation of people who are created: the one that is named, by name or
 // id, or the only one.
 func (s *Service) home(ctx context.Context, organisation string) (crm.ID, error) {
 	all, err := s.store.Organisations(ctx)
@@ -102,7 +102,7 @@ func named(o crm.Organisation, text string) bool {
 	return text != "" && (o.ID.String() == text || crm.NameKey(o.Name) == crm.NameKey(text))
 }
 
-// cutName shortens a name that a provider gives to what can be stored.
+// cutName shortens a name from a provider to what can be stored.
 func cutName(s string) string {
 	letters := []rune(strings.ToValidUTF8(strings.Join(strings.Fields(s), " "), ""))
 	return string(letters[:min(len(letters), crm.MaxNameLength)])

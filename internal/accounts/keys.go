@@ -22,7 +22,7 @@ type APIKey struct {
 	UsedAt    *crm.Instant `json:"used_at" doc:"Last, to the minute or so."`
 }
 
-// APIKeyPatch holds what can be said of an API key when it is made.
+// APIKeyPatch holds the members of an API key that a client may set.
 type APIKeyPatch struct {
 	Name      crm.Field[string]      `json:"name"`
 	Role      crm.Field[string]      `json:"role"`
@@ -70,10 +70,10 @@ func (s *Service) APIKey(ctx context.Context, by crm.Actor, id crm.ID) (APIKey, 
 	return crm.GetOne(ctx, s.store.APIKeys(), by.Org, id, "API key")
 }
 
-// CreateAPIKey makes a key of the prefix and hash that are given. It acts for the user
-// that the patch names or, without one, for a service user that is made for it and bears
-// its name. The role is the key's own and not more than the person's; should the person
-// come to have a lesser one, that counts.
+// CreateAPIKey creates a key with the given prefix and hash. It acts for the user that the
+// patch names or, without one, for a service user that is created with the key's name. The
+// role is the key's own and not higher than the user's; if the user's role becomes lower, that
+// one counts.
 func (s *Service) CreateAPIKey(ctx context.Context, by crm.Actor, p APIKeyPatch, prefix string, hash []byte) (APIKey, error) {
 	if err := RequireAdmin(by, "manage people and keys"); err != nil {
 		return APIKey{}, err
@@ -127,7 +127,7 @@ func (p APIKeyPatch) apply(key *APIKey, r *crm.Rules, now crm.Instant) {
 	}
 }
 
-// insertServiceUser makes the user whom a key acts for that is nobody's.
+// insertServiceUser creates the user of a key that acts for no person.
 func insertServiceUser(ctx context.Context, tx Tx, key APIKey) (crm.ID, error) {
 	first, last := crm.SplitName(key.Name)
 	holder := crm.Owner{OrgID: key.OrgID, ID: crm.NewID(), Service: true, CreatedAt: key.CreatedAt, UpdatedAt: key.CreatedAt, Version: 1}
@@ -139,7 +139,7 @@ func insertServiceUser(ctx context.Context, tx Tx, key APIKey) (crm.ID, error) {
 	return holder.ID, tx.Owners().Insert(ctx, []crm.Owner{holder})
 }
 
-// putKey adds a key, and tells of it.
+// putKey adds a key, and its entry in the audit trail.
 func putKey(ctx context.Context, tx Tx, by crm.Actor, key APIKey) error {
 	if err := tx.PutAPIKey(ctx, key); err != nil {
 		return err

@@ -6,14 +6,13 @@ import (
 	"sixty/internal/crm"
 )
 
-// Organisations lists every organisation: for whoever runs the program, not for
-// its users.
+// Organisations lists every organisation: for the operator of the program, not for its users.
 func (s *Service) Organisations(ctx context.Context) ([]crm.Organisation, error) {
 	return s.store.Organisations(ctx)
 }
 
-// CreateOrganisation makes an organisation with the default pipeline. Names of
-// organisations are unique, whatever their case.
+// CreateOrganisation creates an organisation with the default pipeline. Names of organisations
+// are unique, whatever their case.
 func (s *Service) CreateOrganisation(ctx context.Context, name string) (crm.Organisation, error) {
 	var r crm.Rules
 	now := s.clock()
@@ -26,7 +25,7 @@ func (s *Service) CreateOrganisation(ctx context.Context, name string) (crm.Orga
 	if err != nil {
 		return crm.Organisation{}, err
 	}
-	for _, o := range others { // the store keeps to it too, but need not know the member
+	for _, o := range others { // the store enforces it too, but may not know the member
 		if crm.NameKey(o.Name) == crm.NameKey(org.Name) {
 			return crm.Organisation{}, crm.InUse(crm.UsedElsewhere("name"))
 		}
@@ -40,8 +39,8 @@ func (s *Service) CreateOrganisation(ctx context.Context, name string) (crm.Orga
 	return org, err
 }
 
-// UpdateOrganisation changes the settings of the actor's organisation that the patch
-// holds. What reps see, they see within a second, and nothing else any more.
+// UpdateOrganisation changes the settings of the actor's organisation that the patch holds. A
+// change of what reps see takes effect within a second.
 func (s *Service) UpdateOrganisation(ctx context.Context, by crm.Actor, p crm.OrganisationPatch) (crm.Organisation, error) {
 	if err := RequireAdmin(by, "change the organisation's settings"); err != nil {
 		return crm.Organisation{}, err

@@ -7,7 +7,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// Account is a person as they sign in.
+// Account is what a person signs in with.
 type Account struct {
 	OrgID    crm.ID
 	UserID   crm.ID
@@ -17,15 +17,14 @@ type Account struct {
 // maxAccounts bounds the organisations that one address is looked for in.
 const maxAccounts = 100
 
-// AccountByEmail finds whom an address signs in: the one person who has it or, of
-// several, the one in the organisation that is named, by name or id. CodeNotFound in
-// every other case.
+// AccountByEmail returns the account that an address signs in to: that of the one person who
+// has it or, of several, the one in the organisation that is named, by name or id.
+// CodeNotFound in every other case.
 func (s *Service) AccountByEmail(ctx context.Context, email, organisation string) (Account, error) {
 	return s.accountByEmail(ctx, email, organisation, true)
 }
 
-// DeactivatedByEmail is AccountByEmail for whom an address would sign in had they not
-// been deactivated.
+// DeactivatedByEmail is AccountByEmail for people who were deactivated.
 func (s *Service) DeactivatedByEmail(ctx context.Context, email, organisation string) (Account, error) {
 	return s.accountByEmail(ctx, email, organisation, false)
 }
@@ -58,12 +57,12 @@ func (s *Service) accountByEmail(ctx context.Context, email, organisation string
 	return Account{}, crm.NotFound("account")
 }
 
-// OwnAccount gives the actor's.
+// OwnAccount returns the actor's.
 func (s *Service) OwnAccount(ctx context.Context, by crm.Actor) (Account, error) {
 	return s.store.Account(ctx, by.Org, by.User)
 }
 
-// lockActive locks a person who may sign in.
+// lockActive locks a person, who must be able to sign in.
 func lockActive(ctx context.Context, tx Tx, user crm.ID) error {
 	holder, err := crm.LockOne(ctx, tx.Owners(), user, "user")
 	if err == nil && holder.DeactivatedAt != nil {
@@ -72,9 +71,8 @@ func lockActive(ctx context.Context, tx Tx, user crm.ID) error {
 	return err
 }
 
-// SetPassword sets the hash of a person's password. Whoever was signed in as them is not
-// any more. People set their own; admins do it for others by way of tickets, and the
-// operator directly.
+// SetPassword sets the hash of a person's password, and ends their sessions. People set their
+// own; admins let others do so by one-time tokens, and the operator sets it directly.
 func (s *Service) SetPassword(ctx context.Context, by crm.Actor, user crm.ID, hash string) error {
 	if by.User != user {
 		if err := RequireAdmin(by, "manage people and keys"); err != nil {

@@ -7,7 +7,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// CreateOwner makes a person; a rep unless the patch says otherwise.
+// CreateOwner creates a person; a rep unless the patch says otherwise.
 func (s *Service) CreateOwner(ctx context.Context, by crm.Actor, p crm.OwnerPatch) (crm.Owner, error) {
 	if err := RequireAdmin(by, "manage people and keys"); err != nil {
 		return crm.Owner{}, err
@@ -21,7 +21,7 @@ func (s *Service) CreateOwner(ctx context.Context, by crm.Actor, p crm.OwnerPatc
 	return out, err
 }
 
-// insertOwner makes a person.
+// insertOwner creates a person.
 func insertOwner(ctx context.Context, tx Tx, by crm.Actor, now crm.Instant, p crm.OwnerPatch) (crm.Owner, error) {
 	out := crm.NewOwner(by, crm.NewID(), now)
 	if err := applyOwner(ctx, tx, p, &out); err != nil {
@@ -33,7 +33,7 @@ func insertOwner(ctx context.Context, tx Tx, by crm.Actor, now crm.Instant, p cr
 	return out, MemberCreated(ctx, tx, by, now, out)
 }
 
-// applyOwner applies a patch to a person, whose e-mail address must be no other person's.
+// applyOwner applies a patch to a person, whose e-mail address must be unique.
 func applyOwner(ctx context.Context, tx TeamTx, p crm.OwnerPatch, o *crm.Owner) error {
 	var r crm.Rules
 	p.Apply(o, &r)
@@ -64,8 +64,7 @@ func (s *Service) OwnerByEmail(ctx context.Context, by crm.Actor, email string) 
 	return out, err
 }
 
-// DeleteOwner hides a person who owns nothing; one who does can only be
-// deactivated.
+// DeleteOwner deletes a person who owns no records; one who does can only be deactivated.
 func (s *Service) DeleteOwner(ctx context.Context, by crm.Actor, id crm.ID) error {
 	if err := RequireAdmin(by, "manage people and keys"); err != nil {
 		return err
@@ -81,10 +80,10 @@ func (s *Service) DeleteOwner(ctx context.Context, by crm.Actor, id crm.ID) erro
 			return err
 		}
 		if by.User == id {
-			return crm.Forbidden("Nobody may delete themselves. Ask another admin.")
+			return crm.Forbidden("You cannot delete yourself. Ask another admin.")
 		}
 		if LastAdmin(id, admins) {
-			return crm.Conflict("This is the last active admin. Make somebody else one before.")
+			return crm.Conflict("This is the last active admin. Make another person an admin first.")
 		}
 		used, err := tx.OwnerInUse(ctx, id)
 		if err != nil {

@@ -58,7 +58,8 @@ type TeamTx interface {
 	OwnerInUse(ctx context.Context, owner crm.ID) (bool, error)
 	// CountOwned counts what a person owns, or is to do, up to a limit of each kind.
 	CountOwned(ctx context.Context, owner crm.ID, limit int64) (int64, error)
-	// TransferOwnership gives everything that one person owns, or is to do, to another.
+	// TransferOwnership makes one person the owner of all records of another, and assigns their
+	// tasks to them.
 	TransferOwnership(ctx context.Context, from, to crm.ID) (TransferredRecords, error)
 }
 
@@ -95,7 +96,7 @@ type OrganisationTx interface {
 	UpdateOrganisation(ctx context.Context, org crm.Organisation) error
 	// Stages writes the pipeline of a new organisation.
 	Stages() crm.Table[crm.Stage]
-	// LogBulkChange enters in the change log, as of many at once, that answers made from
-	// records of a kind are stale, though the transaction changes none of them.
+	// LogBulkChange adds a bulk entry for a type to the change log, so that answers made from
+	// its records become stale, though the transaction changes none of them.
 	LogBulkChange(ctx context.Context, entity string) error
 }

@@ -6,36 +6,36 @@ import (
 	"sixty/internal/crm"
 )
 
-// Principal is who a credential acts for, and what their organisation says of them.
+// Principal is the user that a credential acts for, and what their organisation says of them.
 type Principal struct {
 	crm.Owner
 	RepsSee crm.RepVisibility
 }
 
-// Actor returns the actor of a principal with a role. It is the only way to say what an actor
-// sees: made without it, a rep sees only their own.
+// Actor returns the actor of a principal with a role. It is the only way to set what an actor
+// sees: created without it, a rep sees only their own records.
 func (p Principal) Actor(role crm.Role) crm.Actor {
 	return crm.Actor{Org: p.OrgID, User: p.ID, Role: role, SeesAll: p.RepsSee == crm.RepsSeeAll}
 }
 
-// Session is a person who is signed in. Its token is told once; here is its hash.
+// Session is a signed-in client of a person. Its token is shown once and stored as its hash.
 type Session struct {
 	OrgID     crm.ID
 	ID        crm.ID
 	UserID    crm.ID
 	Hash      []byte
-	Address   string // whom it was begun from
+	Address   string // of the client that signed in
 	UserAgent string
 	CreatedAt crm.Instant
 	UsedAt    crm.Instant // to the minute, or so
-	ExpiresAt crm.Instant // whatever use is made of it
+	ExpiresAt crm.Instant // even if it is used
 }
 
-// maxSessions bounds the sessions of a person: those used last stay.
+// maxSessions bounds the sessions of a person: those used last remain.
 const maxSessions = 20
 
-// BeginSession begins a session of a person, who must not have been deactivated, and
-// ends those that have expired, or are too many.
+// BeginSession begins a session of a person, who must not have been deactivated, and ends
+// those that have expired, or are too many.
 func (s *Service) BeginSession(ctx context.Context, session Session) (Session, error) {
 	now := s.clock()
 	session.ID, session.CreatedAt, session.UsedAt = crm.NewID(), now, now
@@ -89,8 +89,8 @@ func (s *Service) endSessions(ctx context.Context, by crm.Actor, which string, k
 
 func none(Session) bool { return false }
 
-// UseSession and UseAPIKey enter that a session or a key of the actor's is in use,
-// unless that was entered after the instant.
+// UseSession records that a session of the actor's is in use, unless that was recorded after
+// the instant.
 func (s *Service) UseSession(ctx context.Context, by crm.Actor, id crm.ID, since crm.Instant) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error { return tx.UseSession(ctx, id, since) })
 }

@@ -8,9 +8,9 @@ import (
 	"sixty/internal/crm"
 )
 
-// What admins do about people: they change them, end and give back what they may do, and
-// hand over what is theirs. Nobody does so about themselves, and the last admin stays
-// one, so that nobody is locked out for good.
+// Admins change, deactivate and reactivate people, and transfer their records. They cannot change
+// their own role or deactivate themselves, and the last admin remains one, so that an
+// organisation always has one.
 
 // Member is a person as admins see them.
 type Member struct {
@@ -49,7 +49,7 @@ func (s *Service) Member(ctx context.Context, by crm.Actor, id crm.ID) (Member, 
 	return rows[0], nil
 }
 
-// members adds to people when they have signed in.
+// members adds to people when they signed in last.
 func (s *Service) members(ctx context.Context, by crm.Actor, owners []crm.Owner) ([]Member, error) {
 	if len(owners) == 0 {
 		return nil, nil
@@ -72,8 +72,8 @@ func (s *Service) members(ctx context.Context, by crm.Actor, owners []crm.Owner)
 	return out, nil
 }
 
-// UpdateMember changes what is said of a person. Whoever gets another role is signed out
-// everywhere, and signs in again with that; nobody gives themselves one.
+// UpdateMember changes a person. One whose role changes is signed out everywhere; no one
+// changes their own.
 func (s *Service) UpdateMember(ctx context.Context, by crm.Actor, id crm.ID, expected crm.VersionCondition, p crm.OwnerPatch) (Member, error) {
 	return s.changeMember(ctx, by, id, func(tx Tx, before crm.Owner, now crm.Instant) (crm.Owner, error) {
 		if err := expected.Check(before.Version); err != nil {
@@ -84,8 +84,7 @@ func (s *Service) UpdateMember(ctx context.Context, by crm.Actor, id crm.ID, exp
 	})
 }
 
-// DeactivateOwner ends what a person may do, and their sessions; their records stay
-// theirs.
+// DeactivateOwner deactivates a person and ends their sessions; they still own their records.
 func (s *Service) DeactivateOwner(ctx context.Context, by crm.Actor, id crm.ID) (Member, error) {
 	return s.changeMember(ctx, by, id, func(_ Tx, o crm.Owner, now crm.Instant) (crm.Owner, error) {
 		if o.DeactivatedAt == nil {
@@ -95,8 +94,8 @@ func (s *Service) DeactivateOwner(ctx context.Context, by crm.Actor, id crm.ID) 
 	})
 }
 
-// ReactivateOwner gives a person back what they might do. Their password and keys are
-// good again, their sessions are not.
+// ReactivateOwner undoes a deactivation. Their password and keys work again, their sessions do
+// not.
 func (s *Service) ReactivateOwner(ctx context.Context, by crm.Actor, id crm.ID) (Member, error) {
 	return s.changeMember(ctx, by, id, func(_ Tx, o crm.Owner, _ crm.Instant) (crm.Owner, error) {
 		o.DeactivatedAt = nil
@@ -104,7 +103,7 @@ func (s *Service) ReactivateOwner(ctx context.Context, by crm.Actor, id crm.ID) 
 	})
 }
 
-// changeMember changes a person, who is locked, and tells of it.
+// changeMember locks and changes a person, and enters it in the audit trail.
 func (s *Service) changeMember(ctx context.Context, by crm.Actor, id crm.ID, change func(tx Tx, before crm.Owner, now crm.Instant) (crm.Owner, error)) (Member, error) {
 	if err := RequireAdmin(by, "manage people and keys"); err != nil {
 		return Member{}, err
@@ -148,8 +147,8 @@ func (s *Service) changeMember(ctx context.Context, by crm.Actor, id crm.ID, cha
 	return rows[0], nil
 }
 
-// MemberChanged does what goes with every change of a person, whichever way it came: whoever
-// gets another role or is deactivated is signed out, and the audit trail tells of it.
+// MemberChanged does what every change of a person requires: a person with another role, or
+// who is deactivated, is signed out, and the change is entered in the audit trail.
 func MemberChanged(ctx context.Context, tx TeamTx, by crm.Actor, now crm.Instant, before, after crm.Owner) error {
 	if after.Role != before.Role || after.DeactivatedAt != nil && before.DeactivatedAt == nil {
 		if err := tx.EndSessions(ctx, after.ID, none); err != nil {
@@ -159,7 +158,7 @@ func MemberChanged(ctx context.Context, tx TeamTx, by crm.Actor, now crm.Instant
 	return Audit(ctx, tx, by, now, memberEvent(before, after))
 }
 
-// MemberCreated is MemberChanged for a person who was not there before.
+// MemberCreated is MemberChanged for a person who was just created.
 func MemberCreated(ctx context.Context, tx TeamTx, by crm.Actor, now crm.Instant, o crm.Owner) error {
 	return Audit(ctx, tx, by, now, AuditEvent{
 		Action: ActionUserCreated, Target: crm.EntityOwner, TargetID: &o.ID, Details: map[string]string{"role": string(o.Role)},
@@ -175,18 +174,18 @@ func lockPerson(ctx context.Context, tx Tx, id crm.ID) (crm.Owner, error) {
 	return o, err
 }
 
-// checkMember refuses to let somebody change what they may do themselves, and to leave
-// the organisation without an admin.
+// checkMember rejects changes of one's own role or activity, and those that leave the
+// organisation without an admin.
 func checkMember(by crm.Actor, before, after crm.Owner, admins []crm.ID) error {
 	demoted := before.Role == crm.RoleAdmin && after.Role != crm.RoleAdmin
 	deactivated := before.DeactivatedAt == nil && after.DeactivatedAt != nil
 	switch {
 	case by.User == before.ID && after.Role != before.Role:
-		return crm.Forbidden("Nobody may change their own role. Ask another admin.")
+		return crm.Forbidden("You cannot change your own role. Ask another admin.")
 	case by.User == before.ID && deactivated:
-		return crm.Forbidden("Nobody may deactivate themselves. Ask another admin.")
+		return crm.Forbidden("You cannot deactivate yourself. Ask another admin.")
 	case (demoted || deactivated) && LastAdmin(before.ID, admins):
-		return crm.Conflict("This is the last active admin. Make somebody else one before.")
+		return crm.Conflict("This is the last active admin. Make another person an admin first.")
 	}
 	return nil
 }
@@ -194,7 +193,7 @@ func checkMember(by crm.Actor, before, after crm.Owner, admins []crm.ID) error {
 // LastAdmin reports whether a person is the only one of the active admins.
 func LastAdmin(id crm.ID, admins []crm.ID) bool { return len(admins) == 1 && admins[0] == id }
 
-// memberEvent says what was done to a person.
+// memberEvent returns the audit event of a change.
 func memberEvent(before, after crm.Owner) AuditEvent {
 	e := AuditEvent{Action: ActionUserChanged, Target: crm.EntityOwner, TargetID: &before.ID, Details: map[string]string{}}
 	switch {
@@ -212,7 +211,7 @@ func memberEvent(before, after crm.Owner) AuditEvent {
 	return e
 }
 
-// TransferredRecords tells how many things went from one person to another.
+// TransferredRecords counts the records that were transferred from one person to another.
 type TransferredRecords struct {
 	Companies  int64 `json:"companies"`
 	Contacts   int64 `json:"contacts"`
@@ -221,14 +220,14 @@ type TransferredRecords struct {
 	Tasks      int64 `json:"tasks" doc:"Those that were assigned to the person."`
 }
 
-// MaxTransferredRecords is how many things somebody may have who is handed over by a request, which
-// has sixty seconds: half as many took twelve of them (bench/RESULTS.md). The operator's
-// command has no such bound.
+// MaxTransferredRecords bounds the records that a request transfers, which has sixty seconds:
+// half as many took twelve of them (bench/RESULTS.md). The operator's command has no such
+// bound.
 const MaxTransferredRecords = 200_000
 
-// TransferOwnership gives everything that a person owns, or is to do, to another one, who must be
-// active. Who did what in the past stays as it was. CodeConflict, and nothing is changed,
-// when it is more than a request can carry.
+// TransferOwnership makes another person, who must be active, the owner of all records of a
+// person, and assigns their tasks to them. Who created or completed what is not changed.
+// CodeConflict, and nothing is changed, when there are more than MaxTransferredRecords.
 func (s *Service) TransferOwnership(ctx context.Context, by crm.Actor, from, to crm.ID) (TransferredRecords, error) {
 	if err := RequireAdmin(by, "manage people and keys"); err != nil {
 		return TransferredRecords{}, err
@@ -244,15 +243,15 @@ func (s *Service) TransferOwnership(ctx context.Context, by crm.Actor, from, to 
 		for _, o := range found {
 			people[o.ID] = o
 		}
-		heir, there := people[to]
-		switch _, known := people[from]; { // the user of a key may have made things
+		recipient, there := people[to]
+		switch _, known := people[from]; { // the user of a key may own records, too
 		case !known:
 			return crm.NotFound("user")
 		case !there:
 			return crm.Invalid(crm.FieldError{Field: "to", Message: "refers to a user that does not exist"})
 		case from == to:
 			return crm.Invalid(crm.FieldError{Field: "to", Message: "must be somebody else"})
-		case heir.DeactivatedAt != nil:
+		case recipient.DeactivatedAt != nil:
 			return crm.Invalid(crm.FieldError{Field: "to", Message: "must not be somebody who was deactivated"})
 		}
 		if err := checkTransfer(ctx, tx, by, from); err != nil {
@@ -270,7 +269,7 @@ func (s *Service) TransferOwnership(ctx context.Context, by crm.Actor, from, to 
 	return n, err
 }
 
-// checkTransfer refuses to begin what a request could not end.
+// checkTransfer rejects a transfer that a request could not finish.
 func checkTransfer(ctx context.Context, tx TeamTx, by crm.Actor, from crm.ID) error {
 	if by.UserID() == nil {
 		return nil

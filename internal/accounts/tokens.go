@@ -8,17 +8,17 @@ import (
 	"sixty/internal/crm"
 )
 
-// TokenPurpose is what a Ticket is for.
+// TokenPurpose is what a OneTimeToken is for.
 type TokenPurpose string
 
-// The purposes of tickets.
+// The purposes of one-time tokens.
 const (
 	PurposeInvitation TokenPurpose = "invitation" // a new person's first password
 	PurposeReset      TokenPurpose = "reset"      // a password instead of one that is lost
 )
 
-// OneTimeToken lets a person set their password once. A person has one at most: the next takes
-// its place.
+// OneTimeToken lets a person set their password once. A person has at most one: the next
+// replaces it.
 type OneTimeToken struct {
 	OrgID     crm.ID
 	UserID    crm.ID
@@ -28,14 +28,14 @@ type OneTimeToken struct {
 	ExpiresAt crm.Instant
 }
 
-// The lifetimes of tickets. Who gets one by hand must come by to use it.
+// The lifetimes of one-time tokens. They are long enough for those that are passed on by hand.
 const (
-	invitationKept = 7 * 24 * time.Hour
-	resetKept      = 24 * time.Hour
+	invitationLifetime = 7 * 24 * time.Hour
+	resetLifetime      = 24 * time.Hour
 )
 
-// Invite makes a person, who needs an e-mail address, and a ticket of the hash that is
-// given by which they set their first password.
+// Invite creates a person, who needs an e-mail address, and a one-time token with the given
+// hash, with which they set their first password.
 func (s *Service) Invite(ctx context.Context, by crm.Actor, p crm.OwnerPatch, hash []byte) (crm.Owner, OneTimeToken, error) {
 	if err := RequireAdmin(by, "manage people and keys"); err != nil {
 		return crm.Owner{}, OneTimeToken{}, err
@@ -45,26 +45,26 @@ func (s *Service) Invite(ctx context.Context, by crm.Actor, p crm.OwnerPatch, ha
 	}
 	now := s.clock()
 	var out crm.Owner
-	var ticket OneTimeToken
+	var token OneTimeToken
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
 		var err error
 		if out, err = insertOwner(ctx, tx, by, now, p); err != nil {
 			return err
 		}
-		ticket = newTicket(by.Org, out.ID, PurposeInvitation, hash, now)
-		return tx.PutOneTimeToken(ctx, ticket)
+		token = newToken(by.Org, out.ID, PurposeInvitation, hash, now)
+		return tx.PutOneTimeToken(ctx, token)
 	})
-	return out, ticket, err
+	return out, token, err
 }
 
-// CreateResetToken gives a person who has lost their password, or never had one, a ticket of
-// the hash that is given by which they set another.
+// CreateResetToken creates a one-time token with the given hash, with which a person who has
+// lost their password, or never had one, sets another.
 func (s *Service) CreateResetToken(ctx context.Context, by crm.Actor, user crm.ID, hash []byte) (OneTimeToken, error) {
 	if err := RequireAdmin(by, "manage people and keys"); err != nil {
 		return OneTimeToken{}, err
 	}
 	now := s.clock()
-	ticket := newTicket(by.Org, user, PurposeReset, hash, now)
+	token := newToken(by.Org, user, PurposeReset, hash, now)
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
 		holder, err := crm.LockOne(ctx, tx.Owners(), user, "user")
 		switch {
@@ -75,23 +75,23 @@ func (s *Service) CreateResetToken(ctx context.Context, by crm.Actor, user crm.I
 		case holder.Email == nil || holder.Service:
 			return crm.Conflict("Only people with an e-mail address can sign in.")
 		}
-		return tx.PutOneTimeToken(ctx, ticket)
+		return tx.PutOneTimeToken(ctx, token)
 	})
-	return ticket, err
+	return token, err
 }
 
-func newTicket(org, user crm.ID, purpose TokenPurpose, hash []byte, now crm.Instant) OneTimeToken {
-	kept := resetKept
+func newToken(org, user crm.ID, purpose TokenPurpose, hash []byte, now crm.Instant) OneTimeToken {
+	lifetime := resetLifetime
 	if purpose == PurposeInvitation {
-		kept = invitationKept
+		lifetime = invitationLifetime
 	}
 	return OneTimeToken{
 		OrgID: org, UserID: user, Purpose: purpose, Hash: hash,
-		CreatedAt: now, ExpiresAt: now + crm.Instant(kept.Microseconds()),
+		CreatedAt: now, ExpiresAt: now + crm.Instant(lifetime.Microseconds()),
 	}
 }
 
-// OneTimeToken finds a ticket by its hash: CodeInvalid if there is no such ticket for this
+// OneTimeToken returns the token with a hash: CodeInvalid if there is no such token for this
 // purpose, or it has expired.
 func (s *Service) OneTimeToken(ctx context.Context, purpose TokenPurpose, hash []byte) (OneTimeToken, error) {
 	t, err := s.store.OneTimeToken(ctx, hash)
@@ -101,13 +101,13 @@ func (s *Service) OneTimeToken(ctx context.Context, purpose TokenPurpose, hash [
 	return t, err
 }
 
-// InvalidOneTimeToken says what is wrong with a ticket's secret.
+// InvalidOneTimeToken returns the validation error of a token's secret.
 func InvalidOneTimeToken() crm.FieldError {
 	return crm.FieldError{Field: "token", Message: "must be one that was given out, has not been used and has not expired"}
 }
 
-// ConsumeOneTimeToken sets a person's password by their ticket, which is then used up. Whoever was
-// signed in as them is not any more.
+// ConsumeOneTimeToken sets a person's password by their one-time token, which is then
+// consumed, and ends their sessions.
 func (s *Service) ConsumeOneTimeToken(ctx context.Context, t OneTimeToken, password string) error {
 	by, now := crm.Actor{Org: t.OrgID, User: t.UserID}, s.clock()
 	return s.store.Write(ctx, by, now, func(tx Tx) error {

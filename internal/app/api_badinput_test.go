@@ -124,10 +124,10 @@ func badInputs(company, contact, deal, foreign string) []badInput {
 		{"TaskDoneAndNot", "POST", "/api/tasks", object{"title": "X", "status": "pending", "completed": true}, 422, "#/completed", "must be false with the status pending"},
 		{"TaskDoneAndOverdue", "POST", "/api/tasks", object{"title": "X", "status": "overdue", "completed": true}, 422, "#/completed", "must be false with the status overdue"},
 
-		{"DuplicateDomain", "POST", companies, object{"name": "X", "domain": "ACME.example"}, 409, "#/domain", "taken"},
-		{"DuplicateEmail", "POST", contacts, object{"first_name": "X", "email": "ADA@acme.example"}, 409, "#/email", "taken"},
-		{"DuplicateExternalID", "POST", deals, object{"name": "X", "external_id": "D1"}, 409, "#/external_id", "taken"},
-		{"TwoDuplicates", "POST", companies, object{"name": "X", "domain": "acme.example", "external_id": "A1"}, 409, "#/domain #/external_id", "taken"},
+		{"DuplicateDomain", "POST", companies, object{"name": "X", "domain": "ACME.example"}, 409, "#/domain", "already used"},
+		{"DuplicateEmail", "POST", contacts, object{"first_name": "X", "email": "ADA@acme.example"}, 409, "#/email", "already used"},
+		{"DuplicateExternalID", "POST", deals, object{"name": "X", "external_id": "D1"}, 409, "#/external_id", "already used"},
+		{"TwoDuplicates", "POST", companies, object{"name": "X", "domain": "acme.example", "external_id": "A1"}, 409, "#/domain #/external_id", "already used"},
 
 		{"NotJSON", "POST", companies, `{"name":`, 400, "", "not valid JSON"},
 		{"Trailing", "POST", companies, `{"name":"X"}{"name":"Y"}`, 400, "", "not valid JSON"},

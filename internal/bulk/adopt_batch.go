@@ -8,73 +8,69 @@ import (
 	"sixty/internal/crm"
 )
 
-// adoptKind is what an adoption has to know about one kind of thing; what an import
-// has to know too, importKind describes. A value serves one batch.
+// adoptKind is what an adoption has to know about one entity besides.
 type adoptKind[T, P any] interface {
-	nouns() (one, many string)
-	table() crm.Table[T]
-	blank(id crm.ID) T
-	id(t *T) crm.ID
-	created(t *T) *crm.Instant
-	updated(t *T) *crm.Instant
-	unique() []crm.Key
-	key(t *T, k crm.Key) string
-	members(p *P, t *T, r *crm.Rules)
-	stored(t *T)
-	accept(before, after *T, isNew bool)
-	prepare(entries []*importEntry[T]) error
-	complete() error
-	// references gives the members of a patch that refer to other things.
+	kind[T, P]
+	// references returns the members of a patch that refer to other records.
 	references(p *P) []adoptReference
-	// ready is run when the stored things are known, before any row is taken.
+	// ready is called when the stored records are known, before any row is applied.
 	ready(rows []AdoptRow[P], stored []T) error
-	// take applies a whole row, with the rules across members; it gives what it left
-	// out.
+	// take applies a whole row, with the rules across members. It returns what it left out.
 	take(row *AdoptRow[P], t *T, isNew bool, r *crm.Rules) []crm.FieldError
 }
 
-// adoptReference is a member of a patch that refers to a thing.
+// plainAdoption is the part of an adopting kind that needs nothing but its rows.
+type plainAdoption[T, P any] struct{}
+
+func (plainAdoption[T, P]) ready([]AdoptRow[P], []T) error { return nil }
+
+// adoptReference is a member of a patch that refers to a record.
 type adoptReference struct {
 	field  string
 	kind   Reference
 	member *crm.Field[crm.ID]
 }
 
-const refDeal Reference = "deal"
-
-// adoption is a batch of rows on its way.
+// adoption is a batch of rows that are adopted. It is one segment: what a stored record gives up
+// stays its own until the batch is written.
 type adoption[T, P any] struct {
-	*importTx
-	kind    adoptKind[T, P]
-	last    bool
-	held    map[Reference]map[crm.ID]bool // what is referred to and exists
-	entries map[crm.ID]*importEntry[T]
-	order   []*importEntry[T]
-	// Who has a key, as stored or since a row of the batch. What a stored thing gives
-	// up stays its own until the batch is written: one statement writes them all.
-	holders map[crm.Key]map[string][]crm.ID
+	segment[T, P]
+	kind   adoptKind[T, P]
+	last   bool
+	exists map[Reference]map[crm.ID]bool // the records that are referred to and exist
 }
 
-func adoptBatch[T, P any](b *importTx, kind adoptKind[T, P], rows []AdoptRow[P], last bool) ([]AdoptResult, error) {
-	a := &adoption[T, P]{
-		importTx: b, kind: kind, last: last, held: map[Reference]map[crm.ID]bool{},
-		entries: map[crm.ID]*importEntry[T]{}, holders: map[crm.Key]map[string][]crm.ID{},
+func adoptBatch[T, P any](b *batchTx, k adoptKind[T, P], rows []AdoptRow[P], last bool) ([]AdoptResult, error) {
+	keys := k.unique()
+	a := &adoption[T, P]{segment: newSegment[T, P](b, k, keys), kind: k, last: last, exists: map[Reference]map[crm.ID]bool{}}
+	if err := a.lockReferences(rows); err != nil {
+		return nil, err
 	}
-	for _, prepare := range []func([]AdoptRow[P]) error{a.hold, a.find, a.lock} {
-		if err := prepare(rows); err != nil {
-			return nil, err
-		}
+	ids, values := make([]crm.ID, len(rows)), make([][]string, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].ID
+		values[i], _ = keyValues[T, P](k, keys, rows[i].ID, &rows[i].Patch)
+	}
+	if err := a.find(keys, values); err != nil {
+		return nil, err
+	}
+	stored, err := a.lock(ids)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.ready(rows, stored); err != nil {
+		return nil, err
 	}
 	results := make([]AdoptResult, len(rows))
 	for i := range rows {
 		results[i] = a.row(rows[i])
 	}
-	return results, a.write()
+	return results, a.write(false)
 }
 
-// hold finds out which of the things that rows refer to exist, and keeps these from
-// deletion.
-func (a *adoption[T, P]) hold(rows []AdoptRow[P]) error {
+// lockReferences finds out which of the records that rows refer to exist, and locks these
+// against deletion.
+func (a *adoption[T, P]) lockReferences(rows []AdoptRow[P]) error {
 	wanted := map[Reference]map[crm.ID]bool{}
 	for i := range rows {
 		for _, ref := range a.kind.references(&rows[i].Patch) {
@@ -88,84 +84,35 @@ func (a *adoption[T, P]) hold(rows []AdoptRow[P]) error {
 		}
 	}
 	for kind, ids := range wanted {
-		hold := a.tx.Owners().LockForShare
+		lock := a.tx.Owners().LockForShare
 		switch kind {
 		case RefCompany:
-			hold = a.tx.Companies().LockForShare
+			lock = a.tx.Companies().LockForShare
 		case RefContact:
-			hold = a.tx.Contacts().LockForShare
+			lock = a.tx.Contacts().LockForShare
 		case RefStage:
-			hold = a.tx.Stages().LockForShare
-		case refDeal:
-			hold = a.tx.Deals().LockForShare
+			lock = a.tx.Stages().LockForShare
+		case RefDeal:
+			lock = a.tx.Deals().LockForShare
 		}
-		held, err := hold(a.ctx, slices.SortedFunc(maps.Keys(ids), compareIDs))
+		locked, err := lock(a.ctx, slices.SortedFunc(maps.Keys(ids), compareIDs))
 		if err != nil {
 			return err
 		}
-		a.held[kind] = make(map[crm.ID]bool, len(held))
-		for _, id := range held {
-			a.held[kind][id] = true
+		a.exists[kind] = make(map[crm.ID]bool, len(locked))
+		for _, id := range locked {
+			a.exists[kind][id] = true
 		}
 	}
 	return nil
 }
 
-// find finds who has the keys that rows want.
-func (a *adoption[T, P]) find(rows []AdoptRow[P]) error {
-	for _, key := range a.kind.unique() {
-		holders := map[string][]crm.ID{}
-		a.holders[key] = holders
-		var values []string
-		for i := range rows {
-			probe, r := a.kind.blank(rows[i].ID), crm.Rules{}
-			a.kind.members(&rows[i].Patch, &probe, &r)
-			value := a.kind.key(&probe, key)
-			if _, asked := holders[value]; value != "" && !asked {
-				holders[value] = nil
-				values = append(values, value)
-			}
-		}
-		if len(values) == 0 {
-			continue
-		}
-		found, err := a.kind.table().Find(a.ctx, key, values)
-		if err != nil {
-			return err
-		}
-		for _, f := range found {
-			holders[f.Key] = append(holders[f.Key], f.ID)
-		}
-	}
-	return nil
-}
-
-// lock locks the things that exist already.
-func (a *adoption[T, P]) lock(rows []AdoptRow[P]) error {
-	ids := make([]crm.ID, len(rows))
-	for i := range rows {
-		ids[i] = rows[i].ID
-	}
-	slices.SortFunc(ids, compareIDs)
-	stored, err := a.kind.table().LockForUpdate(a.ctx, slices.Compact(ids))
-	if err != nil {
-		return err
-	}
-	for _, t := range stored {
-		e := &importEntry[T]{before: t, after: t}
-		a.entries[a.kind.id(&t)] = e
-		a.order = append(a.order, e)
-		a.kind.stored(&e.after)
-	}
-	return a.kind.ready(rows, stored)
-}
-
-// row takes one row. Its patch is a copy, from which members are taken until what is
+// row applies one row. Its patch is a copy, from which members are taken until what is
 // left keeps the rules.
 func (a *adoption[T, P]) row(row AdoptRow[P]) AdoptResult {
 	var left []crm.FieldError
 	for _, ref := range a.kind.references(&row.Patch) {
-		if ref.member.Set && !ref.member.Null && !a.held[ref.kind][ref.member.Value] {
+		if ref.member.Set && !ref.member.Null && !a.exists[ref.kind][ref.member.Value] {
 			left = append(left, crm.FieldError{Field: ref.field, Message: "refers to no " + string(ref.kind) + " that exists: " + ref.member.Value.String()})
 			*ref.member = crm.Null[crm.ID]()
 		}
@@ -173,7 +120,7 @@ func (a *adoption[T, P]) row(row AdoptRow[P]) AdoptResult {
 	e := a.entries[row.ID]
 	isNew := e == nil
 	if isNew {
-		e = &importEntry[T]{after: a.kind.blank(row.ID), isNew: true}
+		e = &entry[T]{after: a.kind.newRecord(row.ID), isNew: true}
 	}
 	for {
 		after := e.after
@@ -200,82 +147,30 @@ func (a *adoption[T, P]) row(row AdoptRow[P]) AdoptResult {
 		}
 		for _, b := range bad {
 			if !leaveOut(&row.Patch, b.Field) {
-				return AdoptResult{Verdict: RowRejected, Reason: rejected(withNews(left, bad)...).Reason}
+				return AdoptResult{Verdict: RowRejected, Reason: rejected(addNew(left, bad)...).Reason}
 			}
 			left = append(left, b)
 		}
 	}
 }
 
-// taken gives the keys that a thing would take from another one.
-func (a *adoption[T, P]) taken(before, after *T, isNew bool) (bad []crm.FieldError) {
-	one, _ := a.kind.nouns()
-	for _, key := range a.kind.unique() {
-		value := a.kind.key(after, key)
-		if value == "" || !isNew && value == a.kind.key(before, key) {
-			continue
-		}
-		if slices.ContainsFunc(a.holders[key][value], func(id crm.ID) bool { return id != a.kind.id(after) }) {
-			bad = append(bad, crm.FieldError{Field: string(key), Message: `"` + value + `" is taken by another ` + one})
-		}
-	}
-	return bad
-}
-
-// accept enters the thing that a row made, and tells whether that changed anything.
-func (a *adoption[T, P]) accept(row *AdoptRow[P], e *importEntry[T], after T, isNew bool) RowVerdict {
+// accept is that of a segment, unless the row changes nothing.
+func (a *adoption[T, P]) accept(row *AdoptRow[P], e *entry[T], after T, isNew bool) RowVerdict {
 	if !isNew && same(e.after, after) {
 		return RowUnchanged
 	}
 	if !isNew && (!row.UpdatedAt.Set || row.UpdatedAt.Null) {
 		*a.kind.updated(&after) = a.now
 	}
-	id := a.kind.id(&after)
 	for _, key := range a.kind.unique() {
 		if value := a.kind.key(&after, key); value != "" {
-			a.holders[key][value] = append(a.holders[key][value], id)
+			a.holders[key][value] = append(a.holders[key][value], a.kind.id(&after))
 		}
 	}
-	before := e.after
-	e.after = after
-	a.kind.accept(&before, &e.after, isNew)
-	if !isNew {
-		return RowUpdated
-	}
-	a.entries[id] = e
-	a.order = append(a.order, e)
-	return RowCreated
+	return a.segment.accept(e, after, isNew)
 }
 
-// write writes what the rows changed.
-func (a *adoption[T, P]) write() error {
-	if err := a.kind.prepare(a.order); err != nil {
-		return err
-	}
-	var inserts []T
-	var updates []crm.Change[T]
-	for _, e := range a.order {
-		switch {
-		case e.isNew:
-			inserts = append(inserts, e.after)
-		case !same(e.before, e.after):
-			updates = append(updates, crm.Change[T]{Before: e.before, After: e.after})
-		}
-	}
-	if len(updates) > 0 {
-		if err := a.kind.table().Update(a.ctx, updates); err != nil {
-			return err
-		}
-	}
-	if len(inserts) > 0 {
-		if err := a.kind.table().Insert(a.ctx, inserts); err != nil {
-			return err
-		}
-	}
-	return a.kind.complete()
-}
-
-// leaveOut makes a member of a patch null; false when it says nothing already.
+// leaveOut makes a member of a patch null; false when it has no value already.
 func leaveOut[P any](p *P, field string) bool {
 	v := reflect.ValueOf(p).Elem()
 	for i := range v.NumField() {
@@ -292,9 +187,9 @@ func leaveOut[P any](p *P, field string) bool {
 	return false
 }
 
-// withNews adds complaints to earlier ones, except of members that were left out for
-// one of these: that they are missing now is no news.
-func withNews(left, bad []crm.FieldError) []crm.FieldError {
+// addNew adds validation errors to earlier ones, except of members that were left out for
+// one of these: they are missing for that reason.
+func addNew(left, bad []crm.FieldError) []crm.FieldError {
 	out := slices.Clone(left)
 	for _, b := range bad {
 		if !slices.ContainsFunc(left, func(l crm.FieldError) bool { return l.Field == b.Field }) {

@@ -98,8 +98,8 @@ func (k *dealAdoption) take(row *AdoptRow[crm.DealPatch], d *crm.Deal, isNew boo
 	return left
 }
 
-// adoptedStatus gives the status of a deal in a stage. One that is won or lost
-// decides; in an open one a deal may be lost, or won, all the same.
+// adoptedStatus returns the status of a deal in a stage. A won or lost stage decides it; in an
+// open one a deal may be lost, or won, as well.
 func adoptedStatus(said crm.Field[string], stage *crm.Stage, was string, moved bool) (status crm.Field[string], left []crm.FieldError) {
 	status = crm.Of(stage.Status())
 	switch {
@@ -116,7 +116,7 @@ func adoptedStatus(said crm.Field[string], stage *crm.Stage, was string, moved b
 	return status, left
 }
 
-// entered tells when a deal entered its stage, or, when it stays there, changed.
+// entered returns when a deal entered its stage or, when the stage is the same, changed.
 func (k *dealAdoption) entered(row *AdoptRow[crm.DealPatch], d *crm.Deal, stage *crm.Stage, isNew, moved bool) crm.Instant {
 	at := k.now
 	for _, known := range []struct {
@@ -134,7 +134,7 @@ func (k *dealAdoption) entered(row *AdoptRow[crm.DealPatch], d *crm.Deal, stage 
 		}
 	}
 	if !isNew && moved {
-		at = max(at, d.StageChangedAt) // no stay ends before it begins
+		at = max(at, d.StageChangedAt) // no entry of the history ends before it begins
 	}
 	return at
 }

@@ -6,12 +6,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// alone is the part of a kind that needs to know nothing but the row.
-type alone[T, P any] struct{}
-
-func (alone[T, P]) ready([]AdoptRow[P], []T) error { return nil }
-
-// unlessNull gives a member that cannot be cleared: a null says nothing.
+// unlessNull returns a member that cannot be cleared: null is read as absent.
 func unlessNull[V any](f crm.Field[V]) crm.Field[V] {
 	if f.Null {
 		return crm.Field[V]{}
@@ -20,7 +15,7 @@ func unlessNull[V any](f crm.Field[V]) crm.Field[V] {
 }
 
 type ownerAdoption struct {
-	alone[crm.Owner, crm.OwnerPatch]
+	plainAdoption[crm.Owner, crm.OwnerPatch]
 	*ownerImport
 }
 
@@ -30,14 +25,14 @@ func (k *ownerAdoption) take(row *AdoptRow[crm.OwnerPatch], o *crm.Owner, isNew 
 	p := row.Patch
 	p.Role = unlessNull(p.Role)
 	if !isNew && p.Role.Value != string(crm.RoleAdmin) && o.Role != crm.RoleAdmin {
-		p.Role = crm.Field[string]{} // what they are here is finer than what is known there
+		p.Role = crm.Field[string]{} // roles here are finer than those there
 	}
 	p.Apply(o, r)
 	return nil
 }
 
 type companyAdoption struct {
-	alone[crm.Company, crm.CompanyPatch]
+	plainAdoption[crm.Company, crm.CompanyPatch]
 	*companyImport
 }
 
@@ -51,7 +46,7 @@ func (k *companyAdoption) take(row *AdoptRow[crm.CompanyPatch], c *crm.Company, 
 }
 
 type contactAdoption struct {
-	alone[crm.Contact, crm.ContactPatch]
+	plainAdoption[crm.Contact, crm.ContactPatch]
 	*contactImport
 }
 
@@ -74,7 +69,7 @@ func (k *contactAdoption) accept(before, after *crm.Contact, _ bool) {
 
 // prepare ends what the rows' contacts take over, which is no change at the time of
 // the adoption but at that of their rows.
-func (k *contactAdoption) prepare(entries []*importEntry[crm.Contact]) error {
+func (k *contactAdoption) prepare(entries []*entry[crm.Contact]) error {
 	at := make([]crm.Instant, len(entries))
 	for i, e := range entries {
 		at[i] = e.after.UpdatedAt
@@ -86,7 +81,7 @@ func (k *contactAdoption) prepare(entries []*importEntry[crm.Contact]) error {
 	return err
 }
 
-// orElse gives a member that cannot be cleared: a null says what is usual.
+// orElse returns a member that cannot be cleared: null is read as the default.
 func orElse[V any](f crm.Field[V], usual V) crm.Field[V] {
 	if f.Null {
 		return crm.Of(usual)
@@ -97,8 +92,8 @@ func orElse[V any](f crm.Field[V], usual V) crm.Field[V] {
 // stageAdoption is the adoption of deal stages. New ones without a position come
 // after all others.
 type stageAdoption struct {
-	quietKind[crm.Stage]
-	*importTx
+	plainKind[crm.Stage]
+	*batchTx
 	next int // position of a stage that says none
 }
 
@@ -110,7 +105,7 @@ func (k *stageAdoption) updated(s *crm.Stage) *crm.Instant  { return &s.UpdatedA
 func (k *stageAdoption) unique() []crm.Key                  { return nil }
 func (k *stageAdoption) key(s *crm.Stage, _ crm.Key) string { return crm.NameKey(s.Name) }
 
-func (k *stageAdoption) blank(id crm.ID) crm.Stage {
+func (k *stageAdoption) newRecord(id crm.ID) crm.Stage {
 	return crm.NewStage(k.by, id, k.now)
 }
 

@@ -11,12 +11,12 @@ import (
 )
 
 // AdoptDealContacts puts contacts on deals in the roles that the rows say, as
-// AdoptOwners makes people. The deals keep their updated_at.
+// AdoptOwners creates people. The deals keep their updated_at.
 func (s *Service) AdoptDealContacts(ctx context.Context, by crm.Actor, rows []crm.DealContact) ([]AdoptResult, error) {
 	if err := accounts.RequireAdmin(by, "manage people and keys"); err != nil {
 		return nil, err
 	}
-	return inHalves(rows, func(rows []crm.DealContact) (results []AdoptResult, err error) {
+	return adoptInHalves(rows, func(rows []crm.DealContact) (results []AdoptResult, err error) {
 		err = s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
 			l := linkAdoption{ctx: ctx, tx: tx, by: by}
 			results, err = l.batch(rows)
@@ -98,7 +98,7 @@ func (l linkAdoption) batch(rows []crm.DealContact) ([]AdoptResult, error) {
 	return results, l.restore(deals, touched)
 }
 
-// stored gives the roles that the deals' further contacts have.
+// stored returns the roles that the deals' further contacts have.
 func (l linkAdoption) stored(deals map[crm.ID]crm.Deal) (map[link]string, error) {
 	roles := map[link]string{}
 	for part := range slices.Chunk(slices.SortedFunc(maps.Keys(deals), compareIDs), crm.MaxLimit) {
@@ -113,7 +113,7 @@ func (l linkAdoption) stored(deals map[crm.ID]crm.Deal) (map[link]string, error)
 	return roles, nil
 }
 
-// restore gives the deals that were touched the updated_at that they had.
+// restore sets the updated_at of the deals that were touched to what it was.
 func (l linkAdoption) restore(deals map[crm.ID]crm.Deal, touched map[crm.ID]bool) error {
 	if len(touched) == 0 {
 		return nil

@@ -4,31 +4,16 @@ import "sixty/internal/crm"
 
 // activityAdoption is the adoption of activities.
 type activityAdoption struct {
-	alone[crm.Activity, crm.ActivityPatch]
-	quietKind[crm.Activity]
-	*importTx
+	plainAdoption[crm.Activity, crm.ActivityPatch]
+	*activityImport
 }
 
-func (k *activityAdoption) nouns() (string, string)               { return "activity", "activities" }
-func (k *activityAdoption) table() crm.Table[crm.Activity]        { return k.tx.Activities() }
-func (k *activityAdoption) id(a *crm.Activity) crm.ID             { return a.ID }
-func (k *activityAdoption) created(a *crm.Activity) *crm.Instant  { return &a.CreatedAt }
-func (k *activityAdoption) updated(a *crm.Activity) *crm.Instant  { return &a.UpdatedAt }
-func (k *activityAdoption) unique() []crm.Key                     { return nil }
-func (k *activityAdoption) key(a *crm.Activity, _ crm.Key) string { return text(a.ExternalID) }
-
-func (k *activityAdoption) members(p *crm.ActivityPatch, a *crm.Activity, r *crm.Rules) {
-	p.Apply(a, r)
-}
-
-func (k *activityAdoption) blank(id crm.ID) crm.Activity {
-	return crm.NewActivity(k.by, id, k.now)
-}
+func (k *activityAdoption) unique() []crm.Key { return nil }
 
 func (k *activityAdoption) references(p *crm.ActivityPatch) []adoptReference {
 	return []adoptReference{
 		{"contact_id", RefContact, &p.ContactID}, {"company_id", RefCompany, &p.CompanyID},
-		{"deal_id", refDeal, &p.DealID}, {"owner_id", RefOwner, &p.OwnerID},
+		{"deal_id", RefDeal, &p.DealID}, {"owner_id", RefOwner, &p.OwnerID},
 	}
 }
 
@@ -47,9 +32,9 @@ func (k *activityAdoption) take(row *AdoptRow[crm.ActivityPatch], a *crm.Activit
 
 // taskAdoption is the adoption of tasks.
 type taskAdoption struct {
-	alone[crm.Task, crm.TaskPatch]
-	quietKind[crm.Task]
-	*importTx
+	plainAdoption[crm.Task, crm.TaskPatch]
+	plainKind[crm.Task]
+	*batchTx
 }
 
 func (k *taskAdoption) nouns() (string, string)           { return "task", "tasks" }
@@ -62,14 +47,14 @@ func (k *taskAdoption) key(t *crm.Task, _ crm.Key) string { return text(t.Extern
 
 func (k *taskAdoption) members(p *crm.TaskPatch, t *crm.Task, r *crm.Rules) { p.Apply(t, r) }
 
-func (k *taskAdoption) blank(id crm.ID) crm.Task {
+func (k *taskAdoption) newRecord(id crm.ID) crm.Task {
 	return crm.NewTask(k.by, id, k.now)
 }
 
 func (k *taskAdoption) references(p *crm.TaskPatch) []adoptReference {
 	return []adoptReference{
 		{"assigned_to", RefOwner, &p.AssignedTo}, {"created_by", RefOwner, &p.CreatedBy},
-		{"deal_id", refDeal, &p.DealID}, {"company_id", RefCompany, &p.CompanyID}, {"contact_id", RefContact, &p.ContactID},
+		{"deal_id", RefDeal, &p.DealID}, {"company_id", RefCompany, &p.CompanyID}, {"contact_id", RefContact, &p.ContactID},
 	}
 }
 

@@ -8,9 +8,9 @@ import (
 	"sixty/internal/crm"
 )
 
-// ExportRow is a thing that leaves, with readable names of what it refers to, by
-// which ImportRow could find the same: of people and contacts the e-mail address,
-// else the name; of a deal the external_id, else the name. "" is none.
+// ExportRow is an exported record with readable names of the records that it refers to, by
+// which ImportRow could find the same ones: of people and contacts the e-mail address, else
+// the name; of a deal the external_id, else the name. "" is none.
 type ExportRow[T any] struct {
 	Record                               T
 	Company, Owner, Stage, Contact, Deal string
@@ -24,9 +24,9 @@ var errExportLimit = &crm.Error{
 	Code: crm.CodeUnavailable, Message: "The export took longer than an hour and was ended. Narrow it by filters.",
 }
 
-// ExportCompanies gives the companies that a filter leaves to each, by id, in
-// batches of at most MaxLimit that each must not keep. All of it is one state of the
-// database, whatever others write meanwhile; it must end within an hour.
+// ExportCompanies calls each with the companies that pass a filter, by id, in batches of at
+// most MaxLimit, which are valid until each returns. All of it is one state of the database,
+// whatever others write meanwhile; it must end within an hour.
 func (s *Service) ExportCompanies(ctx context.Context, by crm.Actor, f crm.CompanyFilter, each func([]ExportRow[crm.Company]) error) error {
 	return export(ctx, s, by, f, crm.IDOrder, Reads.Companies, func(c *crm.Company) links { return links{owner: c.OwnerID} }, each)
 }
@@ -66,11 +66,11 @@ func (s *Service) RecordExport(ctx context.Context, by crm.Actor, kind string, d
 	})
 }
 
-// links are the ids of what a thing refers to.
+// links are the ids of the records that a record refers to.
 type links struct{ company, owner, stage, contact, deal *crm.ID }
 
-// export reads things in the order in which they lie, which is quickest to read, and to
-// write again: copied in another order, each would come to lie in a page of its own.
+// export reads records in the order in which they are stored, which is the quickest to read,
+// and to write again: copied in another order, each would be written to another page.
 func export[T, F any](
 	ctx context.Context, s *Service, by crm.Actor, filter F, order crm.Sort, view func(Reads) crm.View[T, F], refer func(*T) links, each func([]ExportRow[T]) error,
 ) error {
@@ -78,12 +78,12 @@ func export[T, F any](
 	defer cancel()
 	return s.store.Snapshot(ctx, by, func(r Reads) error {
 		names := newExportNames(r)
-		things := view(r)
+		records := view(r)
 		rows := make([]ExportRow[T], 0, crm.MaxLimit)
 		refs := make([]links, 0, crm.MaxLimit)
 		q := crm.List[F]{Filter: filter, Sort: order, Limit: crm.MaxLimit}
 		for {
-			page, err := things.Page(ctx, by.Org, q)
+			page, err := records.Page(ctx, by.Org, q)
 			if err != nil {
 				return err
 			}
@@ -154,7 +154,7 @@ func (n *exportNames) find(ctx context.Context, org crm.ID, refs []links) error 
 	return nil
 }
 
-// namer names the things of one kind, and remembers some names.
+// namer returns the names of the records of one type, and remembers some.
 type namer[T, F any] struct {
 	view  crm.View[T, F]
 	name  func(*T) (crm.ID, string)
@@ -163,7 +163,7 @@ type namer[T, F any] struct {
 
 func (n *namer[T, F]) find(ctx context.Context, org crm.ID, refs []links, of func(links) *crm.ID) error {
 	if n.known == nil || len(n.known) > maxKnown {
-		n.known = map[crm.ID]string{} // the names of this batch are all asked for again
+		n.known = map[crm.ID]string{} // the names of this batch are all read again
 	}
 	var ids []crm.ID
 	for _, l := range refs {
@@ -179,9 +179,9 @@ func (n *namer[T, F]) find(ctx context.Context, org crm.ID, refs []links, of fun
 	if len(ids) == 0 {
 		return nil
 	}
-	things, err := n.view.ByID(ctx, org, ids) // no more than rows of a batch
-	for i := range things {
-		id, name := n.name(&things[i])
+	records, err := n.view.ByID(ctx, org, ids) // no more than rows of a batch
+	for i := range records {
+		id, name := n.name(&records[i])
 		n.known[id] = name
 	}
 	return err

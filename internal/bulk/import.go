@@ -10,35 +10,34 @@ import (
 	"sixty/internal/crm"
 )
 
-// ImportRow is a row of somebody else's data: what it says of a thing, and of the
-// things that it refers to. A member that it leaves open (no Set, no text) changes
-// nothing.
+// ImportRow is a row of a file: the members of a record, and the records that it refers to. A
+// member that it leaves open (no Set, no text) is not changed.
 type ImportRow[P any] struct {
-	// Patch holds the members; a row with an Unread one is rejected. References in
-	// it are ignored: they are resolved from the texts below.
+	// Patch holds the members; a row with DecodeErrors is rejected. References in it are
+	// ignored: they are resolved from the texts below.
 	Patch P
-	// ID is what the row is recognised by when the key is KeyID, and the id of the
-	// thing that it makes; otherwise it is ignored.
+	// ID is what the row's record is found by when the key is KeyID, and the id of the
+	// record that it creates; otherwise it is ignored.
 	ID crm.Field[crm.ID]
-	// CreatedAt is when the thing came to be; unlike a client, an import may say.
+	// CreatedAt is when the record was created; unlike a client, an import may set it.
 	CreatedAt crm.Field[crm.Instant]
-	// UpdatedAt is when a thing that the row makes was last changed. One that exists
-	// is changed by the import, and at its time.
+	// UpdatedAt is when a record that the row creates was last changed. One that exists is
+	// changed now, by the import.
 	UpdatedAt crm.Field[crm.Instant]
 	// StageChangedAt is when a deal entered the stage that the row puts it into.
 	StageChangedAt crm.Field[crm.Instant]
-	// What the row refers to, in whatever way the row names it: by id, external_id,
-	// e-mail address (people) or name, the first that leads anywhere.
+	// What the row refers to, by id, external_id, e-mail address (people) or name: the first
+	// of these that a record has.
 	Company, Owner, Stage, Contact, Deal string
-	// Fallback names the same things once more, for a row that gives an id and a name: it
-	// counts where the text above leads to nothing that exists.
+	// Fallback names the same records once more, for a row with an id and a name: it counts
+	// where no record is found for the text above.
 	Fallback References
 }
 
-// References are the texts by which a row refers to other things.
+// References are the texts by which a row refers to other records.
 type References struct{ Company, Owner, Stage, Contact, Deal string }
 
-// Reference is a kind of thing that rows refer to.
+// Reference is a type of record that rows refer to.
 type Reference string
 
 // The kinds of references.
@@ -50,8 +49,7 @@ const (
 	RefDeal    Reference = "deal"
 )
 
-// The references of each kind of row that an import can be told to make when they
-// are missing.
+// The references of each kind of row that an import can create when they are missing.
 var (
 	CompanyReferences = []Reference{RefOwner}
 	ContactReferences = []Reference{RefCompany, RefOwner}
@@ -60,11 +58,11 @@ var (
 	ActivityReferences = []Reference{RefCompany, RefOwner}
 )
 
-// The keys by which each kind of row can be recognised, the surest first.
+// The keys by which the record of each kind of row can be found, the surest first.
 //
-// A row that is recognised by its id is a copy of a thing of this program, and
-// says all of it: a deal without a company label has none, and a status that is not
-// its stage's is taken, since a client may have set both in turn.
+// A row with an id as its key is a complete copy of a record of this program: a deal without
+// a company label has none, and a status that is not its stage's is valid, since a client may
+// have set both in turn.
 var (
 	CompanyKeys = []crm.Key{crm.KeyID, crm.KeyExternalID, crm.KeyDomain, crm.KeyName}
 	ContactKeys = []crm.Key{crm.KeyID, crm.KeyExternalID, crm.KeyEmail, crm.KeyName}
@@ -76,53 +74,50 @@ var (
 
 // ImportOptions say how rows are understood.
 type ImportOptions struct {
-	// Key is the member by which a row's thing is recognised: the row changes the
-	// thing that has the row's value, and makes one when there is none.
+	// Key is the member by which a row's record is found: the row changes the record that
+	// has the row's value, and creates one when there is none.
 	Key crm.Key
-	// CreateMissing are the references that are made when they are missing:
-	// companies and people of that name (reps), and stages, as the last ones of the
-	// pipeline. Without, the row is rejected.
+	// CreateMissing are the references that are created when they are missing: companies and
+	// people of that name (reps), and stages, as the last ones of the pipeline. Otherwise the
+	// row is rejected.
 	CreateMissing []Reference
-	// StageOutcomes are the outcomes of stages that are made, by name in any case.
+	// StageOutcomes are the outcomes of stages that are created, by name in any case.
 	// Those that are called won, closed won or signed, lost or closed lost need not
 	// be named; all others are open. Stages that exist keep theirs.
 	StageOutcomes map[string]crm.Outcome
-	// DryRun finds out what would happen, exactly, and then takes it all back.
-	// What the import touches is locked meanwhile.
+	// DryRun runs the import and then rolls it back. What it touches is locked meanwhile.
 	DryRun bool
 }
 
-// RowVerdict is what became of a row.
+// RowVerdict is the outcome of a row.
 type RowVerdict string
 
 // The verdicts.
 const (
 	RowCreated   RowVerdict = "created"
 	RowUpdated   RowVerdict = "updated"
-	RowUnchanged RowVerdict = "unchanged" // the thing was already as the row says; nothing was written
+	RowUnchanged RowVerdict = "unchanged" // the record was already as the row says; nothing was written
 	RowRejected  RowVerdict = "rejected"
 )
 
-// RowResult tells what became of a row.
+// RowResult is the outcome of a row, with its reasons.
 type RowResult struct {
 	Verdict RowVerdict
 	Reason  string      // why it was rejected, everything at once
-	Missing []Reference // whose absence is among the reasons, although they could be made
+	Missing []Reference // which are missing, which is among the reasons, but could be created
 }
 
-// Load begins to load one batch of rows and gives what waits for its end, with a result
-// for each row. All batches end as if their rows had been loaded one by one, in the order
-// of the calls; a row that cannot be taken is rejected and does not touch the others. When
-// a batch fails, its results are those of the rows that were loaded nevertheless, which
-// are its first ones.
+// Load begins to load one batch of rows. wait waits for its end and returns a result for each
+// row. All batches end as if their rows had been loaded one by one, in the order of the calls;
+// a rejected row does not affect the others. When a batch fails, its results are those of the
+// rows that were loaded nevertheless, which are its first ones.
 //
-// It is for use by one goroutine, which leaves the rows alone until the batch has ended,
-// begins the next one before it waits for the last one, if it likes, and waits for all.
+// It is for use by one goroutine. It must not change the rows until the batch has ended, may
+// begin the next batch before it waits for the last one, and must wait for all.
 type Load[P any] func(ctx context.Context, rows []ImportRow[P]) (wait func() ([]RowResult, error))
 
-// ImportCompanies lets feed load companies. The actor must be a manager or an
-// admin, and an admin to make people. feed is run once more when a rehearsal was
-// disturbed and begins anew.
+// ImportCompanies lets feed load companies. The actor must be a manager or an admin, and an
+// admin to create people. feed is run once more when a dry run was disturbed and begins anew.
 func (s *Service) ImportCompanies(ctx context.Context, by crm.Actor, opt ImportOptions, feed func(Load[crm.CompanyPatch]) error) error {
 	return importAll(ctx, s, by, opt, CompanyKeys, CompanyReferences, newCompanyImport, feed)
 }
@@ -154,12 +149,12 @@ func (s *Service) ImportOwners(ctx context.Context, by crm.Actor, opt ImportOpti
 	return importAll(ctx, s, by, opt, OwnerKeys, nil, newOwnerImport, feed)
 }
 
-// importRun is one import, from its first batch to its last.
-type importRun struct {
+// run is one import or adoption, from its first batch to its last.
+type run struct {
 	service  *Service
 	by       crm.Actor
 	opt      ImportOptions
-	outcomes map[string]crm.Outcome // of stages that are made, by NameKey
+	outcomes map[string]crm.Outcome // of stages that are created, by NameKey
 	org      crm.Organisation
 	known    knownReferences
 }
@@ -187,13 +182,13 @@ func importAll[T, P any](
 	for name, outcome := range opt.StageOutcomes {
 		outcomes[crm.NameKey(name)] = outcome
 	}
-	start := func() *importRun {
-		return &importRun{service: s, by: by, opt: opt, outcomes: outcomes, org: org}
+	start := func() *run {
+		return &run{service: s, by: by, opt: opt, outcomes: outcomes, org: org}
 	}
 	if opt.DryRun {
 		now := s.clock()
 		return s.store.DryRun(ctx, by, now, func(tx Tx) error {
-			run := start() // what is learnt in a rehearsal holds in its transaction only
+			run := start() // what a dry run learns is valid in its transaction only
 			return feed(func(ctx context.Context, rows []ImportRow[P]) func() ([]RowResult, error) {
 				results, err := loadWithin(ctx, run, tx, now, begin, rows)
 				return func() ([]RowResult, error) { return results, err }
@@ -212,7 +207,7 @@ func (o ImportOptions) check(keys []crm.Key, refs []Reference) error {
 		switch {
 		case slices.Contains(refs, ref):
 		case len(refs) == 0:
-			r.Add("create_missing", "must be empty: these rows refer to nothing")
+			r.Add("create_missing", "must be empty: these rows have no references")
 		default:
 			r.Add("create_missing", "must be of %s, and not %s", joined(refs), ref)
 		}
@@ -235,7 +230,7 @@ func joined[S ~string](values []S) string {
 
 // loadWithin loads rows in a transaction that the caller commits, or does not.
 func loadWithin[T, P any](
-	ctx context.Context, run *importRun, tx Tx, now crm.Instant, begin func(*importTx) importKind[T, P], rows []ImportRow[P],
+	ctx context.Context, run *run, tx Tx, now crm.Instant, begin func(*importTx) importKind[T, P], rows []ImportRow[P],
 ) ([]RowResult, error) {
 	b := newImportTx(ctx, run, tx, now)
 	keyed := keyRows(begin(b), run.opt.Key, rows)
@@ -246,8 +241,8 @@ func loadWithin[T, P any](
 	return results, err
 }
 
-// disturbed says that another client changed what a batch had just found: the
-// batch must be tried again.
+// disturbed says that another client changed a record after the batch had found it: the batch
+// must be tried again.
 func disturbed(what string) error {
 	return crm.Conflict(fmt.Sprintf("Another client changed the same %s at the same moment. Try again.", what))
 }

@@ -4,7 +4,7 @@ import "sixty/internal/crm"
 
 // activityImport is the import of activities.
 type activityImport struct {
-	quietKind[crm.Activity]
+	plainImport[crm.Activity]
 	*importTx
 }
 
@@ -19,13 +19,13 @@ func (k *activityImport) created(a *crm.Activity) *crm.Instant { return &a.Creat
 func (k *activityImport) updated(a *crm.Activity) *crm.Instant { return &a.UpdatedAt }
 func (k *activityImport) unique() []crm.Key                    { return []crm.Key{crm.KeyExternalID} }
 
-func (k *activityImport) blank(id crm.ID) crm.Activity {
+func (k *activityImport) newRecord(id crm.ID) crm.Activity {
 	return crm.NewActivity(k.by, id, k.now)
 }
 
 func (k *activityImport) key(a *crm.Activity, _ crm.Key) string { return text(a.ExternalID) }
 
-func (k *activityImport) unread(p *crm.ActivityPatch) crm.DecodeErrors { return p.DecodeErrors }
+func (k *activityImport) decodeErrors(p *crm.ActivityPatch) crm.DecodeErrors { return p.DecodeErrors }
 
 func (k *activityImport) members(p *crm.ActivityPatch, a *crm.Activity, r *crm.Rules) { p.Apply(a, r) }
 
@@ -36,7 +36,7 @@ func (k *activityImport) row(row *ImportRow[crm.ActivityPatch], a *crm.Activity,
 	k.refs.contacts.into(row.Contact, &p.ContactID, r)
 	k.refs.deals.into(row.Deal, &p.DealID, r)
 	if isNew && !p.Date.Set && row.CreatedAt.Set {
-		a.Date = row.CreatedAt.Value // it is entered when it was done, as far as one can tell
+		a.Date = row.CreatedAt.Value // the best guess of when it was
 	}
 	p.Apply(a, r)
 }

@@ -9,13 +9,15 @@ import (
 // contactImport is the import of contacts. It remembers which of them become their
 // company's primary contact, since that ends it for another one.
 type contactImport struct {
-	quietKind[crm.Contact]
+	plainImport[crm.Contact]
 	*importTx
-	primary map[crm.ID]*crm.Contact // by company, among the things of the rows
+	primary map[crm.ID]*crm.Contact // by company, among the records of the rows
 	ends    map[crm.ID]bool         // companies whose primary contact changes
 }
 
-func newContactImport(b *importTx) importKind[crm.Contact, crm.ContactPatch] {
+func newContactImport(b *importTx) importKind[crm.Contact, crm.ContactPatch] { return newContacts(b) }
+
+func newContacts(b *importTx) *contactImport {
 	return &contactImport{importTx: b, primary: map[crm.ID]*crm.Contact{}, ends: map[crm.ID]bool{}}
 }
 
@@ -26,11 +28,11 @@ func (k *contactImport) created(c *crm.Contact) *crm.Instant { return &c.Created
 func (k *contactImport) updated(c *crm.Contact) *crm.Instant { return &c.UpdatedAt }
 func (k *contactImport) unique() []crm.Key                   { return []crm.Key{crm.KeyExternalID, crm.KeyEmail} }
 
-func (k *contactImport) blank(id crm.ID) crm.Contact {
+func (k *contactImport) newRecord(id crm.ID) crm.Contact {
 	return crm.NewContact(k.by, id, k.now)
 }
 
-func (k *contactImport) apart() bool { return false }
+func (k *contactImport) independent() bool { return false }
 
 func (k *contactImport) key(c *crm.Contact, key crm.Key) string {
 	switch key {
@@ -43,7 +45,7 @@ func (k *contactImport) key(c *crm.Contact, key crm.Key) string {
 	}
 }
 
-func (k *contactImport) unread(p *crm.ContactPatch) crm.DecodeErrors { return p.DecodeErrors }
+func (k *contactImport) decodeErrors(p *crm.ContactPatch) crm.DecodeErrors { return p.DecodeErrors }
 
 func (k *contactImport) members(p *crm.ContactPatch, c *crm.Contact, r *crm.Rules) { p.Apply(c, r) }
 
@@ -73,8 +75,8 @@ func (k *contactImport) accept(before, after *crm.Contact, _ bool) {
 }
 
 // prepare ends what the rows' contacts take over. That raises the versions of the
-// contacts that it ended, which may be things of the rows themselves.
-func (k *contactImport) prepare(entries []*importEntry[crm.Contact]) error {
+// contacts that it ended, which may be records of the rows themselves.
+func (k *contactImport) prepare(entries []*entry[crm.Contact]) error {
 	if len(k.ends) == 0 {
 		return nil
 	}
@@ -86,7 +88,7 @@ func (k *contactImport) prepare(entries []*importEntry[crm.Contact]) error {
 	if err := k.tx.ClearPrimaryContacts(k.ctx, companies); err != nil {
 		return err
 	}
-	ended := map[crm.ID]*importEntry[crm.Contact]{}
+	ended := map[crm.ID]*entry[crm.Contact]{}
 	var ids []crm.ID
 	for _, e := range entries {
 		if b := &e.before; !e.isNew && b.IsPrimary && b.CompanyID != nil && k.ends[*b.CompanyID] {

@@ -9,16 +9,18 @@ import (
 
 // dealImport is the import of deals, with the history of their stages.
 type dealImport struct {
-	quietKind[crm.Deal]
+	plainImport[crm.Deal]
 	*importTx
 	stages map[crm.ID]*crm.Stage // that rows refer to
 	first  *crm.Stage            // of the pipeline, for deals that name none; nil: there is none
 	moves  []crm.StageHistoryEntry
-	last   map[crm.ID]int           // deals' latest stay among moves
+	last   map[crm.ID]int           // deals' latest entry among moves
 	ends   map[crm.Instant][]crm.ID // deals that leave the stage they are stored in
 }
 
-func newDealImport(b *importTx) importKind[crm.Deal, crm.DealPatch] {
+func newDealImport(b *importTx) importKind[crm.Deal, crm.DealPatch] { return newDeals(b) }
+
+func newDeals(b *importTx) *dealImport {
 	return &dealImport{importTx: b, last: map[crm.ID]int{}, ends: map[crm.Instant][]crm.ID{}}
 }
 
@@ -29,7 +31,7 @@ func (k *dealImport) created(d *crm.Deal) *crm.Instant { return &d.CreatedAt }
 func (k *dealImport) updated(d *crm.Deal) *crm.Instant { return &d.UpdatedAt }
 func (k *dealImport) unique() []crm.Key                { return []crm.Key{crm.KeyExternalID} }
 
-func (k *dealImport) blank(id crm.ID) crm.Deal {
+func (k *dealImport) newRecord(id crm.ID) crm.Deal {
 	return crm.NewDeal(k.by, id, k.run.org.DefaultCurrency, k.now)
 }
 
@@ -40,7 +42,7 @@ func (k *dealImport) key(d *crm.Deal, key crm.Key) string {
 	return crm.NameKey(d.Name)
 }
 
-func (k *dealImport) unread(p *crm.DealPatch) crm.DecodeErrors { return p.DecodeErrors }
+func (k *dealImport) decodeErrors(p *crm.DealPatch) crm.DecodeErrors { return p.DecodeErrors }
 
 func (k *dealImport) members(p *crm.DealPatch, d *crm.Deal, r *crm.Rules) { p.Apply(d, r) }
 
@@ -73,7 +75,7 @@ func (k *dealImport) row(row *ImportRow[crm.DealPatch], d *crm.Deal, isNew bool,
 		at = p.ClosedAt.Value
 	}
 	if !isNew {
-		at = max(at, d.StageChangedAt) // no stay ends before it begins
+		at = max(at, d.StageChangedAt) // no entry of the history ends before it begins
 	}
 	if k.run.opt.Key == crm.KeyID {
 		// A copy: a client may have set a status that is not the stage's, afterwards.
@@ -89,8 +91,7 @@ func (k *dealImport) row(row *ImportRow[crm.DealPatch], d *crm.Deal, isNew bool,
 	}
 }
 
-// stage gives the stage that a row puts its deal into; nil when it puts it into
-// none.
+// stage returns the stage that a row puts its deal into; nil for none.
 func (k *dealImport) stage(row *ImportRow[crm.DealPatch], isNew bool, id crm.Field[crm.ID], r *crm.Rules) *crm.Stage {
 	switch {
 	case id.Set:
@@ -100,9 +101,9 @@ func (k *dealImport) stage(row *ImportRow[crm.DealPatch], isNew bool, id crm.Fie
 	case k.first != nil:
 		return k.first
 	}
-	for _, n := range k.refs.stages.makes {
-		if n.used { // the first one is made by an earlier row
-			return &n.thing
+	for _, n := range k.refs.stages.creates {
+		if n.used { // the first one is created by an earlier row
+			return &n.record
 		}
 	}
 	r.Add("stage", "must be given: there are no deal stages yet")
@@ -153,8 +154,8 @@ func (k *dealImport) begin(someStageless bool) error {
 	if len(k.stages) < len(ids) {
 		return disturbed("stages")
 	}
-	for _, n := range k.refs.stages.makes {
-		k.stages[n.id] = &n.thing
+	for _, n := range k.refs.stages.creates {
+		k.stages[n.id] = &n.record
 	}
 	if !someStageless {
 		return nil
@@ -171,7 +172,7 @@ func (k *dealImport) begin(someStageless bool) error {
 	return err
 }
 
-// appendStages numbers stages that are made, behind the last one of the pipeline.
+// appendStages numbers created stages, after the last one of the pipeline.
 func (b *importTx) appendStages(made []crm.Stage) error {
 	last, err := b.tx.Reads().Stages().Page(b.ctx, b.by.Org, crm.List[crm.StageFilter]{Sort: crm.Stages.Sorts.Default, Limit: 1, Backward: true})
 	if err != nil {
@@ -193,7 +194,7 @@ var (
 	lostNames = []string{"lost", "closed lost"}
 )
 
-// newStage makes a stage that rows name.
+// newStage returns a stage with a name from a row.
 func (b *importTx) newStage(name string, r *crm.Rules) (crm.ID, crm.Stage) {
 	s := crm.NewStage(b.by, crm.NewID(), b.now)
 	crm.StagePatch{Name: crm.Of(name)}.Apply(&s, r)

@@ -10,34 +10,34 @@ import (
 )
 
 // loader loads the batches of an import, each in a transaction of its own. While one is
-// under way, the next one may be loaded beside it: the database then works for both. That
-// must not be seen in how they end, which is as if the second had waited:
+// running, the next one may be loaded concurrently, so that the database works for both. The
+// outcome must be the same as if the second had waited:
 //
-//   - It begins beside the first only if no row of either has a key of the other's.
-//   - It is taken back, and loaded again when the first has ended, unless all its rows are
-//     taken, nothing is made for them to refer to, neither by it nor by the first, and no
-//     stored thing gives up a key: whatever else either does is nothing to the other.
+//   - It begins concurrently only if no row of either has a key of the other's.
+//   - It is rolled back, and loaded again when the first has ended, unless none of its rows is
+//     rejected, neither batch creates records for references, and no stored record gives up a
+//     key: then neither affects the other.
 type loader[T, P any] struct {
-	run   *importRun
+	run   *run
 	begin func(*importTx) importKind[T, P]
 
 	latest, before *loading // the two batches that were begun last; nil: there was none
-	patience       int      // how many batches are yet to wait for the one before them
+	waits          int      // how many batches are yet to wait for the one before them
 }
 
-// afterVain is how many batches wait after one that was loaded beside another in vain:
-// the rows of a file are mostly alike.
-const afterVain = 8
+// waitsAfterFailure is how many batches wait after one that was loaded concurrently and rolled
+// back: the rows of a file are mostly alike.
+const waitsAfterFailure = 8
 
 // loading is one batch, from its beginning to its end.
 type loading struct {
 	keys  [][]string      // of its rows
-	names map[string]bool // of what they may have made to refer to
+	names map[string]bool // of the references that may be created for them
 	ended chan struct{}   // closed at the end, when what follows is known
-	// vain says that it was loaded beside the one before, and taken back.
-	vain    bool
-	results []RowResult
-	err     error
+	// rolledBack is true when it was loaded concurrently with the one before, and rolled back.
+	rolledBack bool
+	results    []RowResult
+	err        error
 }
 
 func (l *loading) underWay() bool {
@@ -63,20 +63,20 @@ func (l *loading) wait() error {
 
 // load implements Load.
 func (l *loader[T, P]) load(ctx context.Context, rows []ImportRow[P]) func() ([]RowResult, error) {
-	_ = l.before.wait() // who began it is told
-	kind := l.begin(&importTx{run: l.run, by: l.run.by, now: l.run.service.clock()})
+	_ = l.before.wait() // its caller gets the error
+	kind := l.begin(&importTx{batchTx: &batchTx{run: l.run, by: l.run.by, now: l.run.service.clock()}})
 	keyed := keyRows(kind, l.run.opt.Key, rows)
 	earlier, this := l.latest, &loading{
-		keys: keyed.values, names: comeDownTo(l.run.opt.CreateMissing, rows), ended: make(chan struct{}),
+		keys: keyed.values, names: creatableNames(l.run.opt.CreateMissing, rows), ended: make(chan struct{}),
 	}
 	l.before, l.latest = earlier, this
-	beside := kind.apart() && l.patience == 0 && earlier.underWay() && !shareKeys(earlier.keys, this.keys)
-	l.patience = max(0, l.patience-1)
+	beside := kind.independent() && l.waits == 0 && earlier.underWay() && !shareKeys(earlier.keys, this.keys)
+	l.waits = max(0, l.waits-1)
 	go func() {
 		defer close(this.ended)
 		if beside {
 			this.results, this.err = l.once(ctx, keyed, earlier)
-			if this.vain = errors.Is(this.err, errEarly) || crm.CodeOf(this.err) == crm.CodeConflict; !this.vain {
+			if this.rolledBack = errors.Is(this.err, errTooEarly) || crm.CodeOf(this.err) == crm.CodeConflict; !this.rolledBack {
 				return
 			}
 		}
@@ -86,14 +86,14 @@ func (l *loader[T, P]) load(ctx context.Context, rows []ImportRow[P]) func() ([]
 	}()
 	return func() ([]RowResult, error) {
 		<-this.ended
-		if this.vain {
-			l.patience = afterVain
+		if this.rolledBack {
+			l.waits = waitsAfterFailure
 		}
 		return this.results, this.err
 	}
 }
 
-// shareKeys tells whether a row of one batch has a key of one of the other's.
+// shareKeys reports whether a row of one batch has a key of one of the other's.
 func shareKeys(a, b [][]string) bool {
 	type key struct {
 		of    int
@@ -115,9 +115,9 @@ func shareKeys(a, b [][]string) bool {
 	})
 }
 
-// comeDownTo gives the names of what rows refer to, of the kinds that are made when they
-// are missing: those that could be made for them.
-func comeDownTo[P any](create []Reference, rows []ImportRow[P]) map[string]bool {
+// creatableNames returns the names of the rows' references that are created when they are
+// missing.
+func creatableNames[P any](create []Reference, rows []ImportRow[P]) map[string]bool {
 	names := map[string]bool{}
 	for i := range rows {
 		for _, ref := range create {
@@ -137,12 +137,11 @@ func comeDownTo[P any](create []Reference, rows []ImportRow[P]) map[string]bool 
 	return names
 }
 
-// errEarly says that rows were loaded too early: what the batch before them does may make
-// a difference to them.
-var errEarly = errors.New("the batch before must end first")
+// errTooEarly says that rows were loaded too early: the batch before them may affect them.
+var errTooEarly = errors.New("the batch before must end first")
 
-// once loads rows in one transaction; beside another batch, only if that one makes no
-// difference.
+// once loads rows in one transaction; concurrently with another batch, only if neither affects
+// the other.
 func (l *loader[T, P]) once(ctx context.Context, rows keyedRows[P], beside *loading) ([]RowResult, error) {
 	var b *importTx
 	var results []RowResult
@@ -150,8 +149,8 @@ func (l *loader[T, P]) once(ctx context.Context, rows keyedRows[P], beside *load
 	err := l.run.service.store.Write(ctx, l.run.by, now, func(tx Tx) (err error) {
 		early := beside.underWay()
 		b = newImportTx(ctx, l.run, tx, now)
-		if results, err = loadRows(b, l.begin, rows); err == nil && early && !b.indifferent(results, beside) {
-			err = errEarly
+		if results, err = loadRows(b, l.begin, rows); err == nil && early && !b.isIndependent(results, beside) {
+			err = errTooEarly
 		}
 		return err
 	})
@@ -162,36 +161,16 @@ func (l *loader[T, P]) once(ctx context.Context, rows keyedRows[P], beside *load
 	return results, nil
 }
 
-// indifferent tells whether rows fared as they would have after another batch, and it as
-// it would have before them.
-func (b *importTx) indifferent(results []RowResult, other *loading) bool {
+// isIndependent reports whether the results are the same as after another batch, and the
+// other's the same as before this one.
+func (b *importTx) isIndependent(results []RowResult, other *loading) bool {
 	return !b.gaveUp && !b.refs.dependOn(other.names) &&
 		!slices.ContainsFunc(results, func(r RowResult) bool { return r.Verdict == RowRejected })
 }
 
-// batchAttempts is how often a batch is tried as a whole: other clients write too, and what a
-// batch collided with is seen by the next attempt.
-const batchAttempts = 2
-
-// committed loads rows in a transaction of their own. When they collide with
-// what is stored in a way that was not seen coming, again and again, they are
-// loaded in halves, down to the row that it is about, which is rejected.
+// committed loads rows in a transaction of their own, or in halves: see inHalves.
 func (l *loader[T, P]) committed(ctx context.Context, rows keyedRows[P]) ([]RowResult, error) {
-	var err error
-	for range batchAttempts {
-		var results []RowResult
-		if results, err = l.once(ctx, rows, nil); err == nil || crm.CodeOf(err) != crm.CodeConflict {
-			return results, err
-		}
-	}
-	if len(rows.rows) == 1 {
-		return []RowResult{{Verdict: RowRejected, Reason: err.Error()}}, nil
-	}
-	half := len(rows.rows) / 2
-	first, err := l.committed(ctx, rows.slice(0, half))
-	if err != nil {
-		return first, err
-	}
-	second, err := l.committed(ctx, rows.slice(half, len(rows.rows)))
-	return append(first, second...), err
+	return inHalves(0, len(rows.rows), func(from, to int) ([]RowResult, error) {
+		return l.once(ctx, rows.slice(from, to), nil)
+	}, func(err error) RowResult { return RowResult{Verdict: RowRejected, Reason: err.Error()} })
 }

@@ -1,7 +1,6 @@
 package bulk
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -12,9 +11,9 @@ import (
 	"sixty/internal/crm"
 )
 
-// maxKnown bounds what an import remembers of the references of one kind. When it
-// is full it is forgotten as a whole: files name the same few things over and over,
-// and those are soon known again.
+// maxKnown bounds what an import remembers of the references of one type. When it is full it
+// is cleared as a whole: files name the same few records over and over, and those are soon
+// known again.
 const maxKnown = 10_000
 
 // knownReferences are the references that committed batches of an import resolved.
@@ -43,7 +42,7 @@ func (k *known) add(text string, id crm.ID) {
 	if k.ids == nil || len(k.ids) >= maxKnown {
 		k.ids = map[string]crm.ID{}
 	}
-	// The text is a part of its row; kept as it is, it would keep all of it.
+	// The text is a part of its row, whose memory it would hold.
 	k.ids[strings.Clone(text)] = id
 }
 
@@ -93,14 +92,14 @@ func newReferences(b *importTx) *references {
 	return f
 }
 
-// newCompany makes a company that rows name.
+// newCompany returns a company with a name from a row.
 func (b *importTx) newCompany(name string, r *crm.Rules) (crm.ID, crm.Company) {
 	c := crm.NewCompany(b.by, crm.NewID(), b.now)
 	crm.CompanyPatch{Name: crm.Of(name)}.Apply(&c, r)
 	return c.ID, c
 }
 
-// newOwner makes a person whom rows name, or whose address they give.
+// newOwner returns a person with a name or an e-mail address from a row.
 func (b *importTx) newOwner(name string, r *crm.Rules) (crm.ID, crm.Owner) {
 	o := crm.NewOwner(b.by, crm.NewID(), b.now)
 	var p crm.OwnerPatch
@@ -113,35 +112,34 @@ func (b *importTx) newOwner(name string, r *crm.Rules) (crm.ID, crm.Owner) {
 	return o.ID, o
 }
 
-// askReferences notes what a row refers to.
-func askReferences[P any](f *references, row *ImportRow[P]) {
-	f.companies.ask(row.Company)
-	f.owners.ask(row.Owner)
-	f.stages.ask(row.Stage)
-	f.contacts.ask(row.Contact)
-	f.deals.ask(row.Deal)
-	f.companies.ask(row.Fallback.Company)
-	f.owners.ask(row.Fallback.Owner)
-	f.stages.ask(row.Fallback.Stage)
-	f.contacts.ask(row.Fallback.Contact)
-	f.deals.ask(row.Fallback.Deal)
+// refs returns what a row refers to.
+func (r *ImportRow[P]) refs() References {
+	return References{Company: r.Company, Owner: r.Owner, Stage: r.Stage, Contact: r.Contact, Deal: r.Deal}
 }
 
-// insteadOf gives the rows with their second texts in the place of the first ones
-// that lead to nothing. The rows that were given stay as they are, because a batch
-// may be tried again.
-func insteadOf[P any](f *references, rows []ImportRow[P]) []ImportRow[P] {
+// ask notes what a row refers to.
+func (f *references) ask(r References) {
+	f.companies.ask(r.Company)
+	f.owners.ask(r.Owner)
+	f.stages.ask(r.Stage)
+	f.contacts.ask(r.Contact)
+	f.deals.ask(r.Deal)
+}
+
+// withFallbacks returns the rows with their fallbacks in the place of the texts that refer to
+// nothing. The given rows stay as they are, because a batch may be tried again.
+func withFallbacks[P any](f *references, rows []ImportRow[P]) []ImportRow[P] {
 	given := rows
 	for i := range given {
 		row := given[i]
 		if row.Fallback == (References{}) {
 			continue
 		}
-		f.companies.instead(&row.Company, row.Fallback.Company)
-		f.owners.instead(&row.Owner, row.Fallback.Owner)
-		f.stages.instead(&row.Stage, row.Fallback.Stage)
-		f.contacts.instead(&row.Contact, row.Fallback.Contact)
-		f.deals.instead(&row.Deal, row.Fallback.Deal)
+		f.companies.fallback(&row.Company, row.Fallback.Company)
+		f.owners.fallback(&row.Owner, row.Fallback.Owner)
+		f.stages.fallback(&row.Stage, row.Fallback.Stage)
+		f.contacts.fallback(&row.Contact, row.Fallback.Contact)
+		f.deals.fallback(&row.Deal, row.Fallback.Deal)
 		row.Fallback = References{}
 		if &rows[0] == &given[0] {
 			rows = slices.Clone(given)
@@ -151,29 +149,28 @@ func insteadOf[P any](f *references, rows []ImportRow[P]) []ImportRow[P] {
 	return rows
 }
 
-// useReferences notes that a row was taken, so that what it refers to is needed.
-func useReferences[P any](f *references, row *ImportRow[P]) {
-	f.companies.use(row.Company)
-	f.owners.use(row.Owner)
-	f.stages.use(row.Stage)
+// use notes that a row was taken, so that what it refers to is needed.
+func (f *references) use(r References) {
+	f.companies.use(r.Company)
+	f.owners.use(r.Owner)
+	f.stages.use(r.Stage)
 }
 
-// missingReferences tells what a row refers to that does not exist and could be
-// made.
-func missingReferences[P any](f *references, row *ImportRow[P]) (missing []Reference) {
-	if f.companies.isMissing(row.Company) {
+// missing returns what a row refers to that does not exist and could be created.
+func (f *references) missing(r References) (missing []Reference) {
+	if f.companies.isMissing(r.Company) {
 		missing = append(missing, RefCompany)
 	}
-	if f.owners.isMissing(row.Owner) {
+	if f.owners.isMissing(r.Owner) {
 		missing = append(missing, RefOwner)
 	}
-	if f.stages.isMissing(row.Stage) {
+	if f.stages.isMissing(r.Stage) {
 		missing = append(missing, RefStage)
 	}
 	return missing
 }
 
-// resolve finds everything that was asked for.
+// resolve finds all references.
 func (f *references) resolve(ctx context.Context) error {
 	for _, resolve := range []func(context.Context) error{
 		f.companies.resolve, f.owners.resolve, f.stages.resolve, f.contacts.resolve, f.deals.resolve,
@@ -185,7 +182,7 @@ func (f *references) resolve(ctx context.Context) error {
 	return nil
 }
 
-// insert writes what was made and is needed.
+// insert writes the created records that are needed.
 func (f *references) insert(ctx context.Context) error {
 	for _, insert := range []func(context.Context) error{f.owners.insert, f.companies.insert, f.stages.insert} {
 		if err := insert(ctx); err != nil {
@@ -195,7 +192,7 @@ func (f *references) insert(ctx context.Context) error {
 	return nil
 }
 
-// dependOn tells whether it makes a difference that something of these names is made.
+// dependOn reports whether the references would differ if records of these names were created.
 func (f *references) dependOn(names map[string]bool) bool {
 	return f.companies.dependsOn(names) || f.owners.dependsOn(names) || f.stages.dependsOn(names)
 }
@@ -209,38 +206,38 @@ func (f *references) learn() {
 	f.deals.learn()
 }
 
-// lookup resolves references to one kind of thing, all of a batch at once.
+// lookup resolves references to one type of records, all of a batch at once.
 type lookup[T any] struct {
 	ref     Reference
 	many    string // of the noun
 	table   crm.Table[T]
-	keys    []crm.Key // asked after the id, in this order
+	keys    []crm.Key // tried after the id, in this order
 	known   *known
-	create  func(name string, r *crm.Rules) (crm.ID, T) // nil: what is missing is not made
+	create  func(name string, r *crm.Rules) (crm.ID, T) // nil: missing ones are not created
 	arrange func([]T) error                             // completes what is about to be inserted
 
 	targets map[string]*target[T] // by text, trimmed
 	order   []string              // of targets
-	made    map[string]*newcomer[T]
-	makes   []*newcomer[T] // made, in their order
+	made    map[string]*created[T]
+	creates []*created[T] // in their order
 }
 
-// target is what a text refers to: a thing, or a reason why none.
+// target is what a text refers to: a record, or a reason why none.
 type target[T any] struct {
 	id        crm.ID
-	made      *newcomer[T]
-	complaint *crm.FieldError
-	missing   bool // and the complaint is that
+	made      *created[T]
+	violation *crm.FieldError
+	missing   bool // which is the violation
 }
 
-// newcomer is a thing that does not exist yet.
-type newcomer[T any] struct {
+// created is a record that does not exist yet.
+type created[T any] struct {
 	id           crm.ID
-	thing        T
+	record       T
 	used, stored bool
 }
 
-func (t *target[T]) resolved() bool { return t.id != crm.ID{} || t.complaint != nil }
+func (t *target[T]) resolved() bool { return t.id != crm.ID{} || t.violation != nil }
 
 func (l *lookup[T]) ask(text string) {
 	text = strings.TrimSpace(text)
@@ -248,8 +245,8 @@ func (l *lookup[T]) ask(text string) {
 		return
 	}
 	t := &target[T]{}
-	if complaint := crm.CheckShortText(text); complaint != "" {
-		t.complaint = &crm.FieldError{Field: string(l.ref), Message: complaint}
+	if violation := crm.CheckShortText(text); violation != "" {
+		t.violation = &crm.FieldError{Field: string(l.ref), Message: violation}
 	}
 	if l.targets == nil {
 		l.targets = map[string]*target[T]{}
@@ -258,25 +255,25 @@ func (l *lookup[T]) ask(text string) {
 	l.order = append(l.order, text)
 }
 
-// into enters the id that a text refers to in a patch, or complains.
+// into sets the member of a patch to the id that a text refers to, or adds a validation error.
 func (l *lookup[T]) into(text string, f *crm.Field[crm.ID], r *crm.Rules) {
 	*f = crm.Field[crm.ID]{}
 	if text = strings.TrimSpace(text); text == "" {
 		return
 	}
-	if t := l.targets[text]; t.complaint != nil {
-		r.Bad = append(r.Bad, *t.complaint)
+	if t := l.targets[text]; t.violation != nil {
+		r.Bad = append(r.Bad, *t.violation)
 	} else {
 		*f = crm.Of(t.id)
 	}
 }
 
-// instead puts another text in the place of one that leads to nothing that exists.
-func (l *lookup[T]) instead(text *string, other string) {
+// fallback puts another text in the place of one that refers to nothing that exists.
+func (l *lookup[T]) fallback(text *string, other string) {
 	if strings.TrimSpace(other) == "" {
 		return
 	}
-	if t := l.targets[strings.TrimSpace(*text)]; t == nil || t.complaint != nil || t.made != nil {
+	if t := l.targets[strings.TrimSpace(*text)]; t == nil || t.violation != nil || t.made != nil {
 		*text = other
 	}
 }
@@ -292,18 +289,18 @@ func (l *lookup[T]) isMissing(text string) bool {
 	return t != nil && t.missing
 }
 
-// ids gives the things that exist and are referred to.
+// ids returns the existing records that are referred to.
 func (l *lookup[T]) ids() []crm.ID {
 	distinct := map[crm.ID]bool{}
 	for _, t := range l.targets {
-		if t.complaint == nil && t.made == nil {
+		if t.violation == nil && t.made == nil {
 			distinct[t.id] = true
 		}
 	}
 	return slices.SortedFunc(maps.Keys(distinct), compareIDs)
 }
 
-// resolve finds what every text refers to; what it finds is kept from deletion.
+// resolve finds what every text refers to, and locks it against deletion.
 func (l *lookup[T]) resolve(ctx context.Context) error {
 	if len(l.order) == 0 {
 		return nil
@@ -330,12 +327,11 @@ func (l *lookup[T]) resolve(ctx context.Context) error {
 			return disturbed(l.many)
 		}
 	}
-	l.makeMissing()
+	l.createMissing()
 	return nil
 }
 
-// byID resolves texts that are ids, and those whose ids are known, if these still
-// exist.
+// byID resolves texts that are ids, and those whose ids are known, if these still exist.
 func (l *lookup[T]) byID(ctx context.Context) error {
 	candidates := map[crm.ID]bool{}
 	idOf := func(text string) (crm.ID, bool) {
@@ -362,7 +358,7 @@ func (l *lookup[T]) byID(ctx context.Context) error {
 		exists[id] = true
 	}
 	for _, text := range l.order {
-		if id, ok := idOf(text); ok && exists[id] && l.targets[text].complaint == nil {
+		if id, ok := idOf(text); ok && exists[id] && l.targets[text].violation == nil {
 			l.targets[text].id = id
 		}
 	}
@@ -408,51 +404,51 @@ func (l *lookup[T]) byKey(ctx context.Context, key crm.Key) error {
 			if len(ids) == 1 {
 				t.id = ids[0]
 			} else {
-				t.complaint = &crm.FieldError{Message: fmt.Sprintf("%d %s are called %q", len(ids), l.many, value)}
+				t.violation = &crm.FieldError{Message: fmt.Sprintf("%d %s are called %q", len(ids), l.many, value)}
 			}
 		}
 	}
 	return nil
 }
 
-// makeMissing makes what nothing was found for, or complains. Texts that differ
-// as a name's spelling may mean the same thing.
-func (l *lookup[T]) makeMissing() {
+// createMissing creates the records that were not found, or adds validation errors. Texts with
+// the same NameKey mean the same record.
+func (l *lookup[T]) createMissing() {
 	for _, text := range l.order {
 		t := l.targets[text]
 		switch {
 		case t.resolved():
 		case l.create == nil:
-			t.complaint = &crm.FieldError{Message: fmt.Sprintf("no %s called %q", l.ref, text)}
+			t.violation = &crm.FieldError{Message: fmt.Sprintf("no %s called %q", l.ref, text)}
 			t.missing = l.ref != RefContact && l.ref != RefDeal
 		default:
 			name := crm.NameKey(text)
 			n := l.made[name]
 			if n == nil {
 				var r crm.Rules
-				n = &newcomer[T]{}
-				if n.id, n.thing = l.create(text, &r); len(r.Bad) > 0 {
-					t.complaint = &crm.FieldError{Field: string(l.ref), Message: r.Bad[0].Message}
+				n = &created[T]{}
+				if n.id, n.record = l.create(text, &r); len(r.Bad) > 0 {
+					t.violation = &crm.FieldError{Field: string(l.ref), Message: r.Bad[0].Message}
 					continue
 				}
 				if l.made == nil {
-					l.made = map[string]*newcomer[T]{}
+					l.made = map[string]*created[T]{}
 				}
 				l.made[name] = n
-				l.makes = append(l.makes, n)
+				l.creates = append(l.creates, n)
 			}
 			t.id, t.made = n.id, n
 		}
 	}
 }
 
-// insert writes what was made and is used, and is not written yet.
+// insert writes the created records that are used and not written yet.
 func (l *lookup[T]) insert(ctx context.Context) error {
 	var rows []T
-	var which []*newcomer[T]
-	for _, n := range l.makes {
+	var which []*created[T]
+	for _, n := range l.creates {
 		if n.used && !n.stored {
-			rows, which = append(rows, n.thing), append(which, n)
+			rows, which = append(rows, n.record), append(which, n)
 		}
 	}
 	if len(rows) == 0 {
@@ -475,14 +471,14 @@ func (l *lookup[T]) insert(ctx context.Context) error {
 // learn adds what was resolved to what is known.
 func (l *lookup[T]) learn() {
 	for _, text := range l.order {
-		if t := l.targets[text]; t.complaint == nil && (t.made == nil || t.made.stored) {
+		if t := l.targets[text]; t.violation == nil && (t.made == nil || t.made.stored) {
 			l.known.add(text, t.id)
 		}
 	}
 }
 
-// dependsOn tells whether something had to be made, or would not be missing if something of
-// these names were made.
+// dependsOn reports whether a record was created, or one of these names would be found if it
+// were.
 func (l *lookup[T]) dependsOn(names map[string]bool) bool {
 	for name, n := range l.made {
 		if n.used || names[name] {
@@ -491,5 +487,3 @@ func (l *lookup[T]) dependsOn(names map[string]bool) bool {
 	}
 	return false
 }
-
-func compareIDs(a, b crm.ID) int { return bytes.Compare(a[:], b[:]) }

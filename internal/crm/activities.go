@@ -15,20 +15,20 @@ func (s *Service) Activity(ctx context.Context, by Actor, id ID) (Activity, erro
 	return GetOne(ctx, s.store.Reads(by).Activities(), by.Org, id, "activity")
 }
 
-// CreateActivity makes an activity: completed, of now, and the actor's, unless the
+// CreateActivity creates an activity: completed, of now, and the actor's, unless the
 // patch says otherwise.
 func (s *Service) CreateActivity(ctx context.Context, by Actor, p ActivityPatch) (Activity, error) {
 	var out Activity
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		blank := NewActivity(by, NewID(), now)
-		out = blank
+		initial := NewActivity(by, NewID(), now)
+		out = initial
 		check := checks{ctx: ctx, tx: tx}
 		p.Apply(&out, &check.Rules)
 		if err := by.checkWrite(out.OwnerID); err != nil {
 			return err
 		}
-		check.activity(blank, out)
+		check.activity(initial, out)
 		if err := check.err(); err != nil {
 			return err
 		}

@@ -5,7 +5,7 @@ import "slices"
 // Role says what a person or a key may do in its organisation.
 type Role string
 
-// The roles, from the one that may least.
+// The roles, in ascending order.
 const (
 	RoleViewer  Role = "viewer"  // reads everything
 	RoleRep     Role = "rep"     // reads everything, or what they own, and writes what they own
@@ -13,7 +13,7 @@ const (
 	RoleAdmin   Role = "admin"   // also manages people and keys
 )
 
-// roles lists every role, from the one that may least.
+// roles lists every role in ascending order.
 var roles = []Role{RoleViewer, RoleRep, RoleManager, RoleAdmin}
 
 // ParseRole reads a role's name.
@@ -26,7 +26,7 @@ func ParseRole(s string) (Role, error) {
 	return "", Invalid(FieldError{"role", "must be one of viewer, rep, manager, admin"})
 }
 
-// LeastPrivileged gives the one of two roles that may less. What is no role may nothing.
+// LeastPrivileged returns the lower of two roles. An unknown one is lower than all.
 func (r Role) LeastPrivileged(other Role) Role {
 	if slices.Index(roles, r) < slices.Index(roles, other) {
 		return r
@@ -34,19 +34,20 @@ func (r Role) LeastPrivileged(other Role) Role {
 	return other
 }
 
-// Actor is on whose behalf a use case runs.
+// Actor is who a use case runs for.
 type Actor struct {
 	Org  ID
 	User ID
 	Role Role
-	// SeesAll says of a rep that they see what others own, which is for the organisation
-	// to say. All other roles see it anyhow.
+	// SeesAll is true for a rep who sees records owned by others, which the organisation
+	// decides. All other roles see them anyway.
 	SeesAll bool
 }
 
-// OwnerScope gives whose things alone the actor sees: companies, contacts, deals and
-// activities that this person owns, and tasks that are assigned to them or made by them.
-// What is nobody's they do not see. Nil: the actor sees everything.
+// OwnerScope returns the person to whose records the actor is confined: companies, contacts,
+// deals and activities that this person owns, and tasks that are assigned to them or were
+// created by them. Records owned by others, or by no one, are hidden. Nil: the actor sees
+// everything.
 func (a Actor) OwnerScope() *ID {
 	if a.Role != RoleRep || a.SeesAll {
 		return nil
@@ -54,11 +55,10 @@ func (a Actor) OwnerScope() *ID {
 	return &a.User
 }
 
-// Operator is the actor of the command line: an admin of the organisation who is
-// nobody in it.
+// Operator is the actor of the command line: an admin of the organisation without a user.
 func Operator(org ID) Actor { return Actor{Org: org, Role: RoleAdmin} }
 
-// IsOwned tells whether the things of a kind have owners, by whom it goes who sees them.
+// IsOwned reports whether the records of a type have owners, which decide who sees them.
 func IsOwned(entity string) bool {
 	switch entity {
 	case EntityCompany, EntityContact, EntityDeal, EntityActivity, EntityTask:
@@ -67,7 +67,7 @@ func IsOwned(entity string) bool {
 	return false
 }
 
-// userID is the person behind the actor; nil for the operator.
+// UserID returns the person behind the actor; nil for the operator.
 func (a Actor) UserID() *ID {
 	if a.User == (ID{}) {
 		return nil
@@ -75,12 +75,11 @@ func (a Actor) UserID() *ID {
 	return &a.User
 }
 
-// writesAll tells whether the actor may write what others own.
+// WritesAll reports whether the actor may write records owned by others.
 func (a Actor) WritesAll() bool { return a.Role == RoleManager || a.Role == RoleAdmin }
 
-// checkWrite refuses an actor who may not write a thing of these owners: those
-// before and after the change. A rep writes only what they own and cannot hand it
-// to somebody else.
+// checkWrite rejects an actor who may not write a record of these owners: those before and
+// after the change. A rep writes only what they own and cannot give it to another person.
 func (a Actor) checkWrite(owners ...*ID) error {
 	if a.WritesAll() {
 		return nil
@@ -96,9 +95,8 @@ func (a Actor) checkWrite(owners ...*ID) error {
 	return nil
 }
 
-// checkWriteTask refuses an actor who may not write a task that is as before and
-// becomes as after. A rep writes tasks that are assigned to them or made by them,
-// and cannot say that somebody else made one.
+// checkWriteTask rejects an actor who may not change a task from before to after. A rep writes
+// tasks that are assigned to them or were created by them, and cannot change who created one.
 func (a Actor) checkWriteTask(before, after Task) error {
 	if a.WritesAll() {
 		return nil
@@ -118,7 +116,7 @@ func (a Actor) checkWriteTask(before, after Task) error {
 	return nil
 }
 
-// CheckReference refuses an actor who may not change reference data.
+// CheckReference rejects an actor who may not change reference data.
 func (a Actor) CheckReference() error {
 	if a.WritesAll() {
 		return nil

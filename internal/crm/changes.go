@@ -17,21 +17,21 @@ type ChangeLog interface {
 	LogSince(ctx context.Context, org ID, seq int64, limit int) ([]LogEntry, error)
 }
 
-// ChangePage is a stretch of the change log.
+// ChangePage is a page of the change log.
 type ChangePage struct {
-	Entries []LogEntry // those that the actor may hear of
+	Entries []LogEntry // those that the actor may see
 	HasMore bool       // there are more after these
-	Last    int64      // the seq of the last entry, of whatever it tells, or what was asked for when there is none
-	// Reset tells that the log does not go on from where it was asked: entries are
-	// missing that have been removed since, or there never were any.
+	Last    int64      // the seq of the last entry, visible or not, or the requested one when there is none
+	// Reset is true when the log does not continue at the requested seq: entries have been
+	// removed since, or there never were any.
 	Reset bool
 }
 
-// Changes gives the entries of the change log after since, oldest first; at most limit.
+// Changes returns the entries of the change log after since, oldest first; at most limit.
 func (s *Service) Changes(ctx context.Context, by Actor, since int64, limit int) (ChangePage, error) {
 	page := ChangePage{Last: since}
-	// The end comes first: what is entered meanwhile is read, and what is not read up to
-	// there is not kept any more.
+	// The end comes first: what is entered meanwhile is read, and entries up to there that are
+	// not read have been removed.
 	ends, err := s.store.LogEnds(ctx, []ID{by.Org})
 	if err != nil {
 		return page, err
@@ -60,11 +60,10 @@ func (s *Service) Changes(ctx context.Context, by Actor, since int64, limit int)
 	return page, nil
 }
 
-// VisibleEntry gives what the actor may hear of an entry of the change log; false: nothing.
-// Whoever sees only what they own hears of what is theirs and of what is nobody's; what
-// they lose is deleted to them, and when a thing has changed hands they do not hear what
-// else it refers to, or did. That many things of a kind have changed at once, everybody
-// hears: it names none of them.
+// VisibleEntry returns what the actor may see of an entry of the change log; false: nothing.
+// An actor with an OwnerScope sees entries of their own records. A record that they lose is
+// deleted to them, and when the owner has changed they do not see what else it refers to. Bulk
+// entries are visible to everyone: they name no record.
 func (a Actor) VisibleEntry(e LogEntry) (LogEntry, bool) {
 	own := a.OwnerScope()
 	if own == nil || e.ID == nil || e.Op == OpBulk {

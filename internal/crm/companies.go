@@ -10,7 +10,7 @@ func (s *Service) Companies(ctx context.Context, by Actor, q List[CompanyFilter]
 	return s.store.Reads(by).Companies().Page(ctx, by.Org, q)
 }
 
-// CompaniesByID gives those of the ids that exist, at most MaxLimit at once.
+// CompaniesByID returns those of the ids that exist, at most MaxLimit at once.
 func (s *Service) CompaniesByID(ctx context.Context, by Actor, ids []ID) ([]Company, error) {
 	return s.store.Reads(by).Companies().ByID(ctx, by.Org, ids)
 }
@@ -20,24 +20,24 @@ func (s *Service) Company(ctx context.Context, by Actor, id ID) (Company, error)
 	return GetOne(ctx, s.store.Reads(by).Companies(), by.Org, id, "company")
 }
 
-// CompanyStats gives the numbers of those companies that have any.
+// CompanyStats returns the numbers of those companies that have any.
 func (s *Service) CompanyStats(ctx context.Context, by Actor, ids []ID) (map[ID]CompanyStats, error) {
 	return s.store.Reads(by).CompanyStats(ctx, by.Org, ids)
 }
 
-// CreateCompany makes a company, owned by the actor unless the patch says otherwise.
+// CreateCompany creates a company, owned by the actor unless the patch says otherwise.
 func (s *Service) CreateCompany(ctx context.Context, by Actor, p CompanyPatch) (Company, error) {
 	var out Company
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		blank := NewCompany(by, NewID(), now)
-		out = blank
+		initial := NewCompany(by, NewID(), now)
+		out = initial
 		check := checks{ctx: ctx, tx: tx}
 		p.Apply(&out, &check.Rules)
 		if err := by.checkWrite(out.OwnerID); err != nil {
 			return err
 		}
-		check.company(blank, out)
+		check.company(initial, out)
 		if err := check.err(); err != nil {
 			return err
 		}
@@ -78,7 +78,7 @@ func (s *Service) UpdateCompany(ctx context.Context, by Actor, id ID, expected V
 	return out, err
 }
 
-// DeleteCompany hides a company; its deals, contacts, activities and tasks stay,
+// DeleteCompany hides a company; its deals, contacts, activities and tasks remain,
 // without it.
 func (s *Service) DeleteCompany(ctx context.Context, by Actor, id ID, expected VersionCondition) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {

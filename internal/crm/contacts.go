@@ -10,7 +10,7 @@ func (s *Service) Contacts(ctx context.Context, by Actor, q List[ContactFilter])
 	return s.store.Reads(by).Contacts().Page(ctx, by.Org, q)
 }
 
-// ContactsByID gives those of the ids that exist, at most MaxLimit at once.
+// ContactsByID returns those of the ids that exist, at most MaxLimit at once.
 func (s *Service) ContactsByID(ctx context.Context, by Actor, ids []ID) ([]Contact, error) {
 	return s.store.Reads(by).Contacts().ByID(ctx, by.Org, ids)
 }
@@ -20,23 +20,23 @@ func (s *Service) Contact(ctx context.Context, by Actor, id ID) (Contact, error)
 	return GetOne(ctx, s.store.Reads(by).Contacts(), by.Org, id, "contact")
 }
 
-// CreateContact makes a contact, owned by the actor unless the patch says otherwise.
+// CreateContact creates a contact, owned by the actor unless the patch says otherwise.
 func (s *Service) CreateContact(ctx context.Context, by Actor, p ContactPatch) (Contact, error) {
 	var out Contact
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		blank := NewContact(by, NewID(), now)
-		out = blank
+		initial := NewContact(by, NewID(), now)
+		out = initial
 		check := checks{ctx: ctx, tx: tx}
 		p.Apply(&out, &check.Rules)
 		if err := by.checkWrite(out.OwnerID); err != nil {
 			return err
 		}
-		check.contact(blank, out)
+		check.contact(initial, out)
 		if err := check.err(); err != nil {
 			return err
 		}
-		if err := endOtherPrimary(ctx, tx, blank, out); err != nil {
+		if err := endOtherPrimary(ctx, tx, initial, out); err != nil {
 			return err
 		}
 		return tx.Contacts().Insert(ctx, []Contact{out})
@@ -79,7 +79,7 @@ func (s *Service) UpdateContact(ctx context.Context, by Actor, id ID, expected V
 	return out, err
 }
 
-// DeleteContact hides a contact; its deals, activities and tasks stay, without it.
+// DeleteContact hides a contact; its deals, activities and tasks remain, without it.
 func (s *Service) DeleteContact(ctx context.Context, by Actor, id ID, expected VersionCondition) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
 		c, err := LockOne(ctx, tx.Contacts(), id, "contact")
@@ -96,7 +96,8 @@ func (s *Service) DeleteContact(ctx context.Context, by Actor, id ID, expected V
 	})
 }
 
-// endOtherPrimary makes room for a contact that becomes its company's primary one.
+// endOtherPrimary ends the primary flag of another contact when a contact becomes its
+// company's primary one.
 func endOtherPrimary(ctx context.Context, tx Tx, before, after Contact) error {
 	was := before.IsPrimary && !Differ(before.CompanyID, after.CompanyID)
 	if !after.IsPrimary || was {

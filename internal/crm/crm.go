@@ -1,8 +1,8 @@
-// Package crm is the domain: the things a sales team works with, the rules they
-// keep, who may do what, and the use cases. It needs storage and describes what
-// it needs as ports (Store, Tx); it knows no engine, no wire and no file format.
+// Package crm is the domain: the records of a sales team, their rules, the roles, and the use
+// cases. What it needs of storage are its ports (Store, Reads, Tx), which internal/store
+// implements (Store.CRM) and internal/changes wraps (Tracked). It knows no engine, no protocol
+// and no file format.
 //
-// Everything belongs to an organisation. Every use case takes the Actor on whose
-// behalf it runs, and the organisation is always the actor's own: another
-// organisation's things cannot be named, they are simply not found.
+// Everything belongs to an organisation. Every use case takes the Actor that it runs for, and
+// works in the actor's own organisation: records of others are not found.
 package crm

@@ -100,7 +100,7 @@ type DealGroup struct {
 	Days     int64 // from the UTC day of created_at to that of closed_at
 }
 
-// Dashboard gives the numbers of the organisation, or of one owner, as they are at
+// Dashboard returns the numbers of the organisation, or of one owner, as they are at
 // one moment.
 func (s *Service) Dashboard(ctx context.Context, by Actor, f DashboardFilter) (Dashboard, error) {
 	var d Dashboard

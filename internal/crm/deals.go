@@ -15,7 +15,7 @@ func (s *Service) Deal(ctx context.Context, by Actor, id ID) (Deal, error) {
 	return GetOne(ctx, s.store.Reads(by).Deals(), by.Org, id, "deal")
 }
 
-// CreateDeal makes a deal. What the patch leaves out: the owner is the actor, the
+// CreateDeal creates a deal. What the patch leaves out: the owner is the actor, the
 // stage the first one, the probability that stage's, the company label the deal's
 // own name, the currency the organisation's.
 func (s *Service) CreateDeal(ctx context.Context, by Actor, p DealPatch) (Deal, error) {
@@ -27,7 +27,7 @@ func (s *Service) CreateDeal(ctx context.Context, by Actor, p DealPatch) (Deal, 
 	now := s.clock()
 	err = s.store.Write(ctx, by, now, func(tx Tx) error {
 		d := NewDeal(by, NewID(), org.DefaultCurrency, now)
-		blank := d
+		initial := d
 		check := checks{ctx: ctx, tx: tx}
 		stage, err := check.stageOf(by, p)
 		if err != nil {
@@ -46,7 +46,7 @@ func (s *Service) CreateDeal(ctx context.Context, by Actor, p DealPatch) (Deal, 
 		if err := by.checkWrite(d.OwnerID); err != nil {
 			return err
 		}
-		check.deal(blank, d)
+		check.deal(initial, d)
 		if err := check.err(); err != nil {
 			return err
 		}
@@ -145,7 +145,7 @@ func (p DealPatch) ownText(ctx context.Context, tx Tx, d Deal) (DealPatch, error
 	return p, nil
 }
 
-// DeleteDeal hides a deal; its activities and tasks stay, without it.
+// DeleteDeal hides a deal; its activities and tasks remain, without it.
 func (s *Service) DeleteDeal(ctx context.Context, by Actor, id ID, expected VersionCondition) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
 		d, err := lockDeal(ctx, tx, by, id, expected)
@@ -159,8 +159,7 @@ func (s *Service) DeleteDeal(ctx context.Context, by Actor, id ID, expected Vers
 	})
 }
 
-// DealHistory gives a deal's stays in stages, oldest first, and the stages'
-// names.
+// DealHistory returns a deal's stage history, oldest first.
 func (s *Service) DealHistory(ctx context.Context, by Actor, id ID) ([]StageHistoryEntry, error) {
 	if _, err := s.Deal(ctx, by, id); err != nil {
 		return nil, err
@@ -168,7 +167,7 @@ func (s *Service) DealHistory(ctx context.Context, by Actor, id ID) ([]StageHist
 	return s.store.Reads(by).StageHistory(ctx, by.Org, id)
 }
 
-// DealContacts gives the further contacts of deals, ordered by deal and contact.
+// DealContacts returns the further contacts of deals, ordered by deal and contact.
 func (s *Service) DealContacts(ctx context.Context, by Actor, deals []ID) ([]DealContact, error) {
 	return s.store.Reads(by).DealContacts(ctx, by.Org, deals)
 }
@@ -225,13 +224,13 @@ func lockDeal(ctx context.Context, tx Tx, by Actor, id ID, expected VersionCondi
 	return d, cmp.Or(by.checkWrite(d.OwnerID), expected.Check(d.Version))
 }
 
-// HistoryEntry is the stay in a stage that begins with the deal as it is.
+// HistoryEntry returns the stage history entry that begins with the deal as it is.
 func (d Deal) HistoryEntry(by Actor) StageHistoryEntry {
 	return StageHistoryEntry{OrgID: d.OrgID, ID: NewID(), DealID: d.ID, StageID: d.StageID, EnteredAt: d.StageChangedAt, UserID: by.UserID()}
 }
 
-// stageOf gives the stage that a deal enters: the one sent, or else the first. It
-// is nil when there is none, and then that is among the complaints.
+// stageOf returns the stage that a deal enters: the one sent, or else the first. It is nil
+// when there is none, and then that is among the validation errors.
 func (c *checks) stageOf(by Actor, p DealPatch) (*Stage, error) {
 	if p.StageID.Set && p.StageID.Null {
 		return nil, nil // said by apply

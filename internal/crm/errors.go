@@ -14,12 +14,12 @@ const (
 	CodeMalformed       Code = "malformed"       // cannot be read at all
 	CodeInvalid         Code = "invalid"         // reads, but members break rules
 	CodeConflict        Code = "conflict"        // collides with what is stored
-	CodePrecondition    Code = "precondition"    // is stored otherwise than whoever asks expects
-	CodeNotFound        Code = "not_found"       // is not there, or belongs to another organisation
-	CodeUnauthenticated Code = "unauthenticated" // who asks is not known
-	CodeForbidden       Code = "forbidden"       // who asks is known and may not
+	CodePrecondition    Code = "precondition"    // is not in the state that the caller expects
+	CodeNotFound        Code = "not_found"       // does not exist, or belongs to another organisation
+	CodeUnauthenticated Code = "unauthenticated" // the caller is not known
+	CodeForbidden       Code = "forbidden"       // the caller is known and may not
 	CodeUnavailable     Code = "unavailable"     // the database cannot be reached, is too slow, or has no room
-	CodeInternal        Code = "internal"        // a defect of ours
+	CodeInternal        Code = "internal"        // a defect
 )
 
 // FieldError is what is wrong with one member of what was sent.
@@ -28,8 +28,8 @@ type FieldError struct {
 	Message string // "must …", without the name
 }
 
-// Error is the one error type that leaves this package and the ports. Message and
-// Fields are safe to show to whoever asked; Cause is for the log alone.
+// Error is the one error type of this package and the ports. Message and Fields are safe to
+// show to the caller; Cause is for the log alone.
 type Error struct {
 	Code    Code
 	Message string
@@ -37,7 +37,7 @@ type Error struct {
 	Cause   error
 }
 
-// Error gives the message with every bad field, and not the cause.
+// Error returns the message with every field error, and without the cause.
 func (e *Error) Error() string {
 	if len(e.Fields) == 0 {
 		return e.Message
@@ -55,11 +55,11 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// CodeOf gives the code of an error: CodeInternal for one that is not an Error,
-// and "" for nil.
+// CodeOf returns the code of an error: CodeInternal for one that is not an Error, and "" for
+// nil.
 func CodeOf(err error) Code {
 	if err == nil {
 		return ""
@@ -71,7 +71,7 @@ func CodeOf(err error) Code {
 	return CodeInternal
 }
 
-// NotFound says that there is no such thing in the actor's organisation.
+// NotFound says that there is no such record in the actor's organisation.
 func NotFound(what string) *Error {
 	return &Error{Code: CodeNotFound, Message: "There is no such " + what + "."}
 }
@@ -102,12 +102,12 @@ func UsedElsewhere(field string) FieldError {
 	return FieldError{field, "is already used by another record"}
 }
 
-// Precondition says that something is not as whoever asks expects it to be.
+// Precondition says that a record is not in the state that the caller expects.
 func Precondition(message string) *Error {
 	return &Error{Code: CodePrecondition, Message: message}
 }
 
-// Full says that storage has no room for what was to be written.
+// Full says that storage has no space for what was to be written.
 func Full(cause error) *Error {
 	return &Error{Code: CodeUnavailable, Message: "The disk of the database is full: nothing can be written until there is room.", Cause: cause}
 }

@@ -17,7 +17,7 @@ func NameKey(name string) string {
 	return norm.NFC.String(strings.ToLower(cleanSpace(norm.NFC.String(name))))
 }
 
-// isPlain tells that folding would change nothing, which is so for most keys.
+// isPlain reports whether folding would change nothing, which is so for most keys.
 func isPlain(s string) bool {
 	blank := true // at the start, and after a blank, another blank is not plain
 	for i := range len(s) {

@@ -2,14 +2,14 @@ package crm
 
 import "slices"
 
-// Sort is a list's order: a sort key, then the id, both in the same direction.
-// Things without a value for the key come last in either direction.
+// Sort is a list's order: a sort key, then the id, both in the same direction. Records without
+// a value for the key come last in either direction.
 type Sort struct {
 	Field string
 	Desc  bool
 }
 
-// String gives the wire form: the name, with a leading minus to descend.
+// String returns the wire form: the name, with a leading minus to descend.
 func (s Sort) String() string {
 	if s.Desc {
 		return "-" + s.Field
@@ -17,15 +17,15 @@ func (s Sort) String() string {
 	return s.Field
 }
 
-// Sorts tells the orders that a list knows.
+// Sorts are the orders of a list.
 type Sorts struct {
 	Fields  []string
 	Default Sort
 }
 
-// IDOrder is the order of a walk through all companies, contacts, deals or activities:
-// the one in which they lie. No change moves a thing in it. What is deleted lies on the
-// way, so that no list is shown in it.
+// IDOrder is the order in which all companies, contacts, deals or activities are scanned: the
+// one in which they are stored. No change moves a record in it. Deleted records are in it too,
+// so that no list is shown in this order.
 var IDOrder = Sort{Field: "id"}
 
 // Parse reads the wire form of an order; "" is the default.
@@ -76,7 +76,7 @@ type List[F any] struct {
 	Count    CountMode
 }
 
-// Page is a stretch of a list, always in the list's own order.
+// Page is a page of a list, always in the list's own order.
 type Page[T any] struct {
 	Rows        []T
 	First, Last *Position // of Rows; nil when there are none

@@ -1,6 +1,6 @@
 package crm
 
-// Op says what happened to a thing.
+// Op says what happened to a record.
 type Op string
 
 // The operations of the change log.
@@ -8,10 +8,10 @@ const (
 	OpCreated Op = "created"
 	OpUpdated Op = "updated"
 	OpDeleted Op = "deleted"
-	OpBulk    Op = "bulk" // many things of the kind at once; the entry names none of them
+	OpBulk    Op = "bulk" // many records of the type at once; the entry names none of them
 )
 
-// The kinds of things that the change log speaks of.
+// The types of records in the change log.
 const (
 	EntityOrganisation = "organisation"
 	EntityOwner        = "owner"
@@ -23,16 +23,16 @@ const (
 	EntityStage        = "deal_stage"
 	EntityActivity     = "activity"
 	EntityTask         = "task"
-	// EntityCache is entered when an admin has a cache cleared: the whole of it, or
+	// EntityCache is entered when an admin clears the cache: the whole of it, or
 	// (EntityCache + "." + its name) one of its tiers.
 	EntityCache = "cache"
 )
 
-// Refs are the things that a change concerns, before and after it, so that a reader
-// of the change log need not ask again.
+// Refs are the records that a change concerns, before and after it, so that readers of the
+// change log need no further query.
 type Refs struct {
-	// PreviousOwners are those of Owner whose it was and is not any more. What it refers to now is
-	// not for them to know.
+	// PreviousOwners are those of Owner who no longer own the record. What it refers to now is
+	// hidden from them.
 	PreviousOwners []ID `json:"lost_by,omitempty"`
 	Owner          []ID `json:"owner_id,omitempty"`
 	Company        []ID `json:"company_id,omitempty"`
@@ -52,46 +52,46 @@ type LogEntry struct {
 	Refs    Refs    `json:"refs" doc:"The things that it refers to, before and after."`
 }
 
-// CommitListener hears of the transactions of this process that enter changes,
-// before their Write returns. It must not block.
+// CommitListener is told of the transactions of this process that enter changes, before their
+// Write returns. It must not block.
 type CommitListener interface {
-	// Committed hears what was entered, in order, as LogSince gives it. Nobody changes
-	// the entries any more.
+	// Committed receives the entries in order, as LogSince returns them. They do not change any
+	// more.
 	Committed(org ID, entries []LogEntry)
-	// CommitUnknown hears that it is not known whether a transaction was committed.
+	// CommitUnknown is called when it is not known whether a transaction was committed.
 	CommitUnknown(org ID)
-	// Unchanged hears of a transaction that had nothing to change, and saw the log up to
-	// seq at least: what it found as it was to be may be of others, of whom nobody here
-	// has heard yet.
+	// Unchanged is called after a transaction that had nothing to change, and saw the log up to
+	// seq at least: what it found may have been written by another process, whose entries are
+	// not read here yet.
 	Unchanged(org ID, seq int64)
 }
 
-// TagScope is what a Tag narrows a kind by.
+// TagScope is what a Tag narrows a type by.
 type TagScope uint8
 
-// The aspects of a tag.
+// The scopes of a tag.
 const (
-	ByAll   TagScope = iota // the whole kind
-	ByID                    // one thing
-	ByOwner                 // the things of an owner, and so on
+	ByAll   TagScope = iota // the whole type
+	ByID                    // one record
+	ByOwner                 // the records of an owner, and so on
 	ByCompany
 	ByContact
 	ByStage
 	ByDeal
 )
 
-// Tag names what an answer of an organisation was made from: things of one kind, all of
-// them or those that an aspect narrows them to. An entry of the change log raises the
-// tags of what it has changed; an answer holds as long as none of its tags is raised.
+// Tag names what an answer of an organisation depends on: records of one type, all of them or
+// those of a scope. An entry of the change log invalidates the tags of what it changed; an
+// answer is valid while none of its tags is invalidated.
 type Tag struct {
 	Entity string
 	By     TagScope
 	ID     ID // zero if By is ByAll
 }
 
-// Tags calls each with the tags that the entry raises. One that is bulk, or names
-// nothing, raises the whole kind and with it every tag of the kind: each is called
-// with ByAll alone, and whole is true.
+// Tags calls each with the tags that the entry invalidates. A bulk entry, or one that names no
+// record, invalidates the whole type and with it every tag of the type: each is called with
+// ByAll alone, and whole is true.
 func (e *LogEntry) Tags(each func(Tag)) (whole bool) {
 	each(Tag{Entity: e.Entity})
 	if e.ID == nil || e.Op == OpBulk {

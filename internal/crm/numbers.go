@@ -32,7 +32,7 @@ type Month Date
 
 const monthLayout = "2006-01"
 
-// MonthOf gives the month that a day is in.
+// MonthOf returns the month that a day is in.
 func MonthOf(d Date) Month {
 	year, month, _ := d.Time().Date()
 	return Month(DateOf(time.Date(year, month, 1, 0, 0, 0, 0, time.UTC)))
@@ -43,7 +43,7 @@ func (m Month) AppendText(b []byte) ([]byte, error) {
 	return Date(m).Time().AppendFormat(b, monthLayout), nil
 }
 
-// String gives YYYY-MM.
+// String returns YYYY-MM.
 func (m Month) String() string { return Date(m).Time().Format(monthLayout) }
 
 // MarshalJSON writes "YYYY-MM".

@@ -13,7 +13,7 @@ func (s *Service) Owner(ctx context.Context, by Actor, id ID) (Owner, error) {
 	return GetOne(ctx, s.store.Reads(by).Owners(), by.Org, id, "owner")
 }
 
-// OwnerStats gives the numbers of those owners that have any.
+// OwnerStats returns the numbers of those owners that have any.
 func (s *Service) OwnerStats(ctx context.Context, by Actor, ids []ID) (map[ID]OwnerStats, error) {
 	return s.store.Reads(by).OwnerStats(ctx, by.Org, ids)
 }

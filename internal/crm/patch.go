@@ -5,18 +5,18 @@ import (
 	"encoding/json"
 )
 
-// Field is a member of a body that changes a thing: absent, an explicit null, or a
-// value (RFC 7396, merge patch).
+// Field is a member of a body that changes a record: absent, an explicit null, or a value (RFC
+// 7396, merge patch).
 type Field[T any] struct {
 	Set   bool // the member was sent
 	Null  bool // it was sent as null
 	Value T
 }
 
-// Of makes a member that was sent with a value.
+// Of returns a member that was sent with a value.
 func Of[T any](v T) Field[T] { return Field[T]{Set: true, Value: v} }
 
-// Null makes a member that was sent as null.
+// Null returns a member that was sent as null.
 func Null[T any]() Field[T] { return Field[T]{Set: true, Null: true} }
 
 // UnmarshalJSON notes that the member was there, and reads it.

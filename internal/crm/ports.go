@@ -2,19 +2,18 @@ package crm
 
 import "context"
 
-// Store is what the domain needs of storage. Errors are *Error: CodeUnavailable
-// when the database cannot be reached or a statement ran out of time, CodeConflict
-// when a constraint was met that the use case did not see coming, the context's
-// error when the caller gave up. internal/store/storetest says in full what an
-// implementation must do.
+// Store is what the domain needs of storage. Errors are *Error: CodeUnavailable when the
+// database cannot be reached or a statement ran out of time, CodeConflict when a constraint
+// was violated that the use case did not check, the context's error when the caller gave up.
+// internal/store/storetest says in full what an implementation must do.
 type Store interface {
 	ChangeLog
-	// Reads gives the views, which show what the actor sees: see Actor.OwnerScope.
+	// Reads returns the views, which show what the actor sees: see Actor.OwnerScope.
 	Reads(by Actor) Reads
-	// Snapshot runs fn over one state of an organisation's records, that of its first read: what
-	// others commit meanwhile it does not see. It reads one record after the other,
-	// every statement within its own time; together they hold a connection, and on
-	// some engines the room of what is written meanwhile, so it ends soon or often.
+	// Snapshot runs fn over one state of an organisation's records, that of its first read:
+	// what others commit meanwhile it does not see. Statements run one at a time, each within
+	// its own limit; together they hold a connection and, on some engines, the space of what
+	// is written meanwhile, so a snapshot should be short.
 	Snapshot(ctx context.Context, by Actor, fn func(Reads) error) error
 	// Write runs fn in one transaction of the actor's organisation, and commits
 	// when fn returns nil. Everything that fn changes is entered in the change log
@@ -36,9 +35,9 @@ type Store interface {
 	Organisation(ctx context.Context, id ID) (Organisation, error)
 }
 
-// Reads gives the views, outside a transaction or within one. Where whom they are for
-// sees only what they own, nothing else is there, in a list, by its id, in a search, in
-// numbers, or joined to what is theirs. People, stages and the audit trail have no owner.
+// Reads returns the views, outside a transaction or within one. For an actor with an
+// OwnerScope, records owned by others, or by no one, are hidden: in lists, by id, in searches,
+// in numbers and where they are joined. People and stages have no owner.
 type Reads interface {
 	Companies() View[Company, CompanyFilter]
 	Contacts() View[Contact, ContactFilter]
@@ -48,41 +47,40 @@ type Reads interface {
 	Activities() View[Activity, ActivityFilter]
 	Tasks() View[Task, TaskFilter]
 
-	// Search gives a stretch of what a search of everything has found, ByRank. What
-	// search means is said in search.go; a view's Page searches within its list.
+	// Search returns a page of the results of a search of all types, ByRank. search.go defines
+	// what search means; a view's Page searches within its list.
 	Search(ctx context.Context, org ID, q List[HitFilter]) (Page[Hit], error)
 
-	// DealContacts gives the further contacts of deals, ordered by deal and contact.
+	// DealContacts returns the further contacts of deals, ordered by deal and contact.
 	DealContacts(ctx context.Context, org ID, deals []ID) ([]DealContact, error)
-	// StageHistory gives a deal's stays in stages, oldest first.
+	// StageHistory returns a deal's stage history, oldest first.
 	StageHistory(ctx context.Context, org, deal ID) ([]StageHistoryEntry, error)
-	// CompanyStats gives the numbers of those companies that have any.
+	// CompanyStats returns the numbers of those companies that have any.
 	CompanyStats(ctx context.Context, org ID, companies []ID) (map[ID]CompanyStats, error)
-	// CompanyTotals gives all numbers of a company, ContactTotals those of a contact.
+	// CompanyTotals returns all numbers of a company, ContactTotals those of a contact.
 	CompanyTotals(ctx context.Context, org, company ID) (CompanyTotals, error)
 	ContactTotals(ctx context.Context, org, contact ID) (ContactTotals, error)
-	// DealGroups gives the sums of the deals that a dashboard counts to each, in no
-	// particular order; what each gets is gone when it returns. Within a transaction that
-	// writes, neither these nor ActivityNumbers need know what that has written.
+	// DealGroups calls each with the sums of the deals that a dashboard counts, in no
+	// particular order; the argument is valid until each returns. Within a transaction that
+	// writes, these and ActivityNumbers may not include what it has written.
 	DealGroups(ctx context.Context, org ID, f DashboardFilter, each func(*DealGroup)) error
-	// ActivityNumbers gives those of a dashboard, by type ascending.
+	// ActivityNumbers returns those of a dashboard, by type ascending.
 	ActivityNumbers(ctx context.Context, org ID, f DashboardFilter) ([]ActivityNumbers, error)
-	// OwnerStats gives the numbers of those owners that have any.
+	// OwnerStats returns the numbers of those owners that have any.
 	OwnerStats(ctx context.Context, org ID, owners []ID) (map[ID]OwnerStats, error)
 }
 
-// View reads one kind of thing of an organisation. What is deleted is not there.
+// View reads one type of records of an organisation. Deleted ones are not found.
 type View[T, F any] interface {
-	// Page gives a stretch of the list.
+	// Page returns a page of the list.
 	Page(ctx context.Context, org ID, q List[F]) (Page[T], error)
-	// ByID gives those of the ids that exist, in no particular order; at most
-	// MaxLimit ids are asked for at once.
+	// ByID returns those of the ids that exist, in no particular order; at most MaxLimit ids.
 	ByID(ctx context.Context, org ID, ids []ID) ([]T, error)
 }
 
-// Tx is a transaction that writes. Every method is confined to the organisation
-// of the actor that it was begun for, and what that actor does not see is neither read
-// in it nor locked; only Find tells of keys that it has.
+// Tx is a transaction that writes. Every method is confined to the organisation of its actor,
+// and records that are hidden from the actor are neither read in it nor locked; only Find
+// returns the keys of all records.
 type Tx interface {
 	Reads() Reads
 	Companies() Table[Company]
@@ -100,55 +98,56 @@ type Tx interface {
 	ClearContact(ctx context.Context, contact ID) error
 	// ClearDeal takes a deal off its activities and tasks.
 	ClearDeal(ctx context.Context, deal ID) error
-	// ClearPrimaryContacts makes the primary contacts of these companies ordinary ones.
+	// ClearPrimaryContacts clears the primary flag of these companies' contacts.
 	ClearPrimaryContacts(ctx context.Context, companies []ID) error
 	// PutDealContact adds a contact to a deal, or changes its role there.
 	PutDealContact(ctx context.Context, deal Deal, c DealContact) error
 	// DeleteDealContact takes one off (false: it was not on).
 	DeleteDealContact(ctx context.Context, deal Deal, contact ID) (bool, error)
-	// InsertStageHistory enters stays in stages; EndStay closes a deal's open one.
+	// InsertStageHistory adds entries to stage histories; CloseStageHistory closes a deal's
+	// open one.
 	InsertStageHistory(ctx context.Context, moves []StageHistoryEntry) error
 	CloseStageHistory(ctx context.Context, deals []ID, at Instant) error
 	// StageInUse reports whether any deal is in a stage.
 	StageInUse(ctx context.Context, stage ID) (bool, error)
 }
 
-// KeyMatch is a thing found by one of its keys.
+// KeyMatch is a record found by one of its keys.
 type KeyMatch struct {
-	Key string // as it was asked for, folded as the key is
+	Key string // the value that was looked for, folded as the key is
 	ID  ID
 }
 
-// Key names a member by which things are found.
+// Key names a member by which records are found.
 type Key string
 
-// The keys. Names are compared by NameKey, and may fit several things.
+// The keys. Names are compared by NameKey; several records may have the same.
 const (
-	KeyID         Key = "id" // of imports alone; Find does not know it, since Lock and Hold do
+	KeyID         Key = "id" // of imports alone; not of Find, since records are locked by id
 	KeyExternalID Key = "external_id"
 	KeyDomain     Key = "domain"
 	KeyEmail      Key = "email"
 	KeyName       Key = "name"
 )
 
-// Change is a thing before and after an update.
+// Change is a record before and after an update.
 type Change[T any] struct{ Before, After T }
 
-// Table writes one kind of thing.
+// Table writes one type of records.
 type Table[T any] interface {
-	// Find gives the things that carry one of the values as their key, without
-	// locking them; any number of values. Names are given as NameKeys.
+	// Find returns the records that have one of the values as their key, without locking them;
+	// any number of values. Names are given as NameKeys.
 	Find(ctx context.Context, key Key, values []string) ([]KeyMatch, error)
-	// LockForUpdate gives those of the ids that exist, as stored (nothing joined), kept from
-	// change by others until the transaction ends. Any number of ids.
+	// LockForUpdate returns those of the ids that exist, as stored (nothing joined), locked
+	// against change until the transaction ends. Any number of ids.
 	LockForUpdate(ctx context.Context, ids []ID) ([]T, error)
-	// LockForShare tells which of the ids exist, kept from deletion until the end.
+	// LockForShare returns those of the ids that exist, locked against deletion until the end.
 	LockForShare(ctx context.Context, ids []ID) ([]ID, error)
 	// Insert adds rows; many are loaded in bulk.
 	Insert(ctx context.Context, rows []T) error
-	// Update writes rows that Lock gave, changed, and raises their version from the
-	// one that both Before and After carry.
+	// Update writes changed rows that LockForUpdate returned, and raises their version from
+	// the one that both Before and After carry.
 	Update(ctx context.Context, changes []Change[T]) error
-	// Delete hides a row that Lock gave.
+	// Delete hides a row that LockForUpdate returned.
 	Delete(ctx context.Context, row T) error
 }

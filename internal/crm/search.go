@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// What search means is said here, once, for every engine:
+// The definition of search, for every engine:
 //
 //   - A text is its words: runs of letters and digits, folded (see words), so that an
 //     e-mail address or a host name counts by its parts. Nothing else in a text means
 //     anything: there is no syntax.
-//   - A thing is found when every word of the query is a word of one of its searched
+//   - A record is found when every word of the query is a word of one of its searched
 //     texts, or the beginning of one. A query without a word finds nothing.
-//   - What is found is ranked by the query and the thing alone (Query.Rank), and by
+//   - Results are ranked by the query and the record alone (Query.Rank), and sorted by
 //     rank, then the time of the last change, newest first.
-//   - Of each kind, and within the filters, at most MaxHits things are looked at:
+//   - Of each type, and within the filters, at most MaxHits records are looked at:
 //     those whose searched texts were written last.
 
-// MaxHits is the most things of one kind that a search looks at.
+// MaxHits bounds the records of one type that a search looks at.
 const MaxHits = 1000
 
 // Of what is typed, so many words count, and so many characters of a word; of a
@@ -31,11 +31,10 @@ const (
 // ByRank is the order of a search: the best first, among equals the newest.
 var ByRank = Sort{Field: "rank", Desc: true}
 
-// Query is what somebody looks for. The zero value finds nothing.
+// Query is what is searched for. The zero value finds nothing.
 type Query struct{ words []string }
 
-// ParseQuery understands what somebody typed, whatever it is. Of very much text the
-// first words count.
+// ParseQuery parses any input. Of a long one the first words count.
 func ParseQuery(text string) Query {
 	var q Query
 	for _, w := range words(text, maxQueryWords) {
@@ -46,20 +45,20 @@ func ParseQuery(text string) Query {
 	return q
 }
 
-// Words gives the words that are looked for; none find nothing.
+// Words returns the words that are searched for; none find nothing.
 func (q Query) Words() []string { return q.words }
 
-// String gives the query in its one canonical form.
+// String returns the query in its one canonical form.
 func (q Query) String() string { return strings.Join(q.words, " ") }
 
-// The kinds of things that are searched.
+// The types of records that are searched.
 const (
 	KindCompany = "company"
 	KindContact = "contact"
 	KindDeal    = "deal"
 )
 
-// Hit is something that a search of everything has found.
+// Hit is a result of a search of all types.
 type Hit struct {
 	Kind      string  `json:"kind" enum:"company,contact,deal"`
 	ID        ID      `json:"id"`
@@ -82,13 +81,13 @@ var HitKindFilter = Filter[Hit, HitFilter]{
 	Match: func(h *Hit, f *HitFilter) bool { return h.Kind == *f.Kind },
 }
 
-// Searched is what search knows of a thing, from the thing's own members alone.
+// Searched is what search uses of a record: its own members alone.
 type Searched struct {
 	Hit              // all but the rank
 	Beside []*string // the texts that it is found by beside its title
 }
 
-// Searched gives what search knows of the company.
+// Searched returns what search uses of the company.
 func (c *Company) Searched() Searched {
 	return Searched{
 		Hit{KindCompany, c.ID, c.Name, firstOf(c.Domain, c.Industry), c.OwnerID, 0, c.UpdatedAt},
@@ -96,7 +95,7 @@ func (c *Company) Searched() Searched {
 	}
 }
 
-// Searched gives what search knows of the contact.
+// Searched returns what search uses of the contact.
 func (c *Contact) Searched() Searched {
 	name := c.FullName
 	if name == "" && c.Email != nil {
@@ -108,7 +107,7 @@ func (c *Contact) Searched() Searched {
 	}
 }
 
-// Searched gives what search knows of the deal.
+// Searched returns what search uses of the deal.
 func (d *Deal) Searched() Searched {
 	return Searched{
 		Hit{KindDeal, d.ID, d.Name, d.Company, d.OwnerID, 0, d.UpdatedAt},
@@ -123,7 +122,7 @@ func firstOf(a, b *string) *string {
 	return b
 }
 
-// Words gives the words that the thing is found by, each once.
+// Words returns the words that the record is found by, each once.
 func (s *Searched) Words() []string {
 	all := words(s.Title, anyNumber)
 	for _, text := range s.Beside {
@@ -146,7 +145,7 @@ const (
 	rankTitle      = 2 * rankTitleStart
 )
 
-// Rank tells how well a thing fits, more being better, and whether it does at all.
+// Rank returns how well a record matches, more being better, and whether it does at all.
 func (q Query) Rank(s *Searched) (rank int64, ok bool) {
 	if len(q.words) == 0 {
 		return 0, false
@@ -174,8 +173,8 @@ func (q Query) Rank(s *Searched) (rank int64, ok bool) {
 	return rank, true
 }
 
-// fit tells what a word is worth among words: whole, if it is one of them, part, if
-// one of them begins with it, else 0.
+// fit returns the score of a word among words: whole, if it is one of them, part, if one of
+// them begins with it, else 0.
 func fit(word string, among []string, whole, part int64) (worth int64) {
 	for _, w := range among {
 		if w == word {

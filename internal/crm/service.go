@@ -30,7 +30,7 @@ func (s *Service) Atomic(ctx context.Context, by Actor, fn func(context.Context)
 // clock returns the present to the microsecond.
 func (s *Service) clock() Instant { return InstantOf(s.now()) }
 
-// GetOne reads the view of a single thing.
+// GetOne reads the view of a single record.
 func GetOne[T, F any](ctx context.Context, v View[T, F], org, id ID, what string) (T, error) {
 	rows, err := v.ByID(ctx, org, []ID{id})
 	if err == nil && len(rows) == 0 {
@@ -43,7 +43,7 @@ func GetOne[T, F any](ctx context.Context, v View[T, F], org, id ID, what string
 	return rows[0], nil
 }
 
-// LockOne locks a single thing for change.
+// LockOne locks a single record for change.
 func LockOne[T any](ctx context.Context, t Table[T], id ID, what string) (T, error) {
 	rows, err := t.LockForUpdate(ctx, []ID{id})
 	if err == nil && len(rows) == 0 {
@@ -56,11 +56,11 @@ func LockOne[T any](ctx context.Context, t Table[T], id ID, what string) (T, err
 	return rows[0], nil
 }
 
-// same tells whether an update would change nothing.
+// same reports whether an update would change nothing.
 func same[T any](a, b T) bool { return reflect.DeepEqual(a, b) }
 
-// checks gathers what is wrong with a write: broken rules first, then references
-// that lead nowhere, then keys that are taken. A database error ends it.
+// checks collects what is wrong with a write: violated rules first, then references to missing
+// records, then keys that other records have. A database error ends it.
 type checks struct {
 	ctx context.Context
 	tx  Tx
@@ -69,8 +69,8 @@ type checks struct {
 	fault error
 }
 
-// err gives the failure that the checks found: of the database, then of the
-// members, then of collisions.
+// err returns the failure that the checks found: of the database, then of the members, then of
+// collisions.
 func (c *checks) err() error {
 	switch {
 	case c.fault != nil:
@@ -97,7 +97,7 @@ func exists[T any](c *checks, field string, id *ID, t Table[T], what string) {
 	}
 }
 
-// free checks that no other thing has the key.
+// free checks that no other record has the key.
 func free[T any](c *checks, t Table[T], key Key, value *string, self ID) {
 	if c.fault != nil {
 		return
@@ -119,7 +119,7 @@ func Taken[T any](ctx context.Context, t Table[T], key Key, value *string, self 
 	return slices.ContainsFunc(found, func(f KeyMatch) bool { return f.ID != self }), err
 }
 
-// Differ tells whether two optional values differ, which is when a check is due.
+// Differ reports whether two optional values differ, so that a check is necessary.
 func Differ[T comparable](a, b *T) bool {
 	if a == nil || b == nil {
 		return a != b
@@ -127,7 +127,7 @@ func Differ[T comparable](a, b *T) bool {
 	return *a != *b
 }
 
-// changed gives the new value when it differs from the old one, else nil.
+// changed returns the new value when it differs from the old one, else nil.
 func changed[T comparable](before, after *T) *T {
 	if Differ(before, after) {
 		return after

@@ -10,7 +10,7 @@ func (s *Service) Stages(ctx context.Context, by Actor, q List[StageFilter]) (Pa
 	return s.store.Reads(by).Stages().Page(ctx, by.Org, q)
 }
 
-// StagesByID gives those of the ids that exist, at most MaxLimit at once.
+// StagesByID returns those of the ids that exist, at most MaxLimit at once.
 func (s *Service) StagesByID(ctx context.Context, by Actor, ids []ID) ([]Stage, error) {
 	return s.store.Reads(by).Stages().ByID(ctx, by.Org, ids)
 }
@@ -20,7 +20,7 @@ func (s *Service) Stage(ctx context.Context, by Actor, id ID) (Stage, error) {
 	return GetOne(ctx, s.store.Reads(by).Stages(), by.Org, id, "deal stage")
 }
 
-// CreateStage makes a deal stage: open, and the last one, unless the patch says
+// CreateStage creates a deal stage: open, and the last one, unless the patch says
 // otherwise.
 func (s *Service) CreateStage(ctx context.Context, by Actor, p StagePatch) (Stage, error) {
 	if err := by.CheckReference(); err != nil {

@@ -34,22 +34,22 @@ func (s *Service) Task(ctx context.Context, by Actor, id ID) (Task, error) {
 	return t, err
 }
 
-// CreateTask makes a task: pending, of medium priority, made by the actor and
+// CreateTask creates a task: pending, of medium priority, made by the actor and
 // assigned to them, unless the patch says otherwise.
 func (s *Service) CreateTask(ctx context.Context, by Actor, p TaskPatch) (Task, error) {
 	var out Task
 	now := s.clock()
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		blank := NewTask(by, NewID(), now)
-		blank.AssignedTo, blank.CreatedBy = by.UserID(), by.UserID()
-		out = blank
+		initial := NewTask(by, NewID(), now)
+		initial.AssignedTo, initial.CreatedBy = by.UserID(), by.UserID()
+		out = initial
 		check := checks{ctx: ctx, tx: tx}
 		p.Apply(&out, &check.Rules)
 		p.Settle(&out, true, now, &check.Rules)
-		if err := by.checkWriteTask(blank, out); err != nil {
+		if err := by.checkWriteTask(initial, out); err != nil {
 			return err
 		}
-		check.task(blank, out)
+		check.task(initial, out)
 		if err := check.err(); err != nil {
 			return err
 		}

@@ -54,7 +54,7 @@ func (t ContactTotals) Engagement() int64 {
 	return min(maxEngagement, meetingPoints*t.Meetings+emailPoints*t.Emails+callPoints*t.Calls)
 }
 
-// CompanyTotals gives all numbers of a company.
+// CompanyTotals returns all numbers of a company.
 func (s *Service) CompanyTotals(ctx context.Context, by Actor, id ID) (CompanyTotals, error) {
 	if _, err := s.Company(ctx, by, id); err != nil {
 		return CompanyTotals{}, err
@@ -62,7 +62,7 @@ func (s *Service) CompanyTotals(ctx context.Context, by Actor, id ID) (CompanyTo
 	return s.store.Reads(by).CompanyTotals(ctx, by.Org, id)
 }
 
-// ContactTotals gives all numbers of a contact.
+// ContactTotals returns all numbers of a contact.
 func (s *Service) ContactTotals(ctx context.Context, by Actor, id ID) (ContactTotals, error) {
 	if _, err := s.Contact(ctx, by, id); err != nil {
 		return ContactTotals{}, err
@@ -70,8 +70,7 @@ func (s *Service) ContactTotals(ctx context.Context, by Actor, id ID) (ContactTo
 	return s.store.Reads(by).ContactTotals(ctx, by.Org, id)
 }
 
-// FollowUp is something that is to be done about a contact: a task, or what an
-// activity or a deal calls for.
+// FollowUp is an action due for a contact: a task, or what an activity or a deal requires.
 type FollowUp struct {
 	Source      string   `json:"source" enum:"task,activity,deal" doc:"What it is, or comes from."`
 	ID          ID       `json:"id" doc:"The id of that task, activity or deal."`
@@ -103,10 +102,10 @@ const (
 	maxFollowUps = 10
 )
 
-// ContactTasks gives what is to be done about a contact, by due date, the newest
-// first and what has none last; of equal ones tasks before activities before deals.
-// There are at most 10: the contact's tasks, a follow-up on each activity of its last
-// 30 days, and one on each of its deals that is not lost.
+// ContactTasks returns the follow-ups of a contact, by due date, the newest first and those
+// without one last; of equal ones tasks before activities before deals. There are at most 10:
+// the contact's tasks, a follow-up on each activity of its last 30 days, and one on each of
+// its deals that is not lost.
 func (s *Service) ContactTasks(ctx context.Context, by Actor, contact ID) ([]FollowUp, error) {
 	if _, err := s.Contact(ctx, by, contact); err != nil {
 		return nil, err

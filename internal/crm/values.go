@@ -12,11 +12,11 @@ import (
 	"github.com/google/uuid"
 )
 
-// ID identifies a thing: a UUID, of version 7 when made here (RFC 9562), so that
-// newer things have greater ids.
+// ID identifies a record: a UUID, of version 7 when created here (RFC 9562), so that newer
+// records have greater ids.
 type ID = uuid.UUID
 
-// NewID makes an ID of version 7. Ids made by one process ascend.
+// NewID returns a new ID of version 7. The ids of one process ascend.
 func NewID() ID { return uuid.Must(uuid.NewV7()) }
 
 // ParseID reads the 36 character form of a UUID and nothing else.
@@ -47,7 +47,7 @@ const (
 // InstantOf rounds t down to the microsecond.
 func InstantOf(t time.Time) Instant { return Instant(t.UnixMicro()) }
 
-// Time gives the instant as a time.Time in UTC.
+// Time returns the instant as a time.Time in UTC.
 func (i Instant) Time() time.Time { return time.UnixMicro(int64(i)).UTC() }
 
 // AppendText appends the wire form.
@@ -55,7 +55,7 @@ func (i Instant) AppendText(b []byte) ([]byte, error) {
 	return i.Time().AppendFormat(b, instantLayout), nil
 }
 
-// String gives the wire form.
+// String returns the wire form.
 func (i Instant) String() string { return i.Time().Format(instantLayout) }
 
 // MarshalJSON writes the wire form.
@@ -82,15 +82,15 @@ type Date int32
 
 const secondsPerDay = 24 * 60 * 60
 
-// DateOf gives the day of t in UTC.
+// DateOf returns the day of t in UTC.
 func DateOf(t time.Time) Date {
 	return Date(math.Floor(float64(t.Unix()) / secondsPerDay))
 }
 
-// Time gives midnight of the day in UTC.
+// Time returns midnight of the day in UTC.
 func (d Date) Time() time.Time { return time.Unix(int64(d)*secondsPerDay, 0).UTC() }
 
-// Instant gives midnight of the day in UTC.
+// Instant returns midnight of the day in UTC.
 func (d Date) Instant() Instant { return Instant(int64(d) * secondsPerDay * 1e6) }
 
 // AppendText appends YYYY-MM-DD.
@@ -98,7 +98,7 @@ func (d Date) AppendText(b []byte) ([]byte, error) {
 	return d.Time().AppendFormat(b, time.DateOnly), nil
 }
 
-// String gives YYYY-MM-DD.
+// String returns YYYY-MM-DD.
 func (d Date) String() string { return d.Time().Format(time.DateOnly) }
 
 // MarshalJSON writes "YYYY-MM-DD".
@@ -156,7 +156,7 @@ func (m Money) AppendText(b []byte) ([]byte, error) {
 	return append(b, '.', byte('0'+c/10), byte('0'+c%10)), nil
 }
 
-// String gives the amount with two places.
+// String returns the amount with two places.
 func (m Money) String() string {
 	b, _ := m.AppendText(make([]byte, 0, 24))
 	return string(b)

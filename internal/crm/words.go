@@ -11,7 +11,7 @@ import (
 // anyNumber of words.
 const anyNumber = -1
 
-// words gives the words of a text, at most so many: its runs of letters and digits,
+// words returns the words of a text, at most so many: its runs of letters and digits,
 // folded so that what looks alike is alike. They are taken apart (NFKD), lose their
 // marks, go in lower case, and the letters that do not come apart are spelled out: Ł is
 // l, ß is ss. Folding what is folded changes nothing.
@@ -30,7 +30,7 @@ func words(text string, most int) []string {
 	return out
 }
 
-// firstRunes gives the beginning of a word.
+// firstRunes returns the beginning of a word.
 func firstRunes(word string, most int) string {
 	if len(word) <= most {
 		return word
@@ -84,7 +84,7 @@ func foldUnicode(text string) string {
 	return b.String()
 }
 
-// spellOut gives what is typed for a letter that has no parts; "" for all others.
+// spellOut returns what is typed for a letter that has no parts; "" for all others.
 func spellOut(r rune) string {
 	switch r {
 	case 'ß':

@@ -197,14 +197,14 @@ func (s *Store) fault(ctx context.Context, err error) error {
 	case FaultFull:
 		return crm.Full(err)
 	case FaultUnique:
-		c := crm.Conflict("Something else has this already")
+		c := crm.InUse()
 		if field, ok := uniqueFields[f.Constraint]; ok {
-			c.Fields = []crm.FieldError{{Field: field, Message: "is taken by another one"}}
+			c = crm.InUse(crm.UsedElsewhere(field))
 		}
 		c.Cause = err
 		return c
 	case FaultReference:
-		c := crm.Conflict("Something that this refers to has just been removed")
+		c := crm.Conflict("A record that this one refers to has just been deleted")
 		c.Cause = err
 		return c
 	case FaultRetry:

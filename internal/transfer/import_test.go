@@ -37,7 +37,7 @@ func TestRowsInOrder(t *testing.T) {
 1,ACME,acme.example
 2,Other,acme.example
 2,Other,other.example
-`, summary(2, 2, 1, 1), `domain "acme.example" is taken by another company`)
+`, summary(2, 2, 1, 1), `domain "acme.example" is already used by another company`)
 
 		// Keys change hands: each row finds what the rows before it left.
 		w.expect(companies, `external_id,domain
@@ -45,7 +45,7 @@ func TestRowsInOrder(t *testing.T) {
 2,acme.example
 1,other.example
 1,acme.example
-`, summary(0, 3, 0, 1), `domain "acme.example" is taken by another company`)
+`, summary(0, 3, 0, 1), `domain "acme.example" is already used by another company`)
 		var got []string
 		for _, c := range all(w, w.service.Companies) {
 			got = append(got, fmt.Sprintf("%s %s %s %d", *c.ExternalID, c.Name, *c.Domain, c.Version))

@@ -89,7 +89,7 @@ func TestCollision(t *testing.T) {
 				if got != c.want {
 					t.Errorf("%+v, want %+v", got, c.want)
 				}
-				if c.want.Rejected > 0 && (len(reasons) != 1 || !strings.HasPrefix(reasons[0], "Something else has this already")) {
+				if c.want.Rejected > 0 && (len(reasons) != 1 || !strings.HasPrefix(reasons[0], "Value already in use")) {
 					t.Errorf("reasons %q", reasons)
 				}
 				if n := len(all(w, w.service.Companies)); n != hundred {

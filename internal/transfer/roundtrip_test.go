@@ -267,7 +267,7 @@ func TestRecognitionByID(t *testing.T) {
 %[3]s,Gone,acme.example,
 %[3]s,Gone,,
 `, a, strings.ToUpper(b.String()), gone), summary(3, 1, 1, 3),
-			"has no id to recognise it by", `id must be a UUID (it is "7")`, `domain "acme.example" is taken by another company`)
+			"has no id to recognise it by", `id must be a UUID (it is "7")`, `domain "acme.example" is already used by another company`)
 		rows := all(w, w.service.Companies)
 		for i, want := range []crm.ID{b, a, gone} {
 			if rows[i].ID != want {
@@ -287,7 +287,7 @@ func TestRecognitionByID(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, reasons := w.load(byID, file(t, fmt.Sprintf("id,name\n%s,Back\n%s,Acme\n", gone, crm.NewID())))
-		if s != summary(1, 0, 0, 1) || !strings.Contains(strings.Join(reasons, ""), "has this already") {
+		if s != summary(1, 0, 0, 1) || !strings.Contains(strings.Join(reasons, ""), "already in use") {
 			t.Errorf("%+v, %q", s, reasons)
 		}
 
