@@ -105,7 +105,7 @@ func (c *orgSetCmd) Run(ctx context.Context, env *environment) error {
 		if err != nil {
 			return err
 		}
-		_, err = core.Accounts.UpdateOrganisation(ctx, crm.Operator(org.ID), p)
+		_, err = core.Accounts.UpdateOrganisation(ctx, crm.Operator(org.ID), crm.VersionCondition{}, p)
 		return err
 	})
 }

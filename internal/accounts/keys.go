@@ -149,8 +149,8 @@ func putKey(ctx context.Context, tx Tx, by crm.Actor, key APIKey) error {
 	}})
 }
 
-// keyVersion is that of every key: it does not change but in its use, and ends.
-const keyVersion = 1
+// APIKeyVersion is the version of every API key: keys are never changed, only used and revoked.
+const APIKeyVersion = 1
 
 // RevokeAPIKey ends a key for good.
 func (s *Service) RevokeAPIKey(ctx context.Context, by crm.Actor, id crm.ID, expected crm.VersionCondition) error {
@@ -166,7 +166,7 @@ func (s *Service) RevokeAPIKey(ctx context.Context, by crm.Actor, id crm.ID, exp
 		case !was:
 			return crm.NotFound("live API key")
 		}
-		if err := expected.Check(keyVersion); err != nil {
+		if err := expected.Check(APIKeyVersion); err != nil {
 			return err
 		}
 		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionKeyRevoked, Target: crm.EntityAPIKey, TargetID: &id})

@@ -39,9 +39,9 @@ func (s *Service) CreateOrganisation(ctx context.Context, name string) (crm.Orga
 	return org, err
 }
 
-// UpdateOrganisation changes the settings of the actor's organisation that the patch holds. A
-// change of what reps see takes effect within a second.
-func (s *Service) UpdateOrganisation(ctx context.Context, by crm.Actor, p crm.OrganisationPatch) (crm.Organisation, error) {
+// UpdateOrganisation changes the settings of the actor's organisation that are in the patch.
+// Every instance applies a change of what reps see within a second.
+func (s *Service) UpdateOrganisation(ctx context.Context, by crm.Actor, expected crm.VersionCondition, p crm.OrganisationPatch) (crm.Organisation, error) {
 	if err := RequireAdmin(by, "change the organisation's settings"); err != nil {
 		return crm.Organisation{}, err
 	}
@@ -50,6 +50,9 @@ func (s *Service) UpdateOrganisation(ctx context.Context, by crm.Actor, p crm.Or
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
 		before, err := tx.LockOrganisation(ctx)
 		if err != nil {
+			return err
+		}
+		if err := expected.Check(before.Version()); err != nil {
 			return err
 		}
 		out = before

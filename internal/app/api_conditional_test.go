@@ -98,6 +98,26 @@ func TestNoLostUpdate(t *testing.T) {
 	})
 }
 
+// The settings and the API keys, which have no version column, are changed on conditions, too.
+func TestConditionsWithoutVersionColumn(t *testing.T) {
+	t.Parallel()
+	const ok, precondition = http.StatusOK, http.StatusPreconditionFailed
+	eachEngine(t, func(t *testing.T, c *client) {
+		u := newUser(c, "Conditional settings", crm.RoleAdmin)
+		const settings = "/api/organisation"
+		first := u.must(ok, "GET", settings, nil)
+		second := u.must(ok, "PATCH", settings, object{"default_currency": "EUR"}, "If-Match", first)
+		u.must(precondition, "PATCH", settings, object{"default_currency": "USD"}, "If-Match", first)
+		if read := u.must(ok, "GET", settings, nil); read != second || read == first {
+			t.Errorf("tagged %s, then %s, and read as %s", first, second, read)
+		}
+		u.must(ok, "PATCH", settings, object{"default_currency": "USD"}, "If-Match", second)
+		key := "/api/keys/" + id(u.make("/api/keys", object{"name": "conditional", "role": "viewer"}))
+		u.must(precondition, "DELETE", key, nil, "If-Match", second)
+		u.must(ok, "DELETE", key, nil, "If-Match", u.must(ok, "GET", key, nil))
+	})
+}
+
 // A deal's further contacts are part of the deal: its tag tells whether they changed.
 func TestDealContactsAreTheDeals(t *testing.T) {
 	t.Parallel()

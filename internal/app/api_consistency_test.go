@@ -309,7 +309,7 @@ func TestRevokedKeysReadNothing(t *testing.T) {
 				for e.name == "ready" || e.name == "change" {
 					e = s.next()
 				}
-				if e.name != "end" || !strings.Contains(fmt.Sprint(e.data["reason"]), "not valid any more") {
+				if e.name != "end" || !strings.Contains(fmt.Sprint(e.data["reason"]), "no longer valid") {
 					t.Errorf("%s: the stream ends with %+v", name, e)
 				}
 			}

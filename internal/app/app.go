@@ -10,35 +10,33 @@ import (
 	"sync"
 	"time"
 
-	"sixty/internal/auth"
 	"sixty/internal/config"
 	"sixty/internal/cursor"
-	"sixty/internal/httpapi"
 	"sixty/internal/server"
 )
 
 // The server's bounds on its clients.
 const (
 	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 30 * time.Second // a whole request
-	writeTimeout      = 90 * time.Second // from the end of its header to the end of the answer
-	idleTimeout       = 2 * time.Minute  // a connection between requests
-	maxHeaderBytes    = 128 << 10        // ten thousand emoji, percent-encoded, may be searched for
+	readTimeout       = 30 * time.Second // of a whole request
+	writeTimeout      = 90 * time.Second // from the end of the request's header to the end of the response
+	idleTimeout       = 2 * time.Minute  // of a connection between requests
+	maxHeaderBytes    = 128 << 10        // a search may be ten thousand emoji, percent-encoded
 )
 
 const (
-	pingTimeout = 2 * time.Second // for the database to answer the readiness check
-	cutOffGrace = 5 * time.Second // for requests to end that were cut off
+	pingTimeout = 2 * time.Second // of the database in a health check
+	cutOffGrace = 5 * time.Second // for cancelled requests to end
 )
 
-// settingPaginationKey names the database-wide setting that holds the key of the
-// cursors when none is configured.
+// settingPaginationKey is the database-wide setting with the key of the cursors, for when
+// none is configured.
 const settingPaginationKey = "pagination_key"
 
 var errCutOff = errors.New("the server has shut down")
 
-// App is the server. New makes it, Run serves until its context ends, Close frees
-// what it holds.
+// App is the server. New opens it, Run serves until its context ends, Close frees its
+// resources.
 type App struct {
 	core     *Core
 	serving  *serving
@@ -46,14 +44,14 @@ type App struct {
 	server   *http.Server
 	drain    time.Duration
 	cutOff   context.CancelCauseFunc // ends the context of every request
-	// requests is held for reading by each request that is being answered, so that
-	// holding it for writing means that there is none.
+	// requests is locked for reading by each request in flight, so that a lock for writing
+	// waits for all of them.
 	requests sync.RWMutex
 	closing  func() error
 }
 
-// New opens everything and listens, so that Addr is known and clients queue, but
-// answers nobody before Run. Close must follow.
+// New opens everything and listens: Addr is known and clients queue, but requests are
+// served from Run on. Close must follow.
 func New(ctx context.Context, cfg config.Config, o Options) (*App, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
@@ -86,49 +84,17 @@ func newApp(ctx context.Context, core *Core, cfg config.Config) (*App, error) {
 	return a, nil
 }
 
-// open makes the API and listens.
+// open creates the HTTP server, and listens.
 func (a *App) open(ctx context.Context, cfg config.Config, sealer *cursor.Sealer) error {
 	core := a.core
 	proxies, err := cfg.Proxies()
 	if err != nil {
-		return err // cannot be: Check has asked
+		return err // never: Check has validated them
 	}
-	faces, err := server.New(server.Options{
-		Bearers:         auth.Bearers{Keys: core.Keys, Tokens: a.serving.tokens},
-		Sessions:        a.serving.sessions,
-		Writes:          core.Service,
-		Cache:           a.serving.cache,
-		Changes:         core.changes,
-		Epoch:           a.serving.epoch,
-		Logger:          core.Log,
-		Limits:          a.serving.limits,
-		Proxies:         proxies,
-		MaxRequests:     cfg.MaxRequests,
-		Connections:     cfg.MaxConns,
-		FrontendOrigins: cfg.Origins(),
-		StrictTransport: cfg.Production(),
-	})
+	faces, err := a.faces(cfg, sealer, proxies)
 	if err != nil {
 		return err
 	}
-	if _, err := httpapi.New(httpapi.Options{
-		Server:          faces,
-		Service:         core.Service,
-		Accounts:        core.Accounts,
-		Keys:            core.Keys,
-		Sessions:        a.serving.sessions,
-		Identities:      a.serving.signIn(),
-		Sealer:          sealer,
-		Cache:           a.serving.cache,
-		Changes:         core.changes,
-		Epoch:           a.serving.epoch,
-		Health:          a.health,
-		Docs:            true,
-		FrontendOrigins: cfg.Origins(),
-	}); err != nil {
-		return err
-	}
-	faces.Handle("GET /metrics", core.metrics.Handler())
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.ListenAddress())
 	if err != nil {
 		return fmt.Errorf("%s, %s: %w", config.NameOf(cfg.Server, "Addr"), config.NameOf(cfg.Server, "Port"), err)
@@ -154,8 +120,8 @@ func (a *App) open(ctx context.Context, cfg config.Config, sealer *cursor.Sealer
 	return nil
 }
 
-// newSealer makes the cursors' sealer from the configured keys or, without any, from
-// the one in the database, which all processes share and the first one makes.
+// newSealer returns the sealer of cursors, with the configured keys or, without any, with
+// the one in the database, which the first process creates and all share.
 func newSealer(ctx context.Context, core *Core, keys []config.Secret) (*cursor.Sealer, error) {
 	var secrets []string
 	for _, key := range keys {
@@ -175,16 +141,16 @@ func newSealer(ctx context.Context, core *Core, keys []config.Secret) (*cursor.S
 	return sealer, nil
 }
 
-// Core gives the storage and the use cases that the server works on.
+// Core returns the storage and the use cases of the server.
 func (a *App) Core() *Core { return a.core }
 
-// Addr gives the address that the server listens on, as HOST:PORT.
+// Addr returns the address that the server listens on, as HOST:PORT.
 func (a *App) Addr() string { return a.listener.Addr().String() }
 
-// Run answers requests until ctx ends. Then it refuses connections, which is how
-// readiness checks learn of it, begins no request more, and gives those in flight
-// the shutdown timeout to end before they are cut off. Its error is nil unless the
-// listener failed by itself.
+// Run serves requests until ctx ends. Then it rejects connections, by which readiness
+// checks notice, accepts no more requests, and waits for those in flight. After the
+// shutdown timeout they are cancelled. The error is nil unless the listener failed by
+// itself.
 func (a *App) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- a.server.Serve(a.listener) }()
@@ -196,11 +162,11 @@ func (a *App) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	a.core.Log.Info("shutting down", "timeout", a.drain)
-	a.core.lines.Flush() // whoever waits no longer, ends the program as it is
+	a.core.lines.Flush() // the process may be killed before the end
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.drain)
 	defer cancel()
 	if err := a.server.Shutdown(limit); err != nil {
-		a.core.Log.Warn("requests in flight were cut off", "timeout", a.drain)
+		a.core.Log.Warn("requests in flight were cancelled", "timeout", a.drain)
 		a.endRequests()
 	}
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
@@ -209,8 +175,8 @@ func (a *App) Run(ctx context.Context) error {
 	return nil
 }
 
-// Close ends what Run may have left and frees everything, the database last. It may
-// be called more than once, but not while Run runs.
+// Close cancels requests that Run has left, and frees everything, the database last. It
+// may be called more than once, but not while Run runs.
 func (a *App) Close() error { return a.closing() }
 
 func (a *App) close() error {
@@ -220,11 +186,11 @@ func (a *App) close() error {
 	return a.core.Close()
 }
 
-// endRequests cuts off the requests in flight and waits for them, so that none uses
-// what is closed next.
+// endRequests cancels the requests in flight and waits for them, so that none uses what is
+// closed next.
 func (a *App) endRequests() {
 	a.cutOff(errCutOff)
-	_ = a.server.Close() // the error would be the listener's, and it is going anyway
+	_ = a.server.Close() // the error would be the listener's, which is closed anyway
 	ended := make(chan struct{})
 	go func() {
 		a.requests.Lock()
@@ -236,11 +202,11 @@ func (a *App) endRequests() {
 	select {
 	case <-ended:
 	case <-grace.C:
-		a.core.Log.Error("requests did not end although they were cut off", "grace", cutOffGrace)
+		a.core.Log.Error("requests did not end although they were cancelled", "grace", cutOffGrace)
 	}
 }
 
-// counted counts requests while they are answered.
+// counted tracks the requests in flight.
 func (a *App) counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.requests.RLock()
@@ -249,7 +215,7 @@ func (a *App) counted(next http.Handler) http.Handler {
 	})
 }
 
-// health tells whether requests can be answered here: whether the database is there.
+// health returns an error if the database is unavailable.
 func (a *App) health(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()

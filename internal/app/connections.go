@@ -9,27 +9,27 @@ import (
 	"sixty/internal/ratelimit"
 )
 
-// boundedListener accepts so many connections at once: each takes some 20 KB, however idle
-// it is. When there are as many, whichever has been without a request for the longest time
-// gives way. Of one address it accepts fewer, and closes those that are too many: one
-// client must not take all that there is. Those of trusted proxies are of many clients and
-// not bounded so.
+// boundedListener bounds the connections that are open at once: each takes some 20 KB, even
+// if it is idle. At the bound, a new connection evicts the one that has been idle for the
+// longest time. An address has a lower bound, beyond which its connections are closed, so
+// that one client cannot take all of them. Trusted proxies have none: their connections
+// are of many clients.
 type boundedListener struct {
 	net.Listener
-	most          int
-	mostOfAddress int // 0: as many as it likes
-	proxies       ratelimit.Proxies
+	limit           int
+	limitPerAddress int // 0: none
+	proxies         ratelimit.Proxies
 
 	mu   sync.Mutex
 	open map[ratelimit.Caller]int // by address, as rate limits count it
 	all  list.List                // of *boundedConn, in the order of their last change of state
 }
 
-func newBoundedListener(l net.Listener, most, mostOfAddress int, proxies ratelimit.Proxies) *boundedListener {
-	return &boundedListener{Listener: l, most: most, mostOfAddress: mostOfAddress, proxies: proxies, open: map[ratelimit.Caller]int{}}
+func newBoundedListener(l net.Listener, limit, perAddress int, proxies ratelimit.Proxies) *boundedListener {
+	return &boundedListener{Listener: l, limit: limit, limitPerAddress: perAddress, proxies: proxies, open: map[ratelimit.Caller]int{}}
 }
 
-// Accept gives the next connection that is not too many.
+// Accept implements net.Listener.
 func (l *boundedListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
@@ -40,7 +40,7 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		b.from, b.limited = l.from(c)
 		taken, longest := l.take(b)
 		if longest != nil {
-			_ = longest.Close() // nobody works on it
+			_ = longest.Close() // no request is served on it
 		}
 		if taken {
 			return b, nil
@@ -49,28 +49,29 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 	}
 }
 
-// from gives whom a connection counts for.
+// from returns the address that a connection counts for; false if it is not limited.
 func (l *boundedListener) from(c net.Conn) (ratelimit.Caller, bool) {
 	tcp, ok := c.RemoteAddr().(*net.TCPAddr)
-	if !ok || l.mostOfAddress == 0 {
+	if !ok || l.limitPerAddress == 0 {
 		return ratelimit.Caller{}, false
 	}
 	a := tcp.AddrPort().Addr()
 	return ratelimit.Address(a), !l.proxies.Trust(a)
 }
 
-// take counts a connection, unless it is too many, and gives the one that is to give way.
+// take counts a connection, unless that is over a bound, and returns the one that it
+// evicts, if any.
 func (l *boundedListener) take(b *boundedConn) (taken bool, longest *boundedConn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if b.limited && l.open[b.from] >= l.mostOfAddress {
+	if b.limited && l.open[b.from] >= l.limitPerAddress {
 		return false, nil
 	}
-	if l.all.Len() >= l.most {
+	if l.all.Len() >= l.limit {
 		if longest = l.longestIdle(); longest == nil {
 			return false, nil
 		}
-		l.forget(longest)
+		l.remove(longest)
 	}
 	if b.limited {
 		l.open[b.from]++
@@ -79,8 +80,8 @@ func (l *boundedListener) take(b *boundedConn) (taken bool, longest *boundedConn
 	return true, longest
 }
 
-// longestIdle gives the connection that has been without a request for the longest time;
-// nil if each has one. The lock is held.
+// longestIdle returns the connection that has been idle for the longest time; nil if all
+// are active. The lock is held.
 func (l *boundedListener) longestIdle() *boundedConn {
 	for e := l.all.Front(); e != nil; e = e.Next() {
 		if b := e.Value.(*boundedConn); !b.active {
@@ -90,8 +91,8 @@ func (l *boundedListener) longestIdle() *boundedConn {
 	return nil
 }
 
-// forget counts a connection no more. The lock is held.
-func (l *boundedListener) forget(b *boundedConn) {
+// remove stops counting a connection. The lock is held.
+func (l *boundedListener) remove(b *boundedConn) {
 	if b.place == nil {
 		return
 	}
@@ -105,8 +106,8 @@ func (l *boundedListener) forget(b *boundedConn) {
 	}
 }
 
-// note is for http.Server.ConnState: it learns which connections are without a request,
-// those among them on which the header of one is still to come.
+// note is for http.Server.ConnState: it records which connections are idle. A connection
+// is idle until the header of a request has arrived.
 func (l *boundedListener) note(c net.Conn, state http.ConnState) {
 	b, ok := c.(*boundedConn)
 	if !ok {
@@ -120,23 +121,23 @@ func (l *boundedListener) note(c net.Conn, state http.ConnState) {
 	}
 }
 
-// boundedConn is a connection that counts until it is closed.
+// boundedConn is a connection that is counted until it is closed.
 type boundedConn struct {
 	net.Conn
 	listener *boundedListener
 	from     ratelimit.Caller
-	limited  bool // whether it counts for its address
+	limited  bool // whether it counts for from
 
 	// The listener's lock guards these.
-	place  *list.Element // nil when it counts no more
-	active bool          // whether a request on it is worked on
+	place  *list.Element // nil if it is not counted any more
+	active bool          // whether a request is served on it
 }
 
-// NetConn gives the connection that is counted.
+// NetConn returns the underlying connection.
 func (c *boundedConn) NetConn() net.Conn { return c.Conn }
 
-// CloseWrite lets net/http tell a client that no more will come, and wait for what it is
-// still sending, so that it does not lose the answer with the connection.
+// CloseWrite lets net/http close its side first, and read what the client is still sending,
+// so that the client receives the response.
 func (c *boundedConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -144,12 +145,12 @@ func (c *boundedConn) CloseWrite() error {
 	return nil
 }
 
-// Close closes the connection, which then counts no more.
+// Close closes the connection, and stops counting it.
 func (c *boundedConn) Close() error {
 	defer func() {
 		c.listener.mu.Lock()
 		defer c.listener.mu.Unlock()
-		c.listener.forget(c)
+		c.listener.remove(c)
 	}()
 	return c.Conn.Close()
 }

@@ -1,6 +1,5 @@
-// Package app puts the program together from its rooms: it is the only one that
-// knows every other. New gives the server, Open what commands need that do not
-// serve.
+// Package app wires the program: it is the only package that knows every other. New
+// returns the server, Open what other commands need.
 package app
 
 import (
@@ -28,14 +27,14 @@ import (
 // databaseFile is the SQLite database's name in the data folder.
 const databaseFile = "sixty.db"
 
-// Options are what the program gets from whoever runs it, and not from its settings.
+// Options come from the process that runs the program, and not from settings.
 type Options struct {
 	Stderr io.Writer        // where logs go; nowhere if nil
 	Clock  func() time.Time // time.Now if nil
-	// Existing fails where there is no database of SQLite yet, instead of making one.
+	// Existing makes Open fail if there is no SQLite database yet, instead of creating one.
 	Existing bool
-	// Bulk is for a process that does one thing and ends, which may be to read or write
-	// much; a server is for many who want little.
+	// Bulk tunes SQLite for a process that reads or writes much and ends, instead of one
+	// that serves many small requests.
 	Bulk bool
 }
 
@@ -56,26 +55,26 @@ type Core struct {
 	Accounts *accounts.Service
 	Bulk     *bulk.Service
 	Keys     *auth.Keys
-	// Passwords sets those that people sign in with.
+	// Passwords sets the passwords of users.
 	Passwords *auth.Passwords
 	Log       *slog.Logger
 	Clock     func() time.Time
 
 	hasher  *auth.Hasher
-	changes *changes.Follower // at work only while a server runs
+	changes *changes.Follower // runs only in a server
 	lines   *telemetry.Lines  // that Log writes
 	metrics *telemetry.Metrics
 }
 
-// Open connects to the database that the settings name and brings its schema up to
-// date, under the engine's lock. Close must follow.
+// Open connects to the database of the settings, and migrates its schema under the
+// engine's lock. Close must follow.
 func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
 	o = o.withDefaults()
 	currency, ok := crm.ValidCurrency(cfg.DefaultCurrency)
-	if !ok { // cannot be: Check asks the same list
+	if !ok { // never: Check uses the same list
 		return nil, fmt.Errorf("%q is not a currency", cfg.DefaultCurrency)
 	}
 	metrics := telemetry.NewMetrics()
@@ -109,7 +108,7 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 	}, nil
 }
 
-// Hashed counts the passwords that were hashed.
+// Hashed returns how many passwords were hashed.
 func (c *Core) Hashed() int64 { return c.hasher.Hashed() }
 
 // Close waits for what still runs and closes the database.
@@ -119,17 +118,17 @@ func (c *Core) Close() error {
 	return c.Store.Close()
 }
 
-// engine is what both engines can do.
+// engine is what both engines implement.
 type engine interface {
 	store.Engine
 	Migrate(ctx context.Context) error
 	Stats() (open, inUse, limit int)
 }
 
-// openEngine picks the engine: this is the only place that knows there are two.
+// openEngine opens the engine of the settings. Nothing else knows that there are two.
 func openEngine(ctx context.Context, cfg config.Base, o Options) (engine, error) {
 	if url := cfg.DatabaseURL.Reveal(); url != "" {
-		// Config has checked the scheme and the bounds.
+		// Config has validated the scheme and the bounds.
 		e, err := postgres.Open(ctx, postgres.Options{
 			URL: url, MinConns: int32(cfg.MinConns), MaxConns: int32(cfg.MaxConns), StatementTimeout: cfg.StatementLimit,
 		})
@@ -146,7 +145,7 @@ func openEngine(ctx context.Context, cfg config.Base, o Options) (engine, error)
 			return nil, err
 		}
 	}
-	// The folder is for one account alone: it holds customers' data and keys.
+	// Only one account can read the folder: it has customers' data and keys.
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return nil, err
 	}

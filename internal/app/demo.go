@@ -20,21 +20,21 @@ const (
 	demoKeyFile      = "demo-api-key"
 )
 
-// DemoAccess is how to get at the demonstration.
+// DemoAccess holds the credentials of the demo organisation.
 type DemoAccess struct {
 	Organisation crm.Organisation
 	Admin        crm.Owner
-	// Password is what the admin signs in with: told when it is made, with the data, and
-	// kept as a hash alone; "" when that was before.
+	// Password is the admin's. It is known when it is created with the data, and stored as
+	// a hash alone; "" if it was created earlier.
 	Password string
 	Key      string // an admin's
-	KeyFile  string // where the key is kept
+	KeyFile  string // the file with the key
 }
 
-// Demo finds the demonstration or, in a database without any organisation, makes it.
-// The database knows only the hash of its key, so the key itself is kept in the data
-// folder, readable by nobody else; where that file is missing or does not fit the
-// database, the old key is revoked and another one made.
+// Demo returns access to the demo organisation, which it creates in a database without
+// organisations. The database has only the hash of its key, so the key itself is stored in
+// the data folder, in a private file. If that file is missing or does not match the
+// database, the old key is revoked and a new one created.
 func (c *Core) Demo(ctx context.Context, dataDir string) (DemoAccess, error) {
 	org, err := c.demoOrganisation(ctx)
 	if err != nil {
@@ -44,7 +44,7 @@ func (c *Core) Demo(ctx context.Context, dataDir string) (DemoAccess, error) {
 	password := ""
 	admin, err := c.Accounts.OwnerByEmail(ctx, by, demo.AdminEmail)
 	if crm.CodeOf(err) == crm.CodeNotFound {
-		// An organisation without people is new, or its filling was interrupted.
+		// An organisation without users is new, or its seeding was interrupted.
 		if err = c.fillDemo(ctx, by); err == nil {
 			admin, err = c.Accounts.OwnerByEmail(ctx, by, demo.AdminEmail)
 		}
@@ -61,7 +61,7 @@ func (c *Core) Demo(ctx context.Context, dataDir string) (DemoAccess, error) {
 	return d, err
 }
 
-// demoOrganisation gives the demonstration's organisation.
+// demoOrganisation returns the demo organisation.
 func (c *Core) demoOrganisation(ctx context.Context) (crm.Organisation, error) {
 	orgs, err := c.Accounts.Organisations(ctx)
 	if err != nil {
@@ -80,7 +80,7 @@ func (c *Core) demoOrganisation(ctx context.Context) (crm.Organisation, error) {
 	return c.Accounts.CreateOrganisation(ctx, demoOrganisation)
 }
 
-// fillDemo fills the demonstration, unless the organisation is somebody's own.
+// fillDemo adds the demo data, unless the organisation has other data.
 func (c *Core) fillDemo(ctx context.Context, by crm.Actor) error {
 	anybody, err := c.Service.Owners(ctx, by, crm.List[crm.OwnerFilter]{Sort: crm.Owners.Sorts.Default, Limit: 1})
 	if err != nil {
@@ -93,7 +93,7 @@ func (c *Core) fillDemo(ctx context.Context, by crm.Actor) error {
 	return err
 }
 
-// demoKey gives a key that works.
+// demoKey returns a valid key.
 func (c *Core) demoKey(ctx context.Context, by crm.Actor, d DemoAccess) (string, error) {
 	text, err := os.ReadFile(d.KeyFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -117,7 +117,7 @@ func (c *Core) demoKey(ctx context.Context, by crm.Actor, d DemoAccess) (string,
 	return key, writePrivate(d.KeyFile, key+"\n")
 }
 
-// revokeDemoKeys ends the keys whose secret is lost.
+// revokeDemoKeys revokes the keys whose secret is lost.
 func (c *Core) revokeDemoKeys(ctx context.Context, by crm.Actor) error {
 	keys, err := c.Keys.List(ctx, by)
 	if err != nil {
@@ -133,7 +133,7 @@ func (c *Core) revokeDemoKeys(ctx context.Context, by crm.Actor) error {
 	return nil
 }
 
-// writePrivate writes a file that only its owner can read, whole or not at all.
+// writePrivate writes a file that only its owner can read, atomically.
 func writePrivate(path, text string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err

@@ -7,12 +7,12 @@ import (
 	"sixty/internal/ratelimit"
 )
 
-// newLimiter makes the rate limits; nil if they are off, which is not to be overlooked.
+// newLimiter returns the rate limits; nil if they are off, which it logs as a warning.
 func newLimiter(core *Core, s *serving, cfg config.Limits) (*ratelimit.Limiter, error) {
 	if !cfg.Limited() {
-		core.Log.Warn("RATE LIMITS ARE OFF: whoever can reach this server may ask as often as they like",
+		core.Log.Warn("RATE LIMITS ARE OFF: every client can send any number of requests",
 			"setting", config.NameOf(cfg, "RateLimits"))
-		return nil, nil //nolint:nilnil // none is what was asked for
+		return nil, nil //nolint:nilnil // none was asked for
 	}
 	o := ratelimit.Options{
 		Global: ratelimit.Limit(cfg.LimitGlobal), API: ratelimit.Limit(cfg.LimitAPI), Expensive: ratelimit.Limit(cfg.LimitExpensive),
@@ -20,7 +20,7 @@ func newLimiter(core *Core, s *serving, cfg config.Limits) (*ratelimit.Limiter, 
 		Logger: core.Log,
 	}
 	if s.redis != nil {
-		o.Redis, o.Prefix = s.redis.Client, "sixty:"+s.epoch+":limit:" // of this database's instances alone
+		o.Redis, o.Prefix = s.redis.Client, "sixty:"+s.epoch+":limit:" // shared by the instances on this database
 	}
 	l, err := ratelimit.New(o)
 	if err != nil {

@@ -19,35 +19,32 @@ import (
 	"sixty/internal/redis"
 )
 
-// settingLogEpoch names the database-wide setting that names the change log: what was
-// cached of another database, or of this one before a backup was restored into it, is
-// nothing to this one.
+// settingLogEpoch is the database-wide setting with the epoch of the change log: responses
+// cached of another database, or of this one before a backup was restored, are not valid.
 const settingLogEpoch = "log_epoch"
 
-// settingSessionSeal names the database-wide setting that seals what instances tell each
-// other of sessions by way of Redis.
+// settingSessionSeal is the database-wide setting with the key that seals sessions in Redis.
 const settingSessionSeal = "session_seal"
 
 const (
-	// cacheJitter is the share of a lifetime that is taken off at random.
+	// cacheJitter is the greatest part of a lifetime that is subtracted at random.
 	cacheJitter = 0.1
-	// pruneEvery is how often what is old is removed, and pruneAtOnce how much of each
-	// kind at most.
+	// pruneEvery is the interval of pruning, and pruneAtOnce bounds the rows of each kind.
 	pruneEvery  = 10 * time.Minute
 	pruneAtOnce = 100_000
 )
 
-// newEpoch makes a name for a change log.
+// newEpoch returns a random epoch.
 func newEpoch() string { return rand.Text()[:10] }
 
-// RenameLog gives the change log another name, as it is another one when the database
-// was restored from a backup. Servers know it when they are started anew.
+// RenameLog sets a new epoch, which is needed after the database was restored from a
+// backup. Servers must be restarted.
 func (c *Core) RenameLog(ctx context.Context) error {
 	return c.Store.SetSetting(ctx, settingLogEpoch, newEpoch())
 }
 
-// serving is what answers need besides the core: the change log, followed, and a cache
-// that goes by it.
+// serving is what a server needs besides the core: a follower of the change log, the
+// cache that depends on it, and sign-in.
 type serving struct {
 	core   *Core
 	epoch  string
@@ -58,14 +55,14 @@ type serving struct {
 
 	sessions *auth.Sessions
 	identity *identity.Provider // nil: there is none
-	people   *auth.Identities   // its people here; nil without it
+	people   *auth.Identities   // its users here; nil without it
 	tokens   *auth.Tokens       // nil: none are accepted
 
 	end     context.CancelFunc
 	running sync.WaitGroup
 }
 
-// newServing makes the cache and begins to follow the change log. close must follow.
+// newServing opens the cache, and starts to follow the change log. close must follow.
 func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, error) {
 	epoch, err := core.Store.Setting(ctx, settingLogEpoch, newEpoch)
 	if err != nil {
@@ -124,7 +121,7 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 	return s, nil
 }
 
-// openIdentity makes what goes by the identity provider, which need not be there.
+// openIdentity sets up the identity provider, which need not be available.
 func (s *serving) openIdentity(cfg config.SignIn) {
 	s.identity = identity.New(identity.Options{
 		Issuer: cfg.Issuer, Audiences: cfg.JWTAudiences, Secret: cfg.JWTSecret.Reveal(),
@@ -140,7 +137,7 @@ func (s *serving) openIdentity(cfg config.SignIn) {
 	}
 }
 
-// signIn gives what people sign in by besides passwords; nil: by nothing.
+// signIn returns the identity provider's users; nil if it does not sign users in.
 func (s *serving) signIn() *auth.Identities {
 	if s.identity == nil || !s.identity.SignsIn() {
 		return nil
@@ -148,12 +145,12 @@ func (s *serving) signIn() *auth.Identities {
 	return s.people
 }
 
-// connectRedis gives the connection that the cache and the rate limits share; nil if
-// there is none. Whether Redis is there is not asked: it may come later.
+// connectRedis returns the connection that the cache and the rate limits share; nil if
+// none is configured. It connects lazily.
 func connectRedis(core *Core, cfg config.Redis) (*redis.Conn, error) {
 	endpoint, err := cfg.Endpoint()
 	if err != nil || len(endpoint.Addresses) == 0 {
-		return nil, err // Check has met the error
+		return nil, err // never an error: Check has validated it
 	}
 	o := redis.Options{
 		Addresses: endpoint.Addresses, Mode: redis.Mode(endpoint.Mode), Master: endpoint.Master,
@@ -165,9 +162,8 @@ func connectRedis(core *Core, cfg config.Redis) (*redis.Conn, error) {
 	return redis.New(o), nil
 }
 
-// prune removes what is old from the change log and the audit trail, the answers to
-// requests that are not sent again any more, and sessions and tickets that have expired,
-// now and then, until ctx ends.
+// prune removes old rows of the change log and the audit trail, stored responses, and
+// expired sessions and one-time tokens, periodically until ctx ends.
 func (s *serving) prune(ctx context.Context, cfg config.Cache) {
 	every := time.NewTicker(pruneEvery)
 	defer every.Stop()
@@ -178,18 +174,18 @@ func (s *serving) prune(ctx context.Context, cfg config.Cache) {
 			prune func(ctx context.Context, before crm.Instant, limit int) (int64, error)
 		}{
 			{"the change log", cfg.ChangesRetention, s.core.Store.PruneLog},
-			{"kept answers", crm.IdempotencyRetention, s.core.Store.PruneIdempotencyKeys},
+			{"stored responses", crm.IdempotencyRetention, s.core.Store.PruneIdempotencyKeys},
 			{"the audit trail", cfg.AuditRetention, s.core.Store.PruneAudit},
-			{"sessions and tickets", 0, s.core.Store.PruneExpiredCredentials},
+			{"sessions and one-time tokens", 0, s.core.Store.PruneExpiredCredentials},
 		} {
 			removed, err := old.prune(ctx, crm.InstantOf(s.core.Clock().Add(-old.kept)), pruneAtOnce)
 			switch {
 			case ctx.Err() != nil:
 				return
 			case err != nil:
-				s.core.Log.Warn("what is old could not be removed", "of", old.what, "error", err)
+				s.core.Log.Warn("old rows could not be removed", "of", old.what, "error", err)
 			case removed > 0:
-				s.core.Log.Info("what is old was removed", "of", old.what, "entries", removed)
+				s.core.Log.Info("old rows were removed", "of", old.what, "rows", removed)
 			}
 		}
 		select {
@@ -200,7 +196,7 @@ func (s *serving) prune(ctx context.Context, cfg config.Cache) {
 	}
 }
 
-// close ends what runs, and waits for it.
+// close stops the background work, waits for it, and frees everything.
 func (s *serving) close() {
 	s.end()
 	s.running.Wait()

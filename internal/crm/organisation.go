@@ -1,6 +1,10 @@
 package crm
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+)
 
 // RepVisibility says what the reps of an organisation see of what people own.
 type RepVisibility string
@@ -23,6 +27,13 @@ type Organisation struct {
 	DefaultCurrency string        `json:"default_currency" doc:"ISO 4217."`
 	RepsSee         RepVisibility `json:"reps_see" enum:"everything,own" doc:"What reps see of what people own: everything, or only what they own themselves."`
 	CreatedAt       Instant       `json:"-"`
+}
+
+// Version returns a number that differs between settings, for conditional changes.
+func (o *Organisation) Version() int64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%q %q %q", o.Name, o.DefaultCurrency, o.RepsSee)
+	return int64(h.Sum64() >> 1)
 }
 
 // OrganisationPatch holds the settings of an organisation that an admin may write.

@@ -17,7 +17,7 @@ func (a *API) activities() *activityResource {
 		pager:    newPager(a, "activities", crm.Activities.Sorts, filtersOf(crm.Activities), a.service.Activities),
 		body:     newBodyReader(crm.Activities.DecodeErrors, reflect.TypeFor[crm.Activity]()),
 		required: []string{"type"},
-		defaults: "What is left out: the status is completed, the date now, the owner who makes the activity.",
+		defaults: "Defaults: the status is completed, the date now, the owner the caller.",
 		example:  exampleActivity(),
 		id:       func(r *crm.Activity) crm.ID { return r.ID },
 		version:  func(r *crm.Activity) int64 { return r.Version },

@@ -95,7 +95,7 @@ func (a *API) Document() ([]byte, error) { return a.asYAML() }
 func (a *API) operations() []operation {
 	companies, contacts, deals, stages := a.companies(), a.contacts(), a.deals(), a.stages()
 	activities, tasks := a.activities(), a.tasks()
-	contacts.parts = map[string]operation{
+	contacts.subresources = map[string]operation{
 		"stats": a.contactTotals(),
 		"deals": deals.within(a, parent{"contact", []string{crm.EntityContact}, "/api/contacts/{id}/deals", "listContactDeals", "contactId", a.hasContact},
 			func(f *crm.DealFilter, id *crm.ID) { f.ContactID = id }),
@@ -118,14 +118,14 @@ func (a *API) operations() []operation {
 	all = append(all, contacts.operations(a)...)
 	all = append(all, a.contactsByQuery(contacts)...)
 	all = append(all, deals.operations(a)...)
-	all = append(all, a.dealPartOperations()...)
+	all = append(all, a.dealDetailOperations()...)
 	all = append(all, stages.operations(a)...)
 	all = append(all, a.searchOperation(), a.dashboard(), a.changeLog(), a.eventStream(), a.auditTrail())
 	all = append(all, a.performanceOperations()...)
 	all = append(all, activities.operations(a)...)
 	all = append(all, tasks.operations(a)...)
-	for _, name := range slices.Sorted(maps.Keys(contacts.parts)) {
-		all = append(all, contacts.parts[name])
+	for _, name := range slices.Sorted(maps.Keys(contacts.subresources)) {
+		all = append(all, contacts.subresources[name])
 	}
 	all = append(all,
 		contacts.within(a, parent{"company", []string{crm.EntityCompany}, "/api/companies/{id}/contacts", "listCompanyContacts", "companyId", a.hasCompany},

@@ -28,8 +28,8 @@ func BenchmarkAppendDeals(b *testing.B) {
 	b.SetBytes(int64(len(out)))
 }
 
-// BenchmarkListDeals is a request for a page of 50 deals through all of the API, with
-// the database's time left out.
+// BenchmarkListDeals is a request for a page of 50 deals through the whole pipeline, without
+// a database.
 func BenchmarkListDeals(b *testing.B) {
 	page := dealsPage(50)
 	a := apiOver(b, func(context.Context) (crm.Page[crm.Deal], error) { return page, nil }, func(o *testOptions) {
@@ -43,13 +43,12 @@ func BenchmarkListDeals(b *testing.B) {
 		a.ServeHTTP(w, r)
 	}
 	if w.status != 0 && w.status != http.StatusOK {
-		b.Fatalf("the answer is a %d", w.status)
+		b.Fatalf("the response is a %d", w.status)
 	}
 }
 
-// BenchmarkHit is the same page from the cache, through everything that a request goes
-// through in production, with its line in the log, and with rate limits in memory
-// and a caller who is known. Aim: at most 15 allocations, and no copy of the body.
+// BenchmarkHit is the same page from the cache, with the access log, rate limits in memory
+// and a known caller, as in production. Aim: at most 15 allocations, and no copy of the body.
 func BenchmarkHit(b *testing.B) {
 	for _, limited := range []bool{false, true} {
 		for _, encoding := range []string{"identity", "br"} {
@@ -79,8 +78,8 @@ func benchmarkHit(b *testing.B, encoding string, limited bool) {
 }
 
 // BenchmarkLimiterAndSignIn is what rate limits in memory and the recognition of a session
-// add to an answer from the cache: the same request is answered with both and with
-// neither, in turns, and the difference is told as the median over many batches. Aim: at
+// add to a cache hit: the same request is served with both and with
+// neither, in turns, and the difference is reported as the median over many batches. Aim: at
 // most 5 µs and 10 allocations.
 func BenchmarkLimiterAndSignIn(b *testing.B) {
 	const batch = 100
@@ -126,7 +125,7 @@ func BenchmarkLimiterAndSignIn(b *testing.B) {
 	b.ReportMetric(0, "ns/op") // it would be that of two batches
 }
 
-// hit is a request that is answered from the cache.
+// hit is a request that the cache responds to.
 type hit struct {
 	a testAPI
 	r *http.Request
@@ -152,7 +151,7 @@ func (h *hit) serve() {
 	h.a.ServeHTTP(h.w, h.r)
 }
 
-// knownToAll is everyone, whom nobody needs to be asked about.
+// knownToAll is everyone with every caller known in memory.
 type knownToAll struct{ everyone }
 
 func (k knownToAll) Lookup(ctx context.Context, token string) (crm.Actor, bool) {
@@ -160,7 +159,7 @@ func (k knownToAll) Lookup(ctx context.Context, token string) (crm.Actor, bool) 
 	return by, err == nil
 }
 
-// signedInStore knows one session, whatever its token, of the one whom everyone is.
+// signedInStore has one session, with any token, of everyone's manager.
 type signedInStore struct {
 	accounts.Store
 	auth.Principals
@@ -168,7 +167,7 @@ type signedInStore struct {
 
 func (signedInStore) SessionPrincipal(context.Context, []byte) (accounts.Session, accounts.Principal, error) {
 	by, err := everyone{}.Authenticate(context.Background(), "")
-	soon := crm.InstantOf(time.Now().Add(time.Hour)) // so that no use of it needs to be entered
+	soon := crm.InstantOf(time.Now().Add(time.Hour)) // so that no use of it is recorded
 	return accounts.Session{OrgID: by.Org, UserID: by.User, UsedAt: soon, ExpiresAt: soon}, accounts.Principal{Owner: crm.Owner{OrgID: by.Org, ID: by.User, Role: by.Role}}, err
 }
 

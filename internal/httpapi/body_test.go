@@ -13,7 +13,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// request makes a request with a body of unknown length.
+// request returns a request with a body of unknown length.
 func request(body, contentType string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "/", io.NopCloser(strings.NewReader(body)))
 	r.Header.Set("Content-Type", contentType)
@@ -24,7 +24,7 @@ func dealBody() *bodyReader[crm.DealPatch] {
 	return newBodyReader(crm.Deals.DecodeErrors, reflect.TypeFor[dealView]())
 }
 
-func TestReadableBodies(t *testing.T) {
+func TestAcceptedBodies(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ body, contentType string }{
 		"Plain":           {`{"name":"x"}`, "application/json"},
@@ -77,7 +77,7 @@ func TestMembers(t *testing.T) {
 	}
 }
 
-func TestBadMembersAreToldAllAtOnce(t *testing.T) {
+func TestDecodeErrors(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]crm.DecodeErrors{
 		`{"name":1}`:                                {{Field: "name", Message: "must be a string"}},
@@ -91,11 +91,11 @@ func TestBadMembersAreToldAllAtOnce(t *testing.T) {
 		`{"owner_id":7}`:                            {{Field: "owner_id", Message: "must be a string"}},
 		`{"expected_close_date":"2026-02-30"}`:      {{Field: "expected_close_date", Message: "must be a date such as 2026-01-31"}},
 		`{"closed_at":"yesterday"}`:                 {{Field: "closed_at", Message: "must be a date-time such as 2026-01-31T09:30:00Z"}},
-		`{"colour":1}`:                              {{Field: "colour", Message: "is not a member that this thing has"}},
-		`{"a/b~c":1}`:                               {{Field: "a~1b~0c", Message: "is not a member that this thing has"}},
-		`{"":1}`:                                    {{Field: "", Message: "is not a member that this thing has"}},
+		`{"colour":1}`:                              {{Field: "colour", Message: "is not a known member"}},
+		`{"a/b~c":1}`:                               {{Field: "a~1b~0c", Message: "is not a known member"}},
+		`{"":1}`:                                    {{Field: "", Message: "is not a known member"}},
 		`{"name":"x","name":"y"}`:                   {{Field: "name", Message: "must not be given twice"}},
-		`{"value":[],"name":{},"colour":0,"id":{}}`: {{Field: "value", Message: "must be a number"}, {Field: "name", Message: "must be a string"}, {Field: "colour", Message: "is not a member that this thing has"}},
+		`{"value":[],"name":{},"colour":0,"id":{}}`: {{Field: "value", Message: "must be a number"}, {Field: "name", Message: "must be a string"}, {Field: "colour", Message: "is not a known member"}},
 	} {
 		t.Run(body, func(t *testing.T) {
 			t.Parallel()
@@ -129,8 +129,8 @@ func TestIsPrimaryIsTrueOrFalse(t *testing.T) {
 	}
 }
 
-// An answer must not be larger than the question because of what is wrong with it.
-func TestComplaintsAreBounded(t *testing.T) {
+// A response must not be much larger than the request that it rejects.
+func TestDecodeErrorsAreBounded(t *testing.T) {
 	t.Parallel()
 	var many strings.Builder
 	many.WriteString(`{"` + strings.Repeat("long", 1000) + `":1`)
@@ -142,13 +142,13 @@ func TestComplaintsAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(p.DecodeErrors) != maxComplaints || len(p.DecodeErrors[0].Field) > 110 {
-		t.Errorf("%d complaints, the first about a name of %d bytes", len(p.DecodeErrors), len(p.DecodeErrors[0].Field))
+	if len(p.DecodeErrors) != maxDecodeErrors || len(p.DecodeErrors[0].Field) > 110 {
+		t.Errorf("%d errors, the first with a name of %d bytes", len(p.DecodeErrors), len(p.DecodeErrors[0].Field))
 	}
 }
 
-// Every member that any patch has can be read: null is fit for all of them.
-func TestEveryPatchCanBeRead(t *testing.T) {
+// Every member of every patch can be decoded from null.
+func TestEveryPatchCanBeDecoded(t *testing.T) {
 	t.Parallel()
 	for _, patch := range []any{&crm.CompanyPatch{}, &crm.ContactPatch{}, &crm.DealPatch{}, &crm.StagePatch{}, &crm.ActivityPatch{}, &crm.TaskPatch{}, &rolePatch{}} {
 		v := reflect.ValueOf(patch).Elem()

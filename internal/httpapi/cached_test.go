@@ -11,7 +11,7 @@ import (
 	"sixty/internal/server"
 )
 
-// Whoever adds an operation says how its answers are kept, and what they are made from.
+// Every operation that reads declares how its responses are cached, and what they are made from.
 func TestEveryReadDeclaresItsCaching(t *testing.T) {
 	t.Parallel()
 	for _, op := range newAPI(t).operations() {
@@ -19,17 +19,17 @@ func TestEveryReadDeclaresItsCaching(t *testing.T) {
 		switch {
 		case op.method != http.MethodGet || op.public:
 			if c.Tier != "" || c.Reason != "" {
-				t.Errorf("%s is not one that is kept", op.id)
+				t.Errorf("%s declares caching, and is not cached", op.id)
 			}
 		case c.Tier == "" && c.Reason == "":
-			t.Errorf("%s does not say how its answers are kept", op.id)
+			t.Errorf("%s does not declare its caching", op.id)
 		case c.Tier != "" && (len(c.Entities) == 0 || !slices.Contains(cache.Tiers(), c.Tier)):
-			t.Errorf("%s does not say what its answers are made from, or for how long they are kept", op.id)
+			t.Errorf("%s does not declare the entities or the tier of its responses", op.id)
 		}
 	}
 }
 
-// What is canonical is so already, and means what it meant.
+// The canonical form is its own canonical form, and is parsed to the same values.
 func TestCanonicalIsStable(t *testing.T) {
 	t.Parallel()
 	k := []string{"a", "b", "ab"}
@@ -47,10 +47,10 @@ func TestCanonicalIsStable(t *testing.T) {
 			t.Fatalf("%q becomes %q, and then %q", raw, once, twice)
 		}
 		var before, after []string
-		flaws, bad := q.read(raw, &before)
+		errs, bad := q.read(raw, &before)
 		againFlaws, again := q.read(once, &after)
-		if bad != again || len(flaws) != len(againFlaws) || !slices.Equal(before, after) {
-			t.Fatalf("%q reads as %q %v, %q as %q %v", raw, before, flaws, once, after, againFlaws)
+		if bad != again || len(errs) != len(againFlaws) || !slices.Equal(before, after) {
+			t.Fatalf("%q reads as %q %v, %q as %q %v", raw, before, errs, once, after, againFlaws)
 		}
 	})
 }

@@ -10,18 +10,18 @@ import (
 	"sixty/internal/server"
 )
 
-// sinceArgs is what a client may say of a stretch of the change log.
+// sinceArgs are the parameters of a page of the change log.
 type sinceArgs struct {
 	since int64
 	limit int
 }
 
-// changeLog answers stretches of the change log.
+// changeLog returns the operation that lists the change log.
 func (a *API) changeLog() operation {
 	q := query[sinceArgs]{
 		{
 			name: "since", schema: &huma.Schema{Type: huma.TypeInteger, Default: 0},
-			doc: "The seq of the last change that is known already; only what came after it is answered.",
+			doc: "The seq of the last change that the client knows; only later ones are returned.",
 			read: func(dst *sinceArgs, value string) (err error) {
 				if dst.since, err = strconv.ParseInt(value, 10, 64); err != nil || dst.since < 0 {
 					return unreadable("must be a whole number from 0")
@@ -33,18 +33,18 @@ func (a *API) changeLog() operation {
 	}
 	return operation{
 		method: http.MethodGet, path: "/api/changes", id: "listChanges", tag: "Changes",
-		summary: "List what has changed",
-		description: "Oldest first. pagination.nextCursor is the since of the next call: the last seq. Changes are kept for a week, unless SIXTY_CHANGES_KEPT says otherwise; when those " +
-			"that would follow on since are no longer there, meta.reset is true, and whatever was made from earlier answers must be read again. " +
-			"A rep who sees only what they own hears of that and of what is nobody's: what they lose is deleted to them, and a page may hold fewer changes than there are. " +
+		summary: "List changes",
+		description: "Oldest first. pagination.nextCursor is the since of the next request: the last seq. Changes are retained for a week, unless SIXTY_CHANGES_KEPT is set; when those " +
+			"that follow since are no longer there, meta.reset is true, and everything derived from earlier responses must be read again. " +
+			"A rep who sees only their own records gets the changes of those and of records without an owner: a record that they lose appears as deleted, and a page may have fewer changes than there are. " +
 			"An update of the organisation may have changed what they see.",
 		query:  q.document(),
 		answer: a.schemas.changes(), problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
-		caching: server.Uncached("it is what tells caches what has changed"),
+		caching: server.Uncached("clients read it to invalidate their own caches"),
 		run: func(c *call) error {
 			args := sinceArgs{limit: defaultLimit}
-			if flaws, malformed := q.read(c.Request.URL.RawQuery, &args); len(flaws) > 0 {
-				return server.InvalidQuery(flaws, malformed)
+			if errs, malformed := q.read(c.Request.URL.RawQuery, &args); len(errs) > 0 {
+				return server.InvalidQuery(errs, malformed)
 			}
 			page, err := a.service.Changes(c.Context, c.Actor, args.since, args.limit)
 			if err != nil {

@@ -18,7 +18,7 @@ func (a *API) companies() *resource[crm.Company, crm.CompanyFilter, crm.CompanyP
 		pager:    newPager(a, "companies", crm.Companies.Sorts, append(filtersOf(crm.Companies), expanded(stats, func(a *listArgs[crm.CompanyFilter]) *bool { return &a.expanded })...), a.service.Companies),
 		body:     newBodyReader(crm.Companies.DecodeErrors, reflect.TypeFor[companyView]()),
 		required: []string{"name"},
-		defaults: "Without an owner_id, whoever makes the company owns it.",
+		defaults: "Without an owner_id, the caller owns the company.",
 		example:  exampleCompany(),
 		id:       func(c *crm.Company) crm.ID { return c.ID },
 		version:  func(c *crm.Company) int64 { return c.Version },
@@ -32,13 +32,13 @@ func (a *API) companies() *resource[crm.Company, crm.CompanyFilter, crm.CompanyP
 	}
 }
 
-// hasCompany tells whether a company is there; not found, if it is not.
+// hasCompany returns a not-found error if there is no such company.
 func (a *API) hasCompany(c *call, id crm.ID) error {
 	_, err := a.service.Company(c.Context, c.Actor, id)
 	return err
 }
 
-// companyView is a company as it is answered, with what can be joined to it.
+// companyView is a company in a response, with what can be joined to it.
 type companyView struct {
 	crm.Company
 	*companyNumbers
@@ -71,7 +71,7 @@ func (a *API) loadCompanyStats(c *call, rows []crm.Company) (appender[crm.Compan
 }
 
 // appendSums appends the sum in the default currency as the member name, and where
-// other currencies occur the sums in all of them as nameByCurrency. The sums ascend
+// other currencies occur the sums in all of them as nameByCurrency. The sums are sorted
 // by currency.
 func appendSums(b []byte, name string, sums []crm.Sum, defaultCurrency string) []byte {
 	var standard crm.Money

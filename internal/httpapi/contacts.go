@@ -20,39 +20,39 @@ func (a *API) contacts() *contactResource {
 		one: "contact", many: "contacts", name: "Contact", names: "Contacts", tag: "Contacts",
 		paths: []string{"/api/contacts"},
 		tier:  cache.Frequent, of: []string{crm.EntityContact, crm.EntityCompany},
-		partsOf:  []string{crm.EntityDeal, crm.EntityActivity, crm.EntityOwner, crm.EntityTask, crm.EntityStage, crm.EntityOrganisation},
-		naming:   namingQuery("contact", parts, func(n *naming) *naming { return n }),
-		pager:    newPager(a, "contacts", crm.Contacts.Sorts, append(append(filtersOf(crm.Contacts), expanded(company, func(a *listArgs[crm.ContactFilter]) *bool { return &a.expanded })...), namingQuery("contact", parts, func(a *listArgs[crm.ContactFilter]) *naming { return &a.naming })...), a.service.Contacts),
-		body:     newBodyReader(crm.Contacts.DecodeErrors, reflect.TypeFor[contactView]()),
-		defaults: "Without an owner_id, whoever makes the contact owns it.",
-		example:  exampleContact(),
-		id:       func(c *crm.Contact) crm.ID { return c.ID },
-		version:  func(c *crm.Contact) int64 { return c.Version },
-		read:     a.service.Contact,
-		create:   a.service.CreateContact,
-		update:   a.service.UpdateContact,
-		remove:   a.service.DeleteContact,
-		write:    appendContact,
-		expand:   company,
-		view:     reflect.TypeFor[contactView](),
+		subresourceEntities: []string{crm.EntityDeal, crm.EntityActivity, crm.EntityOwner, crm.EntityTask, crm.EntityStage, crm.EntityOrganisation},
+		target:              targetQuery("contact", parts, func(n *target) *target { return n }),
+		pager:               newPager(a, "contacts", crm.Contacts.Sorts, append(append(filtersOf(crm.Contacts), expanded(company, func(a *listArgs[crm.ContactFilter]) *bool { return &a.expanded })...), targetQuery("contact", parts, func(a *listArgs[crm.ContactFilter]) *target { return &a.target })...), a.service.Contacts),
+		body:                newBodyReader(crm.Contacts.DecodeErrors, reflect.TypeFor[contactView]()),
+		defaults:            "Without an owner_id, the caller owns the contact.",
+		example:             exampleContact(),
+		id:                  func(c *crm.Contact) crm.ID { return c.ID },
+		version:             func(c *crm.Contact) int64 { return c.Version },
+		read:                a.service.Contact,
+		create:              a.service.CreateContact,
+		update:              a.service.UpdateContact,
+		remove:              a.service.DeleteContact,
+		write:               appendContact,
+		expand:              company,
+		view:                reflect.TypeFor[contactView](),
 	}
 }
 
-// hasContact tells whether a contact is there; not found, if it is not.
+// hasContact returns a not-found error if there is no such contact.
 func (a *API) hasContact(c *call, id crm.ID) error {
 	_, err := a.service.Contact(c.Context, c.Actor, id)
 	return err
 }
 
-// contactsByQuery gives the operations on one contact that is named in the query. The
-// list answers such a contact too.
+// contactsByQuery returns the writing operations on a contact whose id is in the query.
+// The list operation reads such a contact.
 func (a *API) contactsByQuery(contacts *contactResource) []operation {
-	named := query[crm.ID]{plain(nameParameter, "The contact's id.", idKind(), func(id *crm.ID) *crm.ID { return id })}
-	named[0].needed = true
+	named := query[crm.ID]{plain(idParameter, "The contact's id.", idKind(), func(id *crm.ID) *crm.ID { return id })}
+	named[0].required = true
 	target := func(c *call) (crm.ID, error) {
 		var id crm.ID
-		if flaws, malformed := named.read(c.Request.URL.RawQuery, &id); len(flaws) > 0 {
-			return id, server.InvalidQuery(flaws, malformed)
+		if errs, malformed := named.read(c.Request.URL.RawQuery, &id); len(errs) > 0 {
+			return id, server.InvalidQuery(errs, malformed)
 		}
 		return id, nil
 	}
@@ -62,21 +62,21 @@ func (a *API) contactsByQuery(contacts *contactResource) []operation {
 	ops := []operation{change, drop}
 	for i := range ops {
 		ops[i].id += "ByQuery"
-		ops[i].summary += " named in the query"
+		ops[i].summary += ", by the id in the query"
 		ops[i].query = named.document()
 	}
 	return ops
 }
 
-// contactOwner answers a contact's owner.
+// contactOwner returns the operation that reads a contact's owner.
 func (a *API) contactOwner() operation {
-	return partOf("contact", operation{
+	return subresourceOf("contact", operation{
 		method: http.MethodGet, path: "/api/contacts/{id}/owner", id: "getContactOwner", tag: "Contacts",
 		caching:     server.Cached(cache.Frequent, crm.EntityContact, crm.EntityOwner),
 		summary:     "Read a contact's owner",
-		description: "data is null when nobody owns the contact.",
+		description: "data is null if the contact has no owner.",
 		answer:      a.schemas.envelopeOrNull("Owner"),
-		part: func(c *call, id crm.ID) error {
+		forID: func(c *call, id crm.ID) error {
 			contact, err := a.service.Contact(c.Context, c.Actor, id)
 			if err != nil {
 				return err
@@ -95,7 +95,7 @@ func (a *API) contactOwner() operation {
 	})
 }
 
-// contactView is a contact as it is answered, with what can be joined to it.
+// contactView is a contact in a response, with what can be joined to it.
 type contactView struct {
 	crm.Contact
 	*contactCompany
@@ -139,8 +139,8 @@ func appendCompanySummary(b []byte, c *crm.Company) []byte {
 	return append(appendCompanyCore(b, c), '}')
 }
 
-// appendCompanyCore appends what every summary of a company has, and leaves the object
-// open.
+// appendCompanyCore appends the members that every summary of a company has, without the
+// closing brace.
 func appendCompanyCore(b []byte, c *crm.Company) []byte {
 	b = appendID(append(b, `{"id":`...), c.ID)
 	b = appendString(append(b, `,"name":`...), c.Name)

@@ -10,7 +10,7 @@ import (
 )
 
 func (a *API) dashboard() operation {
-	a.schemas.thing("Dashboard", reflect.TypeFor[crm.Dashboard]())
+	a.schemas.record("Dashboard", reflect.TypeFor[crm.Dashboard]())
 	read := query[crm.DashboardFilter]{
 		optional("from", "Only deals closed and activities that took place on this UTC day or later. Open deals are as of now, whatever the days.",
 			dateKind(), func(f *crm.DashboardFilter) **crm.Date { return &f.From }),
@@ -25,18 +25,18 @@ func (a *API) dashboard() operation {
 		cost:    server.Expensive("statistics of all deals and activities"),
 		caching: server.Cached(cache.Frequent, crm.EntityDeal, crm.EntityActivity, crm.EntityStage, crm.EntityOwner, crm.EntityOrganisation),
 		summary: "Read revenue, pipeline, weighted forecast and win rate",
-		description: "Every amount stands beside its currency; amounts in different currencies are never summed. " +
-			"What there is nothing of is not listed.",
+		description: "Every amount has its currency; amounts in different currencies are never summed. " +
+			"Groups without deals or activities are left out.",
 		query:  read.document(),
 		answer: a.schemas.envelope("Dashboard"), problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
 		run: func(c *call) error {
 			var f crm.DashboardFilter
-			flaws, malformed := read.read(c.Request.URL.RawQuery, &f)
+			errs, malformed := read.read(c.Request.URL.RawQuery, &f)
 			if f.From != nil && f.To != nil && *f.From > *f.To {
-				flaws = append(flaws, server.InQuery("to", "must not be before from"))
+				errs = append(errs, server.InQuery("to", "must not be before from"))
 			}
-			if len(flaws) > 0 {
-				return server.InvalidQuery(flaws, malformed)
+			if len(errs) > 0 {
+				return server.InvalidQuery(errs, malformed)
 			}
 			d, err := a.service.Dashboard(c.Context, c.Actor, f)
 			if err != nil {
@@ -51,7 +51,7 @@ func (a *API) dashboard() operation {
 	}
 }
 
-// optional declares a parameter that is nil when it is not given.
+// optional declares a parameter whose value is nil if it is not given.
 func optional[A, V any](name, doc string, k kind[V], at func(*A) **V) parameter[A] {
 	return parameter[A]{
 		name: name, doc: doc, schema: k.schema,
@@ -65,7 +65,7 @@ func optional[A, V any](name, doc string, k kind[V], at func(*A) **V) parameter[
 	}
 }
 
-// orEmpty returns rows that are written as an array also if there are none.
+// orEmpty returns rows as a slice that is not nil, whose JSON is an array.
 func orEmpty[T any](rows []T) []T {
 	if rows == nil {
 		return []T{}

@@ -18,7 +18,7 @@ func (a *API) deals() *resource[crm.Deal, crm.DealFilter, crm.DealPatch] {
 		pager:    newPager(a, "deals", crm.Deals.Sorts, append(filtersOf(crm.Deals), expanded(relations, func(a *listArgs[crm.DealFilter]) *bool { return &a.expanded })...), a.service.Deals),
 		body:     newBodyReader(crm.Deals.DecodeErrors, reflect.TypeFor[dealView]()),
 		required: []string{"name"},
-		defaults: "What is left out: the owner is who makes the deal, the stage the first one, the probability the stage's, the company label the deal's own name, the currency the organisation's.",
+		defaults: "Defaults: the owner is the caller, the stage the first one, the probability the stage's, the company label the deal's name, the currency the organisation's.",
 		example:  exampleDeal(),
 		id:       func(d *crm.Deal) crm.ID { return d.ID },
 		version:  func(d *crm.Deal) int64 { return d.Version },
@@ -32,13 +32,13 @@ func (a *API) deals() *resource[crm.Deal, crm.DealFilter, crm.DealPatch] {
 	}
 }
 
-// hasDeal tells whether a deal is there; not found, if it is not.
+// hasDeal returns a not-found error if there is no such deal.
 func (a *API) hasDeal(c *call, id crm.ID) error {
 	_, err := a.service.Deal(c.Context, c.Actor, id)
 	return err
 }
 
-// dealView is a deal as it is answered, with what can be joined to it.
+// dealView is a deal in a response, with what can be joined to it.
 type dealView struct {
 	crm.Deal
 	*dealRelations
@@ -95,7 +95,7 @@ type furtherContact struct {
 	Contact   contactBrief `json:"contact"`
 }
 
-// contactBrief is the least that is said of a contact.
+// contactBrief is the shortest summary of a contact.
 type contactBrief struct {
 	ID       crm.ID  `json:"id"`
 	FullName string  `json:"full_name"`
@@ -190,7 +190,7 @@ func appendDealStage(b []byte, s *crm.Stage) []byte {
 }
 
 // appendDealContact appends the primary contact; contact_name and contact_email are
-// members of the deal itself, which has the contact's in them.
+// members of the deal itself.
 func appendDealContact(b []byte, c *crm.Contact) []byte {
 	if c == nil {
 		return append(b, `,"contact_title":null,"contacts":null`...)

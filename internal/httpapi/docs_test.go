@@ -8,15 +8,15 @@ import (
 	"testing"
 )
 
-// The page must work where there is no internet: all that it loads is served here,
-// and its policy keeps a browser from loading anything else.
-func TestDocsNeedNothingFromElsewhere(t *testing.T) {
+// The page must work without internet access: all that it loads is served here, and its
+// policy keeps a browser from loading anything else.
+func TestDocsLoadNothingFromOtherHosts(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	page := fetch(t, a, "/docs")
 	references := regexp.MustCompile(`(?:href|src)="([^"]*)"`).FindAllStringSubmatch(page, -1)
 	if len(references) < 4 {
-		t.Fatalf("the page loads %d things; the test reads it wrongly", len(references))
+		t.Fatalf("the page has %d references: the test does not find them", len(references))
 	}
 	for _, ref := range references {
 		if !strings.HasPrefix(ref[1], "/docs/") {
@@ -63,7 +63,7 @@ func TestDocsCanBeClosed(t *testing.T) {
 	}
 }
 
-// fetch gives what is at a path.
+// fetch returns the body at a path.
 func fetch(t *testing.T, a http.Handler, path string) string {
 	t.Helper()
 	res := answerTo(t, a, "GET", path)

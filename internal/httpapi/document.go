@@ -13,81 +13,81 @@ import (
 )
 
 // newDocument returns the API document before it has any operations. huma's own pages
-// are off: serveDocs has what needs nothing from elsewhere.
+// are off: those of serveDocs load nothing from other hosts.
 func newDocument() *huma.OpenAPI {
 	c := huma.DefaultConfig("sixty", "1")
 	c.Info.Description = strings.Join([]string{
 		"The backend of a sales dashboard: companies, contacts, deals, their pipeline and the people who own them.",
-		"Requests are signed with `Authorization: Bearer KEY`, or by the cookie of a session, which only pages of this or a trusted origin may change " +
-			"things with. The key or the person decides the organisation and the role: a viewer reads; " +
-			"a rep reads everything and writes what they own; a manager writes everything; an admin also manages people and keys.",
-		"Answers are envelopes, `{\"data\": …, \"error\": null}`. Failures are problems (RFC 9457) that name every bad field at once: " +
-			"400 for what cannot be read, 422 for what reads but breaks rules, 409 for what collides with what is stored.",
-		"Lists are read a page at a time, in either direction, with opaque cursors that never age. " +
+		"Requests are authenticated by `Authorization: Bearer KEY`, or by a session cookie, with which only pages of this or a trusted origin may change " +
+			"anything. The key or the user determines the organisation and the role: a viewer reads; " +
+			"a rep reads everything and writes what they own; a manager writes everything; an admin also manages users and keys.",
+		"Responses are envelopes, `{\"data\": …, \"error\": null}`. Failures are problems (RFC 9457) that name every bad field at once: " +
+			"400 for what cannot be parsed, 422 for invalid values, 409 for conflicts with stored data.",
+		"Lists are read a page at a time, in either direction, with opaque cursors that do not expire. " +
 			"A parameter with an empty value counts as not given; unknown parameters are ignored.",
-		"Answers to GET and HEAD carry an ETag: sent back in `If-None-Match` it makes an unchanged answer a 304, and in `If-Match` of a PUT, PATCH or DELETE " +
-			"it makes the request a 412 when somebody else has changed the thing meanwhile. Answers of 1 KiB and more are compressed for whoever accepts br, zstd or gzip, " +
-			"and so may be the bodies of requests (`Content-Encoding`), which are at most 1 MiB long when they are decoded. Whatever answers GET answers HEAD.",
-		"A write may be sent again, when it is not known what became of it, with the same `Idempotency-Key`: it is done once, and for 24 hours answered as it was " +
-			"the first time. The key belongs to who sends it, the method and the path; with another body it is a 422. What failed is not kept.",
+		"Responses to GET and HEAD have an ETag: sent back in `If-None-Match`, an unchanged response is a 304, and in `If-Match` of a PUT, PATCH or DELETE, " +
+			"the request is a 412 if the record was changed meanwhile. Responses of 1 KiB and more are compressed for clients that accept br, zstd or gzip. " +
+			"Request bodies may be compressed too (`Content-Encoding`); they are at most 1 MiB long when decoded. Every path that takes GET takes HEAD.",
+		"A write whose outcome is unknown may be repeated with the same `Idempotency-Key`: it is done once, and for 24 hours its response is replayed. " +
+			"The key is scoped to the caller, the method and the path; with another body it is a 422. Failed requests are not stored.",
 		"Ids are UUIDs, instants are RFC 3339 in UTC, dates are YYYY-MM-DD, money is an exact decimal with two places.",
 	}, "\n\n")
 	c.Servers = []*huma.Server{{URL: "/"}}
 	c.Security = []map[string][]string{{"bearer": {}}, {"session": {}}}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"bearer":  {Type: "http", Scheme: "bearer", Description: "An API key, as `sixty apikey create` prints it, or a token (JWT) of the identity provider that is configured."},
-		"session": {Type: "apiKey", In: "cookie", Name: "sixty_session", Description: "The session that POST /api/auth/login has begun. Behind TLS it is called __Host-sixty_session."},
+		"session": {Type: "apiKey", In: "cookie", Name: "sixty_session", Description: "The session that POST /api/auth/login starts. Behind TLS it is called __Host-sixty_session."},
 	}
 	c.Tags = []*huma.Tag{
 		{Name: "Companies", Description: "Accounts."},
 		{Name: "Contacts", Description: "People at companies."},
-		{Name: "Deals", Description: "Opportunities, the contacts who take part in them, and their way through the pipeline."},
-		{Name: "Deal stages", Description: "The steps of the pipeline."},
-		{Name: "Activities", Description: "What was done, or is to be done, with customers."},
-		{Name: "Tasks", Description: "What somebody is to do."},
+		{Name: "Deals", Description: "Opportunities, the contacts who take part in them, and their progress through the pipeline."},
+		{Name: "Deal stages", Description: "The stages of the pipeline."},
+		{Name: "Activities", Description: "Past and planned contacts with customers."},
+		{Name: "Tasks", Description: "Work that is assigned to users."},
 		{Name: "Search", Description: "Companies, contacts and deals together."},
 		{Name: "Dashboard", Description: "The team's numbers."},
-		{Name: "People", Description: "Who owns records, and the organisation that they are of."},
-		{Name: "Sign-in", Description: "How people come in, and go."},
-		{Name: "System", Description: "For whoever runs the program."},
+		{Name: "People", Description: "The users who own records, and their organisation."},
+		{Name: "Sign-in", Description: "Sessions, passwords, invitations and the identity provider."},
+		{Name: "System", Description: "For operators."},
 	}
 	return c.OpenAPI
 }
 
-// problemWords says what a status means, wherever it is answered.
-func problemWords(status int) string {
+// problemDescription returns the description of a status of failure.
+func problemDescription(status int) string {
 	switch status {
 	case http.StatusBadRequest:
-		return "The request cannot be read: malformed JSON or cursor, or a parameter that does not parse."
+		return "The request cannot be parsed: malformed JSON or cursor, or a malformed parameter."
 	case http.StatusUnauthorized:
-		return "The request is not signed with a valid API key or session, or what was to sign in is wrong."
+		return "There is no valid API key, token or session, or the sign-in failed."
 	case http.StatusForbidden:
-		return "The key's role may not do this."
+		return "The caller's role does not permit this."
 	case http.StatusNotFound:
-		return "There is no such thing in the key's organisation."
+		return "There is no such record in the caller's organisation."
 	case http.StatusConflict:
-		return "It collides with what is stored."
+		return "It conflicts with stored data."
 	case http.StatusPreconditionFailed:
-		return "The thing is no longer what If-Match names: somebody else has changed it. Nothing was done."
+		return "The record no longer matches If-Match: it was changed meanwhile. Nothing was done."
 	case http.StatusRequestEntityTooLarge:
 		return "The body is larger than 1 MiB."
 	case http.StatusUnsupportedMediaType:
 		return "The body is not JSON in UTF-8, or its Content-Encoding is none of br, zstd and gzip."
 	case http.StatusUnprocessableEntity:
-		return "The request reads, but parts of it break rules; all of them are named."
+		return "The request can be parsed, but has invalid values; all of them are named."
 	case http.StatusTooManyRequests:
-		return "Too many requests came. Retry-After says when more are allowed, RateLimit and RateLimit-Policy how many."
+		return "Too many requests. Retry-After says when more are allowed, RateLimit and RateLimit-Policy how many."
 	case http.StatusServiceUnavailable:
-		return "The database cannot be reached or is too slow, or too much is being done."
+		return "The database cannot be reached or is too slow, or the server is overloaded."
 	default:
 		return "A defect of the program."
 	}
 }
 
-// locations says what Location names, in answers of the statuses that have it.
-var locations = map[int]string{http.StatusCreated: "The path of what was made.", http.StatusFound: "Where to go on."}
+// locations are the descriptions of Location, by the statuses that have it.
+var locations = map[int]string{http.StatusCreated: "The path of the new record.", http.StatusFound: "Where the browser is sent."}
 
-// describe gives an operation's entry in the API document.
+// describe returns an operation's entry in the API document.
 func (a *API) describe(op operation, p *server.Operation) *huma.Operation {
 	entry := &huma.Operation{
 		Method: op.method, Path: op.path, OperationID: op.id, Tags: []string{op.tag},
@@ -96,7 +96,7 @@ func (a *API) describe(op operation, p *server.Operation) *huma.Operation {
 		Responses:  map[string]*huma.Response{},
 	}
 	if op.public {
-		entry.Security = []map[string][]string{{}} // OpenAPI's way to say: none is needed
+		entry.Security = []map[string][]string{{}} // none is required
 	}
 	if op.body != nil {
 		entry.RequestBody = &huma.RequestBody{
@@ -143,7 +143,7 @@ func (a *API) describe(op operation, p *server.Operation) *huma.Operation {
 	return entry
 }
 
-// The parts of the document that say how requests are made conditional, and safe to repeat.
+// The components of the document for conditional and repeated requests.
 const (
 	repeatKey     = "IdempotencyKey"
 	replayed      = "IdempotencyReplayed"
@@ -153,24 +153,24 @@ const (
 	unchangedTags = "NotModified"
 )
 
-// conditionComponents enters them in the document, once for all operations.
+// conditionComponents adds them to the document, once for all operations.
 func conditionComponents(c *huma.Components) {
 	text := &huma.Schema{Type: huma.TypeString}
 	c.Headers = map[string]*huma.Header{
-		tagHeader: {Description: "Names these very bytes, and the version of the thing (RFC 9110 section 8.8.3).", Schema: text},
-		replayed:  {Description: "true: the request was answered before, and with this.", Schema: text},
+		tagHeader: {Description: "Identifies these bytes and the version of the record (RFC 9110 section 8.8.3).", Schema: text},
+		replayed:  {Description: "true: this is the replayed response to an earlier request.", Schema: text},
 	}
 	c.Parameters = map[string]*huma.Param{
-		unlikeTags: {Name: "If-None-Match", In: "header", Description: "The ETags of what the client has: 304 when that is unchanged.", Schema: text},
+		unlikeTags: {Name: "If-None-Match", In: "header", Description: "The ETags of the client's copies: 304 if one is current.", Schema: text},
 		repeatKey: {
 			Name: server.IdempotencyKey, In: "header", Schema: &huma.Schema{Type: huma.TypeString, MinLength: new(1), MaxLength: new(server.MaxIdempotencyKey)},
-			Description: "A key of the client's choice, such as a UUID: sent again with it within 24 hours, the request is not done again, and answered as before.",
+			Description: "A key of the client's choice, such as a UUID: when the request is repeated with it within 24 hours, it is not done again, and the response is replayed.",
 		},
-		matchingTags: {Name: "If-Match", In: "header", Description: "The ETags of what the client has read: 412 when the thing has changed since.", Schema: text},
+		matchingTags: {Name: "If-Match", In: "header", Description: "The ETags of the client's copies: 412 if the record has changed since.", Schema: text},
 	}
 	c.Responses = map[string]*huma.Response{
 		unchangedTags: {
-			Description: "What If-None-Match names is unchanged.",
+			Description: "The client's copy is current.",
 			Headers:     map[string]*huma.Header{"ETag": {Ref: "#/components/headers/" + tagHeader}},
 		},
 	}
@@ -193,8 +193,8 @@ func describeConditions(op *server.Operation, entry *huma.Operation, answer *hum
 	return nil
 }
 
-// describeRepeats says how an operation is made safe to repeat, and gives the problems
-// that come of it.
+// describeRepeats documents the idempotency key of an operation, and returns the statuses
+// of its failure.
 func describeRepeats(op *server.Operation, entry *huma.Operation, answer *huma.Response) []int {
 	if !op.Repeatable() {
 		return nil
@@ -204,20 +204,20 @@ func describeRepeats(op *server.Operation, entry *huma.Operation, answer *huma.R
 	return []int{http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity}
 }
 
-// problemResponse names the response that a problem of a status is.
+// problemResponse returns the name of the response component of a status.
 func (a *API) problemResponse(status int) string {
 	name := strings.ReplaceAll(server.StatusText(status), " ", "")
 	c := a.openAPI.Components
 	c.Responses[name] = &huma.Response{
-		Description: problemWords(status),
+		Description: problemDescription(status),
 		Content: map[string]*huma.MediaType{
-			"application/problem+json": {Schema: a.schemas.thing("Problem", reflect.TypeFor[server.ProblemBody]())},
+			"application/problem+json": {Schema: a.schemas.record("Problem", reflect.TypeFor[server.ProblemBody]())},
 		},
 	}
 	return name
 }
 
-// pathParameters describes the ids in a path.
+// pathParameters returns the parameters of a path, all of which are ids.
 func pathParameters(path string) []*huma.Param {
 	var all []*huma.Param
 	for part := range strings.SplitSeq(path, "/") {

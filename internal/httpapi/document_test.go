@@ -10,7 +10,7 @@ import (
 	"sixty/internal/goldentest"
 )
 
-// documentPath is where the API document is kept for readers.
+// documentPath is the committed API document.
 const documentPath = "../../api/openapi.yaml"
 
 func documentOf(t *testing.T, a testAPI) []byte {
@@ -22,10 +22,10 @@ func documentOf(t *testing.T, a testAPI) []byte {
 	return document
 }
 
-func TestNewNeedsWhatItNeeds(t *testing.T) {
+func TestNewRequiresItsOptions(t *testing.T) {
 	t.Parallel()
 	if _, err := New(Options{}); err == nil {
-		t.Error("an API is made of nothing")
+		t.Error("New succeeds without options")
 	}
 }
 
@@ -77,15 +77,15 @@ func TestAPIDocumentRefersOnlyToWhatItHas(t *testing.T) {
 			"headers": d.Components.Headers, "parameters": d.Components.Parameters,
 		}[kind]
 		if body, ok := known[name]; !ok || string(body) == "null" {
-			t.Errorf("%s is referred to, and not there", target)
+			t.Errorf("%s is referred to, but missing", target)
 		}
 	}
 	if refs < 100 {
-		t.Errorf("found %d references: the test reads the document wrongly", refs)
+		t.Errorf("found %d references: the test does not find them", refs)
 	}
 }
 
-func TestEveryOperationTellsItsProblems(t *testing.T) {
+func TestEveryOperationDocumentsItsProblems(t *testing.T) {
 	t.Parallel()
 	for path, item := range newAPI(t).openAPI.Paths {
 		for method, op := range map[string]any{
@@ -130,7 +130,7 @@ func TestEveryOperationTellsItsProblems(t *testing.T) {
 			}
 			for _, status := range want {
 				if _, ok := entry.Responses[status]; !ok {
-					t.Errorf("%s %s does not tell of its %s", method, path, status)
+					t.Errorf("%s %s does not document its %s", method, path, status)
 				}
 			}
 		}

@@ -16,33 +16,32 @@ import (
 )
 
 const (
-	// heartbeat is how often a stream without events says that it still lives, so that
-	// nothing on the way takes it for dead.
+	// heartbeat is the interval of comments on an idle stream, so that no proxy closes it.
 	heartbeat = 15 * time.Second
-	// streamPatience is how long a client may take to receive what is sent to it.
-	streamPatience = 10 * time.Second
-	// leastEpoch is how long the name of a change log is at least.
-	leastEpoch = 8
-	// lastEventID is the header by which a client says where its stream broke off.
+	// streamWriteTimeout is how long a client may take to receive what is sent to it.
+	streamWriteTimeout = 10 * time.Second
+	// minEpoch is the least length of an epoch.
+	minEpoch = 8
+	// lastEventID is the header with the id of the last event that a client received.
 	lastEventID = "Last-Event-ID"
 )
 
-// Why streams end that would have gone on.
+// Causes that end a stream.
 var (
-	errRefused = errors.New("the key is not valid any more")
-	errUnsure  = errors.New("it cannot be told what the client may hear of")
+	errRevoked    = errors.New("the credentials are no longer valid")
+	errUnverified = errors.New("it cannot be determined what the client may see")
 )
 
-// eventStream gives the changes as they happen (server-sent events, WHATWG HTML section
-// 9.2): an event for each, whose id is its place in the log.
+// eventStream returns the operation that streams changes as they happen (server-sent
+// events, WHATWG HTML section 9.2): an event for each, whose id is its position in the log.
 func (a *API) eventStream() operation {
 	return operation{
 		method: http.MethodGet, path: "/api/events", id: "streamEvents", tag: "Changes",
-		summary: "Follow what changes",
-		description: "Server-sent events (text/event-stream): ready, with the place in the change log where the stream begins; then " +
+		summary: "Stream changes",
+		description: "Server-sent events (text/event-stream): ready, with the position in the change log where the stream starts; then " +
 			"change, for each change of the organisation as in /api/changes; reset, when the log no longer goes on from the Last-Event-ID or what the client sees has changed, so " +
-			"that everything must be read again; and end, with the reason, before the server closes the stream of a client that is too slow " +
-			"or whose key is not valid any more, or because it shuts down. Whoever comes back with Last-Event-ID misses nothing.",
+			"that everything must be read again; and end, with the reason, before the server closes the stream: the client is too slow, " +
+			"its credentials are no longer valid, or the server shuts down. A client that reconnects with Last-Event-ID misses nothing.",
 		headers: []*huma.Param{{
 			Name: lastEventID, In: "header", Description: "The id of the last event that was received.",
 			Schema: &huma.Schema{Type: huma.TypeString},
@@ -50,12 +49,12 @@ func (a *API) eventStream() operation {
 		media:    "text/event-stream",
 		answer:   &huma.Schema{Type: huma.TypeString},
 		problems: []int{http.StatusBadRequest},
-		caching:  server.Uncached("a stream has no end"),
+		caching:  server.Uncached("it is a stream"),
 		stream:   a.streamEvents,
 	}
 }
 
-// streamEvents answers until the client has gone or the server ends.
+// streamEvents sends events until the client disconnects or the server shuts down.
 func (a *API) streamEvents(c *call, w http.ResponseWriter) error {
 	after, known, err := a.lastEvent(c.Request)
 	if err != nil {
@@ -74,7 +73,7 @@ func (a *API) streamEvents(c *call, w http.ResponseWriter) error {
 	if after < 0 {
 		seq, _, ok := a.changes.Position(ctx, c.Actor.Org)
 		if !ok {
-			return crm.Unavailable(errors.New("the end of the change log is not known"))
+			return crm.Unavailable(errors.New("the end of the change log is unknown"))
 		}
 		after = seq
 	}
@@ -87,8 +86,8 @@ func (a *API) streamEvents(c *call, w http.ResponseWriter) error {
 	return nil
 }
 
-// lastEvent reads where a client's stream broke off: -1 if it begins anew. known is false
-// if that was in another log.
+// lastEvent returns the seq of the last event that a client received; -1 if there is none.
+// known is false if that was in another log.
 func (a *API) lastEvent(r *http.Request) (seq int64, known bool, err error) {
 	text := r.Header.Get(lastEventID)
 	if text == "" {
@@ -105,34 +104,34 @@ func (a *API) lastEvent(r *http.Request) (seq int64, known bool, err error) {
 	return seq, epoch == a.epoch, nil
 }
 
-// isEpoch tells what has the form of a change log's name: letters and digits.
+// isEpoch reports whether s has the form of an epoch: letters and digits.
 func isEpoch(s string) bool {
 	odd := func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') }
-	return len(s) >= leastEpoch && !strings.ContainsFunc(s, odd)
+	return len(s) >= minEpoch && !strings.ContainsFunc(s, odd)
 }
 
-// stream is what is sent to one client.
+// stream is the event stream of one client.
 type stream struct {
-	api   *API
-	r     *http.Request
-	w     http.ResponseWriter
-	out   *http.ResponseController
-	by    crm.Actor
-	reset bool // the client must be told to begin anew
-	sure  bool // that they are who the stream is for, and see what by says
-	text  []byte
-	gone  bool // the client does not receive
+	api          *API
+	r            *http.Request
+	w            http.ResponseWriter
+	out          *http.ResponseController
+	by           crm.Actor
+	reset        bool   // the client must read everything again
+	verified     bool   // by is current
+	text         []byte // to be sent
+	disconnected bool
 }
 
 // beginStream sends the header of a stream.
 func beginStream(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no") // proxies must not hold it back
+	h.Set("X-Accel-Buffering", "no") // proxies must not buffer it
 	w.WriteHeader(http.StatusOK)
 }
 
-// begin sends the header and the first event.
+// begin sends the header, and adds the first event.
 func (s *stream) begin(after int64) {
 	beginStream(s.w)
 	if !s.reset {
@@ -140,12 +139,12 @@ func (s *stream) begin(after int64) {
 	}
 }
 
-// run sends what happens until it cannot go on. It closes the subscription.
+// run sends events until the stream ends, and closes the subscription.
 func (s *stream) run(ctx context.Context, sub *changes.Subscription) {
 	defer func() { sub.Close() }()
-	for !s.gone {
+	for !s.disconnected {
 		if s.reset {
-			next, err := s.anew(ctx)
+			next, err := s.resubscribe(ctx)
 			if err != nil {
 				s.end(err)
 				return
@@ -155,7 +154,7 @@ func (s *stream) run(ctx context.Context, sub *changes.Subscription) {
 			continue
 		}
 		s.send()
-		if s.gone {
+		if s.disconnected {
 			return
 		}
 		beat, cancel := context.WithTimeout(ctx, heartbeat)
@@ -165,14 +164,14 @@ func (s *stream) run(ctx context.Context, sub *changes.Subscription) {
 		case ctx.Err() != nil:
 			s.end(context.Cause(ctx))
 			return
-		case s.refused():
-			s.end(errRefused)
+		case s.revoked():
+			s.end(errRevoked)
 			return
-		case err == nil && !s.sure:
-			s.end(errUnsure)
+		case err == nil && !s.verified:
+			s.end(errUnverified)
 			return
 		case err == nil && s.reset:
-			// What the client sees has changed: nothing of before goes on.
+			// What the client sees has changed: the entries do not continue what it has read.
 		case err == nil:
 			for i := range entries {
 				if e, heard := s.by.VisibleEntry(entries[i]); heard {
@@ -190,16 +189,17 @@ func (s *stream) run(ctx context.Context, sub *changes.Subscription) {
 	}
 }
 
-// refused tells whether the client's key has ended since the stream began. That this
-// cannot be told just now does not end the stream; but as long as nobody is sure what the
-// client may hear of, nothing is told. When what they see becomes another, they begin anew.
-func (s *stream) refused() bool {
+// revoked reports whether the client's credentials have ended since the stream started. If
+// the database is unavailable, the stream goes on, but sends no changes while it is not
+// known what the client may see. If what the client sees has changed, it must read
+// everything again.
+func (s *stream) revoked() bool {
 	by, err := s.api.server.Authenticate(s.r)
-	s.sure = err == nil
-	if !s.sure && crm.CodeOf(err) != crm.CodeUnauthenticated {
-		by, s.sure = s.api.server.LastKnown(s.r)
+	s.verified = err == nil
+	if !s.verified && crm.CodeOf(err) != crm.CodeUnauthenticated {
+		by, s.verified = s.api.server.LastKnown(s.r)
 	}
-	if s.sure {
+	if s.verified {
 		before, now := s.by.OwnerScope(), by.OwnerScope()
 		s.reset = s.reset || (before == nil) != (now == nil)
 		s.by = by
@@ -207,12 +207,12 @@ func (s *stream) refused() bool {
 	return crm.CodeOf(err) == crm.CodeUnauthenticated
 }
 
-// anew subscribes to what happens from now on, and tells the client that it has missed
-// something.
-func (s *stream) anew(ctx context.Context) (*changes.Subscription, error) {
+// resubscribe subscribes to later changes, and adds the event that tells the client to read
+// everything again.
+func (s *stream) resubscribe(ctx context.Context) (*changes.Subscription, error) {
 	seq, _, ok := s.api.changes.Position(ctx, s.by.Org)
 	if !ok {
-		return nil, crm.Unavailable(errors.New("the end of the change log is not known"))
+		return nil, crm.Unavailable(errors.New("the end of the change log is unknown"))
 	}
 	next, err := s.api.changes.Subscribe(ctx, s.by.Org, seq)
 	if err == nil {
@@ -226,16 +226,16 @@ func (s *stream) change(e *crm.LogEntry) {
 	s.text = append(appendLogEntry(s.text, e), "\n\n"...)
 }
 
-// end says why the stream ends.
+// end sends the reason why the stream ends.
 func (s *stream) end(err error) {
-	reason := "The server cannot follow the changes any more; try again."
+	reason := "The server cannot follow the changes any more; reconnect."
 	switch {
 	case errors.Is(err, changes.ErrSlow):
-		reason = "The client is too slow for what happens; it may come back with Last-Event-ID."
-	case errors.Is(err, errRefused):
-		reason = "The key or session is not valid any more."
+		reason = "The client is too slow; it may reconnect with Last-Event-ID."
+	case errors.Is(err, errRevoked):
+		reason = "The credentials are no longer valid."
 	case errors.Is(err, server.ErrShutdown), errors.Is(err, changes.ErrStopped):
-		reason = "The server shuts down; come back with Last-Event-ID."
+		reason = "The server shuts down; reconnect with Last-Event-ID."
 	}
 	s.text = append(s.text, "event: end\ndata: {\"reason\":"...)
 	s.text = append(appendString(s.text, reason), "}\n\n"...)
@@ -247,23 +247,23 @@ func (s *stream) event(name string, seq int64, data string) {
 	s.text = append(append(s.text, data...), "\n\n"...)
 }
 
-// open appends an event up to its data.
+// open adds an event up to its data.
 func (s *stream) open(name string, seq int64) {
 	s.text = append(append(append(s.text, "id: "...), s.api.epoch...), '.')
 	s.text = strconv.AppendInt(s.text, seq, 10)
 	s.text = append(append(append(s.text, "\nevent: "...), name...), "\ndata: "...)
 }
 
-// send sends what has been put together, for which the client has only so much time.
+// send sends what has been added. The client has a limited time to receive it.
 func (s *stream) send() {
 	if len(s.text) == 0 {
 		return
 	}
-	_ = s.out.SetWriteDeadline(time.Now().Add(streamPatience)) // a connection without deadlines has none
+	_ = s.out.SetWriteDeadline(time.Now().Add(streamWriteTimeout)) // a connection without deadlines has none
 	_, err := s.w.Write(s.text)
 	if err == nil {
 		err = s.out.Flush()
 	}
-	s.gone = s.gone || err != nil
+	s.disconnected = s.disconnected || err != nil
 	s.text = s.text[:0]
 }

@@ -19,14 +19,14 @@ import (
 	"sixty/internal/server"
 )
 
-// growingLog is the change log of everybody's one organisation, in which deals are made.
+// growingLog is a change log in which deals are created.
 type growingLog struct {
 	quietLog
 	mu  sync.Mutex
 	end int64
 }
 
-// grow enters changes.
+// grow adds changes.
 func (l *growingLog) grow(n int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -55,8 +55,7 @@ func (l *growingLog) LogSince(_ context.Context, _ crm.ID, seq int64, limit int)
 	return all, nil
 }
 
-// pipes is a listener whose connections hold nothing back: what one end writes, it has
-// written when the other end has read it.
+// pipes is a listener of unbuffered connections: a write ends when the other end has read it.
 type pipes chan net.Conn
 
 func (p pipes) Accept() (net.Conn, error) {
@@ -70,8 +69,7 @@ func (p pipes) Accept() (net.Conn, error) {
 func (pipes) Close() error   { return nil }
 func (pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "unix"} }
 
-// streaming runs a test against a server whose streams follow the log, by a clock that
-// stands still while anybody has something to do.
+// streaming runs a test against a server whose streams follow the log, in a synctest bubble.
 func streaming(t *testing.T, test func(t *testing.T, a testAPI, log *growingLog, open func() *bufio.Reader)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -128,9 +126,8 @@ func readEvent(r *bufio.Reader) (string, error) {
 	}
 }
 
-// A stream without events shows every so often that it lives, for as long as it does:
-// the server's bounds on requests are not for it.
-func TestStreamsLiveOn(t *testing.T) {
+// An idle stream sends heartbeats, and is not subject to the server's timeouts of requests.
+func TestHeartbeats(t *testing.T) {
 	t.Parallel()
 	streaming(t, func(t *testing.T, _ testAPI, log *growingLog, open func() *bufio.Reader) {
 		r := open()
@@ -151,11 +148,11 @@ func TestStreamsLiveOn(t *testing.T) {
 	})
 }
 
-// Who takes nothing in is not waited for, and holds up nobody.
-func TestStreamsOfTheDeafEnd(t *testing.T) {
+// A client that does not read is disconnected, and does not delay others.
+func TestSlowClientsAreDisconnected(t *testing.T) {
 	t.Parallel()
 	streaming(t, func(t *testing.T, a testAPI, log *growingLog, open func() *bufio.Reader) {
-		deaf, r := open(), open()
+		slow, r := open(), open()
 		if _, err := readEvent(r); err != nil {
 			t.Fatal(err)
 		}
@@ -168,30 +165,30 @@ func TestStreamsOfTheDeafEnd(t *testing.T) {
 			}
 		}
 		for began := time.Now(); a.OpenStreams() > 1; {
-			if time.Since(began) > streamPatience+time.Second {
+			if time.Since(began) > streamWriteTimeout+time.Second {
 				t.Fatal("the other stream is still open")
 			}
 			if beat, err := readEvent(r); err != nil || beat != ":\n" {
 				t.Fatalf("%q, %v", beat, err)
 			}
 		}
-		if text, err := io.ReadAll(deaf); !errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(string(text), "event: change\n") {
+		if text, err := io.ReadAll(slow); !errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(string(text), "event: change\n") {
 			t.Errorf("its stream ends with %v: %q", err, text)
 		}
 	})
 }
 
-// A stream says why it ends before it does.
-func TestStreamsSayWhyTheyEnd(t *testing.T) {
+// The last event of a stream is the reason why it ends.
+func TestEndEvents(t *testing.T) {
 	t.Parallel()
 	a := apiOver(t, noDeals)
 	for err, want := range map[error]string{
-		changes.ErrSlow: "too slow", changes.ErrStopped: "shuts down", server.ErrShutdown: "shuts down", errRefused: "not valid", errors.New("x"): "try again",
+		changes.ErrSlow: "too slow", changes.ErrStopped: "shuts down", server.ErrShutdown: "shuts down", errRevoked: "no longer valid", errors.New("x"): "cannot follow",
 	} {
 		w := httptest.NewRecorder()
 		s := stream{api: a.API, w: w, out: http.NewResponseController(w)}
 		s.end(err)
-		if got := w.Body.String(); !strings.HasPrefix(got, "event: end\ndata: {\"reason\":\"") || !strings.Contains(got, want) || s.gone {
+		if got := w.Body.String(); !strings.HasPrefix(got, "event: end\ndata: {\"reason\":\"") || !strings.Contains(got, want) || s.disconnected {
 			t.Errorf("%v: %q", err, got)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// The examples of the API document are written by the functions that write answers,
+// The examples of the API document are written by the functions that write responses,
 // so that they cannot differ from them.
 
 func (res *resource[T, F, P]) exampleOne() any {
@@ -20,7 +20,7 @@ func (res *resource[T, F, P]) exampleList() any {
 	return json.RawMessage(appendListTail(b, listTail{count: 1, limit: defaultLimit}))
 }
 
-// exampleID gives one of a few ids that look as new ones do.
+// exampleID returns an id that looks like a new one.
 func exampleID(n byte) crm.ID {
 	return crm.ID{0x01, 0x9a, 0x3c, 0x5e, 0x70, 0x00, 0x70, 0, 0x80, 15: n}
 }

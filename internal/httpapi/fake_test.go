@@ -16,8 +16,8 @@ import (
 	"sixty/internal/server"
 )
 
-// fakeStore answers from memory what the tests of this package need of storage; how
-// the API behaves over real databases is tested in package app.
+// fakeStore is the part of a store that the tests of this package need. Package app tests
+// the API over databases.
 type fakeStore struct {
 	crm.Store
 	deals fakeDeals
@@ -32,7 +32,7 @@ type fakeReads struct {
 
 func (r fakeReads) Deals() crm.View[crm.Deal, crm.DealFilter] { return r.store.deals }
 
-// fakeDeals answers every question about deals alike.
+// fakeDeals returns the same page for every query.
 type fakeDeals struct {
 	page func(context.Context) (crm.Page[crm.Deal], error)
 }
@@ -46,7 +46,7 @@ func (d fakeDeals) ByID(ctx context.Context, _ crm.ID, _ []crm.ID) ([]crm.Deal, 
 	return p.Rows, err
 }
 
-// everyone lets every token act for one manager.
+// everyone authenticates every token as one manager.
 type everyone struct{}
 
 func (everyone) Authenticate(context.Context, string) (crm.Actor, error) {
@@ -108,7 +108,7 @@ func apiOver(tb testing.TB, page func(context.Context) (crm.Page[crm.Deal], erro
 	}}, change...)...)
 }
 
-// cachedAPI is apiOver with a cache, and a change log in which nothing happens.
+// cachedAPI is apiOver with a cache, and a change log without changes.
 func cachedAPI(tb testing.TB, page func(context.Context) (crm.Page[crm.Deal], error), change ...func(*testOptions)) testAPI {
 	tb.Helper()
 	follower := changes.New(changes.Options{})
@@ -119,22 +119,22 @@ func cachedAPI(tb testing.TB, page func(context.Context) (crm.Page[crm.Deal], er
 			tb.Error(err)
 		}
 	})
-	kept := cache.New(cache.Options{
+	responses := cache.New(cache.Options{
 		Bytes: 64 << 20, Freshness: follower, Logger: slog.New(slog.DiscardHandler),
 		TTL: map[cache.Tier]time.Duration{cache.Frequent: time.Minute, cache.Session: time.Minute, cache.Static: time.Minute},
 	})
 	tb.Cleanup(func() {
 		cancel()
 		running.Wait()
-		kept.Close()
+		responses.Close()
 	})
 	store := changes.Tracked(&fakeStore{deals: fakeDeals{page}}, time.Now)
 	return newAPI(tb, append([]func(*testOptions){func(o *testOptions) {
-		o.Service, o.Cache, o.Changes = crm.NewService(store, time.Now), kept, follower
+		o.Service, o.Cache, o.Changes = crm.NewService(store, time.Now), responses, follower
 	}}, change...)...)
 }
 
-// quietLog is the change log of organisations in which nothing has ever happened.
+// quietLog is a change log without changes.
 type quietLog struct{ changes.Log }
 
 func (quietLog) LogEnds(_ context.Context, orgs []crm.ID) (map[crm.ID]int64, error) {

@@ -10,8 +10,8 @@ import (
 	"sixty/internal/server"
 )
 
-// FuzzFilters reads whatever query string as the list of deals does: it is refused as a
-// whole, naming what is wrong, or means one thing that can be asked of the database.
+// FuzzFilters parses arbitrary query strings as the list of deals does: each is rejected as a
+// whole, with what is invalid, or parsed to one query of the database.
 func FuzzFilters(f *testing.F) {
 	for _, raw := range []string{
 		"", "limit=1000&direction=backward&sort=-value&count=exact", "ownerId=" + someID + "&owner_id=" + someID, "status=won&minValue=1e1&maxValue=0.01",
@@ -48,7 +48,7 @@ func FuzzFilters(f *testing.F) {
 		if q.Filter.Status != nil && !slices.Contains([]string{"active", "won", "lost"}, *q.Filter.Status) {
 			t.Errorf("%q asks for the status %q", raw, *q.Filter.Status)
 		}
-		// Answers are kept by the canonical form, which must mean the same.
+		// Responses are cached by the canonical form, which must be parsed to the same values.
 		same, again, err := read(t, server.CanonicalQuery(names, raw))
 		if err != nil || again != narrowed || same.list.Limit != q.Limit || same.list.Sort != q.Sort || same.list.Backward != q.Backward || same.token != args.token {
 			t.Errorf("%q means %q, and in the canonical form %q: %v", raw, narrowed, again, err)

@@ -16,7 +16,7 @@ import (
 	"sixty/internal/server"
 )
 
-// answerTo gives the answer to a request without a body.
+// answerTo returns the response to a request without a body.
 func answerTo(t *testing.T, h http.Handler, method, path string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, path, http.NoBody)
@@ -28,7 +28,7 @@ func answerTo(t *testing.T, h http.Handler, method, path string, headers ...stri
 	return w
 }
 
-// problemIn reads the problem that an answer is, with what every problem must be.
+// problemIn parses a response that must be a problem, and checks what every problem has.
 func problemIn(t *testing.T, res *httptest.ResponseRecorder) (status int, detail string) {
 	t.Helper()
 	text := res.Body.Bytes()
@@ -45,7 +45,7 @@ func problemIn(t *testing.T, res *httptest.ResponseRecorder) (status int, detail
 		t.Fatalf("%v in %s", err, text)
 	}
 	if p.Status != res.Code || p.Title != server.StatusText(p.Status) || p.Type != "about:blank" || p.Error != p.Detail || p.Detail == "" || p.Data != nil || p.Instance == "" {
-		t.Errorf("the problem's members do not fit together: %s", text)
+		t.Errorf("the problem's members are inconsistent: %s", text)
 	}
 	return p.Status, p.Detail
 }
@@ -56,7 +56,7 @@ func failing(err error) func(context.Context) (crm.Page[crm.Deal], error) {
 	return func(context.Context) (crm.Page[crm.Deal], error) { return crm.Page[crm.Deal]{}, err }
 }
 
-// logged gives an option that collects the log's lines.
+// logged returns an option that collects the log's lines.
 func logged(to *bytes.Buffer) func(*testOptions) {
 	return func(o *testOptions) { o.Logger = slog.New(slog.NewJSONHandler(to, nil)) }
 }

@@ -9,8 +9,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// The program sends no mail: an admin is told the token, once, and hands it to the person
-// whom it is for.
+// The program sends no mail: an admin gets the token, once, and passes it on to the user.
 
 type (
 	invitePatch struct {
@@ -25,15 +24,15 @@ type (
 		Unread crm.DecodeErrors  `json:"-"`
 	}
 	resetView struct {
-		UserID crm.ID `json:"user_id" doc:"Who is to set their password."`
+		UserID crm.ID `json:"user_id" doc:"The user who is to set a password."`
 	}
 )
 
-// invitationOperations let admins have people set their passwords.
+// invitationOperations returns the operations by which admins let users set a password.
 func (a *API) invitationOperations() []operation {
 	a.schemas.patch("Invitation", reflect.TypeFor[invitePatch](), reflect.TypeFor[crm.Owner](), []string{"email"})
 	a.schemas.patch("ResetRequest", reflect.TypeFor[resetPatch](), reflect.TypeFor[resetView](), nil)
-	token := &huma.Schema{Type: huma.TypeString, Description: "Told this once; nobody mails it."}
+	token := &huma.Schema{Type: huma.TypeString, Description: "Returned this once; it is not mailed."}
 	invited := a.schemas.answered("Invited", &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"user", "token", "expires_at"},
 		Properties: map[string]*huma.Schema{"user": ref("User"), "token": token, "expires_at": instantSchema()},
@@ -42,16 +41,16 @@ func (a *API) invitationOperations() []operation {
 		Type: huma.TypeObject, Required: []string{"token", "expires_at"},
 		Properties: map[string]*huma.Schema{"token": token, "expires_at": instantSchema()},
 	})
-	const byHand = " The program sends no mail: hand the token to them. A later one takes its place."
+	const byHand = " The program sends no mail: pass the token on to the user. A later token replaces it."
 	return []operation{
 		{
 			method: http.MethodPost, path: "/api/auth/invite", id: "invite", tag: signInTag, secret: true, status: http.StatusCreated,
-			summary: "Make a person, who is to set their password", description: "For admins. The person is a rep unless role says otherwise." + byHand,
+			summary: "Invite a user", description: "For admins. Creates the user, a rep unless role says otherwise." + byHand,
 			body: ref("Invitation"), answer: invited, problems: []int{http.StatusConflict}, run: a.invite(),
 		},
 		{
 			method: http.MethodPost, path: "/api/auth/reset-request", id: "requestReset", tag: signInTag, secret: true,
-			summary: "Let a person set their password", description: "For admins: who has lost theirs, or never had one." + byHand,
+			summary: "Create a password reset token", description: "For admins: for a user who has lost the password, or never had one." + byHand,
 			body: ref("ResetRequest"), answer: reset, problems: []int{http.StatusConflict}, run: a.requestReset(),
 		},
 	}
@@ -88,7 +87,7 @@ func (a *API) requestReset() func(*call) error {
 			return err
 		}
 		if len(p.Unread) == 0 && (!p.UserID.Set || p.UserID.Null) {
-			p.Unread = append(p.Unread, crm.FieldError{Field: "user_id", Message: "must be there"})
+			p.Unread = append(p.Unread, crm.FieldError{Field: "user_id", Message: "must be given"})
 		}
 		if len(p.Unread) > 0 {
 			return crm.Invalid(p.Unread...)

@@ -8,14 +8,13 @@ import (
 	"sixty/internal/crm"
 )
 
-// The append functions write what encoding/json would (a property test holds them
-// to that), without reflection and without allocating: a page is written in
-// microseconds, so that the database is what a request waits for.
+// The append functions write what encoding/json would (a property test compares them),
+// without reflection and without allocating: a page is written in microseconds.
 
 const lowerHex = "0123456789abcdef"
 
-// isPlain tells of each ASCII byte whether it stands in a JSON string as it is. Like
-// encoding/json, what is special in HTML is escaped too.
+// isPlain holds for each ASCII byte that needs no escape in a JSON string. Like
+// encoding/json, it excludes what is special in HTML.
 var isPlain = func() (is [utf8.RuneSelf]bool) {
 	for c := byte(' '); c < utf8.RuneSelf; c++ {
 		is[c] = c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
@@ -56,7 +55,7 @@ func appendString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// appendEscaped appends an ASCII byte that cannot stand as it is.
+// appendEscaped appends an ASCII byte that needs an escape.
 func appendEscaped(b []byte, c byte) []byte {
 	switch c {
 	case '"', '\\':
@@ -75,7 +74,8 @@ func appendEscaped(b []byte, c byte) []byte {
 	return append(b, '\\', 'u', '0', '0', lowerHex[c>>4], lowerHex[c&15])
 }
 
-// appendJSON appends what is too rare for a function of its own, by encoding/json.
+// appendJSON appends v by encoding/json, for responses that are too rare for a function
+// of their own.
 func appendJSON[T any](b []byte, v *T) []byte {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -119,8 +119,8 @@ func appendID(b []byte, id crm.ID) []byte {
 	return append(b, text[:]...)
 }
 
-// appendInstant appends an instant in quotes. It is time's AppendFormat without the
-// layout, which costs more than everything else in a row together.
+// appendInstant appends an instant in quotes. time's AppendFormat, which interprets a
+// layout, would take longer than everything else in a row.
 func appendInstant(b []byte, at crm.Instant) []byte {
 	t := at.Time()
 	year, month, day := t.Date()

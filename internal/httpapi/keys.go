@@ -9,17 +9,17 @@ import (
 	"sixty/internal/server"
 )
 
-// keyOperations let admins see, make and end API keys.
+// keyOperations returns the operations by which admins manage API keys.
 func (a *API) keyOperations() []operation {
-	const tag, uses = "API keys", "uses are no changes that the cache hears of"
-	a.schemas.thing("APIKey", reflect.TypeFor[accounts.APIKey]())
+	const tag, uses = "API keys", "used_at is not in the change log"
+	a.schemas.record("APIKey", reflect.TypeFor[accounts.APIKey]())
 	a.schemas.patch("APIKeyNew", reflect.TypeFor[accounts.APIKeyPatch](), reflect.TypeFor[accounts.APIKey](), []string{"name", "role"})
-	a.schemas.thing("NewAPIKey", reflect.TypeFor[madeKey]())
+	a.schemas.record("NewAPIKey", reflect.TypeFor[newKey]())
 	pager := newPager(a, "api-keys", accounts.APIKeys.Sorts, nil, a.accounts.APIKeys)
 	return []operation{
 		{
 			method: http.MethodGet, path: "/api/keys", id: "listAPIKeys", tag: tag, caching: server.Uncached(uses),
-			summary: "List the API keys", description: "Those that have ended included; never their secrets. For admins.",
+			summary: "List the API keys", description: "Expired and revoked ones included, without their secrets. For admins.",
 			query: pager.query.document(), answer: a.schemas.list("APIKey"),
 			problems: []int{http.StatusBadRequest, http.StatusForbidden, http.StatusUnprocessableEntity},
 			run: func(c *call) error {
@@ -43,22 +43,23 @@ func (a *API) keyOperations() []operation {
 				if err != nil {
 					return err
 				}
+				c.Version = accounts.APIKeyVersion
 				answerOne(c, &key, appendJSON)
 				return nil
 			},
 		},
 		{
 			method: http.MethodPost, path: "/api/keys", id: "createAPIKey", tag: tag, secret: true, status: http.StatusCreated,
-			summary: "Make an API key",
-			description: "The answer tells the secret (key), this once. Without a user_id a service user is made for it. " +
-				"A key may never do more than whom it acts for, also when that comes to be less. For admins.",
+			summary: "Create an API key",
+			description: "The response has the secret (key), this once. Without a user_id, a service user is created for it. " +
+				"A key never has more permissions than its user, also after those were reduced. For admins.",
 			body: ref("APIKeyNew"), answer: a.schemas.envelope("NewAPIKey"),
 			problems: []int{http.StatusConflict},
-			run:      a.makeKey(),
+			run:      a.createKey(),
 		},
 		{
 			method: http.MethodDelete, path: "/api/keys/{id}", id: "revokeAPIKey", tag: tag,
-			summary: "End an API key for good", description: "Every instance refuses it within a second. It stays in the list. For admins.",
+			summary: "Revoke an API key", description: "Every instance rejects it within a second. It stays in the list. For admins.",
 			answer: a.schemas.deleted(),
 			run: func(c *call) error {
 				id, err := c.PathID("id", "API key")
@@ -75,13 +76,13 @@ func (a *API) keyOperations() []operation {
 	}
 }
 
-// madeKey is a key as it is answered when it is made.
-type madeKey struct {
+// newKey is a key as it is answered when it is made.
+type newKey struct {
 	accounts.APIKey
-	Secret string `json:"key" doc:"The secret: Authorization: Bearer KEY. It is told this once."`
+	Secret string `json:"key" doc:"The secret: Authorization: Bearer KEY. It is returned this once."`
 }
 
-func (a *API) makeKey() func(*call) error {
+func (a *API) createKey() func(*call) error {
 	body := newBodyReader(func(p *accounts.APIKeyPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[accounts.APIKey]())
 	return func(c *call) error {
 		p, err := body.read(c.Request)
@@ -93,7 +94,7 @@ func (a *API) makeKey() func(*call) error {
 			return err
 		}
 		c.Location = "/api/keys/" + key.ID.String()
-		answerOne(c, &madeKey{key, secret}, appendJSON)
+		answerOne(c, &newKey{key, secret}, appendJSON)
 		return nil
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// A kind is how the values of a parameter are read and documented.
+// A kind parses the values of a parameter, and documents them.
 type kind[V any] struct {
 	parse  func(string) (V, error)
 	schema *huma.Schema
@@ -32,12 +32,12 @@ func dateKind() kind[crm.Date] {
 	}
 }
 
-// maxFilterText bounds a text to compare with, in bytes: more than any stored one has.
+// maxFilterText bounds a filter's text, in bytes. No stored text is longer.
 const maxFilterText = 1024
 
-// enumKind is one of a few words.
+// enumKind is one of a few values.
 func enumKind(words ...string) kind[string] {
-	message := broken("must be one of " + strings.Join(words, ", "))
+	message := invalid("must be one of " + strings.Join(words, ", "))
 	return kind[string]{
 		parse: func(s string) (string, error) {
 			if !slices.Contains(words, s) {
@@ -64,8 +64,8 @@ func boolKind() kind[bool] {
 	}
 }
 
-// rangeKind is a whole number within bounds: 422 outside of them, 400 for what is
-// no whole number.
+// rangeKind is a whole number within bounds: 422 if it is outside of them, 400 if it is
+// not a whole number.
 func rangeKind(least, most, standard int) kind[int] {
 	low, high := float64(least), float64(most)
 	return kind[int]{
@@ -75,7 +75,7 @@ func rangeKind(least, most, standard int) kind[int] {
 			case err != nil && !errors.Is(err, strconv.ErrRange):
 				return 0, unreadable("must be a whole number")
 			case err != nil || n < least || n > most:
-				return 0, broken(fmt.Sprintf("must be between %d and %d", least, most))
+				return 0, invalid(fmt.Sprintf("must be between %d and %d", least, most))
 			}
 			return n, nil
 		},
@@ -83,7 +83,7 @@ func rangeKind(least, most, standard int) kind[int] {
 	}
 }
 
-// legible marks the error of a domain type's reader as that of unreadable text.
+// legible marks the error of a domain type's parser as unreadable.
 func legible[V any](v V, err error) (V, error) {
 	if err != nil {
 		return v, unreadable(err.Error())
@@ -99,7 +99,7 @@ func anys[T any](values []T) []any {
 	return out
 }
 
-// plain declares a parameter that is kept where at points to.
+// plain declares a parameter whose value is stored where at points to.
 func plain[A, V any](name, doc string, k kind[V], at func(*A) *V) parameter[A] {
 	return parameter[A]{
 		name: name, doc: doc, schema: k.schema,
@@ -113,8 +113,8 @@ func plain[A, V any](name, doc string, k kind[V], at func(*A) *V) parameter[A] {
 	}
 }
 
-// filtersOf declares the parameters that narrow a list: those that the entity declares,
-// and a search of its searched properties.
+// filtersOf declares the filters of a list: those of the entity, and a search if it has
+// searched properties.
 func filtersOf[T, P, F any](e *crm.Entity[T, P, F]) []parameter[listArgs[F]] {
 	var all []parameter[listArgs[F]]
 	if slices.ContainsFunc(e.Properties, func(p crm.Property[T, P]) bool { return p.Searched }) {
@@ -126,8 +126,8 @@ func filtersOf[T, P, F any](e *crm.Entity[T, P, F]) []parameter[listArgs[F]] {
 	return all
 }
 
-// filterParameter declares the parameter of a filter. An id is understood under its
-// snake_case name, too.
+// filterParameter declares the parameter of a filter. An id has a snake_case
+// name too.
 func filterParameter[T, F any](x *crm.Filter[T, F]) parameter[listArgs[F]] {
 	p := parameter[listArgs[F]]{
 		name: x.Name, doc: x.Doc,
@@ -168,9 +168,9 @@ func filterParameter[T, F any](x *crm.Filter[T, F]) parameter[listArgs[F]] {
 		err := x.Set(&dst.list.Filter, value)
 		switch {
 		case err == nil && text && len(value) > maxFilterText:
-			return broken(fmt.Sprintf("must be at most %d bytes long", maxFilterText))
+			return invalid(fmt.Sprintf("must be at most %d bytes long", maxFilterText))
 		case err != nil && x.Enum != nil:
-			return broken(err.Error())
+			return invalid(err.Error())
 		case err != nil:
 			return unreadable(err.Error())
 		}

@@ -9,25 +9,25 @@ import (
 	"sixty/internal/server"
 )
 
-// limitView is a limit as it is answered.
+// limitView is a rate limit in a response.
 type limitView struct {
-	Tier      string `json:"tier" enum:"global,api,expensive" doc:"The kind of requests: all, those to the API, or those of them that are statistics, analysis or exports."`
-	Scope     string `json:"scope" enum:"address,principal,organisation" doc:"Whose limit it is."`
+	Tier      string `json:"tier" enum:"global,api,expensive" doc:"The requests that count: all, those to the API, or those of them that are statistics, analysis or exports."`
+	Scope     string `json:"scope" enum:"address,principal,organisation" doc:"What the limit applies to."`
 	Limit     int64  `json:"limit" doc:"How many requests are allowed at once, and in every window."`
 	Remaining int64  `json:"remaining" doc:"How many would be allowed now."`
 	Window    int64  `json:"window_seconds"`
-	Reset     int64  `json:"reset_seconds" doc:"Until all of them are allowed again."`
+	Reset     int64  `json:"reset_seconds" doc:"Seconds until all of them are allowed again."`
 }
 
-// limitOperation tells how the limits stand of whoever asks.
+// limitOperation returns the operation that lists the caller's rate limits.
 func (a *API) limitOperation() operation {
-	a.schemas.thing("Limit", reflect.TypeFor[limitView]())
+	a.schemas.record("Limit", reflect.TypeFor[limitView]())
 	return operation{
 		method: http.MethodGet, path: "/api/limits", id: "listLimits", tag: "System",
-		summary: "Read how many more requests are allowed",
-		description: "Those of the key or person that asks, and of the organisation. An answer from the cache counts as a fifth of a request. " +
+		summary: "List the rate limits",
+		description: "Those of the caller and of the organisation. A cached response counts as a fifth of a request. " +
 			"Without rate limits, the list is empty.",
-		cost:    server.Free("it takes nothing, and asks no database"),
+		cost:    server.Free("it costs nothing"),
 		caching: server.Uncached("it changes with every request"),
 		answer:  a.schemas.list("Limit"),
 		run: func(c *call) error {

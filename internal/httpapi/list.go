@@ -14,26 +14,25 @@ import (
 	"sixty/internal/server"
 )
 
-// defaultLimit is the rows of a page unless the client says otherwise.
+// defaultLimit is how many rows a page has at most if limit is not given.
 const defaultLimit = 50
 
-// listArgs is what a client may say of a page of a list narrowed by F.
+// listArgs are the parameters of a page of a list with the filter F.
 type listArgs[F any] struct {
 	list     crm.List[F]
-	token    string // the cursor, sealed
-	expanded bool   // what the list can have joined to its rows was asked for
-	naming   naming // one thing was asked for instead of a page
+	token    string // the sealed cursor
+	expanded bool   // the list's expansion was asked for
+	target   target // of one record that was asked for instead of a page
 }
 
-// listQuery declares the parameters of a list: those that every list has, then its
-// own filters.
+// listQuery declares the parameters of a list: those of every list, then its own filters.
 func listQuery[F any](sorts crm.Sorts, filters []parameter[listArgs[F]]) query[listArgs[F]] {
 	directions, counts := enumKind("forward", "backward"), enumKind("exact", "estimated")
 	q := query[listArgs[F]]{
 		plain("limit", "The most rows of a page.", rangeKind(1, crm.MaxLimit, defaultLimit),
 			func(a *listArgs[F]) *int { return &a.list.Limit }),
 		plain("cursor", "Where the page starts: a nextCursor (with direction=forward) or prevCursor (with direction=backward) "+
-			"of the same list with the same filters and sort. It never ages.",
+			"of the same list with the same filters and sort. It does not expire.",
 			kind[string]{
 				parse:  func(s string) (string, error) { return s, nil },
 				schema: &huma.Schema{Type: huma.TypeString},
@@ -58,7 +57,7 @@ func listQuery[F any](sorts crm.Sorts, filters []parameter[listArgs[F]]) query[l
 			read: func(a *listArgs[F], value string) error {
 				sort, ok := sorts.Parse(value)
 				if !ok {
-					return broken("must be one of " + strings.Join(sortNames(sorts), ", "))
+					return invalid("must be one of " + strings.Join(sortNames(sorts), ", "))
 				}
 				a.list.Sort = sort
 				return nil
@@ -96,13 +95,13 @@ func sortSchema(sorts crm.Sorts) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Enum: anys(sortNames(sorts)), Default: sorts.Default.String()}
 }
 
-// A pager answers pages of one list.
+// A pager responds with pages of one list.
 type pager[T, F any] struct {
 	sealer *cursor.Sealer
 	name   string // of the list, as cursors are bound to it
 	sorts  crm.Sorts
-	query  query[listArgs[F]] // what is read from the query string
-	scopes query[listArgs[F]] // what narrows the list, by name, wherever it was read from
+	query  query[listArgs[F]] // the parameters in the query string
+	scopes query[listArgs[F]] // the filters by name, whether from the query or the path
 	page   func(context.Context, crm.Actor, crm.List[F]) (crm.Page[T], error)
 }
 
@@ -120,11 +119,11 @@ func newPager[T, F any](
 	return p
 }
 
-// read reads what a request says of the list. narrowed, if not nil, sets what the
-// path says.
+// read parses the parameters of a request. narrowed, if not nil, sets the filters that
+// follow from the path.
 func (p *pager[T, F]) read(c *call, narrowed func(*F)) (listArgs[F], cursor.Scope, error) {
 	args := listArgs[F]{list: crm.List[F]{Limit: defaultLimit}}
-	flaws, malformed := p.query.read(c.Request.URL.RawQuery, &args)
+	errs, malformed := p.query.read(c.Request.URL.RawQuery, &args)
 	switch {
 	case args.list.Sort != crm.Sort{}:
 	case args.list.Search != nil:
@@ -136,25 +135,25 @@ func (p *pager[T, F]) read(c *call, narrowed func(*F)) (listArgs[F], cursor.Scop
 		narrowed(&args.list.Filter)
 	}
 	scope := cursor.Scope{Organisation: c.Actor.Org, List: p.name, Filters: p.filters(&args), Sort: args.list.Sort.String()}
-	if own := c.Actor.OwnerScope(); own != nil { // a list of theirs, in which nobody else has a place
+	if own := c.Actor.OwnerScope(); own != nil { // cursors of another caller's list do not fit
 		scope.Filters += "own=" + own.String() + ";"
 	}
 	if args.token != "" {
 		at, err := openCursor(p.sealer, scope, args.list.Sort, args.token)
-		// What a cursor is bound to is known only when everything else could be read.
+		// The cursor's scope is known only if everything else is valid.
 		if err == nil {
 			args.list.From = &at
-		} else if len(flaws) == 0 || !errors.Is(err, cursor.ErrForeign) {
-			flaws, malformed = append(flaws, server.InQuery("cursor", cursorComplaint(err))), true
+		} else if len(errs) == 0 || !errors.Is(err, cursor.ErrForeign) {
+			errs, malformed = append(errs, server.InQuery("cursor", cursorMessage(err))), true
 		}
 	}
-	if len(flaws) > 0 {
-		return args, scope, server.InvalidQuery(flaws, malformed)
+	if len(errs) > 0 {
+		return args, scope, server.InvalidQuery(errs, malformed)
 	}
 	return args, scope, nil
 }
 
-// filters is the canonical form of what narrows the list.
+// filters returns the canonical form of the filters.
 func (p *pager[T, F]) filters(args *listArgs[F]) string {
 	var b []byte
 	for i := range p.scopes {
@@ -163,7 +162,7 @@ func (p *pager[T, F]) filters(args *listArgs[F]) string {
 	return string(b)
 }
 
-// answer reads a page and appends it as the list's envelope.
+// answer reads a page, and appends it in the envelope of a list.
 func (p *pager[T, F]) answer(c *call, args listArgs[F], scope cursor.Scope, view func([]T) (appender[T], error)) error {
 	page, err := p.page(c.Context, c.Actor, args.list)
 	if err != nil {
@@ -186,7 +185,7 @@ func (p *pager[T, F]) answer(c *call, args listArgs[F], scope cursor.Scope, view
 	return nil
 }
 
-// appendRows appends things as an array.
+// appendRows appends rows as an array.
 func appendRows[T any](b []byte, rows []T, write appender[T]) []byte {
 	b = append(b, '[')
 	for i := range rows {
@@ -205,7 +204,7 @@ type listTail struct {
 	backward             bool
 	hasMore, hasPrevious bool
 	next, previous       string // "" for none
-	reset                *bool  // whether the list goes on from before; nil for one that always does
+	reset                *bool  // of the change log; nil for other lists
 }
 
 func appendListTail(b []byte, t listTail) []byte {
@@ -235,7 +234,7 @@ func appendToken(b []byte, token string) []byte {
 	return appendString(b, token)
 }
 
-// pageLinks gives the pages around this one as links (RFC 8288).
+// pageLinks returns the Link header of a page (RFC 8288).
 func pageLinks(u *url.URL, next, previous string) string {
 	links := ""
 	if next != "" {
@@ -252,8 +251,8 @@ func pageLinks(u *url.URL, next, previous string) string {
 
 const upperHex = "0123456789ABCDEF"
 
-// pageLink gives the request's own address with another place in the list. What may
-// not stand between angle brackets is percent-encoded.
+// pageLink returns a link to the request's own address with another cursor. Bytes that
+// may not occur between angle brackets are percent-encoded.
 func pageLink(u *url.URL, token, direction, rel string) string {
 	var b strings.Builder
 	b.WriteByte('<')

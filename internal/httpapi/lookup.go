@@ -6,7 +6,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// idsOf gives the ids that rows refer to, each once.
+// idsOf returns the ids that rows refer to, without duplicates.
 func idsOf[T any](rows []T, at func(*T) *crm.ID) []crm.ID {
 	ids := make([]crm.ID, 0, len(rows))
 	seen := make(map[crm.ID]struct{}, len(rows))
@@ -23,8 +23,8 @@ func idsOf[T any](rows []T, at func(*T) *crm.ID) []crm.ID {
 	return ids
 }
 
-// lookUp reads the things with these ids, as many at once as may be asked for, and
-// gives them by id.
+// lookUp reads the records with these ids, in as few queries as possible, and returns
+// them by id.
 func lookUp[T any](ids []crm.ID, read func([]crm.ID) ([]T, error), id func(*T) crm.ID) (map[crm.ID]*T, error) {
 	found := make(map[crm.ID]*T, len(ids))
 	for some := range slices.Chunk(ids, crm.MaxLimit) {
@@ -39,7 +39,7 @@ func lookUp[T any](ids []crm.ID, read func([]crm.ID) ([]T, error), id func(*T) c
 	return found, nil
 }
 
-// at gives the thing that a reference leads to; nil when there is none.
+// at returns the record that a reference points to; nil if there is none.
 func at[T any](found map[crm.ID]*T, id *crm.ID) *T {
 	if id == nil {
 		return nil

@@ -13,20 +13,19 @@ import (
 	"sixty/internal/server"
 )
 
-// maxComplaints bounds what is said about one body: enough for every member that any
-// thing has, and no answer larger than what was asked.
-const maxComplaints = 64
+// maxDecodeErrors bounds the validation errors of one body: enough for every member of
+// any record, and no response much larger than its request.
+const maxDecodeErrors = 64
 
-// A bodyReader reads the members of a JSON object into a patch P, a struct of
-// crm.Field members.
+// A bodyReader decodes a JSON object into a patch P, a struct of crm.Field members.
 type bodyReader[P any] struct {
 	members map[string]int  // JSON name to index of the struct's field
-	ignored map[string]bool // read-only members of the thing that is changed
+	ignored map[string]bool // read-only members of the record
 	unread  func(*P) *crm.DecodeErrors
 }
 
-// newBodyReader makes the reader for patches of a thing. What the thing, or one of
-// the views of it, has and the patch has not is read-only.
+// newBodyReader returns a reader of patches. Members of the views that the patch does not
+// have are read-only.
 func newBodyReader[P any](unread func(*P) *crm.DecodeErrors, views ...reflect.Type) *bodyReader[P] {
 	b := &bodyReader[P]{members: map[string]int{}, ignored: map[string]bool{}, unread: unread}
 	patch := reflect.TypeFor[P]()
@@ -47,7 +46,7 @@ func newBodyReader[P any](unread func(*P) *crm.DecodeErrors, views ...reflect.Ty
 	return b
 }
 
-// jsonName gives the JSON name of a struct's field, "" for one that has none.
+// jsonName returns the JSON name of a struct's field; "" if it has none.
 func jsonName(f reflect.StructField) string {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 	if name == "-" {
@@ -56,9 +55,8 @@ func jsonName(f reflect.StructField) string {
 	return name
 }
 
-// read reads a request's body. A body that cannot be read at all is the error;
-// what is wrong with single members is kept in the patch, for the use case to tell
-// together with whatever else it finds.
+// read decodes a request's body. It returns an error if the body is malformed. Errors of
+// single members are stored in the patch, for the use case to return together with others.
 func (b *bodyReader[P]) read(r *http.Request) (P, error) {
 	var patch P
 	text, err := server.ReadJSON(r)
@@ -69,31 +67,31 @@ func (b *bodyReader[P]) read(r *http.Request) (P, error) {
 	v := reflect.ValueOf(&patch).Elem()
 	seen := make(map[string]bool, len(b.members))
 	err = server.EachMember(text, func(name string, value json.RawMessage) bool {
-		complaint := ""
+		message := ""
 		i, known := b.members[name]
 		switch {
 		case b.ignored[name]:
 			return true
 		case seen[name]:
-			complaint = "must not be given twice"
+			message = "must not be given twice"
 		case !known:
-			complaint = "is not a member that this thing has"
+			message = "is not a known member"
 		default:
 			if err := readMember(v.Field(i).Addr().Interface(), value); err != nil {
-				complaint = err.Error()
+				message = err.Error()
 			}
 		}
 		seen[name] = true
-		if complaint != "" {
-			*unread = append(*unread, crm.FieldError{Field: memberName(name), Message: complaint})
+		if message != "" {
+			*unread = append(*unread, crm.FieldError{Field: memberName(name), Message: message})
 		}
-		return len(*unread) < maxComplaints
+		return len(*unread) < maxDecodeErrors
 	})
 	return patch, err
 }
 
-// memberName gives an unknown member's name as it is told back: of bounded length,
-// and escaped, so that it stays one step of a JSON pointer (RFC 6901 section 3).
+// memberName returns an unknown member's name for a message: of bounded length, and
+// escaped, so that it is one step of a JSON pointer (RFC 6901 section 3).
 func memberName(name string) string {
 	const most = 100
 	if len(name) > most {
@@ -109,7 +107,7 @@ var (
 	errNotBool    = errors.New("must be true or false")
 )
 
-// readMember reads a JSON value into a *crm.Field. The error says what it must be.
+// readMember decodes a JSON value into a *crm.Field. The error's text is "must be …".
 func readMember(field any, value json.RawMessage) error {
 	null := string(value) == "null"
 	switch f := field.(type) {
@@ -130,7 +128,7 @@ func readMember(field any, value json.RawMessage) error {
 	case *crm.Field[crm.Money]:
 		return setMember(f, null, value, readMoney)
 	}
-	return errors.New("is of a kind that cannot be written") // held off by a test over every patch
+	return errors.New("is of a kind that cannot be written") // a test of every patch excludes it
 }
 
 func setMember[V any](f *crm.Field[V], null bool, value []byte, read func([]byte) (V, error)) error {
@@ -154,7 +152,7 @@ func readText(value []byte) (string, error) {
 	return s, nil
 }
 
-// textThen reads a string with a domain type's own reader.
+// textThen decodes a string with a domain type's own parser.
 func textThen[V any](parse func(string) (V, error)) func([]byte) (V, error) {
 	return func(value []byte) (V, error) {
 		s, err := readText(value)
@@ -168,9 +166,8 @@ func textThen[V any](parse func(string) (V, error)) func([]byte) (V, error) {
 
 func isNumber(value []byte) bool { return value[0] == '-' || '0' <= value[0] && value[0] <= '9' }
 
-// readInteger reads a number without a fraction: 1, and also 1.0 and 1e2, which are
-// the same number. One beyond every bound is taken to the bound's side, where its
-// member's own rule meets it.
+// readInteger decodes a number without a fraction: 1, and also 1.0 and 1e2. A number
+// beyond ±2^53 is clamped to it, and the member's own rule rejects it.
 func readInteger(value []byte) (int, error) {
 	if !isNumber(value) {
 		return 0, errNotInteger

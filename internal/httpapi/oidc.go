@@ -14,15 +14,16 @@ import (
 	"sixty/internal/server"
 )
 
-// Signing in by an identity provider (OpenID Connect): a browser goes to start, from there
-// to the provider, comes back to callback, and goes where it wanted to with a session.
+// Sign-in by an identity provider (OpenID Connect): start redirects a browser to the
+// provider, which redirects it to callback, which starts a session and redirects it to
+// the page that it came from.
 
 // attemptCookie is the cookie that holds the secret of a sign-in at the provider.
 const attemptCookie = "sixty_signin"
 
-// giveAttempt makes the cookie of a sign-in that has begun, and one that has a browser
-// forget it for "". Lax: the provider sends the browser back, from another site.
-func (a *API) giveAttempt(secret string) *http.Cookie {
+// newAttemptCookie returns the cookie of a started sign-in; for "", one that removes it.
+// Lax: the provider redirects the browser back from another site.
+func (a *API) newAttemptCookie(secret string) *http.Cookie {
 	c := a.server.NewCookie(attemptCookie, secret)
 	c.MaxAge = int(auth.AttemptLasts.Seconds())
 	if secret == "" {
@@ -37,44 +38,44 @@ func (a *API) oidcOperations() []operation {
 		{
 			method: http.MethodGet, path: "/api/auth/oidc/start", id: "startOIDC", tag: signInTag, public: true, status: http.StatusFound,
 			summary: "Sign in by the identity provider",
-			description: "For browsers, which are sent to the provider and come back to the callback (OpenID Connect, code flow with PKCE). " +
+			description: "For browsers, which are redirected to the provider and back to the callback (OpenID Connect, code flow with PKCE). " +
 				"It must be done within 10 minutes. 404 where no provider is configured.",
 			query: []*huma.Param{{
 				Name: "return_to", In: "query", Schema: &huma.Schema{Type: huma.TypeString, MaxLength: new(auth.MaxReturnTo)},
-				Description: "Where the browser goes in the end: a path of this server, or a URL of a front end's origin, which it is if not given.",
+				Description: "Where the browser is redirected in the end: a path of this server, or a URL of a front end's origin. By default, the front end.",
 			}},
 			problems: []int{http.StatusBadRequest, http.StatusNotFound}, stream: a.startOIDC,
 		},
 		{
 			method: http.MethodGet, path: "/api/auth/oidc/callback", id: "finishOIDC", tag: signInTag, public: true, status: http.StatusFound,
-			summary: "Come back from the identity provider",
-			description: "Begins a session as POST /api/auth/login does, and sends the browser where it wanted to. Whoever the provider " +
-				"knows is a person here by their subject or, the first time, by an e-mail address that the provider has verified.",
+			summary: "Return from the identity provider",
+			description: "Starts a session as POST /api/auth/login does, and redirects the browser to return_to. The provider's user " +
+				"is matched by subject or, the first time, by an e-mail address that the provider has verified.",
 			query: []*huma.Param{
-				{Name: "state", In: "query", Description: "As start has given it to the provider.", Schema: text},
-				{Name: "code", In: "query", Description: "The provider's, good once.", Schema: text},
+				{Name: "state", In: "query", Description: "As start sent it to the provider.", Schema: text},
+				{Name: "code", In: "query", Description: "The provider's authorization code.", Schema: text},
 				{Name: "iss", In: "query", Description: "The provider's name (RFC 9207).", Schema: text},
-				{Name: "error", In: "query", Description: "Why the provider did not sign the person in.", Schema: text},
+				{Name: "error", In: "query", Description: "Why the provider did not sign the user in.", Schema: text},
 			},
 			problems: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict}, stream: a.finishOIDC,
 		},
 	}
 }
 
-// redirects says what both operations share: that there must be a provider, and that a
-// look at the header alone does nothing.
-func (a *API) redirects(c *call) error {
+// checkRedirect returns the errors that both operations share: there is no provider, or
+// the method is HEAD, which must change nothing.
+func (a *API) checkRedirect(c *call) error {
 	switch {
 	case a.identities == nil:
 		return server.NotFound("No identity provider is configured here.")
 	case c.Request.Method != http.MethodGet:
-		return &server.Problem{Status: http.StatusMethodNotAllowed, Detail: "This path knows GET alone.", Header: "Allow: " + http.MethodGet}
+		return &server.Problem{Status: http.StatusMethodNotAllowed, Detail: "This path takes GET alone.", Header: "Allow: " + http.MethodGet}
 	default:
 		return nil
 	}
 }
 
-// redirect sends a browser elsewhere, in an answer that nobody keeps.
+// redirect sends a redirect that is not cached.
 func redirect(w http.ResponseWriter, location string) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
@@ -83,7 +84,7 @@ func redirect(w http.ResponseWriter, location string) {
 }
 
 func (a *API) startOIDC(c *call, w http.ResponseWriter) error {
-	if err := a.redirects(c); err != nil {
+	if err := a.checkRedirect(c); err != nil {
 		return err
 	}
 	returnTo, ok := a.returnTo(c.Request.URL.Query().Get("return_to"))
@@ -96,33 +97,33 @@ func (a *API) startOIDC(c *call, w http.ResponseWriter) error {
 	if err != nil {
 		return err
 	}
-	http.SetCookie(w, a.giveAttempt(secret))
+	http.SetCookie(w, a.newAttemptCookie(secret))
 	redirect(w, location)
 	return nil
 }
 
 func (a *API) finishOIDC(c *call, w http.ResponseWriter) error {
-	if err := a.redirects(c); err != nil {
+	if err := a.checkRedirect(c); err != nil {
 		return err
 	}
 	ctx, cancel := a.server.WithTimeout(c.Context)
 	defer cancel()
-	from := a.whence(c.Request)
+	from := a.clientInfo(c.Request)
 	ctx = a.server.WithOrigin(ctx, w, c.Request)
 	secret := a.server.Cookie(c.Request, attemptCookie)
 	started, returnTo, err := a.sessions.SignInBy(ctx, a.identities, secret, c.Request.URL.Query(), from)
 	if crm.CodeOf(err) != crm.CodeUnavailable { // then it may be tried again
-		http.SetCookie(w, a.giveAttempt(""))
+		http.SetCookie(w, a.newAttemptCookie(""))
 	}
 	switch {
 	case errors.Is(err, auth.ErrNotBegun):
-		return &server.Problem{Status: http.StatusBadRequest, Detail: "This sign-in was not begun in this browser, or too long ago. Begin again."}
+		return &server.Problem{Status: http.StatusBadRequest, Detail: "This sign-in was not started in this browser, or too long ago. Start again."}
 	case crm.CodeOf(err) == crm.CodeUnauthenticated:
 		return &server.Problem{Status: http.StatusUnauthorized, Detail: err.Error(), Header: `WWW-Authenticate: Bearer realm="sixty"`}
 	case err != nil:
-		return notStarted(err)
+		return signInError(err)
 	}
-	// It was looked at when it began; what may be returned to may be another by now.
+	// It was checked at the start; the allowed origins may have changed since.
 	if again, ok := a.returnTo(returnTo); ok {
 		returnTo = again
 	} else {
@@ -133,9 +134,9 @@ func (a *API) finishOIDC(c *call, w http.ResponseWriter) error {
 	return nil
 }
 
-// returnTo gives where a browser may be sent in the end: to a path of this server, or to
-// a front end, which is where it goes if it does not say. Whatever a browser could read as
-// something else is refused.
+// returnTo returns where a browser may be redirected in the end: to a path of this server,
+// or to a front end, which is the default. It rejects what a browser could read as
+// anything else.
 func (a *API) returnTo(text string) (string, bool) {
 	if text == "" {
 		if len(a.frontends) == 0 {

@@ -37,7 +37,7 @@ type operation struct {
 	reads []string
 	// part is run for a record that is named by other means than the path; nil where
 	// there are none.
-	part func(*call, crm.ID) error
+	forID func(*call, crm.ID) error
 }
 
 // A call is a request to an operation, and its response.

@@ -9,10 +9,10 @@ import (
 	"sixty/internal/server"
 )
 
-// organisationOperations read and change the settings of the caller's organisation.
+// organisationOperations returns the operations on the settings of the caller's organisation.
 func (a *API) organisationOperations() []operation {
 	view := reflect.TypeFor[crm.Organisation]()
-	a.schemas.thing("Organisation", view)
+	a.schemas.record("Organisation", view)
 	a.schemas.patch("OrganisationInput", reflect.TypeFor[crm.OrganisationPatch](), view, nil)
 	body := newBodyReader(crm.Organisations.DecodeErrors, view)
 	return []operation{
@@ -26,6 +26,7 @@ func (a *API) organisationOperations() []operation {
 				if err != nil {
 					return err
 				}
+				c.Version = org.Version()
 				answerOne(c, &org, appendJSON)
 				return nil
 			},
@@ -34,19 +35,20 @@ func (a *API) organisationOperations() []operation {
 			method: http.MethodPatch, path: "/api/organisation", id: "patchOrganisation", tag: "People",
 			summary: "Change the organisation's settings",
 			description: "For admins. Changes the members that are sent and no others (RFC 7396). Where reps_see is own, " +
-				"to a rep there is nothing but the companies, contacts, deals and activities that they own and the tasks that are assigned to them or made by them: " +
-				"everything else is not found, in no list, in no number, and null where it would be joined to what is theirs. " +
-				"Viewers, managers and admins see everything. It holds everywhere within a second.",
+				"a rep sees only the companies, contacts, deals and activities that they own, and the tasks that are assigned to them or created by them. " +
+				"Records owned by others, or by no one, are hidden from them: they are not found, not listed, not counted, and null where they would be joined. " +
+				"Viewers, managers and admins see everything. A change takes effect on every instance within a second.",
 			body: ref("OrganisationInput"), answer: a.schemas.envelope("Organisation"),
 			run: func(c *call) error {
 				patch, err := body.read(c.Request)
 				if err != nil {
 					return err
 				}
-				org, err := a.accounts.UpdateOrganisation(c.Context, c.Actor, patch)
+				org, err := a.accounts.UpdateOrganisation(c.Context, c.Actor, c.Expected, patch)
 				if err != nil {
 					return err
 				}
+				c.Version = org.Version()
 				answerOne(c, &org, appendJSON)
 				return nil
 			},

@@ -9,23 +9,23 @@ import (
 	"sixty/internal/server"
 )
 
-// peopleOperations gives what can be asked about the organisation's people.
+// peopleOperations returns the operations on the organisation's users that every role may use.
 func (a *API) peopleOperations() []operation {
-	a.schemas.thing("Owner", reflect.TypeFor[ownerView]())
-	a.schemas.thing("User", reflect.TypeFor[userView]())
+	a.schemas.record("Owner", reflect.TypeFor[ownerView]())
+	a.schemas.record("User", reflect.TypeFor[userView]())
 	owners := newPager(a, "owners", crm.Owners.Sorts, nil, a.service.Owners)
 	return []operation{
 		{
 			method: http.MethodGet, path: "/api/user", id: "getUser", tag: "People",
 			caching: server.Caching{Tier: cache.Session, Entities: []string{crm.EntityOwner}, Personal: true},
-			summary: "Read who the request acts for",
+			summary: "Read the current user",
 			answer:  a.schemas.envelope("User"),
 			run: func(c *call) error {
 				user, err := a.service.Owner(c.Context, c.Actor, c.Actor.User)
 				if err != nil {
 					return err
 				}
-				user.Role = c.Actor.Role // a key may do less than whom it acts for
+				user.Role = c.Actor.Role // a key may have a lesser role than its user
 				answerOne(c, &user, func(b []byte, o *crm.Owner) []byte { return appendUser(b, o, c.Actor.Role) })
 				return nil
 			},
@@ -33,7 +33,7 @@ func (a *API) peopleOperations() []operation {
 		{
 			method: http.MethodGet, path: "/api/owners", id: "listOwners", tag: "People",
 			caching: server.Cached(cache.Static, crm.EntityOwner, crm.EntityDeal, crm.EntityOrganisation),
-			summary: "List the people who own records, with their numbers",
+			summary: "List the users who own records, with their statistics",
 			query:   owners.query.document(),
 			answer:  a.schemas.list("Owner"), problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
 			run: func(c *call) error {
@@ -49,19 +49,19 @@ func (a *API) peopleOperations() []operation {
 	}
 }
 
-// appendUser appends the person that a request acts for.
+// appendUser appends the current user.
 func appendUser(b []byte, o *crm.Owner, role crm.Role) []byte {
 	b = reopen(appendOwner(b, o))
 	return append(appendBool(append(b, `,"is_admin":`...), role == crm.RoleAdmin), '}')
 }
 
-// userView is the signed-in user as answered.
+// userView is the current user in a response.
 type userView struct {
 	crm.Owner
-	IsAdmin bool `json:"is_admin" doc:"The request may manage people and keys."`
+	IsAdmin bool `json:"is_admin" doc:"The caller may manage users and keys."`
 }
 
-// ownerView is a person as answered in a list of owners.
+// ownerView is a user in a list of owners.
 type ownerView struct {
 	crm.Owner
 	*ownerNumbers

@@ -14,33 +14,32 @@ import (
 	"sixty/internal/server"
 )
 
-// clearPatch is the body that clears caches: of everything, when neither is sent.
+// clearPatch is the body that clears the cache: all of it, if neither is sent.
 type clearPatch struct {
 	Tier   crm.Field[string] `json:"tier"`
 	Kind   crm.Field[string] `json:"kind"`
 	Unread crm.DecodeErrors  `json:"-"`
 }
 
-// clearView describes it.
+// clearView is its schema.
 type clearView struct {
-	Tier *string `json:"tier" enum:"frequent,session,static" doc:"Only the answers of this tier."`
-	Kind *string `json:"kind" enum:"owner,company,contact,deal,deal_stage,activity,task" doc:"Only the answers that are made from things of this kind."`
+	Tier *string `json:"tier" enum:"frequent,session,static" doc:"Only the responses of this tier."`
+	Kind *string `json:"kind" enum:"owner,company,contact,deal,deal_stage,activity,task" doc:"Only the responses that are made from records of this kind."`
 }
 
-// clearedKinds are the kinds whose answers can be cleared.
+// clearedKinds are the kinds of records whose responses can be cleared.
 var clearedKinds = []string{
 	crm.EntityOwner, crm.EntityCompany, crm.EntityContact, crm.EntityDeal, crm.EntityStage, crm.EntityActivity, crm.EntityTask,
 }
 
-// performanceStats is what the server tells of its own work.
+// performanceStats are statistics of the server.
 type performanceStats struct {
 	Cache cache.Stats `json:"cache"`
 }
 
-// performanceOperations give what is told of the server's own work, and what can be
-// done about it.
+// performanceOperations returns the operations on the response cache.
 func (a *API) performanceOperations() []operation {
-	a.schemas.thing("PerformanceStats", reflect.TypeFor[performanceStats]())
+	a.schemas.record("PerformanceStats", reflect.TypeFor[performanceStats]())
 	a.schemas.patch("CacheClearing", reflect.TypeFor[clearPatch](), reflect.TypeFor[clearView](), nil)
 	cleared := &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"cleared"},
@@ -49,9 +48,9 @@ func (a *API) performanceOperations() []operation {
 	return []operation{
 		{
 			method: http.MethodGet, path: "/api/performance/stats", id: "getPerformanceStats", tag: "Performance",
-			summary: "Read how the cache fares", description: "The figures of the instance that answers, since it was started.",
+			summary: "Read statistics of the cache", description: "Those of the instance that responds, since it was started.",
 			answer:  a.schemas.envelope("PerformanceStats"),
-			caching: server.Uncached("figures of the moment"),
+			caching: server.Uncached("they change all the time"),
 			run: func(c *call) error {
 				text, err := json.Marshal(performanceStats{a.cache.Stats()})
 				if err != nil {
@@ -63,11 +62,11 @@ func (a *API) performanceOperations() []operation {
 		},
 		{
 			method: http.MethodPost, path: "/api/performance/clear-cache", id: "clearCache", tag: "Performance",
-			summary: "Have cached answers forgotten",
-			description: "Those of the organisation, on all instances: all of them, or those of a tier, or those made from a kind of thing. " +
-				"For admins. Answers are never stale; this is for whoever doubts it.",
+			summary: "Clear the cache",
+			description: "Removes the organisation's responses on all instances: all of them, or those of a tier, or those made from one kind of records. " +
+				"For admins. It is never necessary: cached responses are never stale.",
 			body: ref("CacheClearing"), answer: a.schemas.answered("CacheCleared", cleared),
-			cost: server.Expensive("everybody's answers must be made anew"),
+			cost: server.Expensive("all responses must be made anew"),
 			run:  a.cacheClearer(),
 		},
 	}
@@ -87,31 +86,31 @@ func (a *API) cacheClearer() func(*call) error {
 				return err
 			}
 		}
-		flaws := patch.Unread
-		entity, told := crm.EntityCache, "all"
+		errs := patch.Unread
+		entity, cleared := crm.EntityCache, "all"
 		if patch.Tier.Set && !patch.Tier.Null {
-			entity, told = crm.EntityCache+"."+patch.Tier.Value, patch.Tier.Value
-			flaws = oneOfWords(flaws, "tier", told, tiers)
+			entity, cleared = crm.EntityCache+"."+patch.Tier.Value, patch.Tier.Value
+			errs = checkOneOf(errs, "tier", cleared, tiers)
 		}
 		if patch.Kind.Set && !patch.Kind.Null {
-			if told != "all" {
-				flaws = append(flaws, crm.FieldError{Field: "kind", Message: "must not be sent together with tier"})
+			if cleared != "all" {
+				errs = append(errs, crm.FieldError{Field: "kind", Message: "must not be sent together with tier"})
 			}
-			entity, told = patch.Kind.Value, patch.Kind.Value
-			flaws = oneOfWords(flaws, "kind", told, clearedKinds)
+			entity, cleared = patch.Kind.Value, patch.Kind.Value
+			errs = checkOneOf(errs, "kind", cleared, clearedKinds)
 		}
-		if err := a.accounts.ClearCache(c.Context, c.Actor, entity, flaws...); err != nil {
+		if err := a.accounts.ClearCache(c.Context, c.Actor, entity, errs...); err != nil {
 			return err
 		}
-		c.Out = append(appendString(append(c.Out, `{"data":{"cleared":`...), told), `},"error":null}`...)
+		c.Out = append(appendString(append(c.Out, `{"data":{"cleared":`...), cleared), `},"error":null}`...)
 		return nil
 	}
 }
 
-// oneOfWords adds a flaw for a member that is none of the words.
-func oneOfWords(flaws crm.DecodeErrors, name, value string, words []string) crm.DecodeErrors {
+// checkOneOf adds an error for a member that is none of the allowed values.
+func checkOneOf(errs crm.DecodeErrors, name, value string, words []string) crm.DecodeErrors {
 	if slices.Contains(words, value) {
-		return flaws
+		return errs
 	}
-	return append(flaws, crm.FieldError{Field: name, Message: "must be one of " + strings.Join(words, ", ")})
+	return append(errs, crm.FieldError{Field: name, Message: "must be one of " + strings.Join(words, ", ")})
 }

@@ -8,16 +8,16 @@ import (
 	"sixty/internal/cursor"
 )
 
-// keyKind is the first byte of a sealed sort key, which says of which kind it is.
+// keyKind is the first byte of a sealed sort key: its kind.
 type keyKind byte
 
 const (
 	keyNumber keyKind = 'n' // then 8 bytes, big-endian
 	keyText   keyKind = 't' // then the text
-	keyRank   keyKind = 'r' // then two numbers: the rank, and what orders its equals
+	keyRank   keyKind = 'r' // then two numbers: the rank, and the order of equal ranks
 )
 
-// keyOf tells of which kind the sort key of an order is.
+// keyOf returns the kind of an order's sort key.
 func keyOf(sort crm.Sort) keyKind {
 	switch sort.Field {
 	case "name", "title":
@@ -28,7 +28,7 @@ func keyOf(sort crm.Sort) keyKind {
 	return keyNumber
 }
 
-// sealed gives a place in a list as it is sealed.
+// sealed returns a position in a list as it is sealed.
 func sealed(at crm.Position, kind keyKind) cursor.Position {
 	key := append(make([]byte, 0, 17+len(at.Text)), byte(kind))
 	switch kind {
@@ -43,7 +43,7 @@ func sealed(at crm.Position, kind keyKind) cursor.Position {
 	return cursor.Position{Key: key, ID: at.ID, Inclusive: at.Inclusive}
 }
 
-// unsealed undoes sealed.
+// unsealed returns the position that sealed encoded.
 func unsealed(p cursor.Position, kind keyKind) (crm.Position, error) {
 	at := crm.Position{ID: p.ID, Inclusive: p.Inclusive}
 	if len(p.Key) == 0 || p.Key[0] != byte(kind) {
@@ -64,7 +64,7 @@ func unsealed(p cursor.Position, kind keyKind) (crm.Position, error) {
 	return at, nil
 }
 
-// openCursor gives the place that a cursor names in a list.
+// openCursor returns the position of a cursor.
 func openCursor(sealer *cursor.Sealer, scope cursor.Scope, sort crm.Sort, token string) (crm.Position, error) {
 	p, err := sealer.Open(scope, token)
 	if err != nil {
@@ -73,9 +73,9 @@ func openCursor(sealer *cursor.Sealer, scope cursor.Scope, sort crm.Sort, token 
 	return unsealed(p, keyOf(sort))
 }
 
-// pageCursors seals the places after and before a page; "" where nothing follows. When
-// the rows of a page have vanished since its cursor was sealed, the way on in either
-// direction is from that cursor's own place.
+// pageCursors returns the sealed positions after and before a page; "" if there are no
+// more rows. If the rows of a page were deleted since its cursor was sealed, both start at
+// that cursor's own position.
 func pageCursors[T, F any](sealer *cursor.Sealer, scope cursor.Scope, q crm.List[F], page crm.Page[T]) (next, previous string, err error) {
 	first, last := page.First, page.Last
 	if last == nil && q.From != nil {
@@ -97,8 +97,8 @@ func pageCursors[T, F any](sealer *cursor.Sealer, scope cursor.Scope, q crm.List
 	return next, previous, nil
 }
 
-// cursorComplaint says what is wrong with a cursor.
-func cursorComplaint(err error) string {
+// cursorMessage returns the validation message of an invalid cursor.
+func cursorMessage(err error) string {
 	switch {
 	case errors.Is(err, cursor.ErrUnknownKey):
 		return "must be sealed with a key that this server knows; ask for the first page again"

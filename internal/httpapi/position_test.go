@@ -13,7 +13,7 @@ import (
 	"sixty/internal/cursor"
 )
 
-func TestPositionsComeBack(t *testing.T) {
+func TestPositionsRoundTrip(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		kinds := []keyKind{keyNumber, keyText, keyRank}
@@ -37,7 +37,7 @@ func TestPositionsComeBack(t *testing.T) {
 		}
 		for _, other := range kinds {
 			if _, err := unsealed(sealed(want, kind), other); other != kind && err == nil {
-				t.Fatal("a key of one kind is taken for another")
+				t.Fatal("a key of one kind is parsed as another")
 			}
 		}
 	})
@@ -88,13 +88,13 @@ func TestPageCursors(t *testing.T) {
 	}
 }
 
-func TestCursorComplaintsTellApart(t *testing.T) {
+func TestCursorMessages(t *testing.T) {
 	t.Parallel()
 	seen := map[string]error{}
 	for _, err := range []error{cursor.ErrMalformed, cursor.ErrUnknownKey, cursor.ErrForeign} {
-		text := cursorComplaint(err)
+		text := cursorMessage(err)
 		if other, ok := seen[text]; ok {
-			t.Errorf("%v and %v are told alike", err, other)
+			t.Errorf("%v and %v have the same message", err, other)
 		}
 		seen[text] = err
 	}

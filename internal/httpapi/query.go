@@ -10,39 +10,38 @@ import (
 	"sixty/internal/server"
 )
 
-// A query declares the parameters that an operation reads into an A. The same
-// declaration documents them.
+// A query declares the parameters that are parsed into an A, and documents them.
 type query[A any] []parameter[A]
 
 // A parameter is one query parameter.
 type parameter[A any] struct {
-	name   string
-	alias  string // another name that it is understood under; "" for none
-	doc    string
-	schema *huma.Schema
-	needed bool // leaving it out is an error
-	// read reads a value that is not empty. The error's text is "must be …"; an
-	// unreadable one makes the answer a 400, any other a 422.
+	name     string
+	alias    string // another name; "" for none
+	doc      string
+	schema   *huma.Schema
+	required bool
+	// read parses a value that is not empty. The error's text is "must be …". An
+	// unreadable one leads to a 400, any other to a 422.
 	read func(dst *A, value string) error
-	// scope appends the value in its one canonical form, and nothing when it was not
-	// given; nil for a parameter that does not narrow a list.
+	// scope appends the value in its canonical form, or nothing if it was not given; nil
+	// for a parameter that is no filter.
 	scope func(b []byte, src *A) []byte
 }
 
-// unreadable says that a value is not of its parameter's kind at all.
+// unreadable is the error of a value that is not of its parameter's kind.
 type unreadable string
 
 func (u unreadable) Error() string { return string(u) }
 
-// broken says that a value reads, but is not one that its parameter takes.
-type broken string
+// invalid is the error of a value of the right kind that its parameter does not allow.
+type invalid string
 
-func (b broken) Error() string { return string(b) }
+func (i invalid) Error() string { return string(i) }
 
-// read reads the parameters of a query string, all flaws at once. A parameter with
-// an empty value counts as not given; unknown ones are ignored.
-func (q query[A]) read(raw string, dst *A) (flaws []server.ValidationError, malformed bool) {
-	if raw == "" && !q.needsAny() {
+// read parses the parameters of a query string, and returns all validation errors at once.
+// A parameter with an empty value counts as not given; unknown ones are ignored.
+func (q query[A]) read(raw string, dst *A) (errs []server.ValidationError, malformed bool) {
+	if raw == "" && !q.requiresAny() {
 		return nil, false
 	}
 	values, err := url.ParseQuery(raw)
@@ -54,31 +53,31 @@ func (q query[A]) read(raw string, dst *A) (flaws []server.ValidationError, malf
 		value, several := p.pick(values)
 		switch {
 		case several:
-			flaws, malformed = append(flaws, server.InQuery(p.name, p.ambiguity())), true
+			errs, malformed = append(errs, server.InQuery(p.name, p.ambiguity())), true
 		case value != "":
 			if err := p.read(dst, value); err != nil {
-				flaws = append(flaws, server.InQuery(p.name, err.Error()))
+				errs = append(errs, server.InQuery(p.name, err.Error()))
 				var u unreadable
 				malformed = malformed || errors.As(err, &u)
 			}
-		case p.needed:
-			flaws, malformed = append(flaws, server.InQuery(p.name, "must be given")), true
+		case p.required:
+			errs, malformed = append(errs, server.InQuery(p.name, "must be given")), true
 		}
 	}
-	return flaws, malformed
+	return errs, malformed
 }
 
-func (q query[A]) needsAny() bool {
+func (q query[A]) requiresAny() bool {
 	for i := range q {
-		if q[i].needed {
+		if q[i].required {
 			return true
 		}
 	}
 	return false
 }
 
-// pick gives the parameter's value under either name; several when there are
-// different ones.
+// pick returns the parameter's value under either name; several if there are different
+// ones.
 func (p *parameter[A]) pick(values url.Values) (value string, several bool) {
 	for _, name := range [...]string{p.name, p.alias} {
 		if name == "" {
@@ -104,12 +103,12 @@ func (p *parameter[A]) ambiguity() string {
 	return "must not be given twice with different values"
 }
 
-// document describes the parameters, each under its names.
+// document returns the documentation of the parameters, of each under both names.
 func (q query[A]) document() []*huma.Param {
 	var all []*huma.Param
 	for i := range q {
 		p := &q[i]
-		all = append(all, &huma.Param{Name: p.name, In: "query", Description: p.doc, Required: p.needed, Schema: p.schema})
+		all = append(all, &huma.Param{Name: p.name, In: "query", Description: p.doc, Required: p.required, Schema: p.schema})
 		if p.alias != "" {
 			all = append(all, &huma.Param{Name: p.alias, In: "query", Description: "The same as " + p.name + ".", Schema: p.schema})
 		}
@@ -117,8 +116,7 @@ func (q query[A]) document() []*huma.Param {
 	return all
 }
 
-// without gives the query less the parameters of these names, whose values come from
-// the path instead.
+// without returns the query less the parameters of these names.
 func (q query[A]) without(names ...string) query[A] {
 	var rest query[A]
 	for _, p := range q {
@@ -129,7 +127,7 @@ func (q query[A]) without(names ...string) query[A] {
 	return rest
 }
 
-// snake gives the other spelling of a camelCase name: owner_id for ownerId.
+// snake returns the snake_case form of a camelCase name: owner_id for ownerId.
 func snake(name string) string {
 	var b strings.Builder
 	for _, r := range name {

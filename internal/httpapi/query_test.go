@@ -118,7 +118,7 @@ func TestBadListParameters(t *testing.T) {
 			var names []string
 			for _, f := range p.Errors {
 				if !f.InQuery {
-					t.Errorf("%s is told as a member of the body", f.Name)
+					t.Errorf("%s is reported as a member of the body", f.Name)
 				}
 				names = append(names, f.Name)
 			}

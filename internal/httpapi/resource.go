@@ -14,18 +14,18 @@ import (
 	"sixty/internal/server"
 )
 
-// A resource is a kind of thing T that can be listed (narrowed by F), read, made,
+// A resource is a kind of record T that can be listed (with a filter F), read, created,
 // changed (by a patch P) and deleted.
 type resource[T, F, P any] struct {
 	one, many string // "company", "companies": in texts
 	name      string // "Company": in operation ids and schemas
 	names     string // "Companies"
 	tag       string
-	paths     []string // of the collection; the first is the proper one
+	paths     []string // of the collection; the first is canonical, the others are aliases
 	pager     pager[T, F]
 	body      *bodyReader[P]
-	required  []string // members without which none can be made
-	defaults  string   // what one is made with when members are left out
+	required  []string // members that a new one must have
+	defaults  string   // of members that a new one does not have
 	example   T
 
 	id      func(*T) crm.ID
@@ -35,25 +35,25 @@ type resource[T, F, P any] struct {
 	update  func(context.Context, crm.Actor, crm.ID, crm.VersionCondition, P) (T, error)
 	remove  func(context.Context, crm.Actor, crm.ID, crm.VersionCondition) error
 
-	tier cache.Tier // of the answers that read it
-	of   []string   // the kinds of things that these are made from: it, and what is joined to it
+	tier cache.Tier // of the responses that read it
+	of   []string   // the kinds of records that these are made from
 
 	write  appender[T]
 	expand expansion[T]
-	view   reflect.Type // T with what can be joined to it, as the document describes it
+	view   reflect.Type // T with what can be joined to it
 
-	// What can be asked of one thing at the list's path, and how it is asked for there.
-	parts   map[string]operation
-	partsOf []string // the kinds that these are made from
-	naming  query[naming]
+	// The sub-resources that can be addressed by query (subresource.go).
+	subresources        map[string]operation
+	subresourceEntities []string // the kinds of records that they are made from
+	target              query[target]
 }
 
-// An expansion is what a client can ask to have joined to things: includeStats and
-// the like. The zero one is none.
+// An expansion is what a client can ask to have joined to records, such as includeStats.
+// The zero expansion is none.
 type expansion[T any] struct {
 	parameter, doc string
-	// load reads what belongs to all of the rows at once, never row by row, and gives
-	// the function that writes a row with it.
+	// load reads what belongs to all of the rows at once, and returns the function that
+	// writes a row with it.
 	load func(*call, []T) (appender[T], error)
 }
 
@@ -65,7 +65,7 @@ func expanded[T, A any](e expansion[T], at func(*A) *bool) query[A] {
 	return query[A]{plain(e.parameter, e.doc, boolKind(), at)}
 }
 
-// show gives the function that writes rows, expanded if that was asked for.
+// show returns the function that writes rows, expanded if that was asked for.
 func (res *resource[T, F, P]) show(c *call, asked bool, rows []T) (appender[T], error) {
 	if !asked || len(rows) == 0 {
 		return res.write, nil
@@ -73,9 +73,9 @@ func (res *resource[T, F, P]) show(c *call, asked bool, rows []T) (appender[T], 
 	return res.expand.load(c, rows)
 }
 
-// operations gives everything that can be done with the resource.
+// operations returns the operations on the resource.
 func (res *resource[T, F, P]) operations(a *API) []operation {
-	a.schemas.thing(res.name, res.view)
+	a.schemas.record(res.name, res.view)
 	a.schemas.patch(res.name+"Input", reflect.TypeFor[P](), res.view, nil)
 	a.schemas.patch(res.name+"New", reflect.TypeFor[P](), res.view, res.required)
 	var all []operation
@@ -95,14 +95,14 @@ func (res *resource[T, F, P]) operations(a *API) []operation {
 func (res *resource[T, F, P]) list(a *API, path string) operation {
 	return operation{
 		method: http.MethodGet, path: path, id: "list" + res.names, tag: res.tag,
-		caching: server.Cached(res.tier, slices.Concat(res.of, res.partsOf)...),
+		caching: server.Cached(res.tier, slices.Concat(res.of, res.subresourceEntities)...),
 		summary: "List " + res.many,
-		query:   res.pager.query.document(), reads: res.knownByParts(),
+		query:   res.pager.query.document(), reads: res.subresourceParameters(),
 		answer: res.listAnswer(a), example: res.exampleList(),
 		problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
 		run: func(c *call) error {
-			if op, id, ok := res.named(c); ok {
-				return op.part(c, id)
+			if op, id, ok := res.addressed(c); ok {
+				return op.forID(c, id)
 			}
 			return res.answerList(c, &res.pager, nil)
 		},
@@ -115,10 +115,10 @@ func (res *resource[T, F, P]) answerList(c *call, p *pager[T, F], narrowed func(
 		return err
 	}
 	switch {
-	case args.naming.id != nil:
-		return res.answerItem(c, *args.naming.id, args.expanded)
-	case args.naming.part != "":
-		return server.InvalidQuery([]server.ValidationError{server.InQuery(nameParameter, "must be given with "+args.naming.part)}, true)
+	case args.target.id != nil:
+		return res.answerItem(c, *args.target.id, args.expanded)
+	case args.target.subresource != "":
+		return server.InvalidQuery([]server.ValidationError{server.InQuery(idParameter, "must be given with "+args.target.subresource)}, true)
 	}
 	return p.answer(c, args, scope, func(rows []T) (appender[T], error) { return res.show(c, args.expanded, rows) })
 }
@@ -126,7 +126,7 @@ func (res *resource[T, F, P]) answerList(c *call, p *pager[T, F], narrowed func(
 func (res *resource[T, F, P]) post(a *API, path string) operation {
 	return operation{
 		method: http.MethodPost, path: path, id: "create" + res.name, tag: res.tag,
-		summary: "Make " + an(res.one), description: res.defaults,
+		summary: "Create " + an(res.one), description: res.defaults,
 		body:   ref(res.name + "New"),
 		status: http.StatusCreated,
 		answer: a.schemas.envelope(res.name), example: res.exampleOne(),
@@ -147,7 +147,7 @@ func (res *resource[T, F, P]) post(a *API, path string) operation {
 	}
 }
 
-// item gives the operations on one thing.
+// item returns the operations on one record.
 func (res *resource[T, F, P]) item(a *API, path string) []operation {
 	inPath := func(c *call) (crm.ID, error) { return c.PathID("id", res.one) }
 	single := expanded(res.expand, func(asked *bool) *bool { return asked })
@@ -160,8 +160,8 @@ func (res *resource[T, F, P]) item(a *API, path string) []operation {
 		problems: []int{http.StatusBadRequest},
 		run: func(c *call) error {
 			var asked bool
-			if flaws, malformed := single.read(c.Request.URL.RawQuery, &asked); len(flaws) > 0 {
-				return server.InvalidQuery(flaws, malformed)
+			if errs, malformed := single.read(c.Request.URL.RawQuery, &asked); len(errs) > 0 {
+				return server.InvalidQuery(errs, malformed)
 			}
 			id, err := inPath(c)
 			if err != nil {
@@ -191,7 +191,7 @@ func (res *resource[T, F, P]) answerItem(c *call, id crm.ID, asked bool) error {
 	return nil
 }
 
-// change gives the operation that changes a thing; target finds out which.
+// change returns the operation that changes a record; target returns its id.
 func (res *resource[T, F, P]) change(a *API, method, path string, target func(*call) (crm.ID, error)) operation {
 	id := map[string]string{http.MethodPut: "put", http.MethodPatch: "patch"}[method]
 	return operation{
@@ -221,7 +221,7 @@ func (res *resource[T, F, P]) change(a *API, method, path string, target func(*c
 	}
 }
 
-// drop gives the operation that deletes a thing; target finds out which.
+// drop returns the operation that deletes a record; target returns its id.
 func (res *resource[T, F, P]) drop(a *API, path string, target func(*call) (crm.ID, error)) operation {
 	return operation{
 		method: http.MethodDelete, path: path, id: "delete" + res.name, tag: res.tag,
@@ -242,32 +242,32 @@ func (res *resource[T, F, P]) drop(a *API, path string, target func(*call) (crm.
 	}
 }
 
-// A parent is a thing that has a list of its own: those that refer to it.
+// A parent is a record with a list of the records that refer to it.
 type parent struct {
 	one       string   // "company"
-	of        []string // the kinds of things that it is read from
+	of        []string // the kinds of records that it is read from
 	path      string   // of the list
 	operation string   // its operationId
-	filter    string   // the list's parameter that the path stands for
+	filter    string   // the list's parameter that the path replaces
 	exists    func(*call, crm.ID) error
 }
 
-// within gives the list of a parent's things. It takes every parameter of the whole
-// list but the one that the path stands for, and their cursors are each other's.
+// within returns the operation that lists a parent's records. It has every parameter of
+// the whole list but the one that the path replaces, and cursors fit both.
 func (res *resource[T, F, P]) within(a *API, of parent, narrow func(*F, *crm.ID)) operation {
 	p := res.pager
 	p.query = p.query.without(of.filter)
-	for _, n := range res.naming {
+	for _, n := range res.target {
 		p.query = p.query.without(n.name)
 	}
-	return partOf(of.one, operation{
+	return subresourceOf(of.one, operation{
 		method: http.MethodGet, path: of.path, id: of.operation, tag: res.tag,
 		caching: server.Cached(res.tier, slices.Concat(res.of, of.of)...),
 		summary: "List the " + res.many + " of a " + of.one,
 		query:   p.query.document(),
 		answer:  a.schemas.list(res.name), example: res.exampleList(),
 		problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
-		part: func(c *call, id crm.ID) error {
+		forID: func(c *call, id crm.ID) error {
 			if err := of.exists(c, id); err != nil {
 				return err
 			}
@@ -276,7 +276,7 @@ func (res *resource[T, F, P]) within(a *API, of parent, narrow func(*F, *crm.ID)
 	})
 }
 
-// an puts the indefinite article before a noun.
+// an returns a noun with the indefinite article.
 func an(noun string) string {
 	if strings.ContainsRune("aeiou", rune(noun[0])) {
 		return "an " + noun
@@ -284,5 +284,5 @@ func an(noun string) string {
 	return "a " + noun
 }
 
-// ref refers to a named schema of the document.
+// ref returns a reference to a named schema.
 func ref(name string) *huma.Schema { return &huma.Schema{Ref: "#/components/schemas/" + name} }

@@ -12,9 +12,9 @@ import (
 	"sixty/internal/server"
 )
 
-// schemas makes the named schemas of the API document from the Go types that are
-// answered and read. A member that may be null is a pointer; one that is only there
-// when it is asked for is promoted from an embedded pointer.
+// schemas derives the named schemas of the API document from the Go types of requests and
+// responses. A member that may be null is a pointer; one that is present only on request
+// is promoted from an embedded pointer.
 type schemas struct{ named map[string]*huma.Schema }
 
 func idSchema() *huma.Schema {
@@ -31,13 +31,13 @@ func instantSchema() *huma.Schema {
 
 func moneySchema() *huma.Schema { return placesSchema(0.01) }
 
-// placesSchema is a decimal number whose last place is that of the unit.
+// placesSchema returns the schema of a decimal number that is a multiple of unit.
 func placesSchema(unit float64) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeNumber, MultipleOf: &unit}
 }
 
-// thing names the schema of a struct as it is answered.
-func (s schemas) thing(name string, t reflect.Type) *huma.Schema {
+// record adds the schema of a struct in responses, under a name.
+func (s schemas) record(name string, t reflect.Type) *huma.Schema {
 	if _, known := s.named[name]; !known {
 		s.named[name] = nil // known while its members are described
 		s.named[name] = s.object(t)
@@ -61,14 +61,12 @@ func (s schemas) object(t reflect.Type) *huma.Schema {
 	return o
 }
 
-// isJoined tells whether a field is promoted from an embedded pointer, which is how
-// the views hold what is only there when it is asked for.
+// isJoined reports whether a field is promoted from an embedded pointer.
 func isJoined(t reflect.Type, f reflect.StructField) bool {
 	return len(f.Index) > 1 && t.Field(f.Index[0]).Type.Kind() == reflect.Pointer
 }
 
-// member gives the schema of a struct's field of the JSON type t, with what the
-// field's tags say.
+// member returns the schema of a struct's field of the JSON type t, with the field's tags.
 func (s schemas) member(f reflect.StructField, t reflect.Type) *huma.Schema {
 	nullable := t.Kind() == reflect.Pointer
 	if nullable {
@@ -91,7 +89,7 @@ func (s schemas) member(f reflect.StructField, t reflect.Type) *huma.Schema {
 	return m
 }
 
-// value gives the schema of a Go type's JSON.
+// value returns the schema of a Go type's JSON.
 func (s schemas) value(t reflect.Type) *huma.Schema {
 	switch t {
 	case reflect.TypeFor[crm.ID]():
@@ -125,17 +123,17 @@ func (s schemas) value(t reflect.Type) *huma.Schema {
 	case reflect.Map:
 		return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: s.value(t.Elem())}
 	case reflect.Struct:
-		return s.thing(strings.ToUpper(t.Name()[:1])+t.Name()[1:], t)
+		return s.record(strings.ToUpper(t.Name()[:1])+t.Name()[1:], t)
 	}
-	panic(fmt.Sprintf("httpapi: %s has no JSON schema", t)) // met when the program starts, by every test
+	panic(fmt.Sprintf("httpapi: %s has no JSON schema", t)) // at the start, so that every test finds it
 }
 
-// patch names the schema of a body that makes or changes a thing: the members of the
-// patch, each described as in the thing, and clearable by null where the thing's is.
-func (s schemas) patch(name string, patch, thing reflect.Type, required []string) {
+// patch adds the schema of a body that creates or changes a record, under a name: the
+// members of the patch, each described as in the record, and nullable if it is there.
+func (s schemas) patch(name string, patch, record reflect.Type, required []string) {
 	o := &huma.Schema{
 		Type: huma.TypeObject, Properties: map[string]*huma.Schema{}, Required: required,
-		Description: "Members that are unknown are refused; those that are read-only are ignored.",
+		Description: "Unknown members are rejected; read-only ones are ignored.",
 	}
 	for i := range patch.NumField() {
 		f := patch.Field(i)
@@ -143,7 +141,7 @@ func (s schemas) patch(name string, patch, thing reflect.Type, required []string
 		if member == "" {
 			continue
 		}
-		described := fieldByJSON(thing, member)
+		described := fieldByJSON(record, member)
 		value, _ := f.Type.FieldByName("Value")
 		t := value.Type
 		if described.Type.Kind() == reflect.Pointer {
@@ -154,8 +152,8 @@ func (s schemas) patch(name string, patch, thing reflect.Type, required []string
 	s.named[name] = o
 }
 
-// fieldByJSON gives the field of a struct by its JSON name. The names are ours, so that
-// a wrong one is met when the program starts, by every test.
+// fieldByJSON returns the field of a struct by its JSON name. A wrong name panics at the
+// start, so that every test finds it.
 func fieldByJSON(t reflect.Type, name string) reflect.StructField {
 	for _, f := range reflect.VisibleFields(t) {
 		if jsonName(f) == name {
@@ -167,17 +165,17 @@ func fieldByJSON(t reflect.Type, name string) reflect.StructField {
 
 func null() *huma.Schema { return &huma.Schema{Type: "null"} }
 
-// envelope gives the schema of the answer that holds one thing.
+// envelope returns the schema of the response with one record.
 func (s schemas) envelope(name string) *huma.Schema {
 	return s.answer(name+"Answer", ref(name))
 }
 
-// envelopeOrNull is envelope for a thing that need not be there.
+// envelopeOrNull is envelope for a record that may be missing.
 func (s schemas) envelopeOrNull(name string) *huma.Schema {
 	return s.answer(name+"AnswerOrNull", &huma.Schema{AnyOf: []*huma.Schema{ref(name), null()}})
 }
 
-// deleted gives the schema of the answer to a deletion.
+// deleted returns the schema of the response to a deletion.
 func (s schemas) deleted() *huma.Schema {
 	return s.answer("DeletedAnswer", &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"deleted", "id"},
@@ -188,7 +186,7 @@ func (s schemas) deleted() *huma.Schema {
 	})
 }
 
-// answered gives the schema of the answer that holds what has no name of its own.
+// answered returns the schema of the response with data that has no name of its own.
 func (s schemas) answered(name string, data *huma.Schema) *huma.Schema {
 	return s.answer(name+"Answer", data)
 }
@@ -201,22 +199,22 @@ func (s schemas) answer(name string, data *huma.Schema) *huma.Schema {
 	return ref(name)
 }
 
-// list gives the schema of the answer that holds a page of things.
+// list returns the schema of the response with a page of records.
 func (s schemas) list(name string) *huma.Schema {
-	s.thing("ListMeta", reflect.TypeFor[listMeta]())
+	s.record("ListMeta", reflect.TypeFor[listMeta]())
 	return s.page(name, "ListMeta")
 }
 
-// changes gives that of a stretch of the change log.
+// changes returns the schema of the response with a page of the change log.
 func (s schemas) changes() *huma.Schema {
-	s.thing("Change", reflect.TypeFor[crm.LogEntry]())
-	delete(s.named["Change"].Properties["refs"].Properties, "lost_by") // it is not told
-	s.thing("ChangesMeta", reflect.TypeFor[changesMeta]())
+	s.record("Change", reflect.TypeFor[crm.LogEntry]())
+	delete(s.named["Change"].Properties["refs"].Properties, "lost_by") // not in responses
+	s.record("ChangesMeta", reflect.TypeFor[changesMeta]())
 	return s.page("Change", "ChangesMeta")
 }
 
 func (s schemas) page(name, meta string) *huma.Schema {
-	s.thing("Pagination", reflect.TypeFor[pagination]())
+	s.record("Pagination", reflect.TypeFor[pagination]())
 	s.named[name+"List"] = &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"data", "error", "count", "pagination", "meta"},
 		Properties: map[string]*huma.Schema{
@@ -230,7 +228,7 @@ func (s schemas) page(name, meta string) *huma.Schema {
 	return ref(name + "List")
 }
 
-// pagination and the metas describe what appendListTail writes.
+// pagination and the metas are the schema of what appendListTail writes.
 type (
 	pagination struct {
 		HasMore     bool    `json:"hasMore" doc:"There are rows after this page, in the list's order."`
@@ -246,6 +244,6 @@ type (
 	}
 	changesMeta struct {
 		listMeta
-		Reset bool `json:"reset" doc:"The change log does not go on from since: whatever was made from earlier answers must be read again."`
+		Reset bool `json:"reset" doc:"The change log does not continue from since: everything derived from earlier responses must be read again."`
 	}
 )

@@ -13,8 +13,8 @@ import (
 	"sixty/internal/server"
 )
 
-// searching declares the parameter that holds what somebody looks for. Whatever it is,
-// it is no error; what cannot be looked for finds nothing.
+// searching declares a parameter with search words. No value is invalid; one without words
+// finds nothing.
 func searching[F any](name, doc string) parameter[listArgs[F]] {
 	return parameter[listArgs[F]]{
 		name: name, doc: doc, schema: &huma.Schema{Type: huma.TypeString},
@@ -33,18 +33,18 @@ func searching[F any](name, doc string) parameter[listArgs[F]] {
 	}
 }
 
-// searchWithin is searching for a list.
+// searchWithin declares the search parameter of a list.
 func searchWithin[F any]() parameter[listArgs[F]] {
-	return searching[F]("search", "Only what has every one of these words, or words that begin so: among the 1000 newest that do. "+
+	return searching[F]("search", "Only records with each of these words, or words that start with it: the 1000 newest of them. "+
 		"Accents, case and punctuation do not matter. Without sort, the best come first.")
 }
 
-// searchOperation gives the search of everything.
+// searchOperation returns the operation that searches all kinds of records.
 func (a *API) searchOperation() operation {
-	a.schemas.thing("SearchHit", reflect.TypeFor[crm.Hit]())
+	a.schemas.record("SearchHit", reflect.TypeFor[crm.Hit]())
 	p := newPager(a, "search", crm.Sorts{Default: crm.ByRank}, []parameter[listArgs[crm.HitFilter]]{
-		searching[crm.HitFilter]("q", "What to look for: each word, or the beginning of one, in names, e-mail addresses, domains, titles and labels. "+
-			"Without a word nothing is found."),
+		searching[crm.HitFilter]("q", "The words, or beginnings of words, to search for in names, e-mail addresses, domains, titles and labels. "+
+			"Without a word, nothing is found."),
 		filterParameter(&crm.HitKindFilter),
 	}, a.service.Search)
 	p.query = p.query.without("sort")
@@ -54,8 +54,8 @@ func (a *API) searchOperation() operation {
 		method: http.MethodGet, path: "/api/search", id: "search", tag: "Search",
 		caching: server.Cached(cache.Frequent, crm.EntityCompany, crm.EntityContact, crm.EntityDeal),
 		summary: "Search companies, contacts and deals together",
-		description: "The best come first, among equals the newest. Of each kind the 1000 newest that fit are looked at. " +
-			"The rank comes from the query and the thing alone, so that a cursor holds while other things change.",
+		description: "The best come first, among equals the newest. Of each kind, the 1000 newest matches are considered. " +
+			"The rank depends on the query and the record alone, so that a cursor stays valid while other records change.",
 		query:  p.query.document(),
 		answer: a.schemas.list("SearchHit"), example: json.RawMessage(appendListTail(b, listTail{count: 1, limit: defaultLimit})),
 		problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},

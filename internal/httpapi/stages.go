@@ -15,7 +15,7 @@ func (a *API) stages() *resource[crm.Stage, crm.StageFilter, crm.StagePatch] {
 		pager:    newPager(a, "deal-stages", crm.Stages.Sorts, nil, a.service.Stages),
 		body:     newBodyReader(crm.Stages.DecodeErrors, reflect.TypeFor[crm.Stage]()),
 		required: []string{"name"},
-		defaults: "What is left out: the stage is the last one, and open.",
+		defaults: "Defaults: the stage is the last one, and open.",
 		example:  exampleStage(),
 		id:       func(s *crm.Stage) crm.ID { return s.ID },
 		version:  func(s *crm.Stage) int64 { return s.Version },

@@ -10,7 +10,7 @@ import (
 	"sixty/internal/server"
 )
 
-// companyStats is all numbers of one company, as they are answered.
+// companyStats are the statistics of one company in a response.
 type companyStats struct {
 	ContactCount         int64                `json:"contactCount"`
 	DealsCount           int64                `json:"dealsCount"`
@@ -23,15 +23,15 @@ type companyStats struct {
 	WonValue             crm.Money            `json:"wonValue" doc:"The sum in the organisation's default currency."`
 	WonValueByCurrency   map[string]crm.Money `json:"wonValueByCurrency,omitempty" doc:"Where other currencies occur: the sums in all of them."`
 	LostDeals            int64                `json:"lostDeals"`
-	LastActivityAt       *crm.Instant         `json:"lastActivityAt" doc:"When the latest of the completed activities was."`
+	LastActivityAt       *crm.Instant         `json:"lastActivityAt" doc:"The date of the latest completed activity."`
 }
 
-// contactStats is all numbers of one contact, as they are answered.
+// contactStats are the statistics of one contact in a response.
 type contactStats struct {
 	Meetings                  int64                `json:"meetings"`
 	Emails                    int64                `json:"emails"`
 	Calls                     int64                `json:"calls"`
-	TotalDeals                int64                `json:"totalDeals" doc:"That the contact is on, as primary or further contact."`
+	TotalDeals                int64                `json:"totalDeals" doc:"Deals of which it is the primary or a further contact."`
 	ActiveDeals               int64                `json:"activeDeals"`
 	TotalDealsValue           crm.Money            `json:"totalDealsValue" doc:"The sum in the organisation's default currency."`
 	TotalDealsValueByCurrency map[string]crm.Money `json:"totalDealsValueByCurrency,omitempty" doc:"Where other currencies occur: the sums in all of them."`
@@ -39,27 +39,27 @@ type contactStats struct {
 }
 
 func (a *API) companyTotals() operation {
-	a.schemas.thing("CompanyStats", reflect.TypeFor[companyStats]())
+	a.schemas.record("CompanyStats", reflect.TypeFor[companyStats]())
 	return statsOf(a, "company", crm.EntityCompany, "/api/companies/{id}/stats", "CompanyStats", "Companies", a.service.CompanyTotals, appendCompanyTotals)
 }
 
 func (a *API) contactTotals() operation {
-	a.schemas.thing("ContactStats", reflect.TypeFor[contactStats]())
+	a.schemas.record("ContactStats", reflect.TypeFor[contactStats]())
 	return statsOf(a, "contact", crm.EntityContact, "/api/contacts/{id}/stats", "ContactStats", "Contacts", a.service.ContactTotals, appendContactTotals)
 }
 
-// statsOf answers the numbers of one thing.
+// statsOf returns the operation that reads the statistics of one record.
 func statsOf[T any](
 	a *API, one, entity, path, schema, tag string, read func(context.Context, crm.Actor, crm.ID) (T, error),
 	write func(b []byte, totals *T, currency string) []byte,
 ) operation {
-	return partOf(one, operation{
+	return subresourceOf(one, operation{
 		method: http.MethodGet, path: path, id: "get" + schema, tag: tag,
-		cost:    server.Expensive("statistics of all that belongs to the thing"),
+		cost:    server.Expensive("statistics of all deals and activities of the record"),
 		caching: server.Cached(cache.Frequent, entity, crm.EntityContact, crm.EntityDeal, crm.EntityActivity, crm.EntityOrganisation),
-		summary: "Read a " + one + "'s numbers",
+		summary: "Read a " + one + "'s statistics",
 		answer:  a.schemas.envelope(schema),
-		part: func(c *call, id crm.ID) error {
+		forID: func(c *call, id crm.ID) error {
 			totals, err := read(c.Context, c.Actor, id)
 			if err != nil {
 				return err

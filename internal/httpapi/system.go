@@ -9,21 +9,20 @@ import (
 	"sixty/internal/server"
 )
 
-// healthTimeout bounds how long a question after health may take: whoever asks wants
-// to know soon.
+// healthTimeout bounds a health check: supervisors do not wait long.
 const healthTimeout = 2 * time.Second
 
-// systemOperations gives what a supervisor asks.
+// systemOperations returns the health checks.
 func (a *API) systemOperations() []operation {
 	return []operation{
 		{
-			method: http.MethodGet, path: "/api/health", id: "getHealth", tag: "System", public: true, cost: server.Free("a supervisor asks"),
-			summary: "Tell whether all is well", description: "A bare object, not an envelope.",
+			method: http.MethodGet, path: "/api/health", id: "getHealth", tag: "System", public: true, cost: server.Free("supervisors poll it"),
+			summary: "Check health", description: "A bare object, not an envelope.",
 			answer: statusSchema("healthy"), run: a.healthOr(`{"status":"healthy"}`),
 		},
 		{
-			method: http.MethodGet, path: "/livez", id: "getLiveness", tag: "System", public: true, cost: server.Free("a supervisor asks"),
-			summary: "Tell that the program runs", description: "Asks nothing else: a program that answers is alive.",
+			method: http.MethodGet, path: "/livez", id: "getLiveness", tag: "System", public: true, cost: server.Free("supervisors poll it"),
+			summary: "Check that the program runs", description: "It checks nothing else: a program that responds is alive.",
 			answer: statusSchema("alive"),
 			run: func(c *call) error {
 				c.Out = append(c.Out, `{"status":"alive"}`...)
@@ -31,8 +30,8 @@ func (a *API) systemOperations() []operation {
 			},
 		},
 		{
-			method: http.MethodGet, path: "/readyz", id: "getReadiness", tag: "System", public: true, cost: server.Free("a supervisor asks"),
-			summary: "Tell whether requests can be served",
+			method: http.MethodGet, path: "/readyz", id: "getReadiness", tag: "System", public: true, cost: server.Free("supervisors poll it"),
+			summary: "Check that requests can be served",
 			answer:  statusSchema("ready"), run: a.healthOr(`{"status":"ready"}`),
 		},
 	}
@@ -45,7 +44,7 @@ func statusSchema(status string) *huma.Schema {
 	}
 }
 
-// healthOr answers the text when the program can serve, and else a problem.
+// healthOr responds with the text if the program can serve, and otherwise with a problem.
 func (a *API) healthOr(text string) func(*call) error {
 	return func(c *call) error {
 		ctx, cancel := context.WithTimeout(c.Context, healthTimeout)

@@ -17,7 +17,7 @@ func (a *API) tasks() *resource[crm.Task, crm.TaskFilter, crm.TaskPatch] {
 		pager:    newPager(a, "tasks", crm.Tasks.Sorts, filtersOf(crm.Tasks), a.service.Tasks),
 		body:     newBodyReader(crm.Tasks.DecodeErrors, reflect.TypeFor[crm.Task]()),
 		required: []string{"title"},
-		defaults: "What is left out: the priority is medium, the status pending, the type general; the task is made by and assigned to who makes it.",
+		defaults: "Defaults: the priority is medium, the status pending, the type general; the task is created by and assigned to the caller.",
 		example:  exampleTask(),
 		id:       func(t *crm.Task) crm.ID { return t.ID },
 		version:  func(t *crm.Task) int64 { return t.Version },
@@ -49,17 +49,17 @@ func appendTask(b []byte, t *crm.Task) []byte {
 	return appendTimes(b, t.CreatedAt, t.UpdatedAt)
 }
 
-// contactTasks answers what is to be done about a contact.
+// contactTasks returns the operation that lists a contact's tasks.
 func (a *API) contactTasks() operation {
-	a.schemas.thing("FollowUp", reflect.TypeFor[crm.FollowUp]())
-	return partOf("contact", operation{
+	a.schemas.record("FollowUp", reflect.TypeFor[crm.FollowUp]())
+	return subresourceOf("contact", operation{
 		method: http.MethodGet, path: "/api/contacts/{id}/tasks", id: "listContactTasks", tag: "Contacts",
 		caching: server.Uncached("what is to be followed up changes by the clock"),
-		summary: "List what is to be done about a contact",
+		summary: "List a contact's tasks and follow-ups",
 		description: "Its tasks, a follow-up 3 days after each activity of its last 30 days, and one 7 days after each of its deals " +
 			"that is not lost was last changed; by due date, newest first, at most 10.",
 		answer: a.schemas.list("FollowUp"),
-		part: func(c *call, id crm.ID) error {
+		forID: func(c *call, id crm.ID) error {
 			rows, err := a.service.ContactTasks(c.Context, c.Actor, id)
 			if err != nil {
 				return err

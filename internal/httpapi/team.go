@@ -11,33 +11,33 @@ import (
 	"sixty/internal/server"
 )
 
-// memberView is a person as admins see them.
+// memberView is a user as admins see it.
 type memberView struct {
 	crm.Owner
-	Service       bool         `json:"service" doc:"It is the user of an API key, which is in no list of people."`
-	DeactivatedAt *crm.Instant `json:"deactivated_at" doc:"null: they may sign in, and act."`
-	SignedInAt    *crm.Instant `json:"signed_in_at" doc:"Last; null: never."`
+	Service       bool         `json:"service" doc:"It is the service user of an API key, which is in no list of users."`
+	DeactivatedAt *crm.Instant `json:"deactivated_at" doc:"null: the user is active."`
+	SignedInAt    *crm.Instant `json:"signed_in_at" doc:"The last sign-in; null: never."`
 }
 
-// handOverPatch is the body that names whom records go to.
+// transferPatch is the body that names the new owner of records.
 type (
-	handOverPatch struct {
+	transferPatch struct {
 		To     crm.Field[crm.ID] `json:"to"`
 		Unread crm.DecodeErrors  `json:"-"`
 	}
-	handOverView struct {
-		To crm.ID `json:"to" doc:"Who gets it all; must be active."`
+	transferView struct {
+		To crm.ID `json:"to" doc:"The new owner, who must be active."`
 	}
 )
 
-// teamOperations let admins see people and change what they may do. Who is new is
+// teamOperations returns the operations by which admins manage users. New users are
 // invited (invitations.go).
 func (a *API) teamOperations() []operation {
-	const tag, kept = "People", "when somebody signed in is no change that the cache hears of"
-	a.schemas.thing("Member", reflect.TypeFor[memberView]())
+	const tag, uncached = "People", "signed_in_at is not in the change log"
+	a.schemas.record("Member", reflect.TypeFor[memberView]())
 	a.schemas.patch("MemberInput", reflect.TypeFor[crm.OwnerPatch](), reflect.TypeFor[crm.Owner](), nil)
-	a.schemas.patch("HandOver", reflect.TypeFor[handOverPatch](), reflect.TypeFor[handOverView](), []string{"to"})
-	a.schemas.thing("HandedOver", reflect.TypeFor[accounts.TransferredRecords]())
+	a.schemas.patch("Transfer", reflect.TypeFor[transferPatch](), reflect.TypeFor[transferView](), []string{"to"})
+	a.schemas.record("TransferredRecords", reflect.TypeFor[accounts.TransferredRecords]())
 	pager := newPager(a, "users", crm.Owners.Sorts, nil, a.accounts.Members)
 	switched := func(path, id, summary, description string, change func(context.Context, crm.Actor, crm.ID) (accounts.Member, error)) operation {
 		return operation{
@@ -48,8 +48,8 @@ func (a *API) teamOperations() []operation {
 	}
 	return []operation{
 		{
-			method: http.MethodGet, path: "/api/users", id: "listUsers", tag: tag, caching: server.Uncached(kept),
-			summary: "List the people", description: "Deactivated ones included. For admins.",
+			method: http.MethodGet, path: "/api/users", id: "listUsers", tag: tag, caching: server.Uncached(uncached),
+			summary: "List the users", description: "Deactivated ones included. For admins.",
 			query: pager.query.document(), answer: a.schemas.list("Member"),
 			problems: []int{http.StatusBadRequest, http.StatusForbidden, http.StatusUnprocessableEntity},
 			run: func(c *call) error {
@@ -61,36 +61,36 @@ func (a *API) teamOperations() []operation {
 			},
 		},
 		{
-			method: http.MethodGet, path: "/api/users/{id}", id: "readUser", tag: tag, caching: server.Uncached(kept),
-			summary: "Read a person", description: "For admins.",
+			method: http.MethodGet, path: "/api/users/{id}", id: "readUser", tag: tag, caching: server.Uncached(uncached),
+			summary: "Read a user", description: "For admins.",
 			answer: a.schemas.envelope("Member"), problems: []int{http.StatusForbidden},
 			run: func(c *call) error { return a.answerMember(c, a.accounts.Member) },
 		},
 		{
 			method: http.MethodPatch, path: "/api/users/{id}", id: "patchUser", tag: tag,
-			summary: "Change a person",
-			description: "Changes the members that are sent and no others; an explicit null clears one (RFC 7396). Whoever gets another role is signed out " +
-				"everywhere, and their keys may do no more than that. Nobody changes their own role, and the last active admin stays one. For admins.",
+			summary: "Change a user",
+			description: "Changes the members that are sent and no others; an explicit null clears one (RFC 7396). A change of role signs the user out " +
+				"everywhere and limits their keys. Admins cannot change their own role, and the last active admin stays one. For admins.",
 			body: ref("MemberInput"), answer: a.schemas.envelope("Member"), run: a.changeMember(),
 		},
-		switched("deactivate", "deactivateUser", "End what a person may do",
-			"Ends their sessions; their keys are refused, and their records stay theirs. Nobody deactivates themselves, nor the last active admin.",
+		switched("deactivate", "deactivateUser", "Deactivate a user",
+			"Ends their sessions; their keys are rejected, and they still own their records. Admins cannot deactivate themselves, nor the last active admin.",
 			a.accounts.DeactivateOwner),
-		switched("reactivate", "reactivateUser", "Give a person back what they might do",
-			"They sign in again; keys that were not revoked are good again.", a.accounts.ReactivateOwner),
+		switched("reactivate", "reactivateUser", "Reactivate a user",
+			"They may sign in again; keys that were not revoked are valid again.", a.accounts.ReactivateOwner),
 		{
 			method: http.MethodPost, path: "/api/users/{id}/hand-over", id: "handOver", tag: tag,
-			cost: server.Expensive("it may change everything that there is"), longRunning: true,
-			summary: "Give everything that a person owns to another",
-			description: "Companies, contacts, deals and activities, and the tasks that are assigned to them: all of it or, if that fails, nothing. " +
-				"The answer says how many. Who did what in the past stays. More than " + strconv.Itoa(accounts.MaxTransferredRecords) +
-				" records are a conflict: the command line has no such bound. For admins.",
-			body: ref("HandOver"), answer: a.schemas.envelope("HandedOver"), run: a.handOver(),
+			cost: server.Expensive("it may change every record"), longRunning: true,
+			summary: "Transfer all records of a user to another",
+			description: "Companies, contacts, deals and activities that they own, and the tasks that are assigned to them: all or nothing. " +
+				"The response has their numbers. History stays as it is. More than " + strconv.Itoa(accounts.MaxTransferredRecords) +
+				" records are a conflict: the command line has no such limit. For admins.",
+			body: ref("Transfer"), answer: a.schemas.envelope("TransferredRecords"), run: a.transferRecords(),
 		},
 	}
 }
 
-// answerMember answers a person, who may be changed before.
+// answerMember responds with the user that get returns, which may change it.
 func (a *API) answerMember(c *call, get func(context.Context, crm.Actor, crm.ID) (accounts.Member, error)) error {
 	id, err := c.PathID("id", "user")
 	if err != nil {
@@ -118,8 +118,8 @@ func (a *API) changeMember() func(*call) error {
 	}
 }
 
-func (a *API) handOver() func(*call) error {
-	body := newBodyReader(func(p *handOverPatch) *crm.DecodeErrors { return &p.Unread })
+func (a *API) transferRecords() func(*call) error {
+	body := newBodyReader(func(p *transferPatch) *crm.DecodeErrors { return &p.Unread })
 	return func(c *call) error {
 		id, err := c.PathID("id", "user")
 		if err != nil {

@@ -31,7 +31,7 @@ func read(r *http.Request) (map[string]json.RawMessage, error) {
 	return members, err
 }
 
-func TestUnreadableBodies(t *testing.T) {
+func TestRejectedBodies(t *testing.T) {
 	t.Parallel()
 	nested := func(n int) string { return `{"a":` + strings.Repeat("[", n) + strings.Repeat("]", n) + "}" }
 	for name, test := range map[string]struct {
@@ -87,9 +87,9 @@ func FuzzBody(f *testing.F) {
 	})
 }
 
-// Whole characters are read however they are written, and what only looks like half of one
-// is none.
-func TestWholeCharacters(t *testing.T) {
+// Pairs of surrogates are decoded in every notation; an escaped backslash starts no
+// surrogate.
+func TestSurrogates(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`\ud83d\ude00`: "😀", `\uD83D\uDE00\u00e9`: "😀é", `😀`: "😀", `\\ud83d`: `\ud83d`, `\ufffd`: "\ufffd", `\\\ud83d\ude00`: `\😀`, `\ue000\"`: "\ue000\"",
@@ -105,6 +105,6 @@ func TestWholeCharacters(t *testing.T) {
 	}
 	_, err := read(request(`{"name":"ab\uDC01"}`, "application/json"))
 	if err == nil || !strings.Contains(err.Error(), `\uDC01, at byte 12`) {
-		t.Errorf("it is not said where: %v", err)
+		t.Errorf("the message has no offset: %v", err)
 	}
 }

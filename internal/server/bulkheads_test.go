@@ -38,7 +38,7 @@ func TestBulkheadQueueIsShort(t *testing.T) {
 		}
 		b.leave()
 		if err := <-queued; err != nil {
-			t.Errorf("whoever waited has no place: %v", err)
+			t.Errorf("the request that waited has no slot: %v", err)
 		}
 		if err := <-queued; crm.CodeOf(err) != crm.CodeUnavailable || time.Since(began) != queueTime {
 			t.Errorf("after %s: %v", time.Since(began), err)
@@ -46,7 +46,7 @@ func TestBulkheadQueueIsShort(t *testing.T) {
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := b.enter(gone); !errors.Is(err, context.Canceled) {
-			t.Errorf("whoever has gone: %v", err)
+			t.Errorf("the request that was cancelled: %v", err)
 		}
 		b.leave()
 		if err := b.enter(t.Context()); err != nil {
@@ -55,9 +55,9 @@ func TestBulkheadQueueIsShort(t *testing.T) {
 	})
 }
 
-// However many answers are asked for that are not kept yet, a part of the connections is
-// all that is taken; and none, where nothing is kept.
-func TestFillsAreFew(t *testing.T) {
+// However many responses are missing in the cache, their fills use only a part of the
+// connections. Without a cache there are no fills.
+func TestCacheFillsAreBounded(t *testing.T) {
 	t.Parallel()
 	const asked, connections = 30, 10
 	for _, off := range []bool{false, true} {
@@ -106,8 +106,9 @@ func TestFillsAreFew(t *testing.T) {
 	}
 }
 
-// Bulk that is all taken leaves interactive requests alone, and is told to come again.
-func TestBulkIsApart(t *testing.T) {
+// When all bulk slots are taken, interactive requests go on, and bulk requests are rejected
+// with Retry-After.
+func TestBulkHasItsOwnSlots(t *testing.T) {
 	t.Parallel()
 	a := newServer(t, nil, func(o *Options) { o.MaxRequests = 2 })
 	if err := a.bulkheads.bulk.enter(t.Context()); err != nil {
@@ -122,8 +123,8 @@ func TestBulkIsApart(t *testing.T) {
 	}
 }
 
-// A body that comes slowly holds no place, and what is wrong with it is told as ever.
-func TestBodiesAreReceivedBeforeAPlaceIsTaken(t *testing.T) {
+// A body is received before a slot is taken, and rejected as usual if it is too large.
+func TestBodiesAreReceivedBeforeASlotIsTaken(t *testing.T) {
 	t.Parallel()
 	a := newServer(t, nil, func(o *Options) { o.MaxRequests = 1 })
 	for range cap(a.bulkheads.interactive.slots) {
@@ -141,9 +142,9 @@ func TestBodiesAreReceivedBeforeAPlaceIsTaken(t *testing.T) {
 		a.ServeHTTP(w, r)
 		done <- w.Code
 	}()
-	<-read // although there is no place
+	<-read // although there is no slot
 	if status := <-done; status != http.StatusServiceUnavailable {
-		t.Errorf("without a place: %d", status)
+		t.Errorf("without a slot: %d", status)
 	}
 	a.bulkheads.interactive.leave()
 	w := httptest.NewRecorder()
@@ -156,7 +157,7 @@ func TestBodiesAreReceivedBeforeAPlaceIsTaken(t *testing.T) {
 	}
 }
 
-// noting closes a channel when what it reads has ended.
+// noting closes a channel at the end of its reader.
 type noting struct {
 	from interface{ Read([]byte) (int, error) }
 	end  chan struct{}

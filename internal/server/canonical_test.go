@@ -11,7 +11,7 @@ func TestCanonical(t *testing.T) {
 		"a=1&b=2":              "a=1&b=2",
 		"b=2&a=1":              "a=1&b=2",
 		"b=2&a=1&a=1":          "a=1&b=2",
-		"a=1&a=2":              "a=1&a=2", // an error, which the operation tells
+		"a=1&a=2":              "a=1&a=2", // the operation rejects it
 		"a=&b=2":               "b=2",
 		"b=2&other=3":          "b=2",
 		"other=3":              "",

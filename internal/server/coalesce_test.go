@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// pair gives both ends of a connection that gathers.
+// pair returns both ends of a coalescing connection.
 func pair(t *testing.T) (server *coalescingConn, client net.Conn) {
 	t.Helper()
 	inner, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -37,7 +37,7 @@ func pair(t *testing.T) (server *coalescingConn, client net.Conn) {
 	return server, client
 }
 
-func TestConnectionGathers(t *testing.T) {
+func TestConnectionCoalesces(t *testing.T) {
 	t.Parallel()
 	server, client := pair(t)
 	write := func(s string) {
@@ -77,7 +77,7 @@ func TestConnectionGathers(t *testing.T) {
 	write(long)
 	server.release()
 	read(long)
-	// What could not be written, is told.
+	// A failed write returns its error.
 	_ = client.Close()
 	server.coalesce()
 	write("head;")
@@ -88,9 +88,8 @@ func TestConnectionGathers(t *testing.T) {
 	server.release()
 }
 
-// TestAnswersAreWhole: whatever their length, answers over a connection that gathers are
-// those over one that does not.
-func TestAnswersAreWhole(t *testing.T) {
+// Responses of every length arrive complete over a coalescing connection.
+func TestResponsesAreComplete(t *testing.T) {
 	t.Parallel()
 	inner, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -98,7 +97,7 @@ func TestAnswersAreWhole(t *testing.T) {
 	}
 	server := &http.Server{ReadHeaderTimeout: time.Minute, ConnContext: ConnContext, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, ok := r.Context().Value(connKey{}).(*coalescingConn); !ok {
-			t.Error("a request does not know its connection")
+			t.Error("the context has no connection")
 		}
 		n, _ := strconv.Atoi(r.URL.Query().Get("n"))
 		w.Header().Set("Content-Length", strconv.Itoa(n))
@@ -141,9 +140,9 @@ func TestAnswersAreWhole(t *testing.T) {
 	}
 }
 
-// TestAnswersLeaveAtOnce: an answer of whatever length has left as soon as it is written
-// whole. Nothing of it waits for the end of the request, to go in a write of its own.
-func TestAnswersLeaveAtOnce(t *testing.T) {
+// A response of any length is sent as soon as its body is written: no part of it waits for
+// the end of the request.
+func TestResponsesAreSentAtOnce(t *testing.T) {
 	t.Parallel()
 	inner, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -157,7 +156,7 @@ func TestAnswersLeaveAtOnce(t *testing.T) {
 		select {
 		case <-hasRead:
 		case <-r.Context().Done():
-			t.Errorf("of %d bytes, some had not left", n)
+			t.Errorf("of %d bytes, some were not sent", n)
 		}
 	})}
 	served := make(chan error, 1)

@@ -14,7 +14,7 @@ import (
 // trusted origins change anything.
 
 // hostCookie returns the name of a cookie that only this host may set: behind TLS,
-// browsers accept the prefix from nobody else (RFC 6265bis section 4.1.3.2).
+// browsers accept the prefix from no other host (RFC 6265bis section 4.1.3.2).
 func (s *Server) hostCookie(name string) string {
 	if s.secureCookies {
 		return "__Host-" + name

@@ -16,10 +16,10 @@ import (
 	"sixty/internal/crm"
 )
 
-// goodToken is the token of the one session that there is.
+// goodToken is the token of the only session.
 const goodToken = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
-// oneSession is storage with one session in it.
+// oneSession is a store with one session.
 type oneSession struct {
 	accounts.Store
 	auth.Principals
@@ -33,8 +33,8 @@ func (s oneSession) SessionPrincipal(_ context.Context, hash []byte) (accounts.S
 	return s.session, accounts.Principal{Owner: crm.Owner{OrgID: s.session.OrgID, ID: s.session.UserID, Role: crm.RoleRep}}, nil
 }
 
-// FuzzCookie sends whatever line of cookies: only one that holds the session's token,
-// under its name, is anybody's.
+// FuzzCookie sends arbitrary Cookie headers: only one with the session's token, under its
+// name, is authenticated.
 func FuzzCookie(f *testing.F) {
 	now := time.Unix(1_767_600_000, 0)
 	hash := sha256.Sum256([]byte(goodToken))

@@ -44,13 +44,13 @@ func encodedWith(t *testing.T, encoding string, body io.Reader) []byte {
 	return out.Bytes()
 }
 
-// zeros is a file of nothing but zeros.
+// zeros is an endless reader of zeros.
 type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
-// arrived reads an encoded body as an operation would.
-func arrived(t *testing.T, a *Server, coding string, body []byte) (string, error) {
+// receive reads an encoded body as an operation does.
+func receive(t *testing.T, a *Server, coding string, body []byte) (string, error) {
 	t.Helper()
 	var text []byte
 	var err error
@@ -89,7 +89,7 @@ func TestEncodedBodies(t *testing.T) {
 		} {
 			t.Run(encoding+name, func(t *testing.T) {
 				t.Parallel()
-				got, err := arrived(t, a, test.coding, test.body)
+				got, err := receive(t, a, test.coding, test.body)
 				switch {
 				case test.want == 0 && (err != nil || got != text && got != largest):
 					t.Errorf("%d bytes arrive, %v", len(got), err)
@@ -102,17 +102,17 @@ func TestEncodedBodies(t *testing.T) {
 		}
 	}
 	for _, coding := range []string{"identity", "Identity", ""} {
-		if got, err := arrived(t, a, coding, []byte(text)); got != text || err != nil {
+		if got, err := receive(t, a, coding, []byte(text)); got != text || err != nil {
 			t.Errorf("%q: %q, %v", coding, got, err)
 		}
 	}
-	if got, err := arrived(t, a, "x-gzip", encodedWith(t, encodingGzip, strings.NewReader(text))); got != text || err != nil {
+	if got, err := receive(t, a, "x-gzip", encodedWith(t, encodingGzip, strings.NewReader(text))); got != text || err != nil {
 		t.Errorf("x-gzip: %q, %v", got, err)
 	}
 }
 
-// A bomb is given up soon: not much more is allocated for it than a body may have.
-func TestBombsTakeLittle(t *testing.T) { //nolint:paralleltest // counts the process's allocations
+// A decompression bomb is rejected early: little more is allocated than a body may have.
+func TestDecompressionBombs(t *testing.T) { //nolint:paralleltest // counts the process's allocations
 	d, err := newDecompressor()
 	if err != nil {
 		t.Fatal(err)
@@ -132,8 +132,8 @@ func TestBombsTakeLittle(t *testing.T) { //nolint:paralleltest // counts the pro
 	}
 }
 
-// Nobody waits for a decoder longer than their request lasts.
-func TestDecodingWaitsForItsTurn(t *testing.T) {
+// A request that is cancelled does not wait for a decoder.
+func TestDecodingIsCancelled(t *testing.T) {
 	t.Parallel()
 	d, err := newDecompressor()
 	if err != nil {

@@ -116,8 +116,8 @@ type queryCharge struct {
 	decision atomic.Pointer[ratelimit.Decision]
 }
 
-// charge charges the rest of a request before its query runs. It delays nobody: others
-// may wait for the same response.
+// charge charges the rest of a request before its query runs. It does not delay the query
+// as a penalty: other requests may wait for the same response.
 func (q *queryCharge) charge(ctx context.Context, s *Server, op *Operation, actor crm.Actor) error {
 	if s.limits == nil || op.Cost.Free {
 		return nil

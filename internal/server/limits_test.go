@@ -16,7 +16,7 @@ import (
 	"sixty/internal/ratelimit"
 )
 
-// newLimiter makes rate limits in memory, which hold nobody up.
+// newLimiter returns rate limits in memory, without delays.
 func newLimiter(tb testing.TB, o ratelimit.Options) *ratelimit.Limiter {
 	tb.Helper()
 	o.Penalties.MaxDelayed = -1
@@ -28,22 +28,22 @@ func newLimiter(tb testing.TB, o ratelimit.Options) *ratelimit.Limiter {
 	return l
 }
 
-// hourly are limits of which nothing grows back while a test runs: an address has 10
+// hourly returns limits that are not replenished while a test runs: an address has 10
 // requests, of which 5 may be expensive, and so has a principal.
 func hourly(tb testing.TB) *ratelimit.Limiter {
 	tb.Helper()
 	ten, five := ratelimit.Limit{Requests: 10, Window: time.Hour}, ratelimit.Limit{Requests: 5, Window: time.Hour}
 	return newLimiter(tb, ratelimit.Options{
 		Global: ratelimit.Limit{Requests: 1000, Window: time.Hour}, API: ten, Expensive: five, PrincipalFactor: 1, OrganisationFactor: 3,
-		// Violations do not end in a block here.
+		// Violations lead to no block here.
 		Penalties: ratelimit.Penalties{First: time.Hour, Longest: time.Hour},
 	})
 }
 
-// keys knows good keys, and tells how often it was asked.
+// keys authenticates known keys, and counts how often it was asked.
 type keys struct {
 	good  map[string]crm.Actor
-	known bool // from before
+	known bool // from an earlier authentication
 	asked *atomic.Int64
 }
 
@@ -62,7 +62,7 @@ func (k keys) LastKnown(token string) (crm.Actor, bool) {
 	return by, ok && k.known
 }
 
-// limitedServer is an API with limits, one deal, and keys of two people of an organisation.
+// limitedServer returns a server with limits, and keys of two users of an organisation.
 func limitedServer(tb testing.TB, known bool) (*Server, keys) {
 	tb.Helper()
 	org := crm.ID{15: 1}
@@ -78,7 +78,7 @@ func limitedServer(tb testing.TB, known bool) (*Server, keys) {
 	}), k
 }
 
-// spend gives how many requests are answered until one is a 429, and that.
+// spend sends requests until one is a 429, and returns the number before it, and the 429.
 func spend(t *testing.T, ask func() *httptest.ResponseRecorder) (n int, refused *httptest.ResponseRecorder) {
 	t.Helper()
 	for n = range 1000 {
@@ -87,11 +87,11 @@ func spend(t *testing.T, ask func() *httptest.ResponseRecorder) (n int, refused 
 			return n, w
 		}
 	}
-	t.Fatal("there is no limit")
+	t.Fatal("no request is rejected")
 	return n, nil
 }
 
-func TestWhatRequestsCost(t *testing.T) {
+func TestRateLimitCosts(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		method, path string
@@ -121,15 +121,15 @@ func TestWhatRequestsCost(t *testing.T) {
 			}
 			got, refused := spend(t, ask)
 			if got != c.want {
-				t.Errorf("%d requests are answered, want %d", got, c.want)
+				t.Errorf("%d requests are allowed, want %d", got, c.want)
 			}
 			status, detail := problemIn(t, refused)
-			var told struct{ Tier string }
-			if err := json.Unmarshal(refused.Body.Bytes(), &told); err != nil || status != http.StatusTooManyRequests || told.Tier != c.tier || !strings.Contains(detail, "tier "+c.tier) {
+			var problem struct{ Tier string }
+			if err := json.Unmarshal(refused.Body.Bytes(), &problem); err != nil || status != http.StatusTooManyRequests || problem.Tier != c.tier || !strings.Contains(detail, "tier "+c.tier) {
 				t.Errorf("%d, %v: %s", status, err, refused.Body)
 			}
 			h := refused.Header()
-			// A whole request grows back in so long, whatever part of it was refused.
+			// Retry-After is for a whole request, whichever part of its cost was rejected.
 			if after, err := strconv.Atoi(h.Get("Retry-After")); err != nil || after > 3600/c.limit || after < 3600/c.limit-60 || !strings.Contains(h.Get("RateLimit"), `"`+c.tier+`";r=0;t=`) || !strings.Contains(h.Get("RateLimit-Policy"), `"api";q=10;w=3600`) {
 				t.Errorf("header %v", h)
 			}
@@ -137,9 +137,9 @@ func TestWhatRequestsCost(t *testing.T) {
 	}
 }
 
-// What one person, or whoever has no key, has taken is nothing to another at the same
-// address; and no key is looked up for an address that has taken all.
-func TestWhomRequestsCountFor(t *testing.T) {
+// A limit that one caller has used up does not affect another at the same address, and no
+// key is looked up for an address that has used up its limit.
+func TestCallersAreLimitedSeparately(t *testing.T) {
 	t.Parallel()
 	a, k := limitedServer(t, true)
 	wrong := func() *httptest.ResponseRecorder {
@@ -154,7 +154,7 @@ func TestWhomRequestsCountFor(t *testing.T) {
 		return responseTo(t, a, "GET", "/api/deals", "Authorization", "Bearer one")
 	})
 	if w := responseTo(t, a, "GET", "/api/deals", "Authorization", "Bearer two"); w.Code != http.StatusOK {
-		t.Errorf("another person: %d %s", w.Code, w.Body)
+		t.Errorf("another user: %d %s", w.Code, w.Body)
 	}
 	for path, want := range map[string]int{"/livez": 200, "/api/nothing": 404, "/docs": 200} {
 		if w := responseTo(t, a, "GET", path); w.Code != want {
@@ -163,8 +163,8 @@ func TestWhomRequestsCountFor(t *testing.T) {
 	}
 }
 
-// People with good keys whom this instance does not know do not use up what their address has.
-func TestAnOfficeIsLetIn(t *testing.T) {
+// Valid keys that the instance does not know yet do not use up the limit of their address.
+func TestValidKeysDoNotUseUpTheirAddress(t *testing.T) {
 	t.Parallel()
 	a, _ := limitedServer(t, false)
 	for i := range 30 {
@@ -175,7 +175,7 @@ func TestAnOfficeIsLetIn(t *testing.T) {
 	}
 }
 
-func TestTrustedProxySpeaksForOthers(t *testing.T) {
+func TestTrustedProxies(t *testing.T) {
 	t.Parallel()
 	a, _ := limitedServer(t, true)
 	from := func(address string) func() *httptest.ResponseRecorder {
@@ -185,21 +185,21 @@ func TestTrustedProxySpeaksForOthers(t *testing.T) {
 	}
 	spend(t, from("203.0.113.1"))
 	if w := from("198.51.100.9, 203.0.113.1")(); w.Code != http.StatusTooManyRequests {
-		t.Errorf("an address that was made up has an allowance of its own: %d", w.Code)
+		t.Errorf("a forged address has a limit of its own: %d", w.Code)
 	}
 	if w := from("203.0.113.2")(); w.Code != http.StatusUnauthorized {
 		t.Errorf("another address: %d", w.Code)
 	}
 }
 
-// Whoever waits for somebody else's query does not suffer for what that one may not.
-func TestJoinedRequestsPayForThemselves(t *testing.T) {
+// A request that joins another's query does not fail because of the other's limit.
+func TestJoinedRequestsAreChargedSeparately(t *testing.T) {
 	t.Parallel()
 	a, _ := limitedServer(t, true)
 	b := new(queryCharge)
 	shared := tooMany(&ratelimit.Decision{})
 	if own, others := b.rejected(shared); own || !others {
-		t.Errorf("somebody else's: own %t, others %t", own, others)
+		t.Errorf("another's limit: own %t, others %t", own, others)
 	}
 	op := Operation{}
 	by := crm.Actor{Org: crm.ID{15: 7}, User: crm.ID{15: 8}}
@@ -211,6 +211,6 @@ func TestJoinedRequestsPayForThemselves(t *testing.T) {
 	if err := b.charge(t.Context(), a, &op, by); ProblemOf(err).Status != http.StatusTooManyRequests {
 		t.Fatal(err)
 	} else if own, others := b.rejected(err); !own || others {
-		t.Errorf("the own: own %t, others %t", own, others)
+		t.Errorf("its own limit: own %t, others %t", own, others)
 	}
 }

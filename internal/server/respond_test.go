@@ -38,7 +38,7 @@ func TestRepresentations(t *testing.T) {
 				if head.Code != http.StatusOK || head.Body.Len() != 0 {
 					t.Errorf("HEAD is a %d with %d bytes", head.Code, head.Body.Len())
 				}
-				if diff := cmp.Diff(named(h), named(head.Header())); diff != "" {
+				if diff := cmp.Diff(stable(h), stable(head.Header())); diff != "" {
 					t.Errorf("headers (-GET +HEAD):\n%s", diff)
 				}
 
@@ -48,11 +48,11 @@ func TestRepresentations(t *testing.T) {
 						t.Errorf("%s again is a %d with %d bytes", method, again.Code, again.Body.Len())
 					}
 					// RFC 9110 section 15.4.5: what guides caches, and nothing of the body.
-					left := named(h)
+					left := stable(h)
 					for _, name := range []string{"Content-Encoding", "Content-Length", "Content-Type", "Link"} {
 						left.Del(name)
 					}
-					if diff := cmp.Diff(left, named(again.Header())); diff != "" {
+					if diff := cmp.Diff(left, stable(again.Header())); diff != "" {
 						t.Errorf("headers of 304 (-want +got):\n%s", diff)
 					}
 				}
@@ -61,8 +61,8 @@ func TestRepresentations(t *testing.T) {
 	}
 }
 
-// named gives the headers of an answer without what is each request's own.
-func named(h http.Header) http.Header {
+// stable returns the headers of a response that do not differ between requests.
+func stable(h http.Header) http.Header {
 	h = maps.Clone(h)
 	h.Del(requestIDHeader)
 	h.Del("Server-Timing")
@@ -107,8 +107,8 @@ func TestConditions(t *testing.T) {
 	}
 }
 
-// What is short goes out as it is, and problems do too; neither claims to vary.
-func TestWhatIsNotEncoded(t *testing.T) {
+// Short responses and problems are not encoded, and do not vary by encoding.
+func TestUnencodedResponses(t *testing.T) {
 	t.Parallel()
 	a := newServer(t, nil)
 	for path, want := range map[string]int{"/api/deals": 200, "/livez": 200, "/api/deals/x": 404, "/api/nothing": 404} {
@@ -123,53 +123,53 @@ func TestWhatIsNotEncoded(t *testing.T) {
 	}
 }
 
-// What a representation was kept in is sent, and not made anew.
-func TestKeptEncodingsAreSent(t *testing.T) {
+// A cached encoding is sent, and not compressed anew.
+func TestCachedEncodingsAreSent(t *testing.T) {
 	t.Parallel()
 	a := newServer(t, nil)
 	rep := &representation{
 		body: make([]byte, encodeFrom), hash: "0123456789abcdef", contentType: a.values.json, link: "<x>",
-		encoded: encodedOnce{"zstd": func() []byte { return []byte("kept as zstd") }},
+		encoded: encodedOnce{"zstd": func() []byte { return []byte("cached zstd") }},
 	}
 	r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 	r.Header.Set("Accept-Encoding", "zstd")
 	w := httptest.NewRecorder()
 	a.respond(w, r, rep)
 	want := http.Header{
-		"Content-Encoding": {"zstd"}, "Content-Length": {"12"}, "Content-Type": {"application/json"},
+		"Content-Encoding": {"zstd"}, "Content-Length": {"11"}, "Content-Type": {"application/json"},
 		"Etag": {`"0123456789abcdef-zstd"`}, "Link": {"<x>"}, "Vary": {"Accept-Encoding"},
 	}
-	if diff := cmp.Diff(want, w.Header()); diff != "" || w.Body.String() != "kept as zstd" {
+	if diff := cmp.Diff(want, w.Header()); diff != "" || w.Body.String() != "cached zstd" {
 		t.Errorf("%s (-want +got):\n%s", w.Body, diff)
 	}
 }
 
-// Values that answers share are not changed by whoever adds to one answer's.
-func TestSharedHeaderValuesStay(t *testing.T) {
+// Header values that responses share are not changed by adding to one response's.
+func TestSharedHeaderValuesAreNotChanged(t *testing.T) {
 	t.Parallel()
 	const home = "http://localhost:5173"
 	a := newServer(t, nil, func(o *Options) { o.FrontendOrigins = []string{home} })
 	first := ask(t, a, "GET", "/api/deals", "Origin", home).Header()
-	want := named(first.Clone())
+	want := stable(first.Clone())
 	for name := range first {
 		first.Add(name, "more")
 	}
-	if diff := cmp.Diff(want, named(ask(t, a, "GET", "/api/deals", "Origin", home).Header())); diff != "" {
-		t.Errorf("the next answer's headers (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, stable(ask(t, a, "GET", "/api/deals", "Origin", home).Header())); diff != "" {
+		t.Errorf("the next response's headers (-want +got):\n%s", diff)
 	}
 }
 
-// BenchmarkRespond is an answer that was kept, in the forms that it is asked for.
+// BenchmarkRespond sends a cached response in each form.
 func BenchmarkRespond(b *testing.B) {
 	a := newServer(b, nil)
 	body := dealsJSON(50)
-	kept := a.compressor.compress(encodingBrotli, body)
+	cached := a.compressor.compress(encodingBrotli, body)
 	rep := &representation{
 		body: body, hash: cache.HashOf(body), contentType: a.values.json, link: "<x>",
-		encoded: encodedOnce{encodingBrotli: func() []byte { return kept }},
+		encoded: encodedOnce{encodingBrotli: func() []byte { return cached }},
 	}
 	for name, headers := range map[string]http.Header{
-		"AsItIs":    {},
+		"Unencoded": {},
 		"Encoded":   {"Accept-Encoding": {browserAccepts}},
 		"Unchanged": {"Accept-Encoding": {browserAccepts}, "If-None-Match": {`"other", ` + entityTag(0, rep.hash, encodingBrotli)}},
 	} {

@@ -64,8 +64,8 @@ type Options struct {
 	// makes cookies Secure.
 	StrictTransport bool
 
-	// Observe is called at the end of every request, with the request's context; nil: nobody
-	// observes. It must not block.
+	// Observe, if not nil, is called at the end of every request, with its context. It must
+	// not block.
 	Observe func(context.Context, OperationEvent)
 }
 
@@ -177,7 +177,7 @@ func (s *Server) unrouted(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	default:
 		w.Header().Set("Allow", allow)
-		s.fail(w, r, &Problem{Status: http.StatusMethodNotAllowed, Detail: "This path does not know the method; it knows " + allow + "."})
+		s.fail(w, r, &Problem{Status: http.StatusMethodNotAllowed, Detail: "This path does not take the method; it takes " + allow + "."})
 	}
 }
 

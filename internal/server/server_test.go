@@ -29,7 +29,7 @@ func TestFailuresBecomeProblems(t *testing.T) {
 		err    error
 		status int
 		header string
-		level  string // of the line that tells the cause; "" for none
+		level  string // of the log line with the cause; "" for none
 	}{
 		"Malformed":    {crm.Malformed("Bad."), 400, "", ""},
 		"Invalid":      {crm.Invalid(crm.FieldError{Field: "name", Message: "must not be empty"}), 422, "", ""},
@@ -53,20 +53,20 @@ func TestFailuresBecomeProblems(t *testing.T) {
 				t.Errorf("got %d, want %d", status, test.status)
 			}
 			if strings.Contains(detail, "10.0.0.1") || strings.Contains(detail, "SELECT") {
-				t.Errorf("the detail tells secrets: %s", detail)
+				t.Errorf("the detail has secrets: %s", detail)
 			}
 			if test.header != "" && res.Header().Get(test.header) == "" {
 				t.Errorf("there is no %s", test.header)
 			}
 			lines := strings.Count(log.String(), "request failed")
-			if told := strings.Contains(log.String(), `"level":"`+test.level+`","msg":"request failed"`); test.level != "" && (!told || lines != 1) || test.level == "" && lines != 0 {
+			if logged := strings.Contains(log.String(), `"level":"`+test.level+`","msg":"request failed"`); test.level != "" && (!logged || lines != 1) || test.level == "" && lines != 0 {
 				t.Errorf("the log says\n%s", log.String())
 			}
 		})
 	}
 }
 
-func TestPanicIsOneRequestsProblem(t *testing.T) {
+func TestPanics(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	a := newServer(t, func(*Call) error { panic("a defect") }, logged(&log))
@@ -75,7 +75,7 @@ func TestPanicIsOneRequestsProblem(t *testing.T) {
 	}
 	for _, want := range []string{"a defect", "server_test.go", `"status":500`} {
 		if !strings.Contains(log.String(), want) {
-			t.Errorf("the log does not tell %q:\n%s", want, log.String())
+			t.Errorf("the log does not have %q:\n%s", want, log.String())
 		}
 	}
 	if res := responseTo(t, a, "GET", "/livez"); res.Code != http.StatusOK {
@@ -83,7 +83,7 @@ func TestPanicIsOneRequestsProblem(t *testing.T) {
 	}
 }
 
-func TestClientThatWentAwayIsNoFailure(t *testing.T) {
+func TestCancelledRequestIsNoFailure(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	a := newServer(t, func(c *Call) error {
@@ -100,7 +100,7 @@ func TestClientThatWentAwayIsNoFailure(t *testing.T) {
 		t.Errorf("the log says\n%s", log.String())
 	}
 	if w.Code == http.StatusOK {
-		t.Error("what was given up looks like an empty success")
+		t.Error("a cancelled request looks like an empty success")
 	}
 }
 
@@ -188,18 +188,18 @@ func TestPathsAndMethods(t *testing.T) {
 func TestRequestIDs(t *testing.T) {
 	t.Parallel()
 	a := newServer(t, nil)
-	for sent, kept := range map[string]bool{
+	for sent, valid := range map[string]bool{
 		"abc-123_x.y": true, strings.Repeat("a", 128): true,
 		"": false, "a b": false, "a\"b": false, "é": false, strings.Repeat("a", 129): false,
 	} {
 		got := responseTo(t, a, "GET", "/livez", requestIDHeader, sent).Header().Get(requestIDHeader)
-		if got == "" || (got == sent) != kept {
-			t.Errorf("%q is answered with %q", sent, got)
+		if got == "" || (got == sent) != valid {
+			t.Errorf("%q: the response has %q", sent, got)
 		}
 	}
 }
 
-func TestHeadersOfEveryAnswer(t *testing.T) {
+func TestSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	a := newServer(t, nil, func(o *Options) { o.StrictTransport = true })
 	for _, path := range []string{"/api/deals", "/api/nothing", "/livez", "/docs"} {
@@ -214,7 +214,7 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 		t.Errorf("Cache-Control = %q", got)
 	}
 	if got := responseTo(t, newServer(t, nil), "GET", "/livez").Header().Get("Strict-Transport-Security"); got != "" {
-		t.Errorf("Strict-Transport-Security = %q without being asked for", got)
+		t.Errorf("Strict-Transport-Security = %q without StrictTransport", got)
 	}
 }
 
@@ -232,14 +232,14 @@ func TestCrossOrigin(t *testing.T) {
 			}
 		}
 		if allowed && preflight.Header().Get("Access-Control-Allow-Methods") != "PATCH" {
-			t.Errorf("a preflight is answered with %v", preflight.Header())
+			t.Errorf("the response to a preflight has %v", preflight.Header())
 		}
 		if allowed && !strings.Contains(simple.Header().Get("Access-Control-Expose-Headers"), "Location") {
 			t.Errorf("Location is not exposed: %v", simple.Header())
 		}
 	}
 	if h := responseTo(t, newServer(t, nil), "GET", "/livez", "Origin", home).Header(); h.Get("Access-Control-Allow-Origin") != "" {
-		t.Error("without origins, one is let in")
+		t.Error("an origin is allowed without configuration")
 	}
 }
 

@@ -2,7 +2,7 @@ package httpapi
 
 import "sixty/internal/crm"
 
-// An appender appends a thing as a JSON object.
+// An appender appends a record as a JSON object.
 type appender[T any] func([]byte, *T) []byte
 
 func appendCompany(b []byte, c *crm.Company) []byte {
@@ -94,12 +94,12 @@ func appendOwner(b []byte, o *crm.Owner) []byte {
 	return appendTimes(b, o.CreatedAt, o.UpdatedAt)
 }
 
-// appendTimes appends what every thing ends with, and closes the object.
+// appendTimes appends the members that every record ends with, and closes the object.
 func appendTimes(b []byte, created, updated crm.Instant) []byte {
 	b = appendInstant(append(b, `,"created_at":`...), created)
 	b = appendInstant(append(b, `,"updated_at":`...), updated)
 	return append(b, '}')
 }
 
-// reopen takes an object's closing brace off, so that more members can follow.
+// reopen removes an object's closing brace, so that more members can follow.
 func reopen(b []byte) []byte { return b[:len(b)-1] }

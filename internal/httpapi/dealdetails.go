@@ -9,13 +9,12 @@ import (
 	"sixty/internal/server"
 )
 
-// dealPartOperations gives what belongs to a single deal: its further contacts and
-// its history.
-func (a *API) dealPartOperations() []operation {
-	a.schemas.thing("DealContact", reflect.TypeFor[furtherContact]())
-	a.schemas.thing("StageMove", reflect.TypeFor[stageMove]())
+// dealDetailOperations returns the operations on a deal's further contacts and history.
+func (a *API) dealDetailOperations() []operation {
+	a.schemas.record("DealContact", reflect.TypeFor[furtherContact]())
+	a.schemas.record("StageHistoryEntry", reflect.TypeFor[stageEntry]())
 	a.schemas.patch("DealContactInput", reflect.TypeFor[rolePatch](), reflect.TypeFor[furtherContact](), []string{"role"})
-	const partOfDeal = "The deal changes by it: If-Match takes the deal's ETag."
+	const partOfDeal = "This changes the deal: If-Match takes the deal's ETag."
 	const item = "/api/deals/{id}/contacts/{contactId}"
 	return []operation{
 		{
@@ -27,13 +26,13 @@ func (a *API) dealPartOperations() []operation {
 		},
 		{
 			method: http.MethodPut, path: item, id: "putDealContact", tag: "Deals",
-			summary: "Put a contact on a deal, or change its role there", description: partOfDeal,
+			summary: "Add a contact to a deal, or change its role", description: partOfDeal,
 			body: ref("DealContactInput"), answer: a.schemas.envelope("DealContact"),
 			run: a.dealContactPutter(),
 		},
 		{
 			method: http.MethodDelete, path: item, id: "deleteDealContact", tag: "Deals",
-			summary: "Take a contact off a deal", description: partOfDeal,
+			summary: "Remove a contact from a deal", description: partOfDeal,
 			answer: a.schemas.deleted(),
 			run: func(c *call) error {
 				deal, contact, err := dealContactIDs(c)
@@ -50,8 +49,8 @@ func (a *API) dealPartOperations() []operation {
 		{
 			method: http.MethodGet, path: "/api/deals/{id}/history", id: "listDealHistory", tag: "Deals",
 			caching: server.Cached(cache.Frequent, crm.EntityDeal, crm.EntityContact, crm.EntityStage),
-			summary: "List a deal's stays in stages", description: "All of them, oldest first, in one page.",
-			answer: a.schemas.list("StageMove"),
+			summary: "List a deal's stage history", description: "All of them, oldest first, in one page.",
+			answer: a.schemas.list("StageHistoryEntry"),
 			run:    a.listDealHistory,
 		},
 	}
@@ -93,7 +92,7 @@ func (a *API) listDealContacts(c *call) error {
 	return nil
 }
 
-// rolePatch is the body that puts a contact on a deal.
+// rolePatch is the body that adds a contact to a deal.
 type rolePatch struct {
 	Role   crm.Field[string] `json:"role"`
 	Unread crm.DecodeErrors  `json:"-"`
@@ -126,13 +125,13 @@ func (a *API) dealContactPutter() func(*call) error {
 	}
 }
 
-// stageMove is a stay of a deal in a stage, as it is answered.
-type stageMove struct {
+// stageEntry is an entry of a deal's stage history.
+type stageEntry struct {
 	StageID         crm.ID       `json:"stage_id"`
 	StageName       *string      `json:"stage_name" doc:"Null when the stage is deleted."`
 	EnteredAt       crm.Instant  `json:"entered_at"`
-	ExitedAt        *crm.Instant `json:"exited_at" doc:"Null while the stay lasts."`
-	DurationSeconds *int64       `json:"duration_seconds" doc:"Null while the stay lasts."`
+	ExitedAt        *crm.Instant `json:"exited_at" doc:"Null while the deal is in the stage."`
+	DurationSeconds *int64       `json:"duration_seconds" doc:"Null while the deal is in the stage."`
 	UserID          *crm.ID      `json:"user_id" doc:"Who moved the deal there."`
 }
 
@@ -149,12 +148,12 @@ func (a *API) listDealHistory(c *call) error {
 	if err != nil {
 		return err
 	}
-	answerAll(c, moves, func(b []byte, m *crm.StageHistoryEntry) []byte { return appendStageMove(b, m, stages[m.StageID]) })
+	answerAll(c, moves, func(b []byte, m *crm.StageHistoryEntry) []byte { return appendStageEntry(b, m, stages[m.StageID]) })
 	return nil
 }
 
-func appendStageMove(b []byte, m *crm.StageHistoryEntry, stage *crm.Stage) []byte {
-	v := stageMove{StageID: m.StageID, EnteredAt: m.EnteredAt, ExitedAt: m.ExitedAt, UserID: m.UserID}
+func appendStageEntry(b []byte, m *crm.StageHistoryEntry, stage *crm.Stage) []byte {
+	v := stageEntry{StageID: m.StageID, EnteredAt: m.EnteredAt, ExitedAt: m.ExitedAt, UserID: m.UserID}
 	if stage != nil {
 		v.StageName = &stage.Name
 	}

@@ -25,7 +25,7 @@ func texts() *rapid.Generator[string] {
 	)
 }
 
-// arbitrary makes things whose times are within the years that the program accepts.
+// arbitrary generates records whose times are within the supported years.
 func arbitrary[T any]() *rapid.Generator[T] {
 	const micros = 1e6
 	first := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC).Unix() * micros
@@ -43,7 +43,7 @@ func arbitrary[T any]() *rapid.Generator[T] {
 	})
 }
 
-func TestThingsAreWrittenAsEncodingJSONDoes(t *testing.T) {
+func TestRecordsAreWrittenAsEncodingJSONDoes(t *testing.T) {
 	t.Parallel()
 	t.Run("Company", sameBytes(appendCompany))
 	t.Run("Contact", sameBytes(appendContact))
@@ -98,11 +98,11 @@ func writesDeclared[T, P, F any](t *testing.T, e *crm.Entity[T, P, F], write app
 }
 
 func sameBytes[T any](write appender[T]) func(*testing.T) {
-	things := arbitrary[T]()
+	records := arbitrary[T]()
 	return func(t *testing.T) {
 		t.Parallel()
 		rapid.Check(t, func(t *rapid.T) {
-			v := things.Draw(t, "thing")
+			v := records.Draw(t, "record")
 			want, err := json.Marshal(v)
 			if err != nil {
 				t.Fatal(err)
@@ -132,7 +132,7 @@ func same(t interface{ Fatalf(string, ...any) }, got []byte, want any) {
 	}
 }
 
-func TestDealWithRelationsIsWrittenAsDocumented(t *testing.T) {
+func TestDealWithRelations(t *testing.T) {
 	t.Parallel()
 	deals, companies, contacts, stages := arbitrary[crm.Deal](), arbitrary[crm.Company](), arbitrary[crm.Contact](), arbitrary[crm.Stage]()
 	rapid.Check(t, func(t *rapid.T) {
@@ -188,13 +188,13 @@ func TestSums(t *testing.T) {
 	}
 }
 
-func TestStageMoveIsWrittenAsDocumented(t *testing.T) {
+func TestStageEntry(t *testing.T) {
 	t.Parallel()
 	entered, exited := crm.Instant(1_000_000), crm.Instant(61_999_999)
 	seconds, name, user := int64(60), "Lead", crm.ID{15: 7}
 	ended := crm.StageHistoryEntry{StageID: crm.ID{15: 1}, EnteredAt: entered, ExitedAt: &exited, UserID: &user}
-	same(t, appendStageMove(nil, &ended, &crm.Stage{Name: name}),
-		stageMove{ended.StageID, &name, entered, &exited, &seconds, &user})
+	same(t, appendStageEntry(nil, &ended, &crm.Stage{Name: name}),
+		stageEntry{ended.StageID, &name, entered, &exited, &seconds, &user})
 	open := crm.StageHistoryEntry{StageID: crm.ID{15: 1}, EnteredAt: entered}
-	same(t, appendStageMove(nil, &open, nil), stageMove{StageID: open.StageID, EnteredAt: entered})
+	same(t, appendStageEntry(nil, &open, nil), stageEntry{StageID: open.StageID, EnteredAt: entered})
 }

@@ -1,0 +1,52 @@
+package app
+
+import (
+	"sixty/internal/auth"
+	"sixty/internal/config"
+	"sixty/internal/cursor"
+	"sixty/internal/httpapi"
+	"sixty/internal/ratelimit"
+	"sixty/internal/server"
+)
+
+// faces returns the HTTP pipeline with all that it serves.
+func (a *App) faces(cfg config.Config, sealer *cursor.Sealer, proxies ratelimit.Proxies) (*server.Server, error) {
+	core := a.core
+	s, err := server.New(server.Options{
+		Bearers:         auth.Bearers{Keys: core.Keys, Tokens: a.serving.tokens},
+		Sessions:        a.serving.sessions,
+		Writes:          core.Service,
+		Cache:           a.serving.cache,
+		Changes:         core.changes,
+		Epoch:           a.serving.epoch,
+		Logger:          core.Log,
+		Limits:          a.serving.limits,
+		Proxies:         proxies,
+		MaxRequests:     cfg.MaxRequests,
+		Connections:     cfg.MaxConns,
+		FrontendOrigins: cfg.Origins(),
+		StrictTransport: cfg.Production(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := httpapi.New(httpapi.Options{
+		Server:          s,
+		Service:         core.Service,
+		Accounts:        core.Accounts,
+		Keys:            core.Keys,
+		Sessions:        a.serving.sessions,
+		Identities:      a.serving.signIn(),
+		Sealer:          sealer,
+		Cache:           a.serving.cache,
+		Changes:         core.changes,
+		Epoch:           a.serving.epoch,
+		Health:          a.health,
+		Docs:            true,
+		FrontendOrigins: cfg.Origins(),
+	}); err != nil {
+		return nil, err
+	}
+	s.Handle("GET /metrics", core.metrics.Handler())
+	return s, nil
+}
