@@ -77,8 +77,8 @@ func TestBearerOfProvider(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			token := p.Sign(p.Person("1", "Ada@acme.example").With(identitytest.Claims{"role": "admin", "is_admin": true}))
-			c.isNobody(p.Sign(p.Person("1", "ada@acme.example").With(identitytest.Claims{"email_verified": false})))
+			token := p.Sign(p.User("1", "Ada@acme.example").With(identitytest.Claims{"role": "admin", "is_admin": true}))
+			c.isNobody(p.Sign(p.User("1", "ada@acme.example").With(identitytest.Claims{"email_verified": false})))
 			c.is(ada, token)
 			_, _, answer := c.do("GET", "/api/user", token, nil)
 			expect(t, at(answer, "data").(object), object{"role": "manager", "is_admin": false})
@@ -87,19 +87,19 @@ func TestBearerOfProvider(t *testing.T) {
 			}
 
 			// From now on the address counts for nothing.
-			c.is(ada, p.Sign(p.Person("1", "grace@acme.example")))
-			c.is(ada, p.Sign(p.Person("1", "").With(identitytest.Claims{"email": nil, "email_verified": nil})))
-			c.isNobody(p.Sign(p.Person("2", "ada@acme.example"))) // another subject
-			viewer := p.Sign(p.Person("3", "grace@acme.example"))
+			c.is(ada, p.Sign(p.User("1", "grace@acme.example")))
+			c.is(ada, p.Sign(p.User("1", "").With(identitytest.Claims{"email": nil, "email_verified": nil})))
+			c.isNobody(p.Sign(p.User("2", "ada@acme.example"))) // another subject
+			viewer := p.Sign(p.User("3", "grace@acme.example"))
 			c.is(grace, viewer)
 			if status, _, _ := c.do("POST", "/api/companies", viewer, object{"name": "Acme"}); status != http.StatusForbidden {
 				t.Errorf("a viewer's: %d", status)
 			}
 
-			c.isNobody(p.Sign(p.Person("4", "both@acme.example"))) // in several organisations
-			c.isNobody(p.Sign(p.Person("5", "gone@acme.example")))
-			c.isNobody(p.Sign(p.Person("6", "nobody@acme.example")))
-			c.isNobody(p.Sign(p.Person("7", "")))
+			c.isNobody(p.Sign(p.User("4", "both@acme.example"))) // in several organisations
+			c.isNobody(p.Sign(p.User("5", "gone@acme.example")))
+			c.isNobody(p.Sign(p.User("6", "nobody@acme.example")))
+			c.isNobody(p.Sign(p.User("7", "")))
 			c.isNobody("a.b.c")
 			c.is(ada, c.keyOf(org, ada.ID, crm.RoleRep)) // keys are as good as before
 
@@ -148,7 +148,7 @@ func TestFirstSight(t *testing.T) {
 			var ids sync.Map
 			var all sync.WaitGroup
 			for range 8 {
-				token := p.Sign(p.Person("1", "ada@acme.example").With(identitytest.Claims{"jti": time.Now().UnixNano()}))
+				token := p.Sign(p.User("1", "ada@acme.example").With(identitytest.Claims{"jti": time.Now().UnixNano()}))
 				all.Go(func() {
 					if status, id := c.asks(token); status == http.StatusOK {
 						ids.Store(id, true)
@@ -163,21 +163,21 @@ func TestFirstSight(t *testing.T) {
 			if n != 1 {
 				t.Errorf("%d people were made", n)
 			}
-			_, _, answer := c.do("GET", "/api/user", p.Sign(p.Person("1", "")), nil)
+			_, _, answer := c.do("GET", "/api/user", p.Sign(p.User("1", "")), nil)
 			expect(t, answer["data"].(object), object{"email": "ada@acme.example", "full_name": "Ada King", "role": "rep"})
 			if made := c.audit(org, "user.created"); len(made) != 2 {
 				t.Errorf("%d people are entered as made, want 2", len(made))
 			}
-			c.isNobody(p.Sign(p.Person("2", "new@acme.example").With(identitytest.Claims{"email_verified": false})))
-			c.isNobody(p.Sign(p.Person("3", "gone@acme.example")))
-			c.isNobody(p.Sign(p.Person("4", "no address")))
+			c.isNobody(p.Sign(p.User("2", "new@acme.example").With(identitytest.Claims{"email_verified": false})))
+			c.isNobody(p.Sign(p.User("3", "gone@acme.example")))
+			c.isNobody(p.Sign(p.User("4", "no address")))
 			long := strings.Repeat("é", 300)
-			if status, _ := c.asks(p.Sign(p.Person("5", "long@acme.example").With(identitytest.Claims{"given_name": long, "family_name": "\x00 \n"}))); status != http.StatusOK {
+			if status, _ := c.asks(p.Sign(p.User("5", "long@acme.example").With(identitytest.Claims{"given_name": long, "family_name": "\x00 \n"}))); status != http.StatusOK {
 				t.Errorf("with a long name: %d", status)
 			}
 			c.organisation("Another") // now it is not known which one
-			c.isNobody(p.Sign(p.Person("6", "six@acme.example")))
-			c.is(c.owner(org, "ada@acme.example"), p.Sign(p.Person("1", "")))
+			c.isNobody(p.Sign(p.User("6", "six@acme.example")))
+			c.is(c.owner(org, "ada@acme.example"), p.Sign(p.User("1", "")))
 		})
 	}
 }
@@ -200,8 +200,8 @@ func TestProvidersOrganisation(t *testing.T) {
 	both := c.person(one, "Both", "both@acme.example", crm.RoleRep)
 	c.person(other, "Both", "both@acme.example", crm.RoleAdmin)
 	c.person(other, "Other", "other@acme.example", crm.RoleAdmin)
-	c.is(both, p.Sign(p.Person("1", "both@acme.example")))
-	token := p.Sign(p.Person("2", "other@acme.example"))
+	c.is(both, p.Sign(p.User("1", "both@acme.example")))
+	token := p.Sign(p.User("2", "other@acme.example"))
 	if status, _ := c.asks(token); status != http.StatusOK {
 		t.Fatalf("%d", status)
 	}
@@ -219,7 +219,7 @@ func TestBearerInTime(t *testing.T) {
 	p.Now = func() time.Time { return time.Unix(0, now.Load()) }
 	ada := c.person(c.organisation("Time").ID, "Ada", "ada@acme.example", crm.RoleRep)
 	p.Down(true)
-	token := p.Sign(p.Person("1", "ada@acme.example"))
+	token := p.Sign(p.User("1", "ada@acme.example"))
 	if status, header, _ := c.do("GET", "/api/user", token, nil); status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" {
 		t.Errorf("with the provider down: %d", status)
 	}
@@ -236,10 +236,10 @@ func TestBearerInTime(t *testing.T) {
 	p.Rotate(jose.ES256)
 	p.Withdraw()
 	now.Add(int64(10 * time.Second))
-	c.is(ada, p.Sign(p.Person("1", "ada@acme.example")))
+	c.is(ada, p.Sign(p.User("1", "ada@acme.example")))
 	now.Add(int64(2 * time.Minute))
 	c.isNobody(token) // its key was withdrawn
-	last := p.Sign(p.Person("1", "ada@acme.example"))
+	last := p.Sign(p.User("1", "ada@acme.example"))
 	now.Add(int64(time.Hour - time.Second))
 	c.is(ada, last)
 	now.Add(int64(time.Second))
@@ -252,17 +252,17 @@ func TestJunkTokens(t *testing.T) {
 	p := identitytest.New(t)
 	c := boot(t, "sqlite", trusting(p))
 	ada := c.person(c.organisation("Junk").ID, "Ada", "ada@acme.example", crm.RoleRep)
-	c.is(ada, p.Sign(p.Person("1", "ada@acme.example")))
-	asked, statements := p.Asked("/keys"), c.statements("identity.holder")
+	c.is(ada, p.Sign(p.User("1", "ada@acme.example")))
+	asked, statements := p.Requests("/keys"), c.statements("identity.holder")
 	forger := identitytest.NewKey(t, jose.RS256)
 	for range 50 {
-		c.isNobody(identitytest.SignWith(t, jose.RS256, forger.Private, "guess", p.Person("1", "ada@acme.example")))
+		c.isNobody(identitytest.SignWith(t, jose.RS256, forger.Private, "guess", p.User("1", "ada@acme.example")))
 		c.isNobody("eyJhbGciOiJub25lIn0.e30.e30")
 	}
 	if n := c.statements("identity.holder"); n != statements {
 		t.Errorf("statements were run: %s, before %s", n, statements)
 	}
-	if n := p.Asked("/keys") - asked; n > 1 {
+	if n := p.Requests("/keys") - asked; n > 1 {
 		t.Errorf("the keys were asked for %d times", n)
 	}
 }
@@ -294,7 +294,7 @@ func TestBearerOfNoProvider(t *testing.T) {
 			t.Parallel()
 			c := boot(t, "sqlite", change)
 			c.person(c.organisation("None").ID, "Ada", "ada@acme.example", crm.RoleRep)
-			c.isNobody(p.Sign(p.Person("1", "ada@acme.example")))
+			c.isNobody(p.Sign(p.User("1", "ada@acme.example")))
 		})
 	}
 }
@@ -306,8 +306,8 @@ func TestBearerOfSharedSecret(t *testing.T) {
 	p := identitytest.New(t)
 	c := boot(t, "sqlite", trusting(p, func(cfg *config.Config) { cfg.JWTSecret = secret }))
 	ada := c.person(c.organisation("Secret").ID, "Ada", "ada@acme.example", crm.RoleRep)
-	c.is(ada, identitytest.SignWith(t, jose.HS256, []byte(secret), "", p.Person("1", "ada@acme.example")))
-	c.isNobody(p.Sign(p.Person("1", "ada@acme.example")))
+	c.is(ada, identitytest.SignWith(t, jose.HS256, []byte(secret), "", p.User("1", "ada@acme.example")))
+	c.isNobody(p.Sign(p.User("1", "ada@acme.example")))
 }
 
 // Two Authorization headers are refused: nobody can say which one counts.
@@ -344,7 +344,7 @@ func TestBearerEverywhere(t *testing.T) {
 	second := run(t, a)
 	org := first.organisation("Everywhere").ID
 	ada := first.person(org, "Ada", "ada@acme.example", crm.RoleManager)
-	token := p.Sign(p.Person("1", "ada@acme.example"))
+	token := p.Sign(p.User("1", "ada@acme.example"))
 	first.is(ada, token)
 	second.is(ada, token)
 	if _, err := first.app.Core().Accounts.DeactivateOwner(t.Context(), crm.Operator(org), ada.ID); err != nil {

@@ -15,7 +15,7 @@ import (
 
 // newcomer gives the claims of a person for the client that sixty is.
 func newcomer(p *identitytest.Provider, subject, email string) identitytest.Claims {
-	return p.Person(subject, email).With(identitytest.Claims{"aud": identitytest.ClientID})
+	return p.User(subject, email).With(identitytest.Claims{"aud": identitytest.ClientID})
 }
 
 // redirectURL is where the provider sends browsers back to; the test goes to the running

@@ -13,7 +13,7 @@ import (
 func (a *App) faces(cfg config.Config, sealer *cursor.Sealer, proxies ratelimit.Proxies) (*server.Server, error) {
 	core := a.core
 	s, err := server.New(server.Options{
-		Bearers:         auth.Bearers{Keys: core.Keys, Tokens: a.serving.tokens},
+		Bearers:         auth.BearerTokens{Keys: core.Keys, Tokens: a.serving.tokens},
 		Sessions:        a.serving.sessions,
 		Writes:          core.Service,
 		Cache:           a.serving.cache,

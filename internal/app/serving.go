@@ -130,7 +130,7 @@ func (s *serving) openIdentity(cfg config.SignIn) {
 	})
 	s.people = &auth.Identities{
 		Store: s.core.Store, Service: s.core.Accounts, Provider: s.identity,
-		Welcome: accounts.ProvisioningPolicy{Organisation: cfg.SignInOrganisation, Create: cfg.SignInCreate},
+		Policy: accounts.ProvisioningPolicy{Organisation: cfg.SignInOrganisation, Create: cfg.SignInCreate},
 	}
 	if s.identity.SignsTokens() {
 		s.tokens = auth.NewTokens(s.people, s.core.changes, s.core.Clock)

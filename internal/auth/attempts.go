@@ -6,67 +6,66 @@ import (
 	"time"
 )
 
-// TooSoon says that somebody who has failed before tries again too soon.
-type TooSoon struct {
-	Wait time.Duration // until the next try is looked at
+// TooManyAttempts means that an attempt was rejected because of earlier failures.
+type TooManyAttempts struct {
+	Wait time.Duration // until the next attempt is accepted
 }
 
-// Error says how long to wait.
-func (e *TooSoon) Error() string {
-	return fmt.Sprintf("Too many tries have failed. Try again in %d seconds.", e.Seconds())
+// Error returns a message for the user.
+func (e *TooManyAttempts) Error() string {
+	return fmt.Sprintf("Too many failed attempts. Try again in %d seconds.", e.Seconds())
 }
 
-// Seconds is Wait in whole seconds, rounded up, as Retry-After has it (RFC 9110 section
+// Seconds returns Wait in whole seconds, rounded up, for Retry-After (RFC 9110 section
 // 10.2.3).
-func (e *TooSoon) Seconds() int64 { return int64((e.Wait + time.Second - 1) / time.Second) }
+func (e *TooManyAttempts) Seconds() int64 { return int64((e.Wait + time.Second - 1) / time.Second) }
 
-// The delays that failures bring: none for the first few, then each the double of the
-// one before. They delay and never lock, so that nobody can keep somebody else out for
-// good by failing in their name.
+// The delays after failures: none for the first few, then doubled for each. Failures never
+// lock an account, so that failing on purpose cannot lock out others.
 const (
 	firstDelay   = time.Second
 	longestDelay = time.Minute
-	forgivenIn   = 15 * time.Minute // without another failure
-	// freeOfAccount and freeOfAddress are how many failures bring no delay: an office
-	// shares one address.
-	freeOfAccount = 5
-	freeOfAddress = 20
-	// maxAttempts bounds those whose failures are remembered, twice over. Whoever has
-	// more names and addresses than that to try from is slowed down by the hashing.
+	resetAfter   = 15 * time.Minute // without another failure
+	// freeForAccount and freeForAddress are the numbers of failures without a delay: an
+	// office shares one address.
+	freeForAccount = 5
+	freeForAddress = 20
+	// maxAttempts bounds the recorded names, in each of two generations. Attackers with more
+	// names and addresses are slowed down by the hashing.
 	maxAttempts = 20_000
 )
 
-// attempts remembers failures. A try counts as a failure when it begins, so that many
-// at once are no way round the delays, until it is known to have been right. It is safe
-// for concurrent use.
+// attempts counts failed attempts. An attempt counts as a failure from its start until it
+// succeeds, so that concurrent attempts do not bypass the delays. It is safe for concurrent
+// use.
 type attempts struct {
 	now func() time.Time
 
 	mu         sync.Mutex
-	young, old map[string]failures // when young is full, old is forgotten
+	young, old map[string]failures // when young is full, it replaces old
 }
 
 type failures struct {
 	count int
 	last  time.Time
-	until time.Time // when the next try is looked at
+	until time.Time // when the next attempt is accepted
 
-	turned int // tries for which there was no room, since one was looked at
+	rejected int // attempts rejected by the hasher, since the last one that was not
 }
 
 func newAttempts(now func() time.Time) *attempts {
 	return &attempts{now: now, young: map[string]failures{}}
 }
 
-// A tried is whoever is tried, or tries: an account or an address.
-type tried struct {
+// A subject is an account or an address with a count of failures.
+type subject struct {
 	name string
-	free int // failures that bring no delay
+	free int // failures without a delay
 }
 
-// begin counts a try against all of them; a *TooSoon if one of them must wait, and then
-// it counts against none.
-func (a *attempts) begin(all ...tried) error {
+// begin counts an attempt against all subjects. If one of them must wait, it returns a
+// *TooManyAttempts and counts it against none.
+func (a *attempts) begin(all ...subject) error {
 	now := a.now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -75,7 +74,7 @@ func (a *attempts) begin(all ...tried) error {
 		wait = max(wait, a.of(t.name, now).until.Sub(now))
 	}
 	if wait > 0 {
-		return &TooSoon{wait}
+		return &TooManyAttempts{wait}
 	}
 	for _, t := range all {
 		f := a.of(t.name, now)
@@ -86,32 +85,32 @@ func (a *attempts) begin(all ...tried) error {
 	return nil
 }
 
-// standing tells how whoever has begun a try stands: as Suspected when one of them has failed,
-// or was turned away, more often before than a quarter of what brings no delay, as who
-// mistypes has not.
-func (a *attempts) standing(all ...tried) Standing {
+// trustLevel returns the trust level of a started attempt: Suspected if a subject had more
+// earlier failures or rejections than a quarter of its free ones, which is more than people
+// mistype.
+func (a *attempts) trustLevel(all ...subject) TrustLevel {
 	now := a.now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, t := range all {
-		if f := a.of(t.name, now); f.count-1+f.turned > t.free/4 {
+		if f := a.of(t.name, now); f.count-1+f.rejected > t.free/4 {
 			return Suspected
 		}
 	}
 	return Trusted
 }
 
-// undo takes a try back, as one that was never made.
-func (a *attempts) undo(all ...tried) {
-	a.takeBack(func(f *failures) { f.turned = 0 }, all)
+// undo uncounts an attempt.
+func (a *attempts) undo(all ...subject) {
+	a.takeBack(func(f *failures) { f.rejected = 0 }, all)
 }
 
-// turnAway takes a try back for which there was no room.
-func (a *attempts) turnAway(all ...tried) {
-	a.takeBack(func(f *failures) { f.turned++ }, all)
+// undoRejected uncounts an attempt that the hasher rejected.
+func (a *attempts) undoRejected(all ...subject) {
+	a.takeBack(func(f *failures) { f.rejected++ }, all)
 }
 
-func (a *attempts) takeBack(also func(*failures), all []tried) {
+func (a *attempts) takeBack(also func(*failures), all []subject) {
 	now := a.now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -123,27 +122,27 @@ func (a *attempts) takeBack(also func(*failures), all []tried) {
 	}
 }
 
-// forgive forgets the failures of one who was right.
-func (a *attempts) forgive(t tried) {
+// reset deletes the failures of a subject after a success.
+func (a *attempts) reset(t subject) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.young, t.name)
 	delete(a.old, t.name)
 }
 
-// of gives what is remembered; the lock is held.
+// of returns the failures of a subject; the lock is held.
 func (a *attempts) of(name string, now time.Time) failures {
 	f, ok := a.young[name]
 	if !ok {
 		f = a.old[name]
 	}
-	if now.Sub(f.last) >= forgivenIn {
+	if now.Sub(f.last) >= resetAfter {
 		return failures{}
 	}
 	return f
 }
 
-// put remembers; the lock is held.
+// put stores the failures of a subject; the lock is held.
 func (a *attempts) put(name string, f failures) {
 	if _, known := a.young[name]; !known && len(a.young) >= maxAttempts {
 		a.young, a.old = map[string]failures{}, a.young
@@ -151,7 +150,7 @@ func (a *attempts) put(name string, f failures) {
 	a.young[name] = f
 }
 
-// delayAfter gives the delay after so many failures that are not free.
+// delayAfter returns the delay after n failures beyond the free ones.
 func delayAfter(n int) time.Duration {
 	if n <= 0 {
 		return 0

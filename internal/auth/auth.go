@@ -1,6 +1,6 @@
-// Package auth tells on whose behalf a request runs. It makes the secrets of API keys
-// and of sessions, finds the actor behind one, and checks passwords; what a key or a
-// session is, and who may make or end one, are the domain's rules.
+// Package auth authenticates requests. It generates the secrets of API keys and sessions,
+// finds the actor of a secret, and checks passwords. What keys and sessions are, and who may
+// create or end them, are rules of the domain.
 package auth
 
 import (
@@ -11,40 +11,39 @@ import (
 	"sixty/internal/crm"
 )
 
-// Principals finds who a credential acts for, in all organisations. Of the user these return
-// the ids, the role, DeactivatedAt and what reps see; CodeNotFound if there is no such
-// credential. internal/store implements it.
+// Principals reads the principal of a credential, in any organisation: the user's ids, role and
+// DeactivatedAt, and what reps may see. It returns CodeNotFound for an unknown credential.
+// internal/store implements it.
 type Principals interface {
-	// SessionPrincipal finds the session with this hash, expired or not.
+	// SessionPrincipal returns the session with this hash, expired or not.
 	SessionPrincipal(ctx context.Context, hash []byte) (accounts.Session, accounts.Principal, error)
-	// APIKeyPrincipal finds the key with this hash, revoked or not.
+	// APIKeyPrincipal returns the key with this hash, revoked or not.
 	APIKeyPrincipal(ctx context.Context, hash []byte) (accounts.APIKey, accounts.Principal, error)
-	// IdentityPrincipal finds the identity with this subject of an issuer.
+	// IdentityPrincipal returns the identity with this subject of an issuer.
 	IdentityPrincipal(ctx context.Context, issuer, subject string) (accounts.Identity, accounts.Principal, error)
 }
 
-// Keys makes API keys and recognises them. It is safe for concurrent use.
+// Keys creates and authenticates API keys. It is safe for concurrent use.
 type Keys struct {
 	store   Principals
 	service *accounts.Service
-	known   recogniser
+	cache   credentialCache
 }
 
-// NewKeys makes Keys over storage and the use cases; fresh vouches for what is known,
-// the clock is for expiry. Close ends them.
+// NewKeys returns Keys over the store and the use cases, which the caller must Close. fresh
+// validates cached results; now is the clock for expiry.
 func NewKeys(store Principals, service *accounts.Service, fresh Freshness, now func() time.Time) *Keys {
 	k := &Keys{store: store, service: service}
-	k.known = recogniser{fresh: fresh, now: now, entity: crm.EntityAPIKey, find: k.find, use: service.UseAPIKey}
-	k.known.init()
+	k.cache = credentialCache{fresh: fresh, now: now, entity: crm.EntityAPIKey, find: k.find, use: service.UseAPIKey}
+	k.cache.init()
 	return k
 }
 
-// Close waits for what still runs, all of which is bounded. Nothing may authenticate any
-// more.
-func (k *Keys) Close() { k.known.close() }
+// Close waits for background work, which has timeouts. Keys must not be used afterwards.
+func (k *Keys) Close() { k.cache.close() }
 
-// Create makes a key, which acts with role for user, or without one for a service user
-// made for it, and never expires. The secret is told this once and stored nowhere.
+// Create creates a key without expiry, which acts with role for user, or for a new service user
+// if that is nil. The secret is returned once and not stored.
 func (k *Keys) Create(ctx context.Context, by crm.Actor, name string, role crm.Role, user *crm.ID) (secret string, key accounts.APIKey, err error) {
 	p := accounts.APIKeyPatch{Name: crm.Of(name), Role: crm.Of(string(role))}
 	if user != nil {
@@ -53,7 +52,7 @@ func (k *Keys) Create(ctx context.Context, by crm.Actor, name string, role crm.R
 	return k.Issue(ctx, by, p)
 }
 
-// Issue is Create for whatever can be said of a key.
+// Issue creates a key from a patch.
 func (k *Keys) Issue(ctx context.Context, by crm.Actor, p accounts.APIKeyPatch) (secret string, key accounts.APIKey, err error) {
 	secret, prefix := newSecret()
 	hash := hashOf(secret)
@@ -64,7 +63,7 @@ func (k *Keys) Issue(ctx context.Context, by crm.Actor, p accounts.APIKeyPatch) 
 	return secret, key, nil
 }
 
-// List gives all of the organisation's keys, oldest first, those that have ended included.
+// List returns all of the organisation's keys, including ended ones, oldest first.
 func (k *Keys) List(ctx context.Context, by crm.Actor) (all []accounts.APIKey, err error) {
 	q := crm.List[accounts.APIKeyFilter]{Sort: crm.Sort{Field: "created_at"}, Limit: crm.MaxLimit}
 	for {
@@ -79,56 +78,54 @@ func (k *Keys) List(ctx context.Context, by crm.Actor) (all []accounts.APIKey, e
 	}
 }
 
-// Revoke ends a key; every process refuses it within a second.
+// Revoke ends a key. Every process rejects it within a second.
 func (k *Keys) Revoke(ctx context.Context, by crm.Actor, id crm.ID) error {
 	return k.service.RevokeAPIKey(ctx, by, id, crm.VersionCondition{})
 }
 
-// Lookup is Authenticate without asking the database; false if that is needed.
+// Lookup is Authenticate without the database; ok is false if a query is needed.
 func (k *Keys) Lookup(ctx context.Context, token string) (crm.Actor, bool) {
 	if !looksLikeSecret(token) {
 		return crm.Actor{}, false
 	}
-	c, ok := k.known.recall(ctx, hashOf(token))
+	c, ok := k.cache.lookup(ctx, hashOf(token))
 	return c.actor, ok
 }
 
-// Authenticate gives the actor behind an API key's secret. A secret that is unknown,
-// revoked, expired or of somebody who was deactivated is CodeUnauthenticated, in the
-// same words, so that the answer tells nothing about it.
+// Authenticate returns the actor of an API key. A key that is unknown, revoked, expired or of a
+// deactivated person is always the same CodeUnauthenticated.
 func (k *Keys) Authenticate(ctx context.Context, token string) (crm.Actor, error) {
 	if !looksLikeSecret(token) {
-		return crm.Actor{}, refused()
+		return crm.Actor{}, invalidToken()
 	}
-	c, err := k.known.recognise(ctx, hashOf(token))
+	c, err := k.cache.get(ctx, hashOf(token))
 	return c.actor, err
 }
 
-// LastKnown gives the actor who held a secret when the database was last asked, at
-// most two minutes ago: for whom an answer from before will do while the database is
-// gone.
+// LastKnown returns the actor of a key as of the last query, at most two minutes ago, for
+// answering from stale data while the database is unavailable.
 func (k *Keys) LastKnown(token string) (crm.Actor, bool) {
 	if !looksLikeSecret(token) {
 		return crm.Actor{}, false
 	}
-	c, ok := k.known.lastKnown(hashOf(token))
+	c, ok := k.cache.lastKnown(hashOf(token))
 	return c.actor, ok
 }
 
-// find asks the database for a key.
+// find reads a key from the database.
 func (k *Keys) find(ctx context.Context, hash digest, now time.Time) (credential, error) {
 	key, holder, err := k.store.APIKeyPrincipal(ctx, hash[:])
 	if crm.CodeOf(err) == crm.CodeNotFound {
-		return credential{}, refused()
+		return credential{}, invalidToken()
 	}
 	if err != nil {
 		return credential{}, err
 	}
 	if key.RevokedAt != nil || holder.DeactivatedAt != nil || key.ExpiresAt != nil && !now.Before(key.ExpiresAt.Time()) {
-		return credential{}, refused()
+		return credential{}, invalidToken()
 	}
 	c := credential{
-		// A person who was an admin once leaves no admin's key behind.
+		// At most the person's current role, should that have been reduced.
 		actor: holder.Actor(key.Role.LeastPrivileged(holder.Role)), id: key.ID, used: key.UsedAt,
 	}
 	if key.ExpiresAt != nil {
@@ -137,7 +134,7 @@ func (k *Keys) find(ctx context.Context, hash digest, now time.Time) (credential
 	return c, nil
 }
 
-// refused is the one answer to every key that is not good.
-func refused() error {
+// invalidToken is the error of every invalid key or token.
+func invalidToken() error {
 	return &crm.Error{Code: crm.CodeUnauthenticated, Message: "The API key or token is not valid."}
 }

@@ -17,8 +17,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// storage is an accounts.Store with one key in it, or rather the parts of one that keys
-// need.
+// storage is the part of a accounts.Store that keys need, with one key.
 type storage struct {
 	accounts.Store
 	auth.Principals
@@ -28,8 +27,8 @@ type storage struct {
 	holder accounts.Principal
 	fault  error
 	asked  atomic.Int64
-	used   atomic.Int64  // uses that were entered
-	gate   chan struct{} // when not nil, APIKeyPrincipal waits for it
+	used   atomic.Int64  // recorded uses
+	gate   chan struct{} // if not nil, APIKeyPrincipal waits for it
 }
 
 func (s *storage) APIKeyPrincipal(ctx context.Context, hash []byte) (accounts.APIKey, accounts.Principal, error) {
@@ -94,7 +93,7 @@ func (p people) Insert(_ context.Context, rows []crm.Owner) error {
 	return nil
 }
 
-// clock is a clock that stands still until it is told.
+// clock is a clock that only advance moves.
 type clock struct{ at atomic.Int64 }
 
 func newClock() *clock {
@@ -106,10 +105,10 @@ func newClock() *clock {
 func (c *clock) now() time.Time          { return time.Unix(0, c.at.Load()).UTC() }
 func (c *clock) advance(d time.Duration) { c.at.Add(int64(d)) }
 
-// changeLog is what is known of a change log: nothing until it is told of a position.
+// changeLog is an auth.Freshness without a position until at is called.
 type changeLog struct {
 	mu     sync.Mutex
-	seq    int64 // 0: nothing is known
+	seq    int64 // 0: unknown
 	raised map[crm.Tag]int64
 }
 
@@ -130,7 +129,7 @@ func (l *changeLog) Fresh(_ crm.ID, seq int64, tags []crm.Tag) bool {
 	return true
 }
 
-// at moves the log to a position, which raises the tags.
+// at moves the log to a position, which invalidates the tags.
 func (l *changeLog) at(seq int64, tags ...crm.Tag) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -140,13 +139,13 @@ func (l *changeLog) at(seq int64, tags ...crm.Tag) {
 	}
 }
 
-// newKeys makes keys over a storage that holds one, without a change log.
+// newKeys returns Keys with one stored key, without a change log.
 func newKeys(tb testing.TB) (keys *auth.Keys, s *storage, c *clock, secret string, actor crm.Actor) {
 	tb.Helper()
 	return newFollowedKeys(tb, &changeLog{})
 }
 
-// newFollowedKeys makes keys over a storage that holds one, and a change log.
+// newFollowedKeys returns Keys with one stored key, and a change log.
 func newFollowedKeys(tb testing.TB, l *changeLog) (keys *auth.Keys, s *storage, c *clock, secret string, actor crm.Actor) {
 	tb.Helper()
 	l.raised = map[crm.Tag]int64{}
@@ -165,7 +164,7 @@ func TestCreate(t *testing.T) {
 	t.Parallel()
 	_, s, _, secret, actor := newKeys(t)
 	if !regexp.MustCompile(`^sixty_[0-9A-Za-z]{8}_[0-9A-Za-z]{43}$`).MatchString(secret) {
-		t.Errorf("the secret has another form")
+		t.Errorf("unexpected form of the secret")
 	}
 	hash := sha256.Sum256([]byte(secret))
 	if !bytes.Equal(s.key.Hash, hash[:]) {
@@ -182,7 +181,7 @@ func TestCreate(t *testing.T) {
 	}
 }
 
-func TestCreateRefuses(t *testing.T) {
+func TestCreate_Invalid(t *testing.T) {
 	t.Parallel()
 	keys, _, _, _, actor := newKeys(t)
 	admin := crm.Operator(actor.Org)
@@ -222,12 +221,12 @@ func TestAuthenticate(t *testing.T) {
 		}
 	}
 	if n := s.asked.Load(); n != 1 {
-		t.Errorf("the database was asked %d times for one key within a second", n)
+		t.Errorf("%d queries of one key within a second", n)
 	}
 }
 
-// Whatever is wrong with a key, the answer is the same.
-func TestAuthenticateRefuses(t *testing.T) {
+// All invalid keys have the same error.
+func TestAuthenticate_Invalid(t *testing.T) {
 	t.Parallel()
 	instant := func(c *clock, d time.Duration) *crm.Instant {
 		i := crm.InstantOf(c.now().Add(d))
@@ -256,20 +255,20 @@ func TestAuthenticateRefuses(t *testing.T) {
 			if c.change != nil {
 				c.change(s, clock)
 			}
-			for i := range int64(2) { // bad answers are not kept
+			for i := range int64(2) { // failures are not cached
 				actor, err := keys.Authenticate(t.Context(), token)
 				if actor != (crm.Actor{}) || crm.CodeOf(err) != crm.CodeUnauthenticated || err.Error() != "The API key or token is not valid." {
 					t.Fatalf("got %+v, %v", actor, err)
 				}
 				if n := s.asked.Load(); n != c.asked*(i+1) {
-					t.Fatalf("the database was asked %d times", n)
+					t.Fatalf("%d queries", n)
 				}
 			}
 		})
 	}
 }
 
-func TestRevocationBitesWithinASecond(t *testing.T) {
+func TestRevocationTakesEffectWithinASecond(t *testing.T) {
 	t.Parallel()
 	keys, s, c, secret, _ := newKeys(t)
 	if _, err := keys.Authenticate(t.Context(), secret); err != nil {
@@ -279,7 +278,7 @@ func TestRevocationBitesWithinASecond(t *testing.T) {
 	s.change(func(s *storage) { s.key.RevokedAt = &at })
 	c.advance(time.Second - 1)
 	if _, err := keys.Authenticate(t.Context(), secret); err != nil {
-		t.Errorf("the answer was not kept for a second: %v", err)
+		t.Errorf("the result was not cached for a second: %v", err)
 	}
 	c.advance(1)
 	if _, err := keys.Authenticate(t.Context(), secret); crm.CodeOf(err) != crm.CodeUnauthenticated {
@@ -287,9 +286,8 @@ func TestRevocationBitesWithinASecond(t *testing.T) {
 	}
 }
 
-// As long as the change log vouches for it, an answer is believed for a minute, and
-// not a moment longer than the log says.
-func TestChangeLogVouches(t *testing.T) {
+// While the change log confirms it, a result is valid for a minute.
+func TestValidByChangeLog(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string
@@ -326,18 +324,18 @@ func TestChangeLogVouches(t *testing.T) {
 				t.Fatal(err)
 			}
 			if asks := s.asked.Load() > asked; asks != c.asks {
-				t.Errorf("the database was asked again: %t, want %t", asks, c.asks)
+				t.Errorf("queried again: %t, want %t", asks, c.asks)
 			}
 		})
 	}
 }
 
-// What is believed is recalled without asking anybody.
-func TestRecall(t *testing.T) {
+// A valid result is found without a query.
+func TestLookup(t *testing.T) {
 	t.Parallel()
 	keys, s, c, secret, want := newKeys(t)
 	if _, ok := keys.Lookup(t.Context(), secret); ok {
-		t.Error("a key is recalled that nobody has shown yet")
+		t.Error("found a key that was not used yet")
 	}
 	if _, err := keys.Authenticate(t.Context(), secret); err != nil {
 		t.Fatal(err)
@@ -347,19 +345,19 @@ func TestRecall(t *testing.T) {
 		t.Errorf("got %+v, %t; want %+v", got, ok, want)
 	}
 	if _, ok := keys.Lookup(t.Context(), secret+"x"); ok {
-		t.Error("a key is recalled that there is not")
+		t.Error("found an unknown key")
 	}
-	c.advance(time.Second) // nothing vouches for it longer
+	c.advance(time.Second) // without a change log, the result is no longer valid
 	if _, ok := keys.Lookup(t.Context(), secret); ok {
-		t.Error("a key is recalled that is not believed any more")
+		t.Error("found a key that is no longer valid")
 	}
 	if n := s.asked.Load() - asked; n != 0 {
-		t.Errorf("the database was asked %d times", n)
+		t.Errorf("%d queries", n)
 	}
 }
 
-// Most requests recall whom they act for: that is use of a key as well.
-func TestRecallIsUse(t *testing.T) {
+// A lookup counts as use of the key.
+func TestLookupIsUse(t *testing.T) {
 	t.Parallel()
 	var l changeLog
 	keys, s, c, secret, _ := newFollowedKeys(t, &l)
@@ -372,12 +370,12 @@ func TestRecallIsUse(t *testing.T) {
 	c.advance(30 * time.Second)
 	for range 2 {
 		if _, ok := keys.Lookup(t.Context(), secret); !ok {
-			t.Fatal("the key is not recalled")
+			t.Fatal("the key is not found")
 		}
 	}
 	keys.Close()
 	if n := s.used.Load(); n != 1 {
-		t.Errorf("use was entered %d times in a minute", n)
+		t.Errorf("use was recorded %d times in a minute", n)
 	}
 }
 
@@ -385,7 +383,7 @@ func TestLastKnown(t *testing.T) {
 	t.Parallel()
 	keys, s, c, secret, want := newKeys(t)
 	if _, ok := keys.LastKnown(secret); ok {
-		t.Error("a key is known that nobody has shown yet")
+		t.Error("LastKnown of a key that was not used yet")
 	}
 	if _, err := keys.Authenticate(t.Context(), secret); err != nil {
 		t.Fatal(err)
@@ -397,11 +395,11 @@ func TestLastKnown(t *testing.T) {
 	}
 	c.advance(1)
 	if _, ok := keys.LastKnown(secret); ok {
-		t.Error("a key is known for longer than two minutes")
+		t.Error("LastKnown after more than two minutes")
 	}
 }
 
-func TestKeyIsNotBelievedBeyondItsExpiry(t *testing.T) {
+func TestKeyIsNotValidAfterItsExpiry(t *testing.T) {
 	t.Parallel()
 	keys, s, c, secret, _ := newKeys(t)
 	expires := crm.InstantOf(c.now().Add(300 * time.Millisecond))
@@ -415,22 +413,22 @@ func TestKeyIsNotBelievedBeyondItsExpiry(t *testing.T) {
 	}
 }
 
-func TestFaultsPassThroughAndAreNotKept(t *testing.T) {
+func TestErrorsAreReturnedAndNotCached(t *testing.T) {
 	t.Parallel()
 	keys, s, _, secret, want := newKeys(t)
 	s.change(func(s *storage) { s.fault = crm.Unavailable(errors.New("gone")) })
 	if _, err := keys.Authenticate(t.Context(), secret); crm.CodeOf(err) != crm.CodeUnavailable {
-		t.Fatalf("while the database is gone: %v", err)
+		t.Fatalf("while the database is down: %v", err)
 	}
 	s.change(func(s *storage) { s.fault = nil })
 	if got, err := keys.Authenticate(t.Context(), secret); err != nil || got != want {
-		t.Errorf("when it is back: %+v, %v", got, err)
+		t.Errorf("after the outage: %+v, %v", got, err)
 	}
 }
 
-// Many requests with one key ask once; whoever gives up does not take the others
-// along, the first one included.
-func TestLookupsAreShared(t *testing.T) {
+// Concurrent requests with one key share a query; cancelling one of them, even the first, does
+// not affect the others.
+func TestQueriesAreShared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		keys, s, _, secret, want := newKeys(t)
@@ -455,7 +453,7 @@ func TestLookupsAreShared(t *testing.T) {
 		synctest.Wait()
 		giveUp()
 		if err := <-first; !errors.Is(err, context.Canceled) {
-			t.Errorf("who gave up got %v", err)
+			t.Errorf("cancelled: %v", err)
 		}
 		close(s.gate)
 		for range cap(results) {
@@ -464,14 +462,13 @@ func TestLookupsAreShared(t *testing.T) {
 			}
 		}
 		if n := s.asked.Load(); n != 1 {
-			t.Errorf("the database was asked %d times", n)
+			t.Errorf("%d queries", n)
 		}
 	})
 }
 
-// A lookup that hangs is not joined for longer than its answer may be believed, and
-// ends by itself.
-func TestSlowLookups(t *testing.T) {
+// A hanging query is joined only as long as its result would be valid, and times out.
+func TestSlowQueries(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		keys, s, c, secret, _ := newKeys(t)
@@ -487,11 +484,11 @@ func TestSlowLookups(t *testing.T) {
 		go ask()
 		synctest.Wait()
 		if n := s.asked.Load(); n != 2 {
-			t.Errorf("the database was asked %d times, want a second time after a second", n)
+			t.Errorf("%d queries, want another one after a second", n)
 		}
-		for range 2 { // the bubble's time moves on to the lookups' end
+		for range 2 { // until the queries time out
 			if err := <-results; crm.CodeOf(err) != crm.CodeUnavailable {
-				t.Errorf("a lookup that hangs ends with %v", err)
+				t.Errorf("a hanging query ends with %v", err)
 			}
 		}
 	})

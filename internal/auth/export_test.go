@@ -5,11 +5,9 @@ import (
 	"time"
 )
 
-// The delays of failures are tested by themselves; outside, SignIn is all there is.
-
 type (
 	Attempts = attempts
-	Tried    struct {
+	Subject  struct {
 		Name string
 		Free int
 	}
@@ -17,23 +15,23 @@ type (
 
 func NewAttempts(now func() time.Time) *Attempts { return newAttempts(now) }
 
-func (a *attempts) Begin(all ...Tried) error { return a.begin(inner(all)...) }
-func (a *attempts) Standing(all ...Tried) Standing {
-	return a.standing(inner(all)...)
+func (a *attempts) Begin(all ...Subject) error { return a.begin(inner(all)...) }
+func (a *attempts) TrustLevel(all ...Subject) TrustLevel {
+	return a.trustLevel(inner(all)...)
 }
-func (a *attempts) Undo(all ...Tried)     { a.undo(inner(all)...) }
-func (a *attempts) TurnAway(all ...Tried) { a.turnAway(inner(all)...) }
-func (a *attempts) Forgive(t Tried)       { a.forgive(tried{t.Name, t.Free}) }
+func (a *attempts) Undo(all ...Subject)         { a.undo(inner(all)...) }
+func (a *attempts) UndoRejected(all ...Subject) { a.undoRejected(inner(all)...) }
+func (a *attempts) Reset(t Subject)             { a.reset(subject{t.Name, t.Free}) }
 
-func inner(all []Tried) []tried {
-	out := make([]tried, len(all))
+func inner(all []Subject) []subject {
+	out := make([]subject, len(all))
 	for i, t := range all {
-		out[i] = tried{t.Name, t.Free}
+		out[i] = subject{t.Name, t.Free}
 	}
 	return out
 }
 
-// Work has something done when it is the turn of a hash.
-func (h *Hasher) Work(ctx context.Context, who Standing, do func()) error {
-	return h.work(ctx, who, do)
+// Work runs do in place of a hash.
+func (h *Hasher) Work(ctx context.Context, level TrustLevel, do func()) error {
+	return h.work(ctx, level, do)
 }

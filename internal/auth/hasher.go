@@ -11,39 +11,39 @@ import (
 	"sixty/internal/crm"
 )
 
-// HasherOptions say what hashing may take. The zero HasherOptions are the usual ones.
+// HasherOptions configure a Hasher; zero values are the defaults.
 type HasherOptions struct {
 	Cost    Cost // of new hashes; 19 MiB, 2 passes and 1 thread if zero
-	AtOnce  int  // how many are computed at once; half of the processors if 0
-	Waiting int  // how many of each Standing wait for their turn; 32 if 0
+	AtOnce  int  // concurrent hashes; half of the processors if 0
+	Waiting int  // length of the queue of each TrustLevel; 32 if 0
 }
 
-// Standing is what is known of whoever wants a password looked at. It never goes by
-// whether there is such an account, which the time that an answer takes would tell.
-type Standing int
+// TrustLevel prioritises requests for password checks by earlier failures. It must not depend
+// on whether the account exists, which response times would reveal.
+type TrustLevel int
 
-// The standings. Whoever is Trusted comes first, and waits beside no others, so that those
-// who guess passwords keep nobody out who does not.
+// The trust levels. Trusted requests are served first, in a queue of their own, so that
+// guessing passwords does not keep others from signing in.
 const (
-	Trusted   Standing = iota // neither they nor their address have failed more than now and then
-	Suspected                 // they have
+	Trusted   TrustLevel = iota // few recent failures of account and address
+	Suspected                   // more
 )
 
-// Hasher hashes passwords, a bounded number at once: each takes a core and much memory
-// for a while, so that whoever tries many passwords must not take everything from
-// those who are signed in. It is safe for concurrent use.
+// Hasher hashes passwords. Hashing takes a core and much memory for a while, so the number of
+// concurrent hashes is bounded, to protect requests of signed-in users. It is safe for
+// concurrent use.
 type Hasher struct {
-	cost   Cost
-	decoy  passwordHash
-	most   int // that wait, of each Standing
-	hashed atomic.Int64
+	cost       Cost
+	decoy      passwordHash
+	maxWaiting int // length of each queue
+	hashed     atomic.Int64
 
 	mu      sync.Mutex
-	free    int          // how many more may be computed at once; 0 if anybody waits
-	waiting [2]list.List // of chan bool, by Standing: whether it is their turn, or there is no room
+	free    int          // how many more may run; 0 if any are waiting
+	waiting [2]list.List // of chan bool, by TrustLevel: true to start, false to give up
 }
 
-// NewHasher makes a Hasher.
+// NewHasher returns a Hasher.
 func NewHasher(o HasherOptions) *Hasher {
 	if o.Cost == (Cost{}) {
 		o.Cost = defaultCost()
@@ -55,68 +55,66 @@ func NewHasher(o HasherOptions) *Hasher {
 		o.Waiting = 32
 	}
 	return &Hasher{
-		cost:  o.Cost,
-		decoy: passwordHash{cost: o.Cost, salt: make([]byte, saltBytes), hash: make([]byte, hashBytes)},
-		most:  o.Waiting, free: o.AtOnce,
+		cost:       o.Cost,
+		decoy:      passwordHash{cost: o.Cost, salt: make([]byte, saltBytes), hash: make([]byte, hashBytes)},
+		maxWaiting: o.Waiting, free: o.AtOnce,
 	}
 }
 
-// errBusy is the cause when too many passwords wait to be hashed.
-var errBusy = errors.New("too many passwords wait to be hashed")
+var errBusy = errors.New("too many passwords are waiting to be hashed")
 
-// busy says so to whoever comes too much.
 func busy() error {
-	return &crm.Error{Code: crm.CodeUnavailable, Message: "Too many people sign in at the moment. Try again shortly.", Cause: errBusy}
+	return &crm.Error{Code: crm.CodeUnavailable, Message: "Too many people are signing in at the moment. Try again shortly.", Cause: errBusy}
 }
 
-// Hash gives what is to be stored of a password. It is CodeUnavailable when too many
-// wait already, and the context's error when that ends first.
+// Hash returns the stored form of a password. It returns CodeUnavailable if too many are
+// waiting, and the context's error if that ends first.
 func (h *Hasher) Hash(ctx context.Context, password string) (stored string, err error) {
 	err = h.work(ctx, Trusted, func() { stored = hashPassword(password, h.cost).String() })
 	return stored, err
 }
 
-// Verify tells whether a password is the stored one, and whether that should be hashed
-// anew because the cost has risen. Without a stored one ("") no password is right, and
-// finding that out takes the same work. Errors are those of Hash.
-func (h *Hasher) Verify(ctx context.Context, who Standing, password, stored string) (ok, outdated bool, err error) {
+// Verify reports whether a password matches the stored form, and whether that should be
+// replaced because the cost has increased. If stored is "", no password matches, after the
+// same work. Errors are those of Hash.
+func (h *Hasher) Verify(ctx context.Context, level TrustLevel, password, stored string) (ok, outdated bool, err error) {
 	known := h.decoy
 	if stored != "" {
 		if known, err = parseHash(stored); err != nil {
 			return false, false, err
 		}
 	}
-	err = h.work(ctx, who, func() { ok = known.matches(password) && stored != "" })
+	err = h.work(ctx, level, func() { ok = known.matches(password) && stored != "" })
 	return ok, ok && known.cost.below(h.cost), err
 }
 
-// Hashed counts the hashes that were computed.
+// Hashed returns the number of computed hashes.
 func (h *Hasher) Hashed() int64 { return h.hashed.Load() }
 
-// work computes one hash when it is its turn.
-func (h *Hasher) work(ctx context.Context, who Standing, hash func()) error {
-	if err := h.enter(ctx, who); err != nil {
+// work computes one hash.
+func (h *Hasher) work(ctx context.Context, level TrustLevel, hash func()) error {
+	if err := h.acquire(ctx, level); err != nil {
 		return err
 	}
-	defer h.leave()
+	defer h.release()
 	h.hashed.Add(1)
 	hash()
 	return nil
 }
 
-// enter waits for a turn. Whoever came last has it first, and takes the room of whoever has
-// waited longest when there is no other: in a queue that is always full, all would wait as
-// long as it is, and most be refused at once.
-func (h *Hasher) enter(ctx context.Context, who Standing) error {
+// acquire waits for a slot. The queue is last in, first out, and drops the longest waiting
+// request when full: with a first-in-first-out queue under overload, every request would wait
+// for the whole queue and most would be rejected.
+func (h *Hasher) acquire(ctx context.Context, level TrustLevel) error {
 	h.mu.Lock()
 	if h.free > 0 {
 		h.free--
 		h.mu.Unlock()
 		return nil
 	}
-	queue := &h.waiting[who]
-	if queue.Len() >= h.most {
-		tell(queue, queue.Front(), false)
+	queue := &h.waiting[level]
+	if queue.Len() >= h.maxWaiting {
+		signal(queue, queue.Front(), false)
 	}
 	turn := make(chan bool, 1)
 	place := queue.PushBack(turn)
@@ -132,7 +130,7 @@ func (h *Hasher) enter(ctx context.Context, who Standing) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	select {
-	case mine := <-turn: // at the same time
+	case mine := <-turn: // concurrently
 		if mine {
 			h.next()
 		}
@@ -142,25 +140,25 @@ func (h *Hasher) enter(ctx context.Context, who Standing) error {
 	return context.Cause(ctx)
 }
 
-func (h *Hasher) leave() {
+func (h *Hasher) release() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.next()
 }
 
-// next gives a turn to whoever comes next; the lock is held.
+// next passes the slot on; the lock is held.
 func (h *Hasher) next() {
 	for i := range h.waiting {
 		if last := h.waiting[i].Back(); last != nil {
-			tell(&h.waiting[i], last, true)
+			signal(&h.waiting[i], last, true)
 			return
 		}
 	}
 	h.free++
 }
 
-// tell ends somebody's waiting.
-func tell(queue *list.List, place *list.Element, mine bool) {
+// signal removes a waiting request from its queue and notifies it.
+func signal(queue *list.List, place *list.Element, mine bool) {
 	if turn, ok := queue.Remove(place).(chan bool); ok {
 		turn <- mine
 	}

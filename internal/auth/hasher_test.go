@@ -15,7 +15,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// cheap is a cost for tests, which prove nothing about guessing.
+// cheap returns a low cost for tests.
 func cheap() auth.Cost { return auth.Cost{Memory: 64, Time: 1, Threads: 1} }
 
 func TestHasher(t *testing.T) { //nolint:tparallel // its cases count hashes, one after the other
@@ -27,7 +27,7 @@ func TestHasher(t *testing.T) { //nolint:tparallel // its cases count hashes, on
 	}
 	again, err := h.Hash(t.Context(), "correct horse battery")
 	if err != nil || again == stored {
-		t.Errorf("two hashes of a password are alike: %q, %v", again, err)
+		t.Errorf("two hashes of a password are equal: %q, %v", again, err)
 	}
 	dearer := auth.NewHasher(auth.HasherOptions{Cost: auth.Cost{Memory: 128, Time: 1, Threads: 1}})
 	for _, c := range []struct {
@@ -50,14 +50,14 @@ func TestHasher(t *testing.T) { //nolint:tparallel // its cases count hashes, on
 				t.Errorf("ok %t, outdated %t, %v", ok, outdated, err)
 			}
 			if n := c.by.Hashed() - before; n != 1 {
-				t.Errorf("it took %d hashes, want 1 whatever is stored", n)
+				t.Errorf("%d hashes, want 1 for any stored value", n)
 			}
 		})
 	}
 }
 
-// What was not written by a Hasher is an error, and takes no memory that it asks for.
-func TestHasherRefuses(t *testing.T) {
+// A malformed hash is an error, and does not allocate the memory it specifies.
+func TestHasher_Malformed(t *testing.T) {
 	t.Parallel()
 	h := auth.NewHasher(auth.HasherOptions{Cost: cheap()})
 	good, err := h.Hash(t.Context(), "correct horse battery")
@@ -81,7 +81,7 @@ func TestHasherRefuses(t *testing.T) {
 	}
 }
 
-// No more are computed or wait than may; who waits may give up.
+// The numbers of running and waiting hashes are bounded; waiting can be cancelled.
 func TestHasherIsBounded(t *testing.T) {
 	t.Parallel()
 	const atOnce, waiting, came = 2, 3, 12
@@ -97,39 +97,38 @@ func TestHasherIsBounded(t *testing.T) {
 	}
 	close(start)
 	all.Wait()
-	refused := 0
+	rejected := 0
 	for _, err := range errs {
 		if err != nil && crm.CodeOf(err) != crm.CodeUnavailable {
 			t.Errorf("%v", err)
 		}
 		if err != nil {
-			refused++
+			rejected++
 		}
 	}
-	if refused == 0 || int64(came-refused) != h.Hashed() {
-		t.Errorf("%d of %d were refused, %d hashes computed", refused, came, h.Hashed())
+	if rejected == 0 || int64(came-rejected) != h.Hashed() {
+		t.Errorf("%d of %d were rejected, %d hashes computed", rejected, came, h.Hashed())
 	}
 	given := errors.New("given up")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(given)
-	for range came { // whichever way the race between a free slot and the end goes, it is one of the two
+	for range came { // either outcome of the race between a free slot and the cancellation
 		if _, err := h.Hash(ctx, "x"); err != nil && !errors.Is(err, given) {
 			t.Errorf("%v", err)
 		}
 	}
 }
 
-// Whoever is trusted comes before all who are suspected, however many of these wait; among
-// their own the last comes first, and the first goes when there is no room; and who has given
-// up takes nobody's turn.
+// Trusted requests are served before all suspected ones. Within a level, the last is served
+// first, the first is dropped if the queue is full, and cancelled ones are skipped.
 func TestHasherPrefersTheTrusted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const waiting = 2
 		h := auth.NewHasher(auth.HasherOptions{Cost: cheap(), AtOnce: 1, Waiting: waiting})
-		var done []string // by one at a time
+		var done []string // one at a time
 		var all sync.WaitGroup
-		come := func(ctx context.Context, who auth.Standing, name string) {
+		come := func(ctx context.Context, who auth.TrustLevel, name string) {
 			all.Go(func() {
 				switch err := h.Work(ctx, who, func() { done = append(done, name) }); {
 				case crm.CodeOf(err) == crm.CodeUnavailable:
@@ -145,7 +144,7 @@ func TestHasherPrefersTheTrusted(t *testing.T) {
 		synctest.Wait()
 		impatient, give := context.WithCancel(t.Context())
 		come(t.Context(), auth.Trusted, "person 1")
-		come(impatient, auth.Trusted, "who gives up")
+		come(impatient, auth.Trusted, "cancelled")
 		for i := range 3 {
 			come(t.Context(), auth.Suspected, fmt.Sprint("guesser ", i))
 		}
@@ -165,51 +164,51 @@ func TestHasherPrefersTheTrusted(t *testing.T) {
 	})
 }
 
-// Whoever fails now and then is trusted; whoever does so again and again, by one name or by
-// many, is not until they are right, or have not for a while; nor is who was turned away and comes again and again.
-func TestStanding(t *testing.T) {
+// A few failures keep a subject trusted. Repeated ones, by one name or several, make it
+// suspected until a success or the reset time; so do repeated rejections.
+func TestTrustLevel(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := auth.NewAttempts(time.Now)
-		account, address := auth.Tried{Name: "account", Free: 5}, auth.Tried{Name: "address", Free: 20}
-		try := func(want auth.Standing, who ...auth.Tried) {
+		account, address := auth.Subject{Name: "account", Free: 5}, auth.Subject{Name: "address", Free: 20}
+		try := func(want auth.TrustLevel, who ...auth.Subject) {
 			t.Helper()
 			if err := a.Begin(who...); err != nil {
 				t.Fatal(err)
 			}
-			if got := a.Standing(who...); got != want {
-				t.Errorf("it stands as %d, want %d", got, want)
+			if got := a.TrustLevel(who...); got != want {
+				t.Errorf("trust level %d, want %d", got, want)
 			}
 		}
 		try(auth.Trusted, account, address)
 		try(auth.Trusted, account, address)
 		try(auth.Suspected, account, address)
-		a.Forgive(account)
+		a.Reset(account)
 		for range 3 {
 			try(auth.Trusted, address)
 		}
 		try(auth.Suspected, account, address)
-		try(auth.Trusted, auth.Tried{Name: "another", Free: 5})
+		try(auth.Trusted, auth.Subject{Name: "another", Free: 5})
 		time.Sleep(15 * time.Minute)
 		try(auth.Trusted, account, address)
-		a.TurnAway(account)
+		a.UndoRejected(account)
 		try(auth.Trusted, account)
-		a.TurnAway(account)
+		a.UndoRejected(account)
 		try(auth.Suspected, account)
 		a.Undo(account)
 		try(auth.Trusted, account)
 	})
 }
 
-// Delays grow with the failures, by name; they end, and being right ends them.
+// Delays increase with the failures of a name, and end by time or by a success.
 func TestAttempts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := auth.NewAttempts(time.Now)
-		account, address := auth.Tried{Name: "account", Free: 2}, auth.Tried{Name: "address", Free: 4}
-		fail := func(want time.Duration, who ...auth.Tried) {
+		account, address := auth.Subject{Name: "account", Free: 2}, auth.Subject{Name: "address", Free: 4}
+		fail := func(want time.Duration, who ...auth.Subject) {
 			t.Helper()
-			var soon *auth.TooSoon
+			var soon *auth.TooManyAttempts
 			err := a.Begin(who...)
 			if got := errors.As(err, &soon); got != (want > 0) || got && soon.Wait != want {
 				t.Fatalf("%v, want a wait of %s", err, want)
@@ -220,10 +219,10 @@ func TestAttempts(t *testing.T) {
 		}
 		fail(0, account, address)
 		fail(0, account, address)
-		fail(0, account, address) // the first that brings a delay
+		fail(0, account, address) // the first with a delay
 		fail(time.Second, account, address)
 		fail(time.Second, account)
-		fail(0, address) // the refused tries did not count
+		fail(0, address) // rejected attempts do not count
 		time.Sleep(time.Second)
 		fail(0, account)
 		fail(2*time.Second, account)
@@ -232,8 +231,8 @@ func TestAttempts(t *testing.T) {
 			fail(0, account)
 		}
 		fail(time.Minute, account)
-		fail(0, auth.Tried{Name: "another", Free: 2})
-		a.Forgive(account)
+		fail(0, auth.Subject{Name: "another", Free: 2})
+		a.Reset(account)
 		fail(0, account)
 		fail(0, account)
 		fail(0, account)
@@ -248,7 +247,7 @@ func TestAttempts(t *testing.T) {
 	})
 }
 
-// Many tries at once are no way round the delays.
+// Concurrent attempts do not bypass the delays.
 func TestAttemptsAtOnce(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -258,7 +257,7 @@ func TestAttemptsAtOnce(t *testing.T) {
 	through := 0
 	for range 100 {
 		all.Go(func() {
-			if a.Begin(auth.Tried{Name: "account", Free: 5}) == nil {
+			if a.Begin(auth.Subject{Name: "account", Free: 5}) == nil {
 				mu.Lock()
 				defer mu.Unlock()
 				through++
@@ -267,6 +266,6 @@ func TestAttemptsAtOnce(t *testing.T) {
 	}
 	all.Wait()
 	if through != 6 {
-		t.Errorf("%d tries got through, want 6: five that are free and the one that brings the delay", through)
+		t.Errorf("%d attempts were accepted, want 6: five free ones and the first with a delay", through)
 	}
 }

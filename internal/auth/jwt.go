@@ -6,15 +6,15 @@ import (
 )
 
 const (
-	// maxJWT bounds the tokens that are looked at, in bytes. Those of people who are in
-	// many groups are some 4 KiB long.
+	// maxJWT bounds the length of tokens in bytes. Those of people in many groups are some
+	// 4 KiB long.
 	maxJWT = 8 << 10
-	// usualJWT is the length up to which hashing a token takes no memory.
+	// usualJWT is the length up to which hashing a token does not allocate.
 	usualJWT = 2 << 10
 )
 
-// looksLikeJWT tells whether a token can be a signed JWT at all: three parts of base64url
-// between dots (RFC 7515 section 7.1), none of them empty.
+// looksLikeJWT reports whether a token has the form of a signed JWT: three non-empty
+// base64url parts separated by dots (RFC 7515 section 7.1).
 func looksLikeJWT(token string) bool {
 	if len(token) > maxJWT || strings.Count(token, ".") != 2 {
 		return false
@@ -34,9 +34,9 @@ func looksLikeJWT(token string) bool {
 	return part > 0
 }
 
-// hashOfJWT is what a token is known by.
+// hashOfJWT returns the hash under which a token is cached.
 func hashOfJWT(token string) digest {
-	var text [usualJWT]byte // a copy on the stack, so that asking costs no allocation
+	var text [usualJWT]byte // on the stack, to avoid an allocation
 	if len(token) <= len(text) {
 		return sha256.Sum256(text[:copy(text[:], token)])
 	}

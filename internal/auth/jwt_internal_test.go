@@ -19,13 +19,13 @@ func TestLooksLikeJWT(t *testing.T) {
 	}
 }
 
-// Tokens are told apart by all of their letters, and the usual ones without any memory.
+// The hash depends on every character, and does not allocate for the usual length.
 func TestHashOfJWT(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, usualJWT - 1, usualJWT, usualJWT + 1, maxJWT} {
 		token := strings.Repeat("a", n)
 		if hashOfJWT(token) != sha256.Sum256([]byte(token)) {
-			t.Errorf("the hash of %d letters is another", n)
+			t.Errorf("wrong hash of %d characters", n)
 		}
 	}
 }

@@ -10,26 +10,25 @@ import (
 	"sixty/internal/crm"
 )
 
-// The bounds of a new password, in characters. Length is what makes one hard to guess;
-// nothing is asked of its composition (NIST SP 800-63B section 3.1.1.2).
+// The bounds of a new password in characters. There are no rules of composition (NIST SP
+// 800-63B section 3.1.1.2).
 const (
 	minPassword = 12
 	maxPassword = 256
 )
 
-// Passwords sets passwords. It is safe for concurrent use.
+// Passwords sets and checks passwords. It is safe for concurrent use.
 type Passwords struct {
 	service *accounts.Service
 	hasher  *Hasher
 }
 
-// NewPasswords makes Passwords over the use cases.
+// NewPasswords returns Passwords over the use cases.
 func NewPasswords(service *accounts.Service, hasher *Hasher) *Passwords {
 	return &Passwords{service: service, hasher: hasher}
 }
 
-// Check tells whether a password is one that can be set; else CodeInvalid names the
-// member password.
+// Check returns CodeInvalid, for the field password, if a password cannot be set.
 func (p *Passwords) Check(password string) error {
 	if flaws := checkPassword("password", password); len(flaws) > 0 {
 		return crm.Invalid(flaws...)
@@ -37,12 +36,12 @@ func (p *Passwords) Check(password string) error {
 	return nil
 }
 
-// RandomPassword makes a password that nobody guesses: 130 random bits, as people read
-// them out.
+// RandomPassword returns a password with 130 random bits, in an alphabet that is easy to read
+// out.
 func RandomPassword() string { return rand.Text() }
 
-// Set sets a person's password, and ends their sessions. CodeInvalid names the member
-// password if it is none that can be set.
+// Set sets a person's password and ends their sessions. It returns CodeInvalid for the field
+// password if it cannot be set.
 func (p *Passwords) Set(ctx context.Context, by crm.Actor, user crm.ID, password string) error {
 	if err := p.Check(password); err != nil {
 		return err
@@ -54,8 +53,8 @@ func (p *Passwords) Set(ctx context.Context, by crm.Actor, user crm.ID, password
 	return p.service.SetPassword(ctx, by, user, hash)
 }
 
-// Is tells whether a password is the one that the actor signs in with.
-func (p *Passwords) Is(ctx context.Context, by crm.Actor, password string) (bool, error) {
+// Matches reports whether a password is the actor's.
+func (p *Passwords) Matches(ctx context.Context, by crm.Actor, password string) (bool, error) {
 	account, err := p.service.OwnAccount(ctx, by)
 	if err != nil && crm.CodeOf(err) != crm.CodeNotFound {
 		return false, err
@@ -64,7 +63,7 @@ func (p *Passwords) Is(ctx context.Context, by crm.Actor, password string) (bool
 	return ok, err
 }
 
-// checkPassword says what is wrong with a new password.
+// checkPassword validates a new password.
 func checkPassword(member, password string) []crm.FieldError {
 	switch n := utf8.RuneCountInString(password); {
 	case n < minPassword:

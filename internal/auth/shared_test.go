@@ -12,7 +12,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// shelf is an auth.Shared that forgets nothing by itself.
+// shelf is an auth.Shared without expiry.
 type shelf struct {
 	mu     sync.Mutex
 	values map[string][]byte
@@ -31,7 +31,7 @@ func (s *shelf) Set(key string, value []byte, _ time.Duration) {
 	s.values[key] = value
 }
 
-// seated is an accounts.Store with one session in it.
+// seated is a accounts.Store with one session.
 type seated struct {
 	storage
 
@@ -53,8 +53,8 @@ func (s *seated) Write(context.Context, crm.Actor, crm.Instant, func(accounts.Tx
 	return nil
 }
 
-// What one instance has found of a session, the next one need not ask the database for,
-// as long as the change log vouches for it: and for nobody else's word.
+// The result of one instance is used by another without a query while the change log confirms
+// it, and only if it is authentic.
 func TestSessionsAreShared(t *testing.T) {
 	t.Parallel()
 	const token = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -70,7 +70,7 @@ func TestSessionsAreShared(t *testing.T) {
 	tag := func(s *scene, entity string, id crm.ID) { s.log.at(9, crm.Tag{Entity: entity, By: crm.ByID, ID: id}) }
 	for _, c := range []struct {
 		name   string
-		change func(*scene) // between the one instance's question and the other's
+		change func(*scene) // between the queries of the two instances
 		asks   bool
 	}{
 		{"Quiet", func(*scene) {}, false},
@@ -130,16 +130,16 @@ func TestSessionsAreShared(t *testing.T) {
 					t.Fatalf("%+v, %v", got, err)
 				}
 				if c.name == "LogUnknown" {
-					break // then memory too is for a second alone
+					break // then memory is valid only for a second, too
 				}
 			}
 			if asked := s.asked.Load() > before; asked != c.asks {
-				t.Errorf("the database was asked: %t, want %t", asked, c.asks)
+				t.Errorf("queried: %t, want %t", asked, c.asks)
 			}
 		})
 	}
 
-	// What lies under one address counts under no other.
+	// A value is not valid under another key.
 	t.Run("Moved", func(t *testing.T) {
 		t.Parallel()
 		s := &scene{seated: &seated{}, log: &changeLog{seq: 5, raised: map[crm.Tag]int64{}}, clock: newClock(), shelf: &shelf{values: map[string][]byte{}}}
@@ -173,7 +173,7 @@ func TestSessionsAreShared(t *testing.T) {
 		})
 		t.Cleanup(fresh.Close)
 		if _, err := fresh.Authenticate(t.Context(), another); crm.CodeOf(err) != crm.CodeUnauthenticated {
-			t.Errorf("it counts: %v", err)
+			t.Errorf("accepted: %v", err)
 		}
 	})
 }

@@ -25,7 +25,7 @@ const attemptCookie = "sixty_signin"
 // Lax: the provider redirects the browser back from another site.
 func (a *API) newAttemptCookie(secret string) *http.Cookie {
 	c := a.server.NewCookie(attemptCookie, secret)
-	c.MaxAge = int(auth.AttemptLasts.Seconds())
+	c.MaxAge = int(auth.AttemptTTL.Seconds())
 	if secret == "" {
 		c.MaxAge = -1
 	}
@@ -111,7 +111,7 @@ func (a *API) finishOIDC(c *call, w http.ResponseWriter) error {
 	from := a.clientInfo(c.Request)
 	ctx = a.server.WithOrigin(ctx, w, c.Request)
 	secret := a.server.Cookie(c.Request, attemptCookie)
-	started, returnTo, err := a.sessions.SignInBy(ctx, a.identities, secret, c.Request.URL.Query(), from)
+	started, returnTo, err := a.sessions.SignInWithProvider(ctx, a.identities, secret, c.Request.URL.Query(), from)
 	if crm.CodeOf(err) != crm.CodeUnavailable { // then it may be tried again
 		http.SetCookie(w, a.newAttemptCookie(""))
 	}

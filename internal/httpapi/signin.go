@@ -188,7 +188,7 @@ func (a *API) setPasswordByToken(purpose accounts.TokenPurpose) func(*call) erro
 		if errs := requireTexts(p.Unread, "token", p.Token, "password", p.Password); len(errs) > 0 {
 			return crm.Invalid(errs...)
 		}
-		started, err := a.sessions.Redeem(c.Context, purpose, p.Token.Value, p.Password.Value, a.clientInfo(c.Request))
+		started, err := a.sessions.ConsumeToken(c.Context, purpose, p.Token.Value, p.Password.Value, a.clientInfo(c.Request))
 		return a.answerSession(c, started, err)
 	}
 }
@@ -211,7 +211,7 @@ func requireTexts(errs crm.DecodeErrors, name1 string, f1 crm.Field[string], nam
 }
 
 // answerSession responds with a new session, or with the problem that prevented it.
-func (a *API) answerSession(c *call, started auth.Started, err error) error {
+func (a *API) answerSession(c *call, started auth.NewSession, err error) error {
 	if err != nil {
 		return signInError(err)
 	}
@@ -230,7 +230,7 @@ func (a *API) answerSession(c *call, started auth.Started, err error) error {
 
 // signInError returns the problem that prevented a session.
 func signInError(err error) error {
-	var soon *auth.TooSoon
+	var soon *auth.TooManyAttempts
 	if errors.As(err, &soon) {
 		return &server.Problem{Status: http.StatusTooManyRequests, Detail: soon.Error(), Header: "Retry-After: " + strconv.FormatInt(soon.Seconds(), 10)}
 	}

@@ -10,11 +10,11 @@ import (
 	"unicode"
 )
 
-// Claims are what a token says of a person.
+// Claims are the claims of a token.
 type Claims struct {
-	// Subject is who they are to the issuer, for good.
+	// Subject is the user's permanent id at the issuer.
 	Subject string
-	// Email is their address, if the provider has verified it; else "".
+	// Email is the user's address if the provider has verified it, else "".
 	Email               string
 	FirstName, LastName string
 	// Until is when the token expires.
@@ -24,17 +24,17 @@ type Claims struct {
 }
 
 const (
-	// leeway is how far the provider's clock may be ahead of ours.
+	// leeway is the tolerated clock difference.
 	leeway = time.Minute
-	// maxSubject is the longest subject (OpenID Connect Core 1.0 section 2), and maxEmail
-	// the longest address (RFC 5321 section 4.5.3.1), in bytes.
+	// maxSubject bounds subjects (OpenID Connect Core 1.0 section 2) and maxEmail addresses
+	// (RFC 5321 section 4.5.3.1), in bytes.
 	maxSubject = 255
 	maxEmail   = 320
 )
 
-// said is the payload of a token (RFC 7519 section 4.1, OpenID Connect Core 1.0 sections
-// 2 and 5.1).
-type said struct {
+// jwtClaims is the payload of a token (RFC 7519 section 4.1, OpenID Connect Core 1.0 sections 2
+// and 5.1).
+type jwtClaims struct {
 	Issuer        string   `json:"iss"`
 	Subject       string   `json:"sub"`
 	Audience      audience `json:"aud"`
@@ -44,18 +44,18 @@ type said struct {
 	NotBefore     instant  `json:"nbf"`
 	Issued        instant  `json:"iat"`
 	Email         string   `json:"email"`
-	EmailVerified truth    `json:"email_verified"`
+	EmailVerified boolean  `json:"email_verified"`
 	FirstName     string   `json:"given_name"`
 	LastName      string   `json:"family_name"`
 	Name          string   `json:"name"`
 }
 
-// readClaims gives what a payload says whose signature is good, if it is the issuer's, for
-// one of the audiences, and good now.
+// readClaims returns the claims of a payload with a valid signature, if it is from the issuer,
+// for one of the audiences, and currently valid.
 func readClaims(payload []byte, issuer string, audiences []string, now time.Time) (Claims, error) {
-	var s said
+	var s jwtClaims
 	if err := json.Unmarshal(payload, &s); err != nil {
-		return Claims{}, refused("%s", err)
+		return Claims{}, rejected("%s", err)
 	}
 	if err := s.check(issuer, audiences, now); err != nil {
 		return Claims{}, err
@@ -70,26 +70,26 @@ func readClaims(payload []byte, issuer string, audiences []string, now time.Time
 	return c, nil
 }
 
-// check refuses a token that is not the issuer's, for one of the audiences, or good now.
-func (s *said) check(issuer string, audiences []string, now time.Time) error {
+// check rejects a token of another issuer or audience, or one that is not currently valid.
+func (s *jwtClaims) check(issuer string, audiences []string, now time.Time) error {
 	switch {
 	case s.Issuer != issuer:
-		return refused("the issuer is %q", s.Issuer)
+		return rejected("the issuer is %q", s.Issuer)
 	case !slices.ContainsFunc(s.Audience, func(a string) bool { return slices.Contains(audiences, a) }):
-		return refused("the audience is %q", s.Audience)
+		return rejected("the audience is %q", s.Audience)
 	case s.Expires.IsZero():
-		return refused("it never expires")
+		return rejected("no expiry")
 	case !now.Before(s.Expires.Time):
-		return refused("it has expired at %s", s.Expires)
+		return rejected("expired at %s", s.Expires)
 	case now.Add(leeway).Before(s.NotBefore.Time), now.Add(leeway).Before(s.Issued.Time):
-		return refused("it is not good yet")
+		return rejected("not valid yet")
 	case s.Subject == "" || len(s.Subject) > maxSubject || strings.ContainsFunc(s.Subject, unicode.IsControl):
-		return refused("it is about nobody")
+		return rejected("no valid subject")
 	}
 	return nil
 }
 
-// clean takes out of a name what no name has.
+// clean replaces control characters in a name and trims it.
 func clean(s string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -99,10 +99,10 @@ func clean(s string) string {
 	}, s))
 }
 
-// audience is one text, or several.
+// audience is a string or an array of strings.
 type audience []string
 
-// UnmarshalJSON reads either.
+// UnmarshalJSON accepts either.
 func (a *audience) UnmarshalJSON(text []byte) error {
 	var one string
 	if json.Unmarshal(text, &one) == nil {
@@ -115,25 +115,25 @@ func (a *audience) UnmarshalJSON(text []byte) error {
 // instant is a NumericDate (RFC 7519 section 2): seconds since 1970.
 type instant struct{ time.Time }
 
-// UnmarshalJSON reads one of the years from 1970 to 9999.
+// UnmarshalJSON accepts times from 1970 to 9999.
 func (i *instant) UnmarshalJSON(text []byte) error {
 	var seconds float64
 	if err := json.Unmarshal(text, &seconds); err != nil {
 		return err
 	}
 	if seconds <= 0 || seconds > 253_402_300_799 {
-		return errors.New("a time is no time")
+		return errors.New("invalid time")
 	}
 	whole, part := math.Modf(seconds)
 	i.Time = time.Unix(int64(whole), int64(part*1e9))
 	return nil
 }
 
-// truth is a boolean that some providers write as a text.
-type truth bool
+// boolean is a boolean that some providers write as a string.
+type boolean bool
 
-// UnmarshalJSON reads either; anything else is false.
-func (t *truth) UnmarshalJSON(text []byte) error {
+// UnmarshalJSON accepts either; anything else is false.
+func (t *boolean) UnmarshalJSON(text []byte) error {
 	s := string(text)
 	*t = s == "true" || s == `"true"`
 	return nil

@@ -2,23 +2,22 @@ package identity
 
 import "github.com/go-jose/go-jose/v4"
 
-// What tests look at from outside.
 var (
-	Useful      = useful
+	Usable      = usable
 	OpenAttempt = openAttempt
 )
 
-// Text gives an attempt as a browser keeps it.
+// Text returns an attempt as stored by the browser.
 func (a attempt) Text() string { return a.text }
 
-// ReturnTo gives where it returns to.
+// ReturnTo returns where it returns to.
 func (a attempt) ReturnTo() string { return a.returnTo }
 
-// State gives what the provider sends back.
+// State returns the state parameter.
 func (a attempt) State() string { return a.state() }
 
-// Knowing makes a Provider that has just read the keys, and asks nobody.
-func Knowing(o Options, keys ...jose.JSONWebKey) *Provider {
+// WithKeys returns a Provider that has just read these keys and needs no request.
+func WithKeys(o Options, keys ...jose.JSONWebKey) *Provider {
 	p := New(o)
 	p.remote.last, p.remote.tried = &published{at: p.o.Now(), keys: keys}, p.o.Now()
 	return p

@@ -14,14 +14,13 @@ import (
 	"sixty/internal/identity/identitytest"
 )
 
-// Whatever the token, it is good only if it says what the provider has signed: what is
-// changed of it is refused.
+// A token is accepted only with the header and payload that the provider has signed.
 func FuzzJWT(f *testing.F) {
-	// All of it is the same in every process that takes part.
+	// Deterministic, since the fuzzer uses several processes.
 	now := func() time.Time { return time.Unix(1_767_600_000, 0) }
 	private := ed25519.NewKeyFromSeed([]byte(sharedSecret))
 	o := identity.Options{Issuer: "https://id.example", Audiences: []string{identitytest.Audience}, Now: now}
-	published := identity.Knowing(o, jose.JSONWebKey{Key: private.Public(), KeyID: "key"})
+	published := identity.WithKeys(o, jose.JSONWebKey{Key: private.Public(), KeyID: "key"})
 	o.Secret = sharedSecret
 	shared := identity.New(o)
 	f.Cleanup(published.Close)
@@ -44,19 +43,19 @@ func FuzzJWT(f *testing.F) {
 			got, err := p.Verify(t.Context(), token)
 			switch {
 			case err == nil:
-				// The last letter of a part holds bits that count for nothing.
-				if !saysTheSame(token, good) || got.Subject != "ada" {
-					t.Fatalf("%q is good, and says %+v", token, got)
+				// The last character of a part has unused bits.
+				if !equalContent(token, good) || got.Subject != "ada" {
+					t.Fatalf("%q is accepted with %+v", token, got)
 				}
-			case !errors.Is(err, identity.ErrRefused) || got != (identity.Claims{}):
+			case !errors.Is(err, identity.ErrRejected) || got != (identity.Claims{}):
 				t.Fatalf("%q: %+v, %v", token, got, err)
 			}
 		}
 	})
 }
 
-// saysTheSame tells whether a token has the header and the payload of a good one.
-func saysTheSame(token string, good []string) bool {
+// equalContent reports whether a token has the header and the payload of a valid one.
+func equalContent(token string, good []string) bool {
 	for _, g := range good {
 		if strings.HasPrefix(token, g[:strings.LastIndexByte(g, '.')-1]) {
 			return true
@@ -65,15 +64,15 @@ func saysTheSame(token string, good []string) bool {
 	return false
 }
 
-// What a browser shows as the secret of a sign-in is one, or is refused.
+// The secret from a browser is either a valid attempt or rejected.
 func FuzzAttempt(f *testing.F) {
 	now := time.Unix(1_767_600_000, 0)
-	ours := identity.Knowing(identity.Options{Issuer: "https://id.example", Now: func() time.Time { return now }})
+	ours := identity.WithKeys(identity.Options{Issuer: "https://id.example", Now: func() time.Time { return now }})
 	f.Cleanup(ours.Close)
 	const secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA.1767600000.L2RlYWxz"
 	a, ok := identity.OpenAttempt(secret)
 	if !ok || a.ReturnTo() != "/deals" {
-		f.Fatalf("%q is not read", secret)
+		f.Fatalf("%q does not parse", secret)
 	}
 	f.Add(secret, "code=x&state="+a.State())
 	f.Add(secret, "code=x&state="+a.State()+"&state="+a.State())
@@ -82,7 +81,7 @@ func FuzzAttempt(f *testing.F) {
 	f.Add(secret[:43]+".99999999999999999999.", "state=%zz")
 	f.Fuzz(func(t *testing.T, shown, query string) {
 		if a, ok := identity.OpenAttempt(shown); ok && (a.Text() != shown || len(a.ReturnTo()) > identity.MaxReturnTo) {
-			t.Errorf("%q is read as %q, which returns to %q", shown, a.Text(), a.ReturnTo())
+			t.Errorf("%q parses as %q, which returns to %q", shown, a.Text(), a.ReturnTo())
 		}
 		values, err := url.ParseQuery(query)
 		if err != nil {
@@ -90,7 +89,7 @@ func FuzzAttempt(f *testing.F) {
 		}
 		returnTo, err := ours.Returned(shown, values)
 		if a, ok := identity.OpenAttempt(shown); err == nil && (!ok || values.Get("state") != a.State() || returnTo != a.ReturnTo()) {
-			t.Errorf("%q belongs to %q", shown, query)
+			t.Errorf("%q matches %q", shown, query)
 		}
 	})
 }

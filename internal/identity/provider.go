@@ -1,7 +1,6 @@
-// Package identity speaks to an identity provider that is somebody else's: it reads the
-// keys that the provider publishes, checks the tokens that it signs (JWT, RFC 7519), and
-// signs people in by it (OpenID Connect Core 1.0, code flow with PKCE). Whom of ours a
-// token speaks of is not known here.
+// Package identity is a client of an external identity provider: it reads the provider's
+// published keys, verifies its tokens (JWT, RFC 7519), and signs people in with it (OpenID
+// Connect Core 1.0, code flow with PKCE). It does not know which account a token belongs to.
 package identity
 
 import (
@@ -18,51 +17,51 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// The errors of a Provider, which say more in their text: that is for the log alone.
+// The errors of a Provider. Their text has more details, for the log only.
 var (
-	// ErrRefused: the token or the sign-in is not good.
-	ErrRefused = errors.New("refused")
-	// ErrNotBegun: the sign-in was not begun by this browser, or too long ago.
-	ErrNotBegun = errors.New("not begun here")
-	// ErrUnavailable: the provider cannot be reached, and without it nothing can be told.
+	// ErrRejected means that the token or the sign-in is invalid.
+	ErrRejected = errors.New("rejected")
+	// ErrNotBegun means that this browser has not started the sign-in, or too long ago.
+	ErrNotBegun = errors.New("sign-in not started by this browser")
+	// ErrUnavailable means that the provider is needed and cannot be reached.
 	ErrUnavailable = errors.New("the identity provider cannot be reached")
 )
 
-// refused says why.
-func refused(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", ErrRefused, fmt.Sprintf(format, args...))
+// rejected returns an ErrRejected with a reason.
+func rejected(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrRejected, fmt.Sprintf(format, args...))
 }
 
-// Options say which provider it is, and what for.
+// Options configure a Provider.
 type Options struct {
-	// Issuer is the provider's name, exactly as its tokens say it: a URL below which its
-	// configuration is (OpenID Connect Discovery 1.0 section 4).
+	// Issuer is the issuer in the provider's tokens: a URL below which its configuration is
+	// found (OpenID Connect Discovery 1.0 section 4).
 	Issuer string
-	// Audiences are those of whom a bearer token must name one. None: no bearer token is
-	// good.
+	// Audiences are the accepted audiences of bearer tokens. If empty, no bearer token is
+	// accepted.
 	Audiences []string
-	// Secret is what bearer tokens are signed with (HS256), instead of the provider's
-	// keys; empty: they are signed with those.
+	// Secret is the secret that bearer tokens are signed with (HS256). If empty, they are
+	// signed with the provider's keys.
 	Secret string
-	// ClientID is who we are to the provider; "": nobody is signed in by it.
+	// ClientID is the client id at the provider; "" disables sign-in.
 	ClientID, ClientSecret string
-	// RedirectURL is where the provider sends people back to.
+	// RedirectURL is where the provider redirects browsers after a sign-in.
 	RedirectURL string
 
 	Now    func() time.Time // time.Now if nil
 	Logger *slog.Logger     // none if nil
 }
 
-// Provider is an identity provider. It may be down when the program starts and at any
-// time later. It is safe for concurrent use; Close must follow.
+// Provider is an identity provider. It may be unavailable at any time. It is safe for
+// concurrent use; the caller must Close it.
 type Provider struct {
-	o      Options
-	remote *remote
-	client *http.Client
-	at     chan struct{} // holds one for each code that is being exchanged
+	o         Options
+	remote    *remote
+	client    *http.Client
+	exchanges chan struct{} // holds one element per running code exchange
 }
 
-// New makes a Provider and asks it nothing yet.
+// New returns a Provider, without any request to it.
 func New(o Options) *Provider {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -71,36 +70,36 @@ func New(o Options) *Provider {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	client := newClient()
-	return &Provider{o: o, client: client, remote: newRemote(o, client), at: make(chan struct{}, maxExchanges)}
+	return &Provider{o: o, client: client, remote: newRemote(o, client), exchanges: make(chan struct{}, maxExchanges)}
 }
 
-// Close ends what runs.
+// Close stops background reads.
 func (p *Provider) Close() {
 	p.remote.close()
 	p.client.CloseIdleConnections()
 }
 
-// SignsTokens tells whether bearer tokens may be good, SignsIn whether people can be
-// signed in.
+// SignsTokens reports whether bearer tokens are accepted.
 func (p *Provider) SignsTokens() bool { return len(p.o.Audiences) > 0 }
 
-// SignsIn is told with SignsTokens.
+// SignsIn reports whether sign-in is enabled.
 func (p *Provider) SignsIn() bool { return p.o.ClientID != "" }
 
-// Issuer gives the provider's name.
+// Issuer returns the provider's issuer.
 func (p *Provider) Issuer() string { return p.o.Issuer }
 
-// algorithms are those of the provider's keys: no shared secret is among them, so that
-// a public key is never taken for one, and neither is "none" (RFC 8725 section 3.1).
+// algorithms are the signature algorithms of the provider's keys. They are all asymmetric, so
+// that a public key is never used as a shared secret, and exclude "none" (RFC 8725 section
+// 3.1).
 var algorithms = []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}
 
-// Verify gives what a bearer token says, if the provider has signed it for us and it is
-// good now. Errors are ErrRefused and ErrUnavailable, or the context's.
+// Verify returns the claims of a bearer token, if it is valid. Errors are ErrRejected and
+// ErrUnavailable, or the context's.
 func (p *Provider) Verify(ctx context.Context, token string) (Claims, error) {
 	c, err := p.verify(ctx, token)
 	if err != nil {
-		// Not louder: anybody can send any number of them.
-		p.o.Logger.DebugContext(ctx, "a bearer token was refused", "reason", err)
+		// At debug level, because anyone can send any number of invalid tokens.
+		p.o.Logger.DebugContext(ctx, "bearer token rejected", "reason", err)
 		return Claims{}, err
 	}
 	return c, nil
@@ -114,7 +113,7 @@ func (p *Provider) verify(ctx context.Context, token string) (Claims, error) {
 	return readClaims(payload, p.o.Issuer, p.o.Audiences, p.o.Now())
 }
 
-// signed gives the payload of a bearer token whose signature is good.
+// signed returns the payload of a bearer token with a valid signature.
 func (p *Provider) signed(ctx context.Context, token string) ([]byte, error) {
 	if p.o.Secret == "" {
 		return p.remote.signed(ctx, token)
@@ -125,29 +124,29 @@ func (p *Provider) signed(ctx context.Context, token string) ([]byte, error) {
 	}
 	payload, err := jws.Verify([]byte(p.o.Secret))
 	if err != nil {
-		return nil, refused("%s", err)
+		return nil, rejected("%s", err)
 	}
 	return payload, nil
 }
 
-// parse reads a token that is signed by one of the algorithms. Line breaks within it are
-// nothing to the decoder, and make it none (RFC 7515 section 2).
+// parse parses a token signed with one of the algorithms. The decoder would ignore line
+// breaks, which are not allowed (RFC 7515 section 2).
 func parse(token string, by []jose.SignatureAlgorithm) (*jose.JSONWebSignature, error) {
 	if strings.ContainsAny(token, "\r\n") {
-		return nil, refused("it has line breaks")
+		return nil, rejected("line breaks in the token")
 	}
 	jws, err := jose.ParseSignedCompact(token, by)
 	if err != nil {
-		return nil, refused("%s", err)
+		return nil, rejected("%s", err)
 	}
 	return jws, nil
 }
 
-// maxAnswer bounds what is read of an answer of the provider, in bytes.
+// maxAnswer bounds the size of the provider's responses in bytes.
 const maxAnswer = 1 << 20
 
-// newClient makes the client that asks the provider. Redirects are not followed: what is
-// asked is where the provider has said that it is. Times are bounded by whoever asks.
+// newClient returns the HTTP client for the provider. It does not follow redirects, because
+// the provider's configuration names all URLs. Callers set timeouts.
 func newClient() *http.Client {
 	transport, ok := http.DefaultTransport.(*http.Transport)
 	if ok {
@@ -162,7 +161,7 @@ func newClient() *http.Client {
 	}
 }
 
-// bounded cuts answers off that are too long.
+// bounded truncates response bodies.
 type bounded struct{ *http.Transport }
 
 // RoundTrip implements http.RoundTripper.
@@ -178,7 +177,7 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// brief cuts the text of an error for the log: it may hold a whole answer.
+// brief shortens the text of an error for the log, since it may contain a whole response.
 func brief(err error) string {
 	const most = 300
 	var answered *oauth2.RetrieveError

@@ -23,31 +23,29 @@ import (
 )
 
 const (
-	// readEvery is the age at which what the provider publishes is read anew, beside the
-	// request that meets it; keptFor is the age up to which it is believed while the
-	// provider is down.
-	readEvery = 10 * time.Minute
-	keptFor   = 24 * time.Hour
-	// readPause is the least time between two readings: tokens that name keys which there
-	// are not must not make us ask for each.
+	// refreshAfter is the age at which the provider's data is read again in the background;
+	// usableFor is the age up to which it is used while the provider is down.
+	refreshAfter = 10 * time.Minute
+	usableFor    = 24 * time.Hour
+	// readPause is the minimum time between reads, so that tokens with unknown key ids do not
+	// cause one each.
 	readPause   = 10 * time.Second
 	readTimeout = 3 * time.Second
-	// maxWaiting bounds the requests that wait for a reading.
+	// maxWaiting bounds the requests that wait for a read.
 	maxWaiting = 64
 	maxKeys    = 100
 
-	leastRSA, mostRSA = 2048, 8192 // bits; longer ones cost too much to check
+	minRSA, maxRSA = 2048, 8192 // bits; checking longer keys is too expensive
 )
 
-// published is what a provider says of itself.
+// published is the configuration and the keys that a provider publishes.
 type published struct {
 	at       time.Time // when it was read
 	endpoint oauth2.Endpoint
 	keys     []jose.JSONWebKey
 }
 
-// remote is what a provider publishes, as it was last read. It is safe for concurrent
-// use.
+// remote caches what a provider publishes. It is safe for concurrent use.
 type remote struct {
 	issuer string
 	client *http.Client
@@ -55,17 +53,17 @@ type remote struct {
 	log    *slog.Logger
 
 	end     context.CancelFunc
-	ending  context.Context // of all readings
+	ending  context.Context // for all reads
 	running sync.WaitGroup
 
 	mu      sync.Mutex
-	last    *published // nil: nothing was read yet
-	tried   time.Time  // when the last reading began
-	reading *reading   // nil: none runs
-	waiting int        // requests that wait for one
+	last    *published // nil before the first read
+	tried   time.Time  // when the last read began
+	reading *reading   // nil if none is running
+	waiting int        // requests waiting for a read
 }
 
-// reading is one that runs, or has just ended.
+// reading is a read that is running or has just ended.
 type reading struct {
 	done chan struct{} // closed when got and err are set
 	got  *published
@@ -83,7 +81,7 @@ func (m *remote) close() {
 	m.running.Wait()
 }
 
-// signed gives the payload of a token that one of the provider's keys has signed.
+// signed returns the payload of a token signed with one of the provider's keys.
 func (m *remote) signed(ctx context.Context, token string) ([]byte, error) {
 	jws, err := parse(token, algorithms)
 	if err != nil {
@@ -103,13 +101,13 @@ func (m *remote) signed(ctx context.Context, token string) ([]byte, error) {
 			return payload, nil
 		}
 	}
-	return nil, refused("the signature is another's")
+	return nil, rejected("invalid signature")
 }
 
-// get gives what the provider publishes, if it is enough, as it is known; else it is read
-// anew, unless that has just been done. ErrRefused: it is known, and not enough.
+// get returns the cached data if it is sufficient, and otherwise reads it again, unless that
+// has just been done. It returns ErrRejected if the current data is not sufficient.
 func (m *remote) get(ctx context.Context, enough func(*published) bool) (*published, error) {
-	known, r, err := m.look(enough)
+	known, r, err := m.lookup(enough)
 	if r == nil {
 		return known, err
 	}
@@ -127,23 +125,23 @@ func (m *remote) get(ctx context.Context, enough func(*published) bool) (*publis
 	case r.err == nil && enough(r.got):
 		return r.got, nil
 	case r.err == nil || known != nil:
-		return nil, refused("the provider publishes no such key")
+		return nil, rejected("unknown key")
 	default:
 		return nil, ErrUnavailable
 	}
 }
 
-// look gives what is known, or what is to be waited for; known is nil then if it is not
-// believed any more.
-func (m *remote) look(enough func(*published) bool) (known *published, r *reading, err error) {
+// lookup returns the cached data, or a read to wait for. In the latter case known is nil if
+// there is no usable data.
+func (m *remote) lookup(enough func(*published) bool) (known *published, r *reading, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	if known = m.last; known != nil && now.Sub(known.at) >= keptFor {
+	if known = m.last; known != nil && now.Sub(known.at) >= usableFor {
 		known = nil
 	}
 	if known != nil && enough(known) {
-		if now.Sub(known.at) >= readEvery {
+		if now.Sub(known.at) >= refreshAfter {
 			m.read(now)
 		}
 		return known, nil, nil
@@ -153,13 +151,13 @@ func (m *remote) look(enough func(*published) bool) (known *published, r *readin
 		return known, r, nil
 	}
 	if known != nil {
-		return nil, nil, refused("the provider publishes no such key")
+		return nil, nil, rejected("unknown key")
 	}
 	return nil, nil, ErrUnavailable
 }
 
-// read joins the reading that runs, or begins one; nil if the last one has just been. The
-// lock is held.
+// read joins the running read or starts one; nil if the last one was too recent. The lock is
+// held.
 func (m *remote) read(now time.Time) *reading {
 	if m.reading != nil {
 		return m.reading
@@ -179,14 +177,14 @@ func (m *remote) read(now time.Time) *reading {
 		if r.err == nil {
 			m.last = r.got
 		} else if m.ending.Err() == nil {
-			m.log.Warn("what the identity provider publishes could not be read", "error", brief(r.err))
+			m.log.Warn("cannot read the identity provider's configuration and keys", "error", brief(r.err))
 		}
 		close(r.done)
 	})
 	return r
 }
 
-// fetch asks the provider for its configuration and its keys.
+// fetch requests the provider's configuration and keys.
 func (m *remote) fetch(ctx context.Context, now time.Time) (*published, error) {
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, m.client), m.issuer)
 	if err != nil {
@@ -200,14 +198,14 @@ func (m *remote) fetch(ctx context.Context, now time.Time) (*published, error) {
 		return nil, err
 	}
 	p := &published{at: now, endpoint: provider.Endpoint()}
-	// How we show who we are, rather than by trial (OpenID Connect Discovery 1.0 section
-	// 3: client_secret_basic unless it says otherwise).
+	// Set explicitly instead of probing (OpenID Connect Discovery 1.0 section 3: the
+	// default is client_secret_basic).
 	p.endpoint.AuthStyle = oauth2.AuthStyleInHeader
 	if len(more.Login) > 0 && !slices.Contains(more.Login, "client_secret_basic") {
 		p.endpoint.AuthStyle = oauth2.AuthStyleInParams
 	}
 	for _, address := range []string{more.Keys, p.endpoint.AuthURL, p.endpoint.TokenURL} {
-		if err := m.asSafe(address); err != nil {
+		if err := m.checkURL(address); err != nil {
 			return nil, err
 		}
 	}
@@ -215,23 +213,23 @@ func (m *remote) fetch(ctx context.Context, now time.Time) (*published, error) {
 	return p, err
 }
 
-// asSafe refuses an address that is less safe than the issuer's. An empty one is of what
-// the provider does not offer, and is met by whoever asks for it.
-func (m *remote) asSafe(address string) error {
+// checkURL rejects a URL that is less secure than the issuer's. An empty one is a feature that
+// the provider does not offer; its users check for that.
+func (m *remote) checkURL(address string) error {
 	if address == "" {
 		return nil
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || strings.HasPrefix(m.issuer, "https:")) {
-		return fmt.Errorf("the provider names %q, which is no address to go by", address)
+		return fmt.Errorf("the provider's configuration contains the invalid URL %q", address)
 	}
 	return nil
 }
 
-// fetchKeys gives the keys that are of use: there may be others among them.
+// fetchKeys returns the usable keys.
 func (m *remote) fetchKeys(ctx context.Context, address string) ([]jose.JSONWebKey, error) {
 	if address == "" {
-		return nil, errors.New("the provider names no keys")
+		return nil, errors.New("the provider's configuration has no jwks_uri")
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
@@ -257,20 +255,20 @@ func (m *remote) fetchKeys(ctx context.Context, address string) ([]jose.JSONWebK
 	var keys []jose.JSONWebKey
 	for _, text := range set.Keys {
 		var k jose.JSONWebKey
-		if k.UnmarshalJSON(text) == nil && useful(&k) {
+		if k.UnmarshalJSON(text) == nil && usable(&k) {
 			keys = append(keys, k)
 		}
 	}
 	return keys, nil
 }
 
-// useful tells whether a key signs with one of the algorithms.
-func useful(k *jose.JSONWebKey) bool {
+// usable reports whether a key is for one of the algorithms.
+func usable(k *jose.JSONWebKey) bool {
 	return (k.Use == "" || k.Use == "sig") && slices.ContainsFunc(algorithms, func(a jose.SignatureAlgorithm) bool { return fits(k, string(a)) })
 }
 
-// fits tells whether a key may have signed with an algorithm. Only public keys do: what
-// anybody can read is nobody's secret.
+// fits reports whether a key can verify an algorithm's signatures. Only public keys can: a
+// published secret key proves nothing.
 func fits(k *jose.JSONWebKey, algorithm string) bool {
 	if k.Algorithm != "" && k.Algorithm != algorithm {
 		return false
@@ -278,7 +276,7 @@ func fits(k *jose.JSONWebKey, algorithm string) bool {
 	switch key := k.Key.(type) {
 	case *rsa.PublicKey:
 		bits := key.N.BitLen()
-		return (algorithm == string(jose.RS256) || algorithm == string(jose.PS256)) && bits >= leastRSA && bits <= mostRSA
+		return (algorithm == string(jose.RS256) || algorithm == string(jose.PS256)) && bits >= minRSA && bits <= maxRSA
 	case *ecdsa.PublicKey:
 		return algorithm == string(jose.ES256) && key.Curve == elliptic.P256()
 	case ed25519.PublicKey:
@@ -288,8 +286,8 @@ func fits(k *jose.JSONWebKey, algorithm string) bool {
 	}
 }
 
-// fitting gives the keys that may have signed a token, by its header: those of the id
-// that it names, if it names one.
+// fitting returns the keys that may verify a token, by its header: those with its key id, if
+// it has one.
 func (p *published) fitting(id, algorithm string) []jose.JSONWebKey {
 	var keys []jose.JSONWebKey
 	for i := range p.keys {

@@ -18,21 +18,20 @@ import (
 )
 
 const (
-	// AttemptLasts is how long somebody may take to sign in at the provider.
-	AttemptLasts = 10 * time.Minute
-	// MaxReturnTo bounds where somebody returns to, in bytes: a cookie holds it.
+	// AttemptTTL is how long a sign-in at the provider may take.
+	AttemptTTL = 10 * time.Minute
+	// MaxReturnTo bounds the URL to return to in bytes, since a cookie contains it.
 	MaxReturnTo = 1024
 
-	// maxExchanges bounds the codes that are exchanged at once.
+	// maxExchanges bounds the concurrent code exchanges.
 	maxExchanges    = 16
 	exchangeTimeout = 5 * time.Second
 	maxCode         = 4096 // bytes
 )
 
-// An attempt is a sign-in that has begun: a random secret that only the browser knows
-// which began it, when that was, and where it returns to. All that the provider is told
-// is derived from the whole of it, so that nothing in it can be another when it comes
-// back.
+// An attempt is a started sign-in: a random secret known only to the browser that started
+// it, the start time, and the URL to return to. All parameters sent to the provider are
+// derived from all of it, so that no part can be changed afterwards.
 type attempt struct {
 	text     string // SECRET.SECONDS.RETURN-TO
 	began    time.Time
@@ -48,7 +47,7 @@ func newAttempt(now time.Time, returnTo string) attempt {
 	return attempt{text, time.Unix(now.Unix(), 0), returnTo}
 }
 
-// openAttempt reads the text of one.
+// openAttempt parses the text of an attempt.
 func openAttempt(text string) (attempt, bool) {
 	secret, rest, _ := strings.Cut(text, ".")
 	seconds, where, found := strings.Cut(rest, ".")
@@ -66,8 +65,8 @@ func openAttempt(text string) (attempt, bool) {
 	return attempt{text, time.Unix(began, 0), string(returnTo)}, true
 }
 
-// derived gives what one of the provider's parameters is in this attempt: 43 characters,
-// as a PKCE verifier has at least (RFC 7636 section 4.1).
+// derived returns the value of one of the provider's parameters: 43 characters, the minimum
+// for a PKCE verifier (RFC 7636 section 4.1).
 func (a attempt) derived(what string) string {
 	sum := sha256.Sum256([]byte(what + " " + a.text))
 	return encoding.EncodeToString(sum[:])
@@ -77,8 +76,8 @@ func (a attempt) state() string    { return a.derived("state") }
 func (a attempt) nonce() string    { return a.derived("nonce") }
 func (a attempt) verifier() string { return a.derived("verifier") }
 
-// Begin begins a sign-in. The browser keeps secret, for itself alone, and goes to
-// location. ErrUnavailable if the provider is down.
+// Begin starts a sign-in. The browser must store secret, invisible to others, and be
+// redirected to location. It returns ErrUnavailable if the provider is down.
 func (p *Provider) Begin(ctx context.Context, returnTo string) (secret, location string, err error) {
 	c, err := p.flow(ctx)
 	if err != nil {
@@ -88,7 +87,7 @@ func (p *Provider) Begin(ctx context.Context, returnTo string) (secret, location
 	return a.text, c.AuthCodeURL(a.state(), oidc.Nonce(a.nonce()), oauth2.S256ChallengeOption(a.verifier())), nil
 }
 
-// flow gives the code flow as the provider publishes it.
+// flow returns the configuration of the code flow as the provider publishes it.
 func (p *Provider) flow(ctx context.Context) (*oauth2.Config, error) {
 	known, err := p.remote.get(ctx, func(k *published) bool { return k.endpoint.AuthURL != "" && k.endpoint.TokenURL != "" })
 	if err != nil {
@@ -98,14 +97,14 @@ func (p *Provider) flow(ctx context.Context) (*oauth2.Config, error) {
 		ClientID: p.o.ClientID, ClientSecret: p.o.ClientSecret, RedirectURL: p.o.RedirectURL,
 		Endpoint: known.endpoint, Scopes: []string{oidc.ScopeOpenID, "email", "profile"},
 	}
-	if c.ClientSecret == "" { // a public client: PKCE is all that it shows
+	if c.ClientSecret == "" { // a public client authenticates by PKCE only
 		c.Endpoint.AuthStyle = oauth2.AuthStyleInParams
 	}
 	return c, nil
 }
 
-// Returned tells where a sign-in returns to whose secret the browser has shown, with the
-// query that the provider has sent it back with: ErrNotBegun unless they belong together.
+// Returned returns where a sign-in returns to, given the secret in the browser and the query
+// with which the provider has redirected it; ErrNotBegun if they do not match.
 func (p *Provider) Returned(secret string, q url.Values) (returnTo string, err error) {
 	a, err := p.attempt(secret, q)
 	return a.returnTo, err
@@ -117,18 +116,18 @@ func (p *Provider) attempt(secret string, q url.Values) (attempt, error) {
 	if !ok || len(state) != 1 || subtle.ConstantTimeCompare([]byte(state[0]), []byte(a.state())) != 1 {
 		return attempt{}, ErrNotBegun
 	}
-	if age := p.o.Now().Sub(a.began); age < -leeway || age >= AttemptLasts {
+	if age := p.o.Now().Sub(a.began); age < -leeway || age >= AttemptTTL {
 		return attempt{}, ErrNotBegun
 	}
 	return a, nil
 }
 
-// Finish exchanges the code that somebody returns with for who they are. Errors are those
-// of Returned, ErrRefused and ErrUnavailable, or the context's.
+// Finish exchanges the code in the query for the claims of the user. Errors are those of
+// Returned, ErrRejected and ErrUnavailable, or the context's.
 func (p *Provider) Finish(ctx context.Context, secret string, q url.Values) (Claims, error) {
 	c, err := p.finish(ctx, secret, q)
-	if errors.Is(err, ErrRefused) {
-		p.o.Logger.InfoContext(ctx, "a sign-in by the identity provider was refused", "reason", err)
+	if errors.Is(err, ErrRejected) {
+		p.o.Logger.InfoContext(ctx, "sign-in at the identity provider rejected", "reason", err)
 	}
 	return c, err
 }
@@ -141,15 +140,15 @@ func (p *Provider) finish(ctx context.Context, secret string, q url.Values) (Cla
 	code := q["code"]
 	switch {
 	case q.Has("error"):
-		return Claims{}, refused("the provider says %.100q", q.Get("error"))
+		return Claims{}, rejected("the provider returned the error %.100q", q.Get("error"))
 	case q.Has("iss") && q.Get("iss") != p.o.Issuer: // RFC 9207
-		return Claims{}, refused("it is another provider's")
+		return Claims{}, rejected("response of another provider")
 	case len(code) != 1 || code[0] == "" || len(code[0]) > maxCode:
-		return Claims{}, refused("there is no code")
+		return Claims{}, rejected("no code")
 	}
 	select {
-	case p.at <- struct{}{}:
-		defer func() { <-p.at }()
+	case p.exchanges <- struct{}{}:
+		defer func() { <-p.exchanges }()
 	default:
 		return Claims{}, ErrUnavailable
 	}
@@ -160,7 +159,7 @@ func (p *Provider) finish(ctx context.Context, secret string, q url.Values) (Cla
 	return p.identified(ctx, token, a.nonce())
 }
 
-// exchange gives the identity token for a code.
+// exchange exchanges a code for the ID token.
 func (p *Provider) exchange(ctx context.Context, code, verifier string) (string, error) {
 	c, err := p.flow(ctx)
 	if err != nil {
@@ -170,21 +169,22 @@ func (p *Provider) exchange(ctx context.Context, code, verifier string) (string,
 	defer cancel()
 	answer, err := c.Exchange(ctx, code, oauth2.VerifierOption(verifier))
 	if err != nil {
-		p.o.Logger.Warn("the identity provider gave nothing for a code", "error", brief(err))
+		p.o.Logger.Warn("the identity provider did not exchange a code", "error", brief(err))
 		var answered *oauth2.RetrieveError
 		if errors.As(err, &answered) && answered.Response.StatusCode < http.StatusInternalServerError {
-			return "", refused("%s", brief(err))
+			return "", rejected("%s", brief(err))
 		}
 		return "", ErrUnavailable
 	}
 	token, ok := answer.Extra("id_token").(string)
 	if !ok {
-		return "", refused("the provider gives no identity token")
+		return "", rejected("the provider returned no ID token")
 	}
 	return token, nil
 }
 
-// identified gives what an identity token says (OpenID Connect Core 1.0 section 3.1.3.7).
+// identified verifies an ID token and returns its claims (OpenID Connect Core 1.0 section
+// 3.1.3.7).
 func (p *Provider) identified(ctx context.Context, token, nonce string) (Claims, error) {
 	payload, err := p.remote.signed(ctx, token)
 	if err != nil {
@@ -196,9 +196,9 @@ func (p *Provider) identified(ctx context.Context, token, nonce string) (Claims,
 	}
 	switch {
 	case c.party != "" && c.party != p.o.ClientID:
-		return Claims{}, refused("it is another client's")
+		return Claims{}, rejected("token of another client")
 	case subtle.ConstantTimeCompare([]byte(c.nonce), []byte(nonce)) != 1:
-		return Claims{}, refused("it is of another sign-in")
+		return Claims{}, rejected("token of another sign-in")
 	}
 	return c, nil
 }

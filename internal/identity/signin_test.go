@@ -13,7 +13,7 @@ import (
 	"sixty/internal/identity/identitytest"
 )
 
-// visit goes to the provider, as a browser does, and gives the query it comes back with.
+// visit follows the provider's URL as a browser does, and returns the query of the redirect.
 func visit(tb testing.TB, location string) url.Values {
 	tb.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -46,25 +46,25 @@ func TestSignIn(t *testing.T) {
 	t.Parallel()
 	theirs, ours, _ := newProvider(t)
 	theirs.Rotate(jose.ES256)
-	theirs.SignIn(theirs.Person("ada", "ada@acme.example").With(claims{"aud": identitytest.ClientID}))
+	theirs.SignIn(theirs.User("ada", "ada@acme.example").With(claims{"aud": identitytest.ClientID}))
 	secret, q := begin(t, ours)
 	returnTo, err := ours.Returned(secret, q)
 	if err != nil || returnTo != "/deals?a=b#c" {
-		t.Errorf("it returns to %q, %v", returnTo, err)
+		t.Errorf("Returned = %q, %v", returnTo, err)
 	}
 	got, err := ours.Finish(t.Context(), secret, q)
 	if err != nil || got.Subject != "ada" || got.Email != "ada@acme.example" {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if _, err := ours.Finish(t.Context(), secret, q); !errors.Is(err, identity.ErrRefused) {
-		t.Errorf("a code is good twice: %v", err)
+	if _, err := ours.Finish(t.Context(), secret, q); !errors.Is(err, identity.ErrRejected) {
+		t.Errorf("a code is accepted twice: %v", err)
 	}
 }
 
-func TestSignInRefused(t *testing.T) {
+func TestSignInRejected(t *testing.T) {
 	t.Parallel()
 	theirs, ours, c := newProvider(t)
-	person := theirs.Person("ada", "ada@acme.example").With(claims{"aud": identitytest.ClientID, "exp": c.now().Add(time.Hour).Unix()})
+	person := theirs.User("ada", "ada@acme.example").With(claims{"aud": identitytest.ClientID, "exp": c.now().Add(time.Hour).Unix()})
 	for _, test := range []struct {
 		name   string
 		person claims
@@ -80,23 +80,23 @@ func TestSignInRefused(t *testing.T) {
 		{"OtherState", person, func(_ *string, q url.Values) { q.Set("state", q.Get("state")[1:]+"A") }, identity.ErrNotBegun},
 		{"TwoStates", person, func(_ *string, q url.Values) { q.Add("state", q.Get("state")) }, identity.ErrNotBegun},
 		{"Late", person, func(*string, url.Values) { c.pass(10 * time.Minute) }, identity.ErrNotBegun},
-		// The secret and the state fit, but the code is for another verifier (PKCE).
+		// The secret and the state match, but the code is for another verifier (PKCE).
 		{"OtherCode", person, func(s *string, q url.Values) {
 			other, back := begin(t, ours)
 			*s = other
 			q.Set("state", back.Get("state"))
-		}, identity.ErrRefused},
-		{"NoCode", person, func(_ *string, q url.Values) { q.Del("code") }, identity.ErrRefused},
-		{"TwoCodes", person, func(_ *string, q url.Values) { q.Add("code", "x") }, identity.ErrRefused},
-		{"UnknownCode", person, func(_ *string, q url.Values) { q.Set("code", "x") }, identity.ErrRefused},
-		{"OtherProvider", person, func(_ *string, q url.Values) { q.Set("iss", "https://evil.example") }, identity.ErrRefused},
-		{"Denied", nil, func(*string, url.Values) {}, identity.ErrRefused},
-		{"OtherNonce", person.With(claims{"nonce": "of another sign-in"}), func(*string, url.Values) {}, identity.ErrRefused},
-		{"NoNonce", person.With(claims{"nonce": ""}), func(*string, url.Values) {}, identity.ErrRefused},
-		{"OtherAudience", person.With(claims{"aud": identitytest.Audience}), func(*string, url.Values) {}, identity.ErrRefused},
-		{"OtherClient", person.With(claims{"aud": []string{identitytest.ClientID, "x"}, "azp": "x"}), func(*string, url.Values) {}, identity.ErrRefused},
-		{"OtherIssuer", person.With(claims{"iss": "https://evil.example"}), func(*string, url.Values) {}, identity.ErrRefused},
-		{"Expired", person.With(claims{"exp": c.now().Unix()}), func(*string, url.Values) {}, identity.ErrRefused},
+		}, identity.ErrRejected},
+		{"NoCode", person, func(_ *string, q url.Values) { q.Del("code") }, identity.ErrRejected},
+		{"TwoCodes", person, func(_ *string, q url.Values) { q.Add("code", "x") }, identity.ErrRejected},
+		{"UnknownCode", person, func(_ *string, q url.Values) { q.Set("code", "x") }, identity.ErrRejected},
+		{"OtherProvider", person, func(_ *string, q url.Values) { q.Set("iss", "https://evil.example") }, identity.ErrRejected},
+		{"Denied", nil, func(*string, url.Values) {}, identity.ErrRejected},
+		{"OtherNonce", person.With(claims{"nonce": "of another sign-in"}), func(*string, url.Values) {}, identity.ErrRejected},
+		{"NoNonce", person.With(claims{"nonce": ""}), func(*string, url.Values) {}, identity.ErrRejected},
+		{"OtherAudience", person.With(claims{"aud": identitytest.Audience}), func(*string, url.Values) {}, identity.ErrRejected},
+		{"OtherClient", person.With(claims{"aud": []string{identitytest.ClientID, "x"}, "azp": "x"}), func(*string, url.Values) {}, identity.ErrRejected},
+		{"OtherIssuer", person.With(claims{"iss": "https://evil.example"}), func(*string, url.Values) {}, identity.ErrRejected},
+		{"Expired", person.With(claims{"exp": c.now().Unix()}), func(*string, url.Values) {}, identity.ErrRejected},
 	} {
 		theirs.SignIn(test.person)
 		secret, q := begin(t, ours)
@@ -111,7 +111,7 @@ func TestSignInRefused(t *testing.T) {
 func TestSignInOutage(t *testing.T) {
 	t.Parallel()
 	theirs, ours, c := newProvider(t)
-	theirs.SignIn(theirs.Person("ada", "ada@acme.example").With(claims{"aud": identitytest.ClientID}))
+	theirs.SignIn(theirs.User("ada", "ada@acme.example").With(claims{"aud": identitytest.ClientID}))
 	theirs.Down(true)
 	if _, _, err := ours.Begin(t.Context(), "/"); !errors.Is(err, identity.ErrUnavailable) {
 		t.Errorf("begun: %v", err)
@@ -129,13 +129,13 @@ func TestSignInOutage(t *testing.T) {
 	}
 }
 
-// A wrong secret of the client is no fault of who signs in, and no way in either.
+// A wrong client secret is an error of the configuration, and never lets anyone in.
 func TestSignInMisconfigured(t *testing.T) {
 	t.Parallel()
 	theirs, ours, _ := newProvider(t, func(o *identity.Options) { o.ClientSecret = "wrong" })
-	theirs.SignIn(theirs.Person("ada", "ada@acme.example").With(claims{"aud": identitytest.ClientID}))
+	theirs.SignIn(theirs.User("ada", "ada@acme.example").With(claims{"aud": identitytest.ClientID}))
 	secret, q := begin(t, ours)
-	if _, err := ours.Finish(t.Context(), secret, q); !errors.Is(err, identity.ErrRefused) {
+	if _, err := ours.Finish(t.Context(), secret, q); !errors.Is(err, identity.ErrRejected) {
 		t.Error(err)
 	}
 }

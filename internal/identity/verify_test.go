@@ -26,13 +26,13 @@ type claims = identitytest.Claims
 
 const sharedSecret = "0123456789abcdef0123456789abcdef"
 
-// clock stands still until it is told.
+// clock is a clock that only pass moves.
 type clock struct{ at atomic.Int64 }
 
 func (c *clock) now() time.Time       { return time.Unix(0, c.at.Load()) }
 func (c *clock) pass(d time.Duration) { c.at.Add(int64(d)) }
 
-// newProvider makes a provider that runs, and our side of it.
+// newProvider returns a running provider and our client of it.
 func newProvider(tb testing.TB, change ...func(*identity.Options)) (theirs *identitytest.Provider, ours *identity.Provider, c *clock) {
 	tb.Helper()
 	c = &clock{}
@@ -58,7 +58,7 @@ func expect(tb testing.TB, p *identity.Provider, token string, want error) ident
 		tb.Errorf("%v, want %v", err, want)
 	}
 	if err != nil && got != (identity.Claims{}) {
-		tb.Errorf("it says %+v although it is refused", got)
+		tb.Errorf("claims %+v of a rejected token", got)
 	}
 	return got
 }
@@ -66,13 +66,13 @@ func expect(tb testing.TB, p *identity.Provider, token string, want error) ident
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	theirs, ours, c := newProvider(t)
-	ada := theirs.Person("ada", " Ada@Acme.example")
+	ada := theirs.User("ada", " Ada@Acme.example")
 	want := identity.Claims{Subject: "ada", Email: "ada@acme.example", FirstName: "Ada", LastName: "King", Until: c.now().Add(time.Hour).Truncate(time.Second)}
 	for _, algorithm := range []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA} {
 		theirs.Rotate(algorithm)
-		c.pass(10 * time.Second) // it may ask for the key
+		c.pass(10 * time.Second) // so that the key may be read
 		if got := expect(t, ours, theirs.Sign(ada), nil); !got.Until.Equal(want.Until) || got.Subject != want.Subject || got.Email != want.Email || got.FirstName != "Ada" || got.LastName != "King" {
-			t.Errorf("%s: it says %+v", algorithm, got)
+			t.Errorf("%s: %+v", algorithm, got)
 		}
 	}
 	now := c.now().Unix()
@@ -108,12 +108,12 @@ func TestVerify(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			expect(t, ours, theirs.Sign(ada.With(change)), identity.ErrRefused)
+			expect(t, ours, theirs.Sign(ada.With(change)), identity.ErrRejected)
 		})
 	}
 }
 
-// What is not verified is no address to know somebody by.
+// An unverified address does not identify anyone.
 func TestEmailVerified(t *testing.T) {
 	t.Parallel()
 	theirs, ours, _ := newProvider(t)
@@ -130,20 +130,20 @@ func TestEmailVerified(t *testing.T) {
 		{claims{"email_verified": nil, "user_metadata": claims{"email_verified": true}}, ""},
 		{claims{"email": "a\x00b@acme.example"}, ""},
 	} {
-		got := expect(t, ours, theirs.Sign(theirs.Person("ada", "ada@acme.example").With(test.change)), nil)
+		got := expect(t, ours, theirs.Sign(theirs.User("ada", "ada@acme.example").With(test.change)), nil)
 		if got.Email != test.want {
 			t.Errorf("%v: %q, want %q", test.change, got.Email, test.want)
 		}
 	}
 }
 
-// Nobody signs a token but the provider, whatever the token says of how it is signed.
+// Only the provider's signature is accepted, whatever the header of the token says.
 func TestForged(t *testing.T) {
 	t.Parallel()
 	theirs, ours, _ := newProvider(t)
-	good := theirs.Sign(theirs.Person("ada", "ada@acme.example"))
+	good := theirs.Sign(theirs.User("ada", "ada@acme.example"))
 	expect(t, ours, good, nil)
-	ada, key := theirs.Person("ada", "ada@acme.example"), theirs.Rotate(jose.RS256)
+	ada, key := theirs.User("ada", "ada@acme.example"), theirs.Rotate(jose.RS256)
 	public, err := x509.MarshalPKIXPublicKey(key.Private.Public())
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +171,7 @@ func TestForged(t *testing.T) {
 		"DERAsSecret":     identitytest.SignWith(t, jose.HS256, public, key.ID, ada),
 		"JWKAsSecret":     identitytest.SignWith(t, jose.HS256, asJWK, key.ID, ada),
 		"SharedSecret":    identitytest.SignWith(t, jose.HS256, []byte(sharedSecret), "", ada),
-		"WeakerHash":      identitytest.SignWith(t, jose.RS512, key.Private, key.ID, ada), // of the list's none
+		"WeakerHash":      identitytest.SignWith(t, jose.RS512, key.Private, key.ID, ada), // not among the algorithms
 		"None":            unsigned(`{"alg":"none"}`, ""),
 		"NoneSigned":      unsigned(`{"alg":"none"}`, "signature"),
 		"NoneInCapitals":  unsigned(`{"alg":"NONE"}`, ""),
@@ -186,12 +186,12 @@ func TestForged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			expect(t, ours, token, identity.ErrRefused)
+			expect(t, ours, token, identity.ErrRejected)
 		})
 	}
 }
 
-// swap puts the payload of one token into another.
+// swap inserts the payload of one token into another.
 func swap(token, other string) string {
 	cut := func(s string) (parts [3]string) {
 		n := 0
@@ -208,77 +208,76 @@ func swap(token, other string) string {
 	return a[0] + "." + b[1] + "." + a[2]
 }
 
-// With a shared secret, the provider's keys sign nothing.
+// With a shared secret, the provider's keys are not used.
 func TestSharedSecret(t *testing.T) {
 	t.Parallel()
 	theirs, ours, _ := newProvider(t, func(o *identity.Options) { o.Secret = sharedSecret })
-	ada := theirs.Person("ada", "ada@acme.example")
+	ada := theirs.User("ada", "ada@acme.example")
 	expect(t, ours, identitytest.SignWith(t, jose.HS256, []byte(sharedSecret), "", ada), nil)
-	expect(t, ours, identitytest.SignWith(t, jose.HS256, []byte(sharedSecret), "", ada.With(claims{"aud": "another"})), identity.ErrRefused)
-	expect(t, ours, identitytest.SignWith(t, jose.HS256, []byte("another secret that is long enough"), "", ada), identity.ErrRefused)
-	expect(t, ours, identitytest.SignWith(t, jose.HS512, []byte(sharedSecret+sharedSecret), "", ada), identity.ErrRefused)
-	expect(t, ours, theirs.Sign(ada), identity.ErrRefused)
-	if n := theirs.Asked("/keys"); n != 0 {
-		t.Errorf("the keys were asked for %d times", n)
+	expect(t, ours, identitytest.SignWith(t, jose.HS256, []byte(sharedSecret), "", ada.With(claims{"aud": "another"})), identity.ErrRejected)
+	expect(t, ours, identitytest.SignWith(t, jose.HS256, []byte("another secret that is long enough"), "", ada), identity.ErrRejected)
+	expect(t, ours, identitytest.SignWith(t, jose.HS512, []byte(sharedSecret+sharedSecret), "", ada), identity.ErrRejected)
+	expect(t, ours, theirs.Sign(ada), identity.ErrRejected)
+	if n := theirs.Requests("/keys"); n != 0 {
+		t.Errorf("the keys were read %d times", n)
 	}
 }
 
-// Keys come and go: a new one is asked for when a token names it, and one that was
-// withdrawn is known for a while.
+// A new key is read when a token refers to it; a withdrawn one remains usable for a while.
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	theirs, ours, c := newProvider(t)
-	ada := theirs.Person("ada", "ada@acme.example").With(claims{"exp": c.now().Add(100 * time.Hour).Unix()})
+	ada := theirs.User("ada", "ada@acme.example").With(claims{"exp": c.now().Add(100 * time.Hour).Unix()})
 	old := theirs.Sign(ada)
 	expect(t, ours, old, nil)
 	theirs.Rotate(jose.RS256)
 	theirs.Withdraw()
 	young := theirs.Sign(ada)
-	expect(t, ours, young, identity.ErrRefused) // keys were just read
-	if n := theirs.Asked("/keys"); n != 1 {
-		t.Errorf("the keys were asked for %d times", n)
+	expect(t, ours, young, identity.ErrRejected) // the keys have just been read
+	if n := theirs.Requests("/keys"); n != 1 {
+		t.Errorf("the keys were read %d times", n)
 	}
 	c.pass(10 * time.Second)
 	expect(t, ours, young, nil)
-	expect(t, ours, old, identity.ErrRefused)
+	expect(t, ours, old, identity.ErrRejected)
 
-	// Nobody makes us ask more often by naming keys that there are not.
-	before := theirs.Asked("/keys")
+	// Tokens with unknown key ids do not cause more reads.
+	before := theirs.Requests("/keys")
 	for range 30 {
-		expect(t, ours, identitytest.SignWith(t, jose.ES256, identitytest.NewKey(t, jose.ES256).Private, "guess", ada), identity.ErrRefused)
+		expect(t, ours, identitytest.SignWith(t, jose.ES256, identitytest.NewKey(t, jose.ES256).Private, "guess", ada), identity.ErrRejected)
 		c.pass(time.Second)
 	}
-	if n := theirs.Asked("/keys") - before; n > 3 {
-		t.Errorf("in 30 s the keys were asked for %d times", n)
+	if n := theirs.Requests("/keys") - before; n > 3 {
+		t.Errorf("in 30 s the keys were read %d times", n)
 	}
 
-	// What is known is read anew beside the requests.
+	// Cached keys are refreshed in the background.
 	c.pass(10 * time.Minute)
-	before = theirs.Asked("/keys")
+	before = theirs.Requests("/keys")
 	expect(t, ours, young, nil)
-	until(t, func() bool { return theirs.Asked("/keys") == before+1 })
+	until(t, func() bool { return theirs.Requests("/keys") == before+1 })
 }
 
-// until waits until something has come true.
+// until waits until a condition holds.
 func until(t *testing.T, done func() bool) {
 	t.Helper()
 	for limit := time.Now().Add(10 * time.Second); !done(); {
 		if time.Now().After(limit) {
-			t.Fatal("it does not come true")
+			t.Fatal("timeout")
 		}
 	}
 }
 
-// The provider may be down at the start and later: what is known is believed for a day.
+// The provider may be down at the start and later: cached keys are used for a day.
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	theirs, ours, c := newProvider(t)
-	ada := theirs.Person("ada", "ada@acme.example").With(claims{"exp": c.now().Add(100 * time.Hour).Unix()})
+	ada := theirs.User("ada", "ada@acme.example").With(claims{"exp": c.now().Add(100 * time.Hour).Unix()})
 	theirs.Down(true)
 	token := theirs.Sign(ada)
 	expect(t, ours, token, identity.ErrUnavailable)
 	theirs.Down(false)
-	expect(t, ours, token, identity.ErrUnavailable) // not asked again so soon
+	expect(t, ours, token, identity.ErrUnavailable) // not read again so soon
 	c.pass(10 * time.Second)
 	expect(t, ours, token, nil)
 
@@ -287,7 +286,7 @@ func TestOutage(t *testing.T) {
 	expect(t, ours, token, nil)
 	theirs.Rotate(jose.RS256)
 	c.pass(10 * time.Second)
-	expect(t, ours, theirs.Sign(ada), identity.ErrRefused)
+	expect(t, ours, theirs.Sign(ada), identity.ErrRejected)
 	c.pass(time.Hour)
 	expect(t, ours, token, identity.ErrUnavailable)
 	theirs.Down(false)
@@ -295,28 +294,28 @@ func TestOutage(t *testing.T) {
 	expect(t, ours, token, nil)
 }
 
-// Many who come at once ask once, and whoever gives up does not wait.
-func TestAtOnce(t *testing.T) {
+// Concurrent requests share one read, and a cancelled one does not wait.
+func TestConcurrentReads(t *testing.T) {
 	t.Parallel()
 	theirs, ours, _ := newProvider(t)
-	token := theirs.Sign(theirs.Person("ada", "ada@acme.example"))
+	token := theirs.Sign(theirs.User("ada", "ada@acme.example"))
 	var all sync.WaitGroup
 	for range 32 {
 		all.Go(func() { expect(t, ours, token, nil) })
 	}
 	all.Wait()
-	if n := theirs.Asked("/keys"); n != 1 {
-		t.Errorf("the keys were asked for %d times", n)
+	if n := theirs.Requests("/keys"); n != 1 {
+		t.Errorf("the keys were read %d times", n)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := ours.Verify(ended, token); err != nil {
-		t.Errorf("what is known needs no time: %v", err)
+		t.Errorf("with cached keys: %v", err)
 	}
 }
 
-// Weak keys, other providers' configurations and what is no public key are of no use.
-func TestKeysOfNoUse(t *testing.T) {
+// Weak keys, other providers' configurations and secret keys are not used.
+func TestUnusableKeys(t *testing.T) {
 	t.Parallel()
 	theirs, ours, _ := newProvider(t)
 	for name, k := range map[string]jose.JSONWebKey{
@@ -324,12 +323,12 @@ func TestKeysOfNoUse(t *testing.T) {
 		"Encryption": {Key: identitytest.NewKey(t, jose.RS256).Private.Public(), KeyID: "a", Use: "enc"},
 		"Private":    {Key: crypto.PrivateKey(identitytest.NewKey(t, jose.RS256).Private), KeyID: "a"},
 	} {
-		if identity.Useful(&k) {
-			t.Errorf("%s is of use", name)
+		if identity.Usable(&k) {
+			t.Errorf("%s is usable", name)
 		}
 	}
 	wrong := identity.New(identity.Options{Issuer: theirs.Issuer + "/", Audiences: []string{identitytest.Audience}})
 	defer wrong.Close()
-	expect(t, wrong, theirs.Sign(theirs.Person("ada", "a@acme.example")), identity.ErrUnavailable)
-	expect(t, ours, theirs.Sign(theirs.Person("ada", "a@acme.example")), nil)
+	expect(t, wrong, theirs.Sign(theirs.User("ada", "a@acme.example")), identity.ErrUnavailable)
+	expect(t, ours, theirs.Sign(theirs.User("ada", "a@acme.example")), nil)
 }

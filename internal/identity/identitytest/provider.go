@@ -1,6 +1,6 @@
-// Package identitytest is a small identity provider for tests: a real one, over HTTP, that
-// publishes its configuration and keys, signs tokens, and runs the code flow with PKCE as
-// strictly as the standards let it. It asks nobody for a password.
+// Package identitytest is a small identity provider for tests, over HTTP. It publishes its
+// configuration and keys, signs tokens, and implements the code flow with PKCE as strictly
+// as the standards allow. It does not authenticate users.
 package identitytest
 
 import (
@@ -24,17 +24,17 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// The client that the provider knows.
+// The registered client.
 const (
 	ClientID     = "sixty"
 	ClientSecret = "the client's secret"
 	Audience     = "sixty-api"
 )
 
-// Claims are what a token says.
+// Claims are the claims of a token.
 type Claims map[string]any
 
-// With gives the claims with some others; nil takes one away.
+// With returns the claims with others added or replaced; nil removes one.
 func (c Claims) With(others Claims) Claims {
 	all := Claims{}
 	for _, from := range []Claims{c, others} {
@@ -47,41 +47,41 @@ func (c Claims) With(others Claims) Claims {
 	return all
 }
 
-// Provider is one that runs. Its fields may be set before it is asked anything.
+// Provider is a running provider. Its fields may be set before the first request.
 type Provider struct {
-	// Issuer is its name and address.
+	// Issuer is its issuer and URL.
 	Issuer string
-	// RedirectURL is the only place that it sends people back to.
+	// RedirectURL is the only accepted redirect URL.
 	RedirectURL string
 	Now         func() time.Time
 
 	tb testing.TB
 
-	mu     sync.Mutex
-	keys   []Key // published; the last one signs
-	down   bool
-	asked  map[string]int // by path
-	person Claims         // who signs in next
-	codes  map[string]grant
+	mu       sync.Mutex
+	keys     []Key // published; the last one signs
+	down     bool
+	requests map[string]int // requests by path
+	user     Claims         // the user of the next sign-in
+	codes    map[string]grant
 }
 
-// Key is one of the provider's.
+// Key is a signing key.
 type Key struct {
 	ID        string
 	Algorithm jose.SignatureAlgorithm
 	Private   crypto.Signer
 }
 
-// grant is what a code stands for.
+// grant is the data of an authorization code.
 type grant struct {
 	challenge, nonce string
-	person           Claims
+	user             Claims
 }
 
 // New starts a provider with one key (RS256), which ends with the test.
 func New(tb testing.TB) *Provider {
 	tb.Helper()
-	p := &Provider{tb: tb, Now: time.Now, asked: map[string]int{}, codes: map[string]grant{}}
+	p := &Provider{tb: tb, Now: time.Now, requests: map[string]int{}, codes: map[string]grant{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", p.configuration)
 	mux.HandleFunc("GET /keys", p.publishKeys)
@@ -89,7 +89,7 @@ func New(tb testing.TB) *Provider {
 	mux.HandleFunc("POST /token", p.token)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
-		p.asked[r.URL.Path]++
+		p.requests[r.URL.Path]++
 		down := p.down
 		p.mu.Unlock()
 		if down {
@@ -103,7 +103,7 @@ func New(tb testing.TB) *Provider {
 	return p
 }
 
-// Rotate begins to sign with another key. Those before are still published.
+// Rotate adds a signing key. Earlier ones remain published.
 func (p *Provider) Rotate(algorithm jose.SignatureAlgorithm) Key {
 	p.tb.Helper()
 	k := NewKey(p.tb, algorithm)
@@ -113,14 +113,14 @@ func (p *Provider) Rotate(algorithm jose.SignatureAlgorithm) Key {
 	return k
 }
 
-// Withdraw publishes the newest key alone.
+// Withdraw removes all keys but the newest.
 func (p *Provider) Withdraw() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.keys = p.keys[len(p.keys)-1:]
 }
 
-// NewKey makes a key that no provider publishes.
+// NewKey returns a key that no provider publishes.
 func NewKey(tb testing.TB, algorithm jose.SignatureAlgorithm) Key {
 	tb.Helper()
 	var private crypto.Signer
@@ -139,22 +139,22 @@ func NewKey(tb testing.TB, algorithm jose.SignatureAlgorithm) Key {
 	return Key{ID: rand.Text(), Algorithm: algorithm, Private: private}
 }
 
-// Down has every request to the provider fail, or no more.
+// Down makes every request to the provider fail, or no longer.
 func (p *Provider) Down(down bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.down = down
 }
 
-// Asked tells how often a path was asked for.
-func (p *Provider) Asked(path string) int {
+// Requests returns the number of requests for a path.
+func (p *Provider) Requests(path string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.asked[path]
+	return p.requests[path]
 }
 
-// Person gives the claims of a person with a verified address, as of now and for an hour.
-func (p *Provider) Person(subject, email string) Claims {
+// User returns claims of a user with a verified address, valid for an hour.
+func (p *Provider) User(subject, email string) Claims {
 	now := p.Now()
 	return Claims{
 		"iss": p.Issuer, "sub": subject, "aud": Audience, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
@@ -162,7 +162,7 @@ func (p *Provider) Person(subject, email string) Claims {
 	}
 }
 
-// Sign makes a token with the newest key.
+// Sign returns a token signed with the newest key.
 func (p *Provider) Sign(c Claims) string {
 	p.tb.Helper()
 	p.mu.Lock()
@@ -171,7 +171,7 @@ func (p *Provider) Sign(c Claims) string {
 	return SignWith(p.tb, k.Algorithm, k.Private, k.ID, c)
 }
 
-// SignWith makes a token with any key.
+// SignWith returns a token signed with any key.
 func SignWith(tb testing.TB, algorithm jose.SignatureAlgorithm, key any, id string, c Claims) string {
 	tb.Helper()
 	o := (&jose.SignerOptions{}).WithType("JWT")
@@ -197,11 +197,11 @@ func SignWith(tb testing.TB, algorithm jose.SignatureAlgorithm, key any, id stri
 	return token
 }
 
-// SignIn has whoever is sent to the provider next be this person.
+// SignIn sets the user of the next sign-in.
 func (p *Provider) SignIn(c Claims) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.person = c
+	p.user = c
 }
 
 func (p *Provider) configuration(w http.ResponseWriter, _ *http.Request) {
@@ -215,7 +215,7 @@ func (p *Provider) configuration(w http.ResponseWriter, _ *http.Request) {
 func (p *Provider) publishKeys(w http.ResponseWriter, _ *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	// The first is of a kind that nobody knows, as a provider may have some day.
+	// The first is of an unknown type, as a provider may publish one day.
 	keys := []any{map[string]any{"kty": "XYZ", "kid": "unknown"}}
 	for _, k := range p.keys {
 		keys = append(keys, jose.JSONWebKey{Key: k.Private.Public(), KeyID: k.ID, Algorithm: string(k.Algorithm), Use: "sig"})
@@ -223,11 +223,11 @@ func (p *Provider) publishKeys(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, map[string]any{"keys": keys})
 }
 
-// authorize signs the person in who is to be, and sends them back.
+// authorize signs the user in and redirects back.
 func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	if q.Get("client_id") != ClientID || q.Get("redirect_uri") != p.RedirectURL {
-		http.Error(w, "another client", http.StatusBadRequest) // nowhere to send it
+		http.Error(w, "another client", http.StatusBadRequest) // no valid redirect URL
 		return
 	}
 	back := url.Values{"state": {q.Get("state")}, "iss": {p.Issuer}}
@@ -237,11 +237,11 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	case q.Get("response_type") != "code" || !strings.Contains(" "+q.Get("scope")+" ", " openid "),
 		q.Get("code_challenge_method") != "S256" || len(q.Get("code_challenge")) != 43 || q.Get("nonce") == "":
 		back.Set("error", "invalid_request")
-	case p.person == nil:
+	case p.user == nil:
 		back.Set("error", "access_denied")
 	default:
 		code := rand.Text()
-		p.codes[code] = grant{challenge: q.Get("code_challenge"), nonce: q.Get("nonce"), person: p.person}
+		p.codes[code] = grant{challenge: q.Get("code_challenge"), nonce: q.Get("nonce"), user: p.user}
 		back.Set("code", code)
 	}
 	http.Redirect(w, r, p.RedirectURL+"?"+back.Encode(), http.StatusFound)
@@ -265,7 +265,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusBadRequest, map[string]any{"error": "invalid_grant"})
 		return
 	}
-	claims := Claims{"aud": ClientID, "nonce": g.nonce}.With(g.person)
+	claims := Claims{"aud": ClientID, "nonce": g.nonce}.With(g.user)
 	answer(w, http.StatusOK, map[string]any{
 		"access_token": rand.Text(), "token_type": "Bearer", "expires_in": 3600, "id_token": p.Sign(claims),
 	})
@@ -275,5 +275,5 @@ func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // whoever does not read it fails by itself
+	_ = json.NewEncoder(w).Encode(body) // the client fails by itself
 }
