@@ -172,7 +172,7 @@ func runDocument(t *testing.T, script string) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join(root, "internal/transfer/testdata/crm-sales-opportunities"))); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(root, "internal", "transfer", "testdata", "crm-sales-opportunities"))); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), "bash", "-c", prelude+script)
@@ -227,6 +227,7 @@ func fetch(method, url string, header http.Header, body string, include bool) er
 var (
 	link     = regexp.MustCompile(`\]\(([^)#]*)(?:#([^)]*))?\)`)
 	variable = regexp.MustCompile(`\bSIXTY_[A-Z_]*[A-Z]\b`)
+	path     = regexp.MustCompile("`((?:api|bench|cmd|docs|internal|scripts)/[^`]*)`")
 	notWord  = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
 )
 
@@ -241,7 +242,22 @@ func (d *document) anchors() []string {
 	return all
 }
 
-// TestDocumentReferences: links lead somewhere, and settings exist.
+// TestPackagesAreDocumented: the README names every package of internal.
+func TestPackagesAreDocumented(t *testing.T) {
+	t.Parallel()
+	text := strings.Join(readDocument(t, "README.md").lines, "\n")
+	packages, err := os.ReadDir(filepath.Join(root, "internal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range packages {
+		if !strings.Contains(text, "`internal/"+p.Name()+"`") {
+			t.Errorf("README.md does not name internal/%s", p.Name())
+		}
+	}
+}
+
+// TestDocumentReferences: links and paths lead to files, and settings exist.
 func TestDocumentReferences(t *testing.T) {
 	t.Parallel()
 	known := append(config.Variables(), "SIXTY_ADOPT_FROM", "SIXTY_TEST_DATASET", servertest.PostgresEnv, servertest.RedisEnv, servertest.EnginesEnv)
@@ -255,19 +271,24 @@ func TestDocumentReferences(t *testing.T) {
 				t.Errorf("%s: there is no setting %s", d.name, name)
 			}
 		}
+		for _, m := range path.FindAllStringSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
+				t.Errorf("%s: %v", d.name, err)
+			}
+		}
 		for _, m := range link.FindAllStringSubmatch(text, -1) {
 			target, anchor := m[1], m[2]
 			if strings.Contains(target, "://") {
 				continue
 			}
-			path := filepath.Join(filepath.Dir(d.name), target)
+			file := filepath.Join(filepath.Dir(d.name), target)
 			if target == "" {
-				path = d.name
+				file = d.name
 			}
-			if _, err := os.Stat(filepath.Join(root, path)); err != nil {
+			if _, err := os.Stat(filepath.Join(root, file)); err != nil {
 				t.Errorf("%s: link to %s: %v", d.name, target, err)
-			} else if anchor != "" && !slices.Contains(headings(t, path).anchors(), anchor) {
-				t.Errorf("%s: %s has no heading #%s", d.name, path, anchor)
+			} else if anchor != "" && !slices.Contains(headings(t, file).anchors(), anchor) {
+				t.Errorf("%s: %s has no heading #%s", d.name, file, anchor)
 			}
 		}
 	}
@@ -307,7 +328,7 @@ func settingsTable(settings reflect.Type) (rows string) {
 		if value != "" {
 			value = "`" + value + "`"
 		}
-		rows += fmt.Sprintf("| `%s` | `--%s` | %s | %s |\n", f.Tag.Get("env"), f.Tag.Get("name"), value, f.Tag.Get("help"))
+		rows += "| `" + f.Tag.Get("env") + "` | `--" + f.Tag.Get("name") + "` | " + value + " | " + f.Tag.Get("help") + " |\n"
 	}
 	return rows
 }

@@ -19,12 +19,12 @@ func Update() bool { return *update }
 func Compare(tb testing.TB, path, got string) {
 	tb.Helper()
 	if Update() {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil { //nolint:gosec // it is a file of the repository
 			tb.Fatal(err)
 		}
 		return
 	}
-	want, err := os.ReadFile(path)
+	want, err := os.ReadFile(path) //nolint:gosec // the test names it
 	if err != nil {
 		tb.Fatal(err)
 	}
