@@ -25,7 +25,27 @@ func (c migrateCmd) Run(ctx context.Context, env *environment) error {
 				return err
 			}
 		}
+		if err := core.Store.RebuildDerived(ctx); err != nil {
+			return err
+		}
 		_, err := fmt.Fprintln(env.stdout, "The database schema is up to date.")
+		return err
+	})
+}
+
+type reindexCmd struct{}
+
+func (reindexCmd) Help() string {
+	return "Every write keeps both up to date, and a release that changes them rebuilds them, so this is rarely needed. " +
+		"Servers can run meanwhile. A server resumes a rebuild that was interrupted."
+}
+
+func (reindexCmd) Run(ctx context.Context, env *environment) error {
+	return env.with(ctx, func(core *app.Core) error {
+		if err := core.Store.Reindex(ctx); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(env.stdout, "The search index and the dashboard sums are rebuilt.")
 		return err
 	})
 }

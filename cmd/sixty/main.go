@@ -33,6 +33,7 @@ type cli struct {
 
 	Serve   serveCmd   `cmd:"" help:"Serve the API."`
 	Migrate migrateCmd `cmd:"" help:"Upgrade the database schema."`
+	Reindex reindexCmd `cmd:"" help:"Rebuild the search index and the dashboard sums."`
 	Seed    seedCmd    `cmd:"" help:"Generate demo data."`
 	Import  importCmd  `cmd:"" help:"Import companies, contacts, deals, activities or owners from CSV files."`
 	Export  exportCmd  `cmd:"" help:"Export companies, contacts, deals, activities or the audit trail as CSV, JSON or XLSX."`

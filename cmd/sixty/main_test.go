@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"errors"
 	"io"
 	"net"
@@ -29,6 +30,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":    exits,
+			"schema":   schema,
 			"freeport": freePort,
 			"ready":    ready,
 			"get":      get,
@@ -62,6 +64,17 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("exit code %d, want %s", code, args[0])
 	}
+}
+
+// schema makes the database's schema one of another version: schema VERSION
+func schema(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: schema VERSION")
+	}
+	db, err := sql.Open("sqlite", ts.MkAbs("data/sixty.db"))
+	ts.Check(err)
+	_, err = db.ExecContext(context.Background(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES ("+args[0]+", true)")
+	ts.Check(errors.Join(err, db.Close()))
 }
 
 // freePort sets a variable to an unused port: freeport VARIABLE

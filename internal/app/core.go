@@ -89,7 +89,12 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 	lines := telemetry.NewLines(o.Stderr)
 	log := telemetry.NewLogger(lines, cfg.Production(), cfg.LogLevel)
 	follower := changes.New(changes.Options{Logger: log})
-	s := store.New(engine, store.Options{Observe: metrics.ObserveStatement, Commits: follower})
+	s := store.New(engine, store.Options{
+		Observe: func(_ context.Context, e store.StatementEvent) {
+			metrics.ObserveStatement(e.Name, e.End.Sub(e.Start), e.Err)
+		},
+		Commits: follower,
+	})
 	hasher := auth.NewHasher(auth.HasherOptions{})
 	people := accounts.NewService(changes.TrackedAccounts(s.Accounts()), o.Clock, currency)
 	return &Core{

@@ -17,6 +17,7 @@ import (
 	"sixty/internal/identity"
 	"sixty/internal/ratelimit"
 	"sixty/internal/redis"
+	"sixty/internal/store"
 )
 
 // settingLogEpoch is the database-wide setting with the epoch of the change log: responses
@@ -32,6 +33,8 @@ const (
 	// pruneEvery is the interval of pruning, and pruneAtOnce bounds the rows of each kind.
 	pruneEvery  = 10 * time.Minute
 	pruneAtOnce = 100_000
+	// rebuildRetry is the time between two attempts to rebuild derived data.
+	rebuildRetry = 30 * time.Second
 )
 
 // newEpoch returns a random epoch.
@@ -118,6 +121,8 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 		}
 	})
 	s.running.Go(func() { s.prune(running, cfg.Cache) })
+	s.running.Go(func() { s.beat(running) })
+	s.running.Go(func() { s.rebuild(running) })
 	return s, nil
 }
 
@@ -192,6 +197,45 @@ func (s *serving) prune(ctx context.Context, cfg config.Cache) {
 		case <-ctx.Done():
 			return
 		case <-every.C:
+		}
+	}
+}
+
+// beat keeps this server registered until ctx ends.
+func (s *serving) beat(ctx context.Context) {
+	id := crm.NewID()
+	every := time.NewTicker(store.HeartbeatPeriod)
+	defer every.Stop()
+	for {
+		if err := s.core.Store.Heartbeat(ctx, id); err != nil && ctx.Err() == nil {
+			s.core.Log.Debug("the server could not be registered", "error", err)
+		}
+		select {
+		case <-every.C:
+			continue
+		case <-ctx.Done():
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingTimeout)
+		defer cancel()
+		_ = s.core.Store.EndInstance(ctx, id) // or it is no longer seen
+		return
+	}
+}
+
+// rebuild rebuilds derived data of an older version, until that is done or ctx ends.
+func (s *serving) rebuild(ctx context.Context) {
+	every := time.NewTicker(rebuildRetry)
+	defer every.Stop()
+	for {
+		err := s.core.Store.RebuildDerived(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		s.core.Log.Warn("searches are incomplete until their index is rebuilt; it is tried again", "error", err)
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			return
 		}
 	}
 }

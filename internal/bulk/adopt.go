@@ -96,9 +96,11 @@ func adopt[T, P any](
 	if err != nil {
 		return nil, err
 	}
+	id := crm.NewID()
 	return adoptInHalves(rows, func(rows []AdoptRow[P]) (results []AdoptResult, err error) {
 		now := s.clock()
 		err = s.store.Write(ctx, by, now, func(tx Tx) error {
+			tx.BeginImport(id)
 			b := &batchTx{ctx: ctx, run: &run{service: s, by: by, org: org}, tx: tx, by: by, now: now}
 			results, err = adoptBatch(b, kind(b), rows, last)
 			return err

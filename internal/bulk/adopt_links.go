@@ -16,8 +16,10 @@ func (s *Service) AdoptDealContacts(ctx context.Context, by crm.Actor, rows []cr
 	if err := accounts.RequireAdmin(by, "manage people and keys"); err != nil {
 		return nil, err
 	}
+	id := crm.NewID()
 	return adoptInHalves(rows, func(rows []crm.DealContact) (results []AdoptResult, err error) {
 		err = s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
+			tx.BeginImport(id)
 			l := linkAdoption{ctx: ctx, tx: tx, by: by}
 			results, err = l.batch(rows)
 			return err

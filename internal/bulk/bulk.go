@@ -24,12 +24,25 @@ type Store interface {
 	// Snapshot is that of crm.Store, with the reads of this package.
 	Snapshot(ctx context.Context, by crm.Actor, fn func(Reads) error) error
 	Organisation(ctx context.Context, id crm.ID) (crm.Organisation, error)
+	// ImportedRecords returns the records that an import has changed, batch by batch. They
+	// are removed with the change log.
+	ImportedRecords(ctx context.Context, org, importID crm.ID) ([]ImportedRecords, error)
+}
+
+// ImportedRecords are records that a batch of an import has changed.
+type ImportedRecords struct {
+	Entity string
+	Op     crm.Op
+	IDs    []crm.ID
 }
 
 // Tx is a transaction that writes, confined to the organisation of its actor.
 type Tx interface {
 	crm.Tx
 	accounts.TeamTx
+	// BeginImport makes the transaction a batch of an import: the change log has an entry for
+	// each entity, with the import's id, and the records are kept for ImportedRecords.
+	BeginImport(importID crm.ID)
 	// InsertDealContacts adds further contacts to deals that the transaction has
 	// just inserted; the deals do not count as changed by it. No contact is twice on
 	// a deal, nor its primary one.

@@ -151,6 +151,7 @@ func (s *Service) ImportOwners(ctx context.Context, by crm.Actor, opt ImportOpti
 
 // run is one import or adoption, from its first batch to its last.
 type run struct {
+	id       crm.ID // of an import
 	service  *Service
 	by       crm.Actor
 	opt      ImportOptions
@@ -183,7 +184,7 @@ func importAll[T, P any](
 		outcomes[crm.NameKey(name)] = outcome
 	}
 	start := func() *run {
-		return &run{service: s, by: by, opt: opt, outcomes: outcomes, org: org}
+		return &run{id: crm.NewID(), service: s, by: by, opt: opt, outcomes: outcomes, org: org}
 	}
 	if opt.DryRun {
 		now := s.clock()

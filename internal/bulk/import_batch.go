@@ -18,6 +18,7 @@ type importTx struct {
 }
 
 func newImportTx(ctx context.Context, run *run, tx Tx, now crm.Instant) *importTx {
+	tx.BeginImport(run.id)
 	b := &importTx{batchTx: &batchTx{ctx: ctx, run: run, tx: tx, by: run.by, now: now}}
 	b.refs = newReferences(b)
 	return b

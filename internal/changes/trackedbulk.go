@@ -32,3 +32,8 @@ func (s trackedBulk) Organisation(ctx context.Context, id crm.ID) (crm.Organisat
 	dependenciesOf(ctx).setUncacheable()
 	return s.store.Organisation(ctx, id)
 }
+
+func (s trackedBulk) ImportedRecords(ctx context.Context, org, importID crm.ID) ([]bulk.ImportedRecords, error) {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.ImportedRecords(ctx, org, importID)
+}

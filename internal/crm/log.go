@@ -1,5 +1,19 @@
 package crm
 
+// What the change log holds:
+//
+//   - A transaction of a use case has an entry for each record that it changed, also for
+//     those that refer to a deleted record and were cleared, for a company's former primary
+//     contact, and for records that change hands. Of a transaction that changes more than
+//     10,000 records, the entity with most of them has one entry that is bulk instead.
+//   - A batch of an import has one entry for each entity, which is bulk and has the import's
+//     id. bulk.Store.ImportedRecords returns the records.
+//   - Sessions and keys that end, settings of the organisation, and caches that are cleared
+//     have entries; the audit trail, passwords and last uses have none.
+//
+// Entries are numbered in the order of the commits, without gaps, and are part of the
+// transaction that makes the change.
+
 // Op says what happened to a record.
 type Op string
 
@@ -39,6 +53,7 @@ type Refs struct {
 	Contact        []ID `json:"contact_id,omitempty"`
 	Stage          []ID `json:"stage_id,omitempty"`
 	Deal           []ID `json:"deal_id,omitempty"`
+	Import         *ID  `json:"import_id,omitempty"` // the import that an entry is a batch of
 }
 
 // LogEntry is a row of an organisation's change log.

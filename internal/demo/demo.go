@@ -60,8 +60,10 @@ func Fill(ctx context.Context, store bulk.Store, by crm.Actor, plan Plan) (Amoun
 		return Amounts{}, err
 	}
 	at := crm.InstantOf(plan.Now)
+	id := crm.NewID()
 	if plan.Whole {
 		err := store.Write(ctx, by, at, func(tx bulk.Tx) error {
+			tx.BeginImport(id)
 			for s := range g.steps() {
 				if err := s.write(ctx, tx); err != nil {
 					return err
@@ -76,7 +78,10 @@ func Fill(ctx context.Context, store bulk.Store, by crm.Actor, plan Plan) (Amoun
 	}
 	var done Amounts
 	for s := range g.steps() {
-		if err := store.Write(ctx, by, at, func(tx bulk.Tx) error { return s.write(ctx, tx) }); err != nil {
+		if err := store.Write(ctx, by, at, func(tx bulk.Tx) error {
+			tx.BeginImport(id)
+			return s.write(ctx, tx)
+		}); err != nil {
 			return done, err
 		}
 		*s.count(&done) += s.rows

@@ -181,6 +181,7 @@ func (p *pager[T, F]) answer(c *call, args listArgs[F], scope cursor.Scope, view
 	c.Out = appendListTail(c.Out, listTail{
 		count: len(page.Rows), limit: args.list.Limit, total: page.Total, backward: args.list.Backward,
 		hasMore: page.HasMore, hasPrevious: page.HasPrevious, next: next, previous: previous,
+		truncated: page.Truncated,
 	})
 	return nil
 }
@@ -204,6 +205,7 @@ type listTail struct {
 	backward             bool
 	hasMore, hasPrevious bool
 	next, previous       string // "" for none
+	truncated            bool   // a search did not look at everything
 	reset                *bool  // of the change log; nil for other lists
 }
 
@@ -221,6 +223,9 @@ func appendListTail(b []byte, t listTail) []byte {
 		direction = "backward"
 	}
 	b = appendString(append(b, `,"direction":`...), direction)
+	if t.truncated {
+		b = append(b, `,"truncated":true`...)
+	}
 	if t.reset != nil {
 		b = appendBool(append(b, `,"reset":`...), *t.reset)
 	}

@@ -15,7 +15,7 @@ func idsOf(id *crm.ID) []crm.ID {
 	return []crm.ID{*id}
 }
 
-// unite gives what either of two refs names, without repeating it.
+// unite returns the ids of either of two refs, each once.
 func unite(a, b crm.Refs) crm.Refs {
 	ids := func(a, b []crm.ID) []crm.ID {
 		for _, id := range b {
@@ -31,7 +31,7 @@ func unite(a, b crm.Refs) crm.Refs {
 	}
 }
 
-// between gives the refs of a thing that has become another.
+// between returns the refs of a record before and after a change.
 func between(before, after crm.Refs) crm.Refs {
 	refs := unite(before, after)
 	for _, id := range before.Owner {
@@ -42,25 +42,50 @@ func between(before, after crm.Refs) crm.Refs {
 	return refs
 }
 
-// bulkFrom is the number of changes to one kind in one transaction from which on
-// they are entered as one: a reader that would have to look at so many things is
-// better told to look at all.
-const bulkFrom = 100
+// maxNamed is the number of records that a transaction names in the change log. Of one that
+// changes more, the entity with most changes is logged as a whole.
+const maxNamed = 10_000
 
-// log notes a change of the transaction, to a thing or, if the operation is bulk, to
-// a kind as a whole.
+// log notes a change of a record or, if the operation is bulk, of an entity as a whole.
 func (t *tx) log(entity string, id *crm.ID, op crm.Op, refs crm.Refs) {
-	t.logged[entity]++
-	if op == crm.OpBulk {
-		t.logged[entity] = bulkFrom + 1
+	if t.batch != nil && id != nil {
+		t.batch.add(entity, op, *id)
+		op = crm.OpBulk
 	}
-	switch n := t.logged[entity]; {
-	case n <= bulkFrom:
+	switch {
+	case t.logged[entity] < 0: // it is logged as a whole
+	case op == crm.OpBulk:
+		t.logWhole(entity)
+	default:
+		if len(t.changes) == maxNamed {
+			t.logged[entity]++
+			most := entity
+			for e, n := range t.logged {
+				if n > t.logged[most] {
+					most = e
+				}
+			}
+			t.logged[entity]--
+			t.logWhole(most)
+			t.log(entity, id, op, refs)
+			return
+		}
+		t.logged[entity]++
 		t.changes = append(t.changes, crm.LogEntry{Entity: entity, ID: id, Op: op, Refs: refs})
-	case n == bulkFrom+1:
-		t.changes = slices.DeleteFunc(t.changes, func(o crm.LogEntry) bool { return o.Entity == entity })
-		t.changes = append(t.changes, crm.LogEntry{Entity: entity, Op: crm.OpBulk})
 	}
+}
+
+// logWhole replaces the entries of an entity by one that is bulk.
+func (t *tx) logWhole(entity string) {
+	if t.logged[entity] > 0 {
+		t.changes = slices.DeleteFunc(t.changes, func(e crm.LogEntry) bool { return e.Entity == entity })
+	}
+	t.logged[entity] = -1
+	e := crm.LogEntry{Entity: entity, Op: crm.OpBulk}
+	if t.batch != nil {
+		e.Refs.Import = &t.batch.importID
+	}
+	t.changes = append(t.changes, e)
 }
 
 // LogBulkChange implements accounts.Tx.
@@ -69,12 +94,26 @@ func (t *tx) LogBulkChange(_ context.Context, entity string) error {
 	return nil
 }
 
-var (
-	lastSeq = &Statement{"change.end", `SELECT log_seq FROM organisations WHERE id = $1`}
-	nextSeq = &Statement{"change.seq", `UPDATE organisations SET log_seq = log_seq + $2 WHERE id = $1 RETURNING log_seq`}
-	putLog  = &Statement{"change.insert", `INSERT INTO changes (org_id, seq, entity, entity_id, op, actor_id, at, refs)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`}
-)
+// logChanged runs an UPDATE of records that returns their idColumns, and logs each. In column
+// each of them had the id that was.
+func logChanged[T, F any](ctx context.Context, x *tx, t *table[T, F], st *Statement, column string, was crm.ID, args ...any) ([]crm.ID, error) {
+	names := t.idColumns()
+	rows, err := collect(ctx, x.store, x.db, st, func(row *T) []any { return t.destinationsOf(row, names) }, args...)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]crm.ID, len(rows))
+	for i := range rows {
+		after := &rows[i]
+		before := *after
+		t.setID(&before, column, was)
+		ids[i] = t.id(after)
+		x.log(t.entity, &ids[i], crm.OpUpdated, between(t.refs(&before), t.refs(after)))
+	}
+	return ids, nil
+}
+
+var lastSeq = &Statement{"change.end", `SELECT log_seq FROM organisations WHERE id = $1`}
 
 // leave commits a transaction that enters nothing.
 func (t *tx) leave(ctx context.Context) error {
@@ -94,12 +133,31 @@ func (t *tx) leave(ctx context.Context) error {
 	return nil
 }
 
-// enter enters the transaction's changes. It comes last before the commit: taking
-// the numbers locks the organisation's counter until then, so that the order of
-// the numbers is the order of the commits, and there are no gaps.
+// enter writes the transaction's entries of the change log. It comes last before the commit:
+// taking their numbers locks the organisation's counter until then, so that the order of the
+// numbers is the order of the commits, and there are no gaps.
 func (t *tx) enter(ctx context.Context) error {
+	if err := t.putImportRecords(ctx); err != nil {
+		return err
+	}
+	s, n := t.store, int64(len(t.changes))
+	rows := make([][4]any, n)
+	for i := range t.changes {
+		c := &t.changes[i]
+		rows[i] = [4]any{c.Entity, c.ID, c.Op, c.Refs}
+	}
+	entries, err := json.Marshal(rows)
+	if err != nil {
+		return err
+	}
+	counter, insert := s.dialect.LogSQL()
+	args := []any{t.by.Org, n, t.actor(), t.at, string(entries)}
+	counted := args
+	if insert != "" {
+		counted = args[:2]
+	}
 	var seq int64
-	err := t.store.query(ctx, t.db, nextSeq, []any{t.by.Org, int64(len(t.changes))}, func(rows Rows) (bool, error) {
+	err = s.query(ctx, t.db, &Statement{"change.insert", counter}, counted, func(rows Rows) (bool, error) {
 		return false, rows.Scan(&seq)
 	})
 	if err != nil {
@@ -108,19 +166,15 @@ func (t *tx) enter(ctx context.Context) error {
 	if seq == 0 {
 		return crm.NotFound("organisation")
 	}
+	if insert != "" {
+		if _, err := t.exec(ctx, &Statement{"change.insert", insert}, args...); err != nil {
+			return err
+		}
+	}
 	t.etx.Wake(t.by.Org, seq)
-	seq -= int64(len(t.changes))
 	for i := range t.changes {
-		seq++
 		c := &t.changes[i]
-		c.Seq, c.ActorID, c.At = seq, t.actor(), t.at
-		r, err := json.Marshal(c.Refs)
-		if err != nil {
-			return err
-		}
-		if _, err := t.exec(ctx, putLog, t.by.Org, c.Seq, c.Entity, c.ID, string(c.Op), c.ActorID, c.At, string(r)); err != nil {
-			return err
-		}
+		c.Seq, c.ActorID, c.At = seq-n+int64(i)+1, t.actor(), t.at
 	}
 	return nil
 }

@@ -2,33 +2,17 @@ package store
 
 import (
 	"context"
+	"strings"
 
 	"sixty/internal/crm"
 )
 
-// What happens to those who refer to something when that is deleted or steps back.
+// What happens to the records that refer to one that is deleted, or that steps back.
 
 var (
-	clearCompanyDeals = &Statement{"company.clear_deals", `UPDATE deals SET company_id = NULL, updated_at = $3, version = version + 1
-WHERE org_id = $1 AND company_id = $2 AND deleted_at IS NULL`}
-	clearCompanyContacts = &Statement{"company.clear_contacts", `UPDATE contacts SET company_id = NULL, is_primary = $4, updated_at = $3, version = version + 1
-WHERE org_id = $1 AND company_id = $2 AND deleted_at IS NULL`}
-
-	clearContactDeals = &Statement{"contact.clear_deals", `UPDATE deals
-SET primary_contact_id = CASE WHEN primary_contact_id = $2 THEN NULL ELSE primary_contact_id END, updated_at = $3, version = version + 1
-WHERE org_id = $1 AND id IN (SELECT deal_id FROM deal_contacts WHERE org_id = $1 AND contact_id = $2) AND deleted_at IS NULL`}
-	// Deals that are deleted stay as they were: nobody would be told of their change.
+	// Deals that are deleted keep theirs: no one would hear of their change.
 	dropContactLinks = &Statement{"contact.drop_deal_contacts", `DELETE FROM deal_contacts WHERE org_id = $1 AND contact_id = $2
 AND EXISTS (SELECT 1 FROM deals d WHERE d.org_id = $1 AND d.id = deal_contacts.deal_id AND d.deleted_at IS NULL)`}
-
-	clearCompanyWork = clearWork("company")
-	clearContactWork = clearWork("contact")
-	clearDealWork    = clearWork("deal")
-
-	// The deals that a transaction has cleared are those of its time: while it waits
-	// for one of them, another may leave, or join, those that it set out to clear.
-	touchCleared = &Statement{"deal.touch_cleared", `UPDATE deal_contacts SET deal_updated_at = $2
-WHERE org_id = $1 AND deal_id IN (SELECT id FROM deals WHERE org_id = $1 AND updated_at = $2 AND deleted_at IS NULL)`}
 
 	stageInUse = &Statement{"deal_stage.in_use", `SELECT 1 FROM deals WHERE org_id = $1 AND stage_id = $2 AND deleted_at IS NULL LIMIT 1`}
 	ownerInUse = []*Statement{
@@ -40,86 +24,67 @@ WHERE org_id = $1 AND deal_id IN (SELECT id FROM deals WHERE org_id = $1 AND upd
 	}
 )
 
-// clearing takes something off the rows of one kind.
-type clearing struct {
-	entity    string
-	statement *Statement
+// clearReference sets a reference to a record to null, in all rows of a table, and logs these; set
+// says what else changes.
+func clearReference[T, F any](ctx context.Context, x *tx, t *table[T, F], column string, id crm.ID, set string) error {
+	st := x.store.statement(t.entity+".clear_"+column, func() *Statement {
+		return &Statement{t.entity + ".clear_" + column, "UPDATE " + t.name + " SET " + column + " = NULL, " + set + "updated_at = $3, version = version + 1 WHERE org_id = $1 AND " +
+			column + " = $2 AND deleted_at IS NULL RETURNING " + strings.Join(t.idColumns(), ", ")}
+	})
+	_, err := logChanged(ctx, x, t, st, column, id, x.by.Org, id, x.at)
+	return err
 }
 
-// clearWork gives what takes something off the activities and tasks that name it.
-func clearWork(what string) []clearing {
-	var all []clearing
-	for _, of := range []struct{ entity, table string }{{crm.EntityActivity, "activities"}, {crm.EntityTask, "tasks"}} {
-		all = append(all, clearing{of.entity, &Statement{what + ".clear_" + of.table, "UPDATE " + of.table + " SET " + what +
-			"_id = NULL, updated_at = $3, version = version + 1 WHERE org_id = $1 AND " + what + "_id = $2 AND deleted_at IS NULL"}})
+// clearWork clears a reference of activities and tasks.
+func (t *tx) clearWork(ctx context.Context, column string, id crm.ID) error {
+	if err := clearReference(ctx, t, &t.store.activities, column, id, ""); err != nil {
+		return err
 	}
-	return all
-}
-
-// clear takes something off what names it.
-func (t *tx) clear(ctx context.Context, all []clearing, id crm.ID) error {
-	for _, c := range all {
-		n, err := t.exec(ctx, c.statement, t.by.Org, id, t.at)
-		if err != nil {
-			return err
-		}
-		t.logCleared(c.entity, n)
-	}
-	return nil
+	return clearReference(ctx, t, &t.store.tasks, column, id, "")
 }
 
 // ClearDeal implements crm.Tx.
 func (t *tx) ClearDeal(ctx context.Context, deal crm.ID) error {
-	return t.clear(ctx, clearDealWork, deal)
+	return t.clearWork(ctx, "deal_id", deal)
 }
 
 // ClearCompany implements crm.Tx.
 func (t *tx) ClearCompany(ctx context.Context, company crm.ID) error {
-	deals, err := t.exec(ctx, clearCompanyDeals, t.by.Org, company, t.at)
-	if err != nil {
+	if err := t.clearDeals(ctx, "company_id", company, "company_id = NULL", "company_id = $2"); err != nil {
 		return err
 	}
-	contacts, err := t.exec(ctx, clearCompanyContacts, t.by.Org, company, t.at, false)
-	if err != nil {
+	if err := clearReference(ctx, t, &t.store.contacts, "company_id", company, "is_primary = false, "); err != nil {
 		return err
 	}
-	t.logCleared(crm.EntityContact, contacts)
-	if err := t.cleared(ctx, deals); err != nil {
-		return err
-	}
-	return t.clear(ctx, clearCompanyWork, company)
+	return t.clearWork(ctx, "company_id", company)
 }
 
 // ClearContact implements crm.Tx.
 func (t *tx) ClearContact(ctx context.Context, contact crm.ID) error {
-	deals, err := t.exec(ctx, clearContactDeals, t.by.Org, contact, t.at)
+	err := t.clearDeals(ctx, "primary_contact_id", contact,
+		"primary_contact_id = CASE WHEN primary_contact_id = $2 THEN NULL ELSE primary_contact_id END",
+		"id IN (SELECT deal_id FROM deal_contacts WHERE org_id = $1 AND contact_id = $2)")
 	if err != nil {
 		return err
 	}
 	if _, err := t.exec(ctx, dropContactLinks, t.by.Org, contact); err != nil {
 		return err
 	}
-	if err := t.cleared(ctx, deals); err != nil {
+	return t.clearWork(ctx, "contact_id", contact)
+}
+
+// clearDeals clears a reference of deals, and keeps deal_contacts in step.
+func (t *tx) clearDeals(ctx context.Context, column string, id crm.ID, set, where string) error {
+	deals := &t.store.deals
+	st := t.store.statement("deal.clear_"+column, func() *Statement {
+		return &Statement{"deal.clear_" + column, "UPDATE deals SET " + set + ", updated_at = $3, version = version + 1 WHERE org_id = $1 AND " + where +
+			" AND deleted_at IS NULL RETURNING " + strings.Join(deals.idColumns(), ", ")}
+	})
+	ids, err := logChanged(ctx, t, deals, st, column, id, t.by.Org, id, t.at)
+	if err != nil {
 		return err
 	}
-	return t.clear(ctx, clearContactWork, contact)
-}
-
-// cleared keeps deal_contacts in step with so many deals that have been cleared.
-func (t *tx) cleared(ctx context.Context, deals int64) error {
-	if deals == 0 {
-		return nil
-	}
-	t.logCleared(crm.EntityDeal, deals)
-	_, err := t.exec(ctx, touchCleared, t.by.Org, t.at)
-	return err
-}
-
-// logCleared enters as one what one statement did to many.
-func (t *tx) logCleared(entity string, n int64) {
-	if n > 0 {
-		t.log(entity, nil, crm.OpBulk, crm.Refs{})
-	}
+	return t.touchMany(ctx, ids, t.at)
 }
 
 // ClearPrimaryContacts implements crm.Tx.

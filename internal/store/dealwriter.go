@@ -89,7 +89,10 @@ func (t *tx) touchMany(ctx context.Context, deals []crm.ID, at crm.Instant) erro
 	st := s.statement("deal_contact.touch_many", func() *Statement {
 		return &Statement{"deal_contact.touch_many", `UPDATE deal_contacts SET deal_updated_at = $3 WHERE org_id = $1 AND ` + s.dialect.AnyID("deal_id", 2)}
 	})
-	_, err := t.exec(ctx, st, t.by.Org, s.dialect.IDs(deals), at)
+	_, err := inParts(deals, func(part []crm.ID) ([]int64, error) {
+		_, err := t.exec(ctx, st, t.by.Org, s.dialect.IDs(part), at)
+		return nil, err
+	})
 	return err
 }
 
@@ -173,8 +176,8 @@ func (t *tx) InsertStageHistory(ctx context.Context, moves []crm.StageHistoryEnt
 // CloseStageHistory implements crm.Tx. A stay never ends before it began.
 func (t *tx) CloseStageHistory(ctx context.Context, deals []crm.ID, at crm.Instant) error {
 	s := t.store
-	st := s.statement("deal.end_stays", func() *Statement {
-		return &Statement{"deal.end_stays", `UPDATE deal_stage_moves SET exited_at = CASE WHEN entered_at > $3 THEN entered_at ELSE $3 END
+	st := s.statement("deal.close_stages", func() *Statement {
+		return &Statement{"deal.close_stages", `UPDATE deal_stage_moves SET exited_at = CASE WHEN entered_at > $3 THEN entered_at ELSE $3 END
 WHERE org_id = $1 AND ` + s.dialect.AnyID("deal_id", 2) + ` AND exited_at IS NULL`}
 	})
 	_, err := inParts(deals, func(part []crm.ID) ([]int64, error) {

@@ -101,6 +101,16 @@ type Dialect interface {
 	// TryLock composes what takes the lock that has the number in $n, until the transaction
 	// ends, and tells, without waiting, whether no other transaction has it.
 	TryLock(n int) string
+	// SecondsAgo composes the instant that is so many seconds before the database's present.
+	SecondsAgo(n int) string
+	// RebuildSums composes the statements that rebuild deal_sums or activity_sums of the
+	// organisation in $1, and the stage or type in $2, beside transactions that change them.
+	RebuildSums(table string) []string
+	// LogSQL composes what takes the next $2 numbers of the change log of the organisation in
+	// $1, returns the last of them, and inserts the entries. $3 is the actor, $4 the instant,
+	// $5 a JSON array of [entity, id, op, refs]. Where one statement cannot do both, insert
+	// is the second, and counter only has $1 and $2.
+	LogSQL() (counter, insert string)
 	// SumBig sums a bigint column to a bigint, 0 for nothing.
 	SumBig(column string) string
 	// Matches composes what finds rows of the table search: the tables to read, s

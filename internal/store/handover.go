@@ -2,15 +2,16 @@ package store
 
 import (
 	"context"
+	"strings"
 
 	"sixty/internal/accounts"
 	"sixty/internal/crm"
 )
 
-// What of a person's goes to another.
+// The transfer of a person's records to another.
 
-// LockAdmins implements accounts.Tx. It goes by the ids, so that two who ask at once do not
-// wait for each other.
+// LockAdmins implements accounts.Tx. It locks in the order of the ids, so that two transactions
+// do not deadlock.
 func (t *tx) LockAdmins(ctx context.Context) ([]crm.ID, error) {
 	s := t.store
 	st := s.statement("owner.lock_admins", func() *Statement {
@@ -20,23 +21,8 @@ WHERE t.org_id = $1 AND t.role = 'admin' AND NOT t.service AND t.deactivated_at 
 	return collect(ctx, s, t.db, st, func(id *crm.ID) []any { return []any{id} }, t.by.Org)
 }
 
-// handOverBatch bounds what one statement gives from one person to another: statements
-// have their time, and what comes here of it is its ids.
-const handOverBatch = 2000
-
-// handOver gives some of what one person has of a kind to another.
-func handOver(entity, table, column string) *Statement {
-	return &Statement{entity + ".hand_over", "UPDATE " + table + " SET " + column + " = $3, updated_at = $4, version = version + 1 WHERE org_id = $1 AND id IN (SELECT id FROM " +
-		table + " WHERE org_id = $1 AND " + column + " = $2 AND deleted_at IS NULL LIMIT $5) AND deleted_at IS NULL RETURNING id"}
-}
-
-var (
-	handOverCompanies  = handOver(crm.EntityCompany, "companies", "owner_id")
-	handOverContacts   = handOver(crm.EntityContact, "contacts", "owner_id")
-	handOverDeals      = handOver(crm.EntityDeal, "deals", "owner_id")
-	handOverActivities = handOver(crm.EntityActivity, "activities", "owner_id")
-	handOverTasks      = handOver(crm.EntityTask, "tasks", "assigned_to")
-)
+// transferBatch bounds the records that one statement transfers: its time is limited.
+const transferBatch = 2000
 
 // owned counts by the indexes that are led by the owner.
 var owned = func() *Statement {
@@ -56,37 +42,49 @@ func (t *tx) CountOwned(ctx context.Context, owner crm.ID, limit int64) (int64, 
 	return found[0], nil
 }
 
-// TransferOwnership implements accounts.Tx. The kinds come in the order in which other transactions
-// write them.
+// TransferOwnership implements accounts.Tx. The entities come in the order in which other
+// transactions write them.
 func (t *tx) TransferOwnership(ctx context.Context, from, to crm.ID) (n accounts.TransferredRecords, err error) {
-	for _, of := range []struct {
-		entity    string
-		statement *Statement
-		count     *int64
-	}{
-		{crm.EntityCompany, handOverCompanies, &n.Companies},
-		{crm.EntityContact, handOverContacts, &n.Contacts},
-		{crm.EntityDeal, handOverDeals, &n.Deals},
-		{crm.EntityActivity, handOverActivities, &n.Activities},
-		{crm.EntityTask, handOverTasks, &n.Tasks},
+	s := t.store
+	for _, transfer := range []func() error{
+		func() (err error) {
+			n.Companies, err = transferAll(ctx, t, &s.companies, "owner_id", from, to)
+			return err
+		},
+		func() (err error) {
+			n.Contacts, err = transferAll(ctx, t, &s.contacts, "owner_id", from, to)
+			return err
+		},
+		func() (err error) { n.Deals, err = transferAll(ctx, t, &s.deals, "owner_id", from, to); return err },
+		func() (err error) {
+			n.Activities, err = transferAll(ctx, t, &s.activities, "owner_id", from, to)
+			return err
+		},
+		func() (err error) { n.Tasks, err = transferAll(ctx, t, &s.tasks, "assigned_to", from, to); return err },
 	} {
-		for {
-			ids, err := collect(ctx, t.store, t.db, of.statement, func(id *crm.ID) []any { return []any{id} },
-				t.by.Org, from, to, t.at, int64(handOverBatch))
-			if err != nil {
-				return accounts.TransferredRecords{}, err
-			}
-			if len(ids) == 0 {
-				break
-			}
-			*of.count += int64(len(ids))
-			if of.entity == crm.EntityDeal {
-				if err := t.touchMany(ctx, ids, t.at); err != nil {
-					return accounts.TransferredRecords{}, err
-				}
-			}
+		if err := transfer(); err != nil {
+			return accounts.TransferredRecords{}, err
 		}
-		t.logCleared(of.entity, *of.count)
 	}
 	return n, nil
+}
+
+// transferAll transfers the records of one entity, in batches.
+func transferAll[T, F any](ctx context.Context, x *tx, t *table[T, F], column string, from, to crm.ID) (n int64, err error) {
+	st := x.store.statement(t.entity+".transfer", func() *Statement {
+		return &Statement{t.entity + ".transfer", "UPDATE " + t.name + " SET " + column + " = $3, updated_at = $4, version = version + 1 WHERE org_id = $1 AND id IN (SELECT id FROM " +
+			t.name + " WHERE org_id = $1 AND " + column + " = $2 AND deleted_at IS NULL LIMIT $5) AND deleted_at IS NULL RETURNING " + strings.Join(t.idColumns(), ", ")}
+	})
+	for {
+		ids, err := logChanged(ctx, x, t, st, column, from, x.by.Org, from, to, x.at, int64(transferBatch))
+		if err != nil || len(ids) == 0 {
+			return n, err
+		}
+		n += int64(len(ids))
+		if t.entity == crm.EntityDeal {
+			if err := x.touchMany(ctx, ids, x.at); err != nil {
+				return n, err
+			}
+		}
+	}
 }

@@ -85,7 +85,14 @@ const pruneBatch = 500
 
 // PruneLog implements changes.Log.
 func (s *Store) PruneLog(ctx context.Context, before crm.Instant, limit int) (removed int64, err error) {
-	return s.pruneAll(ctx, limit, func(org crm.ID, batch int) (int64, error) { return s.prune(ctx, org, before, batch) })
+	removed, err = s.pruneAll(ctx, limit, func(org crm.ID, batch int) (int64, error) { return s.prune(ctx, org, before, batch) })
+	if err != nil || removed >= int64(limit) {
+		return removed, err
+	}
+	n, err := s.pruneAll(ctx, limit-int(removed), func(org crm.ID, batch int) (int64, error) {
+		return s.remove(ctx, pruneImports, org, before, int64(batch))
+	})
+	return removed + n, err
 }
 
 // pruneAll goes round the organisations, a batch of each at a time, and begins at any of

@@ -121,7 +121,9 @@ func orderOf(sort crm.Sort) func(a, b *crm.Position) int {
 }
 
 // cutPage cuts a page from the matches.
-func cutPage[T, F any](found []match, q *crm.List[F]) (rows []match, p crm.Page[T]) {
+func cutPage[T, F any](ctx context.Context, r *reader, org crm.ID, found []match, q *crm.List[F]) (rows []match, p crm.Page[T], err error) {
+	complete, err := r.searchComplete(ctx, org)
+	p.Truncated = !complete
 	start, end := 0, len(found)
 	limit := min(max(q.Limit, 1), crm.MaxLimit)
 	if q.From != nil {
@@ -138,14 +140,14 @@ func cutPage[T, F any](found []match, q *crm.List[F]) (rows []match, p crm.Page[
 		end = min(start+limit, len(found))
 	}
 	p.HasPrevious, p.HasMore = start > 0, end < len(found)
-	if q.Count != crm.CountNone {
+	if q.Count != crm.CountNone && complete {
 		total := int64(len(found))
 		p.Total = &total
 	}
 	if rows = found[start:end]; len(rows) > 0 {
 		p.First, p.Last = &rows[0].position, &rows[len(rows)-1].position
 	}
-	return rows, p
+	return rows, p, err
 }
 
 // searchPage returns a page of a searched list.
@@ -154,7 +156,10 @@ func searchPage[T, F any](ctx context.Context, r *reader, t *table[T, F], org cr
 	if err != nil {
 		return crm.Page[T]{}, err
 	}
-	cut, p := cutPage[T](found, &q)
+	cut, p, err := cutPage[T](ctx, r, org, found, &q)
+	if err != nil {
+		return p, err
+	}
 	ids := make([]crm.ID, len(cut))
 	index := make(map[crm.ID]int, len(cut))
 	for i := range cut {
@@ -184,12 +189,12 @@ func (r *reader) Search(ctx context.Context, org crm.ID, q crm.List[crm.HitFilte
 	}
 	order := orderOf(crm.ByRank)
 	slices.SortFunc(found, func(a, b match) int { return order(&a.position, &b.position) })
-	cut, p := cutPage[crm.Hit](found, &q)
+	cut, p, err := cutPage[crm.Hit](ctx, r, org, found, &q)
 	p.Rows = make([]crm.Hit, len(cut))
 	for i := range cut {
 		p.Rows[i] = cut[i].hit
 	}
-	return p, nil
+	return p, err
 }
 
 // hits returns the matches of an entity, none if the search is for another kind.

@@ -8,17 +8,17 @@ import (
 	"sixty/internal/crm"
 )
 
-// The index that searches ask is kept in step by whoever writes, in the same
-// transaction: a row of the table search for each thing, with its terms. What an
-// engine builds over them is its own, in its migrations. Rows are entered anew when a
-// thing's words change, so that their numbers (pos) tell the latest.
+// The index of searches is the table search: a row with the terms of each record, written
+// in the transaction that writes the record. Each engine has an index of its own over the
+// terms, made by its migrations. Rows are replaced when a record's words change, so that the
+// highest numbers (pos) are the latest.
 
 var searchColumns = []string{"org_id", "kind", "id", "terms"}
 
-// termsOf gives words as the index knows them: behind a few characters that stand for
-// the organisation and the kind, so that a word leads to nothing of anybody else. That
-// two organisations share the characters may happen, and costs but time: what is found is
-// read as the organisation's own.
+// termsOf returns words as terms of the index. They begin with a few characters of the
+// organisation's id and the entity's prefix, so that a search reads no other organisation's
+// rows. Should two organisations share the characters, it only costs time: the records are
+// then read as the organisation's own.
 func termsOf(org crm.ID, prefix string, words []string) []string {
 	key := hex.EncodeToString(org[12:]) + prefix
 	terms := make([]string, len(words))
@@ -28,14 +28,14 @@ func termsOf(org crm.ID, prefix string, words []string) []string {
 	return terms
 }
 
-// terms gives a row's terms, parted by blanks.
+// terms returns a row's terms, separated by blanks.
 func (t *table[T, F]) terms(row *T) string {
 	s := t.search.searched(row)
 	return strings.Join(termsOf(t.org(row), t.search.prefix, s.Words()), " ")
 }
 
-// enterTerms enters rows in the index.
-func (w *writer[T, F]) enterTerms(ctx context.Context, rows int, row func(i int) *T) error {
+// insertTerms adds rows to the index.
+func (w *writer[T, F]) insertTerms(ctx context.Context, rows int, row func(i int) *T) error {
 	t := w.table
 	if t.search == nil {
 		return nil
@@ -48,13 +48,13 @@ func (w *writer[T, F]) enterTerms(ctx context.Context, rows int, row func(i int)
 	})
 }
 
-// dropTerms takes things out of the index.
-func (w *writer[T, F]) dropTerms(ctx context.Context, ids []crm.ID) error {
+// deleteTerms removes records from the index.
+func (w *writer[T, F]) deleteTerms(ctx context.Context, ids []crm.ID) error {
 	t, s := w.table, w.tx.store
 	if t.search == nil {
 		return nil
 	}
-	name := t.entity + ".drop_terms"
+	name := t.entity + ".delete_terms"
 	st := s.statement(name, func() *Statement {
 		return &Statement{name, "DELETE FROM search WHERE org_id = $1 AND kind = '" + t.search.kind + "' AND " + s.dialect.AnyID("id", 2)}
 	})
@@ -65,8 +65,8 @@ func (w *writer[T, F]) dropTerms(ctx context.Context, ids []crm.ID) error {
 	return err
 }
 
-// changeTerms enters anew what is found by other words than before.
-func (w *writer[T, F]) changeTerms(ctx context.Context, changes []crm.Change[T]) error {
+// updateTerms replaces the terms of records whose words have changed.
+func (w *writer[T, F]) updateTerms(ctx context.Context, changes []crm.Change[T]) error {
 	t := w.table
 	if t.search == nil {
 		return nil
@@ -78,70 +78,8 @@ func (w *writer[T, F]) changeTerms(ctx context.Context, changes []crm.Change[T])
 			changed, ids = append(changed, &c.After), append(ids, t.id(&c.After))
 		}
 	}
-	if err := w.dropTerms(ctx, ids); err != nil {
+	if err := w.deleteTerms(ctx, ids); err != nil {
 		return err
 	}
-	return w.enterTerms(ctx, len(changed), func(i int) *T { return changed[i] })
-}
-
-// FillSearch enters in the index what a database held before it had one. It may be
-// run again, after being ended halfway too.
-func FillSearch(ctx context.Context, engine Engine) error {
-	s := New(engine, Options{})
-	// Their ids alone: an organisation may have come to be more since this migration.
-	all, err := collect(ctx, s, s.service(), logOrganisations, func(id *crm.ID) []any { return []any{id} })
-	if err != nil {
-		return err
-	}
-	for _, org := range all {
-		if err := fillKind(ctx, s, &s.companies, org); err != nil {
-			return err
-		}
-		if err := fillKind(ctx, s, &s.contacts, org); err != nil {
-			return err
-		}
-		if err := fillKind(ctx, s, &s.deals, org); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// fillKind walks a list from what was changed first to what was changed last.
-func fillKind[T, F any](ctx context.Context, s *Store, t *table[T, F], org crm.ID) error {
-	q := crm.List[F]{Sort: crm.Sort{Field: "updated_at"}, Limit: crm.MaxLimit}
-	for {
-		p, err := page(ctx, s, s.of(org), t, org, nil, q)
-		if err != nil {
-			return err
-		}
-		ids := make([]crm.ID, len(p.Rows))
-		for i := range p.Rows {
-			ids[i] = t.id(&p.Rows[i])
-		}
-		if err := fillRows(ctx, s, t, org, ids); err != nil || !p.HasMore {
-			return err
-		}
-		q.From = p.Last
-	}
-}
-
-func fillRows[T, F any](ctx context.Context, s *Store, t *table[T, F], org crm.ID, ids []crm.ID) error {
-	etx, err := s.engine.Begin(ctx, Scope{Org: org})
-	if err != nil {
-		return s.fault(ctx, err)
-	}
-	defer func() { _ = etx.Rollback() }()
-	w := writer[T, F]{&tx{reader: reader{store: s, db: etx}, by: crm.Operator(org), etx: etx}, t}
-	rows, err := w.LockForUpdate(ctx, ids)
-	if err != nil {
-		return err
-	}
-	if err := w.dropTerms(ctx, ids); err != nil {
-		return err
-	}
-	if err := w.enterTerms(ctx, len(rows), func(i int) *T { return &rows[i] }); err != nil {
-		return err
-	}
-	return s.fault(ctx, etx.Commit(ctx))
+	return w.insertTerms(ctx, len(changed), func(i int) *T { return changed[i] })
 }

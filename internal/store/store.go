@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sixty/internal/accounts"
@@ -22,11 +23,19 @@ import (
 
 // Options are what a Store can be told.
 type Options struct {
-	// Observe hears of every statement that ran: its name, how long it took until
-	// its last row was read, and how it failed. It may be nil, and must not block.
-	Observe func(statement string, took time.Duration, err error)
+	// Observe is called for every statement that ran, with the context that it ran with. It
+	// may be nil, and must not block.
+	Observe func(context.Context, StatementEvent)
 	// Commits hears of the transactions that enter changes. It may be nil.
 	Commits crm.CommitListener
+}
+
+// StatementEvent is a statement that ran.
+type StatementEvent struct {
+	Name       string
+	Start, End time.Time // End: when the last row was read
+	Rows       int64     // read, or affected
+	Err        error     // the engine's
 }
 
 // Store is the storage over an Engine. It implements the ports of its users: CRM, Accounts and
@@ -34,7 +43,7 @@ type Options struct {
 type Store struct {
 	engine  Engine
 	dialect Dialect
-	observe func(string, time.Duration, error)
+	observe func(context.Context, StatementEvent)
 	commits crm.CommitListener
 
 	companies  table[crm.Company, crm.CompanyFilter]
@@ -46,6 +55,8 @@ type Store struct {
 	tasks      table[crm.Task, crm.TaskFilter]
 	audit      table[accounts.AuditEntry, accounts.AuditFilter]
 	keys       table[accounts.APIKey, accounts.APIKeyFilter]
+
+	searchable atomic.Bool // the index of searches is known to be complete
 
 	mu         sync.RWMutex
 	statements map[string]*Statement // composed statements by their key
@@ -65,7 +76,7 @@ func New(engine Engine, o Options) *Store {
 		statements: map[string]*Statement{},
 	}
 	if s.observe == nil {
-		s.observe = func(string, time.Duration, error) {}
+		s.observe = func(context.Context, StatementEvent) {}
 	}
 	if s.commits == nil {
 		s.commits = nobody{}
@@ -148,34 +159,35 @@ func (s *Store) composed(key []byte, compose func() *Statement) *Statement {
 	return s.statement(string(key), compose)
 }
 
-// query runs a statement and gives each of its rows to each, until that returns
-// false or an error.
+// query runs a statement and calls each for each of its rows, until that returns false or
+// an error.
 func (s *Store) query(ctx context.Context, db Querier, st *Statement, args []any, each func(Rows) (bool, error)) error {
 	start := time.Now()
-	err := scan(ctx, db, st, args, each)
-	s.observe(st.Name, time.Since(start), err)
+	n, err := scan(ctx, db, st, args, each)
+	s.observe(ctx, StatementEvent{st.Name, start, time.Now(), n, err})
 	return s.fault(ctx, err)
 }
 
-func scan(ctx context.Context, db Querier, st *Statement, args []any, each func(Rows) (bool, error)) error {
+func scan(ctx context.Context, db Querier, st *Statement, args []any, each func(Rows) (bool, error)) (n int64, err error) {
 	rows, err := db.Query(ctx, st, args)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer rows.Close()
 	for rows.Next() {
+		n++
 		if more, err := each(rows); err != nil || !more {
-			return err
+			return n, err
 		}
 	}
-	return rows.Err()
+	return n, rows.Err()
 }
 
-// exec runs a statement of a transaction and tells how many rows it changed.
+// exec runs a statement of a transaction and returns how many rows it changed.
 func (s *Store) exec(ctx context.Context, tx EngineTx, st *Statement, args ...any) (int64, error) {
 	start := time.Now()
 	n, err := tx.Exec(ctx, st, args)
-	s.observe(st.Name, time.Since(start), err)
+	s.observe(ctx, StatementEvent{st.Name, start, time.Now(), n, err})
 	return n, s.fault(ctx, err)
 }
 

@@ -152,6 +152,29 @@ func (t *table[T, F]) destinations(row *T) []any {
 	return dest
 }
 
+// idColumns returns the names of the columns that hold the record's id and references.
+func (t *table[T, F]) idColumns() []string {
+	var names []string
+	for _, c := range t.columns {
+		switch c.field(new(T)).(type) {
+		case *crm.ID, **crm.ID:
+			if c.name != "org_id" {
+				names = append(names, c.name)
+			}
+		}
+	}
+	return names
+}
+
+// setID sets a reference.
+func (t *table[T, F]) setID(row *T, name string, id crm.ID) {
+	for _, c := range t.columns {
+		if field, ok := c.field(row).(**crm.ID); ok && c.name == name {
+			*field = &id
+		}
+	}
+}
+
 // writtenColumns returns the names of the columns that are written.
 func (t *table[T, F]) writtenColumns() []string {
 	names := make([]string, 0, len(t.columns)+1)

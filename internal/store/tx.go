@@ -17,7 +17,8 @@ type tx struct {
 	at      crm.Instant
 	etx     EngineTx
 	changes []crm.LogEntry
-	logged  map[string]int // changes noted, by entity
+	logged  map[string]int // the number of entries in changes, by entity; -1 for one that is bulk
+	batch   *importBatch   // nil: the transaction is not part of an import
 	failed  error          // of a Write that is part of it; see joined
 }
 

@@ -96,7 +96,7 @@ func (w *writer[T, F]) Insert(ctx context.Context, rows []T) error {
 	if err != nil {
 		return err
 	}
-	if err := w.enterTerms(ctx, len(rows), func(i int) *T { return &rows[i] }); err != nil {
+	if err := w.insertTerms(ctx, len(rows), func(i int) *T { return &rows[i] }); err != nil {
 		return err
 	}
 	for i := range rows {
@@ -118,7 +118,7 @@ func (t *tx) load(ctx context.Context, table string, columns []string, rows int,
 	if loader, ok := t.etx.(Loader); ok && rows >= loadFrom {
 		start := time.Now()
 		err := loader.Load(ctx, table, columns, rows, row)
-		s.observe(table+".load", time.Since(start), err)
+		s.observe(ctx, StatementEvent{table + ".load", start, time.Now(), int64(rows), err})
 		return s.fault(ctx, err)
 	}
 	many := max(1, valuesPerInsert/len(columns))
@@ -169,7 +169,7 @@ func (w *writer[T, F]) Update(ctx context.Context, changes []crm.Change[T]) erro
 	if err := w.tx.rewrite(ctx, t.name, columns, len(changes), row); err != nil {
 		return s.fault(ctx, err)
 	}
-	if err := w.changeTerms(ctx, changes); err != nil {
+	if err := w.updateTerms(ctx, changes); err != nil {
 		return err
 	}
 	for i := range changes {
@@ -260,5 +260,5 @@ func (w *writer[T, F]) Delete(ctx context.Context, row T) error {
 	if err := allWritten(t.name, n, 1); err != nil {
 		return err
 	}
-	return w.dropTerms(ctx, []crm.ID{id})
+	return w.deleteTerms(ctx, []crm.ID{id})
 }

@@ -39,6 +39,70 @@ func (dialect) ForShare() string  { return " FOR SHARE OF t" }
 
 func (dialect) TryLock(n int) string { return "pg_try_advisory_xact_lock($" + strconv.Itoa(n) + ")" }
 
+const enterLog = `WITH counter AS (
+  UPDATE organisations SET log_seq = log_seq + $2 WHERE id = $1 RETURNING log_seq
+), entered AS (
+  INSERT INTO changes (org_id, seq, entity, entity_id, op, actor_id, at, refs)
+  SELECT $1::uuid, log_seq - $2 + n, entry ->> 0, (entry ->> 1)::uuid, entry ->> 2, $3::uuid, $4::timestamptz, entry -> 3
+  FROM counter, jsonb_array_elements($5::text::jsonb) WITH ORDINALITY e (entry, n)
+)
+SELECT log_seq FROM counter`
+
+func (dialect) LogSQL() (counter, insert string) { return enterLog, "" }
+
+func (dialect) SecondsAgo(n int) string { return "now() - interval '" + strconv.Itoa(n) + " seconds'" }
+
+// RebuildSums adds the difference between what the sums are and what they should be, both
+// read by one statement and so from one snapshot. Whatever other transactions add before or
+// after that, the result is right: additions commute. It groups as migration 14 does.
+func (dialect) RebuildSums(table string) []string {
+	if table == "deal_sums" {
+		return []string{`WITH counted AS (
+  SELECT coalesce(owner_id, '00000000-0000-0000-0000-000000000000') AS owner_id, currency COLLATE "C" AS currency, status COLLATE "C" AS status,
+    coalesce(value, 0) AS value, coalesce((value * probability + 50) / 100, 0) AS weighted,
+    (created_at AT TIME ZONE 'UTC')::date AS created, (closed_at AT TIME ZONE 'UTC')::date AS closed
+  FROM deals WHERE org_id = $1 AND stage_id = $2 AND deleted_at IS NULL
+), differences AS (
+  SELECT p.period, p.begins, owner_id, currency, status, 1 AS deals, value / 1000000 AS value_high, value % 1000000 AS value_low,
+    weighted / 1000000 AS weighted_high, weighted % 1000000 AS weighted_low, coalesce(closed - created, 0) AS days
+  FROM counted CROSS JOIN LATERAL (VALUES
+    ('open' COLLATE "C", DATE '1970-01-01', closed IS NULL),
+    ('month', date_trunc('month', closed::timestamp)::date, closed IS NOT NULL),
+    ('day', closed, closed IS NOT NULL)
+  ) p (period, begins, counts)
+  WHERE p.counts
+  UNION ALL
+  SELECT period, begins, owner_id, currency, status, -deals, -value_high, -value_low, -weighted_high, -weighted_low, -days
+  FROM deal_sums WHERE org_id = $1 AND stage_id = $2
+)
+INSERT INTO deal_sums AS s (org_id, period, begins, owner_id, currency, status, stage_id, deals, value_high, value_low, weighted_high, weighted_low, days)
+SELECT $1, period, begins, owner_id, currency, status, $2, sum(deals), sum(value_high), sum(value_low), sum(weighted_high), sum(weighted_low), sum(days)
+FROM differences GROUP BY period, begins, owner_id, currency, status
+HAVING sum(deals) <> 0 OR sum(value_high) <> 0 OR sum(value_low) <> 0 OR sum(weighted_high) <> 0 OR sum(weighted_low) <> 0 OR sum(days) <> 0
+ORDER BY period, begins, owner_id, currency, status
+ON CONFLICT (org_id, period, begins, owner_id, currency, status, stage_id) DO UPDATE SET deals = s.deals + excluded.deals,
+  value_high = s.value_high + excluded.value_high, value_low = s.value_low + excluded.value_low,
+  weighted_high = s.weighted_high + excluded.weighted_high, weighted_low = s.weighted_low + excluded.weighted_low, days = s.days + excluded.days`,
+			"DELETE FROM deal_sums WHERE org_id = $1 AND stage_id = $2 AND deals = 0"}
+	}
+	return []string{`WITH differences AS (
+  SELECT p.period, p.begins, coalesce(owner_id, '00000000-0000-0000-0000-000000000000') AS owner_id,
+    1 AS activities, coalesce(amount, 0) / 1000000 AS amount_high, coalesce(amount, 0) % 1000000 AS amount_low
+  FROM (SELECT owner_id, amount, (date AT TIME ZONE 'UTC')::date AS day FROM activities WHERE org_id = $1 AND type = $2 AND deleted_at IS NULL) a
+  CROSS JOIN LATERAL (VALUES ('month' COLLATE "C", date_trunc('month', day::timestamp)::date), ('day', day)) p (period, begins)
+  UNION ALL
+  SELECT period, begins, owner_id, -activities, -amount_high, -amount_low FROM activity_sums WHERE org_id = $1 AND type = $2
+)
+INSERT INTO activity_sums AS s (org_id, period, begins, owner_id, type, activities, amount_high, amount_low)
+SELECT $1, period, begins, owner_id, $2, sum(activities), sum(amount_high), sum(amount_low)
+FROM differences GROUP BY period, begins, owner_id
+HAVING sum(activities) <> 0 OR sum(amount_high) <> 0 OR sum(amount_low) <> 0
+ORDER BY period, begins, owner_id
+ON CONFLICT (org_id, period, begins, owner_id, type) DO UPDATE SET activities = s.activities + excluded.activities,
+  amount_high = s.amount_high + excluded.amount_high, amount_low = s.amount_low + excluded.amount_low`,
+		"DELETE FROM activity_sums WHERE org_id = $1 AND type = $2 AND activities = 0"}
+}
+
 func (dialect) SumBig(column string) string { return "coalesce(sum(" + column + "), 0)::bigint" }
 
 // Matches are found by the inverted index over the terms, which stand in a tsvector as

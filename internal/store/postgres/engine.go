@@ -39,7 +39,6 @@ const (
 type Engine struct {
 	pool     *pgxpool.Pool
 	timeout  time.Duration
-	owner    bool     // connections keep the role that they are made with; see Migrate
 	analysed sync.Map // tables that are known to have statistics
 }
 
@@ -123,7 +122,7 @@ func (e *Engine) Query(ctx context.Context, scope store.Scope, st *store.Stateme
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	values := bind(args)
 	var b pgx.Batch
-	set, org := e.setting(scope, values)
+	set, org := setting(scope, values)
 	b.Queue(set, org...)
 	b.Queue(st.SQL, values...)
 	sent := e.pool.SendBatch(ctx, &b)
@@ -157,7 +156,7 @@ func (e *Engine) Begin(ctx context.Context, scope store.Scope) (store.EngineTx, 
 	if err != nil {
 		return nil, err
 	}
-	t, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin + e.confine(scope)})
+	t, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin + confine(scope)})
 	if err != nil {
 		conn.Release()
 		return nil, err

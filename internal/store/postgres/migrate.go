@@ -2,13 +2,10 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"embed"
-	"fmt"
 	"io/fs"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -19,9 +16,14 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+// markUnfilled is migration 5.
+var markUnfilled = store.SQLMigration(5, store.MarkUnfilledSearch)
+
 // Migrate brings the schema up to date, under an advisory lock, so that instances
 // that start together do it once.
-func (e *Engine) Migrate(ctx context.Context) error {
+func (e *Engine) Migrate(ctx context.Context) error { return e.migrate(ctx, store.MigrateUp) }
+
+func (e *Engine) migrate(ctx context.Context, up func(context.Context, *goose.Provider) error) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
@@ -31,14 +33,9 @@ func (e *Engine) Migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	config := e.pool.Config()
-	owner, err := pgxpool.NewWithConfig(ctx, ownersPool(config))
-	if err != nil {
-		return err
-	}
-	defer owner.Close()
-	// A migration may take longer than a statement may.
-	c := config.ConnConfig.Copy()
+	// As the owner of the tables, and without a limit on the time of a statement.
+	c := e.pool.Config().ConnConfig.Copy()
+	delete(c.RuntimeParams, "role")
 	c.RuntimeParams["statement_timeout"] = "0"
 	c.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	db := stdlib.OpenDB(*c)
@@ -46,28 +43,9 @@ func (e *Engine) Migrate(ctx context.Context) error {
 	if err := ensureRoles(ctx, db); err != nil {
 		return err
 	}
-	fill := fillSearch(&Engine{pool: owner, timeout: e.timeout, owner: true})
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithGoMigrations(fill), goose.WithSessionLocker(locker))
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithGoMigrations(markUnfilled), goose.WithSessionLocker(locker))
 	if err != nil {
 		return err
 	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrating the database: %w", err)
-	}
-	return nil
-}
-
-// ownersPool turns the configuration of a pool into that of one whose connections keep
-// the role that they are made with, which owns the tables. It has a few connections at
-// most, and none until one is needed.
-func ownersPool(config *pgxpool.Config) *pgxpool.Config {
-	delete(config.ConnConfig.RuntimeParams, "role")
-	config.MinConns, config.MaxConns = 0, min(config.MaxConns, 4)
-	return config
-}
-
-// fillSearch is migration 5, which fills the search index that 3 has made: words
-// are folded in Go. It comes before what either role may do is settled.
-func fillSearch(e *Engine) *goose.Migration {
-	return goose.NewGoMigration(5, &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) error { return store.FillSearch(ctx, e) }}, nil)
+	return up(ctx, provider)
 }

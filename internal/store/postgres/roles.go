@@ -36,7 +36,7 @@ const (
 
 // setting gives the statement that sets the scope of one that has these arguments, and
 // what it takes itself.
-func (e *Engine) setting(scope store.Scope, args []any) (string, []any) {
+func setting(scope store.Scope, args []any) (string, []any) {
 	arrays := false
 	for _, a := range args {
 		switch a.(type) {
@@ -44,11 +44,10 @@ func (e *Engine) setting(scope store.Scope, args []any) (string, []any) {
 			arrays = true
 		}
 	}
-	service := scope.Service && !e.owner
 	switch {
-	case service && arrays:
+	case scope.Service && arrays:
 		return asService + anew, nil
-	case service:
+	case scope.Service:
 		return asService, nil
 	case arrays:
 		return asTenant + anew, []any{scope.Org.String()}
@@ -58,11 +57,8 @@ func (e *Engine) setting(scope store.Scope, args []any) (string, []any) {
 
 // confine gives what sets the scope of a transaction, behind what begins it. An id is
 // written in digits and hyphens alone.
-func (e *Engine) confine(scope store.Scope) string {
-	switch {
-	case e.owner:
-		return ""
-	case scope.Service:
+func confine(scope store.Scope) string {
+	if scope.Service {
 		return "; SET LOCAL ROLE " + serviceRole
 	}
 	return "; SET LOCAL sixty.org = '" + scope.Org.String() + "'"

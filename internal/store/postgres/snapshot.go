@@ -15,7 +15,7 @@ const beginSnapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 func (e *Engine) Snapshot(ctx context.Context, scope store.Scope) (store.EngineSnapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	t, err := e.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginSnapshot + e.confine(scope)})
+	t, err := e.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginSnapshot + confine(scope)})
 	if err != nil {
 		return nil, err
 	}

@@ -53,6 +53,31 @@ func (dialect) ForShare() string  { return "" }
 
 func (dialect) TryLock(n int) string { return "$" + strconv.Itoa(n) + " IS NOT NULL" }
 
+func (dialect) LogSQL() (counter, insert string) {
+	return "UPDATE organisations SET log_seq = log_seq + $2 WHERE id = $1 RETURNING log_seq",
+		`INSERT INTO changes (org_id, seq, entity, entity_id, op, actor_id, at, refs)
+SELECT $1, o.log_seq - $2 + e.key + 1, json_extract(e.value, '$[0]'), unhex(json_extract(e.value, '$[1]'), '-'), json_extract(e.value, '$[2]'), $3, $4, json_extract(e.value, '$[3]')
+FROM organisations o, json_each($5) e WHERE o.id = $1 ORDER BY e.key`
+}
+
+func (dialect) SecondsAgo(n int) string {
+	return "CAST((unixepoch('now', 'subsec') - " + strconv.Itoa(n) + ") * 1000000 AS INTEGER)"
+}
+
+// RebuildSums inserts the rows again that are summed up, as migration 14 does. Nothing else
+// writes meanwhile.
+func (dialect) RebuildSums(table string) []string {
+	rows, columns, of := "activity_sum_changes", "sign, org_id, owner_id, type, amount, date", "type"
+	if table == "deal_sums" {
+		rows, columns, of = "deal_sum_changes", "sign, org_id, owner_id, currency, status, stage_id, value, probability, created_at, closed_at", "stage_id"
+	}
+	where := " WHERE org_id = $1 AND " + of + " = $2"
+	return []string{
+		"DELETE FROM " + table + where,
+		"INSERT INTO " + rows + " (" + columns + ") SELECT " + columns + " FROM " + rows + where,
+	}
+}
+
 func (dialect) SumBig(column string) string { return "coalesce(sum(" + column + "), 0)" }
 
 // Matches come from the full-text index in the order of its rows, newest first, so

@@ -20,10 +20,15 @@ var migrations embed.FS
 // lockWait bounds the wait for another process that is migrating.
 const lockWait = 5 * time.Minute
 
+// markUnfilled is migration 5.
+var markUnfilled = store.SQLMigration(5, store.MarkUnfilledSearch)
+
 // Migrate brings the schema up to date. Processes that start together take turns by
 // the lock of a second, empty database beside the file, which the system takes back
 // however they end.
-func (e *Engine) Migrate(ctx context.Context) (err error) {
+func (e *Engine) Migrate(ctx context.Context) error { return e.migrate(ctx, store.MigrateUp) }
+
+func (e *Engine) migrate(ctx context.Context, up func(context.Context, *goose.Provider) error) (err error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
@@ -42,17 +47,14 @@ func (e *Engine) Migrate(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithGoMigrations(e.fillSearch()))
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithGoMigrations(markUnfilled))
 	if err != nil {
 		return err
 	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrating the database: %w", err)
-	}
-	return nil
+	return up(ctx, provider)
 }
 
-// lock takes the migration lock; what it gives back releases it.
+// lock takes the migration lock, and returns what releases it.
 func (e *Engine) lock(ctx context.Context) (func() error, error) {
 	q := url.Values{"_pragma": {fmt.Sprintf("busy_timeout(%d)", lockWait.Milliseconds())}}
 	path := (&url.URL{Path: e.path + ".migrate"}).EscapedPath()
@@ -66,10 +68,4 @@ func (e *Engine) lock(ctx context.Context) (func() error, error) {
 		return nil, err
 	}
 	return db.Close, nil
-}
-
-// fillSearch is migration 5, which fills the search index that 3 has made: words
-// are folded in Go.
-func (e *Engine) fillSearch() *goose.Migration {
-	return goose.NewGoMigration(5, &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) error { return store.FillSearch(ctx, e) }}, nil)
 }

@@ -1,15 +1,18 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 	"sixty/internal/store"
 )
@@ -22,7 +25,7 @@ type logged struct {
 	Op     string
 	Actor  *crm.ID
 	At     crm.Instant
-	Refs   map[string][]crm.ID
+	Refs   map[string][]crm.ID // but for the import
 }
 
 var readLog = &store.Statement{Name: "test.changes", SQL: `SELECT seq, entity, entity_id, op, actor_id, at, CAST(refs AS TEXT)
@@ -43,7 +46,13 @@ func changeLog(f *fixture, o tenant) []logged {
 		if err := rows.Scan(&l.Seq, &l.Entity, &l.ID, &l.Op, &l.Actor, &l.At, &refs); err != nil {
 			f.Fatal(err)
 		}
-		if err := json.Unmarshal([]byte(refs), &l.Refs); err != nil {
+		var named map[string]any
+		if err := json.Unmarshal([]byte(refs), &named); err != nil {
+			f.Fatal(err)
+		}
+		delete(named, "import_id")
+		rest, err := json.Marshal(named)
+		if err := errors.Join(err, json.Unmarshal(rest, &l.Refs)); err != nil {
 			f.Fatal(err)
 		}
 		out = append(out, l)
@@ -139,14 +148,11 @@ func logEntries(f *fixture) {
 	}
 }
 
-// logBulk enters more than a hundred changes of one kind as one row that names no
-// thing, beside those of other kinds; so does what one statement does to many.
+// logBulk names up to ten thousand records of a transaction. Beyond that the entity with the
+// most has one entry, which is bulk and names none.
 func logBulk(f *fixture) {
-	w, _ := newWorlds(f)
 	ctx := f.Context()
-	for _, c := range []struct {
-		n, want int
-	}{{100, 100}, {101, 1}, {5000, 1}} {
+	for _, c := range []struct{ n, want int }{{9_999, 9_999}, {10_000, 1}, {12_000, 1}} {
 		rows := copies(companies(), []crm.Company{f.home.newCompany("Many")}, c.n)
 		got := entered(f, func() {
 			f.write(f.home, 1, func(tx store.Tx) error {
@@ -160,22 +166,125 @@ func logBulk(f *fixture) {
 			})
 		})
 		if len(got) != c.want+1 {
-			f.Fatalf("%d changes and another are entered as %d", c.n, len(got))
+			f.Fatalf("%d changes and another have %d entries", c.n, len(got))
 		}
 		last := got[len(got)-1]
+		if c.want > 1 {
+			last = got[0]
+		}
 		if bulk := last.Op == "bulk" && last.ID == nil && last.Entity == "company" && len(last.Refs) == 0; bulk != (c.want == 1) {
-			f.Errorf("%d changes end with %+v", c.n, last)
+			f.Errorf("%d changes have the entry %+v", c.n, last)
 		}
 	}
-	got := entered(f, func() {
-		f.write(f.home, 2, func(tx store.Tx) error { return tx.ClearCompany(ctx, w.company.ID) })
-	})
-	var kinds []string
-	for _, l := range got {
-		kinds = append(kinds, l.Op+" "+l.Entity)
+}
+
+// logCleared names each record that a deletion clears, and what it referred to.
+func logCleared(f *fixture) {
+	c, ctx := newCast(f), f.Context()
+	a, t := f.home.newActivity("call"), f.home.newTask("Call")
+	a.CompanyID, a.ContactID, t.ContactID, t.DealID = &c.company.ID, &c.contact.ID, &c.contact.ID, &c.deals[0].ID
+	insert(f, f.home, activities(), a)
+	insert(f, f.home, tasks(), t)
+	owner := f.home.owner.ID
+	stage := c.deals[0].StageID
+	type refs = map[string][]crm.ID
+	for _, step := range []struct {
+		name string
+		do   func(tx store.Tx) error
+		want []logged
+	}{
+		{"contact", func(tx store.Tx) error { return tx.ClearContact(ctx, c.contact.ID) }, []logged{
+			{Entity: "deal", ID: &c.deals[0].ID, Refs: refs{"company_id": {c.company.ID}, "contact_id": {c.contact.ID}, "stage_id": {stage}}},
+			{Entity: "deal", ID: &c.deals[1].ID, Refs: refs{"company_id": {c.company.ID}, "contact_id": {c.contact.ID}, "stage_id": {stage}}},
+			{Entity: "deal", ID: &c.deals[2].ID, Refs: refs{"company_id": {c.company.ID}, "contact_id": {c.contact.ID}, "stage_id": {stage}}},
+			{Entity: "deal", ID: &c.elsewhere.ID, Refs: refs{"company_id": {c.other.ID}, "contact_id": {c.contact.ID, c.further.ID}, "stage_id": {stage}}},
+			{Entity: "activity", ID: &a.ID, Refs: refs{"company_id": {c.company.ID}, "contact_id": {c.contact.ID}}},
+			{Entity: "task", ID: &t.ID, Refs: refs{"contact_id": {c.contact.ID}, "deal_id": {c.deals[0].ID}}},
+		}},
+		{"company", func(tx store.Tx) error { return tx.ClearCompany(ctx, c.company.ID) }, []logged{
+			{Entity: "deal", ID: &c.deals[0].ID, Refs: refs{"company_id": {c.company.ID}, "stage_id": {stage}}},
+			{Entity: "deal", ID: &c.deals[1].ID, Refs: refs{"company_id": {c.company.ID}, "stage_id": {stage}}},
+			{Entity: "deal", ID: &c.deals[2].ID, Refs: refs{"company_id": {c.company.ID}, "stage_id": {stage}}},
+			{Entity: "deal", ID: &c.deals[3].ID, Refs: refs{"company_id": {c.company.ID}, "stage_id": {stage}}},
+			{Entity: "contact", ID: &c.contact.ID, Refs: refs{"company_id": {c.company.ID}}},
+			{Entity: "activity", ID: &a.ID, Refs: refs{"company_id": {c.company.ID}}},
+		}},
+		{"deal", func(tx store.Tx) error { return tx.ClearDeal(ctx, c.deals[0].ID) }, []logged{
+			{Entity: "task", ID: &t.ID, Refs: refs{"deal_id": {c.deals[0].ID}}},
+		}},
+	} {
+		got := entered(f, func() { f.write(f.home, 20, step.do) })
+		slices.SortStableFunc(got, func(a, b logged) int {
+			if a.Entity != b.Entity {
+				return 0
+			}
+			return bytes.Compare(a.ID[:], b.ID[:])
+		})
+		for i := range step.want {
+			w := &step.want[i]
+			w.Op, w.At, w.Actor = "updated", at(20), &owner
+		}
+		ignore := cmpopts.IgnoreMapEntries(func(name string, _ []crm.ID) bool { return name == "owner_id" })
+		if diff := cmp.Diff(step.want, got, cmpopts.IgnoreFields(logged{}, "Seq"), cmpopts.EquateEmpty(), ignore); diff != "" {
+			f.Errorf("clearing a %s (-want +got):\n%s", step.name, diff)
+		}
 	}
-	if diff := cmp.Diff([]string{"bulk contact", "bulk deal", "bulk activity", "bulk task"}, kinds); diff != "" {
-		f.Errorf("clearing a company (-want +got):\n%s", diff)
+}
+
+// logImport has one entry for each batch and entity of an import, which holds the import's
+// id. The records can be listed as long as the log is kept.
+func logImport(f *fixture) {
+	ctx, id, other := f.Context(), crm.NewID(), crm.NewID()
+	rows := copies(companies(), []crm.Company{f.home.newCompany("Imported")}, 150)
+	stage := f.home.newStage("Imported")
+	batch := func(n int, id crm.ID, fn func(tx store.Tx) error) []logged {
+		return entered(f, func() {
+			f.write(f.home, n, func(tx store.Tx) error {
+				tx.BeginImport(id)
+				return fn(tx)
+			})
+		})
+	}
+	got := batch(1, id, func(tx store.Tx) error {
+		return errors.Join(tx.Stages().Insert(ctx, []crm.Stage{stage}), tx.Companies().Insert(ctx, rows[:2]), tx.Companies().Insert(ctx, rows[2:]))
+	})
+	after := rows[0]
+	after.Name = "Imported again"
+	got = append(got, batch(2, id, func(tx store.Tx) error {
+		return tx.Companies().Update(ctx, []crm.Change[crm.Company]{{Before: rows[0], After: after}})
+	})...)
+	got = append(got, batch(3, other, func(store.Tx) error { return nil })...)
+	var want []logged
+	for _, e := range []logged{{Entity: "deal_stage", At: at(1)}, {Entity: "company", At: at(1)}, {Entity: "company", At: at(2)}} {
+		e.Op, e.Actor = "bulk", &f.home.by.User
+		want = append(want, e)
+	}
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(logged{}, "Seq", "Refs")); diff != "" {
+		f.Errorf("the change log (-want +got):\n%s", diff)
+	}
+	entries, err := f.store.LogSince(ctx, f.home.ID, got[0].Seq-1, 10)
+	for _, e := range must(f, entries, err) {
+		if e.Refs.Import == nil || *e.Refs.Import != id {
+			f.Errorf("an entry of the import: %+v", e)
+		}
+	}
+	records, err := f.store.ImportedRecords(ctx, f.home.ID, id)
+	if diff := cmp.Diff([]bulk.ImportedRecords{
+		{Entity: "deal_stage", Op: crm.OpCreated, IDs: []crm.ID{stage.ID}},
+		{Entity: "company", Op: crm.OpCreated, IDs: idsOf(companies(), rows)},
+		{Entity: "company", Op: crm.OpUpdated, IDs: []crm.ID{rows[0].ID}},
+	}, must(f, records, err)); diff != "" {
+		f.Errorf("the records (-want +got):\n%s", diff)
+	}
+	count := func(o tenant, id crm.ID) int {
+		records, err := f.store.ImportedRecords(ctx, o.ID, id)
+		return len(must(f, records, err))
+	}
+	if n := count(f.home, other) + count(f.away, id); n != 0 {
+		f.Errorf("another import, or organisation, has %d", n)
+	}
+	if _, err := f.store.PruneLog(ctx, at(2), 1000); err != nil || count(f.home, id) != 1 {
+		f.Errorf("of the newer batch %d are left, %v", count(f.home, id), err)
 	}
 }
 

@@ -171,7 +171,7 @@ func newDealContacts(f *fixture) {
 				return tx.InsertDealContacts(ctx, rows, links)
 			})
 		})
-		if len(log) != 1 { // a deal, and then a bulk load
+		if len(log) != n {
 			f.Errorf("%d deals are entered as %d changes", n, len(log))
 		}
 		got, err := f.store.Reads(crm.Actor{}).DealContacts(ctx, o.ID, idsOf(deals(), rows))

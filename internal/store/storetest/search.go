@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -196,9 +198,10 @@ func searchLimit(f *fixture) {
 	}
 }
 
-// searchFill enters what a database held before it had an index: what was entered
-// goes, and the migration that fills the index is to be run again.
-func searchFill(f *fixture) {
+// searchRebuilt rebuilds an index that is empty. Until then, searches say that they are
+// incomplete.
+func searchRebuilt(f *fixture) {
+	ctx := f.Context()
 	c, gone := f.home.newCompany("Kept"), f.home.newCompany("Kept not")
 	insert(f, f.home, companies(), c, gone)
 	remove(f, f.home, companies(), 2, gone.ID)
@@ -209,28 +212,91 @@ func searchFill(f *fixture) {
 	d.PrimaryContactID, d.ContactName = &p.ID, ptr("Kept text")
 	insert(f, f.home, deals(), d)
 	before := titles(f, f.home, "kept")
-	forgetIndex(f)
-	findsJust(f, f.home, "kept")
-	if err := f.engine.Migrate(f.Context()); err != nil {
-		f.Fatal(err)
-	}
-	findsJust(f, f.home, "kept", before...)
-	findsJust(f, f.home, "ship", "Ship")
-	findsJust(f, f.away, "kept", "Kept away")
 	if len(before) != 3 {
 		f.Errorf("found %q", before)
 	}
-	// Ended halfway, it is run again over what it has done.
-	if err := store.FillSearch(f.Context(), f.engine); err != nil {
+	rebuilt := *f
+	outdate := func() {
+		f.asOwner("DELETE FROM search", "UPDATE derived_data SET version = 0 WHERE name = 'search'")
+		_, rebuilt.store = f.open(patience)
+	}
+	outdate()
+	q := crm.ParseQuery("kept")
+	for _, count := range []crm.CountMode{crm.CountNone, crm.CountExact} {
+		hits, err := rebuilt.store.Reads(f.home.by).Search(ctx, f.home.ID, crm.List[crm.HitFilter]{Search: &q, Sort: crm.ByRank, Limit: 10, Count: count})
+		if err != nil || !hits.Truncated || hits.Total != nil || len(hits.Rows) > 0 {
+			f.Errorf("a search of an index that is to be rebuilt: %+v, %v", hits, err)
+		}
+		list, err := rebuilt.store.Reads(f.home.by).Companies().Page(ctx, f.home.ID, crm.List[crm.CompanyFilter]{Search: &q, Sort: crm.ByRank, Limit: 10, Count: count})
+		if err != nil || !list.Truncated || list.Total != nil {
+			f.Errorf("a list of an index that is to be rebuilt: %+v, %v", list, err)
+		}
+	}
+	rebuild := func(what string) {
+		end := len(changeLog(f, f.home))
+		if err := rebuilt.store.RebuildDerived(ctx); err != nil {
+			f.Fatal(err)
+		}
+		findsJust(&rebuilt, f.home, "kept", before...)
+		findsJust(&rebuilt, f.home, "ship", "Ship")
+		findsJust(&rebuilt, f.away, "kept", "Kept away")
+		hits, err := rebuilt.store.Reads(f.home.by).Search(ctx, f.home.ID, crm.List[crm.HitFilter]{Search: &q, Sort: crm.ByRank, Limit: 10, Count: crm.CountExact})
+		if err != nil || hits.Truncated || hits.Total == nil || *hits.Total != 3 {
+			f.Errorf("%s: %+v, %v", what, hits, err)
+		}
+		// What was answered meanwhile is no longer valid.
+		for i, entity := range []string{crm.EntityCompany, crm.EntityContact, crm.EntityDeal} {
+			if log := changeLog(f, f.home)[end:]; len(log) != 3 || log[i].Entity != entity || log[i].Op != "bulk" {
+				f.Errorf("%s: logged %+v", what, log)
+			}
+		}
+	}
+	rebuild("a rebuild")
+
+	// One that is interrupted goes on, whatever has been done.
+	for n := 1; n < 12; n++ {
+		outdate()
+		ctx, cancel := context.WithCancel(ctx)
+		steps := 0
+		interrupted := store.New(f.opener(f.T, patience), store.Options{Observe: func(context.Context, store.StatementEvent) {
+			if steps++; steps == 3*n {
+				cancel()
+			}
+		}})
+		err := interrupted.RebuildDerived(ctx)
+		cancel()
+		if cerr := interrupted.Close(); cerr != nil {
+			f.Error(cerr)
+		}
+		if err == nil && n < 4 {
+			f.Errorf("after %d statements it is done", 3*n)
+		}
+		if err := rebuilt.store.RebuildDerived(f.Context()); err != nil {
+			f.Fatal(err)
+		}
+		findsJust(&rebuilt, f.home, "kept", before...)
+		findsJust(&rebuilt, f.away, "kept", "Kept away")
+	}
+
+	// It waits for a server of an older release, as long as that is seen.
+	older := f.home.newOwner("Older").ID
+	if err := rebuilt.store.Heartbeat(f.Context(), older); err != nil {
 		f.Fatal(err)
 	}
-	findsJust(f, f.home, "kept", before...)
-}
+	outdate()
+	f.asOwner("UPDATE instances SET search_version = 0")
+	if err := rebuilt.store.RebuildDerived(f.Context()); !errors.Is(err, store.ErrOlderInstance) {
+		f.Errorf("beside an older instance: %v", err)
+	}
+	if err := rebuilt.store.EndInstance(f.Context(), older); err != nil {
+		f.Fatal(err)
+	}
+	rebuild("after an older instance")
 
-// forgetIndex empties the index and has the migration that fills it forgotten, with those
-// after it, which may be run again once what SQLite cannot do twice is undone.
-func forgetIndex(f *fixture) {
-	f.Helper()
-	f.asOwner("DELETE FROM search", "ALTER TABLE api_keys DROP COLUMN used_at", "ALTER TABLE organisations DROP COLUMN reps_see",
-		"DELETE FROM goose_db_version WHERE version_id >= 5")
+	// On demand, the index is rebuilt while it is used.
+	f.asOwner("DELETE FROM search")
+	if err := rebuilt.store.Reindex(f.Context()); err != nil {
+		f.Fatal(err)
+	}
+	findsJust(&rebuilt, f.home, "kept", before...)
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -202,13 +203,18 @@ func sums(f *fixture) {
 		w.check("after write " + string(rune('a'+round)))
 	}
 	// They are made from what is there, once or again.
-	for _, before := range [][]string{{"DELETE FROM deal_sums", "DELETE FROM activity_sums"}, nil} {
-		f.asOwner(before...)
-		forgetIndex(f)
-		if err := f.engine.Migrate(ctx); err != nil {
+	for _, damage := range [][]string{
+		nil,
+		{"DELETE FROM deal_sums WHERE org_id = $1", "DELETE FROM activity_sums WHERE org_id = $1"},
+		{"UPDATE deal_sums SET deals = deals + 7, value_low = 3 WHERE org_id = $1", "UPDATE activity_sums SET activities = 1 WHERE org_id = $1"},
+	} {
+		for _, sql := range damage {
+			w.raw(sql)
+		}
+		if err := f.store.Reindex(ctx); err != nil {
 			f.Fatal(err)
 		}
-		w.check("migrated")
+		w.check(strings.Join(append(damage, "rebuilt"), ", "))
 	}
 	// What has come to nothing is not kept.
 	for _, table := range []string{"deal_sums", "activity_sums"} {
@@ -325,4 +331,44 @@ func sumsOfMany(f *fixture) {
 		f.Errorf("%d writes were run %d times", asked.Load(), ran.Load())
 	}
 	w.check("after many at once")
+}
+
+// sumsRebuilt rebuilds the sums while others change them.
+func sumsRebuilt(f *fixture) {
+	w, ctx, o := newSumsWorld(f), f.Context(), f.home
+	const writers, writes = 4, 12
+	var working sync.WaitGroup
+	errs := make(chan error, writers*writes)
+	for of := range writers {
+		working.Go(func() {
+			m := newMakerOf(uint64(of))
+			for n := range writes {
+				rows := w.newDeals(m, 3)
+				err := f.store.Write(ctx, o.by, at(1000*of+n), func(tx store.Tx) error { return tx.Deals().Insert(ctx, rows) })
+				errs <- errors.Join(err, f.store.Write(ctx, o.by, at(1000*of+n), func(tx store.Tx) error { return tx.Deals().Delete(ctx, rows[0]) }))
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() {
+		working.Wait()
+		close(done)
+	}()
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		default:
+		}
+		if err := f.store.Reindex(ctx); err != nil {
+			f.Fatal(err)
+		}
+	}
+	close(errs)
+	for err := range errs {
+		if err != nil {
+			f.Error(err)
+		}
+	}
+	w.check("rebuilt beside writers")
 }

@@ -171,7 +171,7 @@ func clearWork(f *fixture) {
 					f.Errorf("task (-want +got):\n%s", diff)
 				}
 			}
-			if len(log) != 2 || log[0].Entity != "activity" || log[1].Entity != "task" || log[0].Op != "bulk" || log[1].Op != "bulk" {
+			if len(log) != 2 || log[0].Entity != "activity" || log[1].Entity != "task" || !is(log[0].ID, gone.ID) || !is(log[1].ID, doomed.ID) {
 				f.Errorf("the change log says %+v", log)
 			}
 		})

@@ -1,0 +1,56 @@
+package store
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"sixty/internal/crm"
+)
+
+// The registry of running servers. Times are the database's.
+
+// HeartbeatPeriod is the time between two heartbeats of a server.
+const HeartbeatPeriod = 15 * time.Second
+
+// instanceTimeout is the time in seconds after which a server without a heartbeat does not
+// count as running.
+const instanceTimeout = 60
+
+// Heartbeat registers a running server, or notes that it still runs.
+func (s *Store) Heartbeat(ctx context.Context, id crm.ID) error {
+	st := s.statement("instance.heartbeat", func() *Statement {
+		now := s.dialect.SecondsAgo(0)
+		return &Statement{"instance.heartbeat", `INSERT INTO instances (id, search_version, started_at, seen_at) VALUES ($1, ` +
+			strconv.Itoa(searchVersion) + `, ` + now + `, ` + now + `) ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at`}
+	})
+	if _, err := s.remove(ctx, st, id); err != nil {
+		return err
+	}
+	gone := s.statement("instance.prune", func() *Statement {
+		return &Statement{"instance.prune", "DELETE FROM instances WHERE seen_at < " + s.dialect.SecondsAgo(10*instanceTimeout)}
+	})
+	_, err := s.remove(ctx, gone)
+	return err
+}
+
+var endInstance = &Statement{"instance.end", `DELETE FROM instances WHERE id = $1`}
+
+// EndInstance takes a server that stops from the registry.
+func (s *Store) EndInstance(ctx context.Context, id crm.ID) error {
+	_, err := s.remove(ctx, endInstance, id)
+	return err
+}
+
+// olderInstance reports whether a server runs that writes an older version of derived data.
+func (s *Store) olderInstance(ctx context.Context) (older bool, err error) {
+	st := s.statement("instance.older", func() *Statement {
+		return &Statement{"instance.older", "SELECT 1 FROM instances WHERE search_version < $1 AND seen_at >= " +
+			s.dialect.SecondsAgo(instanceTimeout) + " LIMIT 1"}
+	})
+	err = s.query(ctx, s.service(), st, []any{int64(searchVersion)}, func(Rows) (bool, error) {
+		older = true
+		return false, nil
+	})
+	return older, err
+}
