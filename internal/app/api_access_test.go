@@ -20,7 +20,7 @@ import (
 	"sixty/internal/goldentest"
 )
 
-// accessPath is where the table of who is answered what is kept for readers.
+// accessPath is the committed table of responses by caller.
 const accessPath = "../../api/access.md"
 
 const accessHead = `# How operations answer each kind of caller
@@ -53,8 +53,8 @@ var accessColumns = []string{
 	string(crm.RoleViewer), string(crm.RoleRep), repOwn, string(crm.RoleManager), string(crm.RoleAdmin),
 }
 
-// Every operation of the API document answers each kind of caller as the table says. An
-// operation that the table does not know, or one that it knows alone, fails.
+// Every operation of the API document responds to each kind of caller as in the table. An
+// operation that is missing in the table or in the document fails.
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	for _, engine := range engines {
@@ -65,20 +65,20 @@ func TestAccess(t *testing.T) {
 	}
 }
 
-// access tries the operations of a program.
+// access calls the operations of a program as each kind of caller.
 type access struct {
 	*client
 	doc        apiDocument
 	org        crm.ID
-	admin      user // who makes the things that are tried
+	admin      user // who creates the records
 	people     map[crm.Role]crm.Owner
 	callers    map[string][]caller // by column
-	foreign    things
-	kept       map[bool]things // those that are not deleted, by whether they are the rep's own
+	foreign    records
+	permanent  map[bool]records // records that are not deleted, by whether the rep owns them
 	invitation int
 }
 
-// caller is how a request shows who sends it.
+// caller holds the credentials of a request.
 type caller struct {
 	kind        string // key or session; "" for none
 	key, cookie string
@@ -92,7 +92,7 @@ func newAccess(t *testing.T, engine string) *access {
 		client: c, doc: c.document(), org: org, people: map[crm.Role]crm.Owner{}, callers: map[string][]caller{noCredentials: {{}}},
 		foreign: newUser(c, "Foreign", crm.RoleAdmin).ours(),
 	}
-	// The session that expires first: the clock goes on once.
+	// The session that expires is created first: the clock is advanced once.
 	late := c.member(org, "late@acme.example", crm.RoleAdmin)
 	a.callers[expiredSession] = []caller{{kind: "session", cookie: a.session(late)}}
 	now.Add(int64(config.Default().SessionIdle + time.Minute))
@@ -115,11 +115,11 @@ func newAccess(t *testing.T, engine string) *access {
 	a.callers[repOwn], a.callers[foreignIDs] = a.callers[string(crm.RoleRep)], a.callers[string(crm.RoleAdmin)]
 	a.signIn()
 	a.admin = user{c, org, c.key(org, crm.RoleAdmin)}
-	a.kept = map[bool]things{false: a.admin.ours(), true: a.admin.oursOf(a.people[crm.RoleRep].ID.String())}
+	a.permanent = map[bool]records{false: a.admin.ours(), true: a.admin.oursOf(a.people[crm.RoleRep].ID.String())}
 	return a
 }
 
-// signIn begins a session of each role, which operations may end.
+// signIn starts a session of each role. Operations may end them.
 func (a *access) signIn() {
 	a.t.Helper()
 	for role, p := range a.people {
@@ -127,7 +127,7 @@ func (a *access) signIn() {
 	}
 }
 
-// session signs a person in and gives the cookie.
+// session signs a user in and returns the cookie.
 func (a *access) session(p crm.Owner) string {
 	a.t.Helper()
 	b := &browser{client: a.client}
@@ -135,7 +135,7 @@ func (a *access) session(p crm.Owner) string {
 	return b.cookie.Name + "=" + b.cookie.Value
 }
 
-// table tries everything and gives the page.
+// table calls every operation and returns the page.
 func (a *access) table() string {
 	a.t.Helper()
 	var page strings.Builder
@@ -157,7 +157,7 @@ func (a *access) table() string {
 	return page.String()
 }
 
-// cell tries an operation as one kind of caller.
+// cell calls an operation as one kind of caller.
 func (a *access) cell(op apiOperation, column string) string {
 	a.t.Helper()
 	statuses := map[string]string{}
@@ -181,11 +181,10 @@ func (a *access) cell(op apiOperation, column string) string {
 	return statuses["session"] + ", by key " + statuses["key"]
 }
 
-// valid gives a request to an operation that has nothing wrong with it, and whether there
-// are ids in it that name somebody's things.
+// valid returns a valid request to an operation, and whether it has ids of records.
 func (a *access) valid(op apiOperation, column string) (path string, body any, ids bool) {
 	a.t.Helper()
-	own := a.kept[column == repOwn]
+	own := a.permanent[column == repOwn]
 	if op.method == http.MethodDelete { // others are to be tried too
 		owner := ""
 		if column == repOwn {
@@ -214,7 +213,7 @@ func (a *access) valid(op apiOperation, column string) (path string, body any, i
 			switch kind := kindOf(a.t, op, name); {
 			case column == foreignIDs:
 				query.Set(name, a.foreign[kind])
-			case op.method != http.MethodGet: // the thing that is written to
+			case op.method != http.MethodGet: // the record that is written to
 				query.Set(name, own[kind])
 			default:
 				continue
@@ -230,8 +229,8 @@ func (a *access) valid(op apiOperation, column string) (path string, body any, i
 	return path, body, ids
 }
 
-// body makes the body of a valid request: what the document requires, and where that is
-// not enough, what is taught here.
+// body returns the body of a valid request: what the document requires, with the values
+// here where that is not enough.
 func (a *access) body(op apiOperation) object {
 	a.t.Helper()
 	if op.body == nil {
@@ -258,13 +257,12 @@ func (a *access) body(op apiOperation) object {
 		return object{"user_id": a.people[crm.RoleViewer].ID}
 	case "POST /api/auth/reset":
 		user := a.admin.make("/api/auth/invite", object{"email": email()})["user"].(object)
-		return object{"token": a.admin.thing(http.StatusOK, "POST", "/api/auth/reset-request", object{"user_id": id(user)})["token"], "password": goodPassword}
+		return object{"token": a.admin.record(http.StatusOK, "POST", "/api/auth/reset-request", object{"user_id": id(user)})["token"], "password": goodPassword}
 	}
 	return a.doc.minimal(op.body)
 }
 
-// try sends a request and gives the status of the answer, and whether there is nothing in
-// it.
+// try sends a request, and returns the status of the response and whether its data is empty.
 func (a *access) try(op apiOperation, path string, body any, by caller) (status int, empty bool) {
 	a.t.Helper()
 	ctx, cancel := context.WithTimeout(a.t.Context(), patience)

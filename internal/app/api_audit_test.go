@@ -10,7 +10,7 @@ import (
 	"sixty/internal/transfer"
 )
 
-// The audit trail tells who did what, newest first, to admins alone, and no secret.
+// The audit trail lists who did what, newest first, for admins alone, without secrets.
 func TestAuditTrail(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
@@ -86,9 +86,9 @@ func TestAuditTrail(t *testing.T) {
 	})
 }
 
-// Whoever fails to sign in as somebody is told of, also when that person was deactivated;
-// the answers are all the same.
-func TestFailedSignInsAreTold(t *testing.T) {
+// Failed sign-ins are recorded, also those of deactivated users; the responses are all the
+// same.
+func TestFailedSignInsAreRecorded(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
 		u := newUser(c, "Failing", crm.RoleAdmin)

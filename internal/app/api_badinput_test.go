@@ -10,7 +10,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// badInput is a request that must be refused, and how.
+// badInput is a request that must be rejected, and the expected problem.
 type badInput struct {
 	name, method, path string
 	body               any
@@ -19,8 +19,7 @@ type badInput struct {
 	says               string // part of the detail
 }
 
-// Whatever is wrong with a request gets its own clear problem, none is a 500, and
-// nothing is half written.
+// Every invalid request is a specific problem, none is a 500, and nothing is partly written.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
@@ -43,7 +42,7 @@ func TestBadInput(t *testing.T) {
 					t.Errorf("Content-Type = %s", got)
 				}
 				expect(t, answer, object{"status": test.want, "data": nil, "error": answer["detail"], "title": titles[test.want]})
-				if got := complaints(answer); !sameWords(got, test.complains) {
+				if got := invalid(answer); !sameWords(got, test.complains) {
 					t.Errorf("it complains of %q, want %q: %v", got, test.complains, answer["detail"])
 				}
 				detail, _ := answer["detail"].(string)
@@ -68,7 +67,7 @@ func TestBadInput(t *testing.T) {
 	})
 }
 
-// everything gives all things of an organisation.
+// everything returns all records of an organisation.
 func (u user) everything() object {
 	u.t.Helper()
 	all := object{}
@@ -102,7 +101,7 @@ func badInputs(company, contact, deal, foreign string) []badInput {
 		{"BadDomain", "POST", companies, object{"name": "X", "domain": "not a domain"}, 422, "#/domain", "host name"},
 		{"BadEmail", "POST", contacts, object{"first_name": "X", "email": "x@"}, 422, "#/email", "e-mail address"},
 		{"ScriptLink", "POST", companies, object{"name": "X", "website": "javascript:alert(1)"}, 422, "#/website", "web address"},
-		{"UnknownMembers", "POST", companies, object{"name": "X", "nickname": "Y", "a/b": 1}, 422, "#/nickname #/a~1b", "is not a member"},
+		{"UnknownMembers", "POST", companies, object{"name": "X", "nickname": "Y", "a/b": 1}, 422, "#/nickname #/a~1b", "is not a known member"},
 		{"MemberTwice", "POST", companies, `{"name":"X","name":"Y"}`, 422, "#/name", "must not be given twice"},
 		{"UnknownReference", "PATCH", oneDeal, object{"company_id": nowhere}, 422, "#/company_id", "does not exist"},
 		{"ForeignReference", "PATCH", oneDeal, object{"company_id": foreign}, 422, "#/company_id", "does not exist"},
@@ -193,7 +192,7 @@ func TestWrongContentType(t *testing.T) {
 	}
 }
 
-// A cursor is bound to organisation, list, filters and sort; what is refused says why.
+// A cursor is bound to organisation, list, filters and sort; the problem says what differs.
 func TestForeignCursors(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
@@ -217,7 +216,7 @@ func TestForeignCursors(t *testing.T) {
 		if rows, _ := u.list("/api/deals?limit=2&includeRelationships=true&cursor=" + token); len(rows) != 2 {
 			t.Errorf("the rest has %d rows, want 2", len(rows))
 		}
-		// A company's deals are the deals of that company, whichever way they are asked for.
+		// A company's deals are the same list as the deals filtered by that company.
 		if rows, _ := u.list("/api/deals?company_id=" + id(companies[0]) + "&cursor=" + ofTwo); len(rows) != 1 {
 			t.Errorf("the rest has %d rows, want 1", len(rows))
 		}
@@ -233,7 +232,7 @@ func TestForeignCursors(t *testing.T) {
 			"/api/deals?limit=2&cursor=" + token:                            other,
 		} {
 			answer := by.ask(http.StatusBadRequest, "GET", path, nil)
-			if complaints(answer) != "cursor" || !strings.Contains(answer["detail"].(string), "unaltered, with the list, filters and sort") {
+			if invalid(answer) != "cursor" || !strings.Contains(answer["detail"].(string), "unaltered, with the list, filters and sort") {
 				t.Errorf("%s: %v", path, answer["detail"])
 			}
 		}

@@ -9,8 +9,8 @@ import (
 	"sixty/internal/crm"
 )
 
-// Clearing makes the answers of a tier, or of a kind, misses on every instance, and
-// nothing else: neither other answers nor those of other organisations.
+// After clearing, the responses of a tier or of a kind of records are misses on every
+// instance; other responses and other organisations are not affected.
 func TestClearCache(t *testing.T) {
 	t.Parallel()
 	eachPair(t, func(t *testing.T, a, b *client) {
@@ -49,7 +49,7 @@ func TestClearCache(t *testing.T) {
 						there.hits(path, "Sixty-Consistency", header.Get("Sixty-Consistency"))
 						continue
 					}
-					// What one instance has made anew, the other may be given by Redis.
+					// What one instance has stored again, the other may find in Redis.
 					if k := there.looked("GET", path, "Sixty-Consistency", header.Get("Sixty-Consistency")); k.hit {
 						t.Errorf("the other instance: %s: %s", path, k.said)
 					}
@@ -62,13 +62,13 @@ func TestClearCache(t *testing.T) {
 	})
 }
 
-func TestClearCacheRefuses(t *testing.T) {
+func TestClearCacheRejected(t *testing.T) {
 	t.Parallel()
 	admin := newUser(boot(t, "sqlite"), "Refuse", crm.RoleAdmin)
 	for _, role := range []crm.Role{crm.RoleManager, crm.RoleRep, crm.RoleViewer} {
 		u := admin.as(role)
 		for _, body := range []any{nil, object{"tier": "static"}, object{"tier": "none"}} {
-			if answer := u.ask(http.StatusForbidden, "POST", "/api/performance/clear-cache", body); complaints(answer) != "" {
+			if answer := u.ask(http.StatusForbidden, "POST", "/api/performance/clear-cache", body); invalid(answer) != "" {
 				t.Errorf("a %s with %v: %v", role, body, answer)
 			}
 		}
@@ -89,14 +89,14 @@ func TestClearCacheRefuses(t *testing.T) {
 		{`{"tier":`, http.StatusBadRequest, ""},
 		{`[]`, http.StatusBadRequest, ""},
 	} {
-		if answer := admin.ask(test.want, "POST", "/api/performance/clear-cache", test.body); complaints(answer) != test.complains {
+		if answer := admin.ask(test.want, "POST", "/api/performance/clear-cache", test.body); invalid(answer) != test.complains {
 			t.Errorf("%v: %v", test.body, answer)
 		}
 	}
 	admin.hits("/api/deals")
 }
 
-// The figures tell of every request, by tier and operation.
+// The statistics count every request, by tier and operation.
 func TestCacheFigures(t *testing.T) {
 	t.Parallel()
 	a, b := instances(t, "sqlite", true)

@@ -12,8 +12,8 @@ import (
 	"sixty/internal/servertest"
 )
 
-// While the database is gone, who allows it is given what was there before, and is told
-// so; who does not is told that it is gone. What is new when it is back, everybody reads.
+// While the database is unavailable, requests that allow it get stale responses, which say
+// so; others fail. After it is back, all read the current data.
 func TestStaleWhileTheDatabaseIsGone(t *testing.T) {
 	t.Parallel()
 	direct := servertest.PostgresURL(t)
@@ -24,7 +24,7 @@ func TestStaleWhileTheDatabaseIsGone(t *testing.T) {
 		base = cfg.Base
 	})
 	u := newUser(c, "Stale", crm.RoleManager)
-	stranger := u.as(crm.RoleManager) // whom nobody has asked about before
+	stranger := u.as(crm.RoleManager) // not known to the instance
 	u.make("/api/companies", object{"name": "Before"})
 	u.fill("/api/companies", "/api/user")
 	before := u.hits("/api/companies")
@@ -82,7 +82,7 @@ func TestStaleWhileTheDatabaseIsGone(t *testing.T) {
 	}
 }
 
-// writeFrom makes a company by a process of its own, which reaches the database.
+// writeFrom creates a company in another process, which has the database.
 func writeFrom(t *testing.T, base config.Base, org crm.ID, name string) {
 	t.Helper()
 	other, err := app.Open(t.Context(), base, app.Options{Stderr: t.Output()})
@@ -95,7 +95,7 @@ func writeFrom(t *testing.T, base config.Base, org crm.ID, name string) {
 	}
 }
 
-// A stream outlives the database's absence, and then tells what it has not told.
+// A stream survives an outage of the database, and then sends what it has missed.
 func TestEventsWhileTheDatabaseIsGone(t *testing.T) {
 	t.Parallel()
 	direct := servertest.PostgresURL(t)
@@ -122,7 +122,7 @@ func TestEventsWhileTheDatabaseIsGone(t *testing.T) {
 	s.changes(ready.seq+2, ready.seq+2)
 }
 
-// Without memory for answers, or with a Redis that is not there, everything is answered.
+// Without memory for the cache, or without its Redis, every request is served.
 func TestWithoutACache(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

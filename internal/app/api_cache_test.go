@@ -12,8 +12,8 @@ import (
 	"sixty/internal/crm"
 )
 
-// kept is an answer, and what the cache says of it (RFC 9211).
-type kept struct {
+// cachedResponse is a response with its Cache-Status (RFC 9211).
+type cachedResponse struct {
 	status int
 	header http.Header
 	body   string
@@ -26,11 +26,11 @@ type kept struct {
 	detail string
 }
 
-// cached asks, with headers by turns, and reads what the cache says.
-func (u user) cached(method, path string, headers ...string) kept {
+// cached sends a request, with names and values of headers by turns, and parses Cache-Status.
+func (u user) cached(method, path string, headers ...string) cachedResponse {
 	u.t.Helper()
 	status, header, body := u.raw(method, path, u.key, nil, headers...)
-	k := kept{status: status, header: header, body: string(body), said: header.Get("Cache-Status"), ttl: -1}
+	k := cachedResponse{status: status, header: header, body: string(body), said: header.Get("Cache-Status"), ttl: -1}
 	cache, parameters, _ := strings.Cut(k.said, "; ")
 	if cache != "sixty" {
 		u.t.Fatalf("%s %s: %d, Cache-Status %q", method, path, status, k.said)
@@ -58,9 +58,9 @@ func (u user) cached(method, path string, headers ...string) kept {
 	return k
 }
 
-// looked is cached, but asks again as long as the cache is passed by: on a machine that
-// is busy it may be, since nobody could ask the change log for a second.
-func (u user) looked(method, path string, headers ...string) (k kept) {
+// looked is cached, but repeats the request while the cache is bypassed: on a busy machine
+// the change log may not be confirmed for a second.
+func (u user) looked(method, path string, headers ...string) (k cachedResponse) {
 	u.t.Helper()
 	eventually(u.t, "the cache is asked", func() bool {
 		k = u.cached(method, path, headers...)
@@ -69,8 +69,8 @@ func (u user) looked(method, path string, headers ...string) (k kept) {
 	return k
 }
 
-// hits asks for what must be kept.
-func (u user) hits(path string, headers ...string) kept {
+// hits sends a request that must be a hit.
+func (u user) hits(path string, headers ...string) cachedResponse {
 	u.t.Helper()
 	k := u.looked("GET", path, headers...)
 	if !k.hit {
@@ -79,8 +79,8 @@ func (u user) hits(path string, headers ...string) kept {
 	return k
 }
 
-// misses asks for what must not be kept, but is from now on.
-func (u user) misses(path string, headers ...string) kept {
+// misses sends a request that must be a miss, and is cached from now on.
+func (u user) misses(path string, headers ...string) cachedResponse {
 	u.t.Helper()
 	k := u.looked("GET", path, headers...)
 	if k.hit || !k.stored {
@@ -89,7 +89,7 @@ func (u user) misses(path string, headers ...string) kept {
 	return k
 }
 
-// fill asks for all, so that they are kept.
+// fill requests all paths, so that they are cached.
 func (u user) fill(paths ...string) {
 	u.t.Helper()
 	for _, path := range paths {
@@ -103,7 +103,7 @@ type clock struct{ ahead atomic.Int64 }
 func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.ahead.Load())) }
 func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
-// An answer lives as long as its tier says, less a tenth at most, and then is made anew.
+// A response is cached for its tier's lifetime, less a tenth at most.
 func TestLifetimes(t *testing.T) {
 	t.Parallel()
 	for _, engine := range engines {
@@ -131,7 +131,7 @@ func TestLifetimes(t *testing.T) {
 	}
 }
 
-// Whatever is asked of a representation that is kept, the cache answers.
+// The cache responds to every form of request for a cached representation.
 func TestHits(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
@@ -156,7 +156,7 @@ func TestHits(t *testing.T) {
 		if same := u.hits(path, "If-None-Match", first.header.Get("ETag")); same.status != http.StatusNotModified || same.body != "" {
 			t.Errorf("If-None-Match: %d, %s", same.status, same.said)
 		}
-		// What people of one organisation see is the same, but for what they are themselves.
+		// Users of an organisation share responses, except those about themselves.
 		other := u.as(crm.RoleViewer)
 		if theirs := other.hits(path); theirs.body != first.body {
 			t.Errorf("somebody else reads %s", theirs.body)
@@ -171,8 +171,8 @@ func TestHits(t *testing.T) {
 	})
 }
 
-// A path that spells a query is another path.
-func TestPathsHoldNoQuery(t *testing.T) {
+// A path with an escaped query is another path.
+func TestEscapedQueriesInPaths(t *testing.T) {
 	t.Parallel()
 	u := newUser(boot(t, "sqlite"), "Paths", crm.RoleManager)
 	path := "/api/deals/" + id(u.make("/api/deals", object{"name": "A"}))
@@ -182,8 +182,8 @@ func TestPathsHoldNoQuery(t *testing.T) {
 	}
 }
 
-// That something is not there is kept like everything else, as long as it is so.
-func TestAbsenceIsKept(t *testing.T) {
+// A 404 is cached like any response, until the record exists.
+func TestNotFoundIsCached(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
 		u := newUser(c, "Absent", crm.RoleManager)
@@ -211,7 +211,7 @@ func TestAbsenceIsKept(t *testing.T) {
 	})
 }
 
-func TestErrorsAreNotKept(t *testing.T) {
+func TestErrorsAreNotCached(t *testing.T) {
 	t.Parallel()
 	u := newUser(boot(t, "sqlite"), "Errors", crm.RoleManager)
 	for path, want := range map[string]int{
@@ -228,8 +228,8 @@ func TestErrorsAreNotKept(t *testing.T) {
 	}
 }
 
-// Nonsense in the headers of a request changes nothing of what is kept.
-func TestNonsenseBeforeTheCache(t *testing.T) {
+// Malformed request headers do not affect the cache.
+func TestMalformedHeadersAndTheCache(t *testing.T) {
 	t.Parallel()
 	u := newUser(boot(t, "sqlite"), "Nonsense", crm.RoleManager)
 	u.make("/api/companies", object{"name": "A", "description": strings.Repeat("long enough to be encoded ", 100)})
@@ -251,7 +251,7 @@ func TestNonsenseBeforeTheCache(t *testing.T) {
 			t.Errorf("%s, 100 tags and the one that is: %d", accepted, same.status)
 		}
 	}
-	// Who wants what is kept, or nothing, gets just that.
+	// only-if-cached is a hit or a 504.
 	u.hits("/api/companies", "Cache-Control", "max-age=60, Only-If-Cached")
 	for _, path := range []string{"/api/companies?limit=7", "/api/companies?limit=7"} {
 		status, header, answer := u.raw("GET", path, u.key, nil, "Cache-Control", "only-if-cached")

@@ -9,9 +9,8 @@ import (
 	"sixty/internal/crm"
 )
 
-// A write throws away what it changes, so that the next answer is the new one, and
-// nothing else.
-func TestWritesThrowAwayWhatTheyChange(t *testing.T) {
+// A write invalidates the responses that it changes, and no others.
+func TestWritesInvalidateWhatTheyChange(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
 		u := newUser(c, "Writes", crm.RoleManager)
@@ -33,8 +32,8 @@ func TestWritesThrowAwayWhatTheyChange(t *testing.T) {
 		for _, write := range []struct {
 			name, method, path string
 			body               object
-			changes            []string // answers that have the new in them
-			may                []string // others that may be thrown away
+			changes            []string // responses that have the change
+			may                []string // others that may be invalidated
 		}{
 			{
 				"Deal", "PATCH", "/api/deals/" + deal, object{"value": 4711},
@@ -101,9 +100,9 @@ func setOf(all []string) map[string]bool {
 	return set
 }
 
-// notKeptAnswers are the reads that are made anew for everyone, and why; paths without a
-// query stand for all of theirs.
-var notKeptAnswers = map[string]string{
+// uncachedReads are the reads that are not cached, and why. A path without a query stands
+// for all of its queries.
+var uncachedReads = map[string]string{
 	"/api/changes":                          "it is what tells caches what has changed",
 	"/api/performance/stats":                "figures of the moment",
 	"/api/limits":                           "the same",
@@ -118,10 +117,10 @@ var notKeptAnswers = map[string]string{
 	"/api/tasks?status=pending":             "tasks become overdue by the clock, and leave the list",
 }
 
-// Every read that the API document names, with each of its parameters, is kept unless
-// there is a reason: which also shows that it reads nothing that it does not declare, as
-// such an answer is not kept.
-func TestEveryReadIsKept(t *testing.T) {
+// Every read of the API document, with each of its parameters, is cached unless there is a
+// reason. This also shows that it reads nothing that it does not declare: such a response
+// is not cached.
+func TestEveryReadIsCached(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
 		u := newUser(c, "Every read", crm.RoleAdmin)
@@ -137,7 +136,7 @@ func TestEveryReadIsKept(t *testing.T) {
 				for kind, id := range ours {
 					q = strings.ReplaceAll(q, "{"+kind+"}", id)
 				}
-				if notKeptAnswers[name] != "" || notKeptAnswers[op.path] != "" {
+				if uncachedReads[name] != "" || uncachedReads[op.path] != "" {
 					without[name], without[op.path] = true, true
 					status, header, body := u.raw("GET", path+q, u.key, nil)
 					if status != http.StatusOK || strings.Contains(header.Get("Cache-Status"), "stored") {
@@ -152,7 +151,7 @@ func TestEveryReadIsKept(t *testing.T) {
 				}
 			}
 		}
-		for name := range notKeptAnswers {
+		for name := range uncachedReads {
 			if !without[name] {
 				t.Errorf("%s is an exception to nothing", name)
 			}
@@ -163,11 +162,11 @@ func TestEveryReadIsKept(t *testing.T) {
 	})
 }
 
-// queriesOf gives an operation's queries: none, and one with each parameter. The id of a
-// thing stands as its kind in braces.
+// queriesOf returns an operation's queries: none, and one with each parameter. The kind of
+// a record in braces stands for its id.
 func queriesOf(op apiOperation) []string {
 	all := []string{""}
-	naming := false // things can be named in the query, and parts of them asked for
+	naming := false // records and their sub-resources are addressed by query
 	for _, p := range op.query {
 		naming = naming || p["name"] == "id"
 	}
@@ -178,7 +177,7 @@ func queriesOf(op apiOperation) []string {
 		value := "1"
 		switch {
 		case name == "cursor":
-			continue // is made by a page, and kept like it
+			continue // comes from a page, and is cached like it
 		case len(values) > 0:
 			value = values[0].(string)
 		case name == "id":
@@ -197,9 +196,9 @@ func queriesOf(op apiOperation) []string {
 	return all
 }
 
-// What the front end asks for at the list's path takes the parameters that it has at its
-// own, and is one answer with them and another without.
-func TestPartsInTheQueryAreKeptApart(t *testing.T) {
+// Sub-resources that are addressed by query at the list's path take their own parameters,
+// and are cached separately for each.
+func TestSubresourcesByQueryAreCachedSeparately(t *testing.T) {
 	t.Parallel()
 	u := newUser(boot(t, "sqlite"), "Parts", crm.RoleManager)
 	ours := u.ours()

@@ -10,7 +10,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// changes gives a stretch of the change log, and where the next one begins.
+// changes returns a page of the change log, and where the next one starts.
 func (u user) changes(query string) (entries []object, next string, more, reset bool) {
 	u.t.Helper()
 	rows, answer := u.list("/api/changes" + query)
@@ -22,8 +22,8 @@ func (u user) changes(query string) (entries []object, next string, more, reset 
 	return rows, next, at(answer, "pagination", "hasMore") == true, reset
 }
 
-// The log is walked from its beginning to its end, whatever the stretches, without gaps,
-// and tells what has been done.
+// The log can be read from start to end in pages of any size, without gaps, and has every
+// change.
 func TestChanges(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
@@ -82,8 +82,9 @@ func TestChanges(t *testing.T) {
 	})
 }
 
-// Who comes from before what is kept is told to begin anew; who does not is not.
-func TestChangesThatAreNotKept(t *testing.T) {
+// A client that continues from before the retained log must read everything again; others
+// need not.
+func TestChangesBeforeTheRetainedLog(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
 		u := newUser(c, "Pruned", crm.RoleManager)
@@ -122,7 +123,7 @@ func TestChangesThatAreNotKept(t *testing.T) {
 	})
 }
 
-func TestChangesRefuse(t *testing.T) {
+func TestChangesRejected(t *testing.T) {
 	t.Parallel()
 	u := newUser(boot(t, "sqlite"), "Junk", crm.RoleViewer)
 	for query, want := range map[string]int{
@@ -130,7 +131,7 @@ func TestChangesRefuse(t *testing.T) {
 		"since=1&since=2": http.StatusBadRequest, "limit=x": http.StatusBadRequest, "limit=0": http.StatusUnprocessableEntity, "limit=1001": http.StatusUnprocessableEntity,
 	} {
 		name, _, _ := strings.Cut(query, "=")
-		if answer := u.ask(want, "GET", "/api/changes?"+query, nil); complaints(answer) != name {
+		if answer := u.ask(want, "GET", "/api/changes?"+query, nil); invalid(answer) != name {
 			t.Errorf("%s: %v", query, answer)
 		}
 	}

@@ -14,14 +14,15 @@ import (
 	"sixty/internal/crm"
 )
 
-// tagged sends a request, with headers by turns, and gives the answer's status and tag.
+// tagged sends a request, with names and values of headers by turns, and returns status and
+// ETag.
 func (u user) tagged(method, path string, body any, headers ...string) (status int, tag string) {
 	u.t.Helper()
 	status, header, _ := u.raw(method, path, u.key, body, headers...)
 	return status, header.Get("ETag")
 }
 
-// must is tagged for a request that must be answered with the status.
+// must is tagged for a request that must have the status.
 func (u user) must(want int, method, path string, body any, headers ...string) (tag string) {
 	u.t.Helper()
 	status, tag := u.tagged(method, path, body, headers...)
@@ -31,8 +32,8 @@ func (u user) must(want int, method, path string, body any, headers ...string) (
 	return tag
 }
 
-// Of two people who have read the same thing, whoever writes second learns that it has
-// changed, and nothing of the first one's change is lost: for whatever can be written.
+// Of two users who have read the same record, the second to write gets a 412, and the first
+// change is not lost: for every kind of record.
 func TestNoLostUpdate(t *testing.T) {
 	t.Parallel()
 	const ok, gone, precondition = http.StatusOK, http.StatusNotFound, http.StatusPreconditionFailed
@@ -76,16 +77,16 @@ func TestNoLostUpdate(t *testing.T) {
 					u.must(precondition, method, path, body, "If-Match", "W/"+changed)
 					u.must(precondition, method, path, body, "If-None-Match", "*")
 					u.must(http.StatusBadRequest, method, path, body, "If-Match", strings.Trim(changed, `"`))
-					// What would be refused anyway is refused for that (RFC 9110 section 13.2.1).
+					// Other failures take precedence (RFC 9110 section 13.2.1).
 					u.as(crm.RoleViewer).must(http.StatusForbidden, method, path, body, "If-Match", made)
 					u.must(gone, method, kind.path+"/"+crm.NewID().String(), body, "If-Match", made)
 				}
 				expect(t, u.get(path), kind.first)
-				// A change that changes nothing leaves the tag as it is.
+				// A change without an effect keeps the tag.
 				if same := u.must(ok, "PATCH", path, kind.first, "If-Match", `"x", `+changed, "Accept-Encoding", "identity"); same != changed {
 					t.Errorf("the tag was %s and is %s", changed, same)
 				}
-				// The answer to a PUT is not what was sent, and has no tag (section 9.3.4).
+				// The response to a PUT has no tag (section 9.3.4).
 				if tag := u.must(ok, "PUT", path, kind.other, "If-Match", "*"); tag != "" {
 					t.Errorf("a PUT is tagged %s", tag)
 				}
@@ -106,20 +107,20 @@ func TestConditionsWithoutVersionColumn(t *testing.T) {
 		u := newUser(c, "Conditional settings", crm.RoleAdmin)
 		const settings = "/api/organisation"
 		first := u.must(ok, "GET", settings, nil)
-		second := u.must(ok, "PATCH", settings, object{"default_currency": "EUR"}, "If-Match", first)
-		u.must(precondition, "PATCH", settings, object{"default_currency": "USD"}, "If-Match", first)
+		second := u.must(ok, "PATCH", settings, object{"reps_see": "own"}, "If-Match", first)
+		u.must(precondition, "PATCH", settings, object{"reps_see": "everything"}, "If-Match", first)
 		if read := u.must(ok, "GET", settings, nil); read != second || read == first {
 			t.Errorf("tagged %s, then %s, and read as %s", first, second, read)
 		}
-		u.must(ok, "PATCH", settings, object{"default_currency": "USD"}, "If-Match", second)
+		u.must(ok, "PATCH", settings, object{"reps_see": "everything"}, "If-Match", second)
 		key := "/api/keys/" + id(u.make("/api/keys", object{"name": "conditional", "role": "viewer"}))
 		u.must(precondition, "DELETE", key, nil, "If-Match", second)
 		u.must(ok, "DELETE", key, nil, "If-Match", u.must(ok, "GET", key, nil))
 	})
 }
 
-// A deal's further contacts are part of the deal: its tag tells whether they changed.
-func TestDealContactsAreTheDeals(t *testing.T) {
+// A deal's further contacts are part of the deal: its tag changes with them.
+func TestDealContactsChangeTheDeal(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
 		u := newUser(c, "Deal contacts", crm.RoleManager)
@@ -134,8 +135,8 @@ func TestDealContactsAreTheDeals(t *testing.T) {
 	})
 }
 
-// Several people count one thing up, each from what they have read. Whoever is refused
-// reads again; in the end every count that was accepted is there.
+// Several users increment one number, each from what they have read. On a 412 they read
+// again; no accepted increment is lost.
 func TestConcurrentIncrements(t *testing.T) {
 	t.Parallel()
 	const people, each, most = 4, 5, 200
@@ -200,7 +201,7 @@ func (u user) count(path string, n int, tag string) (status int) {
 	return res.StatusCode
 }
 
-// Whatever can be read can be asked after again, for its headers alone, and encoded.
+// Every read can be revalidated, sent as HEAD, and encoded.
 func TestRepresentationsOfEveryRead(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
@@ -208,8 +209,8 @@ func TestRepresentationsOfEveryRead(t *testing.T) {
 		ours := u.ours()
 		encoded := 0
 		for _, op := range c.document().operations() {
-			if op.method != http.MethodGet || op.open || notKeptAnswers[op.path] != "" && op.path != "/api/changes" && op.path != "/api/contacts/{id}/tasks" {
-				continue // figures of the moment are not the same twice
+			if op.method != http.MethodGet || op.open || uncachedReads[op.path] != "" && op.path != "/api/changes" && op.path != "/api/contacts/{id}/tasks" {
+				continue // statistics change with every request
 			}
 			path := op.path
 			for _, kind := range pathIDs(t, op.path) {

@@ -14,8 +14,8 @@ import (
 	"sixty/internal/servertest"
 )
 
-// allHear is how long it takes at most until every instance has heard of a change: one
-// that could not ask for a second answers from the database.
+// allHear bounds the time until every instance knows a change: one that could not confirm
+// the log for a second reads from the database.
 const allHear = 2 * time.Second
 
 // instances starts two programs on one database, with Redis or without.
@@ -48,8 +48,8 @@ func eachPair(t *testing.T, test func(t *testing.T, a, b *client)) {
 	}
 }
 
-// Whoever has written reads it on every instance, if they show the token.
-func TestTokenIsReadYourWrites(t *testing.T) {
+// A request with the token of a write reads it on every instance.
+func TestReadYourWrites(t *testing.T) {
 	t.Parallel()
 	const rounds = 200
 	eachPair(t, func(t *testing.T, a, b *client) {
@@ -88,7 +88,7 @@ func TestTokenIsReadYourWrites(t *testing.T) {
 	})
 }
 
-// Whoever shows no token reads what others have written within a short time.
+// A request without a token reads the writes of others within a short time.
 func TestOthersWritesAreReadSoon(t *testing.T) {
 	t.Parallel()
 	const rounds = 10
@@ -104,14 +104,14 @@ func TestOthersWritesAreReadSoon(t *testing.T) {
 	})
 }
 
-// endsSoon asks until the answer is 401: see soon.
+// endsSoon repeats a request until it is a 401: see soon.
 func endsSoon(tb testing.TB, what string, ask func() int) {
 	tb.Helper()
 	soon(tb, what, http.StatusUnauthorized, ask)
 }
 
-// soon asks until the status is the wanted one. Who asks after a second must get it,
-// however long the answer takes.
+// soon repeats a request until it has the wanted status. One that is sent after allHear must
+// have it, however long the response takes.
 func soon(tb testing.TB, what string, want int, ask func() int) {
 	tb.Helper()
 	for began := time.Now(); ; {
@@ -126,8 +126,8 @@ func soon(tb testing.TB, what string, want int, ask func() int) {
 	}
 }
 
-// readsSoon reads until the answer holds the text, which has just been written. Who asks
-// after allHear must be told.
+// readsSoon reads until the response has the text, which has just been written. One that is
+// sent after allHear must have it.
 func (u user) readsSoon(path, text string) {
 	u.t.Helper()
 	written := time.Now()
@@ -144,7 +144,7 @@ func (u user) readsSoon(path, text string) {
 	})
 }
 
-// What is written without a server, as by the command line, a server tells soon.
+// What another process writes, such as the command line, a server returns soon.
 func TestWritesOfAnotherProcess(t *testing.T) {
 	t.Parallel()
 	for _, engine := range engines {
@@ -174,9 +174,9 @@ func TestWritesOfAnotherProcess(t *testing.T) {
 	}
 }
 
-// A token that is none, or of another log, has the database asked; that of another
-// organisation says nothing.
-func TestOddTokens(t *testing.T) {
+// A malformed token, or one of another log, bypasses the cache; one of another organisation
+// is ignored.
+func TestOtherTokens(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
 		u, foreign := newUser(c, "Odd", crm.RoleManager), newUser(c, "Foreign", crm.RoleManager)
@@ -223,7 +223,7 @@ func TestOddTokens(t *testing.T) {
 	})
 }
 
-// Browsers are handed the token as a cookie, which scripts do not see; others are not.
+// Browsers get the token as a cookie, which scripts cannot read; other clients do not.
 func TestConsistencyCookie(t *testing.T) {
 	t.Parallel()
 	for _, env := range []string{config.Development, config.Production} {
@@ -261,8 +261,8 @@ func TestConsistencyCookie(t *testing.T) {
 	}
 }
 
-// Whose key is revoked, or who is deactivated, reads nothing any more: here at once, and
-// elsewhere soon, however much is kept.
+// After a key is revoked or a user deactivated, they read nothing any more, cached or not:
+// at once on the same instance, and soon on others.
 func TestRevokedKeysReadNothing(t *testing.T) {
 	t.Parallel()
 	eachPair(t, func(t *testing.T, a, b *client) {
@@ -304,7 +304,7 @@ func TestRevokedKeysReadNothing(t *testing.T) {
 				return status == http.StatusUnauthorized
 			})
 			for _, s := range streams {
-				// What was told in the same moment, as this was not known yet, is no harm.
+				// A change that was sent before the revocation was known is allowed.
 				e := s.next()
 				for e.name == "ready" || e.name == "change" {
 					e = s.next()

@@ -11,7 +11,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// The dashboard's body, to the byte.
+// The dashboard's body, byte for byte.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
@@ -59,7 +59,7 @@ func TestDashboard(t *testing.T) {
 			{RITA,"currency":"GBP","won_value":100.01,"won_count":2,"lost_count":1,"open_value":0.10,"open_count":3,"win_rate":0.6667}],
 			"activities":[{"type":"call","count":2,"amount":12.50}]},"error":null}`)
 		got := u.text(path)
-		// The deals are made when the test runs, and closed before that.
+		// The deals are created when the test runs, and closed before that.
 		before, rest, _ := strings.Cut(got, `"average_days_to_close":-`)
 		days, after, found := strings.Cut(rest, "}")
 		if !found || len(days) < 4 || days[len(days)-3] != '.' {
@@ -72,7 +72,7 @@ func TestDashboard(t *testing.T) {
 			t.Errorf("asked again, it differs:\n%s\n%s", got, again)
 		}
 
-		// Both ends of the days are included; open deals are not asked about days.
+		// Both ends of the range are included; open deals do not depend on it.
 		ranged := u.get(path + "?from=2017-07-01&to=2017-07-31&owner_id=" + rep.ID.String())
 		gbp := ranged["totals"].([]any)[1].(object)
 		expect(t, gbp, object{"won_count": 1, "lost_count": 1, "open_count": 3, "win_rate": 0.5})
@@ -87,14 +87,14 @@ func TestDashboard(t *testing.T) {
 			"ownerId=1": http.StatusBadRequest, "from=2017-07-02&to=2017-07-01": http.StatusUnprocessableEntity,
 		} {
 			answer := u.ask(status, "GET", path+"?"+query, nil)
-			if complaints(answer) == "" {
+			if invalid(answer) == "" {
 				t.Errorf("%s: nothing is complained of: %v", query, answer)
 			}
 		}
 	})
 }
 
-// text gives the body of an answer as it is.
+// text returns the body of a response.
 func (u user) text(path string) string {
 	u.t.Helper()
 	status, _, body := u.raw("GET", path, u.key, nil)
@@ -104,7 +104,7 @@ func (u user) text(path string) string {
 	return string(body)
 }
 
-// stageText is how a stage is told in the dashboard.
+// stageText returns the JSON of a stage in the dashboard.
 func stageText(s object) string {
 	return fmt.Sprintf(`"stage_id":%q,"name":%q,"color":%q,"order_position":%v`, s["id"], s["name"], s["color"], s["order_position"])
 }

@@ -61,7 +61,7 @@ func TestSalesDay(t *testing.T) {
 		t.Run("ContactsByQuery", func(t *testing.T) { dayOfQueries(t, u.in(t), grace, company) })
 		t.Run("DeleteCompany", func(t *testing.T) {
 			u := u.in(t)
-			gone := u.thing(http.StatusOK, "DELETE", "/api/companies/"+id(company), nil)
+			gone := u.record(http.StatusOK, "DELETE", "/api/companies/"+id(company), nil)
 			expect(t, gone, object{"deleted": true, "id": id(company)})
 			u.ask(http.StatusNotFound, "GET", "/api/companies/"+id(company), nil)
 			u.ask(http.StatusNotFound, "GET", "/api/companies/"+id(company)+"/deals", nil)
@@ -84,7 +84,7 @@ func TestSalesDay(t *testing.T) {
 // dayOfStages wins a deal and takes it back.
 func dayOfStages(t *testing.T, u user, path string, lead, won object) {
 	t.Helper()
-	after := u.thing(http.StatusOK, "PUT", path, object{"stage_id": id(won)})
+	after := u.record(http.StatusOK, "PUT", path, object{"stage_id": id(won)})
 	expect(t, after, object{"stage_id": id(won), "status": "won", "name": "200 licences", "closed_at": after["stage_changed_at"]})
 	back := u.change(path, object{"stage_id": id(lead)})
 	expect(t, back, object{"stage_id": id(lead), "status": "active", "closed_at": nil})
@@ -112,7 +112,7 @@ func dayOfStages(t *testing.T, u user, path string, lead, won object) {
 func dayOfChanges(t *testing.T, u user, path string) {
 	t.Helper()
 	before := u.get(path)
-	high := u.thing(http.StatusOK, "PUT", path, object{"priority": "high", "expected_close_date": "2026-03-31"})
+	high := u.record(http.StatusOK, "PUT", path, object{"priority": "high", "expected_close_date": "2026-03-31"})
 	expect(t, high, object{"priority": "high", "expected_close_date": "2026-03-31", "name": before["name"], "value": before["value"], "company_id": before["company_id"]})
 	if high["updated_at"] == before["updated_at"] {
 		t.Error("a change leaves updated_at as it was")
@@ -121,9 +121,9 @@ func dayOfChanges(t *testing.T, u user, path string) {
 	expect(t, cleared, object{"priority": nil, "expected_close_date": nil, "value": nil})
 	u.change(path, object{"value": 12500})
 
-	// What was read can be written back as it is: what is read-only is ignored.
+	// A record can be written back as it was read: read-only members are ignored.
 	whole := u.get(path + "?includeRelationships=true")
-	same := u.thing(http.StatusOK, "PUT", path, whole)
+	same := u.record(http.StatusOK, "PUT", path, whole)
 	if same["updated_at"] != whole["updated_at"] {
 		t.Error("writing a deal back unchanged changes it")
 	}
@@ -133,10 +133,10 @@ func dayOfContacts(t *testing.T, u user, deal, company, ada, grace, lead object)
 	t.Helper()
 	path := "/api/deals/" + id(deal)
 	item := path + "/contacts/" + id(grace)
-	put := u.thing(http.StatusOK, "PUT", item, object{"role": "champion"})
+	put := u.record(http.StatusOK, "PUT", item, object{"role": "champion"})
 	expect(t, put, object{"contact_id": id(grace), "role": "champion"})
 	expect(t, put["contact"].(object), object{"id": id(grace), "full_name": "Grace", "email": "grace@acme.example", "title": "CTO"})
-	u.thing(http.StatusOK, "PUT", item, object{"role": "blocker"})
+	u.record(http.StatusOK, "PUT", item, object{"role": "blocker"})
 	if rows, _ := u.list(path + "/contacts"); len(rows) != 1 || rows[0]["role"] != "blocker" {
 		t.Errorf("the deal's contacts are %v", rows)
 	}
@@ -175,7 +175,7 @@ func dayOfContacts(t *testing.T, u user, deal, company, ada, grace, lead object)
 		t.Errorf("deal_contacts (-want +got)\n%s", diff)
 	}
 
-	expect(t, u.thing(http.StatusOK, "DELETE", item, nil), object{"deleted": true, "id": id(grace)})
+	expect(t, u.record(http.StatusOK, "DELETE", item, nil), object{"deleted": true, "id": id(grace)})
 	u.ask(http.StatusNotFound, "DELETE", item, nil)
 	if rows, _ := u.list(path + "/contacts"); len(rows) != 0 {
 		t.Errorf("the deal's contacts are %v", rows)
@@ -204,7 +204,7 @@ func dayOfNumbers(t *testing.T, u user, company object, rep crm.Owner) {
 	u.ask(http.StatusOK, "DELETE", "/api/deals/"+id(euros), nil)
 }
 
-// dayOfQueries uses the front end's older way to name a contact.
+// dayOfQueries addresses a contact by query, as the front end does.
 func dayOfQueries(t *testing.T, u user, grace, company object) {
 	t.Helper()
 	plain, joined := "/api/contacts?id="+id(grace), "/api/contacts/"+id(grace)+"?includeCompany=true"
@@ -230,7 +230,7 @@ func dayOfQueries(t *testing.T, u user, grace, company object) {
 	expect(t, u.change(plain, object{"title": "CEO"}), object{"title": "CEO", "first_name": "Grace"})
 
 	made := u.make("/api/contacts", object{"last_name": "Brief"})
-	u.thing(http.StatusOK, "DELETE", "/api/contacts?id="+id(made), nil)
+	u.record(http.StatusOK, "DELETE", "/api/contacts?id="+id(made), nil)
 	u.ask(http.StatusNotFound, "GET", "/api/contacts?id="+id(made), nil)
 	u.ask(http.StatusNotFound, "DELETE", "/api/contacts?id="+id(made), nil)
 	u.ask(http.StatusBadRequest, "DELETE", "/api/contacts", nil)

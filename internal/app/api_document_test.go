@@ -8,9 +8,8 @@ import (
 	"sixty/internal/crm"
 )
 
-// apiDocument is the API document as a running program serves it. The tests that
-// must hold for every operation find the operations here, so that a new one cannot
-// be forgotten.
+// apiDocument is the API document as a running program serves it. Tests of every operation
+// take the operations from it, so that a new one is tested too.
 type apiDocument struct {
 	t    testing.TB
 	root object
@@ -27,19 +26,19 @@ type apiOperation struct {
 	method, path string
 	query        []object // its query parameters
 	body         object   // the schema of its body, nil if it takes none
-	open         bool     // it needs no key
-	stream       bool     // its answer has no end
+	open         bool     // it needs no credentials
+	stream       bool     // its response has no end
 }
 
 func (op apiOperation) String() string { return op.method + " " + op.path }
 
-// operations gives those whose answers have an end.
+// operations returns those that are no streams.
 func (d apiDocument) operations() []apiOperation {
 	d.t.Helper()
 	return slices.DeleteFunc(d.all(), func(op apiOperation) bool { return op.stream })
 }
 
-// all gives every operation.
+// all returns every operation.
 func (d apiDocument) all() []apiOperation {
 	d.t.Helper()
 	var all []apiOperation
@@ -85,7 +84,7 @@ func (d apiDocument) resolve(schema object) object {
 	return resolved
 }
 
-// references gives the names of a schema's members that are ids.
+// references returns the names of a schema's members that are ids.
 func references(schema object) []string {
 	var names []string
 	properties, _ := schema["properties"].(object)
@@ -97,7 +96,7 @@ func references(schema object) []string {
 	return names
 }
 
-// minimal makes a body that has just what a schema requires.
+// minimal returns a body with just what a schema requires.
 func (d apiDocument) minimal(schema object) object {
 	d.t.Helper()
 	body := object{}
@@ -109,7 +108,7 @@ func (d apiDocument) minimal(schema object) object {
 		case len(values) > 0:
 			body[name.(string)] = values[0]
 		case p["format"] == "uuid":
-			body[name.(string)] = crm.NewID().String() // of nothing
+			body[name.(string)] = crm.NewID().String() // of no record
 		case p["type"] == "string" && p["format"] == nil:
 			body[name.(string)] = "text"
 		default:

@@ -13,8 +13,8 @@ import (
 	"sixty/internal/crm"
 )
 
-// Who comes back with the id of the last event misses nothing: while others write, after
-// the server has been restarted, and on another one.
+// A client that reconnects with the id of the last event misses nothing: while others write,
+// after a restart of the server, and on another instance.
 func TestEventsResume(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
@@ -35,7 +35,7 @@ func TestEventsResume(t *testing.T) {
 			s, _ = u.begin(s.last, "ready")
 		}
 		writing.Wait()
-		u.as(crm.RoleViewer) // is written too
+		u.as(crm.RoleViewer) // is a change too
 		s.changes(at+1, u.end())
 		if number, _ := u.begin(strconv.Itoa(at), "ready"); len(number.changes(at+1, u.end())) == 0 {
 			t.Error("without the name of the log, the number is not understood")
@@ -70,8 +70,8 @@ func TestEventsResumeAfterARestart(t *testing.T) {
 	}
 }
 
-// Who comes from another log, from beyond the end or from before what is kept, is told
-// to begin anew, and is told what happens then.
+// A client that continues from another log, from beyond its end or from before the retained
+// log gets a reset, and then later changes.
 func TestEventsReset(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {

@@ -26,7 +26,7 @@ type events struct {
 	last string // the id of the last event
 }
 
-// event is one of them; a comment has a name that begins with a colon.
+// event is one of them; the name of a comment starts with a colon.
 type event struct {
 	id, name string
 	data     object
@@ -54,7 +54,7 @@ func (u user) follow(after string) *events {
 	return s
 }
 
-// begin is follow, and reads the first event, which must be of the name.
+// begin is follow, and reads the first event, which must have the name.
 func (u user) begin(after, name string) (*events, event) {
 	u.t.Helper()
 	s := u.follow(after)
@@ -67,7 +67,7 @@ func (u user) begin(after, name string) (*events, event) {
 
 func (s *events) close() { _ = s.body.Close() }
 
-// next gives the next event, of which there must be one.
+// next returns the next event, which must arrive.
 func (s *events) next() event {
 	s.t.Helper()
 	e, err := s.read()
@@ -106,7 +106,7 @@ func (s *events) read() (e event, err error) {
 	}
 }
 
-// changes reads the changes up to one, which must follow on from first without a gap.
+// changes reads the changes from first to last, which must have no gap.
 func (s *events) changes(first, last int) []event {
 	s.t.Helper()
 	var all []event
@@ -124,7 +124,7 @@ func (s *events) changes(first, last int) []event {
 	return all
 }
 
-// end gives the seq of the last change.
+// end returns the seq of the last change.
 func (u user) end() int {
 	u.t.Helper()
 	_, last, more, _ := u.changes("?limit=1000")
@@ -135,15 +135,15 @@ func (u user) end() int {
 	return seq
 }
 
-// A stream tells what is written while it is open, whoever writes it, as the change log
-// does; and nothing of other organisations.
+// A stream has the same changes as the change log while it is open, and none of other
+// organisations.
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
 		u, foreign := newUser(c, "Events", crm.RoleManager), newUser(c, "Foreign", crm.RoleManager)
 		before := u.end()
 		s, ready := u.as(crm.RoleViewer).begin("", "ready")
-		begun := u.end() // with the viewer's key
+		begun := u.end() // including the viewer's key
 		if ready.seq != begun || begun <= before {
 			t.Errorf("the stream is ready at %d, and the log ends at %d", ready.seq, begun)
 		}
@@ -165,7 +165,7 @@ func TestEvents(t *testing.T) {
 	})
 }
 
-// Streams of two instances both tell what is written on either, in one order.
+// Streams of two instances have the writes of both, in one order.
 func TestEventsOfEveryInstance(t *testing.T) {
 	t.Parallel()
 	const writes = 30
@@ -194,7 +194,7 @@ func TestEventsOfEveryInstance(t *testing.T) {
 	}
 }
 
-func TestEventsRefuse(t *testing.T) {
+func TestEventsRejected(t *testing.T) {
 	t.Parallel()
 	u := newUser(boot(t, "sqlite"), "Refuse", crm.RoleViewer)
 	for _, after := range []string{"x", "-1", "a.1.5", "a.b", ".1", "a.", "a.-1", "1.99999999999999999999", strings.Repeat("9", 100)} {
@@ -213,7 +213,7 @@ func TestEventsRefuse(t *testing.T) {
 	}
 }
 
-// Streams do not hold up a shutdown: they are told, and end.
+// Streams do not delay a shutdown: they get an end event.
 func TestEventsEndAtShutdown(t *testing.T) {
 	t.Parallel()
 	c := boot(t, "sqlite", func(cfg *config.Config) { cfg.ShutdownTimeout = time.Hour })
@@ -232,10 +232,10 @@ func TestEventsEndAtShutdown(t *testing.T) {
 	c.ended(t)
 }
 
-// However much happens at once, whoever reads it hears of it all.
+// A client that keeps reading gets every change of a burst.
 func TestEventsOfABurst(t *testing.T) {
 	t.Parallel()
-	const rounds, kinds, each = 5, 3, 100 // changes of one transaction: more than wait for anybody
+	const rounds, kinds, each = 5, 3, 100 // changes of one transaction: more than a stream buffers
 	eachEngine(t, func(t *testing.T, c *client) {
 		u, other := newUser(c, "Burst", crm.RoleManager), newUser(c, "Calm", crm.RoleManager)
 		s, ready := u.begin("", "ready")

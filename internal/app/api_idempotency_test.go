@@ -16,8 +16,8 @@ import (
 	"sixty/internal/crm"
 )
 
-// keptHeaders are those of an answer that are given again with it.
-func keptHeaders(h http.Header) map[string]string {
+// replayedHeaders returns the headers that a replayed response has too.
+func replayedHeaders(h http.Header) map[string]string {
 	all := map[string]string{}
 	for _, name := range []string{"Content-Type", "Location", "Etag"} {
 		all[name] = h.Get(name)
@@ -25,8 +25,8 @@ func keptHeaders(h http.Header) map[string]string {
 	return all
 }
 
-// A write of the API document that is sent again with its key is answered as before,
-// and not done again.
+// Every write of the API document that is repeated with its key is replayed, and not done
+// again.
 func TestIdempotentOperations(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
@@ -68,7 +68,7 @@ func TestIdempotentOperations(t *testing.T) {
 				if again != status || !bytes.Equal(answerAgain, answer) && status < 300 {
 					t.Errorf("again: %d %s, want %d %s", again, answerAgain, status, answer)
 				}
-				if diff := cmp.Diff(keptHeaders(header), keptHeaders(headerAgain)); diff != "" {
+				if diff := cmp.Diff(replayedHeaders(header), replayedHeaders(headerAgain)); diff != "" {
 					t.Errorf("headers (-first +again):\n%s", diff)
 				}
 				if status < 300 && (headerAgain.Get("Idempotency-Replayed") != "true" || headerAgain.Get("Sixty-Consistency") == "") {
@@ -87,8 +87,8 @@ func takesIdempotencyKey(entry object) bool {
 	return slices.ContainsFunc(parameters, func(p any) bool { return p.(object)["$ref"] == "#/components/parameters/IdempotencyKey" })
 }
 
-// The same POST, sent fifty times at once to two instances, makes one deal.
-func TestIdempotentAtOnce(t *testing.T) {
+// The same POST, sent fifty times at once to two instances, creates one deal.
+func TestConcurrentIdempotentRequests(t *testing.T) {
 	t.Parallel()
 	for _, engine := range engines {
 		t.Run(engine, func(t *testing.T) {
@@ -129,7 +129,7 @@ func TestIdempotentAtOnce(t *testing.T) {
 				t.Errorf("%d deals", n)
 			}
 			for token := range tokens {
-				// Whoever got an answer reads what they wrote, wherever they ask.
+				// Every response has a token, with which the deal is read on either instance.
 				for _, c := range instances {
 					status, _, answer := c.raw("GET", "/api/deals", u.key, nil, "Sixty-Consistency", token)
 					if status != http.StatusOK || !strings.Contains(string(answer), `"name":"Once"`) {
@@ -141,7 +141,7 @@ func TestIdempotentAtOnce(t *testing.T) {
 	}
 }
 
-// What a key stands for.
+// The scope of a key.
 func TestIdempotencyKey(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
@@ -173,7 +173,7 @@ func TestIdempotencyKey(t *testing.T) {
 		if status, _, text := send(u, "/api/companies", "Another", longest); status != http.StatusUnprocessableEntity || !strings.Contains(text, "Idempotency-Key") {
 			t.Errorf("with another body: %d %s", status, text)
 		}
-		// Elsewhere, and to somebody else, the same key is another one.
+		// On another path, or of another caller, the same key is another one.
 		stranger, foreign := u.as(crm.RoleAdmin), newUser(c, "Foreign", crm.RoleAdmin)
 		for _, who := range []user{stranger, foreign} {
 			if status, where, _ := send(who, "/api/companies", "Longest", longest); status != http.StatusCreated || where == location {

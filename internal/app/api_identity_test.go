@@ -15,7 +15,7 @@ import (
 	"sixty/internal/identity/identitytest"
 )
 
-// trusting has a program accept a provider's tokens.
+// trusting returns the settings by which a program accepts a provider's tokens.
 func trusting(p *identitytest.Provider, change ...func(*config.Config)) func(*config.Config) {
 	return func(cfg *config.Config) {
 		cfg.Issuer, cfg.JWTAudiences = p.Issuer, []string{identitytest.Audience}
@@ -25,7 +25,8 @@ func trusting(p *identitytest.Provider, change ...func(*config.Config)) func(*co
 	}
 }
 
-// asks asks who a token is, and gives their id; "" if it is refused.
+// asks returns the status of GET /api/user with a token, and the user's id; "" if it is
+// rejected.
 func (c *client) asks(token string) (status int, id string) {
 	c.t.Helper()
 	status, _, answer := c.do("GET", "/api/user", token, nil)
@@ -35,7 +36,7 @@ func (c *client) asks(token string) (status int, id string) {
 	return status, ""
 }
 
-// becomes asks until the answer is another.
+// becomes repeats a request until it has the wanted status.
 func (c *client) becomes(want int, token string) {
 	c.t.Helper()
 	soon(c.t, "the token", want, func() int {
@@ -51,7 +52,7 @@ func (c *client) is(want crm.Owner, token string) {
 	}
 }
 
-func (c *client) isNobody(token string) {
+func (c *client) isRejected(token string) {
 	c.t.Helper()
 	status, header, answer := c.do("GET", "/api/user", token, nil)
 	if status != http.StatusUnauthorized || answer["detail"] != "The API key or token is not valid." ||
@@ -60,7 +61,7 @@ func (c *client) isNobody(token string) {
 	}
 }
 
-// People are recognised by verified address once, and by their subject from then on.
+// Users are matched by verified address once, and by their subject from then on.
 func TestBearerOfProvider(t *testing.T) {
 	t.Parallel()
 	for _, engine := range engines {
@@ -78,7 +79,7 @@ func TestBearerOfProvider(t *testing.T) {
 			}
 
 			token := p.Sign(p.User("1", "Ada@acme.example").With(identitytest.Claims{"role": "admin", "is_admin": true}))
-			c.isNobody(p.Sign(p.User("1", "ada@acme.example").With(identitytest.Claims{"email_verified": false})))
+			c.isRejected(p.Sign(p.User("1", "ada@acme.example").With(identitytest.Claims{"email_verified": false})))
 			c.is(ada, token)
 			_, _, answer := c.do("GET", "/api/user", token, nil)
 			expect(t, at(answer, "data").(object), object{"role": "manager", "is_admin": false})
@@ -86,22 +87,22 @@ func TestBearerOfProvider(t *testing.T) {
 				t.Errorf("a manager's: %d", status)
 			}
 
-			// From now on the address counts for nothing.
+			// From now on the address does not matter.
 			c.is(ada, p.Sign(p.User("1", "grace@acme.example")))
 			c.is(ada, p.Sign(p.User("1", "").With(identitytest.Claims{"email": nil, "email_verified": nil})))
-			c.isNobody(p.Sign(p.User("2", "ada@acme.example"))) // another subject
+			c.isRejected(p.Sign(p.User("2", "ada@acme.example"))) // another subject
 			viewer := p.Sign(p.User("3", "grace@acme.example"))
 			c.is(grace, viewer)
 			if status, _, _ := c.do("POST", "/api/companies", viewer, object{"name": "Acme"}); status != http.StatusForbidden {
 				t.Errorf("a viewer's: %d", status)
 			}
 
-			c.isNobody(p.Sign(p.User("4", "both@acme.example"))) // in several organisations
-			c.isNobody(p.Sign(p.User("5", "gone@acme.example")))
-			c.isNobody(p.Sign(p.User("6", "nobody@acme.example")))
-			c.isNobody(p.Sign(p.User("7", "")))
-			c.isNobody("a.b.c")
-			c.is(ada, c.keyOf(org, ada.ID, crm.RoleRep)) // keys are as good as before
+			c.isRejected(p.Sign(p.User("4", "both@acme.example"))) // in several organisations
+			c.isRejected(p.Sign(p.User("5", "gone@acme.example")))
+			c.isRejected(p.Sign(p.User("6", "nobody@acme.example")))
+			c.isRejected(p.Sign(p.User("7", "")))
+			c.isRejected("a.b.c")
+			c.is(ada, c.keyOf(org, ada.ID, crm.RoleRep)) // keys are still valid
 
 			audit := c.audit(org, "user.identity_linked")
 			if len(audit) != 2 {
@@ -110,18 +111,18 @@ func TestBearerOfProvider(t *testing.T) {
 			expect(t, audit[1].(object), object{"target_id": ada.ID, "actor_id": nil, "address": "127.0.0.1"})
 			expect(t, audit[1].(object)["details"].(object), object{"issuer": p.Issuer, "subject": "1"})
 
-			// Whoever may not any more, is out within a second.
+			// A deactivated user is rejected within a second.
 			if _, err := c.app.Core().Accounts.DeactivateOwner(t.Context(), crm.Operator(org), grace.ID); err != nil {
 				t.Fatal(err)
 			}
 			c.becomes(http.StatusUnauthorized, viewer)
-			c.isNobody(viewer)
+			c.isRejected(viewer)
 			c.is(ada, token)
 		})
 	}
 }
 
-// audit gives the entries of an action, the newest first.
+// audit returns the entries of an action, newest first.
 func (c *client) audit(org crm.ID, action string) []any {
 	c.t.Helper()
 	status, _, answer := c.do("GET", "/api/audit?action="+action, c.key(org, crm.RoleAdmin), nil)
@@ -131,9 +132,9 @@ func (c *client) audit(org crm.ID, action string) []any {
 	return answer["data"].([]any)
 }
 
-// Whoever is new is made a rep where that is switched on, however many requests come with
+// A new user is created as a rep if that is enabled, once, also if several requests have
 // the first token.
-func TestFirstSight(t *testing.T) {
+func TestNewUsersOfTheProvider(t *testing.T) {
 	t.Parallel()
 	for _, engine := range engines {
 		t.Run(engine, func(t *testing.T) {
@@ -168,15 +169,15 @@ func TestFirstSight(t *testing.T) {
 			if made := c.audit(org, "user.created"); len(made) != 2 {
 				t.Errorf("%d people are entered as made, want 2", len(made))
 			}
-			c.isNobody(p.Sign(p.User("2", "new@acme.example").With(identitytest.Claims{"email_verified": false})))
-			c.isNobody(p.Sign(p.User("3", "gone@acme.example")))
-			c.isNobody(p.Sign(p.User("4", "no address")))
+			c.isRejected(p.Sign(p.User("2", "new@acme.example").With(identitytest.Claims{"email_verified": false})))
+			c.isRejected(p.Sign(p.User("3", "gone@acme.example")))
+			c.isRejected(p.Sign(p.User("4", "no address")))
 			long := strings.Repeat("é", 300)
 			if status, _ := c.asks(p.Sign(p.User("5", "long@acme.example").With(identitytest.Claims{"given_name": long, "family_name": "\x00 \n"}))); status != http.StatusOK {
 				t.Errorf("with a long name: %d", status)
 			}
-			c.organisation("Another") // now it is not known which one
-			c.isNobody(p.Sign(p.User("6", "six@acme.example")))
+			c.organisation("Another") // now the organisation is ambiguous
+			c.isRejected(p.Sign(p.User("6", "six@acme.example")))
 			c.is(c.owner(org, "ada@acme.example"), p.Sign(p.User("1", "")))
 		})
 	}
@@ -191,7 +192,7 @@ func (c *client) owner(org crm.ID, email string) crm.Owner {
 	return o
 }
 
-// Where an organisation is named, the provider's people are of it alone.
+// With a configured organisation, the provider's users belong to it alone.
 func TestProvidersOrganisation(t *testing.T) {
 	t.Parallel()
 	p := identitytest.New(t)
@@ -211,7 +212,7 @@ func TestProvidersOrganisation(t *testing.T) {
 	c.is(c.owner(one, "other@acme.example"), token)
 }
 
-// A token is good until it expires, and while the provider is down, and its keys rotate.
+// A token is valid until it expires, while the provider is down, and after its keys rotate.
 func TestBearerInTime(t *testing.T) {
 	t.Parallel()
 	p := identitytest.New(t)
@@ -238,16 +239,16 @@ func TestBearerInTime(t *testing.T) {
 	now.Add(int64(10 * time.Second))
 	c.is(ada, p.Sign(p.User("1", "ada@acme.example")))
 	now.Add(int64(2 * time.Minute))
-	c.isNobody(token) // its key was withdrawn
+	c.isRejected(token) // its key was withdrawn
 	last := p.Sign(p.User("1", "ada@acme.example"))
 	now.Add(int64(time.Hour - time.Second))
 	c.is(ada, last)
 	now.Add(int64(time.Second))
-	c.isNobody(last)
+	c.isRejected(last)
 }
 
-// What was signed by nobody asks nothing of the database, or of the provider.
-func TestJunkTokens(t *testing.T) {
+// Unsigned tokens cause no query of the database or the provider.
+func TestUnsignedTokens(t *testing.T) {
 	t.Parallel()
 	p := identitytest.New(t)
 	c := boot(t, "sqlite", trusting(p))
@@ -256,8 +257,8 @@ func TestJunkTokens(t *testing.T) {
 	asked, statements := p.Requests("/keys"), c.statements("identity.holder")
 	forger := identitytest.NewKey(t, jose.RS256)
 	for range 50 {
-		c.isNobody(identitytest.SignWith(t, jose.RS256, forger.Private, "guess", p.User("1", "ada@acme.example")))
-		c.isNobody("eyJhbGciOiJub25lIn0.e30.e30")
+		c.isRejected(identitytest.SignWith(t, jose.RS256, forger.Private, "guess", p.User("1", "ada@acme.example")))
+		c.isRejected("eyJhbGciOiJub25lIn0.e30.e30")
 	}
 	if n := c.statements("identity.holder"); n != statements {
 		t.Errorf("statements were run: %s, before %s", n, statements)
@@ -267,7 +268,7 @@ func TestJunkTokens(t *testing.T) {
 	}
 }
 
-// statements tells how often a statement was run, as the metrics have it.
+// statements returns how often a statement was run, from the metrics.
 func (c *client) statements(name string) string {
 	c.t.Helper()
 	_, _, raw := c.raw("GET", "/metrics", "", nil)
@@ -280,7 +281,7 @@ func (c *client) statements(name string) string {
 	return ""
 }
 
-// Where no provider is configured, or it is for signing in alone, no token is good.
+// Without a provider, or with one for sign-in alone, no token is valid.
 func TestBearerOfNoProvider(t *testing.T) {
 	t.Parallel()
 	p := identitytest.New(t)
@@ -294,7 +295,7 @@ func TestBearerOfNoProvider(t *testing.T) {
 			t.Parallel()
 			c := boot(t, "sqlite", change)
 			c.person(c.organisation("None").ID, "Ada", "ada@acme.example", crm.RoleRep)
-			c.isNobody(p.Sign(p.User("1", "ada@acme.example")))
+			c.isRejected(p.Sign(p.User("1", "ada@acme.example")))
 		})
 	}
 }
@@ -307,11 +308,11 @@ func TestBearerOfSharedSecret(t *testing.T) {
 	c := boot(t, "sqlite", trusting(p, func(cfg *config.Config) { cfg.JWTSecret = secret }))
 	ada := c.person(c.organisation("Secret").ID, "Ada", "ada@acme.example", crm.RoleRep)
 	c.is(ada, identitytest.SignWith(t, jose.HS256, []byte(secret), "", p.User("1", "ada@acme.example")))
-	c.isNobody(p.Sign(p.User("1", "ada@acme.example")))
+	c.isRejected(p.Sign(p.User("1", "ada@acme.example")))
 }
 
-// Two Authorization headers are refused: nobody can say which one counts.
-func TestTwoAuthorizations(t *testing.T) {
+// Two Authorization headers are rejected as ambiguous.
+func TestTwoAuthorizationHeaders(t *testing.T) {
 	t.Parallel()
 	c := boot(t, "sqlite")
 	org := c.organisation("Two").ID
@@ -330,7 +331,7 @@ func TestTwoAuthorizations(t *testing.T) {
 	}
 }
 
-// A person's role is asked for anew on every instance within a second.
+// A change of a user's role takes effect on every instance within a second.
 func TestBearerEverywhere(t *testing.T) {
 	t.Parallel()
 	p := identitytest.New(t)

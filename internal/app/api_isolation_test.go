@@ -13,15 +13,15 @@ import (
 	"sixty/internal/crm"
 )
 
-// things are the ids of one thing of every kind, by the word that paths call it.
-type things map[string]string
+// records are the ids of one record of every kind, by its name in paths.
+type records map[string]string
 
-// ours makes a thing of every kind.
-func (u user) ours() things { u.t.Helper(); return u.oursOf("") }
+// ours creates a record of every kind.
+func (u user) ours() records { u.t.Helper(); return u.oursOf("") }
 
-// oursOf makes a thing of every kind that somebody owns; "" is whoever makes them. The
-// stage is nobody's, and no deal is in it.
-func (u user) oursOf(owner string) things {
+// oursOf creates a record of every kind with an owner; "" is the creator. The stage has no
+// owner, and no deals.
+func (u user) oursOf(owner string) records {
 	u.t.Helper()
 	if owner == "" {
 		owner = id(u.get("/api/user"))
@@ -31,7 +31,7 @@ func (u user) oursOf(owner string) things {
 	company := u.make("/api/companies", with(owned, object{"name": "Isolated", "domain": unique}))
 	contact := u.make("/api/contacts", with(owned, object{"first_name": "Isolated", "company_id": id(company), "email": "isolated@" + unique}))
 	deal := u.make("/api/deals", with(owned, object{"name": "Isolated", "company_id": id(company), "primary_contact_id": id(contact), "value": 1}))
-	u.thing(http.StatusOK, "PUT", "/api/deals/"+id(deal)+"/contacts/"+id(contact), object{"role": "champion"})
+	u.record(http.StatusOK, "PUT", "/api/deals/"+id(deal)+"/contacts/"+id(contact), object{"role": "champion"})
 	about := object{"company_id": id(company), "contact_id": id(contact), "deal_id": id(deal)}
 	activity := u.make("/api/activities", with(with(owned, about), object{"type": "call"}))
 	task := u.make("/api/tasks", with(about, object{"title": "Isolated", "assigned_to": owner}))
@@ -41,14 +41,14 @@ func (u user) oursOf(owner string) things {
 	if err != nil {
 		u.t.Fatal(err)
 	}
-	return things{
+	return records{
 		"user": person.ID.String(), "key": key.ID.String(),
 		"activity": id(activity), "task": id(task),
 		"company": id(company), "contact": id(contact), "deal": id(deal), "stage": id(stage), "owner": owner,
 	}
 }
 
-// kinds tells what an id in a path, a parameter or a body names.
+// kinds are the kinds of records by the names of ids in paths, parameters and bodies.
 var kinds = map[string]string{
 	"companies": "company", "contacts": "contact", "deals": "deal", "deal-stages": "stage", "stages": "stage", "contactId": "contact",
 	"ownerId": "owner", "owner_id": "owner", "companyId": "company", "company_id": "company", "stageId": "stage", "stage_id": "stage",
@@ -58,8 +58,8 @@ var kinds = map[string]string{
 	"users": "user", "keys": "key", "to": "owner",
 }
 
-// A key of one organisation reaches nothing of another, whatever the operation: the
-// operations are those of the API document.
+// A key of one organisation reaches nothing of another with any operation of the API
+// document.
 func TestIsolation(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
@@ -81,21 +81,21 @@ func TestIsolation(t *testing.T) {
 			t.Errorf("only %d requests were tried", tried)
 		}
 		if diff := cmp.Diff(before, theirs.everything()); diff != "" {
-			t.Errorf("the other organisation's things changed:\n%s", diff)
+			t.Errorf("the other organisation's records changed:\n%s", diff)
 		}
 	})
 }
 
-// isolation tries to reach foreign things.
+// isolation tries to reach foreign records.
 type isolation struct {
 	doc          apiDocument
 	by           user
-	foreign, own things
+	foreign, own records
 }
 
 var pathParameter = regexp.MustCompile(`([^/]+)/\{([^}]+)\}`)
 
-// pathIDs gives the kinds of the ids in an operation's path, in their order.
+// pathIDs returns the kinds of the ids in an operation's path, in order.
 func pathIDs(tb testing.TB, path string) []string {
 	tb.Helper()
 	var all []string
@@ -112,7 +112,7 @@ func pathIDs(tb testing.TB, path string) []string {
 	return all
 }
 
-// kindOf gives the kind of what a parameter or a member of an operation names.
+// kindOf returns the kind of record that a parameter or a member of an operation refers to.
 func kindOf(tb testing.TB, op apiOperation, name string) string {
 	tb.Helper()
 	kind := kinds[name]
@@ -161,7 +161,7 @@ func (iso isolation) paths(t *testing.T, op apiOperation) int {
 	return tries
 }
 
-// parameters tries foreign ids in the query: a list is empty, a thing is not found.
+// parameters tries foreign ids in the query: a list is empty, a record is not found.
 func (iso isolation) parameters(t *testing.T, op apiOperation) int {
 	t.Helper()
 	tries := 0
@@ -181,7 +181,7 @@ func (iso isolation) parameters(t *testing.T, op apiOperation) int {
 	return tries
 }
 
-// holdsNothing tells whether an answer is an empty list, or has nothing but those.
+// holdsNothing reports whether data is an empty list, or consists of empty lists.
 func holdsNothing(data any) bool {
 	switch d := data.(type) {
 	case []any:
@@ -197,7 +197,7 @@ func holdsNothing(data any) bool {
 	return false
 }
 
-// references tries foreign ids in the body: 422, and it says which.
+// references tries foreign ids in the body: 422, with the member's name.
 func (iso isolation) references(t *testing.T, op apiOperation) int {
 	t.Helper()
 	tries := 0
@@ -209,7 +209,7 @@ func (iso isolation) references(t *testing.T, op apiOperation) int {
 			path += "?id=" + iso.own[kinds[op.path[strings.LastIndexByte(op.path, '/')+1:]]]
 		}
 		status, _, answer := iso.by.do(op.method, path, iso.by.key, body)
-		if status != http.StatusUnprocessableEntity || !strings.Contains(complaints(answer), "#/"+name) {
+		if status != http.StatusUnprocessableEntity || !strings.Contains(invalid(answer), "#/"+name) {
 			t.Errorf("%s %s with a foreign %s: %d %v", op.method, path, name, status, answer)
 		}
 		tries++
@@ -217,7 +217,7 @@ func (iso isolation) references(t *testing.T, op apiOperation) int {
 	return tries
 }
 
-// answer looks for foreign ids in what is answered about one's own things.
+// answer looks for foreign ids in the responses about the user's own records.
 func (iso isolation) answer(t *testing.T, op apiOperation) int {
 	t.Helper()
 	if op.method != http.MethodGet {

@@ -9,7 +9,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// Admins make keys, whose secret is told once, see them without it, and end them.
+// Admins create keys, whose secret is returned once, list them without it, and revoke them.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
@@ -30,7 +30,7 @@ func TestKeys(t *testing.T) {
 		if prefix := key["prefix"].(string); !strings.HasPrefix(secret, prefix) || len(prefix) != 14 || location != "/api/keys/"+id(key) {
 			t.Errorf("prefix %q, location %q", prefix, location)
 		}
-		// The answer is not given again: another one is made.
+		// The response is not replayed: another key is created.
 		other, _ := send(object{"name": "CI robot", "role": "manager", "expires_at": until})
 		if other["key"] == secret || id(other) == id(key) {
 			t.Error("a secret was kept")
@@ -53,7 +53,7 @@ func TestKeys(t *testing.T) {
 			{object{"name": "k", "role": "manager", "user_id": rep.ID}, "#/role"},
 			{object{"name": "k", "role": "rep", "user_id": crm.NewID()}, "#/user_id"},
 		} {
-			if got := complaints(admin.ask(http.StatusUnprocessableEntity, "POST", "/api/keys", bad.body)); !sameWords(got, bad.complains) {
+			if got := invalid(admin.ask(http.StatusUnprocessableEntity, "POST", "/api/keys", bad.body)); !sameWords(got, bad.complains) {
 				t.Errorf("%v: it complains of %s, want %s", bad.body, got, bad.complains)
 			}
 		}
@@ -89,8 +89,8 @@ func TestKeys(t *testing.T) {
 	})
 }
 
-// What an admin ends on one instance, the other refuses within a second.
-func TestEndedOnEveryInstance(t *testing.T) {
+// A key that is revoked on one instance is rejected on the other within a second.
+func TestRevokedOnEveryInstance(t *testing.T) {
 	t.Parallel()
 	eachPair(t, func(t *testing.T, first, second *client) {
 		org, admin, me := first.admin("Everywhere")

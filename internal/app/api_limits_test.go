@@ -20,7 +20,7 @@ import (
 	"sixty/internal/servertest"
 )
 
-// counted is a path whose every answer is a whole request of the tier api.
+// counted is a path of which every request costs a whole request of the tier api.
 const counted = "/api/performance/stats"
 
 func TestLimits(t *testing.T) {
@@ -46,7 +46,7 @@ func TestLimits(t *testing.T) {
 	if got := mapped(rows, "tier") + " " + mapped(rows, "scope") + " " + mapped(rows, "remaining"); !strings.HasPrefix(got, "global api expensive") || at(rows[1], "remaining") != 0.0 {
 		t.Errorf("limits: %v", rows)
 	}
-	// It is nothing to others, with a key or without.
+	// Others are not affected, with a key or without.
 	if status, _, _ := c.do("GET", counted, u.as(crm.RoleViewer).key, nil); status != http.StatusOK {
 		t.Errorf("another key: %d", status)
 	}
@@ -58,7 +58,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// Turned off, there are none, and it is said.
+// Rate limits can be turned off, with a warning in the log.
 func TestLimitsOff(t *testing.T) {
 	t.Parallel()
 	var said strings.Builder
@@ -86,14 +86,14 @@ func TestLimitsOff(t *testing.T) {
 	}
 }
 
-// redisServer is a Redis of a test's own, which can be killed.
+// redisServer is a test's own Redis, which can be killed.
 type redisServer struct {
 	t       *testing.T
 	addr    string
 	running *exec.Cmd // nil: it is not
 }
 
-// newRedis starts one, which ends with the test.
+// newRedis starts a Redis that ends with the test.
 func newRedis(t *testing.T) *redisServer {
 	t.Helper()
 	servertest.RequireRedis(t)
@@ -108,7 +108,7 @@ func newRedis(t *testing.T) *redisServer {
 	return s
 }
 
-// start starts it, with nothing in it, and waits until it accepts connections.
+// start starts it empty, and waits until it accepts connections.
 func (s *redisServer) start() {
 	s.t.Helper()
 	host, port, err := net.SplitHostPort(s.addr)
@@ -128,7 +128,7 @@ func (s *redisServer) start() {
 	})
 }
 
-// kill ends it at once (SIGKILL).
+// kill kills it (SIGKILL).
 func (s *redisServer) kill() {
 	if s.running == nil {
 		return
@@ -138,15 +138,15 @@ func (s *redisServer) kill() {
 	s.running = nil
 }
 
-// settings are those that use it.
+// settings makes a configuration use it.
 func (s *redisServer) settings(cfg *config.Config) {
 	u := url.URL{Scheme: "redis", Host: s.addr}
 	cfg.RedisURL = config.Secret(u.String())
 }
 
-// Three instances share a limit by Redis. When it is killed, each goes on by itself, with
-// what it knows, and no request fails; when another one, which knows nothing, is in its
-// place, they share again, and nobody has a fresh allowance.
+// Three instances share a limit by Redis. When it is killed, each goes on by itself with its
+// own counts, and no request fails. When an empty one replaces it, they share again, and no
+// limit starts anew.
 func TestInstancesShareLimits(t *testing.T) {
 	t.Parallel()
 	const n = 20
@@ -157,13 +157,13 @@ func TestInstancesShareLimits(t *testing.T) {
 		all[i] = boot(t, "sqlite", redis.settings, func(cfg *config.Config) {
 			cfg.DatabaseURL, cfg.MaxConns = config.Secret(database), 4
 			cfg.LimitPrincipalFactor = 1
-			// The address that all of this comes from has far more.
+			// The limit of the address is far higher.
 			cfg.LimitGlobal, cfg.LimitAPI = config.Rate{Requests: 100_000, Window: time.Hour}, config.Rate{Requests: n, Window: time.Hour}
 		})
 	}
 	org := all[0].organisation("Shared limits").ID
-	// spend asks one instance after the other until one refuses, and gives how many were
-	// answered.
+	// spend sends requests to the instances in turn until one is rejected, and returns how many
+	// were allowed.
 	spend := func(key string, of ...*client) int {
 		for i := range 10 * n {
 			switch status, _, answer := of[i%len(of)].do("GET", counted, key, nil); status {
@@ -180,7 +180,7 @@ func TestInstancesShareLimits(t *testing.T) {
 	shared := func(when string) (used string) {
 		eventually(t, "a limit is shared "+when, func() bool {
 			used = all[0].key(org, crm.RoleManager)
-			// A Redis that answers too late once is not regarded, and told later.
+			// A Redis that responds too late once is skipped, and updated later.
 			if spent := spend(used, all[0], all[1], all[2]); spent < n {
 				t.Fatalf("%s: %d requests are answered, want %d", when, spent, n)
 			} else if spent > n+n/2 {
@@ -191,7 +191,7 @@ func TestInstancesShareLimits(t *testing.T) {
 		return used
 	}
 	used := shared("at first")
-	for _, c := range all { // so that each has learnt it
+	for _, c := range all { // so that each knows it
 		spend(used, c)
 	}
 
@@ -216,7 +216,7 @@ func TestInstancesShareLimits(t *testing.T) {
 	}
 }
 
-// asked is how many scripts Redis was given, and how often it was asked for one key.
+// asked returns how many scripts and GETs Redis has received.
 func (s *redisServer) asked() (n int) {
 	s.t.Helper()
 	conn, err := net.DialTimeout("tcp", s.addr, patience) //nolint:noctx // the timeout is enough
@@ -246,8 +246,8 @@ func (s *redisServer) asked() (n int) {
 	return n
 }
 
-// Redis is not asked for each answer from the cache, be it the limits or who asks.
-func TestHitsAskRedisSeldom(t *testing.T) {
+// A cache hit needs no request to Redis, neither for limits nor for credentials.
+func TestHitsNeedNoRedis(t *testing.T) {
 	t.Parallel()
 	const n = 300
 	redis := newRedis(t)
@@ -266,7 +266,7 @@ func TestHitsAskRedisSeldom(t *testing.T) {
 	}
 }
 
-// One address has so many connections; those of others are others'.
+// The connections of an address are bounded, each address by itself.
 func TestConnectionsOfAnAddress(t *testing.T) {
 	t.Parallel()
 	const most = 3
@@ -307,7 +307,7 @@ func (c *client) connect(address string) net.Conn {
 	return conn
 }
 
-// answers tells whether a request on a connection is answered, which goes on then.
+// answers reports whether a request on a connection gets a response, and keeps it open.
 func answers(conn net.Conn, request ...string) bool {
 	if len(request) == 0 {
 		request = []string{"GET /livez HTTP/1.1", "Host: test", "", ""}
@@ -319,9 +319,8 @@ func answers(conn net.Conn, request ...string) bool {
 	return err == nil && n > 0
 }
 
-// When there are as many connections as there may be, those without a request give way, and
-// none on which there is one.
-func TestConnectionsGiveWay(t *testing.T) {
+// At the bound on connections, idle ones are evicted, and active ones are not.
+func TestIdleConnectionsAreEvicted(t *testing.T) {
 	t.Parallel()
 	const most = 3
 	c := boot(t, "sqlite", func(cfg *config.Config) { cfg.MaxConnections = most })
@@ -334,7 +333,7 @@ func TestConnectionsGiveWay(t *testing.T) {
 		}
 	}
 	for range most {
-		// The last answer's connection is idle only some time after it.
+		// A connection becomes idle only some time after its last response.
 		eventually(t, "there is room for a stream of events", func() bool {
 			return answers(c.connect("127.0.0.3"), "GET /api/events HTTP/1.1", "Host: test", "Authorization: Bearer "+key, "", "")
 		})
@@ -349,7 +348,7 @@ func TestConnectionsGiveWay(t *testing.T) {
 	}
 }
 
-// Answers say what a browser may do with them.
+// Responses have the security headers.
 func TestSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	for env, transport := range map[string]string{config.Test: "", config.Production: "max-age=31536000; includeSubDomains"} {

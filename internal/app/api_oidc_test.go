@@ -13,16 +13,16 @@ import (
 	"sixty/internal/identity/identitytest"
 )
 
-// newcomer gives the claims of a person for the client that sixty is.
+// newcomer returns a user's claims for sixty's client id.
 func newcomer(p *identitytest.Provider, subject, email string) identitytest.Claims {
 	return p.User(subject, email).With(identitytest.Claims{"aud": identitytest.ClientID})
 }
 
-// redirectURL is where the provider sends browsers back to; the test goes to the running
-// program instead.
+// redirectURL is where the provider redirects browsers; the test goes to the running program
+// instead.
 const redirectURL = "http://sixty.example/api/auth/oidc/callback"
 
-// signingIn has people of a program sign in by a provider.
+// signingIn returns the settings by which users sign in by a provider.
 func signingIn(p *identitytest.Provider, change ...func(*config.Config)) func(*config.Config) {
 	p.RedirectURL = redirectURL
 	return func(cfg *config.Config) {
@@ -34,7 +34,7 @@ func signingIn(p *identitytest.Provider, change ...func(*config.Config)) func(*c
 	}
 }
 
-// wanderer is a browser that keeps cookies, and follows redirects only when it is told.
+// wanderer is a browser that stores cookies, and does not follow redirects by itself.
 type wanderer struct {
 	*client
 	cookies map[string]*http.Cookie
@@ -42,7 +42,7 @@ type wanderer struct {
 
 func (c *client) wanderer() *wanderer { return &wanderer{c, map[string]*http.Cookie{}} }
 
-// get asks for a path of the program.
+// get requests a path of the program.
 func (b *wanderer) get(path string) (status int, header http.Header, detail string) {
 	b.t.Helper()
 	r := b.request("GET", path, "", nil)
@@ -71,7 +71,7 @@ func (b *wanderer) get(path string) (status int, header http.Header, detail stri
 	return res.StatusCode, res.Header, detail
 }
 
-// begin begins to sign in, goes to the provider, and gives the path that it is sent back to.
+// begin starts a sign-in, goes to the provider, and returns the path of its redirect.
 func (b *wanderer) begin(returnTo string) string {
 	b.t.Helper()
 	path := "/api/auth/oidc/start"
@@ -134,12 +134,12 @@ func TestOIDC(t *testing.T) {
 				expect(t, signed[0].(object), object{"actor_id": ada.ID, "address": "127.0.0.1"})
 			}
 
-			// A code is good once, and so is what the browser kept.
+			// A code can be used once, and so can the browser's cookie.
 			if status, _, _ = b.get(back); status != http.StatusBadRequest {
 				t.Errorf("again: %d", status)
 			}
 
-			// By the subject, whatever the address; the session that the browser has ends.
+			// By the subject, whatever the address; the browser's earlier session ends.
 			p.SignIn(newcomer(p, "1", "another@acme.example"))
 			if status, _, detail = b.get(b.begin("")); status != http.StatusFound {
 				t.Fatalf("by subject: %d %s", status, detail)
@@ -165,7 +165,7 @@ func TestOIDC(t *testing.T) {
 	}
 }
 
-// Nobody comes in by a sign-in that is another's, is used up, or was not asked for.
+// A sign-in of another browser, a used one, or an unsolicited one is rejected.
 func TestOIDCForged(t *testing.T) {
 	t.Parallel()
 	p := identitytest.New(t)
@@ -179,7 +179,7 @@ func TestOIDCForged(t *testing.T) {
 			t.Errorf("%s: %d, want %d; %v", name, status, want, header)
 		}
 	}
-	// A page of another site sends its own sign-in along: the browser has begun none.
+	// A page of another site sends its own sign-in: the browser has started none.
 	refused("NoCookie", c.wanderer(), c.wanderer().begin(""), http.StatusBadRequest)
 	other := c.wanderer()
 	other.begin("")
@@ -218,7 +218,7 @@ func TestOIDCForged(t *testing.T) {
 	}
 }
 
-// Nobody is sent anywhere but to this server or to a front end.
+// Browsers are redirected only to this server or to a front end.
 func TestOIDCReturnTo(t *testing.T) {
 	t.Parallel()
 	p := identitytest.New(t)
@@ -249,7 +249,7 @@ func TestOIDCReturnTo(t *testing.T) {
 	}
 }
 
-// Without the provider nobody is signed in by it, but all others are.
+// While the provider is down, only sign-ins by it fail.
 func TestOIDCOutage(t *testing.T) {
 	t.Parallel()
 	p := identitytest.New(t)
@@ -281,7 +281,7 @@ func TestOIDCOutage(t *testing.T) {
 	}
 }
 
-// Whoever is refused again and again waits, as with passwords.
+// Repeated failures lead to delays, as with passwords.
 func TestOIDCDelays(t *testing.T) {
 	t.Parallel()
 	p := identitytest.New(t)

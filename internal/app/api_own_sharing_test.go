@@ -10,7 +10,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// The numbers are of what is one's own, whatever they are told of.
+// Statistics are of the rep's own records, whatever they are part of.
 func TestOwnOnlyNumbers(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
@@ -61,9 +61,9 @@ func TestOwnOnlyNumbers(t *testing.T) {
 
 func first(rows []object, _ object) []object { return rows }
 
-// Those who see the same share what is kept, and those who see less have their own. A
-// place in a list is theirs who see that list.
-func TestOwnOnlyIsKeptApart(t *testing.T) {
+// Callers who see the same share cached responses, and those who see less have their own. A
+// cursor is bound to what its caller sees.
+func TestOwnOnlyIsCachedSeparately(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
 		o := newOffice(c)
@@ -77,8 +77,8 @@ func TestOwnOnlyIsKeptApart(t *testing.T) {
 		if mine, his := o.rita.hits(deals).body, o.rory.hits(deals).body; mine == his || strings.Contains(mine, hidden) {
 			t.Errorf("one is told %s, the other %s", mine, his)
 		}
-		o.rita.hits("/api/stages") // which everybody sees
-		// What another does, does not concern what is one's own.
+		o.rita.hits("/api/stages") // which all see
+		// Another's writes do not invalidate responses about one's own records.
 		o.rory.change("/api/deals/"+o.rorys["deal"], object{"value": 3})
 		o.rita.hits(deals)
 
@@ -91,8 +91,7 @@ func TestOwnOnlyIsKeptApart(t *testing.T) {
 	})
 }
 
-// Whatever is kept, on every instance reps see what the setting says, soon after it has
-// changed on one.
+// Whatever is cached, a change of the setting takes effect on every instance soon.
 func TestOwnOnlyEverywhere(t *testing.T) {
 	t.Parallel()
 	for _, engine := range engines {
@@ -136,8 +135,8 @@ func showsHidden(body []byte) bool {
 	return strings.Contains(string(body), hidden) || strings.Contains(string(body), fmt.Sprint(hiddenValue))
 }
 
-// A rep hears of what is theirs, and of what they lose that it is gone; and begins anew
-// when they come to see more, or less.
+// A rep gets events of their own records, a record that they lose is deleted, and a reset
+// when they come to see more or less.
 func TestOwnOnlyEvents(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
@@ -167,7 +166,7 @@ func TestOwnOnlyEvents(t *testing.T) {
 		for i, want := range told {
 			expect(t, rows[i], want)
 		}
-		// A stretch in which there is nothing to hear is passed over.
+		// Changes that they do not see are skipped.
 		rows, next, more, _ = o.rita.changes(fmt.Sprint("?limit=1&since=", from))
 		if len(rows) != 0 || next != fmt.Sprint(from+1) || !more {
 			t.Errorf("of another's change, the log tells %v, and goes on after %s (%t)", rows, next, more)
@@ -185,7 +184,7 @@ func TestOwnOnlyEvents(t *testing.T) {
 	})
 }
 
-// change gives the next change that is told.
+// change returns the next change event.
 func (s *events) change() event {
 	s.t.Helper()
 	e := s.next()
@@ -198,7 +197,7 @@ func (s *events) change() event {
 	return e
 }
 
-// until passes over what is told before an event of a name.
+// until skips the events before one of a name.
 func (s *events) until(name string) {
 	s.t.Helper()
 	for range 100 {
@@ -209,7 +208,7 @@ func (s *events) until(name string) {
 	s.t.Fatalf("no %s is told", name)
 }
 
-// The settings are read by everybody and changed by admins, to what they can be.
+// The settings are read by all roles and changed by admins, to valid values.
 func TestOrganisation(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
@@ -225,11 +224,11 @@ func TestOrganisation(t *testing.T) {
 		for field, body := range map[string]object{
 			"#/reps_see": {"reps_see": "nothing"}, "#/name": {"name": " "}, "#/colour": {"colour": "red"},
 		} {
-			if got := complaints(admin.ask(http.StatusUnprocessableEntity, "PATCH", path, body)); got != field {
+			if got := invalid(admin.ask(http.StatusUnprocessableEntity, "PATCH", path, body)); got != field {
 				t.Errorf("%v: it complains of %s", body, got)
 			}
 		}
-		if got := complaints(admin.ask(http.StatusConflict, "PATCH", path, object{"name": "TAKEN"})); got != "#/name" {
+		if got := invalid(admin.ask(http.StatusConflict, "PATCH", path, object{"name": "TAKEN"})); got != "#/name" {
 			t.Errorf("a name that is taken: it complains of %s", got)
 		}
 		expect(t, admin.get(path), want)

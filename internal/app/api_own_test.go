@@ -12,22 +12,22 @@ import (
 	"sixty/internal/crm"
 )
 
-// hidden stands in every text of what a rep must not see, and hiddenValue is its value.
+// hidden is in every text of what a rep must not see, and hiddenValue is its value.
 const (
 	hidden      = "hiddenmarker"
 	hiddenValue = 424242
 )
 
-// office is an organisation with two reps, each with a thing of every kind.
+// office is an organisation with two reps, each with a record of every kind.
 type office struct {
 	admin            user
 	rita, rory       user
 	ritaID, roryID   string
-	ritas, rorys     things
-	nobodys, unknown string // the id of a company without an owner, and one of nothing
+	ritas, rorys     records
+	nobodys, unknown string // the id of a company without an owner, and one of no record
 }
 
-// newOffice makes an office whose reps see only what they own.
+// newOffice returns an office whose reps see only what they own.
 func newOffice(c *client) office {
 	c.t.Helper()
 	o := office{admin: newUser(c, "Office", crm.RoleAdmin), unknown: crm.NewID().String()}
@@ -48,8 +48,8 @@ func (o office) reps(see string) {
 	expect(o.admin.t, o.admin.change("/api/organisation", object{"reps_see": see}), object{"reps_see": see})
 }
 
-// estate makes a thing of every kind that the user owns, with a word in its texts.
-func (u user) estate(word string, value int) things {
+// estate creates a record of every kind that the user owns, with a word in its texts.
+func (u user) estate(word string, value int) records {
 	u.t.Helper()
 	company := u.make("/api/companies", object{"name": word, "domain": word + ".example", "industry": word, "description": word})
 	contact := u.make("/api/contacts", object{
@@ -58,7 +58,7 @@ func (u user) estate(word string, value int) things {
 	deal := u.make("/api/deals", object{
 		"name": word, "company_id": id(company), "primary_contact_id": id(contact), "value": value, "next_steps": word, "external_id": word,
 	})
-	u.thing(http.StatusOK, "PUT", "/api/deals/"+id(deal)+"/contacts/"+id(contact), object{"role": "champion"})
+	u.record(http.StatusOK, "PUT", "/api/deals/"+id(deal)+"/contacts/"+id(contact), object{"role": "champion"})
 	about := object{"company_id": id(company), "contact_id": id(contact), "deal_id": id(deal), "description": word}
 	activity := u.make("/api/activities", with(about, object{"type": "call", "amount": value}))
 	task := u.make("/api/tasks", with(about, object{"title": word}))
@@ -71,20 +71,20 @@ func (u user) estate(word string, value int) things {
 	if err != nil {
 		u.t.Fatal(err)
 	}
-	return things{
+	return records{
 		"company": id(company), "contact": id(contact), "deal": id(deal), "activity": id(activity), "task": id(task),
 		"stage": deal["stage_id"].(string), "owner": owner, "user": owner, "key": key.ID.String(),
 	}
 }
 
-// mix gives Rita things that refer to Rory's, as a manager may.
+// mix gives Rita records that refer to Rory's, as a manager may.
 func (o office) mix() {
 	o.admin.t.Helper()
 	o.admin.make("/api/contacts", object{"first_name": "Mixed", "owner_id": o.ritaID, "company_id": o.rorys["company"]})
 	deal := o.admin.make("/api/deals", object{
 		"name": "Mixed", "owner_id": o.ritaID, "company_id": o.rorys["company"], "primary_contact_id": o.rorys["contact"],
 	})
-	o.admin.thing(http.StatusOK, "PUT", "/api/deals/"+id(deal)+"/contacts/"+o.rorys["contact"], object{"role": "champion"})
+	o.admin.record(http.StatusOK, "PUT", "/api/deals/"+id(deal)+"/contacts/"+o.rorys["contact"], object{"role": "champion"})
 	about := object{"company_id": o.rorys["company"], "contact_id": o.rorys["contact"], "deal_id": o.rorys["deal"]}
 	o.admin.make("/api/activities", with(about, object{"type": "call", "owner_id": o.ritaID}))
 	o.admin.make("/api/tasks", with(about, object{"title": "Mixed", "assigned_to": o.ritaID}))
@@ -98,7 +98,7 @@ func (o office) mix() {
 	})
 }
 
-// To a rep who sees only what they own, whatever another owns is like what is not there,
+// For a rep who sees only their own records, another's record looks as if it did not exist,
 // in every operation of the API document.
 func TestOwnOnly(t *testing.T) {
 	t.Parallel()
@@ -145,8 +145,8 @@ func TestOwnOnly(t *testing.T) {
 	})
 }
 
-// owned tells whether it goes by the owner who sees a kind. People and keys are for
-// admins alone, whosever they are.
+// owned reports whether the owner of a record of a kind determines who sees it. Users and
+// keys are for admins alone.
 func owned(kind string) bool {
 	switch kind {
 	case "stage", "owner", "user", "key":
@@ -155,7 +155,8 @@ func owned(kind string) bool {
 	return true
 }
 
-// alike asks Rita's question about what is Rory's and about nothing: to her it is the same.
+// alike sends Rita's request with the id of Rory's record and with one of no record: the
+// responses must be the same.
 func (o office) alike(op apiOperation, body func(foreign string) any, path func(foreign string) string, foreign string) {
 	t := o.rita.t
 	t.Helper()
@@ -177,11 +178,11 @@ func (o office) paths(doc apiDocument, op apiOperation) int {
 			continue
 		}
 		o.alike(op, func(string) any { return isolation{doc: doc}.body(op) }, func(foreign string) string {
-			own := things{}
+			own := records{}
 			for k, v := range o.ritas {
 				own[k] = v
 			}
-			return isolation{own: own, foreign: things{kind: foreign}}.fill(op.path, ids, 1<<i)
+			return isolation{own: own, foreign: records{kind: foreign}}.fill(op.path, ids, 1<<i)
 		}, o.rorys[kind])
 	}
 	return len(ids)
@@ -236,7 +237,7 @@ func (o office) references(doc apiDocument, op apiOperation) int {
 	return tries
 }
 
-// readings gives what can be asked of one's own things by an operation that reads.
+// readings returns the requests about the user's own records by an operation that reads.
 func (o office) readings(op apiOperation) []string {
 	path := isolation{own: o.ritas}.fill(op.path, pathIDs(o.rita.t, op.path), 0)
 	all := []string{path, path + "?limit=1000&includeStats=true&includeCompany=true&includeRelationships=true&count=exact"}
@@ -253,8 +254,8 @@ func (o office) readings(op apiOperation) []string {
 	return all
 }
 
-// hides asks as Rita, who must be told nothing of what is Rory's. That what is hers
-// refers to a company or a contact of his, she may know.
+// hides sends a request as Rita, whose response must have nothing of Rory's records, except
+// the ids of his company and contact to which hers refer.
 func (o office) hides(path string) {
 	t := o.admin.t
 	t.Helper()
@@ -269,8 +270,8 @@ func (o office) hides(path string) {
 	}
 }
 
-// What is shown of a thing that refers to another's: its own text, and null for what
-// would be joined. Writes may leave the reference, and cannot make one.
+// A record that refers to another's has null where that would be joined. Writes may keep the
+// reference, and cannot set one.
 func TestOwnOnlyReferences(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
@@ -279,7 +280,7 @@ func TestOwnOnlyReferences(t *testing.T) {
 			"name": "Mixed", "company": "Label", "owner_id": o.ritaID, "company_id": o.rorys["company"], "primary_contact_id": o.rorys["contact"],
 		})
 		path := "/api/deals/" + id(deal)
-		o.admin.thing(http.StatusOK, "PUT", path+"/contacts/"+o.rorys["contact"], object{"role": "champion"})
+		o.admin.record(http.StatusOK, "PUT", path+"/contacts/"+o.rorys["contact"], object{"role": "champion"})
 		expect(t, o.rita.get(path+"?includeRelationships=true"), object{
 			"company": "Label", "company_id": o.rorys["company"], "companies": nil, "company_name": nil, "contacts": nil,
 			"contact_name": nil, "contact_email": nil, "deal_contacts": []any{},
@@ -289,11 +290,11 @@ func TestOwnOnlyReferences(t *testing.T) {
 		}
 		expect(t, o.rita.change(path, object{"name": "Renamed", "company_id": o.rorys["company"]}), object{"company_id": o.rorys["company"]})
 		o.rita.ask(http.StatusNotFound, "DELETE", path+"/contacts/"+o.rorys["contact"], nil)
-		// Uniqueness is the organisation's, not the owner's.
-		if got := complaints(o.rita.ask(http.StatusConflict, "POST", "/api/companies", object{"name": "Another", "domain": hidden + ".example"})); got != "#/domain" {
+		// Uniqueness is within the organisation, not the owner's records.
+		if got := invalid(o.rita.ask(http.StatusConflict, "POST", "/api/companies", object{"name": "Another", "domain": hidden + ".example"})); got != "#/domain" {
 			t.Errorf("a domain that is taken: %s", got)
 		}
-		// What becomes hers is there at once, and what was hers is not.
+		// A record that she gets is visible at once, and one that she loses is not.
 		o.admin.change("/api/contacts/"+o.rorys["contact"], object{"owner_id": o.ritaID})
 		expect(t, o.rita.get(path), object{"contact_name": hidden + " " + hidden})
 		if rows, _ := o.rita.list(path + "/contacts"); len(rows) != 1 {
@@ -302,7 +303,7 @@ func TestOwnOnlyReferences(t *testing.T) {
 		o.admin.change(path, object{"owner_id": o.roryID})
 		o.rita.ask(http.StatusNotFound, "GET", path, nil)
 		o.rory.get(path)
-		// A task is theirs whom it is assigned to, and who has made it.
+		// A task is visible to its assignee and its creator.
 		task := o.rita.make("/api/tasks", object{"title": "For Rory", "assigned_to": o.roryID})
 		for _, u := range []user{o.rita, o.rory} {
 			u.get("/api/tasks/" + id(task))

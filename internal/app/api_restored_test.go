@@ -9,8 +9,8 @@ import (
 	"sixty/internal/crm"
 )
 
-// After a backup was restored, the log has another name: a token of before says nothing
-// any more, and is answered from the database.
+// After a backup was restored, the log has a new epoch: a request with an older token
+// bypasses the cache.
 func TestRestoredBackup(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

@@ -45,10 +45,10 @@ func TestRoles(t *testing.T) {
 					u.ask(no, "PATCH", "/api/deal-stages/"+id(stage), object{"name": "Mine"})
 					u.ask(no, "DELETE", "/api/stages/"+id(stage), nil)
 					u.ask(no, "DELETE", "/api/companies/"+id(company), nil)
-					// Nobody's is not one's own either.
+					// Records without an owner are not their own either.
 					u.ask(no, "POST", "/api/companies", object{"name": "X", "owner_id": nil})
 				}
-				// A rep makes their own, and cannot hand it over or make it for another.
+				// A rep creates their own records, and cannot give them to another or create them for one.
 				mine := u.ask(want.own, "POST", "/api/companies", object{"name": "Mine"})
 				if want.own == made {
 					path := "/api/companies/" + id(mine["data"].(object))
@@ -68,12 +68,12 @@ func TestRoles(t *testing.T) {
 	})
 }
 
-// Who may not write learns that first, and not what else is wrong.
-func TestForbiddenComesFirst(t *testing.T) {
+// Missing permission takes precedence over validation errors.
+func TestForbiddenTakesPrecedence(t *testing.T) {
 	t.Parallel()
 	viewer := newUser(boot(t, "sqlite"), "Forbidden", crm.RoleViewer)
 	answer := viewer.ask(http.StatusForbidden, "POST", "/api/deals", object{"name": "", "value": "x"})
-	if complaints(answer) != "" {
-		t.Errorf("it complains of %s", complaints(answer))
+	if invalid(answer) != "" {
+		t.Errorf("it complains of %s", invalid(answer))
 	}
 }

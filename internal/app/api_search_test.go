@@ -10,7 +10,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// found gives the titles, or names, that a search answers, in order.
+// found returns the titles or names that a search finds, in order.
 func (u user) found(path string, q url.Values) string {
 	u.t.Helper()
 	rows, _ := u.list(path + "?" + q.Encode())
@@ -121,8 +121,9 @@ func searchOfLists(t *testing.T, u user, acme object) {
 	}
 }
 
-// A search is walked by cursors that are bound to it, and that hold while things change.
-func TestSearchWalks(t *testing.T) {
+// The pages of a search have cursors that are bound to it, and stay valid while records
+// change.
+func TestSearchPages(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
 		u := newUser(c, "Walking", crm.RoleManager)
@@ -151,11 +152,11 @@ func TestSearchWalks(t *testing.T) {
 		first, answer := u.list("/api/search?q=acm&limit=20")
 		token := at(answer, "pagination", "nextCursor").(string)
 		for _, path := range []string{"/api/search?q=acme&limit=20&cursor=", "/api/search?q=acm&kind=deal&cursor=", "/api/companies?search=acm&cursor="} {
-			if got := complaints(u.ask(http.StatusBadRequest, "GET", path+token, nil)); got != "cursor" {
+			if got := invalid(u.ask(http.StatusBadRequest, "GET", path+token, nil)); got != "cursor" {
 				t.Errorf("%s: complaints of %s", path, got)
 			}
 		}
-		// Of what is not yet met one goes, one is changed and one is made: all others come, once.
+		// Of the later rows one is deleted, one changed and one created: all others appear once.
 		rest, _ := u.list("/api/search?q=acm&limit=100&cursor=" + token)
 		u.ask(http.StatusOK, "DELETE", pathOf(rest[5]), nil)
 		u.change(pathOf(rest[10]), object{"name": "Elsewhere", "company": nil})
@@ -170,7 +171,7 @@ func TestSearchWalks(t *testing.T) {
 		if mapped(after, "id") != mapped(want, "id") || len(first)+len(rest) != n {
 			t.Errorf("after the changes:\n%s\nwant\n%s", mapped(after, "title"), mapped(want, "title"))
 		}
-		// The same query in other clothes has the same cursors.
+		// Equivalent queries have the same cursors.
 		same, _ := u.list("/api/search?q=%20ACM%21&limit=100&cursor=" + token)
 		if mapped(same, "id") != mapped(after, "id") {
 			t.Error("the same words, typed differently, are another search")

@@ -27,9 +27,8 @@ func (c *client) lookups() string {
 	return ""
 }
 
-// With Redis, a session that one instance knows the others find there. Without it, or
-// when it is slow, they ask the database; and whoever is signed out is so everywhere
-// within a second, whatever Redis says or does.
+// With Redis, instances find each other's sessions there. Without it, or if it is slow, they
+// read the database. A sign-out takes effect everywhere within a second in either case.
 func TestSessionsByRedis(t *testing.T) {
 	t.Parallel()
 	proxy, redis := redisProxy(t)
@@ -61,7 +60,7 @@ func TestSessionsByRedis(t *testing.T) {
 	}
 	refused := func(when string, there *browser) {
 		t.Helper()
-		endsSoon(t, when, there.knock)
+		endsSoon(t, when, there.whoAmI)
 	}
 	signOut := func(when string) {
 		t.Helper()
@@ -102,7 +101,7 @@ func TestSessionsByRedis(t *testing.T) {
 	found("when it is back")
 }
 
-// redisProxy is the tests' Redis by way of a proxy that can be cut, as the settings of Redis.
+// redisProxy returns a proxy to the tests' Redis that can be cut, and the settings for it.
 func redisProxy(t *testing.T) (*toxiproxy.Proxy, func(*config.Config)) {
 	t.Helper()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())

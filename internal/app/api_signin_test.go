@@ -21,20 +21,20 @@ const (
 	otherPassword = "staple correct horse"
 )
 
-// browser speaks to a running program by cookie.
+// browser is a client that authenticates by cookie.
 type browser struct {
 	*client
 	cookie *http.Cookie // nil: signed out
 }
 
-// knock gives the status of asking who one is.
-func (b *browser) knock() int {
+// whoAmI returns the status of GET /api/user.
+func (b *browser) whoAmI() int {
 	b.t.Helper()
 	status, _, _ := b.send("GET", "/api/user", nil)
 	return status
 }
 
-// send sends a request as a page of the program's own origin would, and keeps the cookie
+// send sends a request as a page of the program's own origin would, and stores the cookie
 // that is set.
 func (b *browser) send(method, path string, body any, headers ...string) (int, http.Header, object) {
 	b.t.Helper()
@@ -83,7 +83,7 @@ func (b *browser) logInTo(email, password, organisation string) {
 	b.ask(http.StatusOK, "POST", "/api/auth/login", body)
 }
 
-// member makes a person with a password.
+// member creates a user with a password.
 func (c *client) member(org crm.ID, email string, role crm.Role) crm.Owner {
 	c.t.Helper()
 	p := c.person(org, "Ada King", email, role)
@@ -112,7 +112,7 @@ func TestSignIn(t *testing.T) {
 		expect(t, b.ask(http.StatusOK, "GET", "/api/user", nil)["data"].(object), object{"id": ada.ID})
 		b.ask(http.StatusCreated, "POST", "/api/companies", object{"name": "Acme"})
 
-		// Another sign-in is another session, and the client's old one ends.
+		// Another sign-in starts another session, and ends the client's old one.
 		old := *k
 		b.logIn("ada@acme.example", goodPassword)
 		if b.cookie.Value == old.Value {
@@ -141,8 +141,8 @@ func TestSignIn(t *testing.T) {
 	})
 }
 
-// Whether there is such an account cannot be told: the words and the work are the same.
-func TestSignInTellsNothing(t *testing.T) {
+// A failed sign-in does not reveal whether the account exists: message and work are the same.
+func TestSignInDoesNotRevealAccounts(t *testing.T) {
 	t.Parallel()
 	c := boot(t, "sqlite")
 	org := c.organisation("Sign-in").ID
@@ -171,7 +171,7 @@ func TestSignInTellsNothing(t *testing.T) {
 	}
 }
 
-// Failures bring delays, for whoever is tried and whoever tries; nobody else waits.
+// Failures lead to delays for the account and for the address, and for no others.
 func TestSignInDelays(t *testing.T) {
 	t.Parallel()
 	c, now := bootByClock(t, "sqlite")
@@ -205,7 +205,7 @@ func TestSignInDelays(t *testing.T) {
 	}
 }
 
-// bootByClock boots a program by a clock that stands still until it is told.
+// bootByClock boots a program with a clock that the test advances.
 func bootByClock(t *testing.T, engine string, change ...func(*config.Config)) (*client, *atomic.Int64) {
 	t.Helper()
 	now := &atomic.Int64{}
@@ -213,7 +213,7 @@ func bootByClock(t *testing.T, engine string, change ...func(*config.Config)) (*
 	return run(t, newAppBy(t, func() time.Time { return time.Unix(0, now.Load()) }, engine, change...)), now
 }
 
-// A session ends when it is not used, and at last whatever use is made of it.
+// A session ends when it is idle for too long, and at the end of its lifetime.
 func TestSessionsExpire(t *testing.T) {
 	t.Parallel()
 	c, now := bootByClock(t, "sqlite", func(cfg *config.Config) { cfg.SessionIdle, cfg.SessionLifetime = time.Hour, 3*time.Hour })
@@ -236,8 +236,8 @@ func TestSessionsExpire(t *testing.T) {
 	pass(4*time.Minute, http.StatusUnauthorized)
 }
 
-// used waits until the one session has been entered as used so long after it began:
-// nobody who uses one waits for that.
+// used waits until the use of the only session is recorded, so long after its start: requests
+// do not wait for that.
 func (c *client) used(t *testing.T, after time.Duration) {
 	t.Helper()
 	orgs, err := c.app.Core().Accounts.Organisations(t.Context())
@@ -262,8 +262,8 @@ func (c *client) used(t *testing.T, after time.Duration) {
 	}
 }
 
-// Signing somebody out counts on every instance within a second, and so does another role
-// by whichever way it came, of which the audit trail tells.
+// A sign-out takes effect on every instance within a second, and so does a change of role by
+// any means, which the audit trail records.
 func TestSessionsEndEverywhere(t *testing.T) {
 	t.Parallel()
 	var cfg config.Config
@@ -293,7 +293,7 @@ func TestSessionsEndEverywhere(t *testing.T) {
 		"Password": func(*browser) error {
 			return first.app.Core().Passwords.Set(t.Context(), crm.Operator(org), ada.ID, goodPassword)
 		},
-		"Import": func(*browser) error { // among so many that the change log tells of them as one
+		"Import": func(*browser) error { // among so many that the change log has one entry for all
 			rows := []bulk.ImportRow[crm.OwnerPatch]{{Patch: crm.OwnerPatch{Email: crm.Of("ada@acme.example"), Role: crm.Of("viewer")}}}
 			for i := range 120 {
 				rows = append(rows, bulk.ImportRow[crm.OwnerPatch]{Patch: crm.OwnerPatch{Email: crm.Of(fmt.Sprintf("new%d@acme.example", i))}})
@@ -318,11 +318,11 @@ func TestSessionsEndEverywhere(t *testing.T) {
 		if err := end(b); err != nil {
 			t.Fatal(err)
 		}
-		endsSoon(t, name, there.knock)
+		endsSoon(t, name, there.whoAmI)
 	}
 }
 
-// What pages of other sites ask for by the cookie is refused, and what is not, is not.
+// Requests with the cookie from pages of other sites are rejected, and no others.
 func TestCrossSite(t *testing.T) { //nolint:tparallel // one browser, one request after the other
 	t.Parallel()
 	c := boot(t, "sqlite")
@@ -383,7 +383,7 @@ func TestSecureCookie(t *testing.T) {
 	b.ask(http.StatusUnauthorized, "GET", "/api/user", nil)
 }
 
-// Who has accounts in several organisations names one; the passwords are each their own.
+// A user with accounts in several organisations names one; each has its own password.
 func TestSignInToOneOfSeveral(t *testing.T) {
 	t.Parallel()
 	c := boot(t, "sqlite")
@@ -418,7 +418,7 @@ func TestChangePassword(t *testing.T) {
 			{object{"old": "wrong password", "new": otherPassword}, "#/old"},
 			{object{"old": 1, "new": otherPassword, "more": 1}, "#/old #/more"},
 		} {
-			if got := complaints(b.ask(http.StatusUnprocessableEntity, "POST", "/api/auth/password", bad.body)); !sameWords(got, bad.complains) {
+			if got := invalid(b.ask(http.StatusUnprocessableEntity, "POST", "/api/auth/password", bad.body)); !sameWords(got, bad.complains) {
 				t.Errorf("%v: it complains of %q", bad.body, got)
 			}
 		}
@@ -436,19 +436,19 @@ func TestChangePassword(t *testing.T) {
 	})
 }
 
-// Invited people set their first password by a token, and whoever lost theirs another
-// one; each token is good once, for its purpose, and for a while.
+// Invited users set their first password by a token, and users without their password reset
+// it by another; each token is valid once, for its purpose, and for a limited time.
 func TestInvitation(t *testing.T) {
 	t.Parallel()
 	c, now := bootByClock(t, "sqlite")
 	admin := newUser(c, "Invitation", crm.RoleAdmin)
 	admin.as(crm.RoleManager).ask(http.StatusForbidden, "POST", "/api/auth/invite", object{"email": "eve@acme.example"})
-	if got := complaints(admin.ask(http.StatusUnprocessableEntity, "POST", "/api/auth/invite", object{"role": "god"})); !sameWords(got, "#/email #/role") {
+	if got := invalid(admin.ask(http.StatusUnprocessableEntity, "POST", "/api/auth/invite", object{"role": "god"})); !sameWords(got, "#/email #/role") {
 		t.Errorf("it complains of %s", got)
 	}
 	invite := func(email string) (token, user string) {
 		t.Helper()
-		data := admin.thing(http.StatusCreated, "POST", "/api/auth/invite", object{"email": email, "role": "manager", "first_name": "Ada"})
+		data := admin.record(http.StatusCreated, "POST", "/api/auth/invite", object{"email": email, "role": "manager", "first_name": "Ada"})
 		return data["token"].(string), at(data, "user", "id").(string)
 	}
 	token, user := invite("ada@acme.example")
@@ -472,7 +472,7 @@ func TestInvitation(t *testing.T) {
 
 	reset := func() string {
 		t.Helper()
-		return admin.thing(http.StatusOK, "POST", "/api/auth/reset-request", object{"user_id": user})["token"].(string)
+		return admin.record(http.StatusOK, "POST", "/api/auth/reset-request", object{"user_id": user})["token"].(string)
 	}
 	replaced, token := reset(), reset()
 	redeem(http.StatusUnprocessableEntity, "/api/auth/reset", replaced, otherPassword)

@@ -15,8 +15,8 @@ import (
 	"sixty/internal/crm"
 )
 
-// acknowledged is the last write that was: what every request that begins from then on
-// must be told, or something newer.
+// acknowledged is the last acknowledged write: every request from then on must read it, or a
+// newer one.
 type acknowledged struct {
 	value int
 	token string
@@ -24,10 +24,10 @@ type acknowledged struct {
 
 var valueMember = regexp.MustCompile(`"value":(\d+)\.00`)
 
-// However many read while somebody writes, nobody is told what was before a write that
-// had been acknowledged when they asked: on the instance that wrote, and with the token
-// on the other. The cache answers all the same.
-func TestNothingIsStale(t *testing.T) {
+// While there are many reads and writes, no response is older than a write that was
+// acknowledged before its request: on the instance of the write, and with the token on the
+// other. There are still cache hits.
+func TestNoStaleReads(t *testing.T) {
 	t.Parallel()
 	const writes, readers = 20, 2 // readers on each instance
 	eachPair(t, func(t *testing.T, a, b *client) {
@@ -76,7 +76,7 @@ func TestNothingIsStale(t *testing.T) {
 				t.Fatalf("%d: %s", status, body)
 			}
 			last.Store(&acknowledged{n, header.Get("Sixty-Consistency")})
-			// Enough reads that the next write meets answers that are kept.
+			// Enough reads that the next write invalidates cached responses.
 			enough := asked.Load() + 8
 			eventually(t, "the others read", func() bool { return asked.Load() >= enough || t.Failed() })
 		}

@@ -10,7 +10,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// admin makes an organisation with a person who administers it, and signs them in.
+// admin creates an organisation with an admin, and signs them in.
 func (c *client) admin(name string) (crm.ID, *browser, crm.Owner) {
 	c.t.Helper()
 	org := c.organisation(name).ID
@@ -20,8 +20,8 @@ func (c *client) admin(name string) (crm.ID, *browser, crm.Owner) {
 	return org, b, p
 }
 
-// Admins see everybody and change what they may do; whoever gets another role is signed
-// out, and their keys may do no more than they.
+// Admins list users and change their roles; a change of role signs the user out and limits
+// their keys.
 func TestPeople(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
@@ -42,7 +42,7 @@ func TestPeople(t *testing.T) {
 			t.Errorf("signed in at %v", got["signed_in_at"])
 		}
 
-		// A demotion ends her sessions, and her key does no more than she.
+		// A demotion ends her sessions, and limits her key.
 		u := user{c, org, key}
 		u.make("/api/deal-stages", object{"name": "Hers"})
 		changed := admin.ask(http.StatusOK, "PATCH", path, object{"role": "viewer", "last_name": "Rep", "id": "ignored"})["data"].(object)
@@ -54,20 +54,20 @@ func TestPeople(t *testing.T) {
 		hers.logIn("rita@team.example", goodPassword)
 		expect(t, hers.ask(http.StatusOK, "GET", "/api/user", nil)["data"].(object), object{"role": "viewer"})
 
-		// What changes no role ends no session; what she changes at once is not undone.
+		// A change of other members ends no session, and does not undo her own concurrent change.
 		admin.ask(http.StatusOK, "PATCH", path, object{"stage": "Analyst"})
 		hers.ask(http.StatusOK, "GET", "/api/user", nil)
 		_, header, _ := admin.send("GET", path, nil)
 		admin.ask(http.StatusOK, "PATCH", path, object{"first_name": "Rita"})
 		admin.ask(http.StatusPreconditionFailed, "PATCH", path, object{"first_name": "Ada"}, "If-Match", header.Get("ETag"))
-		if got := complaints(admin.ask(http.StatusUnprocessableEntity, "PATCH", path, object{"role": "god", "email": "x", "colour": 1})); !sameWords(got, "#/role #/email #/colour") {
+		if got := invalid(admin.ask(http.StatusUnprocessableEntity, "PATCH", path, object{"role": "god", "email": "x", "colour": 1})); !sameWords(got, "#/role #/email #/colour") {
 			t.Errorf("it complains of %s", got)
 		}
-		if got := complaints(admin.ask(http.StatusConflict, "PATCH", path, object{"email": "admin@team.example"})); got != "#/email" {
+		if got := invalid(admin.ask(http.StatusConflict, "PATCH", path, object{"email": "admin@team.example"})); got != "#/email" {
 			t.Errorf("it complains of %s", got)
 		}
 
-		// Out, and in again: what she had begun is over, her password and key are good.
+		// Deactivated and reactivated: her sessions have ended, her password and key are valid.
 		expect(t, admin.ask(http.StatusOK, "POST", path+"/deactivate", nil)["data"].(object), object{"id": rita.ID.String()})
 		admin.ask(http.StatusOK, "POST", path+"/deactivate", nil) // again
 		hers.ask(http.StatusUnauthorized, "GET", "/api/user", nil)
@@ -81,7 +81,7 @@ func TestPeople(t *testing.T) {
 		u.ask(http.StatusOK, "GET", "/api/user", nil)
 		hers.logIn("rita@team.example", goodPassword)
 
-		// Nobody does it to themselves, and the last admin stays one: also for another one.
+		// Admins cannot do it to themselves, and the last admin stays one, also for another admin.
 		mine := "/api/users/" + me.ID.String()
 		admin.ask(http.StatusForbidden, "PATCH", mine, object{"role": "rep"})
 		admin.ask(http.StatusForbidden, "POST", mine+"/deactivate", nil)
@@ -93,7 +93,7 @@ func TestPeople(t *testing.T) {
 		robot.ask(http.StatusOK, "PATCH", mine, object{"role": "rep"})
 		admin.ask(http.StatusUnauthorized, "GET", "/api/users", nil)
 
-		// The user of a key is no person.
+		// The service user of a key is not in the list.
 		service := "/api/users/" + id(robot.get("/api/user"))
 		expect(t, robot.get(service), object{"service": true})
 		robot.ask(http.StatusConflict, "PATCH", service, object{"role": "rep"})
@@ -122,7 +122,7 @@ func TestPeople(t *testing.T) {
 	})
 }
 
-// Two admins who would demote each other at once do not both succeed.
+// Two admins who demote each other at once do not both succeed.
 func TestLastAdminAtOnce(t *testing.T) {
 	t.Parallel()
 	c := boot(t, "postgres")
@@ -153,8 +153,8 @@ func TestLastAdminAtOnce(t *testing.T) {
 	}
 }
 
-// All that somebody has goes to another, and what was kept of it is not given any more.
-func TestHandOver(t *testing.T) {
+// A transfer moves all of a user's records to another, and invalidates the cached responses.
+func TestTransferRecords(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
 		org, admin, me := c.admin("Hand over")
@@ -196,7 +196,7 @@ func TestHandOver(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, body := range []object{{}, {"to": nil}, {"to": "x"}, {"to": from}, {"to": to}, {"to": crm.NewID()}} {
-			if got := complaints(admin.ask(http.StatusUnprocessableEntity, "POST", path, body)); got != "#/to" {
+			if got := invalid(admin.ask(http.StatusUnprocessableEntity, "POST", path, body)); got != "#/to" {
 				t.Errorf("%v: it complains of %q", body, got)
 			}
 		}
@@ -209,7 +209,7 @@ func TestHandOver(t *testing.T) {
 	})
 }
 
-// get2 reads twice, so that the answer is one that was kept.
+// get2 reads twice, so that the second response is cached.
 func (u user) get2(path string) {
 	u.t.Helper()
 	for range 2 {

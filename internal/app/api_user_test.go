@@ -12,27 +12,27 @@ import (
 // object is a JSON object.
 type object = map[string]any
 
-// user speaks to a running program with a key.
+// user is a client with an API key.
 type user struct {
 	*client
 	org crm.ID
 	key string
 }
 
-// newUser gives a user of a role in a new organisation.
+// newUser returns a user of a role in a new organisation.
 func newUser(c *client, organisation string, role crm.Role) user {
 	c.t.Helper()
 	org := c.organisation(organisation)
 	return user{c, org.ID, c.key(org.ID, role)}
 }
 
-// as gives another user of the same organisation.
+// as returns another user of the same organisation.
 func (u user) as(role crm.Role) user {
 	u.t.Helper()
 	return user{u.client, u.org, u.client.key(u.org, role)}
 }
 
-// in gives the user for a subtest, which then is what fails.
+// in returns the user for a subtest, whose failures are its own.
 func (u user) in(tb testing.TB) user {
 	tb.Helper()
 	c := *u.client
@@ -40,7 +40,7 @@ func (u user) in(tb testing.TB) user {
 	return u
 }
 
-// ask sends a request that must be answered with the status, and gives the answer.
+// ask sends a request that must have the status, and returns the response.
 func (u user) ask(want int, method, path string, body any) object {
 	u.t.Helper()
 	status, _, answer := u.do(method, path, u.key, body)
@@ -50,30 +50,30 @@ func (u user) ask(want int, method, path string, body any) object {
 	return answer
 }
 
-// thing is ask for an answer whose data is one thing.
-func (u user) thing(want int, method, path string, body any) object {
+// record is ask for a response whose data is one record.
+func (u user) record(want int, method, path string, body any) object {
 	u.t.Helper()
 	answer := u.ask(want, method, path, body)
 	data, ok := answer["data"].(object)
 	if e, there := answer["error"]; !ok || !there || e != nil {
-		u.t.Fatalf("%s %s: the answer is no envelope of a thing: %v", method, path, answer)
+		u.t.Fatalf("%s %s: the answer is no envelope of a record: %v", method, path, answer)
 	}
 	return data
 }
 
-func (u user) get(path string) object { u.t.Helper(); return u.thing(http.StatusOK, "GET", path, nil) }
+func (u user) get(path string) object { u.t.Helper(); return u.record(http.StatusOK, "GET", path, nil) }
 
 func (u user) make(path string, body object) object {
 	u.t.Helper()
-	return u.thing(http.StatusCreated, "POST", path, body)
+	return u.record(http.StatusCreated, "POST", path, body)
 }
 
 func (u user) change(path string, body object) object {
 	u.t.Helper()
-	return u.thing(http.StatusOK, "PATCH", path, body)
+	return u.record(http.StatusOK, "PATCH", path, body)
 }
 
-// list gives the rows of a page and the page's whole answer.
+// list returns the rows of a page and the whole response.
 func (u user) list(path string) (rows []object, answer object) {
 	u.t.Helper()
 	answer = u.ask(http.StatusOK, "GET", path, nil)
@@ -87,18 +87,18 @@ func (u user) list(path string) (rows []object, answer object) {
 	return rows, answer
 }
 
-// total gives the number of things in a list.
+// total returns the number of records in a list.
 func (u user) total(path string) int {
 	u.t.Helper()
 	_, answer := u.list(path + "?count=exact&limit=1")
 	return int(answer["meta"].(object)["totalCount"].(float64))
 }
 
-// expect compares some members of a thing.
-func expect(tb testing.TB, thing, want object) {
+// expect compares some members of a record.
+func expect(tb testing.TB, record, want object) {
 	tb.Helper()
 	for name, w := range want {
-		got, there := thing[name]
+		got, there := record[name]
 		if n, isInt := w.(int); isInt {
 			w = float64(n)
 		}
@@ -109,8 +109,8 @@ func expect(tb testing.TB, thing, want object) {
 }
 
 // at follows names into nested objects.
-func at(thing object, names ...string) any {
-	var v any = thing
+func at(record object, names ...string) any {
+	var v any = record
 	for _, name := range names {
 		o, ok := v.(object)
 		if !ok {
@@ -121,9 +121,9 @@ func at(thing object, names ...string) any {
 	return v
 }
 
-func id(thing object) string { return thing["id"].(string) }
+func id(record object) string { return record["id"].(string) }
 
-// mapped gives one member of every row, as text.
+// mapped returns one member of every row, as text.
 func mapped(rows []object, name string) string {
 	var all []string
 	for _, row := range rows {
@@ -132,8 +132,8 @@ func mapped(rows []object, name string) string {
 	return strings.Join(all, " ")
 }
 
-// complaints gives what a problem complains of: JSON pointers and parameters.
-func complaints(answer object) string {
+// invalid returns the JSON pointers and parameters of a problem's errors.
+func invalid(answer object) string {
 	list, _ := answer["errors"].([]any)
 	var all []string
 	for _, e := range list {

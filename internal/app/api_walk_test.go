@@ -19,9 +19,9 @@ import (
 // stride is the limit of the walks: it divides no list's length.
 const stride = 37
 
-// Every list, in every order that the API document names, is walked forward to its
-// end and backward to its start; each row is met exactly once either way.
-func TestWalkEveryList(t *testing.T) {
+// Every list, in every order of the API document, is read forward to its end and backward to
+// its start; each row appears exactly once either way.
+func TestPagesOfEveryList(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
 		u := newUser(c, "Walk", crm.RoleManager)
@@ -55,7 +55,7 @@ func TestWalkEveryList(t *testing.T) {
 	})
 }
 
-// sortsOf gives the orders that a list names in the document; none for what is no list.
+// sortsOf returns the orders of a list in the document; none for other operations.
 func sortsOf(op apiOperation) []string {
 	var all []string
 	for _, p := range op.query {
@@ -68,8 +68,7 @@ func sortsOf(op apiOperation) []string {
 	return all
 }
 
-// A walked list: the ids as they were met forward, and as they were met backward,
-// both in the list's own order.
+// walked holds the ids of a list as read forward and backward, both in the list's own order.
 type walked struct {
 	rows, back []string
 }
@@ -128,8 +127,8 @@ func ids(rows []object) []string {
 	return all
 }
 
-// check holds a walk to what must be so for the rows that did not change meanwhile:
-// each was met exactly once in either direction, and in one order.
+// check checks that rows that did not change meanwhile appear exactly once in either
+// direction, and in the same order.
 func (w walked) check(t *testing.T, unchanged func(id string) bool) {
 	t.Helper()
 	forward, backward := slices.Clone(w.rows), slices.Clone(w.back)
@@ -147,9 +146,9 @@ func (w walked) check(t *testing.T, unchanged func(id string) bool) {
 	}
 }
 
-// fillLists makes at least n things of every kind, with equal and absent sort keys
-// among them, and gives the ids of a company, a contact and a deal that have the most of them.
-func (u user) fillLists(t *testing.T, n int) things {
+// fillLists creates at least n records of every kind, some with equal or absent sort keys, and
+// returns the ids of the company, contact and deal with the most of them.
+func (u user) fillLists(t *testing.T, n int) records {
 	t.Helper()
 	ctx, by, random := t.Context(), crm.Operator(u.org), rand.New(rand.NewPCG(1, 2))
 	base := crm.InstantOf(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
@@ -215,11 +214,11 @@ func (u user) fillLists(t *testing.T, n int) things {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return things{"company": companies[0].ID.String(), "contact": contacts[0].ID.String(), "deal": deals[0].ID.String()}
+	return records{"company": companies[0].ID.String(), "contact": contacts[0].ID.String(), "deal": deals[0].ID.String()}
 }
 
-// While other clients insert rows and change some, the rows that nobody changes are
-// neither skipped nor met twice, in any order, in either direction.
+// While other clients insert and change rows, the unchanged rows are neither skipped nor
+// repeated, in any order, in either direction.
 func TestWalkWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {

@@ -11,7 +11,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// What a team does and is to do, over HTTP, and what becomes of it.
+// A team's activities and tasks over HTTP.
 func TestWork(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
@@ -53,7 +53,7 @@ func workOfActivities(t *testing.T, u user, about object, rep crm.Owner) {
 	expect(t, sale, object{"date": "2026-01-31T00:00:00.000000Z", "amount": 99.5, "quantity": 3, "description": "Signed", "company_id": nil})
 	path := "/api/activities/" + id(sale)
 	expect(t, u.change(path, object{"date": "2026-02-01T01:00:00+01:00", "amount": nil}), object{"date": "2026-02-01T00:00:00.000000Z", "amount": nil, "quantity": 3})
-	expect(t, u.thing(http.StatusOK, "PUT", path, object{"status": "completed", "id": id(call)}), object{"status": "completed", "type": "sale", "id": id(sale)})
+	expect(t, u.record(http.StatusOK, "PUT", path, object{"status": "completed", "id": id(call)}), object{"status": "completed", "type": "sale", "id": id(sale)})
 	for _, filter := range []string{
 		"contactId=" + about["contact_id"].(string), "company_id=" + about["company_id"].(string), "dealId=" + about["deal_id"].(string), "type=call",
 	} {
@@ -69,7 +69,7 @@ func workOfActivities(t *testing.T, u user, about object, rep crm.Owner) {
 			t.Errorf("activities of %s: %v", parent, rows)
 		}
 	}
-	expect(t, u.thing(http.StatusOK, "DELETE", path, nil), object{"deleted": true, "id": id(sale)})
+	expect(t, u.record(http.StatusOK, "DELETE", path, nil), object{"deleted": true, "id": id(sale)})
 	u.ask(http.StatusNotFound, "GET", path, nil)
 }
 
@@ -99,9 +99,9 @@ func workOfTasks(t *testing.T, u user, about object, rep crm.Owner) {
 	}
 
 	path := "/api/tasks/" + id(late)
-	// A client that sends back what it was shown changes nothing.
-	expect(t, u.thing(http.StatusOK, "PUT", path, late), object{"status": "overdue", "updated_at": late["updated_at"]})
-	done := u.thing(http.StatusOK, "PUT", path, with(late, object{"completed": true}))
+	// A client that sends back what it has read changes nothing.
+	expect(t, u.record(http.StatusOK, "PUT", path, late), object{"status": "overdue", "updated_at": late["updated_at"]})
+	done := u.record(http.StatusOK, "PUT", path, with(late, object{"completed": true}))
 	expect(t, done, object{"status": "completed", "completed": true, "completed_at": done["updated_at"]})
 	expect(t, u.change(path, object{"status": "in_progress"}), object{"status": "overdue", "completed": false, "completed_at": nil})
 	expect(t, u.change(path, object{"due_date": nil}), object{"status": "in_progress", "due_date": nil})
@@ -140,7 +140,7 @@ func workOfNumbers(t *testing.T, u user, about object) {
 	}
 }
 
-// workOfFollowUps asks what is to be done about a contact of its own.
+// workOfFollowUps tests the follow-ups of a contact.
 func workOfFollowUps(t *testing.T, u user, about object) {
 	t.Helper()
 	contact := u.make("/api/contacts", object{"first_name": "Grace"})
@@ -190,12 +190,12 @@ func workOfFollowUps(t *testing.T, u user, about object) {
 		u.make("/api/activities", with(on, object{"type": "email"}))
 	}
 	if rows, _ := u.list(path); len(rows) != 10 {
-		t.Errorf("%d things are to be done, want the newest 10", len(rows))
+		t.Errorf("%d records are to be done, want the newest 10", len(rows))
 	}
 }
 
-// workByQuery asks for parts of a contact as the front end does: they are what their
-// own paths answer.
+// workByQuery reads sub-resources of a contact by query: the responses are those of their
+// own paths.
 func workByQuery(t *testing.T, u user, about object) {
 	t.Helper()
 	contact := about["contact_id"].(string)
@@ -209,12 +209,12 @@ func workByQuery(t *testing.T, u user, about object) {
 		if answer["detail"] != "There is no such contact." {
 			t.Errorf("%s of nobody: %v", part, answer["detail"])
 		}
-		if answer := u.ask(http.StatusBadRequest, "GET", "/api/contacts?"+part+"=true", nil); complaints(answer) != "id" {
+		if answer := u.ask(http.StatusBadRequest, "GET", "/api/contacts?"+part+"=true", nil); invalid(answer) != "id" {
 			t.Errorf("%s of nobody named: %v", part, answer)
 		}
 		expect(t, u.get("/api/contacts?id="+contact+"&"+part+"=false"), object{"id": contact})
 	}
-	// Lists take their own parameters and are walked by their own cursors.
+	// Lists have their own parameters and cursors.
 	q := url.Values{"id": {contact}, "deals": {"true"}, "limit": {"1"}, "sort": {"-value"}}
 	w := u.walk(t, "/api/contacts", q)
 	if rows, _ := u.list("/api/deals?sort=-value&contactId=" + contact); len(rows) < 3 || cmp.Diff(ids(rows), w.rows) != "" || cmp.Diff(w.rows, w.back) != "" {
@@ -224,14 +224,14 @@ func workByQuery(t *testing.T, u user, about object) {
 		"&deals=true&stats=true": "stats", "&deals=perhaps": "deals", "&deals=true&sort=title": "sort", "&deals=true&cursor=x": "cursor",
 	} {
 		_, _, answer := u.do("GET", "/api/contacts?id="+contact+query, u.key, nil)
-		if status := answer["status"]; status != 422.0 && status != 400.0 || complaints(answer) != want && complaints(answer) != "deals" {
+		if status := answer["status"]; status != 422.0 && status != 400.0 || invalid(answer) != want && invalid(answer) != "deals" {
 			t.Errorf("%s: %v", query, answer)
 		}
 	}
 	u.ask(http.StatusBadRequest, "GET", "/api/contacts?id=42&stats=true", nil)
 }
 
-// workOfDeletions deletes what activities and tasks are about: they stay, without it.
+// workOfDeletions deletes what activities and tasks refer to: they stay, without the reference.
 func workOfDeletions(t *testing.T, u user, about object) {
 	t.Helper()
 	activity := u.make("/api/activities", with(about, object{"type": "note"}))
@@ -248,7 +248,8 @@ func workOfDeletions(t *testing.T, u user, about object) {
 	}
 }
 
-// A rep writes the activities they own, and the tasks that are theirs or made by them.
+// A rep writes the activities that they own, and the tasks that are assigned to or created by
+// them.
 func TestRolesOfWork(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {

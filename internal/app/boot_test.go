@@ -19,9 +19,9 @@ import (
 	"sixty/internal/servertest"
 )
 
-// TestMain sees to it that no program that was booted left a goroutine behind.
+// TestMain checks that no program has leaked a goroutine.
 func TestMain(m *testing.M) {
-	// The proxy's toxics may outlive it for as long as they hold something back.
+	// The proxy's toxics may outlive it while they delay something.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*LatencyToxic).Pipe"))
 }
 
@@ -46,20 +46,20 @@ type client struct {
 	http *http.Client
 	base string       // http://127.0.0.1:PORT
 	stop func()       // begins the shutdown; idempotent
-	done <-chan error // gives Run's error, and then is closed
+	done <-chan error // receives Run's error, and then is closed
 }
 
-// newApp makes the whole program, on a free port and an empty database: SQLite in a
+// newApp returns the whole program, on a free port and an empty database: SQLite in a
 // temporary folder, or PostgreSQL in a database of its own.
 func newApp(t *testing.T, engine string, change ...func(*config.Config)) *app.App {
 	t.Helper()
 	return newAppBy(t, time.Now, engine, change...)
 }
 
-// many is a limit that no test reaches which is not about limits.
+// many is a limit that only tests of limits change.
 const many = 10_000_000
 
-// newAppBy is newApp by another clock.
+// newAppBy is newApp with another clock.
 func newAppBy(t *testing.T, clock func() time.Time, engine string, change ...func(*config.Config)) *app.App {
 	t.Helper()
 	cfg := config.Default()
@@ -78,14 +78,14 @@ func newAppBy(t *testing.T, clock func() time.Time, engine string, change ...fun
 	return a
 }
 
-// boot starts the program that newApp makes. It is ready when boot returns and ends
+// boot starts the program that newApp returns. It is ready when boot returns and ends
 // with the test.
 func boot(t *testing.T, engine string, change ...func(*config.Config)) *client {
 	t.Helper()
 	return run(t, newApp(t, engine, change...))
 }
 
-// run starts a program that has been made.
+// run starts a program.
 func run(t *testing.T, a *app.App) *client {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -109,7 +109,7 @@ func run(t *testing.T, a *app.App) *client {
 	return c
 }
 
-// organisation makes an organisation.
+// organisation creates an organisation.
 func (c *client) organisation(name string) crm.Organisation {
 	c.t.Helper()
 	org, err := c.app.Core().Accounts.CreateOrganisation(c.t.Context(), name)
@@ -119,13 +119,13 @@ func (c *client) organisation(name string) crm.Organisation {
 	return org
 }
 
-// key makes an API key that acts as a service user of its own.
+// key creates an API key with a service user of its own.
 func (c *client) key(org crm.ID, role crm.Role) string {
 	c.t.Helper()
 	return c.newKey(org, role, nil)
 }
 
-// keyOf makes an API key that acts as a person.
+// keyOf creates an API key of a user.
 func (c *client) keyOf(org, user crm.ID, role crm.Role) string {
 	c.t.Helper()
 	return c.newKey(org, role, &user)
@@ -140,7 +140,7 @@ func (c *client) newKey(org crm.ID, role crm.Role, user *crm.ID) string {
 	return secret
 }
 
-// person makes a person.
+// person creates a user.
 func (c *client) person(org crm.ID, name, email string, role crm.Role) crm.Owner {
 	c.t.Helper()
 	first, last := crm.SplitName(name)
@@ -155,7 +155,7 @@ func (c *client) person(org crm.ID, name, email string, role crm.Role) crm.Owner
 // maxAnswer is more than any answer of a test; one that is longer fails it.
 const maxAnswer = 16 << 20
 
-// do sends a request and gives the answer, with the body as JSON when it is JSON
+// do sends a request and returns the response, with the body as JSON when it is JSON
 // (nil otherwise). A body that is a string or []byte is sent as it is, any other
 // but nil as JSON; an empty key sends no Authorization.
 func (c *client) do(method, path, key string, body any) (status int, header http.Header, answer map[string]any) {
@@ -169,7 +169,7 @@ func (c *client) do(method, path, key string, body any) (status int, header http
 	return status, header, answer
 }
 
-// raw is do with the answer's bytes.
+// raw is do with the response's bytes.
 func (c *client) raw(method, path, key string, body any, headers ...string) (status int, header http.Header, answer []byte) {
 	c.t.Helper()
 	req := c.request(method, path, key, body, headers...)
@@ -185,7 +185,7 @@ func (c *client) raw(method, path, key string, body any, headers ...string) (sta
 	return res.StatusCode, res.Header, answer
 }
 
-// request makes a request; headers are names and values by turns.
+// request returns a request; headers are names and values by turns.
 func (c *client) request(method, path, key string, body any, headers ...string) *http.Request {
 	c.t.Helper()
 	var payload io.Reader

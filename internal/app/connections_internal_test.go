@@ -9,15 +9,15 @@ import (
 	"sixty/internal/ratelimit"
 )
 
-// offered is a listener to which connections come as they are sent.
+// offered is a listener of the connections that are sent to it.
 type offered chan net.Conn
 
 func (o offered) Accept() (net.Conn, error) { return <-o, nil }
 func (offered) Addr() net.Addr              { return nil }
 func (offered) Close() error                { return nil }
 
-// Of the connections without a request, the one whose last request is the longest ago gives
-// way, and a closed one leaves room.
+// The connection that has been idle for the longest time is evicted, and a closed connection
+// is not counted.
 func TestLongestIdle(t *testing.T) {
 	t.Parallel()
 	const most = 3

@@ -31,19 +31,15 @@ func (a *App) faces(cfg config.Config, sealer *cursor.Sealer, proxies ratelimit.
 		return nil, err
 	}
 	if _, err := httpapi.New(httpapi.Options{
-		Server:          s,
-		Service:         core.Service,
-		Accounts:        core.Accounts,
-		Keys:            core.Keys,
-		Sessions:        a.serving.sessions,
-		Identities:      a.serving.signIn(),
-		Sealer:          sealer,
-		Cache:           a.serving.cache,
-		Changes:         core.changes,
-		Epoch:           a.serving.epoch,
-		Health:          a.health,
-		Docs:            true,
-		FrontendOrigins: cfg.Origins(),
+		Server:     s,
+		Service:    core.Service,
+		Accounts:   core.Accounts,
+		Keys:       core.Keys,
+		Sessions:   a.serving.sessions,
+		Identities: a.serving.signIn(),
+		Sealer:     sealer,
+		Health:     a.health,
+		Docs:       true,
 	}); err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 	"sixty/internal/config"
 )
 
-func TestNewRefuses(t *testing.T) {
+func TestNewRejects(t *testing.T) {
 	t.Parallel()
 	taken := newApp(t, "sqlite")
 	t.Cleanup(func() { _ = taken.Close() })

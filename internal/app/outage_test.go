@@ -15,7 +15,7 @@ import (
 	"sixty/internal/servertest"
 )
 
-// throughProxy gives a database's URL by way of a proxy that can be cut.
+// throughProxy returns a database's URL through a proxy that can be cut.
 func throughProxy(t *testing.T, databaseURL string) (string, *toxiproxy.Proxy) {
 	t.Helper()
 	u, err := url.Parse(databaseURL)

@@ -53,8 +53,8 @@ func (s *slowRequest) send(format string, args ...any) {
 	}
 }
 
-// begin begins to create a company, and comes back when the server waits for the
-// body: the request is in flight.
+// begin starts to create a company, and returns when the server waits for the body: the
+// request is in flight.
 func (s *slowRequest) begin(key, body string) {
 	s.t.Helper()
 	s.send("POST /api/companies HTTP/1.1\nHost: test\nAuthorization: Bearer %s\nContent-Type: application/json\nContent-Length: %d\nExpect: 100-continue\n\n", key, len(body))
@@ -67,7 +67,7 @@ func (s *slowRequest) begin(key, body string) {
 	}
 }
 
-// answer reads the answer's status and whether the connection stays open.
+// answer reads the response's status and whether the connection stays open.
 func (s *slowRequest) answer() (status int, closes bool) {
 	s.t.Helper()
 	res, err := http.ReadResponse(s.r, nil)
@@ -93,7 +93,7 @@ func (c *client) refused(t *testing.T) {
 	})
 }
 
-// eventually asks until the answer is yes.
+// eventually polls until yes returns true.
 func eventually(tb testing.TB, what string, yes func() bool) {
 	tb.Helper()
 	deadline := time.NewTimer(patience)
@@ -144,7 +144,7 @@ func TestRequestsInFlightFinishAtShutdown(t *testing.T) {
 	})
 }
 
-func TestRequestsAreCutOffAfterTheShutdownTimeout(t *testing.T) {
+func TestRequestsAreCancelledAfterTheShutdownTimeout(t *testing.T) {
 	t.Parallel()
 	c := boot(t, "sqlite", func(cfg *config.Config) { cfg.ShutdownTimeout = 20 * time.Millisecond })
 	request := c.slowRequest(t)

@@ -12,14 +12,12 @@ import (
 
 	"sixty/internal/accounts"
 	"sixty/internal/auth"
-	"sixty/internal/cache"
-	"sixty/internal/changes"
 	"sixty/internal/crm"
 	"sixty/internal/cursor"
 	"sixty/internal/server"
 )
 
-// Options configures the API. The first eight are required.
+// Options configures the API. The first six are required.
 type Options struct {
 	Server   *server.Server // the operations are registered there
 	Service  *crm.Service
@@ -27,53 +25,34 @@ type Options struct {
 	Keys     *auth.Keys
 	Sessions *auth.Sessions
 	Sealer   *cursor.Sealer
-	Cache    *cache.Cache // for its figures
-	Changes  *changes.Follower
 
 	// Identities are the users of an identity provider; nil: there is none.
 	Identities *auth.Identities
-	// Epoch names the change log.
-	Epoch string
 	// Health returns an error if the program cannot serve; nil: it always can.
 	Health func(context.Context) error
 	// Docs opens /docs and the API document.
 	Docs bool
-	// FrontendOrigins are where an identity provider's users may be sent after sign-in.
-	FrontendOrigins []string
 }
 
 // API is the REST face.
 type API struct {
-	server     *server.Server
-	service    *crm.Service
-	accounts   *accounts.Service
-	keys       *auth.Keys
-	sessions   *auth.Sessions
-	identities *auth.Identities // nil: no identity provider
-	frontends  []string         // origins
-	sealer     *cursor.Sealer
-	cache      *cache.Cache
-	changes    *changes.Follower
-	epoch      string
-	health     func(context.Context) error
-	openAPI    *huma.OpenAPI
-	schemas    schemas
-	asJSON     func() ([]byte, error) // the API document
-	asYAML     func() ([]byte, error)
+	Options // not to be changed
+
+	openAPI *huma.OpenAPI
+	schemas schemas
+	asJSON  func() ([]byte, error) // the API document
+	asYAML  func() ([]byte, error)
 }
 
 // New registers the operations of the REST API.
 func New(o Options) (*API, error) {
-	if o.Server == nil || o.Service == nil || o.Accounts == nil || o.Keys == nil || o.Sessions == nil || o.Sealer == nil || o.Cache == nil || o.Changes == nil {
-		return nil, errors.New("httpapi: a server, the services, keys, sessions, a sealer, a cache and changes are required")
+	if o.Server == nil || o.Service == nil || o.Accounts == nil || o.Keys == nil || o.Sessions == nil || o.Sealer == nil {
+		return nil, errors.New("httpapi: a server, a service, accounts, keys, sessions and a sealer are required")
 	}
 	if o.Health == nil {
 		o.Health = func(context.Context) error { return nil }
 	}
-	a := &API{
-		server: o.Server, service: o.Service, accounts: o.Accounts, keys: o.Keys, sessions: o.Sessions, identities: o.Identities, frontends: o.FrontendOrigins,
-		sealer: o.Sealer, cache: o.Cache, changes: o.Changes, epoch: o.Epoch, health: o.Health, openAPI: newDocument(),
-	}
+	a := &API{Options: o, openAPI: newDocument()}
 	a.schemas = schemas{a.openAPI.Components.Schemas.Map()}
 	conditionComponents(a.openAPI.Components)
 	for _, op := range a.operations() {

@@ -13,7 +13,7 @@ func (a *API) auditTrail() operation {
 	a.schemas.record("AuditEntry", reflect.TypeFor[accounts.AuditEntry]())
 	// Details is stored JSON text, and an object in the response.
 	a.schemas.named["AuditEntry"].Properties["details"] = a.schemas.value(reflect.TypeFor[map[string]string]())
-	pager := newPager(a, "audit", accounts.AuditTrail.Sorts, filtersOf(accounts.AuditTrail), a.accounts.AuditTrail)
+	pager := newPager(a, "audit", accounts.AuditTrail.Sorts, filtersOf(accounts.AuditTrail), a.Accounts.AuditTrail)
 	return operation{
 		method: http.MethodGet, path: "/api/audit", id: "listAudit", tag: "System",
 		summary:     "List the audit trail",

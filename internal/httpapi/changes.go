@@ -46,7 +46,7 @@ func (a *API) changeLog() operation {
 			if errs, malformed := q.read(c.Request.URL.RawQuery, &args); len(errs) > 0 {
 				return server.InvalidQuery(errs, malformed)
 			}
-			page, err := a.service.Changes(c.Context, c.Actor, args.since, args.limit)
+			page, err := a.Service.Changes(c.Context, c.Actor, args.since, args.limit)
 			if err != nil {
 				return err
 			}

@@ -15,17 +15,17 @@ func (a *API) companies() *resource[crm.Company, crm.CompanyFilter, crm.CompanyP
 		one: "company", many: "companies", name: "Company", names: "Companies", tag: "Companies",
 		paths: []string{"/api/companies"},
 		tier:  cache.Frequent, of: []string{crm.EntityCompany, crm.EntityContact, crm.EntityDeal, crm.EntityOrganisation},
-		pager:    newPager(a, "companies", crm.Companies.Sorts, append(filtersOf(crm.Companies), expanded(stats, func(a *listArgs[crm.CompanyFilter]) *bool { return &a.expanded })...), a.service.Companies),
+		pager:    newPager(a, "companies", crm.Companies.Sorts, append(filtersOf(crm.Companies), expanded(stats, func(a *listArgs[crm.CompanyFilter]) *bool { return &a.expanded })...), a.Service.Companies),
 		body:     newBodyReader(crm.Companies.DecodeErrors, reflect.TypeFor[companyView]()),
 		required: []string{"name"},
 		defaults: "Without an owner_id, the caller owns the company.",
 		example:  exampleCompany(),
 		id:       func(c *crm.Company) crm.ID { return c.ID },
 		version:  func(c *crm.Company) int64 { return c.Version },
-		read:     a.service.Company,
-		create:   a.service.CreateCompany,
-		update:   a.service.UpdateCompany,
-		remove:   a.service.DeleteCompany,
+		read:     a.Service.Company,
+		create:   a.Service.CreateCompany,
+		update:   a.Service.UpdateCompany,
+		remove:   a.Service.DeleteCompany,
 		write:    appendCompany,
 		expand:   stats,
 		view:     reflect.TypeFor[companyView](),
@@ -34,7 +34,7 @@ func (a *API) companies() *resource[crm.Company, crm.CompanyFilter, crm.CompanyP
 
 // hasCompany returns a not-found error if there is no such company.
 func (a *API) hasCompany(c *call, id crm.ID) error {
-	_, err := a.service.Company(c.Context, c.Actor, id)
+	_, err := a.Service.Company(c.Context, c.Actor, id)
 	return err
 }
 
@@ -53,11 +53,11 @@ type companyNumbers struct {
 }
 
 func (a *API) loadCompanyStats(c *call, rows []crm.Company) (appender[crm.Company], error) {
-	org, err := a.service.Organisation(c.Context, c.Actor)
+	org, err := a.Service.Organisation(c.Context, c.Actor)
 	if err != nil {
 		return nil, err
 	}
-	stats, err := a.service.CompanyStats(c.Context, c.Actor, idsOf(rows, func(r *crm.Company) *crm.ID { return &r.ID }))
+	stats, err := a.Service.CompanyStats(c.Context, c.Actor, idsOf(rows, func(r *crm.Company) *crm.ID { return &r.ID }))
 	if err != nil {
 		return nil, err
 	}

@@ -22,16 +22,16 @@ func (a *API) contacts() *contactResource {
 		tier:  cache.Frequent, of: []string{crm.EntityContact, crm.EntityCompany},
 		subresourceEntities: []string{crm.EntityDeal, crm.EntityActivity, crm.EntityOwner, crm.EntityTask, crm.EntityStage, crm.EntityOrganisation},
 		target:              targetQuery("contact", parts, func(n *target) *target { return n }),
-		pager:               newPager(a, "contacts", crm.Contacts.Sorts, append(append(filtersOf(crm.Contacts), expanded(company, func(a *listArgs[crm.ContactFilter]) *bool { return &a.expanded })...), targetQuery("contact", parts, func(a *listArgs[crm.ContactFilter]) *target { return &a.target })...), a.service.Contacts),
+		pager:               newPager(a, "contacts", crm.Contacts.Sorts, append(append(filtersOf(crm.Contacts), expanded(company, func(a *listArgs[crm.ContactFilter]) *bool { return &a.expanded })...), targetQuery("contact", parts, func(a *listArgs[crm.ContactFilter]) *target { return &a.target })...), a.Service.Contacts),
 		body:                newBodyReader(crm.Contacts.DecodeErrors, reflect.TypeFor[contactView]()),
 		defaults:            "Without an owner_id, the caller owns the contact.",
 		example:             exampleContact(),
 		id:                  func(c *crm.Contact) crm.ID { return c.ID },
 		version:             func(c *crm.Contact) int64 { return c.Version },
-		read:                a.service.Contact,
-		create:              a.service.CreateContact,
-		update:              a.service.UpdateContact,
-		remove:              a.service.DeleteContact,
+		read:                a.Service.Contact,
+		create:              a.Service.CreateContact,
+		update:              a.Service.UpdateContact,
+		remove:              a.Service.DeleteContact,
 		write:               appendContact,
 		expand:              company,
 		view:                reflect.TypeFor[contactView](),
@@ -40,7 +40,7 @@ func (a *API) contacts() *contactResource {
 
 // hasContact returns a not-found error if there is no such contact.
 func (a *API) hasContact(c *call, id crm.ID) error {
-	_, err := a.service.Contact(c.Context, c.Actor, id)
+	_, err := a.Service.Contact(c.Context, c.Actor, id)
 	return err
 }
 
@@ -77,7 +77,7 @@ func (a *API) contactOwner() operation {
 		description: "data is null if the contact has no owner.",
 		answer:      a.schemas.envelopeOrNull("Owner"),
 		forID: func(c *call, id crm.ID) error {
-			contact, err := a.service.Contact(c.Context, c.Actor, id)
+			contact, err := a.Service.Contact(c.Context, c.Actor, id)
 			if err != nil {
 				return err
 			}
@@ -85,7 +85,7 @@ func (a *API) contactOwner() operation {
 				c.Out = append(c.Out, `{"data":null,"error":null}`...)
 				return nil
 			}
-			owner, err := a.service.Owner(c.Context, c.Actor, *contact.OwnerID)
+			owner, err := a.Service.Owner(c.Context, c.Actor, *contact.OwnerID)
 			if err != nil {
 				return err
 			}

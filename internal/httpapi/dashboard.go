@@ -38,7 +38,7 @@ func (a *API) dashboard() operation {
 			if len(errs) > 0 {
 				return server.InvalidQuery(errs, malformed)
 			}
-			d, err := a.service.Dashboard(c.Context, c.Actor, f)
+			d, err := a.Service.Dashboard(c.Context, c.Actor, f)
 			if err != nil {
 				return err
 			}

@@ -39,7 +39,7 @@ func (a *API) dealDetailOperations() []operation {
 				if err != nil {
 					return err
 				}
-				if err := a.service.DeleteDealContact(c.Context, c.Actor, deal, contact, c.Expected); err != nil {
+				if err := a.Service.DeleteDealContact(c.Context, c.Actor, deal, contact, c.Expected); err != nil {
 					return err
 				}
 				answerDeleted(c, contact)
@@ -69,10 +69,10 @@ func (a *API) listDealContacts(c *call) error {
 	if err != nil {
 		return err
 	}
-	if _, err := a.service.Deal(c.Context, c.Actor, deal); err != nil {
+	if _, err := a.Service.Deal(c.Context, c.Actor, deal); err != nil {
 		return err
 	}
-	rows, err := a.service.DealContacts(c.Context, c.Actor, []crm.ID{deal})
+	rows, err := a.Service.DealContacts(c.Context, c.Actor, []crm.ID{deal})
 	if err != nil {
 		return err
 	}
@@ -112,11 +112,11 @@ func (a *API) dealContactPutter() func(*call) error {
 		if len(patch.Unread) > 0 {
 			return crm.Invalid(patch.Unread...)
 		}
-		part, err := a.service.PutDealContact(c.Context, c.Actor, deal, contact, c.Expected, patch.Role.Value)
+		part, err := a.Service.PutDealContact(c.Context, c.Actor, deal, contact, c.Expected, patch.Role.Value)
 		if err != nil {
 			return err
 		}
-		person, err := a.service.Contact(c.Context, c.Actor, contact)
+		person, err := a.Service.Contact(c.Context, c.Actor, contact)
 		if err != nil {
 			return err
 		}
@@ -140,7 +140,7 @@ func (a *API) listDealHistory(c *call) error {
 	if err != nil {
 		return err
 	}
-	moves, err := a.service.DealHistory(c.Context, c.Actor, deal)
+	moves, err := a.Service.DealHistory(c.Context, c.Actor, deal)
 	if err != nil {
 		return err
 	}

@@ -15,17 +15,17 @@ func (a *API) deals() *resource[crm.Deal, crm.DealFilter, crm.DealPatch] {
 		one: "deal", many: "deals", name: "Deal", names: "Deals", tag: "Deals",
 		paths: []string{"/api/deals"},
 		tier:  cache.Frequent, of: []string{crm.EntityDeal, crm.EntityContact, crm.EntityCompany, crm.EntityStage},
-		pager:    newPager(a, "deals", crm.Deals.Sorts, append(filtersOf(crm.Deals), expanded(relations, func(a *listArgs[crm.DealFilter]) *bool { return &a.expanded })...), a.service.Deals),
+		pager:    newPager(a, "deals", crm.Deals.Sorts, append(filtersOf(crm.Deals), expanded(relations, func(a *listArgs[crm.DealFilter]) *bool { return &a.expanded })...), a.Service.Deals),
 		body:     newBodyReader(crm.Deals.DecodeErrors, reflect.TypeFor[dealView]()),
 		required: []string{"name"},
 		defaults: "Defaults: the owner is the caller, the stage the first one, the probability the stage's, the company label the deal's name, the currency the organisation's.",
 		example:  exampleDeal(),
 		id:       func(d *crm.Deal) crm.ID { return d.ID },
 		version:  func(d *crm.Deal) int64 { return d.Version },
-		read:     a.service.Deal,
-		create:   a.service.CreateDeal,
-		update:   a.service.UpdateDeal,
-		remove:   a.service.DeleteDeal,
+		read:     a.Service.Deal,
+		create:   a.Service.CreateDeal,
+		update:   a.Service.UpdateDeal,
+		remove:   a.Service.DeleteDeal,
 		write:    appendDeal,
 		expand:   relations,
 		view:     reflect.TypeFor[dealView](),
@@ -34,7 +34,7 @@ func (a *API) deals() *resource[crm.Deal, crm.DealFilter, crm.DealPatch] {
 
 // hasDeal returns a not-found error if there is no such deal.
 func (a *API) hasDeal(c *call, id crm.ID) error {
-	_, err := a.service.Deal(c.Context, c.Actor, id)
+	_, err := a.Service.Deal(c.Context, c.Actor, id)
 	return err
 }
 
@@ -120,7 +120,7 @@ func (a *API) loadDealRelations(c *call, rows []crm.Deal) (appender[crm.Deal], e
 	if rel.stages, err = a.stagesByID(c, idsOf(rows, func(d *crm.Deal) *crm.ID { return &d.StageID })); err != nil {
 		return nil, err
 	}
-	further, err := a.service.DealContacts(c.Context, c.Actor, idsOf(rows, func(d *crm.Deal) *crm.ID { return &d.ID }))
+	further, err := a.Service.DealContacts(c.Context, c.Actor, idsOf(rows, func(d *crm.Deal) *crm.ID { return &d.ID }))
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func (a *API) serveDocs() {
 		{Path: "/docs/favicon-32x32.png", ContentType: png, Compact: true, Content: embedded(static.FS, "favicon-32x32.png")},
 	} {
 		f.Policy = docsPolicy
-		a.server.HandleFile(f)
+		a.Server.HandleFile(f)
 	}
 }
 

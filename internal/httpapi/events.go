@@ -64,20 +64,20 @@ func (a *API) streamEvents(c *call, w http.ResponseWriter) error {
 		beginStream(w)
 		return nil
 	}
-	ctx, done, err := a.server.OpenStream(c.Context)
+	ctx, done, err := a.Server.OpenStream(c.Context)
 	if err != nil {
 		return err
 	}
 	defer done()
 	s := stream{api: a, r: c.Request, w: w, out: http.NewResponseController(w), by: c.Actor, reset: !known}
 	if after < 0 {
-		seq, _, ok := a.changes.Position(ctx, c.Actor.Org)
+		seq, _, ok := a.Server.Changes.Position(ctx, c.Actor.Org)
 		if !ok {
 			return crm.Unavailable(errors.New("the end of the change log is unknown"))
 		}
 		after = seq
 	}
-	subscription, err := a.changes.Subscribe(ctx, c.Actor.Org, after)
+	subscription, err := a.Server.Changes.Subscribe(ctx, c.Actor.Org, after)
 	if err != nil {
 		return err
 	}
@@ -95,13 +95,13 @@ func (a *API) lastEvent(r *http.Request) (seq int64, known bool, err error) {
 	}
 	epoch, number, found := strings.Cut(text, ".")
 	if !found {
-		epoch, number = a.epoch, text
+		epoch, number = a.Server.Epoch, text
 	}
 	seq, bad := strconv.ParseInt(number, 10, 64)
 	if bad != nil || seq < 0 || !isEpoch(epoch) {
 		return 0, false, server.BadRequest(lastEventID + " must be the id of an event, as it was sent.")
 	}
-	return seq, epoch == a.epoch, nil
+	return seq, epoch == a.Server.Epoch, nil
 }
 
 // isEpoch reports whether s has the form of an epoch: letters and digits.
@@ -194,10 +194,10 @@ func (s *stream) run(ctx context.Context, sub *changes.Subscription) {
 // known what the client may see. If what the client sees has changed, it must read
 // everything again.
 func (s *stream) revoked() bool {
-	by, err := s.api.server.Authenticate(s.r)
+	by, err := s.api.Server.Authenticate(s.r)
 	s.verified = err == nil
 	if !s.verified && crm.CodeOf(err) != crm.CodeUnauthenticated {
-		by, s.verified = s.api.server.LastKnown(s.r)
+		by, s.verified = s.api.Server.LastKnown(s.r)
 	}
 	if s.verified {
 		before, now := s.by.OwnerScope(), by.OwnerScope()
@@ -210,11 +210,11 @@ func (s *stream) revoked() bool {
 // resubscribe subscribes to later changes, and adds the event that tells the client to read
 // everything again.
 func (s *stream) resubscribe(ctx context.Context) (*changes.Subscription, error) {
-	seq, _, ok := s.api.changes.Position(ctx, s.by.Org)
+	seq, _, ok := s.api.Server.Changes.Position(ctx, s.by.Org)
 	if !ok {
 		return nil, crm.Unavailable(errors.New("the end of the change log is unknown"))
 	}
-	next, err := s.api.changes.Subscribe(ctx, s.by.Org, seq)
+	next, err := s.api.Server.Changes.Subscribe(ctx, s.by.Org, seq)
 	if err == nil {
 		s.event("reset", seq, `{"seq":`+strconv.FormatInt(seq, 10)+`}`)
 	}
@@ -249,7 +249,7 @@ func (s *stream) event(name string, seq int64, data string) {
 
 // open adds an event up to its data.
 func (s *stream) open(name string, seq int64) {
-	s.text = append(append(append(s.text, "id: "...), s.api.epoch...), '.')
+	s.text = append(append(append(s.text, "id: "...), s.api.Server.Epoch...), '.')
 	s.text = strconv.AppendInt(s.text, seq, 10)
 	s.text = append(append(append(s.text, "\nevent: "...), name...), "\ndata: "...)
 }

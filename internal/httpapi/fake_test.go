@@ -91,7 +91,7 @@ func newAPI(tb testing.TB, change ...func(*testOptions)) testAPI {
 	}
 	a, err := New(Options{
 		Server: s, Service: o.Service, Accounts: accounts.NewService(nil, time.Now, "GBP"), Keys: &auth.Keys{}, Sessions: &auth.Sessions{}, Sealer: newSealer(tb, "a secret of tests, long enough"),
-		Cache: o.Cache, Changes: o.Changes, Epoch: o.Epoch, Health: o.Health, Docs: o.Docs, FrontendOrigins: o.FrontendOrigins,
+		Health: o.Health, Docs: o.Docs,
 	})
 	if err != nil {
 		tb.Fatal(err)

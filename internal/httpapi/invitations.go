@@ -63,7 +63,7 @@ func (a *API) invite() func(*call) error {
 		if err != nil {
 			return err
 		}
-		token, person, ticket, err := a.sessions.Invite(c.Context, c.Actor, crm.OwnerPatch{
+		token, person, ticket, err := a.Sessions.Invite(c.Context, c.Actor, crm.OwnerPatch{
 			Email: p.Email, FirstName: p.FirstName, LastName: p.LastName, Role: p.Role, DecodeErrors: p.Unread,
 		})
 		if err != nil {
@@ -92,7 +92,7 @@ func (a *API) requestReset() func(*call) error {
 		if len(p.Unread) > 0 {
 			return crm.Invalid(p.Unread...)
 		}
-		token, ticket, err := a.sessions.Reset(c.Context, c.Actor, p.UserID.Value)
+		token, ticket, err := a.Sessions.Reset(c.Context, c.Actor, p.UserID.Value)
 		if crm.CodeOf(err) == crm.CodeNotFound {
 			return crm.Invalid(crm.FieldError{Field: "user_id", Message: "refers to a user that does not exist"})
 		}

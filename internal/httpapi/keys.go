@@ -15,7 +15,7 @@ func (a *API) keyOperations() []operation {
 	a.schemas.record("APIKey", reflect.TypeFor[accounts.APIKey]())
 	a.schemas.patch("APIKeyNew", reflect.TypeFor[accounts.APIKeyPatch](), reflect.TypeFor[accounts.APIKey](), []string{"name", "role"})
 	a.schemas.record("NewAPIKey", reflect.TypeFor[newKey]())
-	pager := newPager(a, "api-keys", accounts.APIKeys.Sorts, nil, a.accounts.APIKeys)
+	pager := newPager(a, "api-keys", accounts.APIKeys.Sorts, nil, a.Accounts.APIKeys)
 	return []operation{
 		{
 			method: http.MethodGet, path: "/api/keys", id: "listAPIKeys", tag: tag, caching: server.Uncached(uses),
@@ -39,7 +39,7 @@ func (a *API) keyOperations() []operation {
 				if err != nil {
 					return err
 				}
-				key, err := a.accounts.APIKey(c.Context, c.Actor, id)
+				key, err := a.Accounts.APIKey(c.Context, c.Actor, id)
 				if err != nil {
 					return err
 				}
@@ -66,7 +66,7 @@ func (a *API) keyOperations() []operation {
 				if err != nil {
 					return err
 				}
-				if err := a.accounts.RevokeAPIKey(c.Context, c.Actor, id, c.Expected); err != nil {
+				if err := a.Accounts.RevokeAPIKey(c.Context, c.Actor, id, c.Expected); err != nil {
 					return err
 				}
 				answerDeleted(c, id)
@@ -89,7 +89,7 @@ func (a *API) createKey() func(*call) error {
 		if err != nil {
 			return err
 		}
-		secret, key, err := a.keys.Issue(c.Context, c.Actor, p)
+		secret, key, err := a.Keys.Issue(c.Context, c.Actor, p)
 		if err != nil {
 			return err
 		}

@@ -109,7 +109,7 @@ func newPager[T, F any](
 	a *API, name string, sorts crm.Sorts, filters []parameter[listArgs[F]],
 	page func(context.Context, crm.Actor, crm.List[F]) (crm.Page[T], error),
 ) pager[T, F] {
-	p := pager[T, F]{sealer: a.sealer, name: name, sorts: sorts, query: listQuery(sorts, filters), page: page}
+	p := pager[T, F]{sealer: a.Sealer, name: name, sorts: sorts, query: listQuery(sorts, filters), page: page}
 	for _, f := range filters {
 		if f.scope != nil {
 			p.scopes = append(p.scopes, f)

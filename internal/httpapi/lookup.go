@@ -49,18 +49,18 @@ func at[T any](found map[crm.ID]*T, id *crm.ID) *T {
 
 func (a *API) companiesByID(c *call, ids []crm.ID) (map[crm.ID]*crm.Company, error) {
 	return lookUp(ids, func(some []crm.ID) ([]crm.Company, error) {
-		return a.service.CompaniesByID(c.Context, c.Actor, some)
+		return a.Service.CompaniesByID(c.Context, c.Actor, some)
 	}, func(r *crm.Company) crm.ID { return r.ID })
 }
 
 func (a *API) contactsByID(c *call, ids []crm.ID) (map[crm.ID]*crm.Contact, error) {
 	return lookUp(ids, func(some []crm.ID) ([]crm.Contact, error) {
-		return a.service.ContactsByID(c.Context, c.Actor, some)
+		return a.Service.ContactsByID(c.Context, c.Actor, some)
 	}, func(r *crm.Contact) crm.ID { return r.ID })
 }
 
 func (a *API) stagesByID(c *call, ids []crm.ID) (map[crm.ID]*crm.Stage, error) {
 	return lookUp(ids, func(some []crm.ID) ([]crm.Stage, error) {
-		return a.service.StagesByID(c.Context, c.Actor, some)
+		return a.Service.StagesByID(c.Context, c.Actor, some)
 	}, func(r *crm.Stage) crm.ID { return r.ID })
 }

@@ -24,7 +24,7 @@ const attemptCookie = "sixty_signin"
 // newAttemptCookie returns the cookie of a started sign-in; for "", one that removes it.
 // Lax: the provider redirects the browser back from another site.
 func (a *API) newAttemptCookie(secret string) *http.Cookie {
-	c := a.server.NewCookie(attemptCookie, secret)
+	c := a.Server.NewCookie(attemptCookie, secret)
 	c.MaxAge = int(auth.AttemptTTL.Seconds())
 	if secret == "" {
 		c.MaxAge = -1
@@ -66,7 +66,7 @@ func (a *API) oidcOperations() []operation {
 // the method is HEAD, which must change nothing.
 func (a *API) checkRedirect(c *call) error {
 	switch {
-	case a.identities == nil:
+	case a.Identities == nil:
 		return server.NotFound("No identity provider is configured here.")
 	case c.Request.Method != http.MethodGet:
 		return &server.Problem{Status: http.StatusMethodNotAllowed, Detail: "This path takes GET alone.", Header: "Allow: " + http.MethodGet}
@@ -91,9 +91,9 @@ func (a *API) startOIDC(c *call, w http.ResponseWriter) error {
 	if !ok {
 		return server.InvalidQuery([]server.ValidationError{server.InQuery("return_to", "must be a path of this server, or a URL of a front end")}, true)
 	}
-	ctx, cancel := a.server.WithTimeout(c.Context)
+	ctx, cancel := a.Server.WithTimeout(c.Context)
 	defer cancel()
-	secret, location, err := a.identities.Begin(ctx, returnTo)
+	secret, location, err := a.Identities.Begin(ctx, returnTo)
 	if err != nil {
 		return err
 	}
@@ -106,12 +106,12 @@ func (a *API) finishOIDC(c *call, w http.ResponseWriter) error {
 	if err := a.checkRedirect(c); err != nil {
 		return err
 	}
-	ctx, cancel := a.server.WithTimeout(c.Context)
+	ctx, cancel := a.Server.WithTimeout(c.Context)
 	defer cancel()
 	from := a.clientInfo(c.Request)
-	ctx = a.server.WithOrigin(ctx, w, c.Request)
-	secret := a.server.Cookie(c.Request, attemptCookie)
-	started, returnTo, err := a.sessions.SignInWithProvider(ctx, a.identities, secret, c.Request.URL.Query(), from)
+	ctx = a.Server.WithOrigin(ctx, w, c.Request)
+	secret := a.Server.Cookie(c.Request, attemptCookie)
+	started, returnTo, err := a.Sessions.SignInWithProvider(ctx, a.Identities, secret, c.Request.URL.Query(), from)
 	if crm.CodeOf(err) != crm.CodeUnavailable { // then it may be tried again
 		http.SetCookie(w, a.newAttemptCookie(""))
 	}
@@ -129,7 +129,7 @@ func (a *API) finishOIDC(c *call, w http.ResponseWriter) error {
 	} else {
 		returnTo, _ = a.returnTo("")
 	}
-	http.SetCookie(w, a.server.SessionCookie(started.Token, started.Session.ExpiresAt.Time()))
+	http.SetCookie(w, a.Server.SessionCookie(started.Token, started.Session.ExpiresAt.Time()))
 	redirect(w, returnTo)
 	return nil
 }
@@ -139,10 +139,10 @@ func (a *API) finishOIDC(c *call, w http.ResponseWriter) error {
 // anything else.
 func (a *API) returnTo(text string) (string, bool) {
 	if text == "" {
-		if len(a.frontends) == 0 {
+		if len(a.Server.FrontendOrigins) == 0 {
 			return "/", true
 		}
-		return a.frontends[0] + "/", true
+		return a.Server.FrontendOrigins[0] + "/", true
 	}
 	odd := func(r rune) bool { return r <= ' ' || r == '\\' || r >= 0x7f }
 	if len(text) > auth.MaxReturnTo || strings.ContainsFunc(text, odd) {
@@ -155,5 +155,5 @@ func (a *API) returnTo(text string) (string, bool) {
 	if u.Scheme == "" && u.Host == "" {
 		return text, text[0] == '/' && !strings.HasPrefix(text, "//")
 	}
-	return text, slices.Contains(a.frontends, u.Scheme+"://"+u.Host)
+	return text, slices.Contains(a.Server.FrontendOrigins, u.Scheme+"://"+u.Host)
 }

@@ -59,7 +59,7 @@ func (op *operation) pipeline() *server.Operation {
 func (a *API) register(op operation) {
 	p := op.pipeline()
 	a.openAPI.AddOperation(a.describe(op, p))
-	a.server.Register(p)
+	a.Server.Register(p)
 }
 
 // answerOne appends a record in its envelope.

@@ -22,7 +22,7 @@ func (a *API) organisationOperations() []operation {
 			summary: "Read the organisation's settings",
 			answer:  a.schemas.envelope("Organisation"),
 			run: func(c *call) error {
-				org, err := a.service.Organisation(c.Context, c.Actor)
+				org, err := a.Service.Organisation(c.Context, c.Actor)
 				if err != nil {
 					return err
 				}
@@ -44,7 +44,7 @@ func (a *API) organisationOperations() []operation {
 				if err != nil {
 					return err
 				}
-				org, err := a.accounts.UpdateOrganisation(c.Context, c.Actor, c.Expected, patch)
+				org, err := a.Accounts.UpdateOrganisation(c.Context, c.Actor, c.Expected, patch)
 				if err != nil {
 					return err
 				}

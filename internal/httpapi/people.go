@@ -13,7 +13,7 @@ import (
 func (a *API) peopleOperations() []operation {
 	a.schemas.record("Owner", reflect.TypeFor[ownerView]())
 	a.schemas.record("User", reflect.TypeFor[userView]())
-	owners := newPager(a, "owners", crm.Owners.Sorts, nil, a.service.Owners)
+	owners := newPager(a, "owners", crm.Owners.Sorts, nil, a.Service.Owners)
 	return []operation{
 		{
 			method: http.MethodGet, path: "/api/user", id: "getUser", tag: "People",
@@ -21,7 +21,7 @@ func (a *API) peopleOperations() []operation {
 			summary: "Read the current user",
 			answer:  a.schemas.envelope("User"),
 			run: func(c *call) error {
-				user, err := a.service.Owner(c.Context, c.Actor, c.Actor.User)
+				user, err := a.Service.Owner(c.Context, c.Actor, c.Actor.User)
 				if err != nil {
 					return err
 				}
@@ -78,11 +78,11 @@ func (a *API) loadOwnerStats(c *call, rows []crm.Owner) (appender[crm.Owner], er
 	if len(rows) == 0 {
 		return appendOwner, nil
 	}
-	org, err := a.service.Organisation(c.Context, c.Actor)
+	org, err := a.Service.Organisation(c.Context, c.Actor)
 	if err != nil {
 		return nil, err
 	}
-	stats, err := a.service.OwnerStats(c.Context, c.Actor, idsOf(rows, func(o *crm.Owner) *crm.ID { return &o.ID }))
+	stats, err := a.Service.OwnerStats(c.Context, c.Actor, idsOf(rows, func(o *crm.Owner) *crm.ID { return &o.ID }))
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ func (a *API) performanceOperations() []operation {
 			answer:  a.schemas.envelope("PerformanceStats"),
 			caching: server.Uncached("they change all the time"),
 			run: func(c *call) error {
-				text, err := json.Marshal(performanceStats{a.cache.Stats()})
+				text, err := json.Marshal(performanceStats{a.Server.Cache.Stats()})
 				if err != nil {
 					return err
 				}
@@ -99,7 +99,7 @@ func (a *API) cacheClearer() func(*call) error {
 			entity, cleared = patch.Kind.Value, patch.Kind.Value
 			errs = checkOneOf(errs, "kind", cleared, clearedKinds)
 		}
-		if err := a.accounts.ClearCache(c.Context, c.Actor, entity, errs...); err != nil {
+		if err := a.Accounts.ClearCache(c.Context, c.Actor, entity, errs...); err != nil {
 			return err
 		}
 		c.Out = append(appendString(append(c.Out, `{"data":{"cleared":`...), cleared), `},"error":null}`...)

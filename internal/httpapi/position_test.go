@@ -64,7 +64,7 @@ func TestPageCursors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			q := crm.List[crm.DealFilter]{From: test.from, Sort: crm.Sort{Field: "value"}}
-			next, previous, err := pageCursors(a.sealer, scope, q, test.page)
+			next, previous, err := pageCursors(a.Sealer, scope, q, test.page)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +74,7 @@ func TestPageCursors(t *testing.T) {
 			}{{next, test.wantNext}, {previous, test.wantPrev}} {
 				var got *crm.Position
 				if c.token != "" {
-					p, err := openCursor(a.sealer, scope, q.Sort, c.token)
+					p, err := openCursor(a.Sealer, scope, q.Sort, c.token)
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -46,7 +46,7 @@ func (a *API) searchOperation() operation {
 		searching[crm.HitFilter]("q", "The words, or beginnings of words, to search for in names, e-mail addresses, domains, titles and labels. "+
 			"Without a word, nothing is found."),
 		filterParameter(&crm.HitKindFilter),
-	}, a.service.Search)
+	}, a.Service.Search)
 	p.query = p.query.without("sort")
 	example := exampleHit()
 	b := appendRows([]byte(`{"data":`), []crm.Hit{example}, appendHit)

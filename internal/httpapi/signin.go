@@ -86,7 +86,7 @@ func (a *API) signInOperations() []operation {
 			summary: "Sign out", description: "Ends the session of the request. Every instance rejects it within a second. Without a session, nothing happens.",
 			answer: out,
 			run: func(c *call) error {
-				if err := a.sessions.End(c.Context, a.server.SessionToken(c.Request)); err != nil {
+				if err := a.Sessions.End(c.Context, a.Server.SessionToken(c.Request)); err != nil {
 					return err
 				}
 				return a.signOut(c)
@@ -96,7 +96,7 @@ func (a *API) signInOperations() []operation {
 			method: http.MethodPost, path: "/api/auth/logout-all", id: "logOutAll", tag: signInTag, secret: true,
 			summary: "Sign out everywhere", answer: out,
 			run: func(c *call) error {
-				if err := a.sessions.EndAll(c.Context, c.Actor); err != nil {
+				if err := a.Sessions.EndAll(c.Context, c.Actor); err != nil {
 					return err
 				}
 				return a.signOut(c)
@@ -127,7 +127,7 @@ func (a *API) signInOperations() []operation {
 
 // signOut responds to a sign-out.
 func (a *API) signOut(c *call) error {
-	c.Cookie = a.server.EndedSessionCookie()
+	c.Cookie = a.Server.EndedSessionCookie()
 	c.Out = append(c.Out, `{"data":{"deleted":true},"error":null}`...)
 	return nil
 }
@@ -135,8 +135,8 @@ func (a *API) signOut(c *call) error {
 // clientInfo returns the client of a request.
 func (a *API) clientInfo(r *http.Request) auth.ClientInfo {
 	return auth.ClientInfo{
-		Address:   a.server.ClientAddress(r),
-		UserAgent: r.UserAgent(), Token: a.server.SessionToken(r),
+		Address:   a.Server.ClientAddress(r),
+		UserAgent: r.UserAgent(), Token: a.Server.SessionToken(r),
 	}
 }
 
@@ -150,7 +150,7 @@ func (a *API) logIn() func(*call) error {
 		if errs := requireTexts(p.Unread, "email", p.Email, "password", p.Password); len(errs) > 0 {
 			return crm.Invalid(errs...)
 		}
-		started, err := a.sessions.SignIn(c.Context, auth.SignIn{
+		started, err := a.Sessions.SignIn(c.Context, auth.SignIn{
 			Email: p.Email.Value, Password: p.Password.Value, Organisation: p.Organisation.Value, ClientInfo: a.clientInfo(c.Request),
 		})
 		if crm.CodeOf(err) == crm.CodeUnauthenticated {
@@ -173,7 +173,7 @@ func (a *API) changePassword() func(*call) error {
 		if errs := requireTexts(p.Unread, "old", p.Old, "new", p.New); len(errs) > 0 {
 			return crm.Invalid(errs...)
 		}
-		started, err := a.sessions.ChangePassword(c.Context, c.Actor, p.Old.Value, p.New.Value, a.clientInfo(c.Request))
+		started, err := a.Sessions.ChangePassword(c.Context, c.Actor, p.Old.Value, p.New.Value, a.clientInfo(c.Request))
 		return a.answerSession(c, started, err)
 	}
 }
@@ -188,7 +188,7 @@ func (a *API) setPasswordByToken(purpose accounts.TokenPurpose) func(*call) erro
 		if errs := requireTexts(p.Unread, "token", p.Token, "password", p.Password); len(errs) > 0 {
 			return crm.Invalid(errs...)
 		}
-		started, err := a.sessions.ConsumeToken(c.Context, purpose, p.Token.Value, p.Password.Value, a.clientInfo(c.Request))
+		started, err := a.Sessions.ConsumeToken(c.Context, purpose, p.Token.Value, p.Password.Value, a.clientInfo(c.Request))
 		return a.answerSession(c, started, err)
 	}
 }
@@ -216,12 +216,12 @@ func (a *API) answerSession(c *call, started auth.NewSession, err error) error {
 		return signInError(err)
 	}
 	c.Actor = started.Actor()
-	user, err := a.service.Owner(c.Context, c.Actor, c.Actor.User)
+	user, err := a.Service.Owner(c.Context, c.Actor, c.Actor.User)
 	if err != nil {
 		return err
 	}
 	c.Actor.Role = user.Role
-	c.Cookie = a.server.SessionCookie(started.Token, started.Session.ExpiresAt.Time())
+	c.Cookie = a.Server.SessionCookie(started.Token, started.Session.ExpiresAt.Time())
 	c.Out = appendUser(append(c.Out, `{"data":{"user":`...), &user, c.Actor.Role)
 	c.Out = appendInstant(append(c.Out, `,"expires_at":`...), started.Session.ExpiresAt)
 	c.Out = append(c.Out, `},"error":null}`...)
@@ -238,13 +238,13 @@ func signInError(err error) error {
 }
 
 func (a *API) listSessions(c *call) error {
-	all, err := a.sessions.List(c.Context, c.Actor)
+	all, err := a.Sessions.List(c.Context, c.Actor)
 	if err != nil {
 		return err
 	}
 	var current crm.ID
 	if server.BearerToken(c.Request) == "" {
-		if current, err = a.sessions.ID(c.Context, a.server.SessionToken(c.Request)); err != nil {
+		if current, err = a.Sessions.ID(c.Context, a.Server.SessionToken(c.Request)); err != nil {
 			return err
 		}
 	}

@@ -40,12 +40,12 @@ type contactStats struct {
 
 func (a *API) companyTotals() operation {
 	a.schemas.record("CompanyStats", reflect.TypeFor[companyStats]())
-	return statsOf(a, "company", crm.EntityCompany, "/api/companies/{id}/stats", "CompanyStats", "Companies", a.service.CompanyTotals, appendCompanyTotals)
+	return statsOf(a, "company", crm.EntityCompany, "/api/companies/{id}/stats", "CompanyStats", "Companies", a.Service.CompanyTotals, appendCompanyTotals)
 }
 
 func (a *API) contactTotals() operation {
 	a.schemas.record("ContactStats", reflect.TypeFor[contactStats]())
-	return statsOf(a, "contact", crm.EntityContact, "/api/contacts/{id}/stats", "ContactStats", "Contacts", a.service.ContactTotals, appendContactTotals)
+	return statsOf(a, "contact", crm.EntityContact, "/api/contacts/{id}/stats", "ContactStats", "Contacts", a.Service.ContactTotals, appendContactTotals)
 }
 
 // statsOf returns the operation that reads the statistics of one record.
@@ -64,7 +64,7 @@ func statsOf[T any](
 			if err != nil {
 				return err
 			}
-			org, err := a.service.Organisation(c.Context, c.Actor)
+			org, err := a.Service.Organisation(c.Context, c.Actor)
 			if err != nil {
 				return err
 			}

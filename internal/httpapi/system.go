@@ -49,7 +49,7 @@ func (a *API) healthOr(text string) func(*call) error {
 	return func(c *call) error {
 		ctx, cancel := context.WithTimeout(c.Context, healthTimeout)
 		defer cancel()
-		if err := a.health(ctx); err != nil {
+		if err := a.Health(ctx); err != nil {
 			return &server.Problem{
 				Status: http.StatusServiceUnavailable, Detail: "The program cannot serve requests at the moment.",
 				Header: "Retry-After: 1", Cause: err,

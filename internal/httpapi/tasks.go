@@ -14,17 +14,17 @@ func (a *API) tasks() *resource[crm.Task, crm.TaskFilter, crm.TaskPatch] {
 		one: "task", many: "tasks", name: "Task", names: "Tasks", tag: "Tasks",
 		paths: []string{"/api/tasks"},
 		tier:  cache.Frequent, of: []string{crm.EntityTask},
-		pager:    newPager(a, "tasks", crm.Tasks.Sorts, filtersOf(crm.Tasks), a.service.Tasks),
+		pager:    newPager(a, "tasks", crm.Tasks.Sorts, filtersOf(crm.Tasks), a.Service.Tasks),
 		body:     newBodyReader(crm.Tasks.DecodeErrors, reflect.TypeFor[crm.Task]()),
 		required: []string{"title"},
 		defaults: "Defaults: the priority is medium, the status pending, the type general; the task is created by and assigned to the caller.",
 		example:  exampleTask(),
 		id:       func(t *crm.Task) crm.ID { return t.ID },
 		version:  func(t *crm.Task) int64 { return t.Version },
-		read:     a.service.Task,
-		create:   a.service.CreateTask,
-		update:   a.service.UpdateTask,
-		remove:   a.service.DeleteTask,
+		read:     a.Service.Task,
+		create:   a.Service.CreateTask,
+		update:   a.Service.UpdateTask,
+		remove:   a.Service.DeleteTask,
 		write:    appendTask,
 		view:     reflect.TypeFor[crm.Task](),
 	}
@@ -60,7 +60,7 @@ func (a *API) contactTasks() operation {
 			"that is not lost was last changed; by due date, newest first, at most 10.",
 		answer: a.schemas.list("FollowUp"),
 		forID: func(c *call, id crm.ID) error {
-			rows, err := a.service.ContactTasks(c.Context, c.Actor, id)
+			rows, err := a.Service.ContactTasks(c.Context, c.Actor, id)
 			if err != nil {
 				return err
 			}

@@ -38,7 +38,7 @@ func (a *API) teamOperations() []operation {
 	a.schemas.patch("MemberInput", reflect.TypeFor[crm.OwnerPatch](), reflect.TypeFor[crm.Owner](), nil)
 	a.schemas.patch("Transfer", reflect.TypeFor[transferPatch](), reflect.TypeFor[transferView](), []string{"to"})
 	a.schemas.record("TransferredRecords", reflect.TypeFor[accounts.TransferredRecords]())
-	pager := newPager(a, "users", crm.Owners.Sorts, nil, a.accounts.Members)
+	pager := newPager(a, "users", crm.Owners.Sorts, nil, a.Accounts.Members)
 	switched := func(path, id, summary, description string, change func(context.Context, crm.Actor, crm.ID) (accounts.Member, error)) operation {
 		return operation{
 			method: http.MethodPost, path: "/api/users/{id}/" + path, id: id, tag: tag, summary: summary, description: description + " For admins.",
@@ -64,7 +64,7 @@ func (a *API) teamOperations() []operation {
 			method: http.MethodGet, path: "/api/users/{id}", id: "readUser", tag: tag, caching: server.Uncached(uncached),
 			summary: "Read a user", description: "For admins.",
 			answer: a.schemas.envelope("Member"), problems: []int{http.StatusForbidden},
-			run: func(c *call) error { return a.answerMember(c, a.accounts.Member) },
+			run: func(c *call) error { return a.answerMember(c, a.Accounts.Member) },
 		},
 		{
 			method: http.MethodPatch, path: "/api/users/{id}", id: "patchUser", tag: tag,
@@ -75,9 +75,9 @@ func (a *API) teamOperations() []operation {
 		},
 		switched("deactivate", "deactivateUser", "Deactivate a user",
 			"Ends their sessions; their keys are rejected, and they still own their records. Admins cannot deactivate themselves, nor the last active admin.",
-			a.accounts.DeactivateOwner),
+			a.Accounts.DeactivateOwner),
 		switched("reactivate", "reactivateUser", "Reactivate a user",
-			"They may sign in again; keys that were not revoked are valid again.", a.accounts.ReactivateOwner),
+			"They may sign in again; keys that were not revoked are valid again.", a.Accounts.ReactivateOwner),
 		{
 			method: http.MethodPost, path: "/api/users/{id}/hand-over", id: "handOver", tag: tag,
 			cost: server.Expensive("it may change every record"), longRunning: true,
@@ -113,7 +113,7 @@ func (a *API) changeMember() func(*call) error {
 			return err
 		}
 		return a.answerMember(c, func(ctx context.Context, by crm.Actor, id crm.ID) (accounts.Member, error) {
-			return a.accounts.UpdateMember(ctx, by, id, c.Expected, p)
+			return a.Accounts.UpdateMember(ctx, by, id, c.Expected, p)
 		})
 	}
 }
@@ -135,7 +135,7 @@ func (a *API) transferRecords() func(*call) error {
 		if len(p.Unread) > 0 {
 			return crm.Invalid(p.Unread...)
 		}
-		n, err := a.accounts.TransferOwnership(c.Context, c.Actor, id, p.To.Value)
+		n, err := a.Accounts.TransferOwnership(c.Context, c.Actor, id, p.To.Value)
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ func (s *Server) respondCached(op *Operation, w http.ResponseWriter, r *http.Req
 	query := CanonicalQuery(op.Query, r.URL.RawQuery)
 	req.Key = op.cacheKey(r.URL.EscapedPath(), query, actor) // escaped, so that no path contains a query
 	req.Bypass = stale || len(req.Key) > maxCacheKey || !s.isConsistent(r, actor.Org)
-	if res, ok := s.cache.Lookup(r.Context(), &req); ok {
+	if res, ok := s.Cache.Lookup(r.Context(), &req); ok {
 		s.sendCached(w, r, &res, start, req.Tier)
 		return
 	}
@@ -55,10 +55,10 @@ func (s *Server) respondCached(op *Operation, w http.ResponseWriter, r *http.Req
 		}
 		return s.fill(ctx, op, r, query, actor)
 	}
-	res, err := s.cache.Do(r.Context(), req, fill)
+	res, err := s.Cache.Do(r.Context(), req, fill)
 	if _, others := rest.rejected(err); others {
 		req.Bypass = true
-		res, err = s.cache.Do(r.Context(), req, fill)
+		res, err = s.Cache.Do(r.Context(), req, fill)
 	}
 	if d := rest.decision.Load(); d != nil {
 		setRateLimit(w, d)
@@ -105,7 +105,7 @@ func (op *Operation) cacheKey(path, query string, actor crm.Actor) string {
 // fill makes the response that is cached. It goes on for those who wait if the request
 // that started it is given up.
 func (s *Server) fill(ctx context.Context, op *Operation, r *http.Request, query string, actor crm.Actor) (*cache.Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := context.WithTimeout(ctx, s.RequestTimeout)
 	defer cancel()
 	ctx, read := changes.Track(ctx)
 	address := *r.URL
@@ -135,7 +135,7 @@ func (s *Server) fill(ctx context.Context, op *Operation, r *http.Request, query
 	for _, t := range answer.Tags {
 		if !slices.Contains(op.Caching.Entities, t.Entity) {
 			// Changes would invalidate it all the same, but the declaration misleads its readers.
-			s.log.ErrorContext(ctx, "an operation reads what it does not declare", slog.String("operation", op.ID), slog.String("kind", t.Entity))
+			s.Logger.ErrorContext(ctx, "an operation reads what it does not declare", slog.String("operation", op.ID), slog.String("kind", t.Entity))
 			answer.NoStore = true
 		}
 	}

@@ -16,13 +16,13 @@ type middleware func(http.Handler) http.Handler
 
 // chain returns the middleware around the mux. A request passes the list from the first
 // to the last; the order matters for the reasons given.
-func (s *Server) chain(o Options) http.Handler {
+func (s *Server) chain() http.Handler {
 	list := []middleware{
 		s.observed,                         // outermost: sees the status of everything below, problems and panics included
 		s.identify,                         // every response and every line of the log names the request
 		s.recoverPanic,                     // a defect in one request must not end the others
-		securityHeaders(o.StrictTransport), // problems carry these headers too
-		s.cors(o.FrontendOrigins),          // before authentication: browsers send no credentials with a preflight
+		securityHeaders(s.StrictTransport), // problems carry these headers too
+		s.cors(s.FrontendOrigins),          // before authentication: browsers send no credentials with a preflight
 		s.rejectCrossSite,                  // behind CORS, so that trusted pages can read the reason
 		s.limitBody,                        // no reader of the body reads more than allowed, and all read it decoded
 		// Authentication is part of an operation (serve.go): an unknown path is a 404 to
@@ -76,7 +76,7 @@ func (s *Server) recoverPanic(next http.Handler) http.Handler {
 				panic(v) // net/http's own way to end a connection, which is not a defect
 			}
 			if rec := recorderOf(w); rec != nil && rec.status != 0 {
-				s.log.LogAttrs(r.Context(), slog.LevelError, "panic after the response began",
+				s.Logger.LogAttrs(r.Context(), slog.LevelError, "panic after the response began",
 					slog.String("path", r.URL.Path), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 				panic(http.ErrAbortHandler) // half a response must not look like a whole one
 			}

@@ -30,7 +30,7 @@ const (
 //	<epoch>.<organisation>.<seq>
 func (s *Server) consistencyToken(org crm.ID, seq int64) string {
 	var room [96]byte
-	b := append(append(room[:0], s.epoch...), '.')
+	b := append(append(room[:0], s.Epoch...), '.')
 	b = append(append(b, org.String()...), '.')
 	return string(strconv.AppendInt(b, seq, 10))
 }
@@ -49,7 +49,7 @@ func (s *Server) setConsistencyToken(w http.ResponseWriter, r *http.Request, org
 	}
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever there is TLS; it is no secret
 		Name: consistencyCookie, Value: token, Path: "/", MaxAge: consistencyAge,
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.secureCookies,
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.StrictTransport,
 	})
 }
 
@@ -70,7 +70,7 @@ func (s *Server) hasReached(ctx context.Context, token string, org crm.ID) bool 
 	epoch, rest, _ := strings.Cut(token, ".")
 	name, position, _ := strings.Cut(rest, ".")
 	id, err := crm.ParseID(name)
-	if err != nil || epoch != s.epoch {
+	if err != nil || epoch != s.Epoch {
 		return false
 	}
 	seq, err := strconv.ParseInt(position, 10, 64)
@@ -85,5 +85,5 @@ func (s *Server) hasReached(ctx context.Context, token string, org crm.ID) bool 
 	}
 	ctx, cancel := context.WithTimeout(ctx, consistencyWait)
 	defer cancel()
-	return s.changes.Await(ctx, org, seq)
+	return s.Changes.Await(ctx, org, seq)
 }

@@ -16,7 +16,7 @@ import (
 // hostCookie returns the name of a cookie that only this host may set: behind TLS,
 // browsers accept the prefix from no other host (RFC 6265bis section 4.1.3.2).
 func (s *Server) hostCookie(name string) string {
-	if s.secureCookies {
+	if s.StrictTransport {
 		return "__Host-" + name
 	}
 	return name
@@ -29,7 +29,7 @@ func (s *Server) sessionCookie() string { return s.hostCookie("sixty_session") }
 // browsers send with links from other sites (Lax) but not with their other requests.
 func (s *Server) NewCookie(name, value string) *http.Cookie {
 	return &http.Cookie{ //nolint:gosec // Secure wherever there is TLS
-		Name: s.hostCookie(name), Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.secureCookies,
+		Name: s.hostCookie(name), Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.StrictTransport,
 	}
 }
 
@@ -91,7 +91,7 @@ func BearerToken(r *http.Request) string {
 // lookup returns the caller if it is known in memory, as most are.
 func (s *Server) lookup(r *http.Request) (crm.Actor, bool) {
 	if token := BearerToken(r); token != "" {
-		return s.bearers.Lookup(r.Context(), token)
+		return s.Bearers.Lookup(r.Context(), token)
 	}
 	if len(r.Header["Authorization"]) > 0 {
 		return crm.Actor{}, false
@@ -100,7 +100,7 @@ func (s *Server) lookup(r *http.Request) (crm.Actor, bool) {
 	if token == "" {
 		return crm.Actor{}, false
 	}
-	return s.sessions.Lookup(r.Context(), token)
+	return s.Sessions.Lookup(r.Context(), token)
 }
 
 // Authenticate returns the caller. A bearer token takes precedence over a cookie, which
@@ -114,10 +114,10 @@ func (s *Server) Authenticate(r *http.Request) (crm.Actor, error) {
 		if strings.IndexByte(token, '.') >= 0 { // not a key but a JWT: its user may be provisioned, which the audit trail records
 			ctx = accounts.WithOrigin(ctx, accounts.Origin{Address: s.ClientAddress(r), RequestID: r.Header.Get(requestIDHeader)})
 		}
-		return s.bearers.Authenticate(ctx, token)
+		return s.Bearers.Authenticate(ctx, token)
 	}
 	if token := s.SessionToken(r); token != "" {
-		return s.sessions.Authenticate(r.Context(), token)
+		return s.Sessions.Authenticate(r.Context(), token)
 	}
 	return crm.Actor{}, &Problem{
 		Status: http.StatusUnauthorized,
@@ -129,12 +129,12 @@ func (s *Server) Authenticate(r *http.Request) (crm.Actor, error) {
 // LastKnown returns the caller according to an earlier authentication.
 func (s *Server) LastKnown(r *http.Request) (crm.Actor, bool) {
 	if token := BearerToken(r); token != "" {
-		return s.bearers.LastKnown(token)
+		return s.Bearers.LastKnown(token)
 	}
 	if len(r.Header["Authorization"]) > 1 {
 		return crm.Actor{}, false
 	}
-	return s.sessions.LastKnown(s.SessionToken(r))
+	return s.Sessions.LastKnown(s.SessionToken(r))
 }
 
 // newCrossSite returns the check for requests from pages of other sites.

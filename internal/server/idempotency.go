@@ -89,7 +89,7 @@ func (s *Server) writeOnce(op *Operation, w http.ResponseWriter, c *Call, buffer
 	if result.Replayed {
 		w.Header().Set(IdempotencyReplayed, "true")
 	} else {
-		seq = s.changes.Known(c.Actor.Org)
+		seq = s.Changes.Known(c.Actor.Org)
 	}
 	s.setConsistencyToken(w, c.Request, c.Actor.Org, seq)
 	s.confirm(w, c.Request, done)
@@ -103,7 +103,7 @@ func (s *Server) once(op *Operation, c *Call, r crm.IdempotentRequest, fn func(c
 		return crm.IdempotentResult{}, err
 	}
 	defer b.leave()
-	return s.writes.Idempotent(c.Context, c.Actor, r, fn)
+	return s.Writes.Idempotent(c.Context, c.Actor, r, fn)
 }
 
 // pack returns a confirmation as it is stored: its header as a line of JSON, then its body.

@@ -24,21 +24,21 @@ const (
 
 // ClientAddress returns the address that a request comes from.
 func (s *Server) ClientAddress(r *http.Request) string {
-	return s.proxies.ClientAddr(r.RemoteAddr, r.Header["X-Forwarded-For"]).String()
+	return s.Proxies.ClientAddr(r.RemoteAddr, r.Header["X-Forwarded-For"]).String()
 }
 
 // addressOf returns the address that a request comes from, as rate limits count it.
 func (s *Server) addressOf(r *http.Request) ratelimit.Caller {
-	return ratelimit.Address(s.proxies.ClientAddr(r.RemoteAddr, r.Header["X-Forwarded-For"]))
+	return ratelimit.Address(s.Proxies.ClientAddr(r.RemoteAddr, r.Header["X-Forwarded-For"]))
 }
 
 // charge charges a request and sets the header fields of rate limits. It rejects a
 // request that is over a limit and then returns false.
 func (s *Server) charge(w http.ResponseWriter, r *http.Request, caller ratelimit.Caller, t ratelimit.Tier, cost ratelimit.Cost) bool {
-	if s.limits == nil {
+	if s.Limits == nil {
 		return true
 	}
-	d := s.limits.Charge(r.Context(), caller, t, cost)
+	d := s.Limits.Charge(r.Context(), caller, t, cost)
 	setRateLimit(w, &d)
 	if !d.Allowed {
 		s.fail(w, r, tooMany(&d))
@@ -66,17 +66,17 @@ func tooMany(d *ratelimit.Decision) *Problem {
 // LimitsOf returns the caller's rate limits, and how much of them is left; none without
 // rate limits.
 func (s *Server) LimitsOf(ctx context.Context, actor crm.Actor) []ratelimit.LimitStatus {
-	if s.limits == nil {
+	if s.Limits == nil {
 		return nil
 	}
-	return s.limits.Limits(ctx, ratelimit.Principal(actor.Org, actor.User))
+	return s.Limits.Limits(ctx, ratelimit.Principal(actor.Org, actor.User))
 }
 
 // chargePreAuth charges the address of a request before its credentials are checked.
 // Callers who were authenticated here a while ago are not charged: they do not suffer
 // from others at their address.
 func (s *Server) chargePreAuth(w http.ResponseWriter, r *http.Request, op *Operation) bool {
-	if s.limits == nil {
+	if s.Limits == nil {
 		return true
 	}
 	if _, known := s.LastKnown(r); known {
@@ -99,7 +99,7 @@ func (s *Server) rejectUnauthenticated(w http.ResponseWriter, r *http.Request, o
 // chargeRequest charges a request: in full, unless its response may be cached.
 func (s *Server) chargeRequest(w http.ResponseWriter, r *http.Request, op *Operation, actor crm.Actor) bool {
 	switch {
-	case op.Cost.Free, s.limits == nil:
+	case op.Cost.Free, s.Limits == nil:
 		return true
 	case op.Public:
 		return s.charge(w, r, s.addressOf(r), op.Cost.Tier(), ratelimit.Request)
@@ -119,10 +119,10 @@ type queryCharge struct {
 // charge charges the rest of a request before its query runs. It does not delay the query
 // as a penalty: other requests may wait for the same response.
 func (q *queryCharge) charge(ctx context.Context, s *Server, op *Operation, actor crm.Actor) error {
-	if s.limits == nil || op.Cost.Free {
+	if s.Limits == nil || op.Cost.Free {
 		return nil
 	}
-	d := s.limits.Try(ctx, ratelimit.Principal(actor.Org, actor.User), op.Cost.Tier(), costOfQuery)
+	d := s.Limits.Try(ctx, ratelimit.Principal(actor.Org, actor.User), op.Cost.Tier(), costOfQuery)
 	q.decision.Store(&d)
 	if !d.Allowed {
 		return tooMany(&d)

@@ -39,8 +39,8 @@ func (s *Server) observed(next http.Handler) http.Handler {
 				e.Operation = rec.op.ID
 			}
 			s.logAccess(r.Context(), &e)
-			if s.observe != nil {
-				s.observe(r.Context(), e)
+			if s.Observe != nil {
+				s.Observe(r.Context(), e)
 			}
 		}()
 		next.ServeHTTP(rec, r)
@@ -49,7 +49,7 @@ func (s *Server) observed(next http.Handler) http.Handler {
 
 // logAccess writes a line of the access log.
 func (s *Server) logAccess(ctx context.Context, e *OperationEvent) {
-	h := s.log.Handler()
+	h := s.Logger.Handler()
 	if !h.Enabled(ctx, slog.LevelInfo) {
 		return
 	}

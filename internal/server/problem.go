@@ -160,7 +160,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		if p.Cause != nil {
 			cause = p.Cause
 		}
-		s.log.LogAttrs(r.Context(), level, "request failed",
+		s.Logger.LogAttrs(r.Context(), level, "request failed",
 			slog.String("request_id", requestID(w)),
 			slog.String("method", r.Method), slog.String("path", r.URL.Path),
 			slog.Int("status", p.Status), slog.Any("error", cause))

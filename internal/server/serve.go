@@ -108,9 +108,9 @@ func (s *Server) run(op *Operation, w http.ResponseWriter, c *Call, buffer *[]by
 // timeLimit returns how long an operation may take.
 func (s *Server) timeLimit(op *Operation) time.Duration {
 	if op.LongRunning {
-		return 2 * s.timeout
+		return 2 * s.RequestTimeout
 	}
-	return s.timeout
+	return s.RequestTimeout
 }
 
 // read responds to a GET or HEAD whose responses are not cached.
@@ -160,7 +160,7 @@ func (s *Server) write(op *Operation, w http.ResponseWriter, c *Call) error {
 	if op.Secret { // not even the browser stores it
 		w.Header().Set("Cache-Control", "no-store")
 	}
-	s.setConsistencyToken(w, c.Request, c.Actor.Org, s.changes.Known(c.Actor.Org))
+	s.setConsistencyToken(w, c.Request, c.Actor.Org, s.Changes.Known(c.Actor.Org))
 	s.confirm(w, c.Request, c.confirmation(op))
 	return nil
 }

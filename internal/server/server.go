@@ -79,30 +79,18 @@ const (
 // Server is an http.Handler that runs registered operations. It is safe for concurrent
 // use once everything is registered.
 type Server struct {
-	bearers  Authenticator
-	sessions Authenticator
-	writes   IdempotentWriter
-	cache    *cache.Cache
-	changes  *changes.Follower
-	log      *slog.Logger
-	observe  func(context.Context, OperationEvent)
-	epoch    string
-	timeout  time.Duration
+	Options // not to be changed
 
 	mux     *http.ServeMux
 	handler http.Handler // the middleware, then the mux
 
-	limits    *ratelimit.Limiter // nil: none
-	proxies   ratelimit.Proxies
-	bulkheads bulkheads
-	streams   streams
-
-	crossSite     *http.CrossOriginProtection
-	secureCookies bool
-	compressor    *compressor
-	decompressor  *decompressor
-	buffers       buffers
-	values        headerValues
+	bulkheads    bulkheads
+	streams      streams
+	crossSite    *http.CrossOriginProtection
+	compressor   *compressor
+	decompressor *decompressor
+	buffers      buffers
+	values       headerValues
 }
 
 // New returns a server without operations.
@@ -132,15 +120,11 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		bearers: o.Bearers, sessions: o.Sessions, writes: o.Writes,
-		cache: o.Cache, changes: o.Changes, log: o.Logger, observe: o.Observe, epoch: o.Epoch, timeout: o.RequestTimeout,
-		mux:    http.NewServeMux(),
-		limits: o.Limits, proxies: o.Proxies, bulkheads: newBulkheads(o.MaxRequests, o.Connections), streams: newStreams(),
-		crossSite: crossSite, secureCookies: o.StrictTransport,
-		compressor: compressor, decompressor: decompressor, values: newHeaderValues(),
+		Options: o, mux: http.NewServeMux(), bulkheads: newBulkheads(o.MaxRequests, o.Connections), streams: newStreams(),
+		crossSite: crossSite, compressor: compressor, decompressor: decompressor, values: newHeaderValues(),
 	}
 	s.mux.HandleFunc("/", s.unrouted)
-	s.handler = s.chain(o)
+	s.handler = s.chain()
 	return s, nil
 }
 
@@ -159,7 +143,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 // WithTimeout returns a context that ends with the request timeout, for streams, which
 // have none by themselves.
 func (s *Server) WithTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, s.timeout)
+	return context.WithTimeout(ctx, s.RequestTimeout)
 }
 
 // unrouted answers what no pattern matches: 404, or 405 with Allow (RFC 9110 section
