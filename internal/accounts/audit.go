@@ -43,13 +43,13 @@ type AuditEntry struct {
 	OrgID     crm.ID       `json:"-"`
 	ID        crm.ID       `json:"id"`
 	At        crm.Instant  `json:"at"`
-	ActorID   *crm.ID      `json:"actor_id" doc:"Who did it; null for the command line, and for whoever did not get in."`
+	ActorID   *crm.ID      `json:"actor_id" doc:"Who did it; null for the command line, and for failed sign-ins."`
 	Action    Action       `json:"action" enum:"session.signed_in,session.failed,session.signed_out,user.password_changed,user.identity_linked,user.created,user.role_changed,user.changed,user.deactivated,user.reactivated,user.handed_over,user.deleted,api_key.created,api_key.revoked,settings.changed,data.exported,cache.cleared"`
-	Target    string       `json:"target" doc:"The kind of thing that it was done to; empty when it was done to none."`
-	TargetID  *crm.ID      `json:"target_id" doc:"The thing; it may be gone."`
+	Target    string       `json:"target" doc:"The type of the record that it was done to; empty for none."`
+	TargetID  *crm.ID      `json:"target_id" doc:"The record; it may be deleted."`
 	Address   string       `json:"address" doc:"Where the request came from; empty for the command line."`
 	RequestID string       `json:"request_id" doc:"The X-Request-Id of the request; empty for the command line."`
-	Details   AuditDetails `json:"details" doc:"What else there is to say: names and values."`
+	Details   AuditDetails `json:"details" doc:"Further names and values."`
 }
 
 // AuditFilter narrows the audit trail; nil members do not.

@@ -11,9 +11,9 @@ import (
 type APIKey struct {
 	OrgID     crm.ID       `json:"-"`
 	ID        crm.ID       `json:"id"`
-	UserID    crm.ID       `json:"user_id" doc:"Whom it acts for; without one, a service user is made for it."`
+	UserID    crm.ID       `json:"user_id" doc:"The user that it acts for; without one, a service user is created."`
 	Name      string       `json:"name" doc:"What it is for."`
-	Role      crm.Role     `json:"role" enum:"viewer,rep,manager,admin" doc:"What it may do at most: never more than whom it acts for."`
+	Role      crm.Role     `json:"role" enum:"viewer,rep,manager,admin" doc:"What it may do at most: never more than its user."`
 	Prefix    string       `json:"prefix" doc:"How the secret begins, for recognition."`
 	Hash      []byte       `json:"-"` // SHA-256 of the whole secret
 	CreatedAt crm.Instant  `json:"created_at"`

@@ -1,14 +1,13 @@
-// Package adopt copies the database of an existing sixty-sales-dashboard, a
-// PostgreSQL that somebody else's program filled, into an organisation: its people,
-// deal stages, companies, contacts, deals, activities and tasks, with their ids.
+// Package adopt copies the PostgreSQL database of an existing sixty-sales-dashboard into an
+// organisation: its people, deal stages, companies, contacts, deals, activities and tasks,
+// with their ids.
 //
-// The source is read in one read-only transaction of one snapshot and never
-// written. It is read as it is: tables and columns may be missing, every value is
-// taken as text and understood here. What a row says and cannot be taken is left out and
-// reported; a row without what a thing cannot be without is rejected and reported.
+// The source is read in one read-only transaction of one snapshot and never written. Tables
+// and columns may be missing; every value is read as text and parsed here. A value that is
+// not valid is left out and reported; a row without a required value is rejected and reported.
 //
-// It can be run again: things that are already as their rows say are not written. What
-// was deleted in the source stays. Memory is bounded by the batch, not by the source.
+// It can be run again: records that are already as their rows say are not written. What was
+// deleted in the source remains here. Memory is bounded by the batch, not by the source.
 package adopt
 
 import (
@@ -25,26 +24,26 @@ const (
 	maxDeferred = 10_000 // rows of a table that wait for others to give up a key
 )
 
-// Options say what is adopted and who is told.
+// Options say what is adopted and what is called meanwhile.
 type Options struct {
 	// From is the URL of the source. No error repeats it.
 	From string
-	// Problem is told of each row that was not taken as it is. Its error ends the run.
-	// May be nil.
+	// Problem is called for each row that was not adopted completely. Its error ends the
+	// run. May be nil.
 	Problem func(Problem) error
-	// Progress is told after each batch how a table goes. May be nil.
+	// Progress is called after each batch of a table. May be nil.
 	Progress func(Table)
 }
 
-// Problem is what could not be taken of a row.
+// Problem is what was not adopted of a row.
 type Problem struct {
 	Table    string
 	ID       string // as the source has it
-	Rejected bool   // the row is not in; otherwise it is, without something
+	Rejected bool   // the row was not adopted; otherwise it was, in part
 	Reason   string
 }
 
-// Table counts what became of the rows of a table.
+// Table counts the rows of a table by their outcome.
 type Table struct {
 	Name      string `json:"table"`
 	Missing   bool   `json:"missing"` // the source has no such table
@@ -53,10 +52,10 @@ type Table struct {
 	Updated   int64  `json:"updated"`
 	Unchanged int64  `json:"unchanged"`
 	Rejected  int64  `json:"rejected"`
-	Warnings  int64  `json:"warnings"` // rows that were taken without something they say
+	Warnings  int64  `json:"warnings"` // rows that were adopted in part
 }
 
-// Summary tells what became of the source, table by table, in the order of adoption.
+// Summary holds the counts of all tables, in the order of adoption.
 type Summary struct {
 	Tables []Table `json:"tables"`
 }
@@ -72,7 +71,7 @@ func (s Summary) Rejected() (n int64) {
 // SourceError says that the source cannot be used, without telling its URL.
 type SourceError struct{ Message string }
 
-// Error gives the message.
+// Error returns the message.
 func (e *SourceError) Error() string { return e.Message }
 
 // Run adopts the source into the actor's organisation. The actor must be an admin.
@@ -119,8 +118,8 @@ type run struct {
 	summary Summary
 }
 
-// stages adopts the deal stages; they take the place of the pipeline that the
-// organisation was made with.
+// stages adopts the deal stages; they replace the pipeline that the organisation was created
+// with.
 func (r *run) stages() error {
 	if err := adopt(r, dealStages(), r.service.AdoptStages); err != nil {
 		return err
@@ -213,15 +212,15 @@ func (p *pass[P]) adopt(batch []parsed[P], last bool) error {
 	for i, result := range results {
 		if result.Verdict == bulk.RowDeferred {
 			p.deferred = append(p.deferred, batch[i])
-		} else if err := p.tell(batch[i], result); err != nil {
+		} else if err := p.record(batch[i], result); err != nil {
 			return err
 		}
 	}
 	return err
 }
 
-// rest adopts the rows that waited. Those of them that wait for each other are tried
-// once more before they are taken without what they wait for.
+// rest adopts the deferred rows. Those that wait for each other are tried once more before
+// they are adopted without the keys that they wait for.
 func (p *pass[P]) rest() error {
 	for _, last := range []bool{false, true} {
 		waiting := p.deferred
@@ -237,8 +236,8 @@ func (p *pass[P]) rest() error {
 	return nil
 }
 
-// tell accounts for a row.
-func (p *pass[P]) tell(row parsed[P], result bulk.AdoptResult) error {
+// record counts the outcome of a row, and reports what was left out.
+func (p *pass[P]) record(row parsed[P], result bulk.AdoptResult) error {
 	switch result.Verdict {
 	case bulk.RowCreated:
 		p.count.Created++

@@ -14,7 +14,7 @@ import (
 )
 
 // connectTimeout bounds how long the source may take to answer at first,
-// closeTimeout how long it may take to say goodbye.
+// closeTimeout how long it may take to close.
 const (
 	connectTimeout = 30 * time.Second
 	closeTimeout   = 5 * time.Second
@@ -28,9 +28,9 @@ type source struct {
 	tx   pgx.Tx
 }
 
-// Check tells what is wrong with the URL of a source before anything is opened: it
-// is none, or leads to the database that is adopted into ("" if that is no
-// PostgreSQL), which would be migrated.
+// Check returns what is wrong with the URL of a source before anything is opened: it is no
+// URL, or that of the database that is adopted into ("" if that is no PostgreSQL), which would
+// be migrated.
 func Check(from, into string) error {
 	source, err := pgx.ParseConfig(from)
 	if err != nil || !strings.HasPrefix(from, "postgres://") && !strings.HasPrefix(from, "postgresql://") {
@@ -46,7 +46,7 @@ func Check(from, into string) error {
 	return nil
 }
 
-// host gives the host that a configuration leads to, this one always by the same name.
+// host returns the host of a configuration, this one always by the same name.
 func host(c *pgx.ConnConfig) string {
 	if ip := net.ParseIP(c.Host); c.Host == "localhost" || strings.HasPrefix(c.Host, "/") || ip != nil && ip.IsLoopback() {
 		return "localhost"
@@ -87,8 +87,8 @@ func open(ctx context.Context, url string) (*source, error) {
 	return s, nil
 }
 
-// unreachable words a failure to connect by its cause: the driver's own words repeat
-// whom it tried to connect as, and where.
+// unreachable describes a failure to connect by its cause: the driver's message repeats the
+// user and the host.
 func unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -107,7 +107,7 @@ func unreachable(ctx context.Context, err error) error {
 	return &SourceError{"cannot connect to the source: " + reason}
 }
 
-// fault words an error of the source.
+// fault describes an error of the source.
 func (s *source) fault(err error) error {
 	if err == nil {
 		return nil
@@ -122,14 +122,14 @@ func (s *source) fault(err error) error {
 	return &SourceError{"the connection to the source broke"}
 }
 
-// close ends the transaction and the connection; there is nothing to lose.
+// close ends the transaction and the connection.
 func (s *source) close() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), closeTimeout)
 	defer cancel()
 	_ = s.conn.Close(ctx)
 }
 
-// recognise refuses a database that is none of a dashboard, or one of this program.
+// recognise rejects a database that is not a dashboard's, or is this program's.
 func (s *source) recognise() error {
 	var known, own int
 	err := s.tx.QueryRow(s.ctx, `SELECT
@@ -147,7 +147,7 @@ FROM information_schema.columns WHERE table_schema = 'public'`).Scan(&known, &ow
 	return nil
 }
 
-// columns gives the columns of a table that may be read; none: there is no such table.
+// columns returns the readable columns of a table; none: there is no such table.
 func (s *source) columns(table string) (map[string]bool, error) {
 	rows, err := s.tx.Query(s.ctx, `SELECT column_name::text FROM information_schema.columns
 WHERE table_schema = 'public' AND table_name = $1 AND has_column_privilege(format('%I.%I', table_schema, table_name), column_name::text, 'SELECT')`, table)
@@ -165,7 +165,7 @@ WHERE table_schema = 'public' AND table_name = $1 AND has_column_privilege(forma
 	return columns, nil
 }
 
-// A cursor walks the rows of a query.
+// A cursor reads the rows of a query.
 type cursor struct {
 	s      *source
 	fields int
@@ -197,7 +197,7 @@ func (s *source) query(table string, columns []string, limits []int, order []str
 	return &cursor{s, len(columns)}, s.fault(err)
 }
 
-// next gives the next rows, at most n; none at the end. A null is nil.
+// next returns the next rows, at most n; none at the end. A null is nil.
 func (c *cursor) next(n int) ([][]*string, error) {
 	rows, err := c.s.tx.Query(c.s.ctx, "FETCH "+strconv.Itoa(n)+" FROM "+cursorName)
 	if err != nil {

@@ -9,16 +9,16 @@ import (
 	"sixty/internal/crm"
 )
 
-// maxShort is how much of a text is read that is short by nature; what is longer
-// cannot be taken anyhow.
+// maxShort is how much is read of a text that is short by nature; a longer one is not valid
+// anyway.
 const maxShort = 2500
 
-// A table is a table of the source and how its rows are understood. All columns read
-// into one row, which is emptied before each record.
+// A table is a table of the source and how its rows are parsed. All columns are read into one
+// row, which is emptied before each record.
 type table[P any] struct {
 	name    string
-	keys    []string // the columns that make a row's id, without which it has none
-	order   []string // of the rows, by those of these columns that are there
+	keys    []string // the columns of a row's id, all of which are required
+	order   []string // of the rows, by those of these columns that exist
 	columns []column
 	// finish completes a row of which everything was read. May be nil.
 	finish func(*table[P])
@@ -30,7 +30,7 @@ type table[P any] struct {
 	last  string   // id of the row before
 }
 
-// extras are what rows say that are no members: they become some.
+// extras are values of rows that are no members, but that members are derived from.
 type extras struct {
 	fullName crm.Field[string]
 	isAdmin  crm.Field[bool]
@@ -40,10 +40,10 @@ type extras struct {
 type column struct {
 	name  string
 	limit int // characters that are read of a value
-	read  func(value *string) (complaint string)
+	read  func(value *string) (violation string)
 }
 
-// newTable makes a table whose rows have an id of their own and carry their times.
+// newTable returns a table whose rows have an id of their own and the times of their records.
 func newTable[P any](name string) *table[P] {
 	t := &table[P]{name: name, keys: []string{"id"}, order: []string{"id"}}
 	t.key("id", &t.row.ID)
@@ -67,18 +67,19 @@ func (t *table[P]) key(name string, id *crm.ID) {
 	}})
 }
 
-// add adds a column that is read with parse. What cannot be read is left out; parse
-// may also read it and complain of what it left out of it.
+// add adds a column that is read with parse. A value that parse cannot read is left out; one
+// that it reads in part is reported (see inexact).
 func add[P, V any](t *table[P], name string, member *crm.Field[V], parse func(string) (V, error)) {
 	t.columns = append(t.columns, column{name, maxShort, reading(member, parse)})
 }
 
-// text adds a column of short texts, such as addresses, that mean nothing when cut.
+// text adds a column of short texts, such as addresses, that are not valid when they are cut.
 func (t *table[P]) text(name string, member *crm.Field[string]) {
 	add(t, name, member, parseText)
 }
 
-// label adds a text that is cut where a name must end, long one where any text must.
+// label adds a text that is cut to the length of a name, long one that is cut to the length of
+// any text.
 func (t *table[P]) label(name string, member *crm.Field[string]) {
 	t.cut(name, member, crm.MaxNameLength)
 }
@@ -87,7 +88,7 @@ func (t *table[P]) long(name string, member *crm.Field[string]) {
 }
 
 func (t *table[P]) cut(name string, member *crm.Field[string], most int) {
-	// One more than may be is enough to see that it is too long; space around it
+	// A little more than the limit is enough to see that it is too long; space around it
 	// does not count, if there is not too much of it.
 	t.columns = append(t.columns, column{name, most + maxShort, reading(member, func(s string) (string, error) {
 		s = strings.TrimSpace(s)
@@ -98,7 +99,7 @@ func (t *table[P]) cut(name string, member *crm.Field[string], most int) {
 	})})
 }
 
-// reading gives what reads a value into a member.
+// reading returns a function that reads a value into a member.
 func reading[V any](member *crm.Field[V], parse func(string) (V, error)) func(*string) string {
 	return func(value *string) string {
 		*member = crm.Null[V]()
@@ -106,7 +107,7 @@ func reading[V any](member *crm.Field[V], parse func(string) (V, error)) func(*s
 			return ""
 		}
 		v, err := parse(strings.TrimSpace(*value))
-		if near, ok := err.(*inexact); ok { //nolint:errorlint // parsers give it as it is
+		if near, ok := err.(*inexact); ok { //nolint:errorlint // parsers return it unwrapped
 			*member = crm.Of(v)
 			return near.what
 		}
@@ -123,7 +124,7 @@ type inexact struct{ what string }
 
 func (e *inexact) Error() string { return e.what }
 
-// fit keeps those of the columns that the source has.
+// fit drops the columns that the source does not have.
 func (t *table[P]) fit(names map[string]bool) error {
 	for _, key := range t.keys {
 		if !names[key] {
@@ -146,7 +147,7 @@ func (t *table[P]) fit(names map[string]bool) error {
 	return nil
 }
 
-// query gives what source.query asks for.
+// query returns the arguments of source.query.
 func (t *table[P]) query() (name string, columns []string, limits []int, order []string) {
 	for _, c := range t.columns {
 		columns, limits = append(columns, c.name), append(limits, c.limit)
@@ -154,18 +155,18 @@ func (t *table[P]) query() (name string, columns []string, limits []int, order [
 	return t.name, columns, limits, t.order
 }
 
-// parse understands a record, or gives the reason why it is none.
+// parse parses a record, or returns why it cannot be.
 func (t *table[P]) parse(record []*string) (row parsed[P], reason string) {
 	t.row, t.other, t.left, t.ids = bulk.AdoptRow[P]{}, extras{}, nil, nil
 	for i, c := range t.columns {
-		complaint := c.read(record[i])
-		if complaint == "" {
+		violation := c.read(record[i])
+		if violation == "" {
 			continue
 		}
-		t.left = append(t.left, c.name+" "+complaint)
+		t.left = append(t.left, c.name+" "+violation)
 		for _, key := range t.keys {
 			if c.name == key {
-				reason = joined([]string{reason, c.name + " " + complaint})
+				reason = joined([]string{reason, c.name + " " + violation})
 			}
 		}
 	}

@@ -66,8 +66,7 @@ func companies() *table[crm.CompanyPatch] {
 	return t
 }
 
-// contacts come company by company, so that the first primary one of each is known
-// to be so.
+// contacts are read company by company, so that the first primary one of each is known.
 func contacts() *table[crm.ContactPatch] {
 	t := newTable[crm.ContactPatch]("contacts")
 	p := &t.row.Patch
@@ -83,7 +82,7 @@ func contacts() *table[crm.ContactPatch] {
 	add(t, "company_id", &p.CompanyID, parseID)
 	add(t, "owner_id", &p.OwnerID, parseID)
 	t.text("external_id", &p.ExternalID)
-	var ledBy crm.ID // the company whose primary contact was there
+	var ledBy crm.ID // the company whose primary contact was read
 	t.finish = func(t *table[crm.ContactPatch]) {
 		splitName(&t.other, &p.FirstName, &p.LastName)
 		switch {
@@ -142,11 +141,10 @@ type rolePart struct {
 	role crm.Field[string]
 }
 
-// The role of a further contact of which it is not known.
+// The role of a further contact whose role is not known.
 const anyRole = "stakeholder"
 
-// dealContacts are known by whom they put on which deal; an id of their own does not
-// matter.
+// dealContacts are identified by deal and contact; an id of their own is ignored.
 func dealContacts() *table[rolePart] {
 	t := &table[rolePart]{name: "deal_contacts", keys: []string{"deal_id", "contact_id"}, order: []string{"deal_id", "contact_id"}}
 	p := &t.row.Patch

@@ -13,8 +13,8 @@ import (
 
 func parseText(s string) (string, error) { return s, nil }
 
-// parseEnumerated reads one of a few values, whatever its case and however its words
-// are set apart; which ones there are, crm knows.
+// parseEnumerated normalises one of a few values: its case, and what separates its words.
+// crm checks which ones there are.
 func parseEnumerated(s string) (string, error) {
 	return strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
 		return unicode.IsSpace(r) || r == '-' || r == '_'
@@ -36,12 +36,12 @@ func parseBool(s string) (bool, error) {
 
 var errNotNumber = errors.New("must be a number")
 
-// decimalPattern bounds what is computed with: an exponent could make a short text
-// a number that fills the memory.
+// decimalPattern bounds the computation: an exponent could make a short text a number that
+// fills the memory.
 var decimalPattern = regexp.MustCompile(`^-?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})(e[+-]?\d{1,2})?$`)
 
 // parseDecimal reads a number with a decimal point, exactly. A currency's sign or code
-// around it and commas between its groups are not minded; a comma before one or two
+// around it and commas between its groups are ignored; a comma before one or two
 // digits at the end is a decimal one if there is no point after it.
 func parseDecimal(s string) (*big.Rat, error) {
 	s = strings.Map(func(r rune) rune {
@@ -72,7 +72,7 @@ func parseDecimal(s string) (*big.Rat, error) {
 	return v, nil
 }
 
-// rounded gives a number as a whole one, half away from zero.
+// rounded returns a number as a whole one, half away from zero.
 func rounded(v *big.Rat) *big.Int {
 	half := big.NewRat(int64(v.Sign()), 2)
 	sum := new(big.Rat).Add(v, half)

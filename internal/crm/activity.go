@@ -15,7 +15,7 @@ type Activity struct {
 	Priority    *string `json:"priority" enum:"low,medium,high"`
 	Description *string `json:"description"`
 	Amount      *Money  `json:"amount" doc:"In the organisation's default currency."`
-	Quantity    *int    `json:"quantity" doc:"How many things were sold, sent or made."`
+	Quantity    *int    `json:"quantity" doc:"How many items were sold, sent or made."`
 	Date        Instant `json:"date" doc:"When it was, or will be; a date without a time is read as its midnight in UTC."`
 	ContactID   *ID     `json:"contact_id"`
 	CompanyID   *ID     `json:"company_id"`

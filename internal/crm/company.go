@@ -14,7 +14,7 @@ type Company struct {
 	Description *string `json:"description"`
 	LinkedInURL *string `json:"linkedin_url"`
 	OwnerID     *ID     `json:"owner_id"`
-	ExternalID  *string `json:"external_id" doc:"The thing's id in another system, unique within the organisation."`
+	ExternalID  *string `json:"external_id" doc:"The record's id in another system, unique within the organisation."`
 	CreatedAt   Instant `json:"created_at"`
 	UpdatedAt   Instant `json:"updated_at"`
 

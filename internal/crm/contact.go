@@ -14,7 +14,7 @@ type Contact struct {
 	IsPrimary   bool    `json:"is_primary" doc:"At most one contact of a company is; making one so ends it for the other."`
 	CompanyID   *ID     `json:"company_id"`
 	OwnerID     *ID     `json:"owner_id"`
-	ExternalID  *string `json:"external_id" doc:"The thing's id in another system, unique within the organisation."`
+	ExternalID  *string `json:"external_id" doc:"The record's id in another system, unique within the organisation."`
 	CreatedAt   Instant `json:"created_at"`
 	UpdatedAt   Instant `json:"updated_at"`
 
@@ -87,6 +87,6 @@ func (p ContactPatch) Apply(c *Contact, r *Rules) {
 		if p.IsPrimary.Set && c.IsPrimary && !p.CompanyID.Set {
 			r.Add("is_primary", "needs a company_id")
 		}
-		c.IsPrimary = false // taken off its company, it is nobody's primary contact
+		c.IsPrimary = false // without a company it is not a primary contact
 	}
 }

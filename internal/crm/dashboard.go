@@ -24,7 +24,7 @@ type Dashboard struct {
 	Totals     []CurrencyNumbers `json:"totals" doc:"By currency."`
 	ByMonth    []MonthNumbers    `json:"by_month" doc:"What was closed, by month and currency."`
 	ByStage    []StageNumbers    `json:"by_stage" doc:"By the stage that deals stand in, in the pipeline's order, and by currency."`
-	ByOwner    []OwnerNumbers    `json:"by_owner" doc:"By owner's name and by currency; what nobody owns comes last."`
+	ByOwner    []OwnerNumbers    `json:"by_owner" doc:"By owner's name and by currency; deals without an owner come last."`
 	Activities []ActivityNumbers `json:"activities" doc:"What took place, whatever its status, by type."`
 }
 
@@ -67,7 +67,7 @@ type StageNumbers struct {
 
 // OwnerNumbers are the numbers of one owner's deals, in one currency.
 type OwnerNumbers struct {
-	OwnerID   *ID    `json:"owner_id" doc:"Null: of the deals that nobody owns."`
+	OwnerID   *ID    `json:"owner_id" doc:"Null: of the deals without an owner."`
 	FullName  string `json:"full_name"`
 	Currency  string `json:"currency"`
 	WonValue  Money  `json:"won_value"`
@@ -127,7 +127,7 @@ func (s *Service) Dashboard(ctx context.Context, by Actor, f DashboardFilter) (D
 	return d, err
 }
 
-// byIDs reads things by any number of ids.
+// byIDs reads records by any number of ids.
 func byIDs[T, F any](ctx context.Context, v View[T, F], org ID, ids []ID, id func(*T) ID) (map[ID]T, error) {
 	out := make(map[ID]T, len(ids))
 	for part := range slices.Chunk(ids, MaxLimit) {
@@ -163,7 +163,7 @@ type (
 		currency string
 	}
 	ownerKey struct {
-		owner    ID // zero: nobody
+		owner    ID // zero: none
 		currency string
 	}
 )
@@ -295,10 +295,10 @@ func (s *dashboardSums) byStage(stages map[ID]Stage) []StageNumbers {
 
 func (s *dashboardSums) byOwner(owners map[ID]Owner) []OwnerNumbers {
 	type named struct {
-		nobody int // 1: comes last
-		name   string
-		id     ID
-		row    OwnerNumbers
+		unowned int // 1: comes last
+		name    string
+		id      ID
+		row     OwnerNumbers
 	}
 	rows := make([]named, 0, len(s.owners))
 	for k, d := range s.owners {
@@ -308,12 +308,12 @@ func (s *dashboardSums) byOwner(owners map[ID]Owner) []OwnerNumbers {
 			LostCount: d.lost.count, OpenValue: d.open.value, OpenCount: d.open.count, WinRate: d.winRate(),
 		}}
 		if k.owner == (ID{}) {
-			n.nobody, n.row.OwnerID = 1, nil
+			n.unowned, n.row.OwnerID = 1, nil
 		}
 		rows = append(rows, n)
 	}
 	slices.SortFunc(rows, func(a, b named) int {
-		return cmp.Or(cmp.Compare(a.nobody, b.nobody), cmp.Compare(a.name, b.name), bytes.Compare(a.id[:], b.id[:]), cmp.Compare(a.row.Currency, b.row.Currency))
+		return cmp.Or(cmp.Compare(a.unowned, b.unowned), cmp.Compare(a.name, b.name), bytes.Compare(a.id[:], b.id[:]), cmp.Compare(a.row.Currency, b.row.Currency))
 	})
 	out := make([]OwnerNumbers, len(rows))
 	for i := range rows {

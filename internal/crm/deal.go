@@ -44,7 +44,7 @@ type Deal struct {
 	FirstBillingDate      *Date    `json:"first_billing_date"`
 	ClosedAt              *Instant `json:"closed_at"`
 	OwnerID               *ID      `json:"owner_id"`
-	ExternalID            *string  `json:"external_id" doc:"The thing's id in another system, unique within the organisation."`
+	ExternalID            *string  `json:"external_id" doc:"The record's id in another system, unique within the organisation."`
 	CreatedAt             Instant  `json:"created_at"`
 	UpdatedAt             Instant  `json:"updated_at"`
 

@@ -59,12 +59,12 @@ type Refs struct {
 // LogEntry is a row of an organisation's change log.
 type LogEntry struct {
 	Seq     int64   `json:"seq" doc:"Ascends by one with every change of the organisation, in the order of the commits."`
-	Entity  string  `json:"entity" doc:"The kind of thing that changed."`
-	ID      *ID     `json:"id" doc:"The thing; null when op is bulk."`
+	Entity  string  `json:"entity" doc:"The type of the record that changed."`
+	ID      *ID     `json:"id" doc:"The record; null when op is bulk."`
 	Op      Op      `json:"op" enum:"created,updated,deleted,bulk"`
 	ActorID *ID     `json:"actor_id" doc:"Who changed it; null for the command line."`
 	At      Instant `json:"at"`
-	Refs    Refs    `json:"refs" doc:"The things that it refers to, before and after."`
+	Refs    Refs    `json:"refs" doc:"The records that it refers to, before and after."`
 }
 
 // CommitListener is told of the transactions of this process that enter changes, before their

@@ -65,7 +65,7 @@ type Hit struct {
 	Title     string  `json:"title" doc:"The name; a contact without one goes by its e-mail address."`
 	Subtitle  *string `json:"subtitle" doc:"A company's domain or industry, a contact's title or e-mail address, a deal's company label."`
 	OwnerID   *ID     `json:"owner_id"`
-	Rank      int64   `json:"rank" doc:"How well it fits, from the query and the thing alone; more is better."`
+	Rank      int64   `json:"rank" doc:"How well it matches, from the query and the record alone; more is better."`
 	UpdatedAt Instant `json:"updated_at"`
 }
 

@@ -13,7 +13,7 @@ const (
 	TaskOverdue    = "overdue" // shown, not kept: an open task whose due date has passed
 )
 
-// Task is something that somebody is to do.
+// Task is an action that a person is to take.
 type Task struct {
 	OrgID       ID       `json:"-"`
 	ID          ID       `json:"id"`

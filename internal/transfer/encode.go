@@ -33,11 +33,11 @@ func (e *csvEncoder[T]) row(r *bulk.ExportRow[T]) error {
 func (e *csvEncoder[T]) end() error { return e.w.Flush() }
 func (e *csvEncoder[T]) discard()   {}
 
-// jsonEncoder writes things as the API does: the members of their types, in order.
+// jsonEncoder writes records as the API does: the members of their types, in order.
 type jsonEncoder[T any] struct {
 	w     *bufio.Writer
 	array bool
-	begun bool // a thing was written
+	begun bool // a record was written
 	text  bytes.Buffer
 	enc   *json.Encoder // to text
 }

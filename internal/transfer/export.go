@@ -10,7 +10,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// Format is how a file of exported things is written.
+// Format is the format of exported files.
 type Format string
 
 // The formats.

@@ -38,7 +38,7 @@ type fields[P any] struct {
 	dates        dateFormat
 	decodeErrors *crm.DecodeErrors // of the row
 	person       bool              // has a name that is split
-	// byID says that columns called id are of this program, and not somebody's numbers.
+	// byID is true when columns called id hold ids of this program, not other numbers.
 	byID bool
 	// Of the row that is read: whether it has a company's label, and the name of the
 	// company that it refers to, in columns of their own.
@@ -169,7 +169,7 @@ func (f *fields[P]) names() []string {
 	return names
 }
 
-// clash gives two fields among those fed that would overwrite each other.
+// clash returns two of the given fields that would overwrite each other.
 func (f *fields[P]) clash(fed map[string]int) (a, b string) {
 	if _, ok := fed[fieldFullName]; !ok {
 		return "", ""
@@ -199,7 +199,7 @@ func (f *fields[P]) parse(m *mapping[P], cells []string) bulk.ImportRow[P] {
 	return f.row
 }
 
-// refuse makes a row of a record that cannot be read at all.
+// refuse returns the row of a record that cannot be read.
 func (f *fields[P]) refuse(reason string) bulk.ImportRow[P] {
 	f.row = bulk.ImportRow[P]{}
 	f.complain("", reason)

@@ -11,7 +11,7 @@ import (
 // comes from one text alone: unguard(guard(s)) is s, and unguard leaves alone
 // whatever guard would not have written.
 
-// guard makes a text harmless.
+// guard returns a text that spreadsheets do not run.
 func guard(s string) string {
 	if isFormula(s) {
 		return "'" + s
@@ -19,7 +19,7 @@ func guard(s string) string {
 	return s
 }
 
-// unguard gives back what guard was given.
+// unguard returns the text that guard was called with.
 func unguard(cell string) string {
 	if rest, ok := strings.CutPrefix(cell, "'"); ok && isFormula(rest) {
 		return rest
@@ -27,9 +27,9 @@ func unguard(cell string) string {
 	return cell
 }
 
-// isFormula tells whether a text begins like a formula behind white space and
-// apostrophes, in half or full width, or with a tab or a line end, which some programs
-// drop together with what stands before.
+// isFormula reports whether a text begins like a formula behind white space and apostrophes,
+// in half or full width, or with a tab or a line end, which some programs drop together with
+// what precedes them.
 func isFormula(s string) bool {
 	if s == "" || s[0] >= '0' && s[0] < 0x80 && s[0] != '=' && s[0] != '@' {
 		return false // nearly every text, without looking further

@@ -124,7 +124,7 @@ func inFile(source Source, files int, err error) error {
 	return err
 }
 
-// notices tells what one should know about how the columns are understood.
+// notices reports how the columns are read.
 func (all *inputs[P]) notices(kind Kind, tell func(string)) {
 	if tell == nil {
 		return

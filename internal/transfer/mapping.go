@@ -64,7 +64,7 @@ type binding[P any] struct {
 	field  *field[P]
 }
 
-// mapping tells which columns feed which fields.
+// mapping holds which columns feed which fields.
 type mapping[P any] struct {
 	bindings []binding[P]
 	fed      map[string]int // columns by field
@@ -119,14 +119,14 @@ func newMapping[P any](header []string, pairs []pair, fields *fields[P]) (*mappi
 	return m, nil
 }
 
-// feeds tells whether a column feeds a field.
+// feeds reports whether a column feeds a field.
 func (m *mapping[P]) feeds(field string) bool {
 	_, ok := m.fed[field]
 	return ok
 }
 
 // offer feeds a field from a column of its name, unless it is fed already. An id is
-// somebody else's number unless it is said to be the key.
+// another system's number unless it is the key.
 func (m *mapping[P]) offer(f *field[P], column int, fields *fields[P]) bool {
 	if m.feeds(f.name) || f.name == string(crm.KeyID) && !fields.byID {
 		return false
@@ -187,7 +187,7 @@ func (o Options) importing() (bulk.ImportOptions, error) {
 		case !slices.Contains(bulk.DealReferences, reference): // which are all that there are
 			return opt, usage("--create-missing: %s can be made, not %q", listed(bulk.DealReferences, ", "), name)
 		}
-		// What rows of this kind do not refer to is none the worse: one list fits all files.
+		// References that rows of this kind do not have are ignored: one list fits all files.
 	}
 	pairs, err := parsePairs("--stage-outcome", o.StageOutcomes)
 	if err != nil {
@@ -219,13 +219,13 @@ func chooseKey[P any](kind Kind, key crm.Key, m *mapping[P]) (crm.Key, error) {
 	}
 	fed := strings.Join(slices.Sorted(maps.Keys(m.fed)), ", ")
 	if key == "" {
-		keys := slices.DeleteFunc(slices.Clone(kind.keys()), func(k crm.Key) bool { return k == crm.KeyID }) // which no column feeds unasked
+		keys := slices.DeleteFunc(slices.Clone(kind.keys()), func(k crm.Key) bool { return k == crm.KeyID }) // which no column feeds by default
 		return "", usage("no column feeds %s, by which %s are recognised; fed are %s (see --map)", listed(keys, " or "), kind, fed)
 	}
 	return "", usage("--key %s: no column feeds it; fed are %s (see --map)", key, fed)
 }
 
-// feedsKey tells whether rows have a key's value; people's names have parts.
+// feedsKey reports whether rows have a key's value; people's names have parts.
 func (m *mapping[P]) feedsKey(key crm.Key) bool {
 	names := []string{string(key)}
 	if key == crm.KeyName {

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	meterInterval = 200 * time.Millisecond // between two pictures, at least
+	meterInterval = 200 * time.Millisecond // between two drawings, at least
 	meterWidth    = 30                     // of the bar, in characters
 	eraseLine     = "\r\x1b[K"
 )
@@ -21,12 +21,12 @@ type Meter struct {
 	started, drawn time.Time
 }
 
-// NewMeter makes a meter that begins to count now.
+// NewMeter returns a meter that begins to count now.
 func NewMeter(w io.Writer, now func() time.Time) *Meter {
 	return &Meter{w: w, now: now, started: now()}
 }
 
-// Show draws the state of things, unless it did so a moment ago.
+// Show draws the progress, unless it did so a moment ago.
 func (m *Meter) Show(p Progress) {
 	now := m.now()
 	if !m.drawn.IsZero() && now.Sub(m.drawn) < meterInterval {

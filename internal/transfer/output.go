@@ -9,8 +9,8 @@ import (
 )
 
 // OutputFile is a file that is there only once it is complete: it is written under a
-// temporary name beside its own, for the eyes of its owner alone, because it holds
-// customers' data.
+// temporary name beside its own, readable by its owner alone, because it holds customers'
+// data.
 type OutputFile struct {
 	path string
 	file *os.File
@@ -33,7 +33,7 @@ func CreateFile(path string) (*OutputFile, error) {
 		o.file, err = os.OpenFile(path, os.O_WRONLY, 0)
 	default:
 		if target, err := filepath.EvalSymlinks(path); err == nil {
-			o.path = target // the link stays one
+			o.path = target // the link remains one
 		}
 		o.file, err = os.CreateTemp(filepath.Dir(o.path), "."+filepath.Base(o.path)+".*.part")
 	}
@@ -78,7 +78,7 @@ func (o *OutputFile) Close() error {
 	return o.explain(err)
 }
 
-// explain names the file that was asked for rather than the temporary one.
+// explain names the requested file rather than the temporary one.
 func (o *OutputFile) explain(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {

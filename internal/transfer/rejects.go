@@ -57,7 +57,7 @@ func newRejects[P any](path string, all *inputs[P]) (*rejects, error) {
 	return r, nil
 }
 
-// freeName gives a name for the reason's column that no other one has.
+// freeName returns a name for the reason's column that no other one has.
 func freeName(header []string) string {
 	name := reasonColumn
 	for n := 2; slices.Contains(header, name); n++ {

@@ -25,7 +25,7 @@ const (
 	batches = loading + 1
 )
 
-// batch is a stretch of a file, as it was and as it was understood.
+// batch is a range of a file's records, as they were and as they were parsed.
 type batch[P any] struct {
 	source  string
 	records []csvio.Record
@@ -81,7 +81,7 @@ func run[P any](
 	return summary, err
 }
 
-// pump reads the inputs in a goroutine of its own and gives their batches to c.
+// pump reads the inputs in a goroutine of its own and passes their batches to c.
 // It returns when both have ended.
 func pump[P any](ctx context.Context, all *inputs[P], fields *fields[P], c *consumer[P]) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -185,7 +185,7 @@ func readInput[P any](
 	return nil
 }
 
-// consumer loads batches and accounts for their rows.
+// consumer loads batches and counts their rows.
 type consumer[P any] struct {
 	opt      Options
 	load     bulk.Load[P]

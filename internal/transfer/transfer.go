@@ -1,7 +1,7 @@
-// Package transfer brings files into the program and out of it. Import turns the
-// columns of CSV files into rows of companies, contacts, deals, activities and owners,
-// and hands them to the use cases of crm in batches. Export writes what those give: as
-// CSV that Import reads back, as JSON or as a workbook.
+// Package transfer imports and exports files. Import turns the columns of CSV files into rows
+// of companies, contacts, deals, activities and owners, and passes them to the use cases of
+// bulk in batches. Export writes records as CSV that Import reads back, as JSON or as a
+// workbook.
 //
 // Reading and writing overlap, and memory is bounded by the batch, not by the file:
 // three batches are held at most, one that is parsed and two that are written.
@@ -17,7 +17,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// Kind is the kind of the things in a file.
+// Kind is the type of the records in a file.
 type Kind string
 
 // The kinds.
@@ -32,7 +32,7 @@ const (
 	Audit Kind = "audit" // the audit trail, which can only be exported
 )
 
-// Options say what the files hold and how it is understood.
+// Options say what the files contain and how they are read.
 type Options struct {
 	Kind Kind
 	// Maps name the fields that columns feed, as "column=field,…": CSV, so that
@@ -41,37 +41,37 @@ type Options struct {
 	Maps []string
 	// DateFormat is how dates are written beside ISO 8601, such as M/D/YYYY.
 	DateFormat string
-	// Key is the field by which a row's thing is recognised; "" takes the surest one
-	// that the files feed.
+	// Key is the field by which a row's record is found; "" takes the surest one that the
+	// files contain.
 	Key string
-	// CreateMissing lists the references that are made when they are missing:
+	// CreateMissing lists the references that are created when they are missing:
 	// company, owner, stage.
 	CreateMissing []string
-	// StageOutcomes are the outcomes of stages that are made, as "NAME=won,…", in
+	// StageOutcomes are the outcomes of stages that are created, as "NAME=won,…", in
 	// CSV as Maps is.
 	StageOutcomes []string
-	// DryRun finds out what would happen and takes it back.
+	// DryRun runs the import and rolls it back.
 	DryRun bool
 	// Errors is the file that rejected rows are written to; "" is none.
 	Errors string
 
-	// Notice is told, once, what one should know beforehand: the key, the columns that
-	// are left. May be nil.
+	// Notice is called once before the import with messages on the key and on unused
+	// columns. May be nil.
 	Notice func(message string)
-	// Rejected is told of each rejected row. May be nil.
+	// Rejected is called for each rejected row. May be nil.
 	Rejected func(Rejection)
-	// Progress is told after each batch. May be nil.
+	// Progress is called after each batch. May be nil.
 	Progress func(Progress)
 }
 
-// Rejection is a row that was not taken.
+// Rejection is a rejected row.
 type Rejection struct {
 	File   string
 	Line   int // on which the row begins
 	Reason string
 }
 
-// Summary counts what became of the rows.
+// Summary counts the rows by their outcome.
 type Summary struct {
 	Read      int64 `json:"read"`
 	Created   int64 `json:"created"`
@@ -80,7 +80,7 @@ type Summary struct {
 	Rejected  int64 `json:"rejected"`
 }
 
-// Progress tells how far an import is.
+// Progress is how far an import is.
 type Progress struct {
 	Summary
 	Done, Total int64 // bytes of the files; Total is -1 when that is not known
@@ -96,7 +96,7 @@ type Source struct {
 	Once bool
 }
 
-// File is the source that a path leads to.
+// File returns the source of a path.
 func File(path string) (Source, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -118,7 +118,7 @@ func File(path string) (Source, error) {
 // Nothing was imported.
 type UsageError struct{ Message string }
 
-// Error gives the message.
+// Error returns the message.
 func (e *UsageError) Error() string { return e.Message }
 
 func usage(format string, args ...any) error {
@@ -126,7 +126,7 @@ func usage(format string, args ...any) error {
 }
 
 // Import loads the sources, one after the other, as one run. The actor must be a
-// manager or an admin; an admin to import or make people. Rejected rows are no
+// manager or an admin; an admin to import or create people. Rejected rows are no
 // error. When it fails, the summary counts what was loaded nevertheless, and a run
 // that is repeated ends in the same data. Errors: *UsageError, those of crm and of
 // csvio.Open, the context's.

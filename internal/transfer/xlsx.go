@@ -15,7 +15,7 @@ import (
 // maxSheetRows is how many rows a sheet can have, its header among them.
 const maxSheetRows = excelize.TotalRows
 
-// xlsxEncoder writes a workbook. Its sheets are kept in temporary files, so that
+// xlsxEncoder writes a workbook. Its sheets are written to temporary files, so that
 // memory stays bounded, and put into the archive at the end.
 type xlsxEncoder[T any] struct {
 	columns *columns[T]
@@ -38,7 +38,7 @@ func newXLSXEncoder[T any](w io.Writer, c *columns[T], name string, limit int) *
 
 func (e *xlsxEncoder[T]) begin() error {
 	e.file = excelize.NewFile()
-	// By itself excelize would make the whole archive in memory.
+	// By itself excelize would build the whole archive in memory.
 	e.file.SetZipWriter(func(io.Writer) excelize.ZipWriter { return zip.NewWriter(e.w) })
 	for _, s := range []struct {
 		id     *int
@@ -116,7 +116,7 @@ func (e *xlsxEncoder[T]) write() error {
 	return e.sheet.SetRow(at, e.cells)
 }
 
-// cell gives a value as excelize takes it. Texts are never formulas there.
+// cell returns a value as excelize takes it. Texts are never formulas there.
 func (e *xlsxEncoder[T]) cell(value any) any {
 	switch v := value.(type) {
 	case crm.Money:

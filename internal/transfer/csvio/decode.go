@@ -10,7 +10,7 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// The decoders differ from those of x/text in one thing: where the source is
+// The decoders differ from those of x/text in one respect: where the source is
 // broken they do not write U+FFFD, which would hide the damage and lose what
 // stood there, but bytes that are not valid UTF-8. So the check of each record
 // rejects the one they are in, as it does in a file of UTF-8.

@@ -16,7 +16,7 @@ type Encoding uint8
 
 // The encodings that are recognised.
 const (
-	// Auto is no encoding: it asks Open to recognise one.
+	// Auto is no encoding: Open recognises one.
 	Auto Encoding = iota
 	// UTF8 is UTF-8 with or without a byte order mark.
 	UTF8
@@ -178,8 +178,8 @@ func (t *tally) add(b []byte, last bool) (used int) {
 }
 
 // encoding decides. A few broken bytes in a file full of UTF-8 are a few broken
-// records; read as Windows-1252, every name with an umlaut would come in wrong
-// and nobody would be told.
+// records; read as Windows-1252, every name with an umlaut would be wrong,
+// without an error.
 func (t *tally) encoding() Encoding {
 	if t.invalid == 0 || t.sequences > t.invalid {
 		return UTF8

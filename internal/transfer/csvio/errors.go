@@ -38,10 +38,10 @@ type fault struct {
 // Error implements error.
 func (f *fault) Error() string { return f.text }
 
-// Unwrap makes errors.Is find the kind.
+// Unwrap returns the kind, for errors.Is.
 func (f *fault) Unwrap() error { return f.kind }
 
-// plural writes n things.
+// plural writes a number with its noun.
 func plural(n int, thing string) string {
 	if n != 1 {
 		thing += "s"

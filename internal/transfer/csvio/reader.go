@@ -1,8 +1,7 @@
 // Package csvio reads the CSV files that CRMs really export, and writes the
 // file of rejected rows.
 //
-// It is a reader of our own, beside encoding/csv, for what an import of
-// somebody else's file needs:
+// It replaces encoding/csv for the import of files of any origin:
 //
 //   - Memory is bounded whatever the file holds. A record over the limit is
 //     rejected and skipped to its end without being held, so a line of 100 MB
@@ -18,8 +17,8 @@
 // The syntax is that of RFC 4180 and is not read leniently: a quote where none
 // may stand makes the record's error. What stands inside quotes is never taken
 // for a record, not even when the quote turns out to be broken, because a piece
-// of somebody's note that happens to have the right number of fields would then
-// be imported as a row.
+// of a note that happens to have the right number of fields would then be
+// imported as a row.
 package csvio
 
 import (
