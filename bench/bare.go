@@ -18,8 +18,8 @@ import (
 	_ "modernc.org/sqlite" // registers the driver
 )
 
-// serveBare is the peer that does the least: net/http, the driver, and rows written
-// by hand as they come. It knows no organisations, filters, cursors or keys.
+// serveBare is the minimal peer: net/http, the driver, and rows encoded by hand, without
+// organisations, filters, cursors or keys.
 func serveBare(ctx context.Context, arg string) error {
 	file, addr, _ := strings.Cut(arg, ",")
 	text, err := os.ReadFile(file)
@@ -59,7 +59,7 @@ func serveBare(ctx context.Context, arg string) error {
 	return listen(ctx, addr, mux)
 }
 
-// barePostgres reads typed values through pgx's pool.
+// barePostgres reads typed values through a pgx pool.
 func barePostgres(ctx context.Context, j job) (func(context.Context, []byte) ([]byte, error), error) {
 	config, err := pgxpool.ParseConfig(j.DatabaseURL)
 	if err != nil {
@@ -89,7 +89,7 @@ func barePostgres(ctx context.Context, j job) (func(context.Context, []byte) ([]
 	}, nil
 }
 
-// PostgreSQL's type numbers of the page's columns.
+// PostgreSQL's type OIDs of the page's columns.
 const (
 	oidBool, oidInt8, oidInt4, oidText, oidUUID, oidDate, oidTimestamptz = 16, 20, 23, 25, 2950, 1082, 1184
 )
@@ -151,7 +151,7 @@ func bareSQLite(j job) (func(context.Context, []byte) ([]byte, error), error) {
 	}, nil
 }
 
-// appendRow writes one row as a JSON object.
+// appendRow appends one row as a JSON object.
 func appendRow(b []byte, n int, names []string, values []any) []byte {
 	if n > 0 {
 		b = append(b, ',')
@@ -167,7 +167,7 @@ func appendRow(b []byte, n int, names []string, values []any) []byte {
 	return append(b, '}')
 }
 
-// name gives a column's name; the two that are computed have none of their own.
+// name returns a column's name; two computed columns have none of their own.
 func name(names []string, i int) string {
 	switch i {
 	case 6:
@@ -241,8 +241,7 @@ func appendUUID(b, id []byte) []byte {
 	return append(b, '"')
 }
 
-// appendText writes plain texts as they are, which the page's are, and leaves the
-// rest to encoding/json.
+// appendText appends strings that need no escaping directly, and others with encoding/json.
 func appendText(b []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {

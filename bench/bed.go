@@ -13,21 +13,21 @@ import (
 	"sixty/bench/internal/fleet"
 )
 
-// A bed is a database of one engine, and the program on it.
+// A bed is a database of one engine and the program.
 type bed struct {
 	ctx     context.Context
 	engine  string
 	program fleet.Program
 	dir     string
 	url     string // of the database; "" for SQLite
-	deals   int    // made up so far
-	// imported says that the organisation Imported has its deals.
+	deals   int    // generated so far
+	// imported is set once the organisation Imported has its deals.
 	imported bool
 	key      string
 	drop     func()
 }
 
-// newBed makes an empty database, migrated.
+// newBed creates an empty database and migrates it.
 func newBed(ctx context.Context, engine, sixty, dir string) (*bed, error) {
 	b := &bed{ctx: ctx, engine: engine, dir: dir, drop: func() {}}
 	if err := os.MkdirAll(dir, 0o750); err != nil {
@@ -49,8 +49,8 @@ func newBed(ctx context.Context, engine, sixty, dir string) (*bed, error) {
 
 func (b *bed) close() { b.drop() }
 
-// anew measures on a database of its own.
-func (b *bed) anew(run func(*bed) error) error {
+// withNew measures on a new database.
+func (b *bed) withNew(run func(*bed) error) error {
 	fresh, err := newBed(b.ctx, b.engine, b.program.Path, filepath.Join(b.dir, "anew"))
 	if err != nil {
 		return err
@@ -61,10 +61,10 @@ func (b *bed) anew(run func(*bed) error) error {
 
 func (b *bed) command(args ...string) *exec.Cmd { return b.program.Command(b.ctx, args...) }
 
-// run runs a command of the program and gives what it printed.
+// run runs a command of the program and returns its output.
 func (b *bed) run(args ...string) (string, error) { return b.runWith("", args...) }
 
-// runWith is run for a command that reads something.
+// runWith is run with standard input.
 func (b *bed) runWith(input string, args ...string) (string, error) {
 	c := b.command(args...)
 	var out, errs bytes.Buffer
@@ -75,7 +75,7 @@ func (b *bed) runWith(input string, args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// seed fills the database, once, and makes an API key.
+// seed fills the database once and creates an API key.
 func (b *bed) seed(deals int) error {
 	if b.deals > 0 {
 		return nil
@@ -96,7 +96,7 @@ func (b *bed) seed(deals int) error {
 	return nil
 }
 
-// start measures the time from the start of the process to its being ready.
+// start measures the time from the start of the process until it is ready.
 func (b *bed) start(deals int) error {
 	if err := b.seed(deals); err != nil {
 		return err

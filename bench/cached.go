@@ -20,15 +20,14 @@ const (
 	brotli   = "br"
 )
 
-// asInProduction is how a measured server runs: every line of log is written.
+// asInProduction configures a measured server like in production: every request is logged.
 var asInProduction = []string{"NODE_ENV=production", "LOG_LEVEL=info"}
 
-// halfConnections are enough that none is waited for at half of the greatest load.
+// halfConnections are enough that requests at half load do not wait for a connection.
 const halfConnections = 4 * clients
 
-// cached measures a page of deals that is kept beside a bare handler that writes the
-// same body from memory, beside one that writes the same header as well, and beside the
-// same page with the cache off.
+// cached measures a cached page of deals compared with a bare handler that writes the same
+// body from memory, one that also writes the same header, and the uncached page.
 func (b *bed) cached(deals, rounds int) error {
 	if err := b.seed(deals); err != nil {
 		return err
@@ -69,25 +68,25 @@ func (b *bed) cached(deals, rounds int) error {
 	}
 	for i := 0; i < len(peers); i += 4 {
 		c, u := peers[i+2], peers[i+3]
-		tellRatios(c, peers[i], half, "aim: 0.80", "aim: 1.5")
-		tellRatios(c, peers[i+1], half, "no aim", "no aim")
+		printRatios(c, peers[i], half, "aim: 0.80", "aim: 1.5")
+		printRatios(c, peers[i+1], half, "no aim", "no aim")
 		times, _, _ := ratios(c.rates, u.rates)
 		fmt.Printf("%10s    %s / uncached = %.1f\n", "", c.name, times)
 	}
 	return nil
 }
 
-// tellRatios prints how a peer compares with another: the requests per second, the p99 at
-// half load, and the processor time of a request.
-func tellRatios(p, to *peer, half map[*peer][]float64, aim, aim99 string) {
+// printRatios prints how a peer compares with another: requests per second, p99 at half load,
+// and processor time per request.
+func printRatios(p, to *peer, half map[*peer][]float64, aim, aim99 string) {
 	mid, least, most := ratios(p.rates, to.rates)
 	p99, least99, most99 := ratios(half[p], half[to])
 	fmt.Printf("%10s    (%s) / (%s) = %.2f (rounds %.2f to %.2f; %s), p99 %.2f times (rounds %.2f to %.2f; %s), CPU %.2f times\n",
 		"", p.name, to.name, mid, least, most, aim, p99, least99, most99, aim99, median(p.cpu)/median(to.cpu))
 }
 
-// compare loads peers in turns, each as much as it takes and then half as much, and
-// prints what came of it. It gives the p99 at half load, by round.
+// compare loads peers alternately, each at full and then at half load, and prints the
+// results. It returns the p99 at half load by round.
 func (b *bed) compare(what string, peers []*peer, rounds int) (half map[*peer][]float64, err error) {
 	if err := turns(peers, rounds, func(p *peer) error { return p.round(b.ctx, clients) }); err != nil {
 		return nil, err
@@ -102,7 +101,7 @@ func (b *bed) compare(what string, peers []*peer, rounds int) (half map[*peer][]
 			}
 			half[p] = append(half[p], load.Percentile(r.Took, 99))
 		}
-		slices.Reverse(order) // what follows upon another, goes before it the next time
+		slices.Reverse(order) // alternate the order
 	}
 	fmt.Printf("%-10s  %s, %d rows of %d, %d connections; p99 at half of each one's greatest rate:\n", b.engine, what, pageSize, b.deals, clients)
 	fmt.Printf("%10s    %-30s %10s %10s %14s %6s\n", "", "", "requests/s", "p99 ms", "CPU/request us", "hits")
@@ -112,18 +111,18 @@ func (b *bed) compare(what string, peers []*peer, rounds int) (half map[*peer][]
 	return half, nil
 }
 
-// startMemory starts the bare peer that writes the page's bytes from memory. It collects
-// garbage as seldom as the program does.
+// startMemory starts the bare peer that writes the page's bytes from memory, with the same
+// GOGC as the program.
 func (b *bed) startMemory(addr, path string) (*fleet.Process, error) {
-	bodies, err := b.keepBodies(addr, path)
+	bodies, err := b.storeBodies(addr, path)
 	if err != nil {
 		return nil, err
 	}
 	return b.startBare("-memory", bodies, "GOGC=800")
 }
 
-// keepBodies writes the page's answers, in each coding, to a folder.
-func (b *bed) keepBodies(addr, path string) (string, error) {
+// storeBodies writes the page's responses, in each coding, to a directory.
+func (b *bed) storeBodies(addr, path string) (string, error) {
 	dir := filepath.Join(b.dir, "bodies")
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return "", err
@@ -132,7 +131,7 @@ func (b *bed) keepBodies(addr, path string) (string, error) {
 	defer client.CloseIdleConnections()
 	for _, coding := range []string{identity, brotli} {
 		p := &peer{addr: addr, path: path, key: b.key, headers: []string{"Accept-Encoding", coding}}
-		if err := p.get(b.ctx, client); err != nil { // the next one is kept
+		if err := p.get(b.ctx, client); err != nil { // the next one is a hit
 			return "", err
 		}
 		resp, err := p.fetch(b.ctx, client)
@@ -140,7 +139,7 @@ func (b *bed) keepBodies(addr, path string) (string, error) {
 			return "", err
 		}
 		body, err := io.ReadAll(resp.Body)
-		if err := errors.Join(err, resp.Body.Close(), keepAnswer(dir, coding, resp.Header, body)); err != nil {
+		if err := errors.Join(err, resp.Body.Close(), storeAnswer(dir, coding, resp.Header, body)); err != nil {
 			return "", err
 		}
 	}

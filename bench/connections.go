@@ -15,16 +15,16 @@ const (
 	manyConnections = 1000
 	manyRate        = 2000 // requests per second
 	memoryLimit     = "GOMEMLIMIT=120MiB"
-	writesEvery     = 100 * time.Millisecond // so that not everything is kept for ever
+	writesEvery     = 100 * time.Millisecond // so that some responses are invalidated
 	sampleEvery     = 500 * time.Millisecond
-	settleTimeout   = 30 * time.Second // for goroutines to end once nobody is connected
-	// The runtime collects garbage every two minutes where nobody asks for memory, and gives
-	// memory back to the system little by little.
+	settleTimeout   = 30 * time.Second // for goroutines to end without connections
+	// The runtime forces a collection every two minutes, and returns memory to the system
+	// gradually.
 	restTimeout = 150 * time.Second
-	restSlack   = 20 << 20 // bytes of the heap that may be left: what was kept meanwhile
+	restSlack   = 20 << 20 // bytes of the heap that may remain for cached responses
 )
 
-// watch is what a server's measurements came to while it was watched.
+// watch holds the maxima of a server's metrics over a time.
 type watch struct {
 	resident   float64 // greatest
 	heap       float64 // greatest
@@ -34,9 +34,9 @@ type watch struct {
 	pool       float64
 }
 
-// connections measures a server under many connections: the time of answers that are
-// kept, its memory, the database connections in use, and what is left of it all when
-// they have gone; then its greatest rate, beside a bare handler's.
+// connections measures a server with many connections: the times of cached responses, memory,
+// database connections in use, and what remains of them afterwards; then its highest rate,
+// compared with a bare handler's.
 func (b *bed) connections(s settings) error {
 	if err := b.seed(s.deals); err != nil {
 		return err
@@ -72,8 +72,8 @@ func (b *bed) connections(s settings) error {
 		took, what = result.Took, "all (none was kept)"
 	}
 	fmt.Printf("%-10s  %d connections at %d requests/s for %s, %s:\n", b.engine, manyConnections, manyRate, s.lasting, memoryLimit)
-	fmt.Printf("%10s    answered %.0f/s, %.1f%% kept, %d refused; of %s: median %.2f ms, p95 %.2f ms, p99 %.2f ms\n", "",
-		result.Rate(), 100*float64(len(result.Hits))/float64(len(result.Took)), result.Refused, what, load.Percentile(took, 50), load.Percentile(took, 95), load.Percentile(took, 99))
+	fmt.Printf("%10s    answered %.0f/s, %.1f%% cached, %d rejected; of %s: median %.2f ms, p95 %.2f ms, p99 %.2f ms\n", "",
+		result.Rate(), 100*float64(len(result.Hits))/float64(len(result.Took)), result.Rejected, what, load.Percentile(took, 50), load.Percentile(took, 95), load.Percentile(took, 99))
 	fmt.Printf("%10s    %-16s %8s %8s %8s %14s (aim: 150 MB resident at most)\n", "", "MB", "before", "at most", "after", rest.after.Round(time.Second).String()+" later")
 	for _, m := range []struct {
 		what, name string
@@ -83,10 +83,10 @@ func (b *bed) connections(s settings) error {
 	}
 	fmt.Printf("%10s    goroutines %.0f before, at most %.0f, %.0f after\n", "", before[fleet.MetricGoroutines], w.goroutines, after[fleet.MetricGoroutines])
 	fmt.Printf("%10s    database connections in use: at most %.0f of %.0f (aim: %.0f)\n", "", w.inUse, w.pool, w.pool/2)
-	return b.most(server, target, s.rounds)
+	return b.highestRate(server, target, s.rounds)
 }
 
-// manyRequests gives pages and things to ask for, and a deal to write to.
+// manyRequests returns pages and records to request, and a deal to write.
 func (b *bed) manyRequests(addr string) (load.Target, string, error) {
 	client := load.NewClient(1)
 	defer client.Close()
@@ -107,21 +107,21 @@ func (b *bed) manyRequests(addr string) (load.Target, string, error) {
 	return target, "/api/deals/" + deals[0], nil
 }
 
-// underLoad sends requests and, now and then, a write, and watches the server.
+// underLoad sends requests with occasional writes, and watches the server.
 func (b *bed) underLoad(server *fleet.Process, target load.Target, deal string, lasting time.Duration) (watch, load.Result, error) {
 	ctx, cancel := context.WithCancel(b.ctx)
 	watched := make(chan error, 1)
 	var w watch
 	go func() { watched <- w.run(ctx, server) }()
 	wrote := make(chan error, 1)
-	go func() { wrote <- b.writeOn(ctx, server.Addr, deal) }()
+	go func() { wrote <- b.writeRepeatedly(ctx, server.Addr, deal) }()
 	result, err := load.Open(ctx, target, manyConnections, manyRate, lasting)
 	cancel()
 	return w, result, errors.Join(err, <-wrote, <-watched)
 }
 
-// writeOn changes a deal again and again until ctx ends.
-func (b *bed) writeOn(ctx context.Context, addr, deal string) error {
+// writeRepeatedly changes a deal until ctx ends.
+func (b *bed) writeRepeatedly(ctx context.Context, addr, deal string) error {
 	client := load.NewClient(1)
 	defer client.Close()
 	return each(ctx, writesEvery, func(n int) error {
@@ -147,7 +147,7 @@ func (w *watch) run(ctx context.Context, server *fleet.Process) error {
 	})
 }
 
-// each does something at intervals until ctx ends, which is no error.
+// each calls do at intervals until ctx ends, which is not an error.
 func each(ctx context.Context, interval time.Duration, do func(n int) error) error {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
@@ -166,14 +166,13 @@ func each(ctx context.Context, interval time.Duration, do func(n int) error) err
 	}
 }
 
-// repose is how a server is when it has had time to rest.
+// repose is the state of a server at rest.
 type repose struct {
 	after   time.Duration
 	metrics map[string]float64
 }
 
-// rested waits until a server's heap is no greater than it should be, or for as long as
-// may be waited for that.
+// rested waits until a server's heap has shrunk to a size, within a time limit.
 func rested(ctx context.Context, server *fleet.Process, heap float64) (repose, error) {
 	limited, cancel := context.WithTimeout(ctx, restTimeout)
 	defer cancel()
@@ -192,8 +191,8 @@ func rested(ctx context.Context, server *fleet.Process, heap float64) (repose, e
 	return r, err
 }
 
-// settled waits until a server has no more goroutines than it should, or for as long
-// as may be waited for that, and gives its measurements.
+// settled waits until a server's goroutines have decreased to a number, within a time limit,
+// and returns its metrics.
 func settled(ctx context.Context, server *fleet.Process, goroutines float64) (map[string]float64, error) {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
@@ -211,9 +210,9 @@ func settled(ctx context.Context, server *fleet.Process, goroutines float64) (ma
 	return last, err
 }
 
-// most measures the greatest rate at many connections, beside a bare handler that
-// writes the page's bytes.
-func (b *bed) most(server *fleet.Process, target load.Target, rounds int) error {
+// highestRate measures the highest rate with many connections, compared with a bare handler
+// that writes the page's bytes.
+func (b *bed) highestRate(server *fleet.Process, target load.Target, rounds int) error {
 	path := fmt.Sprintf("/api/deals?limit=%d", pageSize)
 	bare, err := b.startMemory(target.Addr, path)
 	if err != nil {
@@ -227,7 +226,7 @@ func (b *bed) most(server *fleet.Process, target load.Target, rounds int) error 
 		return err
 	}
 	mid, least, most := ratios(ours.rates, theirs.rates)
-	fmt.Printf("%10s    most, of a page of deals: sixty %.0f/s (%.0f%% kept), bare %.0f/s; sixty / bare = %.2f (rounds %.2f to %.2f)\n", "",
+	fmt.Printf("%10s    highest rate, of a page of deals: sixty %.0f/s (%.0f%% cached), bare %.0f/s; sixty / bare = %.2f (rounds %.2f to %.2f)\n", "",
 		median(ours.rates), 100*median(ours.hits), median(theirs.rates), mid, least, most)
 	return nil
 }

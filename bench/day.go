@@ -20,42 +20,42 @@ import (
 	"sixty/bench/internal/stale"
 )
 
-// warmShare is the part of a day, one in so many, that is lived beforehand to warm up.
+// warmShare is the fraction (1/4) of a day that is sent beforehand to warm up.
 const warmShare = 4
 
-// dayClients is how many requests of the day may be under way at once.
+// dayClients is the maximum number of concurrent requests.
 const dayClients = 64
 
-// day is a sales team's day, as day.md tells.
+// day is a sales team's day (see day.md).
 type day struct {
 	bed     *bed
 	offices []*office
 	ledger  stale.Ledger
 
-	mu     sync.Mutex
-	things map[string]*written // by id
-	named  map[string]stale.Thing
+	mu      sync.Mutex
+	records map[string]*written // by id
+	named   map[string]stale.Thing
 }
 
-// written is a thing that was written to; it is locked while that is under way.
+// written is a record that was written, locked during each write.
 type written struct {
-	mu    sync.Mutex
-	thing stale.Thing
-	value int
+	mu     sync.Mutex
+	record stale.Thing
+	value  int
 }
 
-// sight is a read that was answered.
+// sight is a read and its response.
 type sight struct {
 	class  string
-	key    string // what is the same for whoever may share an answer
+	key    string // equal for requests that may share a response
 	sent   time.Time
 	hit    bool
-	shared bool // with a request that was under way
+	shared bool // with a concurrent request
 	tier   string
 	body   uint64 // a hash
 }
 
-// diary is what a day came to.
+// diary holds the results of a day.
 type diary struct {
 	sights     []sight
 	took       []time.Duration // of the reads
@@ -71,13 +71,12 @@ func (b *bed) day(s settings) error {
 		return err
 	}
 	defer bed.close()
-	d := &day{bed: bed, things: map[string]*written{}, named: map[string]stale.Thing{}}
+	d := &day{bed: bed, records: map[string]*written{}, named: map[string]stale.Thing{}}
 	if err := d.open(); err != nil {
 		return err
 	}
 	requests := errands(d.offices, int(float64(s.rate)*s.lasting.Seconds()), s.seed)
-	// Whoever is first meets a database that has just been filled, and has read nothing yet:
-	// that is neither's.
+	// Warm-up: the first run would meet a database that has just been filled.
 	if _, err := d.live(requests[:len(requests)/warmShare], s.rate, identity, withoutCache); err != nil {
 		return err
 	}
@@ -92,7 +91,7 @@ func (b *bed) day(s settings) error {
 	fmt.Printf("%-10s  a day of %d organisations of %d people: %d/s for %s, seed %d (bench/day.md):\n",
 		b.engine, len(d.offices), dayPlan.Each.People, s.rate, s.lasting, s.seed)
 	with.printHits()
-	fmt.Printf("%10s    %-36s %14s %14s %8s\n", "", "", "br, cached", "not, not", "ratio")
+	fmt.Printf("%10s    %-36s %14s %14s %8s\n", "", "", "br, cached", "neither", "ratio")
 	for _, line := range []struct {
 		what         string
 		with, wthout float64
@@ -111,7 +110,7 @@ func (b *bed) day(s settings) error {
 	return nil
 }
 
-// open makes the organisations and finds out what they have.
+// open creates the organisations and reads their records.
 func (d *day) open() error {
 	organisations, err := population.Make(d.bed.ctx, d.bed.url, d.bed.dir, dayPlan)
 	if err != nil {
@@ -138,7 +137,7 @@ func (d *day) open() error {
 	return nil
 }
 
-// live sends the requests to a server that has just started, at the rate.
+// live sends the requests to a newly started server, at the given rate.
 func (d *day) live(requests []errand, rate int, coding string, env ...string) (*diary, error) {
 	server, err := d.bed.program.Serve(d.bed.ctx, "", env...)
 	if err != nil {
@@ -182,7 +181,7 @@ func (d *day) live(requests []errand, rate int, coding string, env ...string) (*
 	return &l.diary, nil
 }
 
-// life is a day under way.
+// life is a running day.
 type life struct {
 	day    *day
 	client *load.Client
@@ -212,7 +211,7 @@ func (l *life) run(ctx context.Context, e *errand) error {
 	l.day.mu.Unlock()
 	status := a.Header.Get("Cache-Status")
 	key := fmt.Sprint(e.org, e.path)
-	if e.path == "/api/user" { // the one answer that is each person's own
+	if e.path == "/api/user" { // the only response that depends on the person
 		key = e.key + e.path
 	}
 	l.mu.Lock()
@@ -228,18 +227,18 @@ func (l *life) run(ctx context.Context, e *errand) error {
 	return nil
 }
 
-// write writes the next version of a thing, or adds an activity.
+// write writes the next version of a record, or adds an activity.
 func (l *life) write(ctx context.Context, e *errand) error {
 	c := e.change
 	if c.kind == "" {
 		return l.send(ctx, e, http.MethodPost, "/api/activities", map[string]any{"type": "call", "status": "completed", "deal_id": c.id})
 	}
-	w := l.day.thing(c)
+	w := l.day.record(c)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.value++
-	version := l.day.ledger.Propose(w.thing, stale.State{There: true})
-	mark := stale.Mark(w.thing, version)
+	version := l.day.ledger.Propose(w.record, stale.State{There: true})
+	mark := stale.Mark(w.record, version)
 	path, body := "/api/"+string(c.kind)+"s/"+c.id, map[string]any{}
 	switch c.kind {
 	case stale.Deal:
@@ -256,7 +255,7 @@ func (l *life) write(ctx context.Context, e *errand) error {
 	if err := l.send(ctx, e, http.MethodPatch, path, body); err != nil {
 		return err
 	}
-	l.day.ledger.Acknowledge(w.thing, version)
+	l.day.ledger.Acknowledge(w.record, version)
 	return nil
 }
 
@@ -275,14 +274,14 @@ func (l *life) send(ctx context.Context, e *errand, method, path string, body ma
 	return err
 }
 
-// thing finds or enters what is to be written to.
-func (d *day) thing(c *change) *written {
+// record returns the record to be written.
+func (d *day) record(c *change) *written {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	w := d.things[c.id]
+	w := d.records[c.id]
 	if w == nil {
-		w = &written{thing: d.ledger.Enter(c.kind)}
-		d.things[c.id], d.named[c.id] = w, w.thing
+		w = &written{record: d.ledger.Enter(c.kind)}
+		d.records[c.id], d.named[c.id] = w, w.record
 	}
 	return w
 }

@@ -13,36 +13,36 @@ import (
 	"sixty/internal/demo"
 )
 
-// dayPlan is who there is, and what they have (day.md).
+// dayPlan are the organisations and their records (see day.md).
 var dayPlan = population.Plan{
 	Organisations: 20,
 	Each:          demo.Amounts{People: 50, Companies: 100, Contacts: 300, Deals: 500, Activities: 1000, Tasks: 200},
 }
 
-// zipf is the exponent of the law by which views and things are picked.
+// zipf is the exponent of the distribution of views and records.
 const zipf = 1.1
 
-// writesPercent is the part of the requests that write.
+// writesPercent is the share of writes.
 const writesPercent = 2
 
-// What is asked for one by one, of an organisation.
+// The numbers of records of an organisation that are read individually.
 const (
 	detailDeals     = 300
 	detailContacts  = 100
 	detailCompanies = 50
 )
 
-// class is a sort of views that are read, and how often of a hundred.
+// class is a class of views and its share of the reads.
 type class struct {
 	name    string
 	percent int
 }
 
-// dayClasses are day.md's table.
+// dayClasses is the table in day.md.
 var dayClasses = []class{{"dashboard", 15}, {"pages", 25}, {"lists", 25}, {"details", 30}, {"reference", 5}}
 
-// office is an organisation: its people's keys, what they look at by class, in the
-// order of how often, and what they write to.
+// office is an organisation: its people's keys, their views by class, most requested first,
+// and the records that they write.
 type office struct {
 	keys   []string
 	views  map[string][]string
@@ -51,7 +51,7 @@ type office struct {
 	others map[stale.Kind][]string
 }
 
-// explorer finds out what an organisation has.
+// explorer reads an organisation's records.
 type explorer struct {
 	ctx    context.Context
 	client *load.Client
@@ -60,7 +60,7 @@ type explorer struct {
 	err    error
 }
 
-// page gives the ids of a page, and where the next one begins.
+// page returns the ids of a page, and the cursor of the next one.
 func (e *explorer) page(path string) (ids []string, next string) {
 	if e.err != nil {
 		return nil, ""
@@ -92,7 +92,7 @@ func (e *explorer) ids(path string) []string {
 	return ids
 }
 
-// open lists what day.md says that people look at.
+// open lists the views of day.md.
 func (e *explorer) open(o population.Organisation) (*office, error) {
 	e.key = o.Keys[0]
 	people := e.ids("/api/owners?limit=1000")
@@ -132,7 +132,7 @@ func (e *explorer) open(o population.Organisation) (*office, error) {
 	return f, e.err
 }
 
-// pages lists the first pages, and those behind them.
+// pages lists the first pages and the following ones.
 func (e *explorer) pages(add func(class, format string, args ...any)) {
 	follow := map[string]string{}
 	deep := []string{"/api/deals?includeRelationships=true", "/api/contacts?includeCompany=true", "/api/companies?includeStats=true"}
@@ -150,7 +150,7 @@ func (e *explorer) pages(add func(class, format string, args ...any)) {
 	}
 }
 
-// details lists the things, the kinds by turns.
+// details lists the individual records, alternating between the types.
 func (f *office) details(add func(class, format string, args ...any)) {
 	contacts, companies := f.others[stale.Contact], f.others[stale.Company]
 	for i, id := range f.deals {
@@ -173,17 +173,17 @@ type errand struct {
 	key    string
 	class  string
 	path   string
-	change *change // nil: it reads
+	change *change // nil: a read
 }
 
-// change is a write of the day: of a thing's next version, or of an activity.
+// change is a write of the day: the next version of a record, or a new activity.
 type change struct {
 	kind  stale.Kind // "" for an activity
 	id    string
 	stage string // if it changes
 }
 
-// errands gives the requests of a day, the same ones for the same seed.
+// errands returns the requests of a day, which depend only on the seed.
 func errands(offices []*office, n int, seed uint64) []errand {
 	r := rand.New(rand.NewPCG(seed, 0xda7))
 	nth := func(from []string) string { return from[rand.NewZipf(r, zipf, 1, uint64(len(from)-1)).Uint64()] }
@@ -210,7 +210,7 @@ func anyClass(r *rand.Rand) string {
 			return c.name
 		}
 	}
-	panic("the shares of the classes are not a hundred")
+	panic("the shares of the classes do not add up to 100")
 }
 
 func (f *office) anyChange(r *rand.Rand, nth func([]string) string) *change {

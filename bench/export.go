@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// exporting measures an export of the deals that were imported, and its import into
-// an empty organisation: rows per second, the greatest memory of either process, and
-// whether both organisations have the same deals in the end.
+// exporting measures an export of the imported deals, and its import into an empty
+// organisation: rows per second, the peak memory of both processes, and whether both
+// organisations have the same deals in the end.
 func (b *bed) exporting(rows int) error {
 	if !b.imported {
 		if err := b.importing(rows); err != nil {
@@ -53,23 +53,23 @@ func (b *bed) exporting(rows int) error {
 	}
 	equal := "the same deals"
 	if first != second {
-		equal = fmt.Sprintf("OTHER deals (%s, %s)", first, second)
+		equal = fmt.Sprintf("DIFFERENT deals (%s, %s)", first, second)
 	}
 	fmt.Printf("%-10s  export of %d deals as CSV: %.0f rows/s, peak memory %d MB (aim: 100); re-import by id: %.0f rows/s, peak memory %d MB: %s\n",
 		b.engine, rows, float64(rows)/out.took.Seconds(), out.peak, float64(rows)/in.took.Seconds(), in.peak, equal)
 	if first != second {
-		return errors.New("what came back is not what went out")
+		return errors.New("the re-imported deals differ from the exported ones")
 	}
 	return nil
 }
 
-// weight is what a run of the program cost.
+// weight is the cost of a run of the program.
 type weight struct {
 	took time.Duration
 	peak int64 // memory, in MB
 }
 
-// weigh runs a command of the program, and tells what it cost.
+// weigh runs a command of the program and returns its cost.
 func (b *bed) weigh(args ...string) (weight, error) {
 	c := b.command(args...)
 	begin := time.Now()
@@ -79,16 +79,16 @@ func (b *bed) weigh(args ...string) (weight, error) {
 	return weight{time.Since(begin), peak(c)}, nil
 }
 
-// peak is the greatest memory that a process that has ended had, in MB.
+// peak returns the peak memory of an ended process in MB.
 func peak(c *exec.Cmd) int64 {
 	return c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss / 1024
 }
 
-// otherIDs are the members that differ from organisation to organisation: people and
-// stages are found there by their names.
+// otherIDs matches the fields that differ between organisations: people and stages are matched
+// by name there.
 var otherIDs = regexp.MustCompile(`"(owner_id|stage_id)":"[^"]*"`)
 
-// fingerprint gives a hash of the JSON of an organisation's deals, in their order.
+// fingerprint returns a hash of the JSON of an organisation's deals, in order.
 func (b *bed) fingerprint(org string) (string, error) {
 	c := b.command("export", "deals", "--org", org, "--format", "ndjson")
 	c.Stderr = os.Stderr
@@ -105,7 +105,7 @@ func (b *bed) fingerprint(org string) (string, error) {
 	for failed == nil {
 		var line []byte
 		line, failed = lines.ReadBytes('\n')
-		_, _ = hash.Write(otherIDs.ReplaceAll(line, nil)) // a hash takes all
+		_, _ = hash.Write(otherIDs.ReplaceAll(line, nil)) // never fails
 	}
 	if errors.Is(failed, io.EOF) {
 		failed = nil

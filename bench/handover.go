@@ -13,11 +13,12 @@ import (
 	"sixty/bench/internal/fleet"
 )
 
-// handOverMix is what the person has whose records are handed over, but for the few that
-// are nobody's: 100,000 in all.
+// handOverMix are the records of one person that are transferred, except for a few without an
+// owner: 100,000 in all.
 var handOverMix = map[string]int64{"companies": 15_000, "contacts": 25_000, "deals": 30_000, "activities": 20_000, "tasks": 10_000}
 
-// handOver measures a request that gives all that one person has to another: how long it takes, and the greatest memory of the server.
+// handOver measures a transfer of all records of one person to another: its duration, and the
+// server's peak memory.
 func (b *bed) handOver() error {
 	args := []string{"seed"}
 	for kind, n := range handOverMix {
@@ -39,9 +40,9 @@ func (b *bed) handOver() error {
 	if err := json.Unmarshal([]byte(out), &people); err != nil {
 		return err
 	}
-	heir, next := people[0].ID, people[1].ID
-	for _, p := range people[1:] { // first everything to one of them
-		if _, err := b.run("user", "hand-over", p.ID, heir); err != nil {
+	recipient, next := people[0].ID, people[1].ID
+	for _, p := range people[1:] { // first give everything to one of them
+		if _, err := b.run("user", "hand-over", p.ID, recipient); err != nil {
 			return err
 		}
 	}
@@ -60,7 +61,7 @@ func (b *bed) handOver() error {
 		return err
 	}
 	began := time.Now()
-	got, err := b.handOverTo(server.Addr, heir, next)
+	got, err := b.handOverTo(server.Addr, recipient, next)
 	took := time.Since(began)
 	if err != nil {
 		return err
@@ -69,23 +70,23 @@ func (b *bed) handOver() error {
 	if err != nil {
 		return err
 	}
-	again, err := b.handOverTo(server.Addr, heir, next)
+	again, err := b.handOverTo(server.Addr, recipient, next)
 	if err != nil {
 		return err
 	}
 	var records int64
 	for kind := range handOverMix {
 		if again[kind] > 0 {
-			return fmt.Errorf("%d %s were left", again[kind], kind)
+			return fmt.Errorf("%d %s were not transferred", again[kind], kind)
 		}
 		records += got[kind]
 	}
-	fmt.Printf("%-10s  hand-over of %d records in one request: %.1f s (it has 60), peak memory %d MB, %d before it\n",
+	fmt.Printf("%-10s  transfer of %d records in one request: %.1f s (limit: 60), peak memory %d MB, %d before\n",
 		b.engine, records, took.Seconds(), most>>20, rested>>20)
 	return nil
 }
 
-// handOverTo asks for a hand-over, and gives how many there were of each kind.
+// handOverTo requests a transfer and returns the number of records by type.
 func (b *bed) handOverTo(addr, from, to string) (map[string]int64, error) {
 	req, err := http.NewRequestWithContext(b.ctx, http.MethodPost, "http://"+addr+"/api/users/"+from+"/hand-over",
 		bytes.NewReader(fmt.Appendf(nil, `{"to":%q}`, to)))
@@ -103,7 +104,7 @@ func (b *bed) handOverTo(addr, from, to string) (map[string]int64, error) {
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the hand-over: %s: %s", resp.Status, body)
+		return nil, fmt.Errorf("the transfer: %s: %s", resp.Status, body)
 	}
 	var answer struct{ Data map[string]int64 }
 	err = json.Unmarshal(body, &answer)

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// importing measures an import of many deals into an empty organisation, with every
-// index in place: rows per second, and the greatest memory of the process.
+// importing measures an import of many deals into an empty organisation, with all indexes in
+// place: rows per second, and the peak memory of the process.
 func (b *bed) importing(rows int) error {
 	companies, deals := filepath.Join(b.dir, "companies.csv"), filepath.Join(b.dir, "deals.csv")
 	if err := writeFiles(companies, deals, rows); err != nil {
@@ -47,7 +47,7 @@ func (b *bed) importing(rows int) error {
 	return nil
 }
 
-// writeFiles writes made-up companies and deals that refer to them by name.
+// writeFiles writes generated companies and deals that refer to them by name.
 func writeFiles(companies, deals string, rows int) error {
 	const accounts, people = 2000, 40
 	if err := writeFile(companies, accounts, "name,industry", func(b []byte, i int) []byte {

@@ -11,20 +11,20 @@ import (
 	"sixty/bench/internal/load"
 )
 
-// farLimits are rate limits that hold, and that nobody reaches.
+// farLimits are rate limits that are never reached.
 var farLimits = []string{
 	"SIXTY_RATE_LIMITS=on", "SIXTY_LIMIT_GLOBAL=1000000/1s", "SIXTY_LIMIT_API=1000000/1s", "SIXTY_LIMIT_EXPENSIVE=1000000/1s",
 }
 
-// Whoever signs in to be measured.
+// The user that is signed in for the measurement.
 const (
 	signedInAs   = "bench@bench.example"
-	signedInWith = "a password of the bench, and of nobody else"
+	signedInWith = "the password of the benchmark"
 )
 
-// limited measures a page of deals that is kept with everything on: rate limits, and the
-// caller by an API key or by a session, without Redis and with it, beside bare handlers
-// that write the same body, or the same header too, from memory.
+// limited measures a cached page of deals with rate limits and with authentication by API key
+// or by session, without and with Redis, compared with bare handlers that write the same body,
+// or also the same header, from memory.
 func (b *bed) limited(deals, rounds int) error {
 	if err := b.seed(deals); err != nil {
 		return err
@@ -84,14 +84,14 @@ func (b *bed) limited(deals, rounds int) error {
 			if p.server == shared {
 				aim = "no aim"
 			}
-			tellRatios(p, peers[i], half, aim, "no aim")
-			tellRatios(p, peers[i+1], half, "no aim", "no aim")
+			printRatios(p, peers[i], half, aim, "no aim")
+			printRatios(p, peers[i+1], half, "no aim", "no aim")
 		}
 	}
 	return nil
 }
 
-// signIn makes somebody, signs them in, and gives their cookie.
+// signIn creates a person, signs them in, and returns the cookie.
 func (b *bed) signIn(addr string) (string, error) {
 	id, err := b.run("user", "create", "--name", "Bench", "--email", signedInAs, "--role", "admin")
 	if err != nil {

@@ -1,10 +1,10 @@
-// Command bench measures the program beside bare peers, in one run on one machine:
-// pages of deals, cached and not, a sales team's day, many connections, importing,
-// exporting, and the start; and it looks for stale answers while things break.
+// Command bench measures the program in comparison with bare peers, in one run on one
+// machine: pages of deals, cached and uncached, a sales team's day, many connections, import,
+// export, and the start; and it checks for stale responses during faults.
 //
-// It is run by `make bench`, which starts a PostgreSQL with durable settings. What
-// it prints are ratios to a peer that does the least: figures of one machine mean
-// little on another. bench/RESULTS.md keeps a run.
+// `make bench` runs it, with a PostgreSQL with durable settings. It prints ratios to a minimal
+// peer, since absolute figures of one machine mean little on another. bench/RESULTS.md
+// contains the results of a run.
 package main
 
 import (
@@ -22,7 +22,7 @@ import (
 	"sixty/bench/internal/fleet"
 )
 
-// settings say how much is measured.
+// settings configure how much is measured.
 type settings struct {
 	only    []string
 	engines []string
@@ -103,11 +103,11 @@ func (b *bed) all(s settings) error {
 		{"day", func() error { return b.onServer(func() error { return b.day(s) }) }},
 		{"stale", func() error { return b.stale(s) }},
 		{"connections", func() error { return b.onServer(func() error { return b.connections(s) }) }},
-		{"handover", func() error { return b.anew((*bed).handOver) }},
+		{"handover", func() error { return b.withNew((*bed).handOver) }},
 		{"import", func() error { return b.importing(s.rows) }},
 		{"export", func() error { return b.exporting(s.rows) }},
-		{"versus", func() error { return b.anew(func(b *bed) error { return b.versus(s.old, s.deals, s.rounds) }) }},
-		{"scale", func() error { return b.anew(func(b *bed) error { return b.scale(s.rows) }) }},
+		{"versus", func() error { return b.withNew(func(b *bed) error { return b.versus(s.old, s.deals, s.rounds) }) }},
+		{"scale", func() error { return b.withNew(func(b *bed) error { return b.scale(s.rows) }) }},
 	} {
 		if !slices.Contains(s.only, m.name) {
 			continue
@@ -119,7 +119,7 @@ func (b *bed) all(s settings) error {
 	return nil
 }
 
-// onServer measures on PostgreSQL alone what the engine has no part in.
+// onServer measures on PostgreSQL only what does not depend on the engine.
 func (b *bed) onServer(run func() error) error {
 	if b.url == "" {
 		return nil

@@ -14,20 +14,20 @@ import (
 	"time"
 )
 
-// sameHeader ends the paths of the bare peer that answer with the header of the server's
-// answer, too.
+// sameHeader is the suffix of the bare peer's paths whose responses also have the header of the
+// server's response.
 const sameHeader = "/same"
 
-// serveMemory is the peer of a cached answer: net/http and bytes in memory, nothing
-// else. The files of a folder are its paths, and the codings of the bytes in them; the
-// header that the server has sent with them lies beside them. It is written under a path
-// of its own, field for field, as it is; else what HTTP needs is, and no more.
+// serveMemory is the peer of a cached response: net/http and bytes in memory, nothing else. The
+// files of a directory are its paths, one per coding, each with the server's header fields
+// beside it. These are written only under a path of their own, field by field; the others
+// have only what HTTP requires.
 func serveMemory(ctx context.Context, arg string) error {
 	dir, addr, _ := strings.Cut(arg, ",")
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /readyz", func(http.ResponseWriter, *http.Request) {})
 	for _, coding := range []string{identity, brotli} {
-		body, header, err := keptAnswer(dir, coding)
+		body, header, err := loadAnswer(dir, coding)
 		if err != nil {
 			return err
 		}
@@ -50,18 +50,18 @@ func serveMemory(ctx context.Context, arg string) error {
 	return listen(ctx, addr, mux)
 }
 
-// A field is one of a header.
+// A field is a header field.
 type field struct{ Name, Value string }
 
-// keepAnswer writes an answer to a folder, where keptAnswer finds it.
-func keepAnswer(dir, coding string, header http.Header, body []byte) error {
+// storeAnswer writes a response to a directory, for loadAnswer.
+func storeAnswer(dir, coding string, header http.Header, body []byte) error {
 	var fields []field
 	for name, values := range header {
-		if name == "Date" { // net/http's own
+		if name == "Date" { // set by net/http
 			continue
 		}
 		if len(values) != 1 {
-			return fmt.Errorf("the answer has %d fields %s", len(values), name)
+			return fmt.Errorf("the response has %d fields %s", len(values), name)
 		}
 		fields = append(fields, field{name, values[0]})
 	}
@@ -74,7 +74,7 @@ func keepAnswer(dir, coding string, header http.Header, body []byte) error {
 		os.WriteFile(filepath.Join(dir, coding), body, 0o600))
 }
 
-func keptAnswer(dir, coding string) (body []byte, header []field, err error) {
+func loadAnswer(dir, coding string) (body []byte, header []field, err error) {
 	text, err := os.ReadFile(filepath.Join(dir, coding+".json"))
 	if err != nil {
 		return nil, nil, err

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// lifetimes are those of the cache's tiers; what names no tier lives as most does.
+// lifetimes are those of the cache's tiers; "" is the default.
 var lifetimes = map[string]time.Duration{"": 5 * time.Minute, "frequent": 5 * time.Minute, "session": time.Minute, "static": time.Hour}
 
-// oracle tells of each read, in the order in which they were sent, whether a cache
-// that drops an entry only when its answer really changed would have had it.
+// oracle returns for each read, in the order of sending, whether a cache that invalidates an
+// entry only when its response really changes would have had a hit.
 func oracle(sights []sight) []bool {
 	type entry struct {
 		body uint64
-		made time.Time // when it last had to be asked for
+		made time.Time // at its last miss
 	}
 	entries := map[string]entry{}
 	hits := make([]bool, len(sights))
@@ -33,13 +33,13 @@ func oracle(sights []sight) []bool {
 	return hits
 }
 
-// finish puts what came in by the order of sending, and times by length.
+// finish sorts the reads by the time of sending, and the durations.
 func (d *diary) finish() {
 	slices.SortStableFunc(d.sights, func(a, b sight) int { return a.sent.Compare(b.sent) })
 	slices.Sort(d.took)
 }
 
-// printHits prints the hit ratio beside the oracle's, by class and of all.
+// printHits prints the hit ratio compared with the oracle's, by class and in total.
 func (d *diary) printHits() {
 	could := oracle(d.sights)
 	line := func(name string, of func(sight) bool) {

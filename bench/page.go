@@ -23,11 +23,11 @@ import (
 	"sixty/internal/store/sqlite"
 )
 
-// pageSize is the number of deals of the page that is measured.
+// pageSize is the number of deals on the measured page.
 const pageSize = 50
 
-// page measures an uncached page of deals beside a bare handler that runs the same
-// statement, and beside pgbench running it with no handler at all.
+// page measures an uncached page of deals compared with a bare handler that runs the same
+// statement, and with pgbench running it without a handler.
 func (b *bed) page(deals, rounds int) error {
 	if err := b.seed(deals); err != nil {
 		return err
@@ -91,7 +91,7 @@ func (b *bed) startBare(flag, file string, env ...string) (*fleet.Process, error
 	return fleet.Start(b.ctx, c, addr, b.dir, fleet.Ready)
 }
 
-// A job is what the bare peer does: one statement with its arguments.
+// A job is one statement with its arguments, for the bare peer.
 type job struct {
 	DatabaseURL string // "" for SQLite
 	Path        string
@@ -99,7 +99,7 @@ type job struct {
 	Org         crm.ID
 }
 
-// recordStatement asks the store for the page and keeps the statement that it runs.
+// recordStatement queries the page through the store and returns the statement.
 func (b *bed) recordStatement() (*job, error) {
 	j := &job{DatabaseURL: b.url, Path: filepath.Join(b.dir, "sixty.db")}
 	var engine store.Engine
@@ -123,7 +123,7 @@ func (b *bed) recordStatement() (*job, error) {
 	return j, err
 }
 
-// recorder keeps the text of the last statement.
+// recorder records the last statement.
 type recorder struct {
 	store.Engine
 	job *job
@@ -134,7 +134,7 @@ func (r *recorder) Query(ctx context.Context, scope store.Scope, st *store.State
 	return r.Engine.Query(ctx, scope, st, args)
 }
 
-// sameDeals checks that both answer the same deals in the same order.
+// sameDeals checks that all peers return the same deals in the same order.
 func sameDeals(ctx context.Context, client *http.Client, peers ...*peer) error {
 	var want []string
 	for i, p := range peers {
@@ -162,17 +162,17 @@ func sameDeals(ctx context.Context, client *http.Client, peers ...*peer) error {
 			got = append(got, d.ID+" "+name+" "+d.Value.String())
 		}
 		if len(got) != pageSize {
-			return fmt.Errorf("%s answers %d deals", p.name, len(got))
+			return fmt.Errorf("%s returns %d deals", p.name, len(got))
 		}
 		if i > 0 && !slices.Equal(got, want) {
-			return fmt.Errorf("the peers answer different deals:\n%q\n%q", got[0], want[0])
+			return fmt.Errorf("the peers return different deals:\n%q\n%q", got[0], want[0])
 		}
 		want = got
 	}
 	return nil
 }
 
-// pgbench runs the same statement by PostgreSQL's own load tool: a ceiling.
+// pgbench runs the same statement with PostgreSQL's own load tool: an upper bound.
 func (b *bed) pgbench(j *job, ours float64) error {
 	script := filepath.Join(b.dir, "page.sql")
 	text := strings.ReplaceAll(j.SQL, "$1", "'"+j.Org.String()+"'::uuid")

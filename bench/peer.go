@@ -12,35 +12,34 @@ import (
 	"sixty/bench/internal/load"
 )
 
-// clients is the number of connections of a closed loop: each sends its next
-// request when its last one is answered.
+// clients is the number of connections of a closed loop: each sends its next request after the
+// response to its last one.
 const clients = 8
 
-// roundTime is how long a round lasts. Peers take turns round by round, so that
-// what else the machine does falls on all of them.
+// roundTime is the duration of a round. Peers alternate round by round, so that other load on
+// the machine affects all of them.
 const roundTime = 2 * time.Second
 
-// withoutCache is the server's own switch (an environment variable) that turns its
-// cache off.
+// withoutCache is the environment variable that turns the server's cache off.
 const withoutCache = "SIXTY_CACHE_BYTES=0"
 
-// A peer is a server under load, by one request.
+// A peer is a server under load with one request.
 type peer struct {
 	name, addr, path, key string
-	headers               []string       // of the request: names and values by turns
-	server                *fleet.Process // whose processor time is counted; nil if nobody's
+	headers               []string       // of the request: alternating names and values
+	server                *fleet.Process // whose processor time is measured; may be nil
 
 	rates []float64 // requests per second, by round
 	p99   []float64 // milliseconds, by round
 	cpu   []float64 // microseconds of the server's processors per request, by round
-	hits  []float64 // the part of the answers that were kept, by round
+	hits  []float64 // the share of cached responses, by round
 }
 
 func (p *peer) target() load.Target {
 	return load.Target{Addr: p.addr, Requests: [][]byte{load.Request(p.addr, p.path, p.key, p.headers...)}}
 }
 
-// round loads a peer for a while, on as many connections.
+// round loads a peer for a while, with a number of connections.
 func (p *peer) round(ctx context.Context, connections int) error {
 	before, err := p.used()
 	if err != nil {
@@ -62,7 +61,7 @@ func (p *peer) round(ctx context.Context, connections int) error {
 	return nil
 }
 
-// used is the processor time that the server has used.
+// used returns the processor time used by the server.
 func (p *peer) used() (time.Duration, error) {
 	if p.server == nil {
 		return 0, nil
@@ -70,11 +69,11 @@ func (p *peer) used() (time.Duration, error) {
 	return p.server.CPU()
 }
 
-// forget drops what was measured, which was to warm up.
-func (p *peer) forget() { p.rates, p.p99, p.cpu, p.hits = nil, nil, nil, nil }
+// discard drops the measurements of the warm-up.
+func (p *peer) discard() { p.rates, p.p99, p.cpu, p.hits = nil, nil, nil, nil }
 
-// turns lets peers take turns in so many rounds, after one to warm up, each round in
-// the opposite order of the one before.
+// turns runs the rounds of several peers alternately, after a warm-up round, reversing the
+// order each time.
 func turns(peers []*peer, rounds int, round func(*peer) error) error {
 	order := slices.Clone(peers)
 	for i := range rounds + 1 {
@@ -83,7 +82,7 @@ func turns(peers []*peer, rounds int, round func(*peer) error) error {
 				return err
 			}
 			if i == 0 {
-				p.forget()
+				p.discard()
 			}
 		}
 		slices.Reverse(order)
@@ -100,7 +99,7 @@ func (p *peer) get(ctx context.Context, client *http.Client) error {
 	return err
 }
 
-// fetch asks once. The answer's body must be closed.
+// fetch sends one request. The response's body must be closed.
 func (p *peer) fetch(ctx context.Context, client *http.Client) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.addr+p.path, http.NoBody)
 	if err != nil {
@@ -121,8 +120,7 @@ func (p *peer) fetch(ctx context.Context, client *http.Client) (*http.Response, 
 	return resp, nil
 }
 
-// ratios gives the median over the rounds of a's figure divided by b's in the same
-// round, and the least and the greatest.
+// ratios returns the median, least and greatest ratio of a to b by round.
 func ratios(a, b []float64) (mid, least, most float64) {
 	r := make([]float64, len(a))
 	for i := range r {

@@ -14,18 +14,18 @@ import (
 	"sixty/bench/internal/fleet"
 )
 
-// scaleSizes are the numbers of deals at which the dashboard's requests are measured.
+// scaleSizes are the numbers of deals at which the dashboard is measured.
 var scaleSizes = []int{10_000, 100_000, 1_000_000}
 
 const (
-	// scaleRequests is how often each request is sent at most, one after the other, and
-	// scaleLimit for how long: one that takes seconds need not be sent as often.
+	// scaleRequests bounds the number of requests of each kind, sent sequentially, and
+	// scaleLimit their duration.
 	scaleRequests = 200
 	scaleLimit    = 30 * time.Second
 )
 
-// scale measures, over a growing database, the requests whose cost could grow with
-// it: a page far behind, search, the dashboard, and companies with statistics.
+// scale measures the requests whose cost could grow with the database: a far page, search, the
+// dashboard, and companies with statistics.
 func (b *bed) scale(most int) error {
 	if err := b.seed(scaleSizes[0]); err != nil {
 		return err
@@ -114,7 +114,7 @@ func (b *bed) scaleRow(size int) error {
 	return nil
 }
 
-// caller sends requests one at a time.
+// caller sends requests sequentially.
 type caller struct {
 	bed    *bed
 	client *http.Client
@@ -137,8 +137,8 @@ func (c *caller) page(path string) (*pageAnswer, error) {
 	return &answer, err
 }
 
-// time asks for paths of each kind, the kinds in turns, and gives how long each answer of
-// a kind took, in milliseconds, the shortest first.
+// time sends requests of several kinds alternately and returns the sorted durations of each
+// kind in milliseconds.
 func (c *caller) time(kinds [][]string) ([][]float64, error) {
 	took := make([][]float64, len(kinds))
 	began := time.Now()
@@ -152,7 +152,7 @@ func (c *caller) time(kinds [][]string) ([][]float64, error) {
 			if err := p.get(c.bed.ctx, c.client); err != nil {
 				return nil, fmt.Errorf("%s: %w", p.path, err)
 			}
-			if i >= 5 { // the first ones warm up
+			if i >= 5 { // after the warm-up
 				took[kind] = append(took[kind], time.Since(begin).Seconds()*1000)
 			}
 		}

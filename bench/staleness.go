@@ -10,15 +10,15 @@ import (
 	"sixty/bench/internal/trial"
 )
 
-// agreements is how often the time is taken until all instances agree.
+// agreements is the number of measurements of the time until all instances agree.
 const agreements = 200
 
-// stale looks for stale answers: of one instance, of three with tokens and without,
-// and of three while what they stand on breaks.
+// stale checks for stale responses: of one instance, of three with tokens and without, and of
+// three during faults.
 func (b *bed) stale(s settings) error {
 	options := trial.Options{Program: b.program.Path, Lasting: s.lasting, Seed: s.seed}
 	options.Log = func(format string, args ...any) { fmt.Printf("%10s    "+format+"\n", append([]any{""}, args...)...) }
-	fmt.Printf("%-10s  stale answers, %s each, seed %d (aim: 0):\n", b.engine, s.lasting, s.seed)
+	fmt.Printf("%-10s  stale responses, %s each, seed %d (aim: 0):\n", b.engine, s.lasting, s.seed)
 	one := options
 	one.Instances = 1
 	if b.url == "" {
@@ -54,7 +54,7 @@ func (b *bed) stale(s settings) error {
 	return b.agreement(three)
 }
 
-// tried runs a trial and prints what it found.
+// tried runs a trial and prints its result.
 func (b *bed) tried(name string, o trial.Options) (stale.Report, error) {
 	o.Dir = trial.Path(b.dir, name)
 	report, err := trial.Run(b.ctx, o)
@@ -70,8 +70,8 @@ func (b *bed) noneStale(name string, o trial.Options) error {
 	return report.Err()
 }
 
-// agreement measures how long after a write's acknowledgement all instances show it to
-// readers without a token.
+// agreement measures how long after its acknowledgement a write is visible on all instances
+// without a token.
 func (b *bed) agreement(o trial.Options) error {
 	bed, err := trial.Open(b.ctx, o)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ServerURL gives the PostgreSQL that scripts/with-servers started.
+// ServerURL returns the PostgreSQL started by scripts/with-servers.
 func ServerURL() (string, error) {
 	server := os.Getenv("SIXTY_TEST_DATABASE_URL")
 	if server == "" {
@@ -20,8 +20,8 @@ func ServerURL() (string, error) {
 	return server, nil
 }
 
-// NewDatabase makes an empty database on a PostgreSQL server. It gives the database's
-// URL, and what drops it.
+// NewDatabase creates an empty database on a PostgreSQL server. It returns the database's URL,
+// and a function that drops it.
 func NewDatabase(ctx context.Context, server string) (databaseURL string, drop func(), err error) {
 	u, err := url.Parse(server)
 	if err != nil {

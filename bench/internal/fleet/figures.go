@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// Metrics reads the server's own measurements: each under its name and labels, and
-// their sum under the name alone.
+// Metrics reads the server's metrics: each by name and labels, and their sum by name.
 func (p *Process) Metrics(ctx context.Context) (map[string]float64, error) {
 	resp, err := get(ctx, p.Addr, "/metrics")
 	if err != nil {
@@ -45,19 +44,19 @@ func (p *Process) Metrics(ctx context.Context) (map[string]float64, error) {
 	return sums, lines.Err()
 }
 
-// The names of the measurements that are compared.
+// The names of the compared metrics.
 const (
 	MetricStatements = "sixty_db_statement_duration_seconds_count"
 	MetricInUse      = "sixty_db_connections_in_use"
 	MetricPool       = "sixty_db_connections_max"
 	MetricGoroutines = "go_goroutines"
 	MetricResident   = "process_resident_memory_bytes"
-	MetricHeap       = "go_memstats_heap_alloc_bytes" // what is reachable, and what was not yet collected
+	MetricHeap       = "go_memstats_heap_alloc_bytes" // including garbage
 	MetricStacks     = "go_memstats_stack_inuse_bytes"
 	MetricSharedHits = `sixty_cache_shared_total{outcome="hit"}`
 )
 
-// Peak is the most resident memory, in bytes, that the process has had (VmHWM of proc(5)).
+// Peak returns the peak resident memory of the process in bytes (VmHWM of proc(5)).
 func (p *Process) Peak() (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
 	if err != nil {
@@ -69,24 +68,24 @@ func (p *Process) Peak() (int64, error) {
 			return kilobytes << 10, err
 		}
 	}
-	return 0, errors.New("/proc tells no peak")
+	return 0, errors.New("no VmHWM in /proc")
 }
 
-// tick is the unit in which the kernel counts a process's time (USER_HZ of proc(5)),
-// the same on every architecture that Go has for Linux.
+// tick is the unit of process times (USER_HZ of proc(5)), the same on every architecture of Go
+// on Linux.
 const tick = 10 * time.Millisecond
 
-// CPU is the processor time that the process has used, its own and the kernel's for it.
+// CPU returns the user and system time of the process.
 func (p *Process) CPU() (time.Duration, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.command.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
-	// The second field is the name, in parentheses, which may hold anything.
+	// The second field is the name in parentheses, which may contain anything.
 	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
 	const user, system = 14 - 3, 15 - 3 // proc(5) counts from 1, and fields begins with the third
 	if len(fields) <= system {
-		return 0, errors.New("/proc tells no times")
+		return 0, errors.New("no times in /proc")
 	}
 	var ticks int64
 	for _, i := range []int{user, system} {

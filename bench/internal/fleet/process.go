@@ -1,6 +1,5 @@
-// Package fleet starts what is measured and tried, each as a process of its own on
-// loopback: the program, a Redis, a database of its own, and proxies between them
-// that can be cut and slowed. What it starts it ends by the process that it started.
+// Package fleet starts the processes for measurements and trials, on loopback: the program,
+// Redis, databases, and proxies between them that can be disconnected and delayed.
 package fleet
 
 import (
@@ -16,28 +15,28 @@ import (
 )
 
 const (
-	startTimeout = 30 * time.Second // from the start of a process to its being ready
-	stopTimeout  = 20 * time.Second // from being told to end to being killed
+	startTimeout = 30 * time.Second // from the start of a process until it is ready
+	stopTimeout  = 20 * time.Second // from the signal until it is killed
 )
 
-// A Process is a server that was started and was ready then.
+// A Process is a server that has started and become ready.
 type Process struct {
 	Addr string        // HOST:PORT that it listens on
-	Took time.Duration // from its start to its being ready
+	Took time.Duration // from the start until it was ready
 
 	command *exec.Cmd
-	log     string // the file that it prints to
+	log     string // the file with its output
 	exited  chan struct{}
 }
 
-// Start starts a server and waits until it is ready. What it prints goes to a file in
-// the folder logs.
+// Start starts a server and waits until it is ready. Its output goes to a file in the
+// directory logs.
 func Start(ctx context.Context, command *exec.Cmd, addr, logs string, ready func(ctx context.Context, addr string) bool) (*Process, error) {
 	file, err := os.CreateTemp(logs, filepath.Base(command.Path)+"-*.log")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = file.Close() }() // the process has its own
+	defer func() { _ = file.Close() }() // the process has its own descriptor
 	command.Stdout, command.Stderr = file, file
 	p := &Process{Addr: addr, command: command, log: file.Name(), exited: make(chan struct{})}
 	begin := time.Now()
@@ -45,7 +44,7 @@ func Start(ctx context.Context, command *exec.Cmd, addr, logs string, ready func
 		return nil, err
 	}
 	go func() {
-		_ = command.Wait() // how it ended is in its log
+		_ = command.Wait() // see its log
 		close(p.exited)
 	}()
 	limit, cancel := context.WithTimeout(ctx, startTimeout)
@@ -68,7 +67,7 @@ func Start(ctx context.Context, command *exec.Cmd, addr, logs string, ready func
 	}
 }
 
-// lastWords is the end of what it printed.
+// lastWords returns the end of its output.
 func (p *Process) lastWords() string {
 	const most = 2000
 	text, err := os.ReadFile(p.log)
@@ -78,8 +77,8 @@ func (p *Process) lastWords() string {
 	return string(text[max(0, len(text)-most):])
 }
 
-// Stop asks the process to end, and kills it when it does not. It returns when the
-// process is gone; that it has ended before is no error.
+// Stop terminates the process, and kills it if necessary. It returns when the process has ended,
+// also if it had ended before.
 func (p *Process) Stop() {
 	_ = p.command.Process.Signal(syscall.SIGTERM)
 	limit := time.NewTimer(stopTimeout)
@@ -91,13 +90,13 @@ func (p *Process) Stop() {
 	}
 }
 
-// Kill ends the process without its having a say (SIGKILL).
+// Kill kills the process (SIGKILL).
 func (p *Process) Kill() {
 	_ = p.command.Process.Kill()
 	<-p.exited
 }
 
-// FreeAddr gives a loopback address that nobody listens on.
+// FreeAddr returns a free loopback address.
 func FreeAddr() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

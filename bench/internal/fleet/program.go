@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// Build builds the program into a folder, and gives its path.
+// Build builds the program into a directory and returns its path.
 func Build(ctx context.Context, dir string) (string, error) {
 	path := filepath.Join(dir, "sixty")
 	build := exec.CommandContext(ctx, "go", "build", "-o", path, "sixty/cmd/sixty")
@@ -22,14 +22,14 @@ func Build(ctx context.Context, dir string) (string, error) {
 	return path, nil
 }
 
-// Program is how to run the program.
+// Program describes how to run the program.
 type Program struct {
 	Path string
-	Dir  string   // of its data and its logs
-	Env  []string // NAME=VALUE, besides this process's own environment
+	Dir  string   // of its data and logs
+	Env  []string // NAME=VALUE, in addition to this process's environment
 }
 
-// Command makes a command of the program, which ctx ends gently.
+// Command returns a command of the program, which is interrupted when ctx ends.
 func (p Program) Command(ctx context.Context, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, p.Path, args...)
 	c.Env = append(append(os.Environ(), "SIXTY_DATA_DIR="+p.Dir), p.Env...)
@@ -38,8 +38,8 @@ func (p Program) Command(ctx context.Context, args ...string) *exec.Cmd {
 	return c
 }
 
-// Serve starts a server on addr, or on a free address without one. Env is added to
-// the program's.
+// Serve starts a server on addr, or on a free address if that is "". Env is added to the
+// program's.
 func (p Program) Serve(ctx context.Context, addr string, env ...string) (*Process, error) {
 	if addr == "" {
 		var err error
@@ -48,13 +48,13 @@ func (p Program) Serve(ctx context.Context, addr string, env ...string) (*Proces
 		}
 	}
 	c := p.Command(ctx, "serve", "--addr", addr)
-	// What is measured comes from one address and one key, as fast as it can.
+	// All requests come from one address and one key, at full speed.
 	c.Env = append(c.Env, "SIXTY_RATE_LIMITS=off", "SIXTY_MAX_CONNS_PER_ADDRESS=0")
 	c.Env = append(c.Env, env...)
 	return Start(ctx, c, addr, p.Dir, Ready)
 }
 
-// Ready asks a server's readiness check.
+// Ready calls a server's readiness check.
 func Ready(ctx context.Context, addr string) bool {
 	resp, err := get(ctx, addr, "/readyz")
 	if err != nil {
@@ -70,6 +70,6 @@ func get(ctx context.Context, addr, path string) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	req.Close = true // the next process on this address is another
+	req.Close = true // another process may use this address next
 	return http.DefaultClient.Do(req)
 }

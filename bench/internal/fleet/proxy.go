@@ -11,14 +11,14 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// A Proxy stands between a client and a server, where it can be cut and slowed. Its
+// A Proxy is a proxy between a client and a server that can be disconnected and delayed. Its
 // methods are for one goroutine.
 type Proxy struct {
 	Addr  string // HOST:PORT that clients connect to
 	proxy *toxiproxy.Proxy
 }
 
-// NewProxy starts a proxy to a server. Cut ends it.
+// NewProxy starts a proxy to a server. Cut stops it.
 func NewProxy(server string) (*Proxy, error) {
 	s := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
 	p := toxiproxy.NewProxy(s, "proxy", "127.0.0.1:0", server)
@@ -28,21 +28,21 @@ func NewProxy(server string) (*Proxy, error) {
 	return &Proxy{Addr: p.Listen, proxy: p}, nil
 }
 
-// Cut ends all connections and takes no new ones.
+// Cut closes all connections and accepts no new ones.
 func (p *Proxy) Cut() { p.proxy.Stop() }
 
-// Restore takes connections again, after Cut.
+// Restore accepts connections again, after Cut.
 func (p *Proxy) Restore() error { return p.proxy.Start() }
 
-// slow names the delay among the proxy's troubles.
+// slow is the name of the delay.
 const slow = "slow"
 
-// Slow delays whatever the server answers.
+// Slow delays the server's responses.
 func (p *Proxy) Slow(by time.Duration) error {
 	_, err := p.proxy.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(
 		`{"name":%q,"type":"latency","stream":"downstream","attributes":{"latency":%d}}`, slow, by.Milliseconds())))
 	return err
 }
 
-// Quicken ends the delay.
+// Quicken removes the delay.
 func (p *Proxy) Quicken(ctx context.Context) error { return p.proxy.Toxics.RemoveToxic(ctx, slow) }

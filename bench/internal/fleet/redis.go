@@ -10,11 +10,10 @@ import (
 	"time"
 )
 
-// redisTimeout bounds one question to a Redis on loopback.
+// redisTimeout bounds one command to a Redis on loopback.
 const redisTimeout = 2 * time.Second
 
-// StartRedis starts a Redis that keeps nothing on disk, on addr, or on a free address
-// without one.
+// StartRedis starts a Redis without persistence on addr, or on a free address if that is "".
 func StartRedis(ctx context.Context, dir, addr string) (*Process, error) {
 	if addr == "" {
 		var err error
@@ -27,15 +26,14 @@ func StartRedis(ctx context.Context, dir, addr string) (*Process, error) {
 		return nil, err
 	}
 	c := exec.CommandContext(ctx, "redis-server", "--bind", host, "--port", port, "--dir", dir, "--save", "", "--appendonly", "no", "--logfile", "")
-	return Start(ctx, c, addr, dir, func(ctx context.Context, addr string) bool { return tellRedis(ctx, addr, "PING") == nil })
+	return Start(ctx, c, addr, dir, func(ctx context.Context, addr string) bool { return sendRedis(ctx, addr, "PING") == nil })
 }
 
-// EmptyRedis removes all that a Redis holds.
-func EmptyRedis(ctx context.Context, addr string) error { return tellRedis(ctx, addr, "FLUSHALL") }
+// EmptyRedis deletes all data of a Redis.
+func EmptyRedis(ctx context.Context, addr string) error { return sendRedis(ctx, addr, "FLUSHALL") }
 
-// tellRedis sends a command as one line, which the protocol has for people, and wants
-// a simple answer.
-func tellRedis(ctx context.Context, addr, command string) error {
+// sendRedis sends an inline command and expects a simple reply.
+func sendRedis(ctx context.Context, addr, command string) error {
 	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)

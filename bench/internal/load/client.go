@@ -12,19 +12,19 @@ import (
 )
 
 const (
-	requestTimeout = 20 * time.Second // more than a server may take for an answer
+	requestTimeout = 20 * time.Second // more than the server's own limit
 	maxAnswer      = 16 << 20
 )
 
-// Client sends requests of all sorts and gives their answers whole: where the load is
-// light and the answers matter. It is safe for concurrent use.
+// Client sends arbitrary requests and returns complete responses, for light load. It is safe
+// for concurrent use.
 type Client struct {
 	http     *http.Client
 	received atomic.Int64
 }
 
-// NewClient makes a client that keeps as many connections to each server. Close ends
-// them.
+// NewClient returns a client with a maximum number of idle connections per server. The caller
+// must Close it.
 func NewClient(connections int) *Client {
 	c := &Client{}
 	dialer := &net.Dialer{}
@@ -39,13 +39,13 @@ func NewClient(connections int) *Client {
 	return c
 }
 
-// Close ends the connections that are kept.
+// Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Received is how many bytes came in, with all that belongs to HTTP.
+// Received returns the number of bytes received, HTTP overhead included.
 func (c *Client) Received() int64 { return c.received.Load() }
 
-// counted counts what a connection brings.
+// counted counts the bytes read from a connection.
 type counted struct {
 	net.Conn
 	received *atomic.Int64
@@ -57,21 +57,21 @@ func (c *counted) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Call is what Do sends.
+// Call is a request.
 type Call struct {
 	Addr, Method, Path, Key string
 	Body                    []byte   // JSON
-	Headers                 []string // names and values by turns; one without a value is left out
+	Headers                 []string // alternating names and values; those without a value are omitted
 }
 
-// Reply is an answer with its content coding undone.
+// Reply is a response with its content coding decoded.
 type Reply struct {
 	Status int
 	Header http.Header
 	Body   []byte
 }
 
-// Do sends a request. An answer of any status is no error.
+// Do sends a request. A response of any status is not an error.
 func (c *Client) Do(ctx context.Context, call Call) (Reply, error) {
 	req, err := http.NewRequestWithContext(ctx, call.Method, "http://"+call.Addr+call.Path, bytes.NewReader(call.Body))
 	if err != nil {

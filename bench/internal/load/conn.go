@@ -1,6 +1,5 @@
-// Package load is a client that costs little, because it shares the machine with the
-// server that it measures: ready-made requests on kept connections, and a reader of
-// answers that looks at nothing but what it counts.
+// Package load is a cheap client, because it shares the machine with the measured server: it
+// sends prepared requests on persistent connections, and parses only what it counts.
 package load
 
 import (
@@ -15,22 +14,22 @@ import (
 	"time"
 )
 
-// readBuffer is what is read of an answer at once.
+// readBuffer is the size of reads.
 const readBuffer = 32 << 10
 
-// A Conn is a kept connection to a server. It is for one goroutine.
+// A Conn is a persistent connection to a server. It is for one goroutine.
 type Conn struct {
 	c net.Conn
 	r *bufio.Reader
 }
 
-// Answer is what is counted of an answer.
+// Answer is the counted part of a response.
 type Answer struct {
 	Status int
-	Hit    bool // Cache-Status (RFC 9211) says that it was kept
+	Hit    bool // by Cache-Status (RFC 9211)
 }
 
-// Dial connects to a server, for at most as long as the connection is wanted.
+// Dial connects to a server, with a deadline for the whole connection.
 func Dial(addr string, until time.Time) (*Conn, error) {
 	c, err := net.DialTimeout("tcp", addr, 10*time.Second)
 	if err != nil {
@@ -42,11 +41,11 @@ func Dial(addr string, until time.Time) (*Conn, error) {
 	return &Conn{c, bufio.NewReaderSize(c, readBuffer)}, nil
 }
 
-// Close ends the connection.
-func (c *Conn) Close() { _ = c.c.Close() } // nothing is lost with it
+// Close closes the connection.
+func (c *Conn) Close() { _ = c.c.Close() }
 
-// Request writes out a GET, signed with a key unless that is ""; headers are names and
-// values by turns.
+// Request formats a GET, with a bearer token unless key is ""; headers are alternating names
+// and values.
 func Request(host, path, key string, headers ...string) []byte {
 	b := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n", path, host)
 	if key != "" {
@@ -58,7 +57,7 @@ func Request(host, path, key string, headers ...string) []byte {
 	return append(b, "\r\n"...)
 }
 
-// Do sends a request and reads its answer to the end.
+// Do sends a request and reads the whole response.
 func (c *Conn) Do(request []byte) (Answer, error) {
 	if _, err := c.c.Write(request); err != nil {
 		return Answer{}, err
@@ -69,7 +68,7 @@ func (c *Conn) Do(request []byte) (Answer, error) {
 	}
 	// "HTTP/1.1 200 OK"
 	if len(line) < 12 || !bytes.HasPrefix(line, []byte("HTTP/1.1 ")) {
-		return Answer{}, fmt.Errorf("the answer begins with %q", line)
+		return Answer{}, fmt.Errorf("unexpected status line %q", line)
 	}
 	a := Answer{}
 	if a.Status, err = strconv.Atoi(string(line[9:12])); err != nil {
@@ -99,13 +98,13 @@ func (c *Conn) Do(request []byte) (Answer, error) {
 		return a, c.chunks()
 	}
 	if a.Status == http.StatusNotModified || a.Status == http.StatusNoContent {
-		return a, nil // they have no body, whatever the length says
+		return a, nil // no body, despite Content-Length
 	}
 	_, err = c.r.Discard(length)
 	return a, err
 }
 
-// line reads a line without its end.
+// line reads a line without its line break.
 func (c *Conn) line() ([]byte, error) {
 	line, err := c.r.ReadSlice('\n')
 	if err != nil {
@@ -117,7 +116,7 @@ func (c *Conn) line() ([]byte, error) {
 	return bytes.TrimRight(line, "\r\n"), nil
 }
 
-// chunks reads a body in chunks (RFC 9112, section 7.1) without trailers.
+// chunks reads a chunked body (RFC 9112, section 7.1) without trailers.
 func (c *Conn) chunks() error {
 	for {
 		line, err := c.line()

@@ -10,13 +10,13 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Encodings are the content codings that Decode knows.
+// Encodings are the content codings that Decode supports.
 var Encodings = [...]string{"identity", "br", "zstd", "gzip"}
 
-// maxBody bounds what a body decodes to.
+// maxBody bounds the size of a decoded body.
 const maxBody = 64 << 20
 
-// Decode undoes a content coding; "" is identity.
+// Decode decodes a content coding; "" is identity.
 func Decode(encoding string, body []byte) ([]byte, error) {
 	var r io.Reader
 	switch encoding {
@@ -38,7 +38,7 @@ func Decode(encoding string, body []byte) ([]byte, error) {
 		defer z.Close()
 		r = z
 	default:
-		return nil, fmt.Errorf("nobody asked for the encoding %q", encoding)
+		return nil, fmt.Errorf("unexpected content coding %q", encoding)
 	}
 	plain, err := io.ReadAll(io.LimitReader(r, maxBody))
 	if err != nil {

@@ -32,8 +32,7 @@ func TestCacheStatus(t *testing.T) {
 	}
 }
 
-// The reader of answers finds the end of each, however it is told, so that the next
-// answer on the connection is read from its beginning.
+// Conn finds the end of each kind of response, so that the next one is read from its start.
 func TestConn(t *testing.T) {
 	t.Parallel()
 	large := strings.Repeat("x", 3*readBuffer)
@@ -75,14 +74,14 @@ func TestConn(t *testing.T) {
 			}
 		}
 	}
-	// A loop tells apart what was kept, and what was refused.
+	// A loop counts hits and rejections.
 	target := Target{addr, [][]byte{Request(addr, "/kept", "key", "Accept-Encoding", "br"), Request(addr, "/busy", "key", "Accept-Encoding", "br")}}
 	r, err := Open(t.Context(), target, 2, 200, 200*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Took)+r.Refused != 40 || r.Refused == 0 || len(r.Hits) != len(r.Took) {
-		t.Errorf("%d answers, %d kept, %d refused, of 40", len(r.Took), len(r.Hits), r.Refused)
+	if len(r.Took)+r.Rejected != 40 || r.Rejected == 0 || len(r.Hits) != len(r.Took) {
+		t.Errorf("%d responses, %d hits, %d rejected, of 40", len(r.Took), len(r.Hits), r.Rejected)
 	}
 }
 
@@ -103,7 +102,7 @@ func TestDecode(t *testing.T) {
 	}
 	for _, encoding := range []string{"br", "gzip", "zstd", "unheard-of"} {
 		if got, err := Decode(encoding, []byte("text")); err == nil {
-			t.Errorf("%s: %q of what is not encoded so", encoding, got)
+			t.Errorf("%s: %q of invalid input", encoding, got)
 		}
 	}
 }

@@ -10,28 +10,27 @@ import (
 	"time"
 )
 
-// patience is how much longer than it should a loop may take before it is given up.
+// patience is how long a loop may overrun before it fails.
 const patience = 30 * time.Second
 
-// Target is a server, and the requests that are sent to it in turn.
+// Target is a server, and the requests that are sent to it cyclically.
 type Target struct {
 	Addr     string
 	Requests [][]byte
 }
 
-// Result is what a loop measured.
+// Result is the result of a loop.
 type Result struct {
-	Took    []time.Duration // of every answer, ascending
-	Hits    []time.Duration // of the answers that were kept, ascending
-	Refused int             // answers that the server was too busy (503), not counted among the others
-	Elapsed time.Duration
+	Took     []time.Duration // of all responses, sorted
+	Hits     []time.Duration // of the cached ones, sorted
+	Rejected int             // responses with status 503, not included in Took
+	Elapsed  time.Duration
 }
 
-// Rate is the answers per second.
+// Rate returns the responses per second.
 func (r *Result) Rate() float64 { return float64(len(r.Took)) / r.Elapsed.Seconds() }
 
-// Percentile gives the time within which so many of a hundred were answered, in
-// milliseconds; 0 when nothing was.
+// Percentile returns a percentile of sorted durations in milliseconds; 0 if there are none.
 func Percentile(took []time.Duration, percent int) float64 {
 	if len(took) == 0 {
 		return 0
@@ -39,17 +38,17 @@ func Percentile(took []time.Duration, percent int) float64 {
 	return float64(took[min(len(took)-1, len(took)*percent/100)].Nanoseconds()) / 1e6
 }
 
-// Closed lets every connection send its next request as soon as its last one is
-// answered. Any answer but 200 and 503 ends the measurement.
+// Closed sends requests on each connection, each after the response to the last. Any status but
+// 200 and 503 is an error.
 func Closed(ctx context.Context, t Target, connections int, lasting time.Duration) (Result, error) {
 	return run(ctx, t, connections, lasting, func(w *worker) (bool, time.Time) {
 		return time.Since(w.begin) < lasting, time.Now()
 	})
 }
 
-// Open sends requests at a rate per second, whether or not earlier ones are answered,
-// as far as there are connections. A request that found none free is timed from when
-// it was due, so that a server that stalls does not look quick.
+// Open sends requests at a fixed rate, regardless of pending ones, as far as connections are
+// free. Requests are timed from when they were due, so that a stalled server does not look
+// fast.
 func Open(ctx context.Context, t Target, connections int, rate float64, lasting time.Duration) (Result, error) {
 	interval := time.Duration(float64(time.Second) / rate)
 	var next atomic.Int64
@@ -63,7 +62,7 @@ func Open(ctx context.Context, t Target, connections int, rate float64, lasting 
 			return true, w.begin.Add(due)
 		}
 		time.Sleep(wait)
-		return true, time.Now() // a timer that is late is not the server's
+		return true, time.Now() // a late timer is not the server's fault
 	})
 }
 
@@ -74,8 +73,8 @@ type worker struct {
 	err error
 }
 
-// run sends requests on every connection while next says so; next waits until it is
-// time, and tells from when the request counts.
+// run sends requests on every connection while next returns true; next waits until the request
+// is due, and returns the time from which it is timed.
 func run(ctx context.Context, t Target, connections int, lasting time.Duration, next func(*worker) (bool, time.Time)) (Result, error) {
 	conns := make([]*Conn, connections)
 	defer func() {
@@ -107,12 +106,12 @@ func run(ctx context.Context, t Target, connections int, lasting time.Duration, 
 		}
 		sum.Took = append(sum.Took, workers[i].Took...)
 		sum.Hits = append(sum.Hits, workers[i].Hits...)
-		sum.Refused += workers[i].Refused
+		sum.Rejected += workers[i].Rejected
 	}
 	slices.Sort(sum.Took)
 	slices.Sort(sum.Hits)
 	if len(sum.Took) == 0 {
-		return sum, fmt.Errorf("nothing was answered within %s", lasting)
+		return sum, fmt.Errorf("no response within %s", lasting)
 	}
 	return sum, nil
 }
@@ -131,7 +130,7 @@ func (w *worker) run(ctx context.Context, c *Conn, requests [][]byte, first int,
 		switch a.Status {
 		case http.StatusOK:
 		case http.StatusServiceUnavailable:
-			w.Refused++
+			w.Rejected++
 			continue
 		default:
 			return fmt.Errorf("status %d", a.Status)

@@ -1,5 +1,5 @@
-// Package population fills a database with organisations, people and their keys, more
-// quickly than by a command for each.
+// Package population fills a database with organisations, people and their keys, faster than by
+// commands.
 package population
 
 import (
@@ -13,20 +13,20 @@ import (
 	"sixty/internal/demo"
 )
 
-// Organisation is one that was made, with the API key of each of its people.
+// Organisation is a created organisation, with the API key of each of its people.
 type Organisation struct {
 	ID   string
 	Keys []string
 }
 
-// Plan says what to make.
+// Plan configures what to create.
 type Plan struct {
 	Organisations int
 	Each          demo.Amounts // People of them get a key each
 }
 
-// Make fills a database: PostgreSQL, or with no URL SQLite in the folder dir. Nothing
-// may serve from it meanwhile.
+// Make fills a database: PostgreSQL, or SQLite in the directory dir if the URL is "". No server
+// may run on it meanwhile.
 func Make(ctx context.Context, databaseURL, dir string, plan Plan) (made []Organisation, err error) {
 	cfg := config.Default()
 	cfg.DataDir, cfg.DatabaseURL = dir, config.Secret(databaseURL)

@@ -16,9 +16,8 @@ import (
 // agreeTimeout bounds the wait for instances to agree.
 const agreeTimeout = 10 * time.Second
 
-// Agreement writes to a deal a number of times, each time at one of the instances, and
-// gives how long after the acknowledgement every instance showed it to readers without
-// a token, ascending.
+// Agreement writes a deal repeatedly, each time through one of the instances, and returns the
+// sorted times from the acknowledgement until every instance showed the write without a token.
 func Agreement(ctx context.Context, key string, instances []string, writes int, seed uint64) ([]time.Duration, error) {
 	c := &client{load.NewClient(len(instances) + 1), key}
 	defer c.Close()

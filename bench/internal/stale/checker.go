@@ -15,24 +15,23 @@ import (
 	"sixty/bench/internal/load"
 )
 
-// Options say what is checked.
+// Options configure a Checker.
 type Options struct {
 	Instances []string // HOST:PORT of each
-	Key       string   // of a manager or admin, in an organisation that nobody else writes to
-	// Tokens makes every read carry a consistency token, and judges it by the writes
-	// that the token covers. Without, it is judged by all that were acknowledged.
+	Key       string   // of a manager or admin, in an organisation without other writers
+	// Tokens sends a consistency token with every read, and checks only the writes that it
+	// covers. Otherwise, all acknowledged writes are checked.
 	Tokens     bool
 	Writers    int
 	Readers    int
 	WriteEvery time.Duration // of each writer, on average
 	Seed       uint64
-	// Excuse tells whether a failure to answer is the fault of something that was
-	// done to the servers meanwhile; nothing is excused if nil. Err is nil for a
-	// status of the server's own failing.
+	// Excuse reports whether a failed request is explained by an injected fault; nil: none is.
+	// Err is nil for a 5xx status.
 	Excuse func(addr string, sent time.Time, err error) bool
 }
 
-// Checker writes, reads and judges. New makes it, Close frees its connections.
+// Checker writes, reads and checks. The caller must Close it.
 type Checker struct {
 	options Options
 	client  client
@@ -46,24 +45,23 @@ type Checker struct {
 	known map[Kind][]known // the latest things that were made
 }
 
-// grant is a consistency token and what it covers: all that had been acknowledged
-// before the write was sent that it was given for, and that write. What was
-// acknowledged meanwhile may have come after it.
+// grant is a consistency token and the writes it covers: those acknowledged before its write was
+// sent, and that write. Others may have been committed after it.
 type grant struct {
 	token  string
 	floors Floors
 }
 
-// known is a thing with its id.
+// known is a record and its id.
 type known struct {
 	thing Thing
 	id    string
 }
 
-// maxKnown bounds the things of a kind that are asked for one by one.
+// maxKnown bounds the records of a kind that are read individually.
 const maxKnown = 100
 
-// New makes a checker and learns who and what there is in the organisation.
+// New returns a Checker, after reading the people and stages of the organisation.
 func New(ctx context.Context, o Options) (*Checker, error) {
 	c := &Checker{
 		options: o, client: client{load.NewClient(o.Readers + o.Writers), o.Key},
@@ -83,10 +81,10 @@ func New(ctx context.Context, o Options) (*Checker, error) {
 	return c, nil
 }
 
-// Close frees what New holds.
+// Close closes connections.
 func (c *Checker) Close() { c.client.Close() }
 
-// Report tells what was found so far.
+// Report returns the present results.
 func (c *Checker) Report() Report {
 	c.tally.mu.Lock()
 	defer c.tally.mu.Unlock()
@@ -118,7 +116,7 @@ func (c *Checker) ids(ctx context.Context, path string, fits func(row) bool) ([]
 	return ids, nil
 }
 
-// Prepare makes the things that are written to. No fault may fall on it.
+// Prepare creates the records to be written. There must be no faults during it.
 func (c *Checker) Prepare(ctx context.Context) ([]*Writer, error) {
 	writers := make([]*Writer, c.options.Writers)
 	for i := range writers {
@@ -130,24 +128,23 @@ func (c *Checker) Prepare(ctx context.Context) ([]*Writer, error) {
 	return writers, nil
 }
 
-// Run lets writers write and readers read, until ctx ends.
+// Run runs writers and readers until ctx ends.
 func (c *Checker) Run(ctx context.Context, writers []*Writer) {
 	var wg sync.WaitGroup
 	for _, w := range writers {
 		wg.Go(func() { w.run(ctx) })
 	}
 	for i := range c.options.Readers {
-		r := &reader{c: c, random: rand.New(rand.NewPCG(c.options.Seed, uint64(1000+i))), kept: map[string]kept{}}
+		r := &reader{c: c, random: rand.New(rand.NewPCG(c.options.Seed, uint64(1000+i))), cached: map[string]cached{}}
 		wg.Go(func() { r.run(ctx) })
 	}
 	wg.Wait()
 }
 
-// Settle asks every instance for everything there is, once nothing is written any
-// more: each must show all that was acknowledged. The caller leaves instances the time
-// to hear of it, where there is more than one.
+// Settle reads everything from every instance after the last write: each must show all that was
+// acknowledged. The caller leaves several instances the time to read the log.
 func (c *Checker) Settle(ctx context.Context) {
-	r := &reader{c: c, random: rand.New(rand.NewPCG(c.options.Seed, 1<<20)), kept: map[string]kept{}}
+	r := &reader{c: c, random: rand.New(rand.NewPCG(c.options.Seed, 1<<20)), cached: map[string]cached{}}
 	floors := c.ledger.Floors()
 	for _, addr := range c.options.Instances {
 		for _, v := range c.views(r.random) {
@@ -166,7 +163,7 @@ func (c *Checker) learn(kind Kind, k known) {
 	c.known[kind] = c.known[kind][max(0, len(c.known[kind])-maxKnown):]
 }
 
-// anyOf picks one of the known things of a kind.
+// anyOf returns a random record of a kind.
 func (c *Checker) anyOf(kind Kind, r *rand.Rand) known {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -175,7 +172,7 @@ func (c *Checker) anyOf(kind Kind, r *rand.Rand) known {
 
 func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
 
-// excused tells whether a failure is not the server's.
+// excused reports whether a failure is explained by a fault.
 func (c *Checker) excused(addr string, sent time.Time, err error) bool {
 	return c.options.Excuse != nil && c.options.Excuse(addr, sent, err)
 }

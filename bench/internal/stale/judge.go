@@ -6,10 +6,10 @@ import (
 	"strconv"
 )
 
-// Mark is the text by which a version of a thing is recognised.
+// Mark returns the mark of a version of a record.
 func Mark(t Thing, version int) string { return fmt.Sprintf("~%dv%d~", t, version) }
 
-// sighting is a mark in an answer.
+// sighting is a mark in a response.
 type sighting struct {
 	thing   Thing
 	version int
@@ -38,13 +38,13 @@ func sightings(body []byte) []sighting {
 	}
 }
 
-// Scope is the things that a list is to hold, whole: those of a kind whose state fits.
+// Scope describes the records that a list must contain completely.
 type Scope struct {
 	Kind Kind
 	Fits func(State) bool
 }
 
-// Sum is a number that an answer tells about things of a kind.
+// Sum is a number in a response about records of a kind.
 type Sum struct {
 	What string
 	Got  int64
@@ -52,8 +52,8 @@ type Sum struct {
 	Of   func(State) int64
 }
 
-// JudgeMarks tells what is stale, or was never so, in a body that was asked for when
-// the floors were as given.
+// JudgeMarks returns the stale or invalid marks in a response, given the floors at the time of
+// the request.
 func (l *Ledger) JudgeMarks(floors Floors, body []byte) []string {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -68,7 +68,7 @@ func (l *Ledger) JudgeMarks(floors Floors, body []byte) []string {
 
 func (l *Ledger) judge(floors Floors, s sighting) string {
 	if s.thing < 0 || int(s.thing) >= len(l.things) {
-		return fmt.Sprintf("thing %d does not exist", s.thing)
+		return fmt.Sprintf("record %d does not exist", s.thing)
 	}
 	th := &l.things[s.thing]
 	switch floor := floors.of(s.thing); {
@@ -82,8 +82,8 @@ func (l *Ledger) judge(floors Floors, s sighting) string {
 	return ""
 }
 
-// JudgeNames tells which of the things that show by their id do so under a name from
-// before they were first written to. It is for things that bore no mark at first.
+// JudgeNames returns the records whose id appears with their name from before the first write.
+// It is for records that had no mark at first.
 func (l *Ledger) JudgeNames(floors Floors, body []byte, things map[string]Thing) []string {
 	marked := map[Thing]bool{}
 	for _, s := range sightings(body) {
@@ -100,13 +100,12 @@ func (l *Ledger) JudgeNames(floors Floors, body []byte, things map[string]Thing)
 		body = body[at+len(member):]
 		t, ok := things[string(body[:length])]
 		if ok && floors.of(t) > 0 && !marked[t] {
-			found = append(found, fmt.Sprintf("thing %d under its first name, when version %d was acknowledged", t, floors.of(t)))
+			found = append(found, fmt.Sprintf("record %d with its first name, when version %d was acknowledged", t, floors.of(t)))
 		}
 	}
 }
 
-// JudgeScope tells what is missing in a list that is to hold a scope, and what is in it
-// and should not be.
+// JudgeScope returns what is missing in a list with a scope, and what should not be in it.
 func (l *Ledger) JudgeScope(floors Floors, body []byte, scope Scope) []string {
 	seen := map[Thing]int{}
 	for _, s := range sightings(body) {
@@ -131,7 +130,7 @@ func (l *Ledger) JudgeScope(floors Floors, body []byte, scope Scope) []string {
 	return found
 }
 
-// always tells whether a thing is in the scope in every state that is possible.
+// always reports whether a record is in the scope in every possible state.
 func (l *Ledger) always(t Thing, floors Floors, scope Scope) bool {
 	for _, s := range l.possible(t, floors) {
 		if !s.There || !scope.Fits(s) {
@@ -141,7 +140,7 @@ func (l *Ledger) always(t Thing, floors Floors, scope Scope) bool {
 	return true
 }
 
-// JudgeSum tells whether a sum cannot be.
+// JudgeSum returns a problem if a sum is impossible.
 func (l *Ledger) JudgeSum(floors Floors, s Sum) []string {
 	least, most := l.bounds(floors, s.Kind, s.Of)
 	if s.Got < least || s.Got > most {
@@ -150,7 +149,7 @@ func (l *Ledger) JudgeSum(floors Floors, s Sum) []string {
 	return nil
 }
 
-// JudgeAbsence tells whether a thing that was not found must be there.
+// JudgeAbsence returns a problem if a record that was not found must exist.
 func (l *Ledger) JudgeAbsence(floors Floors, t Thing) []string {
 	l.mu.RLock()
 	defer l.mu.RUnlock()

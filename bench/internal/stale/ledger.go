@@ -1,11 +1,10 @@
-// Package stale judges whether answers are stale. It writes to things through the API,
-// knows when each write was acknowledged, and holds every later answer against that:
-// what was acknowledged before a request was sent, or something later, must show in
-// its answer.
+// Package stale checks whether responses are stale. It writes records through the API, knows
+// when each write was acknowledged, and checks every later response: it must show what was
+// acknowledged before the request was sent, or a later write.
 //
-// Every version of a thing bears a mark in its name, "~17v42~" for version 42 of thing
-// 17, so that it is recognised wherever it shows: in lists, in what is joined, in
-// search results. Sums are held between the least and the greatest that they can be.
+// Every version of a record has a mark in its name, "~17v42~" for version 42 of record 17, so
+// that it is recognised in lists, joined records and search results. Sums must be between the
+// least and the greatest possible value.
 package stale
 
 import (
@@ -13,18 +12,17 @@ import (
 	"sync"
 )
 
-// Kind is a kind of things.
+// Kind is a type of records.
 type Kind string
 
-// The kinds that are written to.
+// The kinds that are written.
 const (
 	Company Kind = "company"
 	Contact Kind = "contact"
 	Deal    Kind = "deal"
 )
 
-// State is what a version of a thing says. The zero State is that of a thing which
-// does not exist.
+// State is the content of a version of a record. The zero State means that it does not exist.
 type State struct {
 	There   bool
 	Value   int64  // of a deal, in whole units of money
@@ -34,29 +32,27 @@ type State struct {
 	Contact string // id
 }
 
-// Thing is a thing in the ledger.
+// Thing is the index of a record in the ledger.
 type Thing int
 
-// thing is what is known of one.
+// thing is what is known of a record.
 type thing struct {
 	kind Kind
-	// states are the versions that were ever sent, from version 0 on, before which
-	// the thing does not exist.
+	// states are all versions that were sent; at version 0, the record does not exist.
 	states []State
-	// acked is the latest version that was acknowledged. Those after it are in doubt:
-	// they may have taken place or not.
+	// acked is the latest acknowledged version. The outcome of those after it is unknown.
 	acked int
 }
 
-// Ledger knows what was written to each thing, and what of it was acknowledged. Each
-// thing is to be written to by one writer at a time. It is safe for concurrent use.
+// Ledger records all writes and their acknowledgements. Each record must have one writer at a
+// time. It is safe for concurrent use.
 type Ledger struct {
 	mu     sync.RWMutex
 	things []thing
 }
 
-// Floors are the versions of all things that were acknowledged at one moment, by
-// thing; what came later was at version 0.
+// Floors are the acknowledged versions of all records at one moment; later records are at
+// version 0.
 type Floors []int
 
 func (f Floors) of(t Thing) int {
@@ -66,7 +62,7 @@ func (f Floors) of(t Thing) int {
 	return 0
 }
 
-// Enter enters a thing that does not exist yet.
+// Enter adds a record that does not exist yet.
 func (l *Ledger) Enter(kind Kind) Thing {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -74,7 +70,7 @@ func (l *Ledger) Enter(kind Kind) Thing {
 	return Thing(len(l.things) - 1)
 }
 
-// Propose enters what is about to be written, and gives its version.
+// Propose adds a version that is about to be written, and returns its number.
 func (l *Ledger) Propose(t Thing, s State) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -83,14 +79,14 @@ func (l *Ledger) Propose(t Thing, s State) int {
 	return len(th.states) - 1
 }
 
-// Acknowledge notes that a version was acknowledged.
+// Acknowledge records the acknowledgement of a version.
 func (l *Ledger) Acknowledge(t Thing, version int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.things[t].acked = max(l.things[t].acked, version)
 }
 
-// Floors gives what is acknowledged now.
+// Floors returns the versions acknowledged now.
 func (l *Ledger) Floors() Floors {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -101,13 +97,13 @@ func (l *Ledger) Floors() Floors {
 	return f
 }
 
-// possible gives the states that an answer may show now to a request that was sent
-// when the floors were as given: the one that was acknowledged then, and all later.
+// possible returns the states that a response may show now, given the floors at the time of the
+// request: the one acknowledged then, and all later ones.
 func (l *Ledger) possible(t Thing, floors Floors) []State {
 	return l.things[t].states[floors.of(t):]
 }
 
-// bounds gives the least and the greatest that a sum over things of a kind can be.
+// bounds returns the least and the greatest possible sum over records of a kind.
 func (l *Ledger) bounds(floors Floors, kind Kind, of func(State) int64) (least, most int64) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()

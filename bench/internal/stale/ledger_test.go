@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What an answer may show is what was acknowledged when it was asked for, or later.
+// A response may show what was acknowledged at the time of the request, or later.
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	var l Ledger
@@ -55,7 +55,7 @@ func TestJudge(t *testing.T) {
 		}
 	}
 
-	// Once a later write is acknowledged, nothing is in doubt any more.
+	// A later acknowledged write makes the outcome known.
 	l.Acknowledge(deal, doubtful)
 	l.Acknowledge(deal, write(State{There: true, Value: 5, Owner: "bob"}))
 	now := l.Floors()

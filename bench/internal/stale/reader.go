@@ -11,18 +11,18 @@ import (
 	"sixty/bench/internal/load"
 )
 
-// maxKept bounds the answers that a reader keeps to ask whether they have changed.
-const maxKept = 200
+// maxCached bounds the responses that a reader caches for conditional requests.
+const maxCached = 200
 
-// A reader asks for whatever shows what is written, and judges the answers.
+// A reader requests views and checks the responses.
 type reader struct {
 	c      *Checker
 	random *rand.Rand
-	kept   map[string]kept // by path
+	cached map[string]cached // by path
 }
 
-// kept is an answer that a reader asks about conditionally.
-type kept struct {
+// cached is a response for conditional requests.
+type cached struct {
 	etag, encoding string
 	body           []byte // decoded
 }
@@ -30,7 +30,7 @@ type kept struct {
 func (r *reader) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		g := r.c.grant.Load()
-		// Where no tokens are given, nothing less is expected.
+		// Without tokens, all acknowledged writes are expected.
 		if !r.c.options.Tokens || g.token == "" {
 			g = &grant{floors: r.c.ledger.Floors()}
 		}
@@ -39,12 +39,12 @@ func (r *reader) run(ctx context.Context) {
 	}
 }
 
-// read asks one instance for a view, in one encoding or another, every second time on
-// condition that it has changed, and judges the answer by what the grant covers.
+// read requests a view from one instance, with random encoding and every second time
+// conditionally, and checks what the grant covers.
 func (r *reader) read(ctx context.Context, addr string, v view, g *grant) {
-	encoding, before := pick(r.random, load.Encodings[:]), kept{}
+	encoding, before := pick(r.random, load.Encodings[:]), cached{}
 	if r.random.IntN(2) == 0 {
-		if before = r.kept[v.path]; before.etag != "" {
+		if before = r.cached[v.path]; before.etag != "" {
 			encoding = before.encoding
 		}
 	}
@@ -62,7 +62,7 @@ func (r *reader) read(ctx context.Context, addr string, v view, g *grant) {
 	var found []string
 	switch {
 	case a.Status == http.StatusOK:
-		r.keep(v.path, kept{a.Header.Get("ETag"), encoding, a.Body})
+		r.keep(v.path, cached{a.Header.Get("ETag"), encoding, a.Body})
 		found = r.c.judge(g.floors, v, a.Body)
 	case a.Status == http.StatusNotModified && before.etag != "":
 		found = r.c.judge(g.floors, v, before.body)
@@ -90,18 +90,18 @@ func (r *reader) read(ctx context.Context, addr string, v view, g *grant) {
 	})
 }
 
-func (r *reader) keep(path string, k kept) {
+func (r *reader) keep(path string, k cached) {
 	if k.etag == "" {
 		return
 	}
-	if len(r.kept) >= maxKept {
-		clear(r.kept)
+	if len(r.cached) >= maxCached {
+		clear(r.cached)
 	}
 	k.body = bytes.Clone(k.body)
-	r.kept[path] = k
+	r.cached[path] = k
 }
 
-// judge holds an answer against the ledger.
+// judge checks a response against the ledger.
 func (c *Checker) judge(floors Floors, v view, body []byte) []string {
 	found := c.ledger.JudgeMarks(floors, body)
 	if v.scope != nil {
@@ -110,7 +110,7 @@ func (c *Checker) judge(floors Floors, v view, body []byte) []string {
 	if v.sums != nil {
 		sums, err := v.sums(body)
 		if err != nil {
-			return append(found, fmt.Sprintf("it cannot be read: %v", err))
+			return append(found, fmt.Sprintf("invalid response: %v", err))
 		}
 		for _, s := range sums {
 			found = append(found, c.ledger.JudgeSum(floors, s)...)

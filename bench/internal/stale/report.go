@@ -5,41 +5,41 @@ import (
 	"sync"
 )
 
-// maxExamples bounds what is kept of what went wrong.
+// maxExamples bounds the reported failures.
 const maxExamples = 10
 
-// Report is what a check found.
+// Report is the result of a check.
 type Report struct {
-	Reads       int // that were answered
-	Writes      int // that were acknowledged
-	Hits        int // reads whose answer was kept, by Cache-Status
-	SharedHits  int // answers that instances found in Redis, fresh or not; for whoever runs them to tell
-	NotModified int // reads that were answered so
-	Resent      int // writes that were sent again, having failed or been lost
-	Excused     int // failures that a fault excuses
-	Stale       int // answers that were stale
-	Failed      int // failures that nothing excuses
+	Reads       int // answered ones
+	Writes      int // acknowledged ones
+	Hits        int // by Cache-Status
+	SharedHits  int // values that instances found in Redis, valid or not; set by the caller
+	NotModified int // 304 responses
+	Resent      int // writes that were repeated after a failure
+	Excused     int // failures explained by faults
+	Stale       int // stale responses
+	Failed      int // other failures
 	Examples    []string
 }
 
-// Err says what must not be; nil if all is well.
+// Err returns an error if anything is stale or failed, or nothing was checked.
 func (r *Report) Err() error {
 	switch {
 	case r.Stale > 0 || r.Failed > 0:
-		return fmt.Errorf("%d of %d answers were stale, %d requests failed: %q", r.Stale, r.Reads, r.Failed, r.Examples)
+		return fmt.Errorf("%d of %d responses were stale, %d requests failed: %q", r.Stale, r.Reads, r.Failed, r.Examples)
 	case r.Reads == 0 || r.Writes == 0:
 		return fmt.Errorf("nothing was checked: %d answers, %d writes", r.Reads, r.Writes)
 	}
 	return nil
 }
 
-// String gives it on one line.
+// String returns the report on one line.
 func (r *Report) String() string {
 	return fmt.Sprintf("%d reads (%d hits, %d not modified; %d found in Redis), %d writes (%d sent again), %d failures excused, %d not, stale: %d",
 		r.Reads, r.Hits, r.NotModified, r.SharedHits, r.Writes, r.Resent, r.Excused, r.Failed, r.Stale)
 }
 
-// tally counts for a report.
+// tally collects a report.
 type tally struct {
 	mu sync.Mutex
 	Report

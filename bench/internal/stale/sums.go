@@ -6,10 +6,10 @@ import (
 	"math"
 )
 
-// amount is money as a number of whole units, which is all that is written here.
+// amount is an amount of money in whole units.
 type amount int64
 
-// UnmarshalJSON reads 12.00 as 12.
+// UnmarshalJSON parses 12.00 as 12.
 func (a *amount) UnmarshalJSON(b []byte) error {
 	var f float64 // exact for what these are
 	if err := json.Unmarshal(b, &f); err != nil {
@@ -22,7 +22,7 @@ func (a *amount) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// numbers are the members that count and sum up deals, by whichever name.
+// numbers are the fields with counts and sums of deals, under all their names.
 type numbers struct {
 	ID      string `json:"id"`
 	StageID string `json:"stage_id"`
@@ -46,8 +46,8 @@ type numbers struct {
 	AllOpen   *amount `json:"open_value"`
 }
 
-// sums gives the members that are there, as sums over the deals that fit. All deals
-// here are open, so that it is the same which of them a member speaks of.
+// sums returns the fields that are present, as sums over the matching deals. All deals here are
+// open, so sums over open and over all deals are equal.
 func (n *numbers) sums(what string, fits func(State) bool) []Sum {
 	var sums []Sum
 	for name, got := range map[string]*int64{
@@ -79,7 +79,7 @@ func (n *numbers) sums(what string, fits func(State) bool) []Sum {
 	return sums
 }
 
-// rows reads the sums of a list's rows.
+// rows returns the sums of a list's rows.
 func rows(body []byte, what string, of func(id string) func(State) bool) ([]Sum, error) {
 	var list struct{ Data []numbers }
 	if err := json.Unmarshal(body, &list); err != nil {
@@ -104,7 +104,7 @@ func ownerRows(body []byte) ([]Sum, error) {
 	})
 }
 
-// totals reads the sums of one thing.
+// totals returns the sums of one record.
 func totals(what string, fits func(State) bool) func([]byte) ([]Sum, error) {
 	return func(body []byte) ([]Sum, error) {
 		var one struct{ Data numbers }
@@ -121,7 +121,7 @@ func contactTotals(id string) func([]byte) ([]Sum, error) {
 	return totals("the contact", func(s State) bool { return s.Contact == id })
 }
 
-// dashboard reads the dashboard's sums, which are over the deals that fit.
+// dashboard returns the dashboard's sums over the matching deals.
 func dashboard(fits func(State) bool) func([]byte) ([]Sum, error) {
 	return func(body []byte) ([]Sum, error) {
 		var d struct {

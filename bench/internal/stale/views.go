@@ -2,18 +2,18 @@ package stale
 
 import "math/rand/v2"
 
-// A view is something to ask for, and what is known of its answer beyond the marks.
+// A view is a request, and what is known of its response beyond the marks.
 type view struct {
 	path  string
-	one   *Thing // what is asked for, which may have been removed
-	scope *Scope // what the answer holds, whole
+	one   *Thing // the requested record, which may have been removed
+	scope *Scope // of a list
 	sums  func(body []byte) ([]Sum, error)
 }
 
-// whole makes a list long enough to hold everything.
+// whole makes a list long enough for all records.
 const whole = "limit=1000"
 
-// views gives what is asked for: one of each sort, of things picked at random.
+// views returns one view of each sort, of random records.
 func (c *Checker) views(r *rand.Rand) []view {
 	company, contact, deal := c.anyOf(Company, r), c.anyOf(Contact, r), c.anyOf(Deal, r)
 	owner, stage := pick(r, c.owners), pick(r, c.stages)

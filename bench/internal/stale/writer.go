@@ -13,17 +13,17 @@ import (
 	"sixty/bench/internal/load"
 )
 
-// What each writer has to write to.
+// The numbers of records of each writer.
 const (
 	companiesEach = 2
 	contactsEach  = 3
 	dealsEach     = 8
 )
 
-// retryPause is how long a writer waits before it sends again what failed.
+// retryPause is how long a writer waits before it repeats a failed request.
 const retryPause = 20 * time.Millisecond
 
-// A Writer writes to things of its own, one write after the other.
+// A Writer writes its own records, one write after the other.
 type Writer struct {
 	c         *Checker
 	random    *rand.Rand
@@ -32,7 +32,7 @@ type Writer struct {
 	deals     []*owned
 }
 
-// owned is a thing that a writer writes to, and its latest state.
+// owned is a record of a writer, and its latest state.
 type owned struct {
 	kind  Kind
 	thing Thing
@@ -40,7 +40,7 @@ type owned struct {
 	state State
 }
 
-// collection is the path of a kind.
+// collection returns the path of a kind.
 func (k Kind) collection() string {
 	if k == Company {
 		return "/api/companies"
@@ -48,7 +48,7 @@ func (k Kind) collection() string {
 	return "/api/" + string(k) + "s"
 }
 
-// body writes out a state of a thing.
+// body formats a state of a record.
 func (k Kind) body(t Thing, version int, s State) []byte {
 	m := map[string]any{}
 	switch k {
@@ -58,19 +58,19 @@ func (k Kind) body(t Thing, version int, s State) []byte {
 		m["first_name"], m["last_name"] = "Contact", Mark(t, version)
 		m["company_id"], m["owner_id"] = s.Company, s.Owner
 	case Deal:
-		// Without a label of its own, the deal's first name would become it and stay.
+		// Otherwise the deal's first name would remain its label.
 		m["name"], m["company"], m["value"] = "Deal "+Mark(t, version), "label", s.Value
 		m["company_id"], m["primary_contact_id"] = s.Company, s.Contact
 		m["owner_id"], m["stage_id"] = s.Owner, s.Stage
 	}
 	text, err := json.Marshal(m)
 	if err != nil {
-		panic(err) // texts and numbers always marshal
+		panic(err) // never fails
 	}
 	return text
 }
 
-// prepare makes the writer's things.
+// prepare creates the writer's records.
 func (w *Writer) prepare(ctx context.Context) error {
 	for range companiesEach {
 		if err := w.must(ctx, Company, State{Owner: w.owner()}, &w.companies); err != nil {
@@ -110,7 +110,7 @@ func (w *Writer) newDeal() State {
 
 func (w *Writer) run(ctx context.Context) {
 	for {
-		// Between nothing and twice the average, so that writes come in bursts too.
+		// Up to twice the average, so that there are bursts.
 		if !pause(ctx, time.Duration(w.random.Int64N(int64(2*w.c.options.WriteEvery)))) {
 			return
 		}
@@ -140,7 +140,7 @@ func (w *Writer) write(ctx context.Context) {
 	}
 }
 
-// create makes a thing; nil if that is in doubt, and nobody writes to it then.
+// create creates a record; nil if the outcome is unknown.
 func (w *Writer) create(ctx context.Context, kind Kind, s State) *owned {
 	s.There, s.Value = true, 1
 	o := &owned{kind: kind, thing: w.c.ledger.Enter(kind), state: s}
@@ -159,8 +159,8 @@ func (w *Writer) create(ctx context.Context, kind Kind, s State) *owned {
 	return o
 }
 
-// change writes the next version of one of the things. What is in doubt for good is
-// not written to any more.
+// change writes the next version of one of the records. A record with an unknown outcome is not
+// written again.
 func (w *Writer) change(ctx context.Context, among *[]*owned, change func(*State)) {
 	if len(*among) == 0 {
 		return
@@ -190,10 +190,9 @@ func (w *Writer) remove(ctx context.Context) {
 	w.commit(ctx, http.MethodDelete, o.kind.collection()+"/"+o.id, o.thing, version, nil)
 }
 
-// commit sends a write to one of the instances until it is acknowledged, and notes
-// that. What failed is sent again, to whichever instance, except what would then be
-// made twice. It is not sent again after a time-out, when the first one may still be
-// on its way and take place after a later write.
+// commit sends a write until it is acknowledged, and records that. Failed writes are repeated
+// through any instance, except those that could create a second record, and those that timed
+// out, which may still be committed after a later write.
 func (w *Writer) commit(ctx context.Context, method, path string, t Thing, version int, body []byte) (load.Reply, bool) {
 	for attempt := 0; ; attempt++ {
 		addr := pick(w.random, w.c.options.Instances)
@@ -219,7 +218,7 @@ func (w *Writer) commit(ctx context.Context, method, path string, t Thing, versi
 	}
 }
 
-// acknowledged notes a write, and hands out the token that was given for it.
+// acknowledged records a write, and publishes the token that was returned for it.
 func (c *Checker) acknowledged(t Thing, version int, covers Floors, token string, attempts int) {
 	c.ledger.Acknowledge(t, version)
 	if token != "" {
@@ -232,7 +231,7 @@ func (c *Checker) acknowledged(t Thing, version int, covers Floors, token string
 	c.tally.note(func(r *Report) { r.Writes++; r.Resent += attempts })
 }
 
-// lacksToken tells whether a write was given no token, although others are.
+// lacksToken reports whether a write returned no token although it should.
 func (c *Checker) lacksToken(a load.Reply) bool {
 	return c.options.Tokens && a.Header.Get(TokenHeader) == "" && c.grant.Load().token != ""
 }

@@ -17,21 +17,21 @@ import (
 	"sixty/bench/internal/fleet"
 )
 
-// What the attack is made of, and what is to come of it.
+// The extent of the attack, and the expected results.
 const (
 	wrongPasswords = 3000 // requests
 	accounts       = 50   // that they are for, one of them the signed-in person's
-	addresses      = 199  // that they come from
+	addresses      = 199  // of the clients
 
 	idleConnections = 9000
-	idleAddresses   = 9    // that they come from; none has more than it may
+	idleAddresses   = 9    // of the clients; none exceeds its limit
 	mostOfAnAddress = 1024 // connections
 	mostOfAll       = 6000
-	tooMany         = 1500 // idle connections, of one address more
+	tooMany         = 1500 // idle connections of another address
 	slowConnections = 200
-	filesNeeded     = idleConnections + tooMany + slowConnections + 500 // by each of both ends
+	filesNeeded     = idleConnections + tooMany + slowConnections + 500 // at each end
 
-	attackAtLeast = 7 * time.Second // longer than a header may take to come
+	attackAtLeast = 7 * time.Second // longer than the header timeout
 	attackAtMost  = 8 * time.Minute // some 20 s are usual
 	memoryAtMost  = 300 << 20       // bytes, of the server
 	personsWorst  = 2 * time.Second
@@ -41,19 +41,18 @@ const (
 	personsAddress = "127.0.0.77"
 	personsEmail   = "ada@attacked.example"
 
-	// Somebody else comes to sign in, whose account is not tried, from an address of their own.
+	// Another person signs in repeatedly, from another address and with an account that is not attacked.
 	newcomersAddress = "127.0.0.78"
 	newcomersEmail   = "grace@attacked.example"
-	newcomersPace    = 1100 * time.Millisecond // more than a refused one is to wait
+	newcomersPace    = 1100 * time.Millisecond // more than Retry-After
 	newcomersHalf    = 5 * time.Second
-	newcomersWorst   = 30 * time.Second // of the first, who comes with the flood, where little is hashed in a second
+	newcomersWorst   = 30 * time.Second // of the first sign-in, during the flood
 	goodPassword     = "correct horse battery"
 )
 
-// Whoever is signed in is served while the server is attacked from all sides, with 3,000
-// wrong passwords and 10,000 idle connections among it, whoever comes to sign in gets in, and
-// the server does not grow.
-func TestAttack(t *testing.T) { //nolint:paralleltest // it measures
+// During an attack with 3,000 wrong passwords and 10,000 idle connections, signed-in people are
+// served, others can sign in, and the server's memory is bounded.
+func TestAttack(t *testing.T) { //nolint:paralleltest // measures times
 	raiseFileLimit(t)
 	server, key := attacked(t)
 	began := time.Now()
@@ -94,12 +93,12 @@ func TestAttack(t *testing.T) { //nolint:paralleltest // it measures
 	t.Logf("the attack took %s; of %d idle connections from %d addresses %d stayed open, of %d from one address %d, of %d slow ones %d",
 		a.took.Round(time.Millisecond), idleConnections, idleAddresses, a.idle.Load(), tooMany, a.crowd.Load(), slowConnections, a.slow.Load())
 	t.Logf("answers to the attack: %s", a.answers())
-	t.Logf("meanwhile somebody signed in %d times, median %s, longest %s", len(arrived), percentile(arrived, 50), percentile(arrived, 100))
+	t.Logf("meanwhile a person signed in %d times, median %s, longest %s", len(arrived), percentile(arrived, 50), percentile(arrived, 100))
 
 	// A machine that is slow, or busy with other tests, is slow without the attack too.
 	half, worst := percentile(arrived, 50), percentile(arrived, 100)
 	if half > max(newcomersHalf, 20*quietSignIn) || worst > max(newcomersWorst, 100*quietSignIn) {
-		t.Errorf("somebody with the right password got in after %s half of the time, and after %s once", half, worst)
+		t.Errorf("signing in with the right password took %s (median), at most %s", half, worst)
 	}
 
 	if p99 := percentile(during, 99); p99 > max(personsWorst, 100*percentile(before, 50)) {
@@ -111,9 +110,9 @@ func TestAttack(t *testing.T) { //nolint:paralleltest // it measures
 	if n := a.tried.Load(); n != wrongPasswords {
 		t.Errorf("only %d of %d wrong passwords could be tried in %s", n, wrongPasswords, attackAtMost)
 	}
-	// Those that were idle for the longest time have given way to others.
+	// The connections that were idle longest were closed.
 	if n := a.idle.Load() + a.crowd.Load(); n < mostOfAll*9/10 || n > mostOfAll {
-		t.Errorf("%d idle connections are open, want about %d: they were not what the server had to bear", n, mostOfAll)
+		t.Errorf("%d idle connections are open, want about %d", n, mostOfAll)
 	}
 	if n := a.crowd.Load(); n > mostOfAnAddress {
 		t.Errorf("one address has %d connections, want at most %d", n, mostOfAnAddress)
@@ -121,7 +120,7 @@ func TestAttack(t *testing.T) { //nolint:paralleltest // it measures
 	if n := a.slow.Load(); n != 0 {
 		t.Errorf("%d connections still send the header of their first request", n)
 	}
-	for _, want := range []int{ // 429 too, where passwords are hashed quickly enough
+	for _, want := range []int{ // and 429, if passwords are hashed quickly enough
 		http.StatusUnauthorized, http.StatusServiceUnavailable, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusRequestHeaderFieldsTooLarge,
 	} {
 		if a.statuses[want].Load() == 0 {
@@ -133,8 +132,8 @@ func TestAttack(t *testing.T) { //nolint:paralleltest // it measures
 	}
 }
 
-// raiseFileLimit lets this process, and those that it starts, have as many open files as
-// the system allows them.
+// raiseFileLimit raises the limit of open files of this process and its children to the hard
+// limit.
 func raiseFileLimit(t *testing.T) {
 	t.Helper()
 	var limit syscall.Rlimit
@@ -151,8 +150,8 @@ func raiseFileLimit(t *testing.T) {
 	}
 }
 
-// attacked starts a server with two organisations: in one there is a person who can sign
-// in and has deals to look at; of the other it gives a key.
+// attacked starts a server with two organisations: one with a person who can sign in and has
+// deals, and one with an API key, which it returns.
 func attacked(t *testing.T) (server *fleet.Process, key string) {
 	t.Helper()
 	p := fleet.Program{Path: program, Dir: t.TempDir(), Env: []string{"LOG_LEVEL=error"}}
@@ -175,7 +174,7 @@ func attacked(t *testing.T) (server *fleet.Process, key string) {
 	key = command("", "apikey", "create", "--org", "Attackers", "--name", "attacker", "--role", "rep")
 	server, err := p.Serve(t.Context(), "",
 		"SIXTY_RATE_LIMITS=on", fmt.Sprintf("SIXTY_MAX_CONNS_PER_ADDRESS=%d", mostOfAnAddress),
-		"SIXTY_TRUSTED_PROXIES=127.0.0.1") // by whom addresses are made up
+		"SIXTY_TRUSTED_PROXIES=127.0.0.1") // which forges client addresses
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +182,7 @@ func attacked(t *testing.T) (server *fleet.Process, key string) {
 	return server, key
 }
 
-// person is somebody who is signed in, on connections from an address of their own.
+// person is a signed-in person, with an address of their own.
 type person struct {
 	base   string
 	client *http.Client
@@ -209,7 +208,7 @@ func signIn(t *testing.T, addr string) *person {
 	return p
 }
 
-// send sends a request and gives the answer, with the cookie that it sets.
+// send sends a request and returns the response, with the cookie that it sets.
 func (p *person) send(t *testing.T, method, path, body string) (status int, cookie string, answer []byte) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, p.base+path, strings.NewReader(body))
@@ -235,7 +234,7 @@ func (p *person) send(t *testing.T, method, path, body string) (status int, cook
 	return res.StatusCode, cookie, text.Bytes()
 }
 
-// ask asks, and wants an answer, until the end; it gives how long that took, sorted.
+// ask sends requests until the end, which must succeed, and returns the sorted durations.
 func (p *person) ask(t *testing.T, end <-chan time.Time) (all []time.Duration) {
 	t.Helper()
 	pace := time.NewTicker(personsPace)
@@ -248,7 +247,7 @@ func (p *person) ask(t *testing.T, end <-chan time.Time) (all []time.Duration) {
 		case <-pace.C:
 		}
 		path := "/api/deals"
-		if i%10 == 0 { // one that is not kept
+		if i%10 == 0 { // uncached
 			path = fmt.Sprintf("/api/deals?minValue=%d", i)
 		}
 		began := time.Now()
@@ -260,8 +259,8 @@ func (p *person) ask(t *testing.T, end <-chan time.Time) (all []time.Duration) {
 	}
 }
 
-// arrive signs somebody in, again and again, until the end; it gives how long that took,
-// sorted. Whoever is refused for want of room comes back as they are told to.
+// arrive signs a person in repeatedly until the end, and returns the sorted durations. It
+// respects Retry-After.
 func arrive(ctx context.Context, t *testing.T, addr string, end <-chan time.Time) (took []time.Duration) {
 	t.Helper()
 	d := from(newcomersAddress)
@@ -275,7 +274,7 @@ func arrive(ctx context.Context, t *testing.T, addr string, end <-chan time.Time
 		case err == nil && status == http.StatusOK:
 			took, came = append(took, time.Since(came)), time.Time{}
 		case err != nil || status != http.StatusServiceUnavailable:
-			t.Errorf("somebody with the right password: %d %s %v", status, answer, err)
+			t.Errorf("sign-in with the right password: %d %s %v", status, answer, err)
 			return took
 		}
 		select {
@@ -308,7 +307,7 @@ func arriveOnce(ctx context.Context, client *http.Client, addr string) (status i
 	return res.StatusCode, answer, err
 }
 
-// percentile gives the duration that so many percent do not exceed.
+// percentile returns a percentile of sorted durations.
 func percentile(sorted []time.Duration, percent int) time.Duration {
 	return sorted[min(len(sorted)*percent/100, len(sorted)-1)].Round(10 * time.Microsecond)
 }

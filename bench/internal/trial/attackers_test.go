@@ -19,34 +19,33 @@ import (
 	"time"
 )
 
-// attack is what is done to a server from all sides at once.
+// attack is an attack on a server in several ways at once.
 type attack struct {
 	addr, key string
 	client    *http.Client
 	took      time.Duration
-	statuses  [600]atomic.Int64 // of the answers, but for those to idle connections
-	tried     atomic.Int64      // wrong passwords that were answered
+	statuses  [600]atomic.Int64 // of the responses, except on idle connections
+	tried     atomic.Int64      // wrong passwords that were checked
 
-	idle, crowd, slow atomic.Int64 // connections that are open at the end
+	idle, crowd, slow atomic.Int64 // open connections at the end
 }
 
 func newAttack(addr, key string) *attack {
 	return &attack{addr: addr, key: key, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * guessers}}}
 }
 
-// guessers is how many wrong passwords are on their way at once: more than the server lets
-// wait to be hashed.
+// guessers is the number of concurrent wrong passwords: more than the queue of the hasher.
 const guessers = 48
 
-// guessAgain is how long whoever is refused for want of room waits with the next one.
+// guessAgain is how long to wait after a rejection by the hasher.
 const guessAgain = 50 * time.Millisecond
 
-// hostileEvery is how often each of the hostile requests is sent: what is measured is what
-// the server bears, and not how fast the one machine on which both ends are makes them.
+// hostileEvery is the interval of each of the hostile requests, limited so that the attackers do
+// not use up the shared machine.
 const hostileEvery = 50 * time.Millisecond
 
-// run attacks until every wrong password has been answered, at least for attackAtLeast,
-// or until ctx ends. Everything else goes on until then.
+// run attacks until every wrong password has been answered, at least for attackAtLeast, or until
+// ctx ends. Everything else continues until then.
 func (a *attack) run(ctx context.Context, t *testing.T) {
 	t.Helper()
 	began := time.Now()
@@ -102,12 +101,12 @@ func (a *attack) run(ctx context.Context, t *testing.T) {
 	all.Wait()
 }
 
-// guess tries a wrong password, for one of the accounts and from one of the addresses, and
-// gives the status of the answer.
+// guess tries a wrong password for one of the accounts from one of the addresses, and returns the
+// status.
 func (a *attack) guess(ctx context.Context, n int64) int {
 	email := personsEmail
 	if account := n % accounts; account > 0 {
-		email = fmt.Sprintf("somebody-%d@attacked.example", account)
+		email = fmt.Sprintf("person-%d@attacked.example", account)
 	}
 	body := fmt.Sprintf(`{"email":%q,"password":"wrong password %d"}`, email, n)
 	status := a.ask(ctx, "POST", "/api/auth/login", []byte(body), "X-Forwarded-For", fmt.Sprintf("203.0.113.%d", n%addresses))
@@ -117,8 +116,8 @@ func (a *attack) guess(ctx context.Context, n int64) int {
 	return status
 }
 
-// hostile gives the requests that are sent again and again: too large, too deep, larger
-// than they look, and with too much of a header.
+// hostile returns the repeated requests: too large, too deeply nested, decompression bombs, and
+// too many header fields.
 func (a *attack) hostile(t *testing.T) []func(context.Context) {
 	t.Helper()
 	var bomb bytes.Buffer
@@ -144,7 +143,7 @@ func (a *attack) hostile(t *testing.T) []func(context.Context) {
 	}
 }
 
-// zeros is what compresses best.
+// zeros is an endless stream of zeros, which compress best.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {
@@ -152,8 +151,8 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// ask sends a request, counts the answer and gives its status, which is 0 if there is none:
-// the server may close a connection on which too much comes.
+// ask sends a request, counts the response and returns its status; 0 if there is none, because
+// the server may close the connection.
 func (a *attack) ask(ctx context.Context, method, path string, body []byte, headers ...string) int {
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+a.addr+path, bytes.NewReader(body))
 	if err != nil {
@@ -173,7 +172,7 @@ func (a *attack) ask(ctx context.Context, method, path string, body []byte, head
 	return res.StatusCode
 }
 
-// answers says how many there were of each status.
+// answers formats the number of responses by status.
 func (a *attack) answers() string {
 	var all []string
 	for status := range a.statuses {
@@ -184,20 +183,19 @@ func (a *attack) answers() string {
 	return strings.Join(all, ", ")
 }
 
-// from gives a dialer of an address.
+// from returns a dialer with a local address.
 func from(address string) net.Dialer {
 	return net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: attackAtMost}
 }
 
-// holdEvery is how often there is a request on a connection that is idle else: sooner than
-// the server closes one on which there is none.
+// holdEvery is the interval of requests on idle connections: below the server's idle timeout.
 const holdEvery = 20 * time.Second
 
-// holdTogether is on how many connections of an address there is a request at once.
+// holdTogether is the number of an address's connections with concurrent requests.
 const holdTogether = 25
 
-// hold opens connections from an address, has one request answered on each, says when it
-// has, and keeps them until ctx ends. It gives how many are open then.
+// hold opens connections from an address, sends one request on each, reports that, and holds them
+// until ctx ends. It returns how many are open then.
 func hold(ctx context.Context, addr, address string, n int, opened func()) (open int64) {
 	d := from(address)
 	var held []net.Conn
@@ -230,7 +228,7 @@ func hold(ctx context.Context, addr, address string, n int, opened func()) (open
 		}
 	}
 	for _, c := range held {
-		// One that the server has closed has an end to read, another one nothing.
+		// A read from a closed connection returns EOF, from an open one nothing.
 		_ = c.SetReadDeadline(time.Now().Add(time.Millisecond))
 		if _, err := c.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
 			open++
@@ -239,8 +237,7 @@ func hold(ctx context.Context, addr, address string, n int, opened func()) (open
 	return open
 }
 
-// touch has a request answered on each of some connections, if the server has not closed
-// them.
+// touch sends a request on each of some connections, unless the server has closed them.
 func touch(some []net.Conn) {
 	for _, c := range some {
 		_, _ = c.Write([]byte("HEAD /livez HTTP/1.1\r\nHost: test\r\n\r\n"))
@@ -250,9 +247,8 @@ func touch(some []net.Conn) {
 	}
 }
 
-// drip opens connections from an address, on which the header of a request comes a byte
-// at a time and never ends, until ctx does. It gives how many are open then that the
-// server should have closed.
+// drip opens connections from an address, and sends an endless header byte by byte on each until
+// ctx ends. It returns how many are still open, although the server should have closed them.
 func drip(ctx context.Context, addr, address string, n int) (open int64) {
 	d := from(address)
 	held := map[net.Conn]bool{}

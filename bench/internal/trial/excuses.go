@@ -6,25 +6,24 @@ import (
 	"time"
 )
 
-// grace is how long after a fault has ended its consequences may last: the program
-// finds broken connections when it next uses them, and makes others.
+// grace is how long a fault may have consequences after its end: the program detects broken
+// connections at their next use.
 const grace = 1500 * time.Millisecond
 
-// excuse is a failure that a fault explains: of requests that were under way while it
-// lasted.
+// excuse explains failures of requests that were pending during a fault.
 type excuse struct {
 	addrs      []string
-	connection bool // also that there was no answer at all
+	connection bool // also explains missing responses
 	begin, end time.Time
 }
 
-// excuses are those of a trial. Nothing excuses a failure for want of Redis.
+// excuses are those of a trial. Faults of Redis explain no failures.
 type excuses struct {
 	mu  sync.Mutex
 	all []*excuse
 }
 
-// begin begins an excuse of some instances. What it gives ends it.
+// begin starts an excuse for some instances, and returns a function that ends it.
 func (e *excuses) begin(connection bool, addrs ...string) (end func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -37,9 +36,8 @@ func (e *excuses) begin(connection bool, addrs ...string) (end func()) {
 	}
 }
 
-// cover tells whether a failure that shows now is excused. A status of the server's own
-// failing (no err) is explained by a database that is gone, no answer by an instance
-// that is.
+// cover reports whether a present failure is excused. A 5xx status (no err) is explained by an
+// unavailable database, a missing response by an unavailable instance.
 func (e *excuses) cover(addr string, sent time.Time, err error) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -10,20 +10,20 @@ import (
 	"sixty/bench/internal/fleet"
 )
 
-// redisDelay is how slow a slow Redis is: far beyond what is waited for it.
+// redisDelay is the delay of a slow Redis: far above the time limit of calls.
 const redisDelay = 500 * time.Millisecond
 
-// databaseDelay is how slow a slow database is: beyond the second for which an
-// instance may believe that nothing has changed.
+// databaseDelay is the delay of a slow database: above the second for which an instance trusts
+// a confirmed position.
 const databaseDelay = 1200 * time.Millisecond
 
-// fault breaks something for a while and mends it again.
+// fault breaks something for a while and repairs it.
 type fault struct {
 	name string
 	run  func(ctx context.Context, b *Bed, r *rand.Rand, e *excuses) error
 }
 
-// faults are those that befall a trial.
+// faults are the faults of a trial.
 var faults = []fault{
 	{"Redis is stopped", func(ctx context.Context, b *Bed, r *rand.Rand, _ *excuses) error {
 		b.redis.Stop()
@@ -77,8 +77,8 @@ var faults = []fault{
 	}},
 }
 
-// lasting waits for as long as a fault lasts: more than the second for which an
-// instance may believe that nothing has changed.
+// lasting waits for the duration of a fault: more than the second for which an instance trusts a
+// confirmed position.
 func lasting(ctx context.Context, r *rand.Rand) {
 	wait(ctx, 1100*time.Millisecond+time.Duration(r.Int64N(int64(500*time.Millisecond))))
 }
@@ -100,8 +100,7 @@ func (b *Bed) cut(ctx context.Context, r *rand.Rand, e *excuses, from ...*instan
 	return err
 }
 
-// beset lets every fault come once, in an order that the seed gives, and goes on doing
-// so until the time is over.
+// beset injects every fault once, in random order, and repeats that until the time is over.
 func (b *Bed) beset(ctx context.Context, o Options, e *excuses) error {
 	r := rand.New(rand.NewPCG(o.Seed, 0xfa017))
 	begin := time.Now()

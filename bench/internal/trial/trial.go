@@ -1,5 +1,5 @@
-// Package trial runs the staleness checker against the real program: one instance, or
-// several that share PostgreSQL and Redis, left in peace or beset by faults.
+// Package trial runs the staleness checker against the real program: one instance, or several
+// that share PostgreSQL and Redis, with or without faults.
 package trial
 
 import (
@@ -16,24 +16,24 @@ import (
 	"sixty/bench/internal/stale"
 )
 
-// Options say what is tried.
+// Options configure a trial.
 type Options struct {
 	Program   string // the built binary
-	Dir       string // a folder for this trial alone
-	Server    string // PostgreSQL's URL, on which a database is made; "" for SQLite
+	Dir       string // a directory for this trial only
+	Server    string // PostgreSQL's URL, for a new database; "" for SQLite
 	Instances int
 	Redis     bool
 	Tokens    bool // reads carry consistency tokens
-	Faults    bool // something is broken at any time; needs Server and Redis
+	Faults    bool // inject faults; requires Server and Redis
 	Lasting   time.Duration
 	Seed      uint64
-	Log       func(format string, args ...any) // tells of each fault
+	Log       func(format string, args ...any) // logs each fault
 }
 
-// calm is how long after the last write, or fault, everything is to have settled.
+// calm is how long after the last write, or fault, everything must have settled.
 const calm = 2 * time.Second
 
-// A Bed is servers, and what they stand on. Close ends it all.
+// A Bed is a set of running servers and what they depend on. The caller must Close it.
 type Bed struct {
 	Key       string // an admin's
 	instances []*instance
@@ -43,7 +43,7 @@ type Bed struct {
 	closing   []func()
 }
 
-// instance is a server with a way of its own to the database.
+// instance is a server with its own proxy to the database.
 type instance struct {
 	program  fleet.Program
 	env      []string
@@ -51,8 +51,8 @@ type instance struct {
 	database *fleet.Proxy // nil for SQLite
 }
 
-// Open makes a database with an organisation of some people, and starts servers on it.
-// The folder is made if it is not there.
+// Open creates a database with an organisation of some people, and starts servers on it. It
+// creates the directory if necessary.
 func Open(ctx context.Context, o Options) (bed *Bed, err error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func Open(ctx context.Context, o Options) (bed *Bed, err error) {
 	return bed, nil
 }
 
-// people makes an organisation with some people, and an admin's key.
+// people creates an organisation with some people, and an admin's key.
 func people(ctx context.Context, p fleet.Program, databaseURL string) (key string, err error) {
 	run := func(args ...string) string {
 		c := p.Command(ctx, args...)
@@ -142,8 +142,7 @@ func (b *Bed) startInstance(ctx context.Context, p fleet.Program, databaseURL st
 	return nil
 }
 
-// Addrs gives the addresses of the instances, which they keep when they are started
-// again.
+// Addrs returns the addresses of the instances, which a restart does not change.
 func (b *Bed) Addrs() []string {
 	addrs := make([]string, len(b.instances))
 	for i, in := range b.instances {
@@ -152,7 +151,7 @@ func (b *Bed) Addrs() []string {
 	return addrs
 }
 
-// Close ends everything, last what was started first.
+// Close stops everything in reverse order.
 func (b *Bed) Close() {
 	for i := len(b.closing) - 1; i >= 0; i-- {
 		b.closing[i]()
@@ -160,8 +159,8 @@ func (b *Bed) Close() {
 	b.closing = nil
 }
 
-// Run runs a trial on a bed of its own, and reports what the checker found. Its error
-// is for what could not be tried; the report has an Err of its own.
+// Run runs a trial on a new Bed and returns the checker's report. Its error means that the trial
+// could not run.
 func Run(ctx context.Context, o Options) (stale.Report, error) {
 	bed, err := Open(ctx, o)
 	if err != nil {
@@ -171,7 +170,7 @@ func Run(ctx context.Context, o Options) (stale.Report, error) {
 	return bed.Check(ctx, o, bed.Addrs())
 }
 
-// Check runs the checker against servers, by whichever addresses they are reached.
+// Check runs the checker against servers at the given addresses.
 func (b *Bed) Check(ctx context.Context, o Options, addrs []string) (stale.Report, error) {
 	excuses := &excuses{}
 	checker, err := stale.New(ctx, stale.Options{
@@ -199,7 +198,7 @@ func (b *Bed) Check(ctx context.Context, o Options, addrs []string) (stale.Repor
 		wait(ctx, o.Lasting)
 	}
 	if o.Faults || len(addrs) > 1 {
-		// The last of the checking is without faults, and nothing is excused any more.
+		// The final check is without faults and excuses.
 		wait(ctx, calm)
 	}
 	end()
@@ -208,7 +207,7 @@ func (b *Bed) Check(ctx context.Context, o Options, addrs []string) (stale.Repor
 		return checker.Report(), err
 	}
 	if len(addrs) > 1 {
-		wait(ctx, calm) // for all to hear of the last write
+		wait(ctx, calm) // for all to read the last write
 	}
 	checker.Settle(ctx)
 	report := checker.Report()
@@ -222,7 +221,7 @@ func (b *Bed) Check(ctx context.Context, o Options, addrs []string) (stale.Repor
 	return report, ctx.Err()
 }
 
-// Path gives a folder for a trial.
+// Path returns a directory for a trial.
 func Path(dir, name string) string { return filepath.Join(dir, strings.ReplaceAll(name, " ", "-")) }
 
 // wait waits, or until ctx ends.

@@ -23,10 +23,10 @@ import (
 	"sixty/internal/servertest"
 )
 
-// program is the built binary that all tests run.
+// program is the path of the built binary.
 var program string
 
-// TestMain builds the program, and sees to it that no trial leaves a goroutine behind.
+// TestMain builds the program, and checks for leaked goroutines.
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "sixty-trial-")
 	if err == nil {
@@ -38,11 +38,11 @@ func TestMain(m *testing.M) {
 	}
 	goleak.VerifyTestMain(m,
 		goleak.Cleanup(func(code int) { _ = os.RemoveAll(dir); os.Exit(code) }),
-		goleak.IgnoreTopFunction("net/http.(*persistConn).readLoop"), // idle ones of other packages' clients
+		goleak.IgnoreTopFunction("net/http.(*persistConn).readLoop"), // idle connections of other clients
 		goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop"))
 }
 
-// seed is another at each run; a failure tells which it was.
+// seed returns a random seed, and logs it on failure.
 func seed(t *testing.T) uint64 {
 	t.Helper()
 	s := uint64(time.Now().UnixNano())
@@ -60,10 +60,9 @@ func server(t *testing.T) string {
 	return url
 }
 
-// No answer is ever stale: of one instance, on either engine; of three that share
-// PostgreSQL and Redis, to readers with a consistency token; and so while whatever
-// they stand on is cut off, slowed, emptied, killed and started again, when nothing
-// fails for want of Redis either.
+// No response is stale: of one instance, on either engine; of three that share PostgreSQL and
+// Redis, to readers with a consistency token; and also while these are disconnected, delayed,
+// emptied, killed and restarted, when nothing fails for want of Redis either.
 func TestNothingIsStale(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]Options{
@@ -78,7 +77,7 @@ func TestNothingIsStale(t *testing.T) {
 				servertest.RequireRedis(t)
 				o.Server = server(t)
 			}
-			// On a slow machine little happens in a while: then it is tried for longer.
+			// A slow machine needs more time for enough requests.
 			const tries = 3
 			for range tries {
 				o.Program, o.Dir, o.Seed, o.Log = program, t.TempDir(), seed(t), t.Logf
@@ -100,9 +99,8 @@ func TestNothingIsStale(t *testing.T) {
 	}
 }
 
-// The checker notices a cache that keeps answers for a fifth of a second, whoever
-// writes, and deletions that are acknowledged and lost. What it writes and reads is
-// drawn: it may have to look more than once, each time at a bed of its own.
+// The checker detects a cache that ignores writes for a fifth of a second, and lost deletions.
+// Since writes and reads are random, it may need several runs, each on a new Bed.
 func TestCheckerNoticesStaleness(t *testing.T) {
 	t.Parallel()
 	for name, flawed := range map[string]func(addr string) http.Handler{"Kept": newKeeper, "Lost": newLoser} {
@@ -115,12 +113,12 @@ func TestCheckerNoticesStaleness(t *testing.T) {
 					return
 				}
 			}
-			t.Errorf("it noticed nothing, %d times", looks)
+			t.Errorf("nothing detected in %d runs", looks)
 		})
 	}
 }
 
-// look runs the checker once against a server behind a flawed proxy.
+// look runs the checker once against a server behind a faulty proxy.
 func look(t *testing.T, flawed func(addr string) http.Handler) *stale.Report {
 	t.Helper()
 	o := Options{Program: program, Dir: t.TempDir(), Instances: 1, Lasting: 1500 * time.Millisecond, Seed: seed(t)}
@@ -141,11 +139,11 @@ func look(t *testing.T, flawed func(addr string) http.Handler) *stale.Report {
 
 func newProxy(addr string) *httputil.ReverseProxy {
 	p := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: addr})
-	p.ErrorLog = log.New(io.Discard, "", 0) // of requests that are given up at the end
+	p.ErrorLog = log.New(io.Discard, "", 0) // of requests cancelled at the end
 	return p
 }
 
-// newKeeper makes a proxy that keeps every answer for a while: the cache that must not be.
+// newKeeper returns a proxy that caches every response for a while, ignoring writes.
 func newKeeper(addr string) http.Handler {
 	const lasting = 200 * time.Millisecond
 	proxy := newProxy(addr)
@@ -180,7 +178,7 @@ func newKeeper(addr string) http.Handler {
 	})
 }
 
-// newLoser makes a proxy that acknowledges deletions and loses them.
+// newLoser returns a proxy that acknowledges deletions without forwarding them.
 func newLoser(addr string) http.Handler {
 	proxy := newProxy(addr)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
