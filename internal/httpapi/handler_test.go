@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -51,15 +50,6 @@ func problemIn(t *testing.T, res *httptest.ResponseRecorder) (status int, detail
 }
 
 func noDeals(context.Context) (crm.Page[crm.Deal], error) { return crm.Page[crm.Deal]{}, nil }
-
-func failing(err error) func(context.Context) (crm.Page[crm.Deal], error) {
-	return func(context.Context) (crm.Page[crm.Deal], error) { return crm.Page[crm.Deal]{}, err }
-}
-
-// logged returns an option that collects the log's lines.
-func logged(to *bytes.Buffer) func(*testOptions) {
-	return func(o *testOptions) { o.Logger = slog.New(slog.NewJSONHandler(to, nil)) }
-}
 
 func TestHealth(t *testing.T) {
 	t.Parallel()

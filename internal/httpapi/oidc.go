@@ -24,7 +24,7 @@ const attemptCookie = "sixty_signin"
 // newAttemptCookie returns the cookie of a started sign-in; for "", one that removes it.
 // Lax: the provider redirects the browser back from another site.
 func (a *API) newAttemptCookie(secret string) *http.Cookie {
-	c := a.Server.NewCookie(attemptCookie, secret)
+	c := a.Server.NewCookie(attemptCookie, secret) //nolint:gosec // see NewCookie
 	c.MaxAge = int(auth.AttemptTTL.Seconds())
 	if secret == "" {
 		c.MaxAge = -1

@@ -44,14 +44,14 @@ func (s *Server) SessionToken(r *http.Request) string { return s.Cookie(r, "sixt
 
 // SessionCookie returns the cookie of a new session.
 func (s *Server) SessionCookie(token string, expires time.Time) *http.Cookie {
-	c := s.NewCookie("sixty_session", token)
+	c := s.NewCookie("sixty_session", token) //nolint:gosec // see NewCookie
 	c.Expires = expires
 	return c
 }
 
 // EndedSessionCookie returns the cookie that removes the session's from a browser.
 func (s *Server) EndedSessionCookie() *http.Cookie {
-	c := s.SessionCookie("", time.Unix(1, 0))
+	c := s.SessionCookie("", time.Unix(1, 0)) //nolint:gosec // see NewCookie
 	c.MaxAge = -1
 	return c
 }
