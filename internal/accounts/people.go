@@ -33,7 +33,7 @@ func insertOwner(ctx context.Context, tx Tx, by crm.Actor, now crm.Instant, p cr
 	return out, MemberCreated(ctx, tx, by, now, out)
 }
 
-// applyOwner applies a patch to a person, whose e-mail address must be unique.
+// applyOwner applies a patch to a person; the e-mail address must be unique.
 func applyOwner(ctx context.Context, tx TeamTx, p crm.OwnerPatch, o *crm.Owner) error {
 	var r crm.Rules
 	p.Apply(o, &r)

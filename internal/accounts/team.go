@@ -72,7 +72,7 @@ func (s *Service) members(ctx context.Context, by crm.Actor, owners []crm.Owner)
 	return out, nil
 }
 
-// UpdateMember changes a person. One whose role changes is signed out everywhere; no one
+// UpdateMember changes a person. A change of role signs the person out everywhere; no one
 // changes their own.
 func (s *Service) UpdateMember(ctx context.Context, by crm.Actor, id crm.ID, expected crm.VersionCondition, p crm.OwnerPatch) (Member, error) {
 	return s.changeMember(ctx, by, id, func(tx Tx, before crm.Owner, now crm.Instant) (crm.Owner, error) {
@@ -250,9 +250,9 @@ func (s *Service) TransferOwnership(ctx context.Context, by crm.Actor, from, to 
 		case !there:
 			return crm.Invalid(crm.FieldError{Field: "to", Message: "refers to a user that does not exist"})
 		case from == to:
-			return crm.Invalid(crm.FieldError{Field: "to", Message: "must be somebody else"})
+			return crm.Invalid(crm.FieldError{Field: "to", Message: "must be another user"})
 		case recipient.DeactivatedAt != nil:
-			return crm.Invalid(crm.FieldError{Field: "to", Message: "must not be somebody who was deactivated"})
+			return crm.Invalid(crm.FieldError{Field: "to", Message: "must not be a deactivated user"})
 		}
 		if err := checkTransfer(ctx, tx, by, from); err != nil {
 			return err

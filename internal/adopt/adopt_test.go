@@ -162,7 +162,7 @@ func TestBareSource(t *testing.T) {
 		s.exec(`
 CREATE TABLE companies (id text, "Name" text, name varchar(20));
 INSERT INTO companies VALUES ('00000000-0000-4000-8000-0000000000C1', 'no', 'Acme'), ('00000000-0000-4000-8000-0000000000c2', 'no', 'Globex'),
-  (NULL, 'no', 'Nobody'), ('00000000-0000-4000-8000-0000000000c2', 'no', 'Globex twice');
+  (NULL, 'no', 'Unknown'), ('00000000-0000-4000-8000-0000000000c2', 'no', 'Globex twice');
 CREATE TABLE deals (id uuid, name text, value real);
 INSERT INTO deals VALUES ('00000000-0000-4000-8000-0000000000d1', 'One', 12.5);`)
 		counts, problems := w.adopt(s.url)
@@ -200,7 +200,7 @@ func TestWrongSource(t *testing.T) {
 	keyless.exec("CREATE TABLE companies (name text); CREATE TABLE deals (id uuid, name text)")
 	for _, c := range []struct{ name, url, want string }{
 		{"NoURL", "sqlite:geheim", "must be the URL of a PostgreSQL database: postgres://…"},
-		{"Nobody", "postgres://geheim:geheim@127.0.0.1:1/geheim", "cannot connect to the source: it does not answer"},
+		{"Unknown", "postgres://geheim:geheim@127.0.0.1:1/geheim", "cannot connect to the source: it does not answer"},
 		{"Empty", empty.url, "the source has no table of a sales dashboard in its schema public, or none that this user may read"},
 		{"Own", own.url, "the source is a database of this program, not of a sales dashboard"},
 		{"NoID", keyless.url, "the source's table companies has no column id that this user may read"},

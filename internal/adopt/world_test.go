@@ -190,7 +190,7 @@ func all[T, F any](w *world, view crm.View[T, F], strip func(*T) (id crm.ID, cre
 	return rows
 }
 
-// source is a database that somebody else's program filled.
+// source is a database that another program filled.
 type source struct {
 	t     *testing.T
 	admin *pgx.Conn

@@ -99,7 +99,7 @@ func TestFailedSignInsAreRecorded(t *testing.T) {
 		b := &browser{client: c}
 		var said any
 		for _, try := range [][2]string{
-			{"nobody@failing.example", goodPassword}, {"ada@failing.example", "a wrong password"},
+			{"unknown@failing.example", goodPassword}, {"ada@failing.example", "a wrong password"},
 			{"rita@failing.example", goodPassword}, {"Rita@failing.example", "a wrong password"},
 		} {
 			answer := b.ask(http.StatusUnauthorized, "POST", "/api/auth/login", object{"email": try[0], "password": try[1]})

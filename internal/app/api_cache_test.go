@@ -159,11 +159,11 @@ func TestHits(t *testing.T) {
 		// Users of an organisation share responses, except those about themselves.
 		other := u.as(crm.RoleViewer)
 		if theirs := other.hits(path); theirs.body != first.body {
-			t.Errorf("somebody else reads %s", theirs.body)
+			t.Errorf("another caller reads %s", theirs.body)
 		}
 		u.fill("/api/user")
 		if self := other.misses("/api/user"); strings.Contains(self.body, owner) {
-			t.Errorf("somebody else is %s", self.body)
+			t.Errorf("another caller is %s", self.body)
 		}
 		if foreign := newUser(c, "Another organisation", crm.RoleManager).misses(path); strings.Contains(foreign.body, "Ä b") {
 			t.Errorf("another organisation reads %s", foreign.body)

@@ -44,7 +44,7 @@ func TestChanges(t *testing.T) {
 			}
 			for _, id := range theirs {
 				if strings.Contains(fmt.Sprint(e), id) {
-					t.Errorf("somebody else's change is told: %v", e)
+					t.Errorf("the change of another owner is visible: %v", e)
 				}
 			}
 		}

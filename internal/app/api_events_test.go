@@ -160,7 +160,7 @@ func TestEvents(t *testing.T) {
 			t.Errorf("the stream tells\n%s\nand the log\n%s", got, want)
 		}
 		if first := theirs.next(); first.data["actor_id"] == told[0]["actor_id"] {
-			t.Errorf("somebody else is told %v", first)
+			t.Errorf("another caller receives %v", first)
 		}
 	})
 }

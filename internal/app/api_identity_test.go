@@ -99,7 +99,7 @@ func TestBearerOfProvider(t *testing.T) {
 
 			c.isRejected(p.Sign(p.User("4", "both@acme.example"))) // in several organisations
 			c.isRejected(p.Sign(p.User("5", "gone@acme.example")))
-			c.isRejected(p.Sign(p.User("6", "nobody@acme.example")))
+			c.isRejected(p.Sign(p.User("6", "unknown@acme.example")))
 			c.isRejected(p.Sign(p.User("7", "")))
 			c.isRejected("a.b.c")
 			c.is(ada, c.keyOf(org, ada.ID, crm.RoleRep)) // keys are still valid

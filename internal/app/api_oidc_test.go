@@ -152,7 +152,7 @@ func TestOIDC(t *testing.T) {
 			if _, err := c.app.Core().Accounts.DeactivateOwner(t.Context(), crm.Operator(org), ada.ID); err != nil {
 				t.Fatal(err)
 			}
-			for subject, email := range map[string]string{"1": "ada@acme.example", "2": "ada@acme.example", "3": "nobody@acme.example"} {
+			for subject, email := range map[string]string{"1": "ada@acme.example", "2": "ada@acme.example", "3": "unknown@acme.example"} {
 				b := c.wanderer()
 				p.SignIn(newcomer(p, subject, email))
 				status, header, detail := b.get(b.begin(""))
@@ -288,7 +288,7 @@ func TestOIDCDelays(t *testing.T) {
 	c, now := bootByClock(t, "sqlite", signingIn(p))
 	p.Now = func() time.Time { return time.Unix(0, now.Load()) }
 	c.organisation("Delays")
-	p.SignIn(newcomer(p, "1", "nobody@acme.example"))
+	p.SignIn(newcomer(p, "1", "unknown@acme.example"))
 	for i := range 22 {
 		b := c.wanderer()
 		want := http.StatusUnauthorized

@@ -146,7 +146,7 @@ func TestOwnOnlyEvents(t *testing.T) {
 		o.rory.change("/api/deals/"+o.rorys["deal"], object{"value": 5})
 		o.rita.change("/api/deals/"+o.ritas["deal"], object{"value": 6})
 		o.admin.change("/api/companies/"+o.rorys["company"], object{"name": "Hers now", "owner_id": o.ritaID})
-		o.admin.change("/api/contacts/"+o.ritas["contact"], object{"company_id": o.nobodys, "owner_id": o.roryID})
+		o.admin.change("/api/contacts/"+o.ritas["contact"], object{"company_id": o.unowned, "owner_id": o.roryID})
 		o.admin.change("/api/activities/"+o.ritas["activity"], object{"owner_id": nil})
 		stage := o.admin.make("/api/stages", object{"name": "Everybody's"})
 		told := []object{

@@ -24,7 +24,7 @@ type office struct {
 	rita, rory       user
 	ritaID, roryID   string
 	ritas, rorys     records
-	nobodys, unknown string // the id of a company without an owner, and one of no record
+	unowned, unknown string // the id of a company without an owner, and one of no record
 }
 
 // newOffice returns an office whose reps see only what they own.
@@ -38,7 +38,7 @@ func newOffice(c *client) office {
 	o.rita, o.ritaID = rep("Rita Rep", "rita@office.example")
 	o.rory, o.roryID = rep("Rory Rep", "rory@office.example")
 	o.ritas, o.rorys = o.rita.estate("plain", 1), o.rory.estate(hidden, hiddenValue)
-	o.nobodys = id(o.admin.make("/api/companies", object{"name": hidden + " of nobody", "owner_id": nil}))
+	o.unowned = id(o.admin.make("/api/companies", object{"name": hidden + " without owner", "owner_id": nil}))
 	o.reps("own")
 	return o
 }
@@ -77,7 +77,7 @@ func (u user) estate(word string, value int) records {
 	}
 }
 
-// mix gives Rita records that refer to Rory's, as a manager may.
+// mix creates records of Rita that refer to Rory's, as a manager may.
 func (o office) mix() {
 	o.admin.t.Helper()
 	o.admin.make("/api/contacts", object{"first_name": "Mixed", "owner_id": o.ritaID, "company_id": o.rorys["company"]})
@@ -138,7 +138,7 @@ func TestOwnOnly(t *testing.T) {
 		if shown < 15 {
 			t.Errorf("a viewer is shown what is hidden in %d answers: little has been tried", shown)
 		}
-		for _, path := range []string{"/api/companies/" + o.nobodys, "/api/companies/" + o.rorys["company"]} {
+		for _, path := range []string{"/api/companies/" + o.unowned, "/api/companies/" + o.rorys["company"]} {
 			o.rita.ask(http.StatusNotFound, "GET", path, nil)
 			viewer.ask(http.StatusOK, "GET", path, nil)
 		}
@@ -263,7 +263,7 @@ func (o office) hides(path string) {
 	if status != http.StatusOK && status != http.StatusForbidden {
 		t.Errorf("GET %s: %d %s", path, status, body)
 	}
-	for _, secret := range []string{hidden, fmt.Sprint(hiddenValue), o.nobodys, o.rorys["activity"], o.rorys["task"]} {
+	for _, secret := range []string{hidden, fmt.Sprint(hiddenValue), o.unowned, o.rorys["activity"], o.rorys["task"]} {
 		if strings.Contains(string(body), secret) {
 			t.Errorf("GET %s tells %s: %s", path, secret, body)
 		}

@@ -153,7 +153,7 @@ func TestSignInDoesNotRevealAccounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := ""
-	for _, email := range []string{"ada@acme.example", "nobody@acme.example", "none@acme.example", "gone@acme.example", "not an address"} {
+	for _, email := range []string{"ada@acme.example", "unknown@acme.example", "none@acme.example", "gone@acme.example", "not an address"} {
 		before := c.app.Core().Hashed()
 		status, header, answer := c.do("POST", "/api/auth/login", "", object{"email": email, "password": "wrong password"})
 		if status != http.StatusUnauthorized || header.Get("WWW-Authenticate") == "" || header.Get("Set-Cookie") != "" {
@@ -181,7 +181,7 @@ func TestSignInDelays(t *testing.T) {
 		status, header, _ := c.do("POST", "/api/auth/login", "", object{"email": email, "password": password})
 		return status, header.Get("Retry-After")
 	}
-	for _, email := range []string{"ada@acme.example", "nobody@acme.example"} {
+	for _, email := range []string{"ada@acme.example", "unknown@acme.example"} {
 		for i := range 6 {
 			if status, _ := try(email, "wrong password"); status != http.StatusUnauthorized {
 				t.Fatalf("%s, try %d: %d", email, i, status)
@@ -196,7 +196,7 @@ func TestSignInDelays(t *testing.T) {
 		t.Errorf("after the delay: %d", status)
 	}
 	for i := range 9 { // 12 have failed from this address before
-		if status, _ := try("somebody@"+string(rune('a'+i))+".example", "wrong password"); status != http.StatusUnauthorized {
+		if status, _ := try("user@"+string(rune('a'+i))+".example", "wrong password"); status != http.StatusUnauthorized {
 			t.Fatalf("try %d: %d", i, status)
 		}
 	}
@@ -463,7 +463,7 @@ func TestInvitation(t *testing.T) {
 	redeem(http.StatusUnprocessableEntity, "/api/auth/reset", token, goodPassword)
 	redeem(http.StatusUnprocessableEntity, "/api/auth/accept", token[1:]+"x", goodPassword)
 	if n := c.app.Core().Hashed() - before; n != 0 {
-		t.Errorf("%d passwords were hashed for nobody", n)
+		t.Errorf("%d passwords were hashed for no account", n)
 	}
 	redeem(http.StatusOK, "/api/auth/accept", token, goodPassword)
 	expect(t, b.ask(http.StatusOK, "GET", "/api/user", nil)["data"].(object), object{"id": user, "role": "manager"})

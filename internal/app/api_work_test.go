@@ -150,7 +150,7 @@ func workOfFollowUps(t *testing.T, u user, about object) {
 	u.make("/api/tasks", with(on, object{"title": "Whenever"}))
 	task := u.make("/api/tasks", with(on, object{"title": "Soon", "due_date": day(1), "priority": "urgent", "description": "why", "completed": true}))
 	old := u.make("/api/tasks", with(on, object{"title": "Long ago", "due_date": "2001-01-01"}))
-	u.make("/api/tasks", with(about, object{"title": "About somebody else"}))
+	u.make("/api/tasks", with(about, object{"title": "About another one"}))
 	call := u.make("/api/activities", with(on, object{"type": "call", "date": day(-5), "description": "said", "priority": "low"}))
 	u.make("/api/activities", with(on, object{"type": "call", "date": day(-31)}))
 	u.make("/api/activities", with(on, object{"type": "meeting", "status": "pending", "date": day(3)}))
@@ -207,10 +207,10 @@ func workByQuery(t *testing.T, u user, about object) {
 		}
 		answer := u.ask(http.StatusNotFound, "GET", "/api/contacts?"+part+"=true&id="+about["deal_id"].(string), nil)
 		if answer["detail"] != "There is no such contact." {
-			t.Errorf("%s of nobody: %v", part, answer["detail"])
+			t.Errorf("%s of no record: %v", part, answer["detail"])
 		}
 		if answer := u.ask(http.StatusBadRequest, "GET", "/api/contacts?"+part+"=true", nil); invalid(answer) != "id" {
-			t.Errorf("%s of nobody named: %v", part, answer)
+			t.Errorf("%s of an unknown id: %v", part, answer)
 		}
 		expect(t, u.get("/api/contacts?id="+contact+"&"+part+"=false"), object{"id": contact})
 	}

@@ -79,7 +79,7 @@ func TestDemoLeavesOtherDataAlone(t *testing.T) {
 			org := c.organisation(name)
 			c.person(org.ID, "Ann Own", "ann@own.example", crm.RoleAdmin)
 			if _, err := c.app.Core().Demo(t.Context(), t.TempDir()); err == nil {
-				t.Error("it took somebody's own data for the demonstration")
+				t.Error("it took a user's own data for the demonstration")
 			}
 			orgs, err := c.app.Core().Accounts.Organisations(t.Context())
 			if err != nil || len(orgs) != 1 {

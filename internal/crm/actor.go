@@ -44,7 +44,7 @@ type Actor struct {
 	SeesAll bool
 }
 
-// OwnerScope returns the person to whose records the actor is confined: companies, contacts,
+// OwnerScope returns the owner that the actor is confined to: companies, contacts,
 // deals and activities that this person owns, and tasks that are assigned to them or were
 // created by them. Records owned by others, or by no one, are hidden. Nil: the actor sees
 // everything.

@@ -43,7 +43,7 @@ func TestCompanyRules(t *testing.T) {
 	}
 }
 
-// fieldsOf gives the fields that an error complains of.
+// fieldsOf returns the fields that an error complains of.
 func fieldsOf(err error) string {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -172,7 +172,7 @@ func TestRoles(t *testing.T) {
 	t.Parallel()
 	me, other := NewID(), NewID()
 	for role, want := range map[Role]string{
-		RoleViewer: "", RoleRep: "mine", RoleManager: "mine others nobody's handover stages", RoleAdmin: "mine others nobody's handover stages",
+		RoleViewer: "", RoleRep: "mine", RoleManager: "mine others unowned handover stages", RoleAdmin: "mine others unowned handover stages",
 	} {
 		a := Actor{Org: NewID(), User: me, Role: role}
 		var may []string
@@ -180,7 +180,7 @@ func TestRoles(t *testing.T) {
 			what string
 			err  error
 		}{
-			{"mine", a.checkWrite(&me)}, {"others", a.checkWrite(&other)}, {"nobody's", a.checkWrite(nil)},
+			{"mine", a.checkWrite(&me)}, {"others", a.checkWrite(&other)}, {"unowned", a.checkWrite(nil)},
 			{"handover", a.checkWrite(&me, &other)}, {"stages", a.CheckReference()},
 		} {
 			if try.err == nil {

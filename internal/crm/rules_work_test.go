@@ -146,7 +146,7 @@ func TestRolesOfTasks(t *testing.T) {
 	me, other := NewID(), NewID()
 	mine, made, others := Task{AssignedTo: &me, CreatedBy: &other}, Task{AssignedTo: &other, CreatedBy: &me}, Task{AssignedTo: &other, CreatedBy: &other}
 	for role, want := range map[Role]string{
-		RoleViewer: "", RoleRep: "mine made handover", RoleManager: "mine made others handover author nobody's", RoleAdmin: "mine made others handover author nobody's",
+		RoleViewer: "", RoleRep: "mine made handover", RoleManager: "mine made others handover author unowned", RoleAdmin: "mine made others handover author unowned",
 	} {
 		a := Actor{Org: NewID(), User: me, Role: role}
 		var may []string
@@ -156,7 +156,7 @@ func TestRolesOfTasks(t *testing.T) {
 		}{
 			{"mine", mine, mine}, {"made", made, made}, {"others", others, others},
 			{"handover", Task{AssignedTo: &me, CreatedBy: &me}, made}, {"author", mine, Task{AssignedTo: &me, CreatedBy: &me}},
-			{"nobody's", Task{}, Task{}},
+			{"unowned", Task{}, Task{}},
 		} {
 			if err := a.checkWriteTask(try.before, try.after); err == nil {
 				may = append(may, try.what)

@@ -109,7 +109,7 @@ func TestRank(t *testing.T) {
 	}
 }
 
-// searched gives a company from "name" or "name/domain".
+// searched returns a company from "name" or "name/domain".
 func searched(text string) *crm.Searched {
 	name, domain, there := strings.Cut(text, "/")
 	c := crm.Company{Name: name}

@@ -8,7 +8,7 @@ import (
 	"sixty/internal/ratelimit"
 )
 
-// newLimiter returns rate limits in memory that delay nobody.
+// newLimiter returns rate limits in memory without delays.
 func newLimiter(tb testing.TB, o ratelimit.Options) *ratelimit.Limiter {
 	tb.Helper()
 	o.Penalties.MaxDelayed = -1

@@ -25,12 +25,12 @@ func TestActivities(t *testing.T) {
 2,meeting,No_Show,2017-02-01T09:30:00+01:00,,,,C-1,P-1,D-1,bob@x.example,
 3,sale,,,1250.5,2,,,ada king,D-1,,2016-05-06
 4,visit,,,-1,many,,,,,,
-5,note,,,,,,Nobody,Nobody,Twins,Nobody,
+5,note,,,,,,Unknown,Unknown,Twins,Unknown,
 ,note,,,,,,,,,,
 1,email,,,,,,C-2,,,,
 `, summary(3, 1, 0, 3),
 			`quantity must be a whole number (it is "many"); type must be one of outbound, meeting, proposal, sale, call, email, note; amount must be between 0.00 and 999999999999.99`,
-			`no company called "Nobody"; no owner called "Nobody"; no contact called "Nobody"; 2 deals are called "twins" (use --create-missing company,owner)`,
+			`no company called "Unknown"; no owner called "Unknown"; no contact called "Unknown"; 2 deals are called "twins" (use --create-missing company,owner)`,
 			"has no external_id to recognise it by")
 		w.expect(activities, "external_id,type,deal_id\n1,email,D-1\n2,meeting,\n", summary(0, 0, 2, 0))
 
@@ -58,7 +58,7 @@ func TestActivities(t *testing.T) {
 	})
 }
 
-// named gives what tells the name of a thing by its id, "" for nothing.
+// named returns a function from ids to names, "" for an unknown id.
 func named[T any](rows []T, of func(*T) (crm.ID, string)) func(*crm.ID) string {
 	names := map[crm.ID]string{}
 	for i := range rows {

@@ -67,7 +67,7 @@ func lookAlikes(random *rand.Rand, batches int) [][]bulk.ImportRow[crm.DealPatch
 			case 1, 2, 3:
 				row.Owner = fmt.Sprint("Person ", random.IntN(9))
 			case 4:
-				row.Company = "Nobody's"
+				row.Company = "Unknown's"
 			case 5:
 				row.Patch.Currency = crm.Of("no currency")
 			case 6:
@@ -159,7 +159,7 @@ func told(w *world) []string {
 	}
 	lines = append(lines, fmt.Sprint(len(stages), " stages ", len(owners), " people"))
 	for _, d := range all(w, w.service.Deals) {
-		owner, external := "nobody", "none"
+		owner, external := "unknown", "none"
 		if d.OwnerID != nil {
 			owner = owners[*d.OwnerID]
 		}
@@ -233,7 +233,7 @@ func TestLoadedTooEarly(t *testing.T) {
 			[]bulk.RowResult{updated, updated}, 2, 3,
 		},
 		{
-			"TheSecondNamesWhomNobodyMakes", false, row(one, "3", ""),
+			"TheSecondNamesWhomUnknownMakes", false, row(one, "3", ""),
 			[]bulk.ImportRow[crm.DealPatch]{{ID: crm.Of(three), Owner: "Ada", Fallback: bulk.References{Owner: "Ben"}, Patch: crm.DealPatch{Name: crm.Of("Deal")}}},
 			[]bulk.RowResult{updated, created}, 1, 2,
 		},

@@ -43,7 +43,7 @@ func records(t *testing.T, text string) [][]string {
 	return rows
 }
 
-// column gives a column of CSV, without its name.
+// column returns a column of CSV, without its name.
 func column(t *testing.T, text, name string) []string {
 	t.Helper()
 	rows := records(t, text)
@@ -154,7 +154,7 @@ func TestExportFilters(t *testing.T) {
 			{"Several", []string{"ownerId=" + ada, "companyId=" + acme}, []string{"1"}},
 			{"Values", []string{"minValue=20", "maxValue=29.99"}, []string{"2"}},
 			{"Days", []string{"closeAfter=2024-01-10", "closeBefore = 2024-01-30"}, []string{"2"}},
-			{"Nobody", []string{"ownerId=" + acme}, []string{}},
+			{"Unknown", []string{"ownerId=" + acme}, []string{}},
 		} {
 			if diff := cmp.Diff(c.want, column(t, w.export(transfer.Deals, transfer.CSV, c.filters...), "external_id")); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", c.name, diff)

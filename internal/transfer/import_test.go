@@ -106,11 +106,11 @@ func TestReferences(t *testing.T) {
 			"3,D,"+acme.ID.String()+",,,,\n"+
 			"4,D,The label,A-1,,,\n"+
 			"5,D,Twin,,,,\n"+
-			"6,D,Nobody,,Nobody,Nowhere,Nobody\n"+
+			"6,D,Unknown,,Unknown,Nowhere,Unknown\n"+
 			"7,D,"+strings.Repeat("x", 256)+",,,,\n",
 			summary(4, 0, 0, 3),
 			`2 companies are called "twin"`,
-			`no company called "Nobody"; no owner called "Nobody"; no contact called "Nobody"; no stage called "Nowhere" (use --create-missing company,owner,stage)`,
+			`no company called "Unknown"; no owner called "Unknown"; no contact called "Unknown"; no stage called "Nowhere" (use --create-missing company,owner,stage)`,
 			`company must be at most 255 characters long`)
 		for _, d := range all(w, w.service.Deals) {
 			if d.CompanyID == nil || *d.CompanyID != acme.ID {
@@ -246,7 +246,7 @@ func TestPrimaryContacts(t *testing.T) {
 		head := "email,first_name,company,is_primary\n"
 		w.expect(opt, head+"a@x.example,A,One,yes\nb@x.example,B,One,no\nc@x.example,C,One,1\nd@x.example,D,Two,true\n", summary(4, 0, 0, 0))
 		primary("C", "D")
-		// C gives it up to A although its own row comes later and says nothing of it.
+		// C releases it to A although its own row comes later and says nothing of it.
 		w.expect(opt, head+"a@x.example,,,yes\nc@x.example,,,\nd@x.example,,One,\n", summary(0, 2, 1, 0))
 		primary("D")
 		w.expect(opt, head+"e@x.example,E,Two,yes\nf@x.example,F,,yes\n", summary(1, 0, 0, 1), "is_primary needs a company_id")

@@ -101,7 +101,7 @@ func TestCollision(t *testing.T) {
 }
 
 // TestWrittenMeanwhile has another client really write between the import's look and
-// its writing; on SQLite nobody can, since one transaction writes at a time.
+// its writing; on SQLite none can, since one transaction writes at a time.
 func TestWrittenMeanwhile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "postgres")

@@ -56,7 +56,7 @@ func someDate(t *rapid.T) crm.Field[crm.Date] { return someOf(t, crm.DateOf(some
 
 func someInstant(t *rapid.T) crm.Field[crm.Instant] { return someOf(t, crm.InstantOf(someTime(t))) }
 
-// drawn gives a value that is drawn, always the same of a seed.
+// drawn returns a value that is drawn, always the same of a seed.
 func drawn[V any](seed int, draw func(*rapid.T) V) V { return rapid.Custom(draw).Example(seed) }
 
 // patched draws a patch of an entity that sets every property that a client can write,
@@ -171,7 +171,7 @@ func (w *world) fill(n int) {
 	}
 }
 
-// without gives CSV less some columns.
+// without returns CSV less some columns.
 func without(t *testing.T, text string, names ...string) string {
 	t.Helper()
 	rows := records(t, text)
@@ -262,8 +262,8 @@ func TestRecognitionByID(t *testing.T) {
 %[2]s,Acme,,2020-01-02T03:04:05Z
 %[1]s,Acme Ltd,,2021-01-02T03:04:05Z
 %[2]s,,,
-,Nobody,,
-7,Nobody,,
+,Unknown,,
+7,Unknown,,
 %[3]s,Gone,acme.example,
 %[3]s,Gone,,
 `, a, strings.ToUpper(b.String()), gone), summary(3, 1, 1, 3),
@@ -295,7 +295,7 @@ func TestRecognitionByID(t *testing.T) {
 		other := w.sibling("Other")
 		other.expect(byID, fmt.Sprintf("id,name\n%s,Elsewhere\n", a), summary(1, 0, 0, 0))
 
-		// Somebody else's ids are left, unless it is said what they are.
+		// Ids of another system are ignored unless the option says what they are.
 		var notices []string
 		plain := companies
 		plain.Notice = func(s string) { notices = append(notices, s) }
@@ -323,8 +323,8 @@ func TestSecondNames(t *testing.T) {
 		making.CreateMissing = []string{"company"}
 		head := "external_id,name,company,company_name,company_id\n"
 		w.expect(making, head+fmt.Sprintf("1,D,L,Bolt,%s\n2,D,L,Bolt,%s\n3,D,L,Bolt,\n4,D,Acme,,\n5,D,L,New,%s\n", acme, nowhere, nowhere), summary(5, 0, 0, 0))
-		w.expect(deals, head+fmt.Sprintf("6,D,L,Nobody,%s\n7,D,L,,%s\n", nowhere, nowhere), summary(0, 0, 0, 2),
-			`no company called "Nobody" (use --create-missing company)`, fmt.Sprintf(`no company called %q (use --create-missing company)`, nowhere))
+		w.expect(deals, head+fmt.Sprintf("6,D,L,Unknown,%s\n7,D,L,,%s\n", nowhere, nowhere), summary(0, 0, 0, 2),
+			`no company called "Unknown" (use --create-missing company)`, fmt.Sprintf(`no company called %q (use --create-missing company)`, nowhere))
 		// Without a label of its own a deal bears the company's name.
 		w.expect(deals, "external_id,name,company_name\n8,D,bolt\n", summary(1, 0, 0, 0))
 		text := w.export(transfer.Deals, transfer.CSV)
