@@ -57,7 +57,7 @@ type ActivityFilter struct {
 	Status    *string
 }
 
-// Activities declares them.
+// Activities declares activities.
 var Activities = Declare(Entity[Activity, ActivityPatch, ActivityFilter]{
 	Name:         EntityActivity,
 	DecodeErrors: func(p *ActivityPatch) *DecodeErrors { return &p.DecodeErrors },

@@ -45,7 +45,7 @@ type CompanyFilter struct {
 	Size     *string
 }
 
-// Companies declares them.
+// Companies declares companies.
 var Companies = Declare(Entity[Company, CompanyPatch, CompanyFilter]{
 	Name:         EntityCompany,
 	DecodeErrors: func(p *CompanyPatch) *DecodeErrors { return &p.DecodeErrors },

@@ -43,7 +43,7 @@ type ContactFilter struct {
 	CompanyID *ID
 }
 
-// Contacts declares them.
+// Contacts declares contacts.
 var Contacts = Declare(Entity[Contact, ContactPatch, ContactFilter]{
 	Name:         EntityContact,
 	DecodeErrors: func(p *ContactPatch) *DecodeErrors { return &p.DecodeErrors },

@@ -121,7 +121,7 @@ type DealFilter struct {
 	CloseAfter  *Date  // expected strictly after
 }
 
-// Deals declares them.
+// Deals declares deals.
 var Deals = Declare(Entity[Deal, DealPatch, DealFilter]{
 	Name:         EntityDeal,
 	DecodeErrors: func(p *DealPatch) *DecodeErrors { return &p.DecodeErrors },

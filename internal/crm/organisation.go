@@ -44,7 +44,7 @@ type OrganisationPatch struct {
 	DecodeErrors DecodeErrors `json:"-"`
 }
 
-// Organisations declares them.
+// Organisations declares organisations.
 var Organisations = Declare(Entity[Organisation, OrganisationPatch, struct{}]{
 	Name:         EntityOrganisation,
 	DecodeErrors: func(p *OrganisationPatch) *DecodeErrors { return &p.DecodeErrors },

@@ -34,7 +34,7 @@ type OwnerPatch struct {
 // OwnerFilter narrows owners; nil members do not.
 type OwnerFilter struct{}
 
-// Owners declares them.
+// Owners declares people and service users.
 var Owners = Declare(Entity[Owner, OwnerPatch, OwnerFilter]{
 	Name:         EntityOwner,
 	DecodeErrors: func(p *OwnerPatch) *DecodeErrors { return &p.DecodeErrors },

@@ -41,7 +41,7 @@ type StagePatch struct {
 // StageFilter narrows stages; nil members do not.
 type StageFilter struct{}
 
-// Stages declares them.
+// Stages declares the stages of the pipeline.
 var Stages = Declare(Entity[Stage, StagePatch, StageFilter]{
 	Name:         EntityStage,
 	DecodeErrors: func(p *StagePatch) *DecodeErrors { return &p.DecodeErrors },

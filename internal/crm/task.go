@@ -10,7 +10,7 @@ const (
 	TaskPending    = "pending"
 	TaskInProgress = "in_progress"
 	TaskCompleted  = "completed"
-	TaskOverdue    = "overdue" // shown, not kept: an open task whose due date has passed
+	TaskOverdue    = "overdue" // shown, not stored: an open task whose due date has passed
 )
 
 // Task is an action that a person is to take.
@@ -68,7 +68,7 @@ type TaskFilter struct {
 	Now        Instant // what is overdue is judged by
 }
 
-// Tasks declares them.
+// Tasks declares tasks.
 var Tasks = Declare(Entity[Task, TaskPatch, TaskFilter]{
 	Name:         EntityTask,
 	DecodeErrors: func(p *TaskPatch) *DecodeErrors { return &p.DecodeErrors },

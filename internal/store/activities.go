@@ -60,7 +60,7 @@ func taskTable() table[crm.Task, crm.TaskFilter] {
 	}
 }
 
-// ownersOf gives those whose task it is.
+// ownersOf returns the people who own a task: its assignee and its creator.
 func ownersOf(t *crm.Task) []crm.ID {
 	owners := idsOf(t.AssignedTo)
 	if t.CreatedBy != nil && !slices.Contains(owners, *t.CreatedBy) {

@@ -193,7 +193,7 @@ func (f *fields[P]) parse(m *mapping[P], cells []string) bulk.ImportRow[P] {
 			continue
 		}
 		if err := b.field.read(cell); err != nil {
-			f.complain(b.field.name, fmt.Sprintf("%s (it is %q)", err, shortened(cell)))
+			f.reject(b.field.name, fmt.Sprintf("%s (it is %q)", err, shortened(cell)))
 		}
 	}
 	return f.row
@@ -202,11 +202,11 @@ func (f *fields[P]) parse(m *mapping[P], cells []string) bulk.ImportRow[P] {
 // refuse returns the row of a record that cannot be read.
 func (f *fields[P]) refuse(reason string) bulk.ImportRow[P] {
 	f.row = bulk.ImportRow[P]{}
-	f.complain("", reason)
+	f.reject("", reason)
 	return f.row
 }
 
-func (f *fields[P]) complain(field, message string) {
+func (f *fields[P]) reject(field, message string) {
 	*f.decodeErrors = append(*f.decodeErrors, crm.FieldError{Field: field, Message: message})
 }
 

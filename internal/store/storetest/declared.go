@@ -92,10 +92,10 @@ func (k kind[T, F]) complete(full, long *T) {
 	}
 }
 
-// unvaried are the properties whose values must be unique, or are set by each list.
+// unvaried are the properties with unique values, and those that each list sets.
 var unvaried = []string{"name", "title", "first_name", "last_name", "domain", "email", "external_id"}
 
-// vary gives a row values of its properties, of which there are few each.
+// vary sets properties of a row, each to one of a few values.
 func (k kind[T, F]) vary(m maker, row T) T {
 	for _, p := range k.properties {
 		if !p.writable || slices.Contains(unvaried, p.name) {
@@ -169,13 +169,13 @@ func (l *list[T, F]) condition(f *fixture, x *crm.Filter[T, F], text string) con
 }
 
 // eachFilter compares what SQL selects by each declared filter with what the filter is
-// declared to mean, for many values, and says which filters the rows cannot tell.
+// declared to mean, for many values, and reports filters that no row is excluded by.
 func (l *list[T, F]) eachFilter(f *fixture) {
 	f.Helper()
 	for i := range l.filters {
 		x := &l.filters[i]
-		told := slices.ContainsFunc(l.conditions, func(c condition[T, F]) bool { return strings.HasPrefix(c.name, x.Name+"=") })
-		if !told {
+		distinguished := slices.ContainsFunc(l.conditions, func(c condition[T, F]) bool { return strings.HasPrefix(c.name, x.Name+"=") })
+		if !distinguished {
 			f.Errorf("%s: no value of the filter %s leaves some rows but not all: let %s vary in the list's rows", l.entity, x.Name, x.Property)
 		}
 		for _, text := range slices.Concat(x.Enum, l.valuesOf(x, l.rows)) {

@@ -8,7 +8,7 @@ import (
 	"sixty/internal/store"
 )
 
-// A kind is a kind of thing, for cases that are alike for all of them.
+// A kind is an entity with its view and table, for cases that all entities share.
 type kind[T, F any] struct {
 	entity  string // in the change log
 	view    func(crm.Reads) crm.View[T, F]
@@ -17,7 +17,7 @@ type kind[T, F any] struct {
 	id, org func(*T) *crm.ID
 	version func(*T) *int64
 	updated func(*T) *crm.Instant
-	fresh   func(row *T, n int) // gives the row an id and unique members of its own
+	fresh   func(row *T, n int) // sets an id and unique values
 
 	properties []property[T]
 	filters    []crm.Filter[T, F]
@@ -128,7 +128,7 @@ func tasks() kind[crm.Task, crm.TaskFilter] {
 	}, crm.Tasks)
 }
 
-// auditTrail and keys are lists that grow otherwise.
+// auditTrail and keys are lists without a crm.Table.
 func auditTrail() kind[accounts.AuditEntry, accounts.AuditFilter] {
 	return declared(kind[accounts.AuditEntry, accounts.AuditFilter]{entity: "audit", view: auditView}, accounts.AuditTrail)
 }
@@ -143,7 +143,7 @@ func insert[T, F any](f *fixture, o tenant, k kind[T, F], rows ...T) {
 	f.write(o, 1, func(tx store.Tx) error { return k.table(tx).Insert(f.Context(), rows) })
 }
 
-// update locks things, lets edit change them, and stores them with the time n.
+// update locks records, lets edit change them, and stores them with the time n.
 func update[T, F any](f *fixture, o tenant, k kind[T, F], n int, edit func(*T), ids ...crm.ID) {
 	f.Helper()
 	f.write(o, n, func(tx store.Tx) error {
@@ -165,7 +165,7 @@ func update[T, F any](f *fixture, o tenant, k kind[T, F], n int, edit func(*T), 
 	})
 }
 
-// remove deletes things, with the time n.
+// remove deletes records, with the time n.
 func remove[T, F any](f *fixture, o tenant, k kind[T, F], n int, ids ...crm.ID) {
 	f.Helper()
 	f.write(o, n, func(tx store.Tx) error {
@@ -182,17 +182,17 @@ func remove[T, F any](f *fixture, o tenant, k kind[T, F], n int, ids ...crm.ID) 
 	})
 }
 
-// get reads one thing as its view shows it.
+// get reads one record as its view shows it.
 func get[T, F any](f *fixture, o tenant, k kind[T, F], id crm.ID) T {
 	f.Helper()
 	rows := readAll(f, o, k, []crm.ID{id})
 	if len(rows) != 1 {
-		f.Fatalf("found %d things of kind %s by the id %s", len(rows), k.entity, id)
+		f.Fatalf("found %d records of kind %s by the id %s", len(rows), k.entity, id)
 	}
 	return rows[id]
 }
 
-// readAll reads things as their view shows them, by id.
+// readAll reads records as their view shows them, by id.
 func readAll[T, F any](f *fixture, o tenant, k kind[T, F], ids []crm.ID) map[crm.ID]T {
 	f.Helper()
 	out := make(map[crm.ID]T, len(ids))

@@ -62,7 +62,7 @@ func (l *list[T, F]) ordered(sort crm.Sort, conditions ...condition[T, F]) []T {
 	return rows
 }
 
-// filter gives the filter of conditions.
+// filter returns the filter of conditions.
 func (l *list[T, F]) filter(conditions ...condition[T, F]) F {
 	filter := l.base
 	for _, c := range conditions {
@@ -82,7 +82,7 @@ func newMaker() maker { return newMakerOf(1) }
 // newMakerOf makes one of many makers, of other rows each.
 func newMakerOf(n uint64) maker { return maker{rand.New(rand.NewPCG(n, 2))} } //nolint:gosec // the rows are to be the same in every run
 
-// newID gives an id that has nothing to do with the order of making.
+// newID returns an id that does not depend on the order of creation.
 func (m maker) newID() (id crm.ID) {
 	for i := range id {
 		id[i] = byte(m.IntN(256))
@@ -101,7 +101,7 @@ func (m maker) name() string {
 	return names[m.IntN(len(names))]
 }
 
-// some gives one of the values, or now and then none.
+// some returns one of the values, or now and then nil.
 func some[T any](m maker, values []T) *T {
 	if m.IntN(4) == 0 {
 		return nil
@@ -118,10 +118,10 @@ func number[N ~int64 | ~int32 | ~int](p *N) sortKey {
 
 func named(name string) sortKey { return sortKey{text: crm.NameKey(name)} }
 
-// is tells whether a reference leads to id.
+// is reports whether an optional value is v.
 func is[T comparable](p *T, v T) bool { return p != nil && *p == v }
 
-// three makes things of a kind to refer to.
+// three inserts three records to refer to.
 func three[T, F any](f *fixture, k kind[T, F], build func(name string) T) []crm.ID {
 	f.Helper()
 	rows := []T{build("A"), build("B"), build("C")}

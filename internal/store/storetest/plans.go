@@ -17,7 +17,7 @@ import (
 
 // An Explainer asks an engine how it would run a list's statement.
 type Explainer struct {
-	// Faults gives what is wrong with the plan of a statement, together with the plan:
+	// Faults returns what is wrong with the plan of a statement, together with the plan:
 	// a whole scan, a sort step, or a condition that is judged row by row where
 	// an index could tell.
 	Faults func(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any, want Bounds) []string
@@ -31,10 +31,10 @@ type Explainer struct {
 
 // Bounds are what a statement's driving index must be entered by.
 type Bounds struct {
-	Keyset bool   // the row comparison of a walk that starts at a position
-	Until  string // the column that a walk's end is compared with; may be empty
+	Keyset bool   // the row comparison of a scan that starts at a position
+	Until  string // the column that a scan's end is compared with; may be empty
 	Column string // the column that a filter compares with one value; may be empty
-	// ByID says that the walk is by id alone, and meets what is deleted.
+	// ByID says that the scan is by id alone, and meets deleted rows.
 	ByID bool
 }
 
@@ -235,9 +235,9 @@ func (p *plans) explainAll(f *fixture, prefix string) {
 	})
 }
 
-// explainList explains the pages of a list, and of the list that somebody has who sees
-// only what they own: that is the owner's filter. Tasks are somebody's in two ways, for
-// which there is no one index.
+// explainList explains the pages of a list, and of the list of a user who sees only the
+// records that they own: that is the owner's filter. Tasks have two owners, for which there
+// is no single index.
 func explainList[T, F any](f *fixture, explain Explainer, l *planned[T, F]) {
 	everyone := crm.Actor{}
 	for _, s := range l.orders() {
@@ -293,7 +293,7 @@ func explainPages[T, F any](f *fixture, explain Explainer, l *planned[T, F], sor
 					rounds++
 				}
 				if n == 0 && position != nil && !want.Keyset {
-					f.Errorf("%s, %s by %s, position %d, backward %v: the scan does not begin there:\n%s", l.entity, filter, sort, i, backward, s.statement.SQL)
+					f.Errorf("%s, %s by %s, position %d, backward %v: the scan does not start there:\n%s", l.entity, filter, sort, i, backward, s.statement.SQL)
 				}
 				for _, fault := range faults(f, explain, s, want) {
 					f.Errorf("%s, %s by %s, position %d, backward %v: %s", l.entity, filter, sort, i, backward, fault)
@@ -341,11 +341,11 @@ func (r *recorder) Query(ctx context.Context, scope store.Scope, st *store.State
 	return r.Engine.Query(ctx, scope, st, args)
 }
 
-// sample is one thing of each kind that has others referring to it.
+// sample is one record of each kind that others refer to.
 type sample struct{ owner, company, contact, stage, deal crm.ID }
 
-// populate gives an organisation so many deals and what belongs to them, every
-// order of a list being its own.
+// populate inserts so many deals, and a share of all other records. Every order of a list
+// is different.
 func (m maker) populate(f *fixture, o tenant, n int) sample {
 	f.Helper()
 	share := func(of int) int { return of * n / planDeals }
@@ -411,7 +411,7 @@ func (m maker) populate(f *fixture, o tenant, n int) sample {
 	return sample{people[0], firms[0], persons[0], steps[0], chances[0]}
 }
 
-// account gives an organisation an audit trail and keys.
+// account inserts an audit trail and keys.
 func (m maker) account(f *fixture, o tenant, people []crm.ID, entries, keys int) {
 	f.Helper()
 	details := accounts.AuditDetails(`{"note":"` + strings.Repeat("note ", 200) + `"}`) // see above
@@ -446,7 +446,7 @@ func (m maker) word() string {
 	return b.String()
 }
 
-// fill stores n rows, in loads of a bounded size, and gives their ids.
+// fill inserts n rows, in loads of a bounded size, and returns their ids.
 func fill[T, F any](f *fixture, o tenant, k kind[T, F], n int, build func() T) []crm.ID {
 	f.Helper()
 	ids := make([]crm.ID, 0, n)

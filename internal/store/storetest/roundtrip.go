@@ -26,7 +26,7 @@ func newRefs(f *fixture, o tenant) refs {
 	return r
 }
 
-// shown gives a deal as its view shows it, its primary contact being c.
+// shown returns a deal as its view shows it, its primary contact being c.
 func shown(d crm.Deal, c crm.Contact) crm.Deal {
 	if d.PrimaryContactID != nil {
 		d.ContactName, d.ContactEmail = &c.FullName, c.Email
@@ -51,8 +51,8 @@ func roundTrips(f *fixture) {
 	f.sub("tasks", func(f *fixture) { roundTrip(f, tasks(), taskVariants(f.home, r), same, nil) })
 }
 
-// roundTrip stores the variants of a kind and reads them in every way. shows gives
-// a row as views show it; listed (nil: every one) tells whether a list has it.
+// roundTrip stores the variants of a kind and reads them in every way. shows returns a
+// row as views show it; listed (nil: all) reports whether a list holds it.
 func roundTrip[T, F any](f *fixture, k kind[T, F], variants []T, shows func(T) T, listed func(*T) bool) {
 	k.complete(&variants[0], &variants[2])
 	checkVariants(f, variants[0], variants[1])
