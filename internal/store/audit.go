@@ -44,7 +44,7 @@ func (s *Store) PruneAudit(ctx context.Context, before crm.Instant, limit int) (
 	})
 }
 
-// PutAudit implements crm.Tx. It enters nothing in the change log: no answer is kept
+// PutAudit implements crm.Tx. It writes nothing to the change log: no response is cached
 // that is made from the audit trail.
 func (t *tx) PutAudit(ctx context.Context, e accounts.AuditEntry) error {
 	if err := t.confine("entry of the audit trail", e.OrgID); err != nil {

@@ -115,8 +115,8 @@ func logChanged[T, F any](ctx context.Context, x *tx, t *table[T, F], st *Statem
 
 var lastSeq = &Statement{"change.end", `SELECT log_seq FROM organisations WHERE id = $1`}
 
-// leave commits a transaction that enters nothing.
-func (t *tx) leave(ctx context.Context) error {
+// commitUnchanged commits a transaction without entries for the change log.
+func (t *tx) commitUnchanged(ctx context.Context) error {
 	var seq int64
 	err := t.store.query(ctx, t.db, lastSeq, []any{t.by.Org}, func(rows Rows) (bool, error) {
 		return false, rows.Scan(&seq)
@@ -133,10 +133,10 @@ func (t *tx) leave(ctx context.Context) error {
 	return nil
 }
 
-// enter writes the transaction's entries of the change log. It comes last before the commit:
+// appendLog writes the transaction's entries of the change log. It comes last before the commit:
 // taking their numbers locks the organisation's counter until then, so that the order of the
 // numbers is the order of the commits, and there are no gaps.
-func (t *tx) enter(ctx context.Context) error {
+func (t *tx) appendLog(ctx context.Context) error {
 	if err := t.putImportRecords(ctx); err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func (t *tx) enter(ctx context.Context) error {
 			return err
 		}
 	}
-	t.etx.Wake(t.by.Org, seq)
+	t.etx.Notify(t.by.Org, seq)
 	for i := range t.changes {
 		c := &t.changes[i]
 		c.Seq, c.ActorID, c.At = seq-n+int64(i)+1, t.actor(), t.at

@@ -10,18 +10,18 @@ import (
 	"sixty/internal/crm"
 )
 
-// A dashboard is read from what the database keeps of sums (see migration 14), by the
-// month, and by the day where its days are not all of a month's.
+// A dashboard is read from the sums that the database keeps (see migration 14): those of
+// months, and those of days where only part of a month is asked for.
 
-// periods are some one after the other that sums are kept of.
+// periods is a range of periods that have sums.
 type periods struct {
-	period   string    // of one of these
+	period   string    // its kind
 	from, to *crm.Date // the first days of the first period and of the last; nil for no bound
 }
 
-// The periods that sums are kept of.
+// The kinds of periods.
 const (
-	openPeriod  = "open" // no period: what is open
+	openPeriod  = "open" // no period: open deals
 	monthPeriod = "month"
 	dayPeriod   = "day"
 )
@@ -59,7 +59,7 @@ func periodsOf(f crm.DashboardFilter) []periods {
 	return days
 }
 
-// monthOf gives the first day of a day's month, and of the next one.
+// monthOf returns the first day of a day's month, and of the next one.
 func monthOf(d crm.Date) (first, next crm.Date) {
 	first = crm.Date(crm.MonthOf(d))
 	return first, crm.Date(crm.MonthOf(first + 31))
@@ -85,7 +85,7 @@ func (r *reader) sumsStatement(table, columns string, org crm.ID, f crm.Dashboar
 
 // DealGroups implements crm.Reads.
 func (r *reader) DealGroups(ctx context.Context, org crm.ID, f crm.DashboardFilter, each func(*crm.DealGroup)) error {
-	if ownedByNobody(f) {
+	if isNoOwner(f) {
 		return nil
 	}
 	const columns = "t.begins, t.currency, t.status, t.stage_id, t.owner_id, t.deals, t.value_high, t.value_low, t.weighted_high, t.weighted_low, t.days"
@@ -120,17 +120,17 @@ func (r *reader) DealGroups(ctx context.Context, org crm.ID, f crm.DashboardFilt
 	})
 }
 
-// twoParts are the parts of an amount that may be greater than one number can tell.
+// twoParts is an amount that may overflow one number.
 type twoParts struct{ high, low int64 }
 
 const highUnit = 1_000_000
 
-var errTooMuch = errors.New("a sum is more than an amount can tell")
+var errOverflow = errors.New("a sum overflows an amount")
 
 func (p twoParts) sum() (crm.Money, error) {
 	high, low := p.high+p.low/highUnit, p.low%highUnit
 	if most := int64(math.MaxInt64/highUnit - 1); high > most || high < -most {
-		return 0, errTooMuch
+		return 0, errOverflow
 	}
 	return crm.Money(high*highUnit + low), nil
 }
@@ -138,7 +138,7 @@ func (p twoParts) sum() (crm.Money, error) {
 // ActivityNumbers implements crm.Reads.
 func (r *reader) ActivityNumbers(ctx context.Context, org crm.ID, f crm.DashboardFilter) ([]crm.ActivityNumbers, error) {
 	all := periodsOf(f)
-	if ownedByNobody(f) || len(all) == 0 {
+	if isNoOwner(f) || len(all) == 0 {
 		return nil, nil
 	}
 	d := r.store.dialect
@@ -162,6 +162,6 @@ func (r *reader) ActivityNumbers(ctx context.Context, org crm.ID, f crm.Dashboar
 	return numbers, err
 }
 
-// ownedByNobody tells whether a dashboard is of the owner that the sums have for nobody,
-// which is somebody's id no more than it is anything's.
-func ownedByNobody(f crm.DashboardFilter) bool { return f.OwnerID != nil && *f.OwnerID == crm.ID{} }
+// isNoOwner reports whether a dashboard is asked for the zero id, which the sums have for
+// records without an owner and which is no user's.
+func isNoOwner(f crm.DashboardFilter) bool { return f.OwnerID != nil && *f.OwnerID == crm.ID{} }

@@ -27,7 +27,7 @@ VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (org_id, deal_id, contact_id) DO UPD
 	dropRole = &Statement{"deal_contact.drop_role", `UPDATE deal_contacts SET role = NULL
 WHERE org_id = $1 AND deal_id = $2 AND contact_id = $3 AND role IS NOT NULL`}
 	touchDeal = &Statement{"deal.touch", `UPDATE deals SET updated_at = $3, version = version + 1 WHERE org_id = $1 AND id = $2`}
-	// The deals whose rows are to carry a new updated_at: one, or many.
+	// For one deal; touchMany is for many.
 	touchLinks = &Statement{"deal_contact.touch", `UPDATE deal_contacts SET deal_updated_at = $3 WHERE org_id = $1 AND deal_id = $2`}
 )
 
@@ -68,7 +68,7 @@ func (w *dealWriter) Update(ctx context.Context, changes []crm.Change[crm.Deal])
 	return nil
 }
 
-// touchLinks gives the deals' rows in deal_contacts their new updated_at. Deals of
+// touchLinks updates the deals' updated_at in deal_contacts. Deals of
 // one batch share it.
 func (w *dealWriter) touchLinks(ctx context.Context, changes []crm.Change[crm.Deal]) error {
 	byTime := map[crm.Instant][]crm.ID{}
@@ -83,7 +83,7 @@ func (w *dealWriter) touchLinks(ctx context.Context, changes []crm.Change[crm.De
 	return nil
 }
 
-// touchMany gives the rows of deals in deal_contacts the deals' new updated_at.
+// touchMany updates the updated_at of deals in deal_contacts.
 func (t *tx) touchMany(ctx context.Context, deals []crm.ID, at crm.Instant) error {
 	s := t.store
 	st := s.statement("deal_contact.touch_many", func() *Statement {

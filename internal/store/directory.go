@@ -7,7 +7,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// What belongs to no list: organisations, API keys, settings.
+// Organisations, API keys and settings.
 
 var (
 	organisations = &Statement{"organisation.all", `SELECT id, name, default_currency, reps_see, created_at FROM organisations ORDER BY name_key`}
@@ -145,8 +145,8 @@ func (s *Store) Setting(ctx context.Context, name string, initial func() string)
 	return first(rows), err
 }
 
-// SetSetting gives a database-wide setting another value. Processes that run know it
-// when they are started anew.
+// SetSetting sets a database-wide setting. Running processes read it when they are
+// restarted.
 func (s *Store) SetSetting(ctx context.Context, name, value string) error {
 	return s.writeSetting(ctx, setSetting, name, value)
 }

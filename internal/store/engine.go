@@ -13,24 +13,24 @@ type Statement struct {
 	SQL  string
 }
 
-// A Scope is what statements may meet, whatever their conditions say: PostgreSQL keeps
-// them to it by row-level security, so that one that forgets its organisation shows
-// nothing of another. SQLite, whose file is its owner's alone, takes no notice.
+// A Scope limits the rows that statements can access, whatever their conditions. PostgreSQL
+// enforces it by row-level security, so that a statement without a condition on the
+// organisation cannot access another's rows. SQLite ignores it: its file has one owner.
 type Scope struct {
-	// Org is the organisation whose rows they meet.
+	// Org is the organisation that the rows belong to.
 	Org crm.ID
-	// Service has them meet everybody's. It is for what begins before an organisation is
-	// known, or goes round all of them: signing in, reading the change log, maintenance,
-	// and what belongs to the database as a whole.
+	// Service allows the rows of all organisations. It is for work that begins before an
+	// organisation is known, or covers all of them: signing in, reading the change log,
+	// maintenance, and data of the database as a whole.
 	Service bool
 }
 
-// Querier runs statements that answer rows.
+// Querier runs statements that return rows.
 type Querier interface {
 	Query(ctx context.Context, st *Statement, args []any) (Rows, error)
 }
 
-// Rows are what a statement answers, one after the other. Close may come early.
+// Rows iterates over the rows of a statement. Close may be called early.
 type Rows interface {
 	Next() bool
 	Scan(dest ...any) error
@@ -50,11 +50,10 @@ type Engine interface {
 	// Snapshot starts a transaction that only reads, and sees the database as it is
 	// at its first statement.
 	Snapshot(ctx context.Context, scope Scope) (EngineSnapshot, error)
-	// Watch calls wake when a transaction was committed that called EngineTx.Wake, by
-	// whichever process, with what that was given; with zeros when it cannot tell, and
-	// once when it begins to hear. A call may be lost. It returns when ctx ends, or with
-	// what keeps it from hearing.
-	Watch(ctx context.Context, wake func(org crm.ID, seq int64)) error
+	// Watch calls notify after the commit of a transaction of any process that called
+	// EngineTx.Notify, with its arguments; with zeros if these are unknown, and once when
+	// watching begins. A call may be lost. Watch returns when ctx ends or watching fails.
+	Watch(ctx context.Context, notify func(org crm.ID, seq int64)) error
 	Ping(ctx context.Context) error
 	Close() error
 }
@@ -63,8 +62,8 @@ type Engine interface {
 type EngineTx interface {
 	Querier
 	Exec(ctx context.Context, st *Statement, args []any) (int64, error)
-	// Wake has those who watch told of an organisation and a number when Commit succeeds.
-	Wake(org crm.ID, seq int64)
+	// Notify sends an organisation and a number to all watchers if Commit succeeds.
+	Notify(org crm.ID, seq int64)
 	Commit(ctx context.Context) error
 	// Rollback ends the transaction unless it has ended; it needs no live context.
 	Rollback() error
@@ -77,19 +76,19 @@ type EngineSnapshot interface {
 	Close() error
 }
 
-// Loader is an EngineTx that takes many rows faster than one by one.
+// Loader is an EngineTx that can load many rows faster than INSERT.
 type Loader interface {
 	// Load inserts them into a table.
 	Load(ctx context.Context, table string, columns []string, rows int, row func(i int) []any) error
-	// Stage puts them into a staging table with the columns of the named one, emptied
-	// before, that lives as long as the transaction. It gives that table's name.
+	// Stage puts them into an empty staging table with the columns of the named one, which
+	// exists until the transaction ends, and returns its name.
 	Stage(ctx context.Context, table string, columns []string, rows int, row func(i int) []any) (string, error)
 }
 
-// Dialect is what differs in the engines' SQL.
+// Dialect composes the SQL that differs between the engines.
 type Dialect interface {
-	// AnyID and AnyText compose "expr is one of those in $n"; IDs and Texts give
-	// the argument for it.
+	// AnyID and AnyText compose "expr is one of the values in $n"; IDs and Texts return
+	// the argument.
 	AnyID(expr string, n int) string
 	AnyText(expr string, n int) string
 	IDs(ids []crm.ID) any
@@ -98,8 +97,8 @@ type Dialect interface {
 	// change, and against deletion.
 	ForUpdate() string
 	ForShare() string
-	// TryLock composes what takes the lock that has the number in $n, until the transaction
-	// ends, and tells, without waiting, whether no other transaction has it.
+	// TryLock composes an expression that acquires the lock with the number in $n until the
+	// transaction ends. It is false, without waiting, if another transaction holds the lock.
 	TryLock(n int) string
 	// SecondsAgo composes the instant that is so many seconds before the database's present.
 	SecondsAgo(n int) string
@@ -115,28 +114,27 @@ type Dialect interface {
 	SumBig(column string) string
 	// Matches composes what finds rows of the table search: the tables to read, s
 	// among them, the condition that a row's terms begin with each of those in $n, and
-	// the column that descends from what was entered last. Prefixes gives the argument.
+	// the column that is highest for the latest entry. Prefixes returns the argument.
 	// Terms are letters and digits.
 	Matches(n int) (tables, condition, newest string)
 	Prefixes(terms []string) any
-	// AnyOf composes "expr is one of those that the query gives", which are few, and for
-	// which a table is to be entered by an index, whatever the statistics say.
+	// AnyOf composes "expr is one of the query's results", which are few: the table is to be
+	// searched by an index, whatever the statistics say.
 	AnyOf(expr, query string) string
-	// Estimate composes a statement that estimates, in one row of one text or
-	// number, how many rows a SELECT answers, and reads that; ok is false when the
-	// engine cannot, and then rows are counted.
+	// Estimate composes a statement that estimates how many rows a SELECT returns, and
+	// returns a function that reads the estimate. ok is false if the engine cannot.
 	Estimate(query string) (sql string, read func(Rows) (int64, error), ok bool)
-	// Classify says what an error of the engine means.
+	// Classify returns what an error of the engine means.
 	Classify(err error) Fault
-	// RolledBack tells of an error of EngineTx.Commit whether nothing was committed for
-	// certain. After another one it may have been.
+	// RolledBack reports whether an error of EngineTx.Commit means that nothing was
+	// committed. After any other error it is unknown.
 	RolledBack(err error) bool
 }
 
-// Fault is what an engine's error means to the store.
+// Fault is a classified error of an engine.
 type Fault struct {
 	Kind       FaultKind
-	Constraint string // the name of the constraint that was met, where the engine tells it
+	Constraint string // the name of the violated constraint, if the engine reports it
 }
 
 // FaultKind is a kind of fault.
@@ -144,10 +142,10 @@ type FaultKind int
 
 // The kinds of faults.
 const (
-	FaultOther       FaultKind = iota // a defect
-	FaultUnavailable                  // out of reach, or out of time
-	FaultFull                         // out of room
-	FaultUnique                       // a unique index was met
-	FaultReference                    // a foreign key was met
+	FaultOther       FaultKind = iota // a bug
+	FaultUnavailable                  // unreachable, or timed out
+	FaultFull                         // no space left
+	FaultUnique                       // a unique index was violated
+	FaultReference                    // a foreign key was violated
 	FaultRetry                        // a deadlock or a serialisation failure
 )

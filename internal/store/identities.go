@@ -13,8 +13,8 @@ var (
 	identityHolder = &Statement{"identity.holder", `SELECT i.org_id, i.user_id, i.issuer, i.subject, i.created_at, u.role, u.deactivated_at, o.reps_see
 FROM identities i JOIN users u ON u.org_id = i.org_id AND u.id = i.user_id JOIN organisations o ON o.id = i.org_id WHERE i.issuer = $1 AND i.subject = $2 AND u.deleted_at IS NULL`}
 	putIdentity = &Statement{"identity.insert", `INSERT INTO identities (org_id, user_id, issuer, subject, created_at) VALUES ($1, $2, $3, $4, $5)`}
-	// endIdentity takes an identity from somebody who was deleted since, and may have come
-	// back as another person.
+	// endIdentity removes an identity from a user who was deleted since, and may have been
+	// created again.
 	endIdentity = &Statement{"identity.end", `DELETE FROM identities WHERE org_id = $1 AND issuer = $2 AND subject = $3
 AND EXISTS (SELECT 1 FROM users u WHERE u.org_id = identities.org_id AND u.id = identities.user_id AND u.deleted_at IS NOT NULL)`}
 )

@@ -9,7 +9,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// The change log as its readers need it; changelog.go writes it.
+// Reading the change log; changelog.go writes it.
 
 var (
 	logSince = &Statement{"change.since", `SELECT seq, entity, entity_id, op, actor_id, at, CAST(refs AS text)
@@ -76,8 +76,8 @@ func (s *Store) LogStart(ctx context.Context, org crm.ID) (int64, error) {
 }
 
 // WatchLog implements changes.Log.
-func (s *Store) WatchLog(ctx context.Context, poke func(org crm.ID, seq int64)) error {
-	return s.fault(ctx, s.engine.Watch(ctx, poke))
+func (s *Store) WatchLog(ctx context.Context, notify func(org crm.ID, seq int64)) error {
+	return s.fault(ctx, s.engine.Watch(ctx, notify))
 }
 
 // pruneBatch bounds the entries that one transaction removes: others want to write.
@@ -97,7 +97,7 @@ func (s *Store) PruneLog(ctx context.Context, before crm.Instant, limit int) (re
 
 // pruneAll goes round the organisations, a batch of each at a time, and begins at any of
 // them, so that a limit that does not suffice for all is not always spent on the same.
-// prune removes at most a batch of an organisation's, and tells how many.
+// prune removes at most a batch of an organisation's, and returns how many.
 func (s *Store) pruneAll(ctx context.Context, limit int, prune func(org crm.ID, batch int) (int64, error)) (removed int64, err error) {
 	orgs, err := collect(ctx, s, s.service(), logOrganisations, func(id *crm.ID) []any { return []any{id} })
 	if err != nil || len(orgs) == 0 {

@@ -71,7 +71,7 @@ func lockOf(by crm.Actor, r crm.IdempotentRequest) int64 {
 	return int64(binary.BigEndian.Uint64(h.Sum(nil)))
 }
 
-// answered gives the answer that is kept to a request.
+// answered returns the stored answer to a request.
 func (t *tx) answered(ctx context.Context, r crm.IdempotentRequest) (answer []byte, ok bool, err error) {
 	type kept struct{ request, answer []byte }
 	rows, err := collect(ctx, t.store, t.db, keptAnswer, func(k *kept) []any { return []any{&k.request, &k.answer} },

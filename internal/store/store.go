@@ -1,8 +1,7 @@
 // Package store is the domain's storage port in SQL, written once for two engines.
 //
-// What is the same for every kind of thing (pages, reads by id, locks, inserts,
-// updates) is written once over a description of its table; what one kind alone
-// needs stands in a file of its own. Every statement has a name, under which it is
+// What all entities share (pages, reads by id, locks, inserts, updates) is written once
+// over a description of their tables; the rest of an entity is in a file of its own. Every statement has a name, under which it is
 // prepared once per connection, counted and timed. What differs between the engines
 // is in their Dialect and Engine: connecting, argument forms, locking clauses, bulk
 // loading, and what an error means.
@@ -79,17 +78,17 @@ func New(engine Engine, o Options) *Store {
 		s.observe = func(context.Context, StatementEvent) {}
 	}
 	if s.commits == nil {
-		s.commits = nobody{}
+		s.commits = noListener{}
 	}
 	return s
 }
 
-// nobody is the crm.CommitListener of a Store that has none.
-type nobody struct{}
+// noListener is the crm.CommitListener of a Store that has none.
+type noListener struct{}
 
-func (nobody) Committed(crm.ID, []crm.LogEntry) {}
-func (nobody) CommitUnknown(crm.ID)             {}
-func (nobody) Unchanged(crm.ID, int64)          {}
+func (noListener) Committed(crm.ID, []crm.LogEntry) {}
+func (noListener) CommitUnknown(crm.ID)             {}
+func (noListener) Unchanged(crm.ID, int64)          {}
 
 // Close closes the engine.
 func (s *Store) Close() error { return s.engine.Close() }
@@ -99,7 +98,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.fault(ctx, s.engine.Ping(ctx))
 }
 
-// Reads gives the views as an actor sees them, outside a transaction.
+// Reads returns the views as an actor sees them, outside a transaction.
 func (s *Store) Reads(by crm.Actor) crm.Reads { return &reader{store: s, owner: by.OwnerScope()} }
 
 // pooled runs statements on the pool's connections, in a scope.
@@ -108,7 +107,7 @@ type pooled struct {
 	scope Scope
 }
 
-// of gives what runs an organisation's statements, and service what runs everybody's.
+// of returns what runs an organisation's statements, and service those of all organisations.
 func (s *Store) of(org crm.ID) Querier { return pooled{s, Scope{Org: org}} }
 func (s *Store) service() Querier      { return pooled{s, Scope{Service: true}} }
 
@@ -225,7 +224,7 @@ func (s *Store) fault(ctx context.Context, err error) error {
 	return err
 }
 
-// uniqueFields tells the member behind each unique index, by the index's name.
+// uniqueFields maps each unique index to its field, by the index's name.
 var uniqueFields = map[string]string{
 	"users_email_key":            "email",
 	"companies_domain_key":       "domain",

@@ -8,8 +8,8 @@ import (
 
 // All numbers of one company or contact, each in a few statements.
 
-// standing is a row of the deals of one thing: those in one currency and status.
-type standing struct {
+// statusTotal is a row of totals: the deals in one currency and status.
+type statusTotal struct {
 	status string
 	deals  int64
 	value  crm.Sum
@@ -24,7 +24,7 @@ func (r *reader) dealTotals(ctx context.Context, name, from string, org, id crm.
 			" AND t.deleted_at IS NULL" + owned + " GROUP BY t.currency, t.status ORDER BY t.currency, t.status"}
 	})
 	var totals crm.DealTotals
-	rows, err := collect(ctx, s, r.of(org), st, func(d *standing) []any {
+	rows, err := collect(ctx, s, r.of(org), st, func(d *statusTotal) []any {
 		return []any{&d.status, &d.value.Currency, &d.deals, &d.value.Amount}
 	}, args...)
 	for _, d := range rows {

@@ -75,9 +75,9 @@ func (s *Store) attempt(ctx context.Context, by crm.Actor, at crm.Instant, fn fu
 		return err
 	}
 	if len(t.changes) == 0 {
-		return t.leave(ctx)
+		return t.commitUnchanged(ctx)
 	}
-	if err := t.enter(ctx); err != nil {
+	if err := t.appendLog(ctx); err != nil {
 		return err
 	}
 	err = etx.Commit(ctx)
@@ -102,8 +102,8 @@ func (t *tx) actor() *crm.ID {
 	return &t.by.User
 }
 
-// confine refuses to write what belongs to another organisation than the
-// transaction is for. No use case can come to that, so it is a defect.
+// confine rejects a row of another organisation than the transaction's, which is a bug of
+// the use case.
 func (t *tx) confine(what string, org crm.ID) error {
 	if org != t.by.Org {
 		return fmt.Errorf("a %s of the organisation %s is not written for %s", what, org, t.by.Org)
@@ -115,7 +115,7 @@ func (t *tx) exec(ctx context.Context, st *Statement, args ...any) (int64, error
 	return t.store.exec(ctx, t.etx, st, args...)
 }
 
-// exists tells whether a statement answers any row.
+// exists reports whether a statement returns any row.
 func (t *tx) exists(ctx context.Context, st *Statement, args ...any) (found bool, err error) {
 	err = t.store.query(ctx, t.db, st, args, func(Rows) (bool, error) {
 		found = true

@@ -10,7 +10,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// writer implements crm.Table for one kind of thing.
+// writer implements crm.Table for an entity.
 type writer[T, F any] struct {
 	tx    *tx
 	table *table[T, F]
@@ -55,7 +55,7 @@ func (w *writer[T, F]) LockForUpdate(ctx context.Context, ids []crm.ID) ([]T, er
 
 func (w *writer[T, F]) LockForShare(ctx context.Context, ids []crm.ID) ([]crm.ID, error) {
 	s, t := w.tx.store, w.table
-	name := t.entity + ".hold"
+	name := t.entity + ".lock_share"
 	return inParts(ids, func(part []crm.ID) ([]crm.ID, error) {
 		b := newWhere(w.tx.by.Org, s.dialect.IDs(part))
 		t.restrictTo(w.tx.owner, &b)
@@ -138,7 +138,7 @@ func (t *tx) load(ctx context.Context, table string, columns []string, rows int,
 	return nil
 }
 
-// insertStatement gives the statement that inserts so many rows at once.
+// insertStatement returns the statement that inserts a number of rows.
 func (s *Store) insertStatement(table string, columns []string, rows int) *Statement {
 	return s.statement("insert "+strconv.Itoa(rows)+" "+table, func() *Statement {
 		var b strings.Builder
@@ -236,11 +236,11 @@ func assignments(columns []string, value func(i int) string) string {
 	return b.String()[len(", "):]
 }
 
-// allWritten tells that a write met the rows it was for: they are locked, so that
-// anything else is a defect.
+// allWritten checks how many rows a write affected. They were locked, so any other number
+// is a bug.
 func allWritten(table string, n, expected int64) error {
 	if n != expected {
-		return fmt.Errorf("a write to %s met %d rows instead of %d", table, n, expected)
+		return fmt.Errorf("a write to %s affected %d rows instead of %d", table, n, expected)
 	}
 	return nil
 }

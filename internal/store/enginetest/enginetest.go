@@ -50,7 +50,7 @@ func Open(t *testing.T, engine string) *store.Store {
 	return Opener(t, engine)(store.Options{})
 }
 
-// Opener gives what opens a store on one and the same database, as often as it is
+// Opener returns a function that opens a store on one and the same database, as often as it is
 // called, each closed at the test's end.
 func Opener(t *testing.T, engine string) func(store.Options) *store.Store {
 	t.Helper()
@@ -85,7 +85,7 @@ func Opener(t *testing.T, engine string) func(store.Options) *store.Store {
 	}
 }
 
-// Clock gives a clock on which time passes from call to call, and alike in every run: a
+// Clock returns a clock that advances with each call, alike in every run: by a
 // second, from Started on.
 func Clock() func() time.Time {
 	var calls atomic.Int64

@@ -177,8 +177,7 @@ func (dialect) Classify(err error) store.Fault {
 	return store.Fault{}
 }
 
-// brokenConnection tells errors of connections that the server or the network
-// ended in the middle of something.
+// brokenConnection reports whether the server or the network ended a connection in use.
 func brokenConnection(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, puddle.ErrClosedPool)

@@ -71,7 +71,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 			c.RuntimeParams[name] = value
 		}
 	}
-	// Whatever the URL says: what no scope is set for meets nothing.
+	// Whatever the URL says: without a scope, no rows are visible.
 	c.RuntimeParams["role"] = tenantRole
 	// A statement whose request has gone is cancelled on the server, and the
 	// connection lives on.
@@ -98,16 +98,16 @@ func (e *Engine) Close() error {
 	return nil
 }
 
-// Stats tells the pool's connections: how many there are, and how many are in use.
+// Stats returns the number of connections of the pool, of those in use, and the limit.
 func (e *Engine) Stats() (open, inUse, limit int) {
 	s := e.pool.Stat()
 	return int(s.TotalConns()), int(s.AcquiredConns()), int(s.MaxConns())
 }
 
-// Dialect gives PostgreSQL's.
+// Dialect returns that of PostgreSQL.
 func (e *Engine) Dialect() store.Dialect { return dialect{} }
 
-// Ping asks the server for a sign of life.
+// Ping checks that the server responds.
 func (e *Engine) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
@@ -169,7 +169,7 @@ type tx struct {
 	conn    *pgxpool.Conn // until it ends
 	tx      pgx.Tx
 	timeout time.Duration
-	wake    string   // what Commit notifies of, if anything
+	payload string   // of the notification that Commit sends; "" for none
 	loaded  []string // tables that this transaction has filled, and staging tables
 	staged  []string
 }
@@ -195,9 +195,9 @@ func (t *tx) Commit(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
 	if err := t.tx.Commit(ctx); err != nil {
-		return err // and Rollback gives the connection back
+		return err // and Rollback releases the connection
 	}
-	t.notify(ctx)
+	t.sendNotification(ctx)
 	t.release()
 	for _, table := range t.loaded {
 		t.engine.analyse(ctx, table)

@@ -34,8 +34,8 @@ const (
 	anew      = ", set_config('plan_cache_mode', 'force_custom_plan', true)"
 )
 
-// setting gives the statement that sets the scope of one that has these arguments, and
-// what it takes itself.
+// setting returns the statement that sets the scope for one with these arguments, and its
+// own arguments.
 func setting(scope store.Scope, args []any) (string, []any) {
 	arrays := false
 	for _, a := range args {
@@ -55,7 +55,7 @@ func setting(scope store.Scope, args []any) (string, []any) {
 	return asTenant, []any{scope.Org.String()}
 }
 
-// confine gives what sets the scope of a transaction, behind what begins it. An id is
+// confine returns what sets the scope of a transaction after BEGIN. An id is
 // written in digits and hyphens alone.
 func confine(scope store.Scope) string {
 	if scope.Service {
@@ -104,7 +104,7 @@ func ensureRoles(ctx context.Context, db *sql.DB) error {
 	return missingRoles(user, errors.New("it does not inherit what its roles may do"))
 }
 
-// missingRoles tells what to do where the user may not do it.
+// missingRoles returns an error that says what an administrator has to do.
 func missingRoles(user string, cause error) error {
 	quoted := pgx.Identifier{user}.Sanitize()
 	return fmt.Errorf("the database's user %s cannot be given the two roles that keep organisations apart (%w); have an administrator of the server run, once: "+
@@ -112,7 +112,7 @@ func missingRoles(user string, cause error) error {
 		user, cause, makeRole(tenantRole), makeRole(serviceRole), quoted, joinRoles(user))
 }
 
-// SQLSTATEs of what somebody else has just made.
+// SQLSTATEs of objects that another process has just created.
 const (
 	duplicateObject = "42710"
 	uniqueViolation = "23505"

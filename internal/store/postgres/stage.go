@@ -9,7 +9,7 @@ import (
 )
 
 // Load implements store.Loader by COPY into a staging table and from there: into a table
-// whose rows are kept apart, PostgreSQL does not let anybody copy.
+// with row-level security, PostgreSQL does not allow COPY.
 func (t *tx) Load(ctx context.Context, table string, columns []string, n int, row func(i int) []any) error {
 	staged, err := t.Stage(ctx, table, columns, n, row)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 // The domain's value types to pgx's and back. Going by these directly, pgx takes
 // its quick binary ways; it would go by text through sql.Scanner otherwise.
 
-// bind gives the arguments in types that pgx encodes directly.
+// bind returns the arguments in types that pgx encodes directly.
 func bind(args []any) []any {
 	out := make([]any, len(args))
 	for i, a := range args {
@@ -74,7 +74,7 @@ func encodable(a any) any {
 	return a
 }
 
-// destinations gives the destinations in types that pgx decodes into directly.
+// destinations returns the destinations in types that pgx decodes into directly.
 func destinations(dest []any) []any {
 	out := make([]any, len(dest))
 	for i, d := range dest {

@@ -13,34 +13,36 @@ import (
 	"sixty/internal/crm"
 )
 
-// channel is what transactions that enter changes notify, and watchers listen to.
+// channel is the channel of the notifications.
 const channel = "sixty_changes"
 
-// silence is the time after which a watcher asks whether the server is still there: a
-// connection that the network has lost says nothing.
-const silence = 30 * time.Second
+// idleLimit is the time without a notification after which a watcher pings the server, to
+// detect a lost connection.
+const idleLimit = 30 * time.Second
 
-// wakeLimit bounds what a commit waits for its notification to be sent. Whoever follows
-// the log has looked by themselves by then.
-const wakeLimit = 250 * time.Millisecond
+// notifyTimeout bounds how long a commit waits for its notification to be sent. Readers of
+// the log have polled by then.
+const notifyTimeout = 250 * time.Millisecond
 
-// Wake notes what Commit is to notify of.
-func (t *tx) Wake(org crm.ID, seq int64) { t.wake = org.String() + ":" + strconv.FormatInt(seq, 10) }
+// Notify sets the payload of the notification that Commit sends.
+func (t *tx) Notify(org crm.ID, seq int64) {
+	t.payload = org.String() + ":" + strconv.FormatInt(seq, 10)
+}
 
-// notify sends the notification, in a transaction of its own after the other: those
+// sendNotification sends the notification, in a transaction of its own after the other: those
 // that notify commit one after the other, across all databases of the server, and
 // would each wait for the disk alone. One that fails is lost.
-func (t *tx) notify(ctx context.Context) {
-	if t.wake != "" {
-		_ = within(ctx, wakeLimit, func(ctx context.Context) error {
-			_, err := t.conn.Exec(ctx, "SELECT pg_notify($1, $2)", channel, t.wake)
+func (t *tx) sendNotification(ctx context.Context) {
+	if t.payload != "" {
+		_ = within(ctx, notifyTimeout, func(ctx context.Context) error {
+			_, err := t.conn.Exec(ctx, "SELECT pg_notify($1, $2)", channel, t.payload)
 			return err
 		})
 	}
 }
 
 // Watch listens on a connection of its own: those of the pool are for requests.
-func (e *Engine) Watch(ctx context.Context, wake func(org crm.ID, seq int64)) error {
+func (e *Engine) Watch(ctx context.Context, notify func(org crm.ID, seq int64)) error {
 	config := e.pool.Config().ConnConfig
 	// There is no statement to cancel when ctx ends.
 	config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
@@ -61,11 +63,11 @@ func (e *Engine) Watch(ctx context.Context, wake func(org crm.ID, seq int64)) er
 	}); err != nil {
 		return err
 	}
-	wake(crm.ID{}, 0)
+	notify(crm.ID{}, 0)
 	for {
 		n, err := notification(ctx, conn)
 		if err == nil {
-			wake(parseNotification(n.Payload))
+			notify(parseNotification(n.Payload))
 			continue
 		}
 		if ctx.Err() != nil || !pgconn.Timeout(err) {
@@ -83,17 +85,17 @@ func within(ctx context.Context, limit time.Duration, fn func(context.Context) e
 	return fn(ctx)
 }
 
-// notification waits for the next one, a silence long at most.
+// notification waits for the next one, for idleLimit at most.
 func notification(ctx context.Context, conn *pgx.Conn) (n *pgconn.Notification, err error) {
-	err = within(ctx, silence, func(ctx context.Context) error {
+	err = within(ctx, idleLimit, func(ctx context.Context) error {
 		n, err = conn.WaitForNotification(ctx)
 		return err
 	})
 	return n, err
 }
 
-// parseNotification reads what Wake notes. Zeros stand for what somebody else may
-// have sent.
+// parseNotification parses the payload of a notification. It returns zeros for one that
+// another program sent.
 func parseNotification(payload string) (crm.ID, int64) {
 	id, number, _ := strings.Cut(payload, ":")
 	org, err := crm.ParseID(id)

@@ -95,12 +95,12 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	return e, nil
 }
 
-// makePrivate makes the file that is not there, for its owner alone, whoever may look
-// into the folder: hashes of passwords and sessions are in it. SQLite gives the files
+// makePrivate creates a missing file that only its owner can read, whatever the permissions
+// of the folder: it holds hashes of passwords and sessions. SQLite gives the files
 // beside it the same permissions. A file that is there is left alone: to close it would
 // take the locks from this process's other connections.
 func makePrivate(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // whoever runs the program says where it is
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the path is a setting
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
@@ -110,8 +110,8 @@ func makePrivate(path string) error {
 	return f.Close()
 }
 
-// dsn gives the connection string. Pragmas stand in it, because whatever is set on
-// a pool reaches one of its connections only.
+// dsn returns the connection string. It holds the pragmas, because what is set on a pool
+// only reaches one of its connections.
 func dsn(o Options, pragmas ...string) string {
 	q := url.Values{"_pragma": append([]string{
 		"busy_timeout(" + strconv.FormatInt(o.StatementTimeout.Milliseconds(), 10) + ")",
@@ -139,13 +139,13 @@ func (e *Engine) Close() error {
 	return err
 }
 
-// Stats tells the connections: how many there are, and how many are in use.
+// Stats returns the number of connections, of those in use, and the limit.
 func (e *Engine) Stats() (open, inUse, limit int) {
 	r, w := e.read.Stats(), e.write.Stats()
 	return r.OpenConnections + w.OpenConnections, r.InUse + e.writer.inUse(), r.MaxOpenConnections + 1
 }
 
-// Dialect gives SQLite's.
+// Dialect returns that of SQLite.
 func (e *Engine) Dialect() store.Dialect { return dialect{} }
 
 // Ping reads from the file.

@@ -10,7 +10,7 @@ import (
 // for text, and follow pointers and convert numbers by reflection and by way of
 // text, which for a page takes as long as reading it.
 
-// bind gives the arguments in types that the driver knows.
+// bind returns the arguments in types that the driver knows.
 func bind(args []any) []any {
 	out := make([]any, len(args))
 	for i, a := range args {

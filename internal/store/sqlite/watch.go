@@ -11,13 +11,13 @@ import (
 // watchPeriod is the time between two looks at whether the file has changed.
 const watchPeriod = 50 * time.Millisecond
 
-// Wake has nothing to do: a watcher sees that the file has changed.
-func (*tx) Wake(crm.ID, int64) {}
+// Notify does nothing: watchers see that the file has changed.
+func (*tx) Notify(crm.ID, int64) {}
 
 // Watch looks at data_version, which changes with the commits of other connections
 // than the one that asks, in this process or another (sqlite.org/pragma.html). What
 // they were about it does not tell.
-func (e *Engine) Watch(ctx context.Context, wake func(org crm.ID, seq int64)) error {
+func (e *Engine) Watch(ctx context.Context, notify func(org crm.ID, seq int64)) error {
 	db, err := sql.Open("sqlite", dsn(Options{Path: e.path, StatementTimeout: e.timeout}, "query_only(1)"))
 	if err != nil {
 		return err
@@ -43,7 +43,7 @@ func (e *Engine) Watch(ctx context.Context, wake func(org crm.ID, seq int64)) er
 		}
 		if version != known {
 			known = version
-			wake(crm.ID{}, 0)
+			notify(crm.ID{}, 0)
 		}
 		select {
 		case <-ctx.Done():

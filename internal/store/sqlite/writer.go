@@ -10,9 +10,9 @@ import (
 	"sixty/internal/store"
 )
 
-// writer is the connection that writes. SQLite lets one write at a time; whoever
-// else wants to waits here, in turn and for as long as they like, rather than
-// polling for the file's lock.
+// writer is the connection that writes. SQLite allows one writer at a time; transactions
+// wait here in turn, for as long as their contexts allow, instead of polling for the file's
+// lock.
 type writer struct {
 	db   *sql.DB
 	turn chan struct{} // holds a token while a transaction has the connection
@@ -62,7 +62,7 @@ func (w *writer) close() {
 
 func (w *writer) inUse() int { return len(w.turn) }
 
-// statement gives a statement prepared on the connection; nil when there are so many
+// statement returns a statement prepared on the connection; nil when there are so many
 // that it is not kept.
 func (w *writer) statement(ctx context.Context, text string) (*sql.Stmt, error) {
 	if st := w.prepared[text]; st != nil || len(w.prepared) >= maxPrepared {
@@ -178,7 +178,7 @@ func (t *tx) Commit(ctx context.Context) error {
 		return err
 	}
 	if _, err := t.w.conn.ExecContext(ctx, "COMMIT"); err != nil {
-		return err // and Rollback gives up the turn
+		return err // and Rollback ends the turn
 	}
 	t.end()
 	return nil

@@ -179,8 +179,8 @@ func sessions(f *fixture) {
 	_ = f.fails(o, func(tx store.Tx) error { return tx.PutSession(ctx, f.away.newSession(other.ID, 9)) })
 }
 
-// tickets are one for each person, and used once.
-func tickets(f *fixture) {
+// oneTimeTokens are one for each person, and used once.
+func oneTimeTokens(f *fixture) {
 	o, ctx := f.home, f.Context()
 	ticket := func(n int, purpose accounts.TokenPurpose) accounts.OneTimeToken {
 		return accounts.OneTimeToken{OrgID: o.ID, UserID: o.owner.ID, Purpose: purpose, Hash: []byte{0xff, byte(n)}, CreatedAt: at(n), ExpiresAt: at(n + 10)}

@@ -68,7 +68,7 @@ func changeLog(f *fixture, o tenant) []logged {
 	return out
 }
 
-// entered gives the rows that fn adds to the home organisation's change log.
+// entered returns the entries that fn adds to the home organisation's change log.
 func entered(f *fixture, fn func()) []logged {
 	f.Helper()
 	before := len(changeLog(f, f.home))
@@ -140,7 +140,7 @@ func logEntries(f *fixture) {
 		}
 	})
 	if len(got) != 1 || got[0].Actor != nil {
-		f.Errorf("what nobody did is entered as %+v", got)
+		f.Errorf("a change of the operator is logged as %+v", got)
 	}
 	first := changeLog(f, f.home)[0]
 	if first.Entity != "organisation" || first.Op != "created" || first.ID == nil || *first.ID != f.home.ID {

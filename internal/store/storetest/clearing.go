@@ -202,9 +202,9 @@ func listedAt(f *fixture, contact crm.ID, d crm.Deal) {
 	}
 }
 
-// endPrimary makes the primary contacts of the companies named ordinary ones, and
+// clearPrimaryContacts makes the primary contacts of the companies named ordinary ones, and
 // nobody else.
-func endPrimary(f *fixture) {
+func clearPrimaryContacts(f *fixture) {
 	c := newCast(f)
 	update(f, f.home, contacts(), 2, func(p *crm.Contact) { p.IsPrimary = true }, c.further.ID)
 	ordinary := f.home.newContact("Ordinary")

@@ -44,7 +44,7 @@ func (c *Commits) Unchanged(_ crm.ID, seq int64) {
 	c.seen = seq
 }
 
-// Heard gives the entries and the doubts since it was asked last.
+// Heard returns the entries and unknown commits since the last call.
 func (c *Commits) Heard() (entries []crm.LogEntry, doubts []crm.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -53,7 +53,7 @@ func (c *Commits) Heard() (entries []crm.LogEntry, doubts []crm.ID) {
 	return entries, doubts
 }
 
-// AtCommit gives an engine whose transactions call commit instead of committing; to do
+// AtCommit returns an engine whose transactions call commit instead of committing; to do
 // so is its business.
 func AtCommit(e store.Engine, commit func(context.Context, store.EngineTx) error) store.Engine {
 	return &atCommit{e, commit}
@@ -159,8 +159,8 @@ func commitUnchanged(f *fixture) {
 	}
 }
 
-// commitInDoubt tells the listener when the answer to a commit is lost.
-func commitInDoubt(f *fixture) {
+// commitUnknown tells the listener when the answer to a commit is lost.
+func commitUnknown(f *fixture) {
 	ctx, heard := f.Context(), new(Commits)
 	for name, commit := range map[string]func(context.Context, store.EngineTx) error{
 		"after": func(ctx context.Context, tx store.EngineTx) error {

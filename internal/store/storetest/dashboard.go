@@ -33,7 +33,7 @@ func dashboards(f *fixture) {
 					f.Fatalf("from %v to %v of owner %d (-want +got):\n%s", from, to, i, diff)
 				}
 				if i > 1 && len(got) > 0 {
-					f.Errorf("somebody who owns nothing here has numbers: %q", got)
+					f.Errorf("a user who owns nothing here has numbers: %q", got)
 				}
 			}
 		}
@@ -56,7 +56,7 @@ type dashboardWorld struct {
 
 var dashboardValues = []crm.Money{0, 1, 2, 49, 50, 51, 99, 12_345, crm.MaxMoney}
 
-// vary gives a deal other members of all that a dashboard looks at.
+// vary changes the fields of a deal that a dashboard reads.
 func (w *dashboardWorld) vary(m maker, d *crm.Deal) {
 	chances := []int{0, 1, 25, 33, 50, 75, 99, 100}
 	d.StageID, d.Currency = w.stages[m.IntN(len(w.stages))].ID, []string{"GBP", "EUR", "JPY"}[m.IntN(3)]
@@ -74,7 +74,7 @@ func (w *dashboardWorld) varyActivity(m maker, a *crm.Activity) {
 	a.OwnerID, a.Date = w.owner(m), w.moments[m.IntN(len(w.moments))]
 }
 
-// owner gives one of the owners, or nobody.
+// owner returns one of the owners, or nil.
 func (w *dashboardWorld) owner(m maker) *crm.ID {
 	if owner := some(m, w.owners); owner != nil {
 		return &owner.ID
@@ -183,7 +183,7 @@ func (p pile) winRate() string {
 	return over(big.NewRat(int64(won), 1), won+len(p.of(crm.StatusLost)), 4)
 }
 
-// lines gives the numbers line by line, in the order of the dashboard.
+// lines returns the numbers line by line, in the order of the dashboard.
 func (w *dashboardWorld) lines(f crm.DashboardFilter) []string {
 	in := func(at crm.Instant) bool {
 		return (f.From == nil || !at.Time().Before(f.From.Time())) && (f.To == nil || at.Time().Before(f.To.Time().AddDate(0, 0, 1)))
@@ -283,7 +283,7 @@ func text(s *string) string {
 	return *s
 }
 
-// wire gives a number as it is on the wire.
+// wire returns a number as it is on the wire.
 func wire[T interface{ AppendText([]byte) ([]byte, error) }](v *T) string {
 	if v == nil {
 		return "null"

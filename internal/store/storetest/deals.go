@@ -49,7 +49,7 @@ func dealContacts(f *fixture) {
 		update(f, o, deals(), n, func(d *crm.Deal) { d.PrimaryContactID = contact }, d.ID)
 		version++
 	}
-	// check compares the roles, and whose list has the deal.
+	// check compares the roles, and the contacts that list the deal.
 	check := func(roles map[crm.ID]string, listed ...crm.ID) {
 		f.Helper()
 		links, err := f.store.Reads(crm.Actor{}).DealContacts(ctx, o.ID, []crm.ID{d.ID, other.ID})
@@ -151,7 +151,7 @@ func dealContactOrder(f *fixture) {
 	check(second.ID, 71)
 }
 
-// newDealContacts gives deals that have just been stored their further contacts, as
+// newDealContacts adds further contacts to deals that have just been stored, as
 // if they had come with them.
 func newDealContacts(f *fixture) {
 	o, ctx := f.home, f.Context()
@@ -199,8 +199,8 @@ func newDealContacts(f *fixture) {
 	}), "")
 }
 
-// stageMoves enters stays and ends them; no stay ends before it began.
-func stageMoves(f *fixture) {
+// stageHistory enters stays and ends them; no stay ends before it began.
+func stageHistory(f *fixture) {
 	o, ctx := f.home, f.Context()
 	second := o.newStage("Second")
 	insert(f, o, stages(), second)
@@ -247,7 +247,7 @@ func stageMoves(f *fixture) {
 	}
 }
 
-// inUse tells what something that is not deleted refers to.
+// inUse reports what records that are not deleted refer to.
 func inUse(f *fixture) {
 	o, ctx := f.home, f.Context()
 	check := func(what string, ask func(store.Tx) (bool, error), want bool) {

@@ -13,7 +13,7 @@ import (
 	"sixty/internal/store"
 )
 
-// organisations tells every organisation by name, and each by its id.
+// organisations lists every organisation by name, and reads each by its id.
 func organisations(f *fixture) {
 	third := f.tenant("house of Ümlauts")
 	got, err := f.store.Organisations(f.Context())
@@ -27,9 +27,9 @@ func organisations(f *fixture) {
 	if _, err := f.store.Organisation(f.Context(), crm.NewID()); crm.CodeOf(err) != crm.CodeNotFound {
 		f.Errorf("an unknown organisation: %v", err)
 	}
-	nobody := tenant{Organisation: crm.Organisation{ID: crm.NewID()}}
-	err = f.store.Write(f.Context(), crm.Operator(nobody.ID), at(1), func(tx store.Tx) error {
-		return tx.Companies().Insert(f.Context(), []crm.Company{nobody.newCompany("Nobody's")})
+	missing := tenant{Organisation: crm.Organisation{ID: crm.NewID()}}
+	err = f.store.Write(f.Context(), crm.Operator(missing.ID), at(1), func(tx store.Tx) error {
+		return tx.Companies().Insert(f.Context(), []crm.Company{missing.newCompany("Missing")})
 	})
 	if err == nil {
 		f.Error("a company of an organisation that does not exist is accepted")

@@ -38,7 +38,7 @@ func works(f *fixture, s *store.Store) {
 	}
 }
 
-// cancelledBefore gives back the context's error when it had ended before.
+// cancelledBefore returns the context's error if it had ended before.
 func cancelledBefore(f *fixture) {
 	ctx, cancel := context.WithCancel(f.Context())
 	cancel()
@@ -108,7 +108,7 @@ func lockCompany(ctx context.Context, f *fixture, s *store.Store, c crm.Company)
 	})
 }
 
-// cancelledWaiting gives up promptly, with the context's error, when the context
+// cancelledWaiting returns promptly, with the context's error, when the context
 // ends during a statement: one that waits for a lock, of this process or another,
 // or one that works.
 func cancelledWaiting(f *fixture) {
@@ -149,7 +149,7 @@ func cancelledWaiting(f *fixture) {
 }
 
 // runs runs a statement to its end.
-// pool runs statements on an engine's connections that meet everybody's rows.
+// pool runs statements on an engine's connections, with access to all rows.
 type pool struct{ engine Engine }
 
 func (p pool) Query(ctx context.Context, st *store.Statement, args []any) (store.Rows, error) {
@@ -200,7 +200,7 @@ func cancelledAnywhere(f *fixture) {
 }
 
 // cancelledWithin inserts companies in a transaction that is cancelled at some time
-// up to the limit, and tells whether it succeeded all the same.
+// up to the limit, and reports whether it succeeded nevertheless.
 func cancelledWithin(f *fixture, limit time.Duration, rows []crm.Company) bool {
 	f.Helper()
 	ctx, cancel := context.WithCancel(f.Context())

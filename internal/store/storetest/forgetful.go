@@ -12,7 +12,7 @@ import (
 )
 
 // RunForgetful holds an engine to keeping organisations apart by itself. Two of them
-// have things that share their ids; every statement loses the condition that names the
+// have records that share their ids; every statement loses the condition that names the
 // organisation, and reads and writes its own all the same.
 func RunForgetful(t *testing.T, database func(tb testing.TB) Opener) {
 	t.Helper()
@@ -53,12 +53,12 @@ func forgetfulReads(f *fixture) {
 	}
 
 	// Without any organisation there is nothing; and the condition was all that kept
-	// them apart where everybody's rows are met.
+	// them apart where the rows of both are visible.
 	for _, c := range []struct {
 		name  string
 		scope store.Scope
 		want  int
-	}{{"home", store.Scope{Org: f.home.ID}, 1}, {"nobody", store.Scope{}, 0}, {"everybody", store.Scope{Service: true}, 2}} {
+	}{{"home", store.Scope{Org: f.home.ID}, 1}, {"none", store.Scope{}, 0}, {"all", store.Scope{Service: true}, 2}} {
 		rows, err := engine.Query(f.Context(), c.scope, &store.Statement{Name: "test.deals", SQL: "SELECT id FROM deals WHERE org_id = $1"}, []any{f.home.ID})
 		if err != nil {
 			f.Fatal(err)
@@ -95,7 +95,7 @@ func forgetfulWrites(f *fixture) {
 	}
 }
 
-// forget gives the case's store an engine that forgets the organisation.
+// forget replaces the engine of the case's store by a forgetful one.
 func (f *fixture) forget() *forgetful {
 	e := &forgetful{Engine: f.engine, changed: map[string]bool{}}
 	f.store = store.New(e, store.Options{})

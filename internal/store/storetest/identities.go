@@ -8,7 +8,7 @@ import (
 	"sixty/internal/store"
 )
 
-// identities are one of an issuer for each person, and nobody else's, in whatever
+// identities are one of an issuer for each person, and no one else's, in any
 // organisation; those of the deleted are free again.
 func identities(f *fixture) {
 	ctx := f.Context()
@@ -59,9 +59,9 @@ func identities(f *fixture) {
 	gone("https://other.example", "1")
 
 	taken(f.home, identity(ada, issuer, "3"))  // is another subject
-	taken(f.home, identity(grace, other, "1")) // somebody else is
+	taken(f.home, identity(grace, other, "1")) // another person is
 	taken(f.away, identity(away, issuer, "1")) // in another organisation
-	taken(f.home, identity(f.home.newOwner("Nobody"), issuer, "3"))
+	taken(f.home, identity(f.home.newOwner("Missing"), issuer, "3"))
 	_ = f.fails(f.home, func(tx store.Tx) error { return tx.PutIdentity(ctx, identity(away, other, "9")) })
 
 	update(f, f.home, owners(), 6, func(p *crm.Owner) { p.DeactivatedAt = ptr(at(6)) }, grace.ID)

@@ -9,7 +9,7 @@ import (
 	"sixty/internal/store"
 )
 
-// conflicts checks that an error is a conflict and, where the engine tells which
+// conflicts checks that an error is a conflict and, where the engine reports which
 // constraint was met, that it names the member. "" is for no member.
 func conflicts(f *fixture, err error, field string) {
 	f.Helper()
@@ -108,7 +108,7 @@ func uniqueOrganisation(f *fixture) {
 	}
 }
 
-// references refuses what refers to nothing, or to another organisation's things.
+// references rejects rows that refer to nothing, or to another organisation's records.
 func references(f *fixture) {
 	w, _ := newWorlds(f)
 	theirs := f.away.newCompany("Theirs")

@@ -8,8 +8,8 @@ import (
 	"sixty/internal/store"
 )
 
-// A world is an organisation's things, one of each kind and what ties them. Two
-// organisations get worlds whose things even share their ids, so that whatever
+// A world is the records of an organisation, one of each entity and their relations. Two
+// organisations get worlds with records that even share their ids, so that whatever
 // forgets the organisation meets both.
 type world struct {
 	owner   crm.Owner
@@ -116,7 +116,7 @@ func (w world) picture(f *fixture, o tenant) picture {
 	return p
 }
 
-// isolatedReads reads one of two organisations whose things share their ids and
+// isolatedReads reads one of two organisations with records that share their ids and
 // keys, in every way, and meets its own alone.
 func isolatedReads(f *fixture) {
 	w, other := newWorlds(f)
@@ -216,7 +216,7 @@ func isolatedKind[T, F any](f *fixture, k kind[T, F], id crm.ID, keys map[crm.Ke
 	}
 }
 
-// isolatedWrites writes to one of two organisations whose things share their ids,
+// isolatedWrites writes to one of two organisations with records that share their ids,
 // in every way, and leaves the other as it was.
 func isolatedWrites(f *fixture) {
 	w, other := newWorlds(f)

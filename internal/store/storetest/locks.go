@@ -18,7 +18,7 @@ import (
 // manyRows is more than one statement asks for at once.
 const manyRows = 5100
 
-// finds looks things up by each of their keys, however many values are asked for.
+// finds looks records up by each of their keys, however many values are asked for.
 func finds(f *fixture) {
 	f.sub("companies", func(f *fixture) {
 		find(f, companies(), tenant.newCompany, map[crm.Key]func(*crm.Company, string){
@@ -102,7 +102,7 @@ func find[T, F any](f *fixture, k kind[T, F], blank func(tenant, string) T, keys
 	}
 }
 
-// lockMany locks, and holds, more things than one statement asks for, and tells
+// lockMany locks more records than one statement asks for, for update and for share, and reports
 // those that are there.
 func lockMany(f *fixture) {
 	rows := copies(companies(), []crm.Company{f.home.newCompany("Many")}, manyRows)
@@ -136,7 +136,7 @@ func lockMany(f *fixture) {
 // meeting bounds how long a transaction waits for another to get where it is.
 const meeting = 200 * time.Millisecond
 
-// lockCrosswise has two transactions lock the same things in opposite order, each
+// lockCrosswise has two transactions lock the same records in opposite order, each
 // holding one when it asks for the other: both end, one of them run again.
 func lockCrosswise(f *fixture) {
 	a, b := f.home.newCompany("A"), f.home.newCompany("B")
@@ -216,9 +216,9 @@ func lostUpdate(f *fixture) {
 	}
 }
 
-// holdAgainstDelete keeps what is held from deletion until the transaction that
+// lockForShare keeps what is held from deletion until the transaction that
 // holds it ends, and what is being deleted from being held.
-func holdAgainstDelete(f *fixture) {
+func lockForShare(f *fixture) {
 	for range 20 {
 		c := f.home.newCompany("Held")
 		insert(f, f.home, companies(), c)

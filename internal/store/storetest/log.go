@@ -16,7 +16,7 @@ func logOf(f *fixture, org crm.ID) []crm.LogEntry {
 	return must(f, entries, err)
 }
 
-// logEnd gives the seq of an organisation's last entry.
+// logEnd returns the seq of an organisation's last entry.
 func logEnd(f *fixture, org crm.ID) int64 {
 	f.Helper()
 	ends, err := f.store.LogEnds(f.Context(), []crm.ID{org})
@@ -44,7 +44,7 @@ func logKept(f *fixture, o tenant, start, end int64) {
 	}
 }
 
-// logReads gives an organisation's entries as they were entered, in pages, and where
+// logReads reads an organisation's entries as they were written, in pages, and where
 // its log begins and ends.
 func logReads(f *fixture) {
 	w, _ := newWorlds(f)
@@ -79,17 +79,17 @@ func logReads(f *fixture) {
 	}
 }
 
-// logOfOrganisations tells the logs of organisations apart, and knows those that have
+// logOfOrganisations reads the logs of organisations apart, and knows those that have
 // none and those that do not exist.
 func logOfOrganisations(f *fixture) {
 	ctx := f.Context()
 	insert(f, f.home, companies(), f.home.newCompany("More"))
-	silent, nobody := tenant{Organisation: crm.Organisation{ID: crm.NewID()}}, crm.NewID()
+	silent, missing := tenant{Organisation: crm.Organisation{ID: crm.NewID()}}, crm.NewID()
 	put := &store.Statement{Name: "test.organisation", SQL: `INSERT INTO organisations (id, name, name_key, default_currency, created_at)
 VALUES ($1, 'Silent', 'silent', 'GBP', $2)`}
 	f.outsideLog(put, silent.ID, at(0))
 
-	ends, err := f.store.LogEnds(ctx, []crm.ID{nobody, f.home.ID, silent.ID, f.away.ID})
+	ends, err := f.store.LogEnds(ctx, []crm.ID{missing, f.home.ID, silent.ID, f.away.ID})
 	if diff := cmp.Diff(map[crm.ID]int64{f.home.ID: 4, f.away.ID: 3, silent.ID: 0}, must(f, ends, err)); diff != "" {
 		f.Errorf("ends (-want +got):\n%s", diff)
 	}
@@ -97,11 +97,11 @@ VALUES ($1, 'Silent', 'silent', 'GBP', $2)`}
 		f.Errorf("ends of none: %v", ends)
 	}
 	logKept(f, silent, 1, 0)
-	if entries := logOf(f, nobody); len(entries) > 0 {
-		f.Errorf("the log of nobody: %v", entries)
+	if entries := logOf(f, missing); len(entries) > 0 {
+		f.Errorf("the log of no organisation: %v", entries)
 	}
-	if _, err := f.store.LogStart(ctx, nobody); crm.CodeOf(err) != crm.CodeNotFound {
-		f.Errorf("the start of nobody's log: %v, want %s", err, crm.CodeNotFound)
+	if _, err := f.store.LogStart(ctx, missing); crm.CodeOf(err) != crm.CodeNotFound {
+		f.Errorf("the start of no organisation's log: %v, want %s", err, crm.CodeNotFound)
 	}
 }
 
@@ -143,7 +143,7 @@ func announcements(f *fixture) {
 	}
 }
 
-// prune removes entries and tells how many.
+// prune removes entries and returns how many.
 func prune(f *fixture, before crm.Instant, limit int) int64 {
 	f.Helper()
 	n, err := f.store.PruneLog(f.Context(), before, limit)
@@ -160,7 +160,7 @@ func enter(f *fixture, o tenant, n, changes int) {
 // logPruned removes the entries from before an instant, up to the first that is not;
 // numbers go on as if nothing had been removed.
 func logPruned(f *fixture) {
-	// Each organisation has entered three things at at(0).
+	// Each organisation has three entries of at(0).
 	for _, n := range []int{10, 11, 20, 12, 13} {
 		enter(f, f.home, n, 1)
 	}

@@ -35,7 +35,7 @@ type condition[T, F any] struct {
 	keep func(*T) bool
 }
 
-// ordered gives the rows that fulfil the conditions, in an order: what has no key
+// ordered returns the rows that fulfil the conditions, in an order: what has no key
 // comes last either way, names go by the bytes of their NameKey, and ids decide
 // between equals, in the direction of the order.
 func (l *list[T, F]) ordered(sort crm.Sort, conditions ...condition[T, F]) []T {

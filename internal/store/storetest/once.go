@@ -16,7 +16,7 @@ func sent(key, target, body string) crm.IdempotentRequest {
 	return crm.IdempotentRequest{Key: key, Target: target, Digest: []byte(body)}
 }
 
-// making gives what answers a request by making a company, which it reads through the
+// making returns what answers a request by creating a company, which it reads through the
 // store within the same transaction.
 func making(f *fixture, s *store.Store, o tenant, name string) func(context.Context) ([]byte, error) {
 	return func(ctx context.Context) ([]byte, error) {
@@ -52,8 +52,8 @@ func countNamed(f *fixture, o tenant, name string, want int) {
 	}
 }
 
-// onceKept gives a request's answer again, to whoever may have it and to nobody else.
-func onceKept(f *fixture) {
+// idempotentReplay returns a request's answer again, only to the same principal.
+func idempotentReplay(f *fixture) {
 	stranger := f.home.newOwner("Stranger")
 	insert(f, f.home, owners(), stranger)
 	other := f.home
@@ -103,8 +103,8 @@ func onceKept(f *fixture) {
 	countNamed(f, f.home, "Reused", 0)
 }
 
-// onceFailed keeps nothing of a request that failed, so that it may succeed.
-func onceFailed(f *fixture) {
+// idempotentFailure keeps nothing of a request that failed, so that it may succeed.
+func idempotentFailure(f *fixture) {
 	request := sent("key", "POST /api/companies", "body")
 	company := making(f, f.store, f.home, "Failed")
 	for name, fn := range map[string]func(context.Context) ([]byte, error){
@@ -138,7 +138,7 @@ func onceFailed(f *fixture) {
 	}
 	// What may meet others' rows is no part of it either.
 	for name, read := range map[string]func(context.Context) error{
-		"everybody's": func(ctx context.Context) error { _, err := f.store.Organisations(ctx); return err },
+		"all organisations": func(ctx context.Context) error { _, err := f.store.Organisations(ctx); return err },
 		"another's": func(ctx context.Context) error {
 			_, err := f.store.Sessions(ctx, f.away.ID, f.away.owner.ID)
 			return err
@@ -156,9 +156,9 @@ func onceFailed(f *fixture) {
 	countNamed(f, f.home, "Failed", 1)
 }
 
-// onceAtOnce answers a request once, however often it is sent meanwhile and by how many
-// processes, and tells who comes second that it is under way.
-func onceAtOnce(f *fixture) {
+// idempotentConcurrent answers a request once, however often it is sent meanwhile and by how many
+// processes; the second is told that it is in progress.
+func idempotentConcurrent(f *fixture) {
 	_, second := f.open(patience)
 	request := sent("key", "POST /api/companies", "body")
 	var made atomic.Int32

@@ -10,7 +10,7 @@ import (
 	"sixty/internal/store"
 )
 
-// estate is what one person owns: a thing of every kind, and a further contact on the
+// estate is what one person owns: a record of every entity, and a further contact on the
 // deal, in which both of two people's contacts take part.
 type estate struct {
 	owner   crm.Owner
@@ -23,7 +23,7 @@ type estate struct {
 	assigned, made crm.Task
 }
 
-// newEstates gives two people what they own in the home organisation. Everything of the
+// newEstates inserts what two people own in the home organisation. Everything of the
 // one refers to the company and the contact of the other.
 func newEstates(f *fixture) (mine, theirs estate) {
 	f.Helper()
@@ -65,7 +65,7 @@ func newEstates(f *fixture) (mine, theirs estate) {
 	return mine, theirs
 }
 
-// ownedReads reads as somebody who sees only what they own, in every way.
+// ownedReads reads, in every way, as a user who sees only what they own.
 func ownedReads(f *fixture) {
 	mine, theirs := newEstates(f)
 	ctx, org := f.Context(), f.home.ID
@@ -157,7 +157,7 @@ func ownedNumbers(f *fixture, r crm.Reads, mine, theirs estate) {
 	}
 }
 
-// ownedKind reads a kind as somebody who is to see some things of it, and not others.
+// ownedKind reads an entity as a user who sees some of its records, and not others.
 func ownedKind[T, F any](f *fixture, by crm.Actor, k kind[T, F], mine []crm.ID, theirs ...crm.ID) {
 	f.Helper()
 	r := f.store.Reads(by)
@@ -214,7 +214,7 @@ func ownedKind[T, F any](f *fixture, by crm.Actor, k kind[T, F], mine []crm.ID, 
 	}
 }
 
-// ownedWrites tells of keys that another's things have, and enters who loses a thing.
+// ownedWrites finds keys of others' records, and logs the owner who loses a record.
 func ownedWrites(f *fixture) {
 	mine, theirs := newEstates(f)
 	if err := f.store.Write(f.Context(), mine.by, at(2), func(tx store.Tx) error {

@@ -8,9 +8,9 @@ import (
 	"sixty/internal/crm"
 )
 
-// walks goes through a list in every order, both ways and in pages of many sizes,
+// scans goes through a list in every order, both ways and in pages of many sizes,
 // and compares every page with the model.
-func walks[T, F any](f *fixture, l *list[T, F]) {
+func scans[T, F any](f *fixture, l *list[T, F]) {
 	for _, field := range l.sorts.Fields {
 		for _, desc := range []bool{false, true} {
 			sort := crm.Sort{Field: field, Desc: desc}
@@ -24,15 +24,15 @@ func walks[T, F any](f *fixture, l *list[T, F]) {
 	}
 }
 
-// walksByID goes through what is exported in the order that is for exports.
-func walksByID(f *fixture) {
-	walkByID(f, companyList(f))
-	walkByID(f, contactList(f))
-	walkByID(f, dealList(f))
-	walkByID(f, activityList(f))
+// scansByID goes through what is exported in the order that is for exports.
+func scansByID(f *fixture) {
+	scanByID(f, companyList(f))
+	scanByID(f, contactList(f))
+	scanByID(f, dealList(f))
+	scanByID(f, activityList(f))
 }
 
-func walkByID[T, F any](f *fixture, l *list[T, F]) {
+func scanByID[T, F any](f *fixture, l *list[T, F]) {
 	f.Helper()
 	l.key = func(string, *T) sortKey { return sortKey{} } // the id decides
 	for _, limit := range []int{1, 37, crm.MaxLimit} {
@@ -213,18 +213,18 @@ func (l *list[T, F]) counted(f *fixture, q crm.List[F], want int) {
 
 // emptyList reads lists that have no rows, from either end and from a position.
 func emptyList(f *fixture) {
-	nobody := crm.NewID()
+	missing := crm.NewID()
 	l := &list[crm.Deal, crm.DealFilter]{kind: deals()}
 	for _, q := range []crm.List[crm.DealFilter]{
 		{}, {Backward: true},
-		{From: &crm.Position{ID: nobody}}, {From: &crm.Position{ID: nobody}, Backward: true},
-		{Filter: crm.DealFilter{OwnerID: &nobody}}, {Filter: crm.DealFilter{ContactID: &nobody}, Backward: true},
+		{From: &crm.Position{ID: missing}}, {From: &crm.Position{ID: missing}, Backward: true},
+		{Filter: crm.DealFilter{OwnerID: &missing}}, {Filter: crm.DealFilter{ContactID: &missing}, Backward: true},
 	} {
 		q.Sort, q.Limit = l.sorts.Default, 50
 		l.read(f, q, nil, 0, 0)
 		l.counted(f, q, 0)
 	}
-	for _, ids := range [][]crm.ID{nil, {nobody}, {nobody, crm.NewID()}} {
+	for _, ids := range [][]crm.ID{nil, {missing}, {missing, crm.NewID()}} {
 		rows, err := f.store.Reads(crm.Actor{}).Deals().ByID(f.Context(), f.home.ID, ids)
 		if len(must(f, rows, err)) > 0 {
 			f.Errorf("%d rows for ids that nothing has", len(rows))

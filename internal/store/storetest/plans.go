@@ -39,7 +39,7 @@ type Bounds struct {
 }
 
 // The sizes of the larger organisation. They are such that neither to scan a whole
-// list nor to fetch and sort what is left of one is ever the wise thing to do.
+// list nor to fetch and sort what is left of one is ever the best plan.
 const (
 	planDeals     = 50_000
 	planCompanies = 20_000

@@ -85,7 +85,7 @@ var (
 )
 
 // Variants of each kind: every member set, none set that need not be, and the ends
-// of what they can be. refs are things that others may refer to.
+// of what they can be. refs are records that others may refer to.
 
 type refs struct {
 	owner   crm.Owner

@@ -11,7 +11,7 @@ import (
 	"sixty/internal/store"
 )
 
-// titles gives the names that a search of everything finds, in order.
+// titles returns the names that a search of everything finds, in order.
 func titles(f *fixture, o tenant, typed string) []string {
 	f.Helper()
 	q := crm.ParseQuery(typed)
@@ -23,7 +23,7 @@ func titles(f *fixture, o tenant, typed string) []string {
 	return all
 }
 
-// finds tells whether a search of everything finds just these, in this order.
+// finds reports whether a search of everything finds just these, in this order.
 func findsJust(f *fixture, o tenant, typed string, want ...string) {
 	f.Helper()
 	if got := titles(f, o, typed); !slices.Equal(got, want) {
@@ -96,7 +96,7 @@ func searchLists[T, F any](f *fixture, l *list[T, F], typed string, fits func(*T
 	}
 }
 
-// acmes tells whether a name has a word that begins with acme.
+// acmes reports whether a name has a word that begins with acme.
 func acmes(name string) bool {
 	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(name)), "acme")
 }

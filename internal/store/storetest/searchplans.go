@@ -11,7 +11,7 @@ import (
 const searchedDeals = 20_000
 
 // RunSearchPlans holds an engine to a search's beginning at the index over the terms.
-// judge gives what is wrong with the plan of a statement, together with the plan.
+// judge returns what is wrong with the plan of a statement, together with the plan.
 func RunSearchPlans(t *testing.T, database func(tb testing.TB) Opener, judge func(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any) []string) {
 	t.Helper()
 	f := newFixture(t, database)

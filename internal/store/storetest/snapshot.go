@@ -67,7 +67,7 @@ func snapshots(f *fixture) {
 	}
 }
 
-// snapshotEnds ends a snapshot however its function ends, lets nobody write in it,
+// snapshotEnds ends a snapshot however its function ends, rejects writes in it,
 // and bounds its statements.
 func snapshotEnds(f *fixture) {
 	read := func(ctx context.Context, r crm.Reads) error {

@@ -13,7 +13,7 @@ const sumPlanDeals = 10_000
 
 // RunSumPlans has an engine explain the statements that sum up: the numbers of a page
 // of companies or owners (company.stats, owner.stats) and of the dashboard
-// (dashboard.deals, dashboard.activities). wrong gives what is wrong with a plan, together with the plan.
+// (dashboard.deals, dashboard.activities). wrong returns what is wrong with a plan, together with the plan.
 func RunSumPlans(t *testing.T, database func(tb testing.TB) Opener, wrong func(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any) []string) {
 	t.Helper()
 	f := newFixture(t, database)
@@ -55,8 +55,8 @@ func RunSumPlans(t *testing.T, database func(tb testing.TB) Opener, wrong func(t
 	}
 }
 
-// firstPage gives the ids of a short page: one of fifty would be a large part of what
-// there is here, and reading everything the wise thing to do.
+// firstPage returns the ids of a short page: one of fifty would be a large part of what
+// there is here, and reading everything the best plan.
 func firstPage[T, F any](f *fixture, k kind[T, F]) []crm.ID {
 	f.Helper()
 	p, err := k.view(f.store.Reads(crm.Actor{})).Page(f.Context(), f.home.ID, crm.List[F]{Sort: k.sorts.Default, Limit: 5})

@@ -82,7 +82,7 @@ func (w *sumsWorld) check(when string) {
 	}
 }
 
-// raw runs a statement that the repository does not know, on things of the organisation.
+// raw runs a statement that the store does not have, on records of the organisation.
 func (w *sumsWorld) raw(sql string, args ...any) {
 	f := w.f
 	f.Helper()
@@ -123,7 +123,7 @@ func sums(f *fixture) {
 	w.check("at first")
 	ctx, o := f.Context(), f.home
 	n := 100
-	// pick gives some of what there is.
+	// pick returns some of what there is.
 	pick := func(most int) []crm.ID {
 		ids := slices.SortedFunc(maps.Keys(listAll(f, o, deals())), compareIDs)
 		m.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
@@ -294,7 +294,7 @@ func sumsOfMany(f *fixture) {
 			case 1:
 				change(n, own[:min(len(own), 8)]...)
 			case 2:
-				change(n, w.deals[m.IntN(len(w.deals))].ID) // everybody's
+				change(n, w.deals[m.IntN(len(w.deals))].ID) // all writers change it
 			case 4:
 				company := w.companies[of%len(w.companies)]
 				write(n, func(tx store.Tx) error { // deals, then contacts

@@ -12,7 +12,7 @@ import (
 	"sixty/internal/store"
 )
 
-// lockAdmins gives people who are admins and may act, of their own organisation alone.
+// lockAdmins returns the active admins of the organisation alone.
 func lockAdmins(f *fixture) {
 	o := f.home
 	people := []crm.Owner{o.newOwner("Admin"), o.newOwner("Second"), o.newOwner("Rep"), o.newOwner("Service"), o.newOwner("Gone"), o.newOwner("Deleted")}
@@ -36,10 +36,10 @@ func lockAdmins(f *fixture) {
 	})
 }
 
-// handsOver gives all that somebody has to another, and nothing that is another's,
-// deleted, or of another organisation. The change log tells of each kind, and the deals
+// transfers transfers all that a user owns, and nothing that is another's, deleted, or of
+// another organisation. The change log names each record, and the deals
 // of a contact are in the order of their changes.
-func handsOver(f *fixture) {
+func transfers(f *fixture) {
 	o, ctx := f.home, f.Context()
 	from, to := o.newOwner("From"), o.newOwner("To")
 	insert(f, o, owners(), from, to)
@@ -133,8 +133,8 @@ func handsOver(f *fixture) {
 	})
 }
 
-// handsOverWhole hands nothing over when whoever asked has gone halfway.
-func handsOverWhole(f *fixture) {
+// transfersWhole transfers nothing when the request is cancelled halfway.
+func transfersWhole(f *fixture) {
 	o := f.home
 	from, to := o.newOwner("From"), o.newOwner("To")
 	insert(f, o, owners(), from, to)
@@ -156,7 +156,7 @@ func handsOverWhole(f *fixture) {
 	err := s.Write(ctx, o.by, at(9), func(tx store.Tx) error {
 		n, err := tx.TransferOwnership(ctx, from.ID, to.ID)
 		if n != (accounts.TransferredRecords{}) {
-			f.Errorf("it says that it handed over %+v", n)
+			f.Errorf("it reports the transfer of %+v", n)
 		}
 		return err
 	})
@@ -175,7 +175,7 @@ func handsOverWhole(f *fixture) {
 	works(f, f.store)
 }
 
-// give makes n things that are somebody's.
+// give creates n records of an owner.
 func give[T any](n int, build func(string) T, owner func(*T) **crm.ID, who crm.ID) []T {
 	rows := make([]T, n)
 	for i := range rows {

@@ -55,7 +55,7 @@ func everything(f *fixture, w world) func(tx store.Tx) error {
 	}
 }
 
-// rollback leaves nothing of a transaction whose function fails, and hands on the
+// rollback leaves nothing of a transaction with a function that fails, and returns the
 // failure as it is.
 func rollback(f *fixture) {
 	w, _ := newWorlds(f)
@@ -73,8 +73,8 @@ func rollback(f *fixture) {
 	f.write(f.home, 2, everything(f, w)) // and nothing stands in the way of the next
 }
 
-// rehearse leaves nothing of a transaction that succeeds.
-func rehearse(f *fixture) {
+// dryRun leaves nothing of a transaction that succeeds.
+func dryRun(f *fixture) {
 	w, _ := newWorlds(f)
 	before := w.picture(f, f.home)
 	met := false

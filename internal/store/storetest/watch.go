@@ -15,7 +15,7 @@ type Poke struct {
 	Seq int64
 }
 
-// Watch watches the log until ctx ends, and gives what it hears, the first of which
+// Watch watches the log until ctx ends, and returns what it hears, the first of which
 // says that it has begun, and in the end what WatchLog returned.
 func Watch(ctx context.Context, s *store.Store) (pokes <-chan Poke, ended <-chan error) {
 	heard, end := make(chan Poke, 1000), make(chan error, 1)

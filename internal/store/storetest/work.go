@@ -178,7 +178,7 @@ func clearWork(f *fixture) {
 	}
 }
 
-// dealsOf stores deals of every status and currency, one of them deleted, and gives
+// dealsOf inserts deals of every status and currency, one of them deleted, and returns
 // what they come to.
 func dealsOf(f *fixture, edit func(*crm.Deal)) crm.DealTotals {
 	f.Helper()
@@ -203,7 +203,7 @@ func dealsOf(f *fixture, edit func(*crm.Deal)) crm.DealTotals {
 	}
 }
 
-// companyTotals counts what one company has, and nobody else's.
+// companyTotals counts what one company has, and nothing of others.
 func companyTotals(f *fixture) {
 	o, reads := f.home, f.store.Reads(crm.Actor{})
 	firms := three(f, companies(), o.newCompany)
