@@ -87,5 +87,8 @@ func appendLogEntry(b []byte, e *crm.LogEntry) []byte {
 		b = append(appendString(b, r.name), ':')
 		b = appendRows(b, r.ids, func(b []byte, id *crm.ID) []byte { return appendID(b, *id) })
 	}
+	if e.Refs.Import != nil { // an import's entry refers to no records
+		b = appendID(append(b, `"import_id":`...), *e.Refs.Import)
+	}
 	return append(b, "}}"...)
 }

@@ -21,9 +21,9 @@ ON CONFLICT (org_id, principal, key, target) DO UPDATE SET request = excluded.re
 (SELECT principal, key, target FROM idempotency WHERE org_id = $1 AND at < $2 ORDER BY at LIMIT $3)`}
 )
 
-// Idempotent implements crm.Store. Whoever comes second to a request that is being answered
-// fails to take its lock. The lock is asked for by a statement of its own, so that the
-// next one sees what was committed before it was free.
+// Idempotent implements crm.Store. A second request, while the first is being answered,
+// fails to acquire its lock. A statement of its own acquires the lock, so that the next
+// statement sees what was committed before the lock was free.
 func (s *Store) Idempotent(
 	ctx context.Context, by crm.Actor, at crm.Instant, r crm.IdempotentRequest, fn func(context.Context) ([]byte, error),
 ) (answer []byte, again bool, err error) {

@@ -152,7 +152,7 @@ func (m *searchModel) store(t *testing.T, s *store.Store) {
 	}
 }
 
-// found gives what fits, of one kind and owner if these are said, with its rank: of
+// found returns the matches, of one kind and owner if these are given, with their rank: of
 // each kind those entered last.
 func (m *searchModel) found(q typed, kind string, owner *crm.ID) []*thing {
 	var all []*thing
@@ -173,7 +173,7 @@ func (m *searchModel) found(q typed, kind string, owner *crm.ID) []*thing {
 	return all
 }
 
-// rankOf gives 0 for what does not fit.
+// rankOf returns the rank of a record, 0 if it does not match.
 func rankOf(t *thing, words []string) (rank int64) {
 	var different []string
 	for _, w := range words {
@@ -207,7 +207,7 @@ func rankOf(t *thing, words []string) (rank int64) {
 	return rank
 }
 
-// hits gives what a search of everything is to find.
+// hits returns the expected hits of a search of all kinds.
 func (m *searchModel) hits(q typed) []crm.Hit {
 	all := m.found(q, "", nil)
 	slices.SortFunc(all, byRank)
@@ -222,7 +222,7 @@ func byRank(a, b *thing) int {
 	return cmp.Or(cmp.Compare(b.hit.Rank, a.hit.Rank), cmp.Compare(b.hit.UpdatedAt, a.hit.UpdatedAt), bytes.Compare(b.hit.ID[:], a.hit.ID[:]))
 }
 
-// list gives the ids that a searched list is to hold.
+// list returns the expected ids of a searched list.
 func (m *searchModel) list(q typed, kind string, owner *crm.ID, sort crm.Sort) []crm.ID {
 	all := m.found(q, kind, owner)
 	slices.SortFunc(all, func(a, b *thing) int {

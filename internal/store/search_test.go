@@ -165,7 +165,7 @@ var oddities = []typed{
 	{"a b c d e f g h i", []string{"a", "b", "c", "d", "e", "f", "g", "h"}},
 }
 
-// randomPieces gives some pieces, and the words of all.
+// randomPieces returns some pieces of text, and the words in them.
 func randomPieces(r *rand.Rand, n int) (text string, words []string) {
 	var texts []string
 	for range n {
@@ -176,13 +176,13 @@ func randomPieces(r *rand.Rand, n int) (text string, words []string) {
 	return strings.Join(texts, " "), words
 }
 
-// queries gives what is typed: whole pieces, in any case, and beginnings of words.
+// queries returns searches: whole pieces, in any case, and beginnings of words.
 func (m *searchModel) queries() []typed {
 	all := slices.Clone(oddities)
 	for len(all) < typedQueries {
 		text, words := randomPieces(m.random, 1+m.random.IntN(3))
 		switch m.random.IntN(4) {
-		case 0: // as somebody types
+		case 0: // as a user types
 			if len(words) == 0 {
 				continue
 			}

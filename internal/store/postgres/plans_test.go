@@ -31,7 +31,7 @@ type node struct {
 	Plans     []node `json:"Plans"`
 }
 
-// steps gives what a node is fed by, beside what asks, once, for the organisation that
+// steps returns the inputs of a node, without the one that reads, once, the organisation that
 // is set.
 func (n node) steps() []node {
 	return slices.DeleteFunc(slices.Clone(n.Plans), func(p node) bool {
@@ -56,7 +56,7 @@ func planFaults(tb testing.TB, tx store.EngineTx, st *store.Statement, args []an
 	return faults
 }
 
-// planTexts gives a statement's plans as JSON: for whatever arguments, and for these.
+// planTexts returns a statement's plans as JSON: the generic one, and the one for these arguments.
 func planTexts(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any) (plans []string) {
 	tb.Helper()
 	exec(tb, tx, "PREPARE explained AS "+st.SQL)

@@ -14,9 +14,9 @@ import (
 )
 
 // Statements run in one of two roles, neither of which owns the tables or is exempt
-// from their row-level security: as the tenant, which meets the rows of the organisation
-// that is set, or as the service, which meets everybody's. The tables are the user's
-// whom the URL names; as such they are only migrated and analysed.
+// from their row-level security: as the tenant, which sees the rows of the organisation
+// that is set, or as the service, which sees all rows. The user of the URL owns the tables,
+// and only migrates and analyses them.
 const (
 	tenantRole  = "sixty_tenant"
 	serviceRole = "sixty_service"

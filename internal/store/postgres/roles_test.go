@@ -104,7 +104,7 @@ func TestScopeEnds(t *testing.T) {
 	t.Parallel()
 	e, _ := migrated(t, postgres.Options{URL: servertest.PostgresURL(t), MinConns: 1, MaxConns: 1})
 	org, ctx := crm.NewID(), t.Context()
-	state := &store.Statement{Name: "test.state", SQL: `SELECT concat_ws(' ', current_user, coalesce(nullif(current_setting('sixty.org', true), ''), 'nobody'), current_setting('plan_cache_mode'))`}
+	state := &store.Statement{Name: "test.state", SQL: `SELECT concat_ws(' ', current_user, coalesce(nullif(current_setting('sixty.org', true), ''), 'none'), current_setting('plan_cache_mode'))`}
 	arrays := &store.Statement{Name: "test.arrays", SQL: state.SQL + ` WHERE $1::text[] IS NOT NULL`}
 	read := func(q store.Querier, st *store.Statement, args ...any) (text string) {
 		t.Helper()
@@ -130,7 +130,7 @@ func TestScopeEnds(t *testing.T) {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
-	asHome, asService := "sixty_tenant "+org.String(), "sixty_service nobody"
+	asHome, asService := "sixty_tenant "+org.String(), "sixty_service none"
 	check(asHome+" auto", read(scoped{e, home}, state))
 	check(asService+" auto", read(scoped{e, service}, state))
 	check(asHome+" force_custom_plan", read(scoped{e, home}, arrays, []string{"a"}))
@@ -178,9 +178,8 @@ func (s scoped) Query(ctx context.Context, st *store.Statement, args []any) (sto
 	return s.engine.Query(ctx, s.scope, st, args)
 }
 
-// A user that is nobody special owns a database: without the roles the migration says
-// what to do about it; with them everything works, and that it owns the tables does not
-// help who forgets.
+// An ordinary user owns a database: without the roles the migration says what to run; with
+// them everything works, and owning the tables does not lift the isolation.
 func TestOrdinaryUser(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

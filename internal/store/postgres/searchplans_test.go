@@ -30,7 +30,7 @@ func TestSearchPlans(t *testing.T) {
 	})
 }
 
-// stepsOf gives all steps of a plan, and the indexes that they go by.
+// stepsOf returns all steps of a plan, and the indexes that they use.
 func stepsOf(n node) (steps, indexes []string) {
 	steps, indexes = []string{n.Type + " on " + n.Table}, []string{n.Index}
 	if n.Index == "search_pkey" && strings.Contains(n.IndexCond, "(id = t") {

@@ -134,7 +134,7 @@ func TestWatchCutOff(t *testing.T) {
 // A database that is out of reach is no wait.
 func TestWatchOutOfReach(t *testing.T) {
 	t.Parallel()
-	e := open(t, "postgres://nobody@127.0.0.1:1/nothing?sslmode=disable", 0)
+	e := open(t, "postgres://unknown@127.0.0.1:1/nothing?sslmode=disable", 0)
 	t.Cleanup(func() { _ = e.Close() })
 	_, ended := storetest.Watch(t.Context(), store.New(e, store.Options{}))
 	if err := next(t, ended); crm.CodeOf(err) != crm.CodeUnavailable {

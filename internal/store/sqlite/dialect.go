@@ -46,7 +46,7 @@ func (dialect) Texts(texts []string) any {
 	return string(b)
 }
 
-// Whoever writes has the whole database to themselves.
+// A writer has the whole database to itself.
 
 func (dialect) ForUpdate() string { return "" }
 func (dialect) ForShare() string  { return "" }

@@ -52,7 +52,7 @@ func planFaults(tb testing.TB, tx store.EngineTx, st *store.Statement, args []an
 	return faults
 }
 
-// queryPlan gives the steps of a statement's plan.
+// queryPlan returns the steps of a statement's plan.
 func queryPlan(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any) (steps []string) {
 	tb.Helper()
 	rows, err := tx.Query(tb.Context(), &store.Statement{Name: "test", SQL: "EXPLAIN QUERY PLAN " + st.SQL}, args)

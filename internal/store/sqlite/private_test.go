@@ -9,8 +9,8 @@ import (
 	"sixty/internal/store/sqlite"
 )
 
-// What the database holds is nobody's but its owner's, also in a folder that all may
-// look into.
+// The database's files are readable by their owner alone, also in a folder that all may
+// read.
 func TestFilesArePrivate(t *testing.T) {
 	t.Parallel()
 	path := servertest.SQLitePath(t)

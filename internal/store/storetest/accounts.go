@@ -84,7 +84,7 @@ func passwords(f *fixture) {
 	if _, err := f.store.Account(ctx, f.away.ID, home.UserID); crm.CodeOf(err) != crm.CodeNotFound {
 		f.Errorf("another organisation's: %v", err)
 	}
-	conflicts(f, f.fails(f.home, func(tx store.Tx) error { return tx.PutPassword(ctx, crm.NewID(), "nobody's") }), "")
+	conflicts(f, f.fails(f.home, func(tx store.Tx) error { return tx.PutPassword(ctx, crm.NewID(), "unknown") }), "")
 }
 
 func (o tenant) newSession(user crm.ID, n int) accounts.Session {

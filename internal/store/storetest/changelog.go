@@ -76,8 +76,8 @@ func entered(f *fixture, fn func()) []logged {
 	return changeLog(f, f.home)[before:]
 }
 
-// logEntries enters one row for each change: what, who, when, and whom it concerns
-// before and after.
+// logEntries checks that each change writes one entry: the record, the actor, the time, and
+// the references before and after.
 func logEntries(f *fixture) {
 	w, _ := newWorlds(f)
 	ctx, other := f.Context(), f.home.newOwner("Other")

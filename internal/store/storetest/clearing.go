@@ -202,8 +202,8 @@ func listedAt(f *fixture, contact crm.ID, d crm.Deal) {
 	}
 }
 
-// clearPrimaryContacts makes the primary contacts of the companies named ordinary ones, and
-// nobody else.
+// clearPrimaryContacts checks that the primary contacts of the named companies, and no
+// others, become ordinary ones.
 func clearPrimaryContacts(f *fixture) {
 	c := newCast(f)
 	update(f, f.home, contacts(), 2, func(p *crm.Contact) { p.IsPrimary = true }, c.further.ID)

@@ -117,7 +117,7 @@ func keysOf(f *fixture, o tenant) (all []accounts.APIKey) {
 	}
 }
 
-// settings gives all who ask at once, in one process or in two, the same value,
+// settings checks that concurrent readers, in one process or in two, get the same value,
 // which stays.
 func settings(f *fixture) {
 	_, second := f.open(patience)

@@ -58,7 +58,7 @@ func contactList(f *fixture) *list[crm.Contact, crm.ContactFilter] {
 	ids := l.fill(f, m, func(i int) crm.Contact {
 		c := l.vary(m, f.home.newContact(m.name()))
 		if i%5 == 0 {
-			c.FirstName, c.FullName, c.Email = nil, "", distinct(ptr("0000nobody@example.org"), i)
+			c.FirstName, c.FullName, c.Email = nil, "", distinct(ptr("0000none@example.org"), i)
 		}
 		c.OwnerID, c.CompanyID = some(m, people), some(m, firms)
 		c.CreatedAt, c.UpdatedAt = m.instant(), m.instant()
@@ -98,7 +98,7 @@ func ownerList(f *fixture) *list[crm.Owner, crm.OwnerFilter] {
 	ids := l.fill(f, m, func(i int) crm.Owner {
 		o := l.vary(m, f.home.newOwner(m.name()))
 		if i%5 == 0 {
-			o.FirstName, o.FullName, o.Email = nil, "", distinct(ptr("0000nobody@example.org"), i)
+			o.FirstName, o.FullName, o.Email = nil, "", distinct(ptr("0000none@example.org"), i)
 		}
 		o.Service, o.CreatedAt, o.UpdatedAt = i%7 == 0, m.instant(), m.instant()
 		return o

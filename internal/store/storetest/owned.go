@@ -266,8 +266,8 @@ func ownedWrites(f *fixture) {
 	}
 }
 
-// organisationSettings keeps what an organisation is told, tells it to whoever asks whom
-// a credential acts for, and enters it in the log.
+// organisationSettings checks that an organisation's settings are stored, returned with the
+// principal of a credential, and logged.
 func organisationSettings(f *fixture) {
 	w, _ := newWorlds(f)
 	want := f.home.Organisation

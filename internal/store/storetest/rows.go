@@ -162,8 +162,8 @@ func ownerVariants(o tenant, _ refs) []crm.Owner {
 func dealVariants(o tenant, r refs) []crm.Deal {
 	full := crm.Deal{
 		OrgID: o.ID, ID: crm.NewID(), Name: "Full", Company: ptr("Full plc"), CompanyID: &r.company.ID, PrimaryContactID: &r.contact.ID,
-		ContactName: ptr("Somebody"), ContactEmail: ptr("somebody@full.example"), ContactPhone: ptr("0113 496 0001"),
-		ContactIdentifier: ptr("in/somebody"), ContactIdentifierType: ptr("linkedin"), Value: ptr(crm.Money(123_456)), Currency: "EUR",
+		ContactName: ptr("Sam Example"), ContactEmail: ptr("sam@full.example"), ContactPhone: ptr("0113 496 0001"),
+		ContactIdentifier: ptr("in/sam"), ContactIdentifierType: ptr("linkedin"), Value: ptr(crm.Money(123_456)), Currency: "EUR",
 		OneOffRevenue: ptr(crm.Money(1)), MonthlyMRR: ptr(crm.Money(2)), Description: ptr("a deal"), StageID: r.stage.ID,
 		StageChangedAt: at(3), Probability: 42, Status: crm.StatusWon, Priority: ptr("high"), AnnualValue: ptr(crm.Money(3)),
 		DealSize: ptr("L"), LeadSourceType: ptr("inbound"), LeadSourceChannel: ptr("web"), NextSteps: ptr("sign"),

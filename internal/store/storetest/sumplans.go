@@ -7,8 +7,8 @@ import (
 	"sixty/internal/store"
 )
 
-// sumPlanDeals are the deals that plans of sums are read on: so many that nobody
-// would read them all for the numbers of a page.
+// sumPlanDeals is the number of deals behind the plans of sums: too many to be read for the
+// numbers of a page.
 const sumPlanDeals = 10_000
 
 // RunSumPlans has an engine explain the statements that sum up: the numbers of a page

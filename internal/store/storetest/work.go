@@ -210,7 +210,7 @@ func companyTotals(f *fixture) {
 	want := crm.CompanyTotals{Contacts: 2, Deals: dealsOf(f, func(d *crm.Deal) { d.CompanyID = &firms[0] }), LastActivity: ptr(at(7))}
 	people := copies(contacts(), []crm.Contact{o.newContact("P")}, 4)
 	for i := range people {
-		people[i].CompanyID = &firms[i/3] // three, of whom one goes, and one
+		people[i].CompanyID = &firms[i/3] // three, one of which is deleted, and one
 	}
 	insert(f, o, contacts(), people...)
 	remove(f, o, contacts(), 3, people[0].ID)
