@@ -20,6 +20,11 @@ func (b *bed) versus(old string, deals, rounds int) error {
 	defer earlier.close()
 
 	var peers []*peer
+	defer func() {
+		for i := 0; i < len(peers); i += 2 { // two peers of each server
+			peers[i].server.Stop()
+		}
+	}()
 	for _, build := range []struct {
 		name string
 		bed  *bed
@@ -35,7 +40,6 @@ func (b *bed) versus(old string, deals, rounds int) error {
 			if err != nil {
 				return err
 			}
-			defer server.Stop()
 			for _, coding := range []string{identity, brotli} {
 				peers = append(peers, &peer{
 					name: build.name + ", " + mode.name + ", " + coding, server: server, addr: server.Addr, key: build.bed.key,

@@ -80,7 +80,8 @@ func (s *Service) UpdateMember(ctx context.Context, by crm.Actor, id crm.ID, exp
 			return crm.Owner{}, err
 		}
 		after := before
-		return after, applyOwner(ctx, tx, p, &after)
+		err := applyOwner(ctx, tx, p, &after)
+		return after, err
 	})
 }
 

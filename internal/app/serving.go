@@ -206,20 +206,18 @@ func (s *serving) beat(ctx context.Context) {
 	id := crm.NewID()
 	every := time.NewTicker(store.HeartbeatPeriod)
 	defer every.Stop()
-	for {
+	for ctx.Err() == nil {
 		if err := s.core.Store.Heartbeat(ctx, id); err != nil && ctx.Err() == nil {
 			s.core.Log.Debug("the server could not be registered", "error", err)
 		}
 		select {
 		case <-every.C:
-			continue
 		case <-ctx.Done():
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingTimeout)
-		defer cancel()
-		_ = s.core.Store.EndInstance(ctx, id) // or it is no longer seen
-		return
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingTimeout)
+	defer cancel()
+	_ = s.core.Store.EndInstance(ctx, id) // or its heartbeat times out
 }
 
 // rebuild rebuilds derived data of an older version, until that is done or ctx ends.

@@ -136,6 +136,7 @@ type BearerTokens struct {
 	Tokens *Tokens // nil: only keys are accepted
 }
 
+// Lookup returns the actor of a key or of a token that was verified a moment ago.
 func (b BearerTokens) Lookup(ctx context.Context, token string) (crm.Actor, bool) {
 	if b.Tokens == nil || looksLikeSecret(token) {
 		return b.Keys.Lookup(ctx, token)
@@ -143,6 +144,7 @@ func (b BearerTokens) Lookup(ctx context.Context, token string) (crm.Actor, bool
 	return b.Tokens.Lookup(ctx, token)
 }
 
+// Authenticate returns the actor of a key or of a token.
 func (b BearerTokens) Authenticate(ctx context.Context, token string) (crm.Actor, error) {
 	if b.Tokens == nil || looksLikeSecret(token) {
 		return b.Keys.Authenticate(ctx, token)
@@ -150,6 +152,7 @@ func (b BearerTokens) Authenticate(ctx context.Context, token string) (crm.Actor
 	return b.Tokens.Authenticate(ctx, token)
 }
 
+// LastKnown returns the actor that a key or a token had when it was last verified.
 func (b BearerTokens) LastKnown(token string) (crm.Actor, bool) {
 	if b.Tokens == nil || looksLikeSecret(token) {
 		return b.Keys.LastKnown(token)

@@ -11,6 +11,7 @@ import (
 // Tier bounds the lifetime of cached answers.
 type Tier string
 
+// The tiers.
 const (
 	Frequent Tier = "frequent" // lists and details with many readers
 	Session  Tier = "session"  // depends on the user
@@ -110,6 +111,7 @@ type Answer struct {
 // Outcome is how a request was answered.
 type Outcome string
 
+// The outcomes.
 const (
 	Hit        Outcome = "hit"    // from an entry, in memory or shared
 	Miss       Outcome = "miss"   // by this caller's fill
@@ -121,6 +123,7 @@ const (
 // Source is where an entry was found; empty if it was not found but built.
 type Source string
 
+// The sources.
 const (
 	Memory       Source = "memory"
 	SharedSource Source = "shared"

@@ -43,6 +43,7 @@ type Server struct {
 	SignIn
 }
 
+// The environments of NODE_ENV.
 const (
 	Development = "development"
 	Test        = "test"

@@ -197,8 +197,8 @@ var Deals = Declare(Entity[Deal, DealPatch, DealFilter]{
 	Sorts: Sorts{[]string{"updated_at", "created_at", "name", "value", "expected_close_date"}, Sort{"updated_at", true}},
 })
 
-// apply applies everything of a deal that has no rule across members; what the
-// stage, the status and the closing time do to each other is settle's.
+// Apply applies the members that have no rule across members; settle applies the stage, the
+// status and the closing time, which depend on each other.
 func (p DealPatch) Apply(d *Deal, r *Rules) {
 	Deals.Apply(&p, d, r)
 	if p.Status.Set && (p.Status.Null || !slices.Contains(Deals.Enum("status"), p.Status.Value)) {

@@ -32,7 +32,7 @@ type Organisation struct {
 // Version returns a number that differs between settings, for conditional changes.
 func (o *Organisation) Version() int64 {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%q %q %q", o.Name, o.DefaultCurrency, o.RepsSee)
+	_, _ = fmt.Fprintf(h, "%q %q %q", o.Name, o.DefaultCurrency, o.RepsSee)
 	return int64(h.Sum64() >> 1)
 }
 

@@ -76,7 +76,7 @@ func (c *checks) err() error {
 	case c.fault != nil:
 		return c.fault
 	case len(c.Bad) > 0:
-		return c.Rules.Err()
+		return c.Err()
 	case len(c.taken) > 0:
 		return InUse(c.taken...)
 	}

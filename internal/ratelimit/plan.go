@@ -9,6 +9,7 @@ import (
 // before it too, and is charged to all of them.
 type Tier uint8
 
+// The tiers.
 const (
 	Global    Tier = iota // everything but health probes
 	API                   // operations of the API
@@ -22,6 +23,7 @@ func (t Tier) String() string { return [...]string{"global", "api", "expensive"}
 // Scope is what kind of subject a limit applies to.
 type Scope uint8
 
+// The scopes.
 const (
 	ScopeAddress      Scope = iota // an anonymous caller's address
 	ScopePrincipal                 // a person or a key

@@ -18,6 +18,7 @@ import (
 // Mode is the kind of Redis deployment.
 type Mode string
 
+// The kinds.
 const (
 	Single   Mode = "single"
 	Sentinel Mode = "sentinel"

@@ -94,8 +94,10 @@ func (s *Store) RebuildDerived(ctx context.Context) error {
 			if state.position == nil && state.version >= d.version || state.target > d.version {
 				break
 			}
-			if older, err := s.olderInstance(ctx); err != nil || older {
-				return errors.Join(err, map[bool]error{true: ErrOlderInstance}[older])
+			if older, err := s.olderInstance(ctx); err != nil {
+				return err
+			} else if older {
+				return ErrOlderInstance
 			}
 			if state.position == nil || state.target != d.version {
 				_, err = s.remove(ctx, startRebuild, d.name, d.version)
@@ -135,10 +137,8 @@ func (s *Store) rebuildBatch(ctx context.Context, d derivedData, state derivedSt
 		at = rebuildPosition{Org: orgs[0]}
 	}
 	if len(orgs) == 0 || at.Part >= len(d.parts) && len(orgs) == 1 {
-		if _, err := s.remove(ctx, endRebuild, d.name, d.version); err != nil {
-			return err
-		}
-		return nil
+		_, err := s.remove(ctx, endRebuild, d.name, d.version)
+		return err
 	}
 	if at.Part >= len(d.parts) {
 		at = rebuildPosition{Org: orgs[1]}

@@ -28,16 +28,17 @@ func newPlainStore() *Store { return New(plainEngine{}, Options{}) }
 func TestStatementCache(t *testing.T) {
 	t.Parallel()
 	s := newPlainStore()
-	t.Run("companies", func(t *testing.T) { checkStatements(t, s, &s.companies) })
-	t.Run("contacts", func(t *testing.T) { checkStatements(t, s, &s.contacts) })
-	t.Run("deals", func(t *testing.T) { checkStatements(t, s, &s.deals) })
-	t.Run("stages", func(t *testing.T) { checkStatements(t, s, &s.stages) })
-	t.Run("owners", func(t *testing.T) { checkStatements(t, s, &s.owners) })
-	t.Run("activities", func(t *testing.T) { checkStatements(t, s, &s.activities) })
-	t.Run("tasks", func(t *testing.T) { checkStatements(t, s, &s.tasks) })
-	t.Run("audit", func(t *testing.T) { checkStatements(t, s, &s.audit) })
-	t.Run("keys", func(t *testing.T) { checkStatements(t, s, &s.keys) })
+	t.Run("companies", func(t *testing.T) { t.Parallel(); checkStatements(t, s, &s.companies) })
+	t.Run("contacts", func(t *testing.T) { t.Parallel(); checkStatements(t, s, &s.contacts) })
+	t.Run("deals", func(t *testing.T) { t.Parallel(); checkStatements(t, s, &s.deals) })
+	t.Run("stages", func(t *testing.T) { t.Parallel(); checkStatements(t, s, &s.stages) })
+	t.Run("owners", func(t *testing.T) { t.Parallel(); checkStatements(t, s, &s.owners) })
+	t.Run("activities", func(t *testing.T) { t.Parallel(); checkStatements(t, s, &s.activities) })
+	t.Run("tasks", func(t *testing.T) { t.Parallel(); checkStatements(t, s, &s.tasks) })
+	t.Run("audit", func(t *testing.T) { t.Parallel(); checkStatements(t, s, &s.audit) })
+	t.Run("keys", func(t *testing.T) { t.Parallel(); checkStatements(t, s, &s.keys) })
 	t.Run("two filters", func(t *testing.T) {
+		t.Parallel()
 		type filter struct{ Stage, Priority *string }
 		deals := dealTable()
 		checkStatements(t, s, &table[crm.Deal, filter]{

@@ -12,7 +12,7 @@ import (
 )
 
 // atomicStore returns a store over an engine, with the listener of its commits.
-func atomicStore(f *fixture, e store.Engine) (*store.Store, *Commits) {
+func atomicStore(e store.Engine) (*store.Store, *Commits) {
 	heard := new(Commits)
 	s := store.New(e, store.Options{Commits: heard})
 	return s, heard
@@ -27,7 +27,7 @@ func insertCompany(ctx context.Context, s *store.Store, by crm.Actor, c crm.Comp
 // written before, others see nothing of it until the end, the log has one run of entries and
 // the listener hears of it once.
 func atomicJoins(f *fixture) {
-	s, heard := atomicStore(f, f.engine)
+	s, heard := atomicStore(f.engine)
 	var made []crm.ID
 	since := logEnd(f, f.home.ID)
 	err := s.Atomic(f.Context(), f.home.by, at(1), func(ctx context.Context) error {
@@ -132,7 +132,7 @@ func atomicRetried(f *fixture) {
 	for name, inWrite := range map[string]bool{"AtCommit": false, "InWrite": true} {
 		runs := 0
 		engine := &failingOnce{Engine: f.engine}
-		s, heard := atomicStore(f, engine)
+		s, heard := atomicStore(engine)
 		err := s.Atomic(f.Context(), f.home.by, at(1), func(ctx context.Context) error {
 			runs++
 			engine.atCommit, engine.atExec = runs == 1 && !inWrite, runs == 1 && inWrite
@@ -193,7 +193,7 @@ func (t failingTx) Exec(ctx context.Context, st *store.Statement, args []any) (i
 
 func (t failingTx) Commit(ctx context.Context) error {
 	if t.engine.atCommit {
-		return errors.Join(errAgain, t.EngineTx.Rollback())
+		return errors.Join(errAgain, t.Rollback())
 	}
 	return t.EngineTx.Commit(ctx)
 }
