@@ -88,7 +88,7 @@ AND c.relname NOT IN ('settings', 'goose_db_version', 'derived_data', 'instances
 		`SELECT count(*) FROM pg_roles WHERE rolname IN ('sixty_tenant', 'sixty_service') AND NOT (rolsuper OR rolbypassrls OR rolcanlogin OR rolcreaterole)`:                                2,
 		`SELECT count(*) FROM pg_class WHERE relowner IN ('sixty_tenant'::regrole, 'sixty_service'::regrole)`:                                                                                0,
 		`SELECT count(*) FROM pg_auth_members WHERE member IN ('sixty_tenant'::regrole, 'sixty_service'::regrole)`:                                                                           0,
-		`SELECT count(*) FROM (VALUES ('settings'), ('goose_db_version'), ('instances')) t (name) WHERE has_table_privilege('sixty_tenant', name, 'SELECT, INSERT, UPDATE, DELETE')`:                        0,
+		`SELECT count(*) FROM (VALUES ('settings'), ('goose_db_version'), ('instances')) t (name) WHERE has_table_privilege('sixty_tenant', name, 'SELECT, INSERT, UPDATE, DELETE')`:         0,
 		`SELECT count(*) FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind = 'v' AND relname <> 'own_search' AND has_table_privilege('sixty_tenant', c.oid, 'SELECT')`: 0,
 	} {
 		var n int
