@@ -8,6 +8,7 @@
 package accounts
 
 import (
+	"context"
 	"time"
 
 	"sixty/internal/crm"
@@ -36,4 +37,16 @@ func RequireAdmin(by crm.Actor, what string) error {
 		return nil
 	}
 	return crm.Forbidden("Only admins may " + what + ".")
+}
+
+// managePeople is what admins may do with people and keys, for RequireAdmin.
+const managePeople = "manage people and keys"
+
+// writeAsAdmin runs fn in a transaction of an admin; see RequireAdmin.
+func (s *Service) writeAsAdmin(ctx context.Context, by crm.Actor, what string, fn func(tx Tx, now crm.Instant) error) error {
+	if err := RequireAdmin(by, what); err != nil {
+		return err
+	}
+	now := s.clock()
+	return s.store.Write(ctx, by, now, func(tx Tx) error { return fn(tx, now) })
 }

@@ -56,7 +56,7 @@ var APIKeys = crm.Declare(crm.Entity[APIKey, struct{}, APIKeyFilter]{
 
 // APIKeys lists the organisation's keys, those that have ended included.
 func (s *Service) APIKeys(ctx context.Context, by crm.Actor, q crm.List[APIKeyFilter]) (crm.Page[APIKey], error) {
-	if err := RequireAdmin(by, "manage people and keys"); err != nil {
+	if err := RequireAdmin(by, managePeople); err != nil {
 		return crm.Page[APIKey]{}, err
 	}
 	return s.store.APIKeys().Page(ctx, by.Org, q)
@@ -64,7 +64,7 @@ func (s *Service) APIKeys(ctx context.Context, by crm.Actor, q crm.List[APIKeyFi
 
 // APIKey reads one of them.
 func (s *Service) APIKey(ctx context.Context, by crm.Actor, id crm.ID) (APIKey, error) {
-	if err := RequireAdmin(by, "manage people and keys"); err != nil {
+	if err := RequireAdmin(by, managePeople); err != nil {
 		return APIKey{}, err
 	}
 	return crm.GetOne(ctx, s.store.APIKeys(), by.Org, id, "API key")
@@ -75,7 +75,7 @@ func (s *Service) APIKey(ctx context.Context, by crm.Actor, id crm.ID) (APIKey, 
 // role is the key's own and not higher than the user's; if the user's role becomes lower, that
 // one counts.
 func (s *Service) CreateAPIKey(ctx context.Context, by crm.Actor, p APIKeyPatch, prefix string, hash []byte) (APIKey, error) {
-	if err := RequireAdmin(by, "manage people and keys"); err != nil {
+	if err := RequireAdmin(by, managePeople); err != nil {
 		return APIKey{}, err
 	}
 	now := s.clock()
@@ -154,11 +154,7 @@ const APIKeyVersion = 1
 
 // RevokeAPIKey ends a key for good.
 func (s *Service) RevokeAPIKey(ctx context.Context, by crm.Actor, id crm.ID, expected crm.VersionCondition) error {
-	if err := RequireAdmin(by, "manage people and keys"); err != nil {
-		return err
-	}
-	now := s.clock()
-	return s.store.Write(ctx, by, now, func(tx Tx) error {
+	return s.writeAsAdmin(ctx, by, managePeople, func(tx Tx, now crm.Instant) error {
 		was, err := tx.RevokeAPIKey(ctx, id)
 		switch {
 		case err != nil:

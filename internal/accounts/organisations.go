@@ -42,12 +42,8 @@ func (s *Service) CreateOrganisation(ctx context.Context, name string) (crm.Orga
 // UpdateOrganisation changes the settings of the actor's organisation that are in the patch.
 // Every instance applies a change of what reps see within a second.
 func (s *Service) UpdateOrganisation(ctx context.Context, by crm.Actor, expected crm.VersionCondition, p crm.OrganisationPatch) (crm.Organisation, error) {
-	if err := RequireAdmin(by, "change the organisation's settings"); err != nil {
-		return crm.Organisation{}, err
-	}
 	var out crm.Organisation
-	now := s.clock()
-	err := s.store.Write(ctx, by, now, func(tx Tx) error {
+	err := s.writeAsAdmin(ctx, by, "change the organisation's settings", func(tx Tx, now crm.Instant) error {
 		before, err := tx.LockOrganisation(ctx)
 		if err != nil {
 			return err

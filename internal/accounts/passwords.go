@@ -75,7 +75,7 @@ func lockActive(ctx context.Context, tx Tx, user crm.ID) error {
 // own; admins let others do so by one-time tokens, and the operator sets it directly.
 func (s *Service) SetPassword(ctx context.Context, by crm.Actor, user crm.ID, hash string) error {
 	if by.User != user {
-		if err := RequireAdmin(by, "manage people and keys"); err != nil {
+		if err := RequireAdmin(by, managePeople); err != nil {
 			return err
 		}
 	}
@@ -84,14 +84,20 @@ func (s *Service) SetPassword(ctx context.Context, by crm.Actor, user crm.ID, ha
 		if err := lockActive(ctx, tx, user); err != nil {
 			return err
 		}
-		if err := tx.PutPassword(ctx, user, hash); err != nil {
-			return err
-		}
-		if err := tx.EndSessions(ctx, user, none); err != nil {
-			return err
-		}
-		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionPasswordChanged, Target: crm.EntityOwner, TargetID: &user})
+		return replacePassword(ctx, tx, by, now, user, hash)
 	})
+}
+
+// replacePassword sets the hash of a person's password, ends their sessions, and enters that in
+// the audit trail.
+func replacePassword(ctx context.Context, tx Tx, by crm.Actor, now crm.Instant, user crm.ID, hash string) error {
+	if err := tx.PutPassword(ctx, user, hash); err != nil {
+		return err
+	}
+	if err := tx.EndSessions(ctx, user, none); err != nil {
+		return err
+	}
+	return Audit(ctx, tx, by, now, AuditEvent{Action: ActionPasswordChanged, Target: crm.EntityOwner, TargetID: &user})
 }
 
 // RehashPassword sets another hash of the password that an account had when it was read,

@@ -9,12 +9,8 @@ import (
 
 // CreateOwner creates a person; a rep unless the patch says otherwise.
 func (s *Service) CreateOwner(ctx context.Context, by crm.Actor, p crm.OwnerPatch) (crm.Owner, error) {
-	if err := RequireAdmin(by, "manage people and keys"); err != nil {
-		return crm.Owner{}, err
-	}
 	var out crm.Owner
-	now := s.clock()
-	err := s.store.Write(ctx, by, now, func(tx Tx) (err error) {
+	err := s.writeAsAdmin(ctx, by, managePeople, func(tx Tx, now crm.Instant) (err error) {
 		out, err = insertOwner(ctx, tx, by, now, p)
 		return err
 	})
@@ -66,11 +62,7 @@ func (s *Service) OwnerByEmail(ctx context.Context, by crm.Actor, email string) 
 
 // DeleteOwner deletes a person who owns no records; one who does can only be deactivated.
 func (s *Service) DeleteOwner(ctx context.Context, by crm.Actor, id crm.ID) error {
-	if err := RequireAdmin(by, "manage people and keys"); err != nil {
-		return err
-	}
-	now := s.clock()
-	return s.store.Write(ctx, by, now, func(tx Tx) error {
+	return s.writeAsAdmin(ctx, by, managePeople, func(tx Tx, now crm.Instant) error {
 		admins, err := tx.LockAdmins(ctx)
 		if err != nil {
 			return err

@@ -20,7 +20,7 @@ type Member struct {
 
 // Members lists the people of the organisation, deactivated ones included.
 func (s *Service) Members(ctx context.Context, by crm.Actor, q crm.List[crm.OwnerFilter]) (crm.Page[Member], error) {
-	if err := RequireAdmin(by, "manage people and keys"); err != nil {
+	if err := RequireAdmin(by, managePeople); err != nil {
 		return crm.Page[Member]{}, err
 	}
 	owners, err := s.store.Owners().Page(ctx, by.Org, q)
@@ -35,13 +35,18 @@ func (s *Service) Members(ctx context.Context, by crm.Actor, q crm.List[crm.Owne
 
 // Member reads one of them, or the user of a key.
 func (s *Service) Member(ctx context.Context, by crm.Actor, id crm.ID) (Member, error) {
-	if err := RequireAdmin(by, "manage people and keys"); err != nil {
+	if err := RequireAdmin(by, managePeople); err != nil {
 		return Member{}, err
 	}
 	o, err := crm.GetOne(ctx, s.store.Owners(), by.Org, id, "user")
 	if err != nil {
 		return Member{}, err
 	}
+	return s.member(ctx, by, o)
+}
+
+// member is members for one person.
+func (s *Service) member(ctx context.Context, by crm.Actor, o crm.Owner) (Member, error) {
 	rows, err := s.members(ctx, by, []crm.Owner{o})
 	if err != nil {
 		return Member{}, err
@@ -106,12 +111,8 @@ func (s *Service) ReactivateOwner(ctx context.Context, by crm.Actor, id crm.ID) 
 
 // changeMember locks and changes a person, and enters it in the audit trail.
 func (s *Service) changeMember(ctx context.Context, by crm.Actor, id crm.ID, change func(tx Tx, before crm.Owner, now crm.Instant) (crm.Owner, error)) (Member, error) {
-	if err := RequireAdmin(by, "manage people and keys"); err != nil {
-		return Member{}, err
-	}
-	now := s.clock()
 	var out crm.Owner
-	err := s.store.Write(ctx, by, now, func(tx Tx) error {
+	err := s.writeAsAdmin(ctx, by, managePeople, func(tx Tx, now crm.Instant) error {
 		// First all admins, in an order: of two who would demote each other one comes second.
 		admins, err := tx.LockAdmins(ctx)
 		if err != nil {
@@ -141,11 +142,7 @@ func (s *Service) changeMember(ctx context.Context, by crm.Actor, id crm.ID, cha
 	if err != nil {
 		return Member{}, err
 	}
-	rows, err := s.members(ctx, by, []crm.Owner{out})
-	if err != nil {
-		return Member{}, err
-	}
-	return rows[0], nil
+	return s.member(ctx, by, out)
 }
 
 // MemberChanged does what every change of a person requires: a person with another role, or
@@ -230,12 +227,8 @@ const MaxTransferredRecords = 200_000
 // person, and assigns their tasks to them. Who created or completed what is not changed.
 // CodeConflict, and nothing is changed, when there are more than MaxTransferredRecords.
 func (s *Service) TransferOwnership(ctx context.Context, by crm.Actor, from, to crm.ID) (TransferredRecords, error) {
-	if err := RequireAdmin(by, "manage people and keys"); err != nil {
-		return TransferredRecords{}, err
-	}
-	now := s.clock()
 	var n TransferredRecords
-	err := s.store.Write(ctx, by, now, func(tx Tx) error {
+	err := s.writeAsAdmin(ctx, by, managePeople, func(tx Tx, now crm.Instant) error {
 		found, err := tx.Owners().LockForUpdate(ctx, []crm.ID{from, to})
 		if err != nil {
 			return err

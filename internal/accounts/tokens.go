@@ -37,17 +37,12 @@ const (
 // Invite creates a person, who needs an e-mail address, and a one-time token with the given
 // hash, with which they set their first password.
 func (s *Service) Invite(ctx context.Context, by crm.Actor, p crm.OwnerPatch, hash []byte) (crm.Owner, OneTimeToken, error) {
-	if err := RequireAdmin(by, "manage people and keys"); err != nil {
-		return crm.Owner{}, OneTimeToken{}, err
-	}
 	if strings.TrimSpace(p.Email.Value) == "" {
 		p.DecodeErrors = append(p.DecodeErrors, crm.FieldError{Field: "email", Message: "must be there: an invited person signs in with it"})
 	}
-	now := s.clock()
 	var out crm.Owner
 	var token OneTimeToken
-	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		var err error
+	err := s.writeAsAdmin(ctx, by, managePeople, func(tx Tx, now crm.Instant) (err error) {
 		if out, err = insertOwner(ctx, tx, by, now, p); err != nil {
 			return err
 		}
@@ -60,12 +55,8 @@ func (s *Service) Invite(ctx context.Context, by crm.Actor, p crm.OwnerPatch, ha
 // CreateResetToken creates a one-time token with the given hash, with which a person who has
 // lost their password, or never had one, sets another.
 func (s *Service) CreateResetToken(ctx context.Context, by crm.Actor, user crm.ID, hash []byte) (OneTimeToken, error) {
-	if err := RequireAdmin(by, "manage people and keys"); err != nil {
-		return OneTimeToken{}, err
-	}
-	now := s.clock()
-	token := newToken(by.Org, user, PurposeReset, hash, now)
-	err := s.store.Write(ctx, by, now, func(tx Tx) error {
+	var token OneTimeToken
+	err := s.writeAsAdmin(ctx, by, managePeople, func(tx Tx, now crm.Instant) error {
 		holder, err := crm.LockOne(ctx, tx.Owners(), user, "user")
 		switch {
 		case err != nil:
@@ -75,6 +66,7 @@ func (s *Service) CreateResetToken(ctx context.Context, by crm.Actor, user crm.I
 		case holder.Email == nil || holder.Service:
 			return crm.Conflict("Only people with an e-mail address can sign in.")
 		}
+		token = newToken(by.Org, user, PurposeReset, hash, now)
 		return tx.PutOneTimeToken(ctx, token)
 	})
 	return token, err
@@ -121,12 +113,6 @@ func (s *Service) ConsumeOneTimeToken(ctx context.Context, t OneTimeToken, passw
 		if !taken {
 			return crm.Invalid(InvalidOneTimeToken())
 		}
-		if err := tx.PutPassword(ctx, t.UserID, password); err != nil {
-			return err
-		}
-		if err := tx.EndSessions(ctx, t.UserID, none); err != nil {
-			return err
-		}
-		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionPasswordChanged, Target: crm.EntityOwner, TargetID: &t.UserID})
+		return replacePassword(ctx, tx, by, now, t.UserID, password)
 	})
 }

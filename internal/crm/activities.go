@@ -1,9 +1,6 @@
 package crm
 
-import (
-	"cmp"
-	"context"
-)
+import "context"
 
 // Activities lists activities.
 func (s *Service) Activities(ctx context.Context, by Actor, q List[ActivityFilter]) (Page[Activity], error) {
@@ -18,23 +15,8 @@ func (s *Service) Activity(ctx context.Context, by Actor, id ID) (Activity, erro
 // CreateActivity creates an activity: completed, of now, and the actor's, unless the
 // patch says otherwise.
 func (s *Service) CreateActivity(ctx context.Context, by Actor, p ActivityPatch) (Activity, error) {
-	var out Activity
 	now := s.clock()
-	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		initial := NewActivity(by, NewID(), now)
-		out = initial
-		check := checks{ctx: ctx, tx: tx}
-		p.Apply(&out, &check.Rules)
-		if err := by.checkWrite(out.OwnerID); err != nil {
-			return err
-		}
-		check.activity(initial, out)
-		if err := check.err(); err != nil {
-			return err
-		}
-		return tx.Activities().Insert(ctx, []Activity{out})
-	})
-	return out, err
+	return activityWrites.create(ctx, s, by, now, NewActivity(by, NewID(), now), p)
 }
 
 // NewActivity returns a completed activity of the actor's, of now, with no other values yet.
@@ -47,43 +29,19 @@ func NewActivity(by Actor, id ID, now Instant) Activity {
 
 // UpdateActivity changes the members that the patch holds.
 func (s *Service) UpdateActivity(ctx context.Context, by Actor, id ID, expected VersionCondition, p ActivityPatch) (Activity, error) {
-	var out Activity
-	now := s.clock()
-	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		before, err := LockOne(ctx, tx.Activities(), id, "activity")
-		if err != nil {
-			return err
-		}
-		out = before
-		check := checks{ctx: ctx, tx: tx}
-		p.Apply(&out, &check.Rules)
-		if err := cmp.Or(by.checkWrite(before.OwnerID, out.OwnerID), expected.Check(before.Version)); err != nil {
-			return err
-		}
-		check.activity(before, out)
-		if err := check.err(); err != nil || same(before, out) {
-			return err
-		}
-		out.UpdatedAt = now
-		err = tx.Activities().Update(ctx, []Change[Activity]{{before, out}})
-		out.Version++
-		return err
-	})
-	return out, err
+	return activityWrites.update(ctx, s, by, s.clock(), id, expected, p)
 }
 
 // DeleteActivity hides an activity.
 func (s *Service) DeleteActivity(ctx context.Context, by Actor, id ID, expected VersionCondition) error {
-	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
-		a, err := LockOne(ctx, tx.Activities(), id, "activity")
-		if err != nil {
-			return err
-		}
-		if err := cmp.Or(by.checkWrite(a.OwnerID), expected.Check(a.Version)); err != nil {
-			return err
-		}
-		return tx.Activities().Delete(ctx, a)
-	})
+	return activityWrites.delete(ctx, s, by, id, expected)
+}
+
+var activityWrites = writes[Activity, ActivityPatch]{
+	what: "activity", table: Tx.Activities, apply: ActivityPatch.Apply,
+	check:  (*checks).activity,
+	permit: func(by Actor, before, after Activity) error { return by.checkWrite(before.OwnerID, after.OwnerID) },
+	stamps: func(a *Activity) (*Instant, *int64) { return &a.UpdatedAt, &a.Version },
 }
 
 func (c *checks) activity(before, after Activity) {

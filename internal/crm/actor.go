@@ -18,10 +18,8 @@ var roles = []Role{RoleViewer, RoleRep, RoleManager, RoleAdmin}
 
 // ParseRole reads a role's name.
 func ParseRole(s string) (Role, error) {
-	for _, r := range roles {
-		if s == string(r) {
-			return r, nil
-		}
+	if r := Role(s); slices.Contains(roles, r) {
+		return r, nil
 	}
 	return "", Invalid(FieldError{"role", "must be one of viewer, rep, manager, admin"})
 }

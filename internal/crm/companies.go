@@ -1,9 +1,6 @@
 package crm
 
-import (
-	"cmp"
-	"context"
-)
+import "context"
 
 // Companies lists companies.
 func (s *Service) Companies(ctx context.Context, by Actor, q List[CompanyFilter]) (Page[Company], error) {
@@ -27,23 +24,8 @@ func (s *Service) CompanyStats(ctx context.Context, by Actor, ids []ID) (map[ID]
 
 // CreateCompany creates a company, owned by the actor unless the patch says otherwise.
 func (s *Service) CreateCompany(ctx context.Context, by Actor, p CompanyPatch) (Company, error) {
-	var out Company
 	now := s.clock()
-	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		initial := NewCompany(by, NewID(), now)
-		out = initial
-		check := checks{ctx: ctx, tx: tx}
-		p.Apply(&out, &check.Rules)
-		if err := by.checkWrite(out.OwnerID); err != nil {
-			return err
-		}
-		check.company(initial, out)
-		if err := check.err(); err != nil {
-			return err
-		}
-		return tx.Companies().Insert(ctx, []Company{out})
-	})
-	return out, err
+	return companyWrites.create(ctx, s, by, now, NewCompany(by, NewID(), now), p)
 }
 
 // NewCompany returns a company of the actor's with no values yet.
@@ -53,47 +35,20 @@ func NewCompany(by Actor, id ID, now Instant) Company {
 
 // UpdateCompany changes the members that the patch holds.
 func (s *Service) UpdateCompany(ctx context.Context, by Actor, id ID, expected VersionCondition, p CompanyPatch) (Company, error) {
-	var out Company
-	now := s.clock()
-	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		before, err := LockOne(ctx, tx.Companies(), id, "company")
-		if err != nil {
-			return err
-		}
-		out = before
-		check := checks{ctx: ctx, tx: tx}
-		p.Apply(&out, &check.Rules)
-		if err := cmp.Or(by.checkWrite(before.OwnerID, out.OwnerID), expected.Check(before.Version)); err != nil {
-			return err
-		}
-		check.company(before, out)
-		if err := check.err(); err != nil || same(before, out) {
-			return err
-		}
-		out.UpdatedAt = now
-		err = tx.Companies().Update(ctx, []Change[Company]{{before, out}})
-		out.Version++
-		return err
-	})
-	return out, err
+	return companyWrites.update(ctx, s, by, s.clock(), id, expected, p)
 }
 
 // DeleteCompany hides a company; its deals, contacts, activities and tasks remain,
 // without it.
 func (s *Service) DeleteCompany(ctx context.Context, by Actor, id ID, expected VersionCondition) error {
-	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
-		c, err := LockOne(ctx, tx.Companies(), id, "company")
-		if err != nil {
-			return err
-		}
-		if err := cmp.Or(by.checkWrite(c.OwnerID), expected.Check(c.Version)); err != nil {
-			return err
-		}
-		if err := tx.ClearCompany(ctx, id); err != nil {
-			return err
-		}
-		return tx.Companies().Delete(ctx, c)
-	})
+	return companyWrites.delete(ctx, s, by, id, expected)
+}
+
+var companyWrites = writes[Company, CompanyPatch]{
+	what: "company", table: Tx.Companies, apply: CompanyPatch.Apply,
+	check: (*checks).company, release: Tx.ClearCompany,
+	permit: func(by Actor, before, after Company) error { return by.checkWrite(before.OwnerID, after.OwnerID) },
+	stamps: func(c *Company) (*Instant, *int64) { return &c.UpdatedAt, &c.Version },
 }
 
 func (c *checks) company(before, after Company) {

@@ -68,15 +68,9 @@ var Companies = Declare(Entity[Company, CompanyPatch, CompanyFilter]{
 		{Name: "version", At: func(c *Company, _ *CompanyPatch) (any, any) { return &c.Version, nil }},
 	},
 	Filters: []Filter[Company, CompanyFilter]{
-		{Name: "ownerId", Property: "owner_id", Doc: "Only companies of this owner.",
-			At:    func(f *CompanyFilter) any { return &f.OwnerID },
-			Match: func(c *Company, f *CompanyFilter) bool { return equal(c.OwnerID, *f.OwnerID) }},
-		{Name: "industry", Property: "industry", Doc: "Only companies of exactly this industry.",
-			At:    func(f *CompanyFilter) any { return &f.Industry },
-			Match: func(c *Company, f *CompanyFilter) bool { return equal(c.Industry, *f.Industry) }},
-		{Name: "size", Property: "size", Doc: "Only companies of this size.",
-			At:    func(f *CompanyFilter) any { return &f.Size },
-			Match: func(c *Company, f *CompanyFilter) bool { return equal(c.Size, *f.Size) }},
+		{Name: "ownerId", Property: "owner_id", Doc: "Only companies of this owner.", At: func(f *CompanyFilter) any { return &f.OwnerID }},
+		{Name: "industry", Property: "industry", Doc: "Only companies of exactly this industry.", At: func(f *CompanyFilter) any { return &f.Industry }},
+		{Name: "size", Property: "size", Doc: "Only companies of this size.", At: func(f *CompanyFilter) any { return &f.Size }},
 	},
 	Sorts: Sorts{[]string{"updated_at", "created_at", "name"}, Sort{"updated_at", true}},
 })

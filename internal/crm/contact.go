@@ -66,12 +66,8 @@ var Contacts = Declare(Entity[Contact, ContactPatch, ContactFilter]{
 		{Name: "version", At: func(c *Contact, _ *ContactPatch) (any, any) { return &c.Version, nil }},
 	},
 	Filters: []Filter[Contact, ContactFilter]{
-		{Name: "ownerId", Property: "owner_id", Doc: "Only contacts of this owner.",
-			At:    func(f *ContactFilter) any { return &f.OwnerID },
-			Match: func(c *Contact, f *ContactFilter) bool { return equal(c.OwnerID, *f.OwnerID) }},
-		{Name: "companyId", Property: "company_id", Doc: "Only contacts at this company.",
-			At:    func(f *ContactFilter) any { return &f.CompanyID },
-			Match: func(c *Contact, f *ContactFilter) bool { return equal(c.CompanyID, *f.CompanyID) }},
+		{Name: "ownerId", Property: "owner_id", Doc: "Only contacts of this owner.", At: func(f *ContactFilter) any { return &f.OwnerID }},
+		{Name: "companyId", Property: "company_id", Doc: "Only contacts at this company.", At: func(f *ContactFilter) any { return &f.CompanyID }},
 	},
 	Sorts: Sorts{[]string{"updated_at", "created_at", "name"}, Sort{"updated_at", true}},
 })
@@ -79,10 +75,7 @@ var Contacts = Declare(Entity[Contact, ContactPatch, ContactFilter]{
 // Apply applies the patch by the rules of each member, and across members.
 func (p ContactPatch) Apply(c *Contact, r *Rules) {
 	Contacts.Apply(&p, c, r)
-	c.FullName = fullName(c.FirstName, c.LastName)
-	if c.FullName == "" && c.Email == nil && len(r.Bad) == 0 {
-		r.Add("first_name", "must be there when there is neither a last_name nor an email")
-	}
+	c.FullName = r.fullName(c.FirstName, c.LastName, c.Email)
 	if c.IsPrimary && c.CompanyID == nil {
 		if p.IsPrimary.Set && c.IsPrimary && !p.CompanyID.Set {
 			r.Add("is_primary", "needs a company_id")

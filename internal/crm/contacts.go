@@ -1,9 +1,6 @@
 package crm
 
-import (
-	"cmp"
-	"context"
-)
+import "context"
 
 // Contacts lists contacts.
 func (s *Service) Contacts(ctx context.Context, by Actor, q List[ContactFilter]) (Page[Contact], error) {
@@ -22,26 +19,8 @@ func (s *Service) Contact(ctx context.Context, by Actor, id ID) (Contact, error)
 
 // CreateContact creates a contact, owned by the actor unless the patch says otherwise.
 func (s *Service) CreateContact(ctx context.Context, by Actor, p ContactPatch) (Contact, error) {
-	var out Contact
 	now := s.clock()
-	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		initial := NewContact(by, NewID(), now)
-		out = initial
-		check := checks{ctx: ctx, tx: tx}
-		p.Apply(&out, &check.Rules)
-		if err := by.checkWrite(out.OwnerID); err != nil {
-			return err
-		}
-		check.contact(initial, out)
-		if err := check.err(); err != nil {
-			return err
-		}
-		if err := endOtherPrimary(ctx, tx, initial, out); err != nil {
-			return err
-		}
-		return tx.Contacts().Insert(ctx, []Contact{out})
-	})
-	return out, err
+	return contactWrites.create(ctx, s, by, now, NewContact(by, NewID(), now), p)
 }
 
 // NewContact returns a contact of the actor's with no values yet.
@@ -51,49 +30,12 @@ func NewContact(by Actor, id ID, now Instant) Contact {
 
 // UpdateContact changes the members that the patch holds.
 func (s *Service) UpdateContact(ctx context.Context, by Actor, id ID, expected VersionCondition, p ContactPatch) (Contact, error) {
-	var out Contact
-	now := s.clock()
-	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		before, err := LockOne(ctx, tx.Contacts(), id, "contact")
-		if err != nil {
-			return err
-		}
-		out = before
-		check := checks{ctx: ctx, tx: tx}
-		p.Apply(&out, &check.Rules)
-		if err := cmp.Or(by.checkWrite(before.OwnerID, out.OwnerID), expected.Check(before.Version)); err != nil {
-			return err
-		}
-		check.contact(before, out)
-		if err := check.err(); err != nil || same(before, out) {
-			return err
-		}
-		if err := endOtherPrimary(ctx, tx, before, out); err != nil {
-			return err
-		}
-		out.UpdatedAt = now
-		err = tx.Contacts().Update(ctx, []Change[Contact]{{before, out}})
-		out.Version++
-		return err
-	})
-	return out, err
+	return contactWrites.update(ctx, s, by, s.clock(), id, expected, p)
 }
 
 // DeleteContact hides a contact; its deals, activities and tasks remain, without it.
 func (s *Service) DeleteContact(ctx context.Context, by Actor, id ID, expected VersionCondition) error {
-	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
-		c, err := LockOne(ctx, tx.Contacts(), id, "contact")
-		if err != nil {
-			return err
-		}
-		if err := cmp.Or(by.checkWrite(c.OwnerID), expected.Check(c.Version)); err != nil {
-			return err
-		}
-		if err := tx.ClearContact(ctx, id); err != nil {
-			return err
-		}
-		return tx.Contacts().Delete(ctx, c)
-	})
+	return contactWrites.delete(ctx, s, by, id, expected)
 }
 
 // endOtherPrimary ends the primary flag of another contact when a contact becomes its
@@ -104,6 +46,13 @@ func endOtherPrimary(ctx context.Context, tx Tx, before, after Contact) error {
 		return nil
 	}
 	return tx.ClearPrimaryContacts(ctx, []ID{*after.CompanyID})
+}
+
+var contactWrites = writes[Contact, ContactPatch]{
+	what: "contact", table: Tx.Contacts, apply: ContactPatch.Apply,
+	check: (*checks).contact, prepare: endOtherPrimary, release: Tx.ClearContact,
+	permit: func(by Actor, before, after Contact) error { return by.checkWrite(before.OwnerID, after.OwnerID) },
+	stamps: func(c *Contact) (*Instant, *int64) { return &c.UpdatedAt, &c.Version },
 }
 
 func (c *checks) contact(before, after Contact) {

@@ -112,11 +112,11 @@ func (s *Service) Dashboard(ctx context.Context, by Actor, f DashboardFilter) (D
 		if sums.greatest >= math.MaxInt64 {
 			return errors.New("the deals' values add up to more than an amount can tell")
 		}
-		stages, err := byIDs(ctx, r.Stages(), by.Org, sums.stageIDs(), func(s *Stage) ID { return s.ID })
+		stages, err := byIDs(ctx, r.Stages(), by.Org, summedIDs(sums.stages), func(s *Stage) ID { return s.ID })
 		if err != nil {
 			return err
 		}
-		owners, err := byIDs(ctx, r.Owners(), by.Org, sums.ownerIDs(), func(o *Owner) ID { return o.ID })
+		owners, err := byIDs(ctx, r.Owners(), by.Org, summedIDs(sums.owners), func(o *Owner) ID { return o.ID })
 		if err != nil {
 			return err
 		}
@@ -147,26 +147,16 @@ func byIDs[T, F any](ctx context.Context, v View[T, F], org ID, ids []ID, id fun
 // many groups there are.
 type dashboardSums struct {
 	currencies map[string]*dealSums
-	months     map[monthKey]*dealSums
-	stages     map[stageKey]*dealSums
-	owners     map[ownerKey]*dealSums
-	greatest   float64 // what none of the sums exceeds, about
+	months     map[sumKey[Date]]*dealSums
+	stages     map[sumKey[ID]]*dealSums
+	owners     map[sumKey[ID]]*dealSums // the zero ID: no owner
+	greatest   float64                  // what none of the sums exceeds, about
 }
 
-type (
-	monthKey struct {
-		month    Date
-		currency string
-	}
-	stageKey struct {
-		stage    ID
-		currency string
-	}
-	ownerKey struct {
-		owner    ID // zero: none
-		currency string
-	}
-)
+type sumKey[K comparable] struct {
+	of       K
+	currency string
+}
 
 // dealSums are what deals add up to, by their status.
 type dealSums struct{ won, lost, open dealSum }
@@ -178,21 +168,21 @@ type dealSum struct {
 
 func newDashboardSums() *dashboardSums {
 	return &dashboardSums{
-		currencies: map[string]*dealSums{}, months: map[monthKey]*dealSums{}, stages: map[stageKey]*dealSums{}, owners: map[ownerKey]*dealSums{},
+		currencies: map[string]*dealSums{}, months: map[sumKey[Date]]*dealSums{}, stages: map[sumKey[ID]]*dealSums{}, owners: map[sumKey[ID]]*dealSums{},
 	}
 }
 
 func (s *dashboardSums) add(g *DealGroup) {
 	s.greatest += math.Abs(float64(g.Value))
 	sumOf(s.currencies, g.Currency).add(g)
-	sumOf(s.stages, stageKey{g.StageID, g.Currency}).add(g)
-	owner := ownerKey{currency: g.Currency}
+	sumOf(s.stages, sumKey[ID]{g.StageID, g.Currency}).add(g)
+	owner := sumKey[ID]{currency: g.Currency}
 	if g.OwnerID != nil {
-		owner.owner = *g.OwnerID
+		owner.of = *g.OwnerID
 	}
 	sumOf(s.owners, owner).add(g)
 	if g.Month != nil {
-		sumOf(s.months, monthKey{*g.Month, g.Currency}).add(g)
+		sumOf(s.months, sumKey[Date]{*g.Month, g.Currency}).add(g)
 	}
 }
 
@@ -228,18 +218,11 @@ func (s *dealSums) winRate() *Ratio {
 	return new(Ratio(quotient(s.won.count*ratioUnit, closed)))
 }
 
-func (s *dashboardSums) stageIDs() []ID {
+// summedIDs returns the ids, each once, that there are sums of.
+func summedIDs(sums map[sumKey[ID]]*dealSums) []ID {
 	ids := map[ID]struct{}{}
-	for k := range s.stages {
-		ids[k.stage] = struct{}{}
-	}
-	return slices.Collect(maps.Keys(ids))
-}
-
-func (s *dashboardSums) ownerIDs() []ID {
-	ids := map[ID]struct{}{}
-	for k := range s.owners {
-		ids[k.owner] = struct{}{}
+	for k := range sums {
+		ids[k.of] = struct{}{}
 	}
 	delete(ids, ID{})
 	return slices.Collect(maps.Keys(ids))
@@ -266,7 +249,7 @@ func (s *dashboardSums) byMonth() []MonthNumbers {
 	rows := make([]MonthNumbers, 0, len(s.months))
 	for k, d := range s.months {
 		rows = append(rows, MonthNumbers{
-			Month: Month(k.month), Currency: k.currency,
+			Month: Month(k.of), Currency: k.currency,
 			WonValue: d.won.value, WonCount: d.won.count, LostCount: d.lost.count,
 		})
 	}
@@ -279,9 +262,9 @@ func (s *dashboardSums) byMonth() []MonthNumbers {
 func (s *dashboardSums) byStage(stages map[ID]Stage) []StageNumbers {
 	rows := make([]StageNumbers, 0, len(s.stages))
 	for k, d := range s.stages {
-		stage := stages[k.stage]
+		stage := stages[k.of]
 		rows = append(rows, StageNumbers{
-			StageID: k.stage, Name: stage.Name, Color: stage.Color, OrderPosition: stage.OrderPosition, Currency: k.currency,
+			StageID: k.of, Name: stage.Name, Color: stage.Color, OrderPosition: stage.OrderPosition, Currency: k.currency,
 			Count:         d.won.count + d.lost.count + d.open.count,
 			Value:         d.won.value + d.lost.value + d.open.value,
 			WeightedValue: d.won.weighted + d.lost.weighted + d.open.weighted,
@@ -302,12 +285,12 @@ func (s *dashboardSums) byOwner(owners map[ID]Owner) []OwnerNumbers {
 	}
 	rows := make([]named, 0, len(s.owners))
 	for k, d := range s.owners {
-		owner := owners[k.owner]
-		n := named{name: NameKey(owner.FullName), id: k.owner, row: OwnerNumbers{
-			OwnerID: &k.owner, FullName: owner.FullName, Currency: k.currency, WonValue: d.won.value, WonCount: d.won.count,
+		owner := owners[k.of]
+		n := named{name: NameKey(owner.FullName), id: k.of, row: OwnerNumbers{
+			OwnerID: &k.of, FullName: owner.FullName, Currency: k.currency, WonValue: d.won.value, WonCount: d.won.count,
 			LostCount: d.lost.count, OpenValue: d.open.value, OpenCount: d.open.count, WinRate: d.winRate(),
 		}}
-		if k.owner == (ID{}) {
+		if k.of == (ID{}) {
 			n.unowned, n.row.OwnerID = 1, nil
 		}
 		rows = append(rows, n)

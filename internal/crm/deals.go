@@ -1,9 +1,6 @@
 package crm
 
-import (
-	"cmp"
-	"context"
-)
+import "context"
 
 // Deals lists deals.
 func (s *Service) Deals(ctx context.Context, by Actor, q List[DealFilter]) (Page[Deal], error) {
@@ -87,7 +84,7 @@ func (s *Service) UpdateDeal(ctx context.Context, by Actor, id ID, expected Vers
 		after := before
 		check := checks{ctx: ctx, tx: tx}
 		p.Apply(&after, &check.Rules)
-		if err := cmp.Or(by.checkWrite(before.OwnerID, after.OwnerID), expected.Check(before.Version)); err != nil {
+		if err := dealWrites.allow(by, before, after, expected); err != nil {
 			return err
 		}
 		moved := p.StageID.Set && !p.StageID.Null && p.StageID.Value != before.StageID
@@ -147,16 +144,14 @@ func (p DealPatch) ownText(ctx context.Context, tx Tx, d Deal) (DealPatch, error
 
 // DeleteDeal hides a deal; its activities and tasks remain, without it.
 func (s *Service) DeleteDeal(ctx context.Context, by Actor, id ID, expected VersionCondition) error {
-	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
-		d, err := lockDeal(ctx, tx, by, id, expected)
-		if err != nil {
-			return err
-		}
-		if err := tx.ClearDeal(ctx, id); err != nil {
-			return err
-		}
-		return tx.Deals().Delete(ctx, d)
-	})
+	return dealWrites.delete(ctx, s, by, id, expected)
+}
+
+// dealWrites deletes and locks deals. CreateDeal and UpdateDeal do what they need for stages.
+var dealWrites = writes[Deal, DealPatch]{
+	what: "deal", table: Tx.Deals, release: Tx.ClearDeal,
+	permit: func(by Actor, before, after Deal) error { return by.checkWrite(before.OwnerID, after.OwnerID) },
+	stamps: func(d *Deal) (*Instant, *int64) { return &d.UpdatedAt, &d.Version },
 }
 
 // DealHistory returns a deal's stage history, oldest first.
@@ -177,7 +172,7 @@ func (s *Service) DealContacts(ctx context.Context, by Actor, deals []ID) ([]Dea
 func (s *Service) PutDealContact(ctx context.Context, by Actor, deal, contact ID, expected VersionCondition, role string) (DealContact, error) {
 	out := DealContact{DealID: deal, ContactID: contact, Role: role}
 	err := s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
-		d, err := lockDeal(ctx, tx, by, deal, expected)
+		d, err := dealWrites.lock(ctx, tx, by, deal, expected)
 		if err != nil {
 			return err
 		}
@@ -198,7 +193,7 @@ func (s *Service) PutDealContact(ctx context.Context, by Actor, deal, contact ID
 // changed by it.
 func (s *Service) DeleteDealContact(ctx context.Context, by Actor, deal, contact ID, expected VersionCondition) error {
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
-		d, err := lockDeal(ctx, tx, by, deal, expected)
+		d, err := dealWrites.lock(ctx, tx, by, deal, expected)
 		if err != nil {
 			return err
 		}
@@ -213,15 +208,6 @@ func (s *Service) DeleteDealContact(ctx context.Context, by Actor, deal, contact
 		}
 		return err
 	})
-}
-
-// lockDeal locks a deal that the actor may write, and that is as they expect it.
-func lockDeal(ctx context.Context, tx Tx, by Actor, id ID, expected VersionCondition) (Deal, error) {
-	d, err := LockOne(ctx, tx.Deals(), id, "deal")
-	if err != nil {
-		return d, err
-	}
-	return d, cmp.Or(by.checkWrite(d.OwnerID), expected.Check(d.Version))
 }
 
 // HistoryEntry returns the stage history entry that begins with the deal as it is.

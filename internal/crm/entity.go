@@ -53,7 +53,8 @@ type Filter[T, F any] struct {
 	// At returns where a filter holds the value: a **ID, **string, **Money or **Date
 	// that is nil when it does not narrow.
 	At func(*F) any
-	// Match reports whether a record passes a filter that is set.
+	// Match reports whether a record passes a filter that is set. By default, the property must
+	// have the filter's value.
 	Match func(*T, *F) bool
 
 	Enum []string // nil: any value
@@ -80,11 +81,32 @@ func Declare[T, P, F any](e Entity[T, P, F]) *Entity[T, P, F] {
 		}
 	}
 	for i := range e.Filters {
-		if m := e.Property(e.Filters[i].Property); m != nil {
-			e.Filters[i].Enum = m.Enum
+		x := &e.Filters[i]
+		m := e.Property(x.Property)
+		if x.Enum = m.Enum; x.Match == nil {
+			x.Match = func(t *T, f *F) bool { return matches(m.Stored(t), x.At(f)) }
 		}
 	}
 	return &e
+}
+
+// matches reports whether a stored member has the value of a filter.
+func matches(stored, filter any) bool {
+	switch value := filter.(type) {
+	case **ID:
+		return holds(stored, **value)
+	case **string:
+		return holds(stored, **value)
+	default:
+		panic(fmt.Sprintf("crm: a filter that is a %T needs a Match", filter))
+	}
+}
+
+func holds[V comparable](stored any, value V) bool {
+	if optional, ok := stored.(**V); ok {
+		return *optional != nil && **optional == value
+	}
+	return *stored.(*V) == value
 }
 
 // Property returns the property of a name, nil when there is none.
@@ -227,6 +249,3 @@ func (x *Filter[T, F]) parseText(text string) (string, error) {
 	}
 	return text, nil
 }
-
-// equal reports whether an optional member has a value.
-func equal[V comparable](member *V, value V) bool { return member != nil && *member == value }

@@ -42,17 +42,11 @@ func (e *Error) Error() string {
 	if len(e.Fields) == 0 {
 		return e.Message
 	}
-	var b strings.Builder
-	b.WriteString(e.Message)
+	fields := make([]string, len(e.Fields))
 	for i, f := range e.Fields {
-		if i == 0 {
-			b.WriteString(": ")
-		} else {
-			b.WriteString("; ")
-		}
-		b.WriteString(f.Field + " " + f.Message)
+		fields[i] = f.Field + " " + f.Message
 	}
-	return b.String()
+	return e.Message + ": " + strings.Join(fields, "; ")
 }
 
 // Unwrap returns the cause.

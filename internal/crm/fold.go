@@ -46,6 +46,15 @@ func fullName(first, last *string) string {
 	return ""
 }
 
+// fullName returns the full name of a person, who needs one if they have no e-mail address.
+func (r *Rules) fullName(first, last, email *string) string {
+	name := fullName(first, last)
+	if name == "" && email == nil && len(r.Bad) == 0 {
+		r.Add("first_name", "must be there when there is neither a last_name nor an email")
+	}
+	return name
+}
+
 // SplitName splits a full name into the first word and the rest, which is how
 // files that know only one column for it are understood.
 func SplitName(full string) (first, last Field[string]) {

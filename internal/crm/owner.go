@@ -60,8 +60,5 @@ var Owners = Declare(Entity[Owner, OwnerPatch, OwnerFilter]{
 // Apply applies the patch by the rules of each member, and across members.
 func (p OwnerPatch) Apply(o *Owner, r *Rules) {
 	Owners.Apply(&p, o, r)
-	o.FullName = fullName(o.FirstName, o.LastName)
-	if o.FullName == "" && o.Email == nil && len(r.Bad) == 0 {
-		r.Add("first_name", "must be there when there is neither a last_name nor an email")
-	}
+	o.FullName = r.fullName(o.FirstName, o.LastName, o.Email)
 }

@@ -60,28 +60,7 @@ func (s *Service) UpdateStage(ctx context.Context, by Actor, id ID, expected Ver
 	if err := by.CheckReference(); err != nil {
 		return Stage{}, err
 	}
-	var out Stage
-	now := s.clock()
-	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		before, err := LockOne(ctx, tx.Stages(), id, "deal stage")
-		if err != nil {
-			return err
-		}
-		if err := expected.Check(before.Version); err != nil {
-			return err
-		}
-		out = before
-		var r Rules
-		p.Apply(&out, &r)
-		if err := r.Err(); err != nil || same(before, out) {
-			return err
-		}
-		out.UpdatedAt = now
-		err = tx.Stages().Update(ctx, []Change[Stage]{{before, out}})
-		out.Version++
-		return err
-	})
-	return out, err
+	return stageWrites.update(ctx, s, by, s.clock(), id, expected, p)
 }
 
 // DeleteStage hides a deal stage that no deal stands in.
@@ -89,23 +68,20 @@ func (s *Service) DeleteStage(ctx context.Context, by Actor, id ID, expected Ver
 	if err := by.CheckReference(); err != nil {
 		return err
 	}
-	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
-		stage, err := LockOne(ctx, tx.Stages(), id, "deal stage")
-		if err != nil {
-			return err
-		}
-		if err := expected.Check(stage.Version); err != nil {
-			return err
-		}
+	return stageWrites.delete(ctx, s, by, id, expected)
+}
+
+var stageWrites = writes[Stage, StagePatch]{
+	what: "deal stage", table: Tx.Stages, apply: StagePatch.Apply,
+	permit: func(by Actor, _, _ Stage) error { return by.CheckReference() },
+	stamps: func(s *Stage) (*Instant, *int64) { return &s.UpdatedAt, &s.Version },
+	release: func(tx Tx, ctx context.Context, id ID) error {
 		used, err := tx.StageInUse(ctx, id)
-		if err != nil {
-			return err
+		if err == nil && used {
+			err = Conflict("There are deals in this stage; move them to another one first.")
 		}
-		if used {
-			return Conflict("There are deals in this stage; move them to another one first.")
-		}
-		return tx.Stages().Delete(ctx, stage)
-	})
+		return err
+	},
 }
 
 // defaultStages is the pipeline of a new organisation.

@@ -1,9 +1,6 @@
 package crm
 
-import (
-	"cmp"
-	"context"
-)
+import "context"
 
 // StatusAt is the status that a task is shown with at a time: overdue while it is
 // open and its due date has passed, else the one that is kept.
@@ -37,24 +34,10 @@ func (s *Service) Task(ctx context.Context, by Actor, id ID) (Task, error) {
 // CreateTask creates a task: pending, of medium priority, made by the actor and
 // assigned to them, unless the patch says otherwise.
 func (s *Service) CreateTask(ctx context.Context, by Actor, p TaskPatch) (Task, error) {
-	var out Task
 	now := s.clock()
-	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		initial := NewTask(by, NewID(), now)
-		initial.AssignedTo, initial.CreatedBy = by.UserID(), by.UserID()
-		out = initial
-		check := checks{ctx: ctx, tx: tx}
-		p.Apply(&out, &check.Rules)
-		p.Settle(&out, true, now, &check.Rules)
-		if err := by.checkWriteTask(initial, out); err != nil {
-			return err
-		}
-		check.task(initial, out)
-		if err := check.err(); err != nil {
-			return err
-		}
-		return tx.Tasks().Insert(ctx, []Task{out})
-	})
+	initial := NewTask(by, NewID(), now)
+	initial.AssignedTo, initial.CreatedBy = by.UserID(), by.UserID()
+	out, err := taskWrites.create(ctx, s, by, now, initial, p)
 	out.Status = out.StatusAt(now)
 	return out, err
 }
@@ -69,45 +52,22 @@ func NewTask(by Actor, id ID, now Instant) Task {
 
 // UpdateTask changes the members that the patch holds.
 func (s *Service) UpdateTask(ctx context.Context, by Actor, id ID, expected VersionCondition, p TaskPatch) (Task, error) {
-	var out Task
 	now := s.clock()
-	err := s.store.Write(ctx, by, now, func(tx Tx) error {
-		before, err := LockOne(ctx, tx.Tasks(), id, "task")
-		if err != nil {
-			return err
-		}
-		out = before
-		check := checks{ctx: ctx, tx: tx}
-		p.Apply(&out, &check.Rules)
-		p.Settle(&out, false, now, &check.Rules)
-		if err := cmp.Or(by.checkWriteTask(before, out), expected.Check(before.Version)); err != nil {
-			return err
-		}
-		check.task(before, out)
-		if err := check.err(); err != nil || same(before, out) {
-			return err
-		}
-		out.UpdatedAt = now
-		err = tx.Tasks().Update(ctx, []Change[Task]{{before, out}})
-		out.Version++
-		return err
-	})
+	out, err := taskWrites.update(ctx, s, by, now, id, expected, p)
 	out.Status = out.StatusAt(now)
 	return out, err
 }
 
 // DeleteTask hides a task.
 func (s *Service) DeleteTask(ctx context.Context, by Actor, id ID, expected VersionCondition) error {
-	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
-		t, err := LockOne(ctx, tx.Tasks(), id, "task")
-		if err != nil {
-			return err
-		}
-		if err := cmp.Or(by.checkWriteTask(t, t), expected.Check(t.Version)); err != nil {
-			return err
-		}
-		return tx.Tasks().Delete(ctx, t)
-	})
+	return taskWrites.delete(ctx, s, by, id, expected)
+}
+
+var taskWrites = writes[Task, TaskPatch]{
+	what: "task", table: Tx.Tasks, apply: TaskPatch.Apply,
+	settle: TaskPatch.Settle, check: (*checks).task,
+	permit: Actor.checkWriteTask,
+	stamps: func(t *Task) (*Instant, *int64) { return &t.UpdatedAt, &t.Version },
 }
 
 func (c *checks) task(before, after Task) {

@@ -1,0 +1,104 @@
+package crm
+
+import (
+	"cmp"
+	"context"
+)
+
+// writes holds what differs between types of records in the use cases that create, update and
+// delete them: T is the record, P its patch.
+type writes[T, P any] struct {
+	what   string // in messages
+	table  func(Tx) Table[T]
+	permit func(by Actor, before, after T) error
+	stamps func(*T) (updatedAt *Instant, version *int64)
+	apply  func(P, *T, *Rules)
+
+	// These may be nil.
+	settle  func(p P, t *T, isNew bool, now Instant, r *Rules) // sets what apply does not
+	check   func(c *checks, before, after T)
+	prepare func(ctx context.Context, tx Tx, before, after T) error // before the record is written
+	release func(tx Tx, ctx context.Context, id ID) error           // before it is deleted
+}
+
+// create inserts initial with the patch applied.
+func (w *writes[T, P]) create(ctx context.Context, s *Service, by Actor, now Instant, initial T, p P) (out T, err error) {
+	err = s.store.Write(ctx, by, now, func(tx Tx) error {
+		if out, err = w.patched(ctx, tx, by, now, initial, true, VersionCondition{}, p); err != nil {
+			return err
+		}
+		return w.table(tx).Insert(ctx, []T{out})
+	})
+	return out, err
+}
+
+// update applies the patch to a record, and writes the record if that changes it.
+func (w *writes[T, P]) update(ctx context.Context, s *Service, by Actor, now Instant, id ID, expected VersionCondition, p P) (out T, err error) {
+	err = s.store.Write(ctx, by, now, func(tx Tx) error {
+		before, err := LockOne(ctx, w.table(tx), id, w.what)
+		if err != nil {
+			return err
+		}
+		if out, err = w.patched(ctx, tx, by, now, before, false, expected, p); err != nil || same(before, out) {
+			return err
+		}
+		updatedAt, version := w.stamps(&out)
+		*updatedAt = now
+		err = w.table(tx).Update(ctx, []Change[T]{{before, out}})
+		*version++
+		return err
+	})
+	return out, err
+}
+
+// patched returns a record with the patch applied, if the actor may write it so and nothing is
+// wrong with it.
+func (w *writes[T, P]) patched(ctx context.Context, tx Tx, by Actor, now Instant, before T, isNew bool, expected VersionCondition, p P) (T, error) {
+	after := before
+	check := checks{ctx: ctx, tx: tx}
+	w.apply(p, &after, &check.Rules)
+	if w.settle != nil {
+		w.settle(p, &after, isNew, now, &check.Rules)
+	}
+	if err := w.allow(by, before, after, expected); err != nil {
+		return after, err
+	}
+	if w.check != nil {
+		w.check(&check, before, after)
+	}
+	if err := check.err(); err != nil || w.prepare == nil {
+		return after, err
+	}
+	return after, w.prepare(ctx, tx, before, after)
+}
+
+// allow rejects an actor who may not make the change, then a version that is not expected.
+func (w *writes[T, P]) allow(by Actor, before, after T, expected VersionCondition) error {
+	_, version := w.stamps(&before)
+	return cmp.Or(w.permit(by, before, after), expected.Check(*version))
+}
+
+// lock locks a record that the actor may write, and that is as they expect it.
+func (w *writes[T, P]) lock(ctx context.Context, tx Tx, by Actor, id ID, expected VersionCondition) (T, error) {
+	t, err := LockOne(ctx, w.table(tx), id, w.what)
+	if err != nil {
+		return t, err
+	}
+	return t, w.allow(by, t, t, expected)
+}
+
+// delete hides a record.
+func (w *writes[T, P]) delete(ctx context.Context, s *Service, by Actor, id ID, expected VersionCondition) error {
+	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
+		t, err := w.lock(ctx, tx, by, id, expected)
+		if err != nil {
+			return err
+		}
+		if w.release != nil {
+			if err := w.release(tx, ctx, id); err != nil {
+				return err
+			}
+		}
+		return w.table(tx).Delete(ctx, t)
+	})
+}
