@@ -13,6 +13,7 @@ package adopt
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"sixty/internal/bulk"
 	"sixty/internal/crm"
@@ -160,7 +161,7 @@ func adopt[P any](r *run, t *table[P], load load[P]) error {
 	if err := t.fit(names); err != nil {
 		return err
 	}
-	cursor, err := r.source.query(t.query())
+	cursor, err := r.source.query(t.name, t.columns, t.order)
 	if err != nil {
 		return err
 	}
@@ -225,12 +226,10 @@ func (p *pass[P]) rest() error {
 	for _, last := range []bool{false, true} {
 		waiting := p.deferred
 		p.deferred = nil
-		for len(waiting) > 0 {
-			n := min(len(waiting), batchRows)
-			if err := p.adopt(waiting[:n], last); err != nil {
+		for batch := range slices.Chunk(waiting, batchRows) {
+			if err := p.adopt(batch, last); err != nil {
 				return err
 			}
-			waiting = waiting[n:]
 		}
 	}
 	return nil

@@ -173,27 +173,19 @@ type cursor struct {
 
 const cursorName = "sixty_adopt"
 
-// query opens a cursor over columns of a table, as texts of at most so many
-// characters each.
-func (s *source) query(table string, columns []string, limits []int, order []string) (*cursor, error) {
-	var b strings.Builder
-	b.WriteString("DECLARE " + cursorName + " NO SCROLL CURSOR FOR SELECT ")
+// query opens a cursor over columns of a table, as texts of at most so many characters each.
+func (s *source) query(table string, columns []column, order []string) (*cursor, error) {
+	texts := make([]string, len(columns))
 	for i, c := range columns {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString("left(" + pgx.Identifier{c}.Sanitize() + "::text, " + strconv.Itoa(limits[i]) + ")")
+		texts[i] = "left(" + pgx.Identifier{c.name}.Sanitize() + "::text, " + strconv.Itoa(c.limit) + ")"
 	}
-	b.WriteString(" FROM " + pgx.Identifier{"public", table}.Sanitize())
-	for i, c := range order {
-		if i == 0 {
-			b.WriteString(" ORDER BY ")
-		} else {
-			b.WriteString(", ")
-		}
-		b.WriteString(pgx.Identifier{c}.Sanitize())
+	sql := "DECLARE " + cursorName + " NO SCROLL CURSOR FOR SELECT " + strings.Join(texts, ", ") + " FROM " + pgx.Identifier{"public", table}.Sanitize()
+	separator := " ORDER BY "
+	for _, c := range order {
+		sql += separator + pgx.Identifier{c}.Sanitize()
+		separator = ", "
 	}
-	_, err := s.tx.Exec(s.ctx, b.String())
+	_, err := s.tx.Exec(s.ctx, sql)
 	return &cursor{s, len(columns)}, s.fault(err)
 }
 

@@ -2,6 +2,7 @@ package adopt
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -73,20 +74,47 @@ func add[P, V any](t *table[P], name string, member *crm.Field[V], parse func(st
 	t.columns = append(t.columns, column{name, maxShort, reading(member, parse)})
 }
 
-// text adds a column of short texts, such as addresses, that are not valid when they are cut.
-func (t *table[P]) text(name string, member *crm.Field[string]) {
-	add(t, name, member, parseText)
+// addMembers adds the columns of declared properties, each read by its type. Texts of a name or a
+// description are cut to their length; others, such as addresses, are not valid when they are
+// cut.
+func addMembers[T, P, F any](t *table[P], e *crm.Entity[T, P, F], names ...string) {
+	for _, name := range names {
+		property := e.Property(name)
+		switch _, sent := property.At(new(T), &t.row.Patch); member := sent.(type) {
+		case *crm.Field[string]:
+			switch most := property.Rule.Max; {
+			case property.Enum != nil:
+				add(t, name, member, parseEnumerated)
+			case (most == crm.MaxNameLength || most == crm.MaxTextLength) && name != string(crm.KeyExternalID):
+				t.cut(name, member, most)
+			default:
+				add(t, name, member, parseText)
+			}
+		case *crm.Field[crm.Money]:
+			add(t, name, member, parseMoney)
+		case *crm.Field[int]:
+			parse := parseWhole
+			if property.Max == 100 {
+				parse = parsePercent
+			}
+			add(t, name, member, parse)
+		case *crm.Field[bool]:
+			add(t, name, member, parseBool)
+		case *crm.Field[crm.Date]:
+			add(t, name, member, parseDate)
+		case *crm.Field[crm.Instant]:
+			add(t, name, member, parseInstant)
+		case *crm.Field[crm.Moment]:
+			add(t, name, member, parseMoment)
+		case *crm.Field[crm.ID]:
+			add(t, name, member, crm.ParseID)
+		default:
+			panic(fmt.Sprintf("adopt: no column can be read into %s, a %T", name, sent))
+		}
+	}
 }
 
-// label adds a text that is cut to the length of a name, long one that is cut to the length of
-// any text.
-func (t *table[P]) label(name string, member *crm.Field[string]) {
-	t.cut(name, member, crm.MaxNameLength)
-}
-func (t *table[P]) long(name string, member *crm.Field[string]) {
-	t.cut(name, member, crm.MaxTextLength)
-}
-
+// cut adds a column of texts that are cut after a number of characters.
 func (t *table[P]) cut(name string, member *crm.Field[string], most int) {
 	// A little more than the limit is enough to see that it is too long; space around it
 	// does not count, if there is not too much of it.
@@ -131,28 +159,9 @@ func (t *table[P]) fit(names map[string]bool) error {
 			return &SourceError{fmt.Sprintf("the source's table %s has no column %s that this user may read", t.name, key)}
 		}
 	}
-	var columns []column
-	for _, c := range t.columns {
-		if names[c.name] {
-			columns = append(columns, c)
-		}
-	}
-	var order []string
-	for _, name := range t.order {
-		if names[name] {
-			order = append(order, name)
-		}
-	}
-	t.columns, t.order = columns, order
+	t.columns = slices.DeleteFunc(t.columns, func(c column) bool { return !names[c.name] })
+	t.order = slices.DeleteFunc(t.order, func(name string) bool { return !names[name] })
 	return nil
-}
-
-// query returns the arguments of source.query.
-func (t *table[P]) query() (name string, columns []string, limits []int, order []string) {
-	for _, c := range t.columns {
-		columns, limits = append(columns, c.name), append(limits, c.limit)
-	}
-	return t.name, columns, limits, t.order
 }
 
 // parse parses a record, or returns why it cannot be.
@@ -164,10 +173,8 @@ func (t *table[P]) parse(record []*string) (row parsed[P], reason string) {
 			continue
 		}
 		t.left = append(t.left, c.name+" "+violation)
-		for _, key := range t.keys {
-			if c.name == key {
-				reason = joined([]string{reason, c.name + " " + violation})
-			}
+		if slices.Contains(t.keys, c.name) {
+			reason = joined([]string{reason, c.name + " " + violation})
 		}
 	}
 	id := strings.Join(t.ids, " ")
@@ -193,11 +200,6 @@ func quoted(value string) string {
 
 // joined puts reasons together.
 func joined(reasons []string) string {
-	var said []string
-	for _, r := range reasons {
-		if r != "" {
-			said = append(said, r)
-		}
-	}
+	said := slices.DeleteFunc(slices.Clone(reasons), func(r string) bool { return r == "" })
 	return strings.Join(said, "; ")
 }

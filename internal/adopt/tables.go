@@ -10,12 +10,9 @@ import (
 func profiles() *table[crm.OwnerPatch] {
 	t := newTable[crm.OwnerPatch]("profiles")
 	p := &t.row.Patch
-	t.label("first_name", &p.FirstName)
-	t.label("last_name", &p.LastName)
-	t.label("full_name", &t.other.fullName)
-	t.text("email", &p.Email)
-	t.label("stage", &p.Stage)
-	t.text("avatar_url", &p.AvatarURL)
+	addMembers(t, crm.Owners, "first_name", "last_name")
+	t.cut("full_name", &t.other.fullName, crm.MaxNameLength)
+	addMembers(t, crm.Owners, "email", "stage", "avatar_url")
 	add(t, "is_admin", &t.other.isAdmin, parseBool)
 	t.finish = func(t *table[crm.OwnerPatch]) {
 		splitName(&t.other, &p.FirstName, &p.LastName)
@@ -38,31 +35,15 @@ func splitName(other *extras, first, last *crm.Field[string]) {
 
 func dealStages() *table[crm.StagePatch] {
 	t := newTable[crm.StagePatch]("deal_stages")
-	p := &t.row.Patch
 	t.order = []string{"order_position", "id"}
-	t.label("name", &p.Name)
-	t.long("description", &p.Description)
-	t.text("color", &p.Color)
-	add(t, "order_position", &p.OrderPosition, parseWhole)
-	add(t, "default_probability", &p.DefaultProbability, parsePercent)
-	add(t, "outcome", &p.Outcome, parseEnumerated)
+	addMembers(t, crm.Stages, "name", "description", "color", "order_position", "default_probability", "outcome")
 	return t
 }
 
 func companies() *table[crm.CompanyPatch] {
 	t := newTable[crm.CompanyPatch]("companies")
-	p := &t.row.Patch
-	t.label("name", &p.Name)
-	t.text("domain", &p.Domain)
-	t.label("industry", &p.Industry)
-	add(t, "size", &p.Size, parseEnumerated)
-	t.text("website", &p.Website)
-	t.long("address", &p.Address)
-	t.text("phone", &p.Phone)
-	t.long("description", &p.Description)
-	t.text("linkedin_url", &p.LinkedInURL)
-	add(t, "owner_id", &p.OwnerID, parseID)
-	t.text("external_id", &p.ExternalID)
+	addMembers(t, crm.Companies, "name", "domain", "industry", "size", "website", "address", "phone", "description",
+		"linkedin_url", "owner_id", "external_id")
 	return t
 }
 
@@ -71,17 +52,9 @@ func contacts() *table[crm.ContactPatch] {
 	t := newTable[crm.ContactPatch]("contacts")
 	p := &t.row.Patch
 	t.order = []string{"company_id", "id"}
-	t.label("first_name", &p.FirstName)
-	t.label("last_name", &p.LastName)
-	t.label("full_name", &t.other.fullName)
-	t.text("email", &p.Email)
-	t.text("phone", &p.Phone)
-	t.label("title", &p.Title)
-	t.text("linkedin_url", &p.LinkedInURL)
-	add(t, "is_primary", &p.IsPrimary, parseBool)
-	add(t, "company_id", &p.CompanyID, parseID)
-	add(t, "owner_id", &p.OwnerID, parseID)
-	t.text("external_id", &p.ExternalID)
+	addMembers(t, crm.Contacts, "first_name", "last_name")
+	t.cut("full_name", &t.other.fullName, crm.MaxNameLength)
+	addMembers(t, crm.Contacts, "email", "phone", "title", "linkedin_url", "is_primary", "company_id", "owner_id", "external_id")
 	var ledBy crm.ID // the company whose primary contact was read
 	t.finish = func(t *table[crm.ContactPatch]) {
 		splitName(&t.other, &p.FirstName, &p.LastName)
@@ -102,36 +75,12 @@ func contacts() *table[crm.ContactPatch] {
 
 func deals() *table[crm.DealPatch] {
 	t := newTable[crm.DealPatch]("deals")
-	p := &t.row.Patch
-	t.label("name", &p.Name)
-	t.label("company", &p.Company)
-	t.label("contact_name", &p.ContactName)
-	t.text("contact_email", &p.ContactEmail)
-	t.text("contact_phone", &p.ContactPhone)
-	t.label("contact_identifier", &p.ContactIdentifier)
-	add(t, "contact_identifier_type", &p.ContactIdentifierType, parseEnumerated)
-	add(t, "value", &p.Value, parseMoney)
-	t.text("currency", &p.Currency)
-	add(t, "one_off_revenue", &p.OneOffRevenue, parseMoney)
-	add(t, "monthly_mrr", &p.MonthlyMRR, parseMoney)
-	t.long("description", &p.Description)
-	add(t, "probability", &p.Probability, parsePercent)
-	add(t, "status", &p.Status, parseEnumerated)
-	add(t, "priority", &p.Priority, parseEnumerated)
-	add(t, "annual_value", &p.AnnualValue, parseMoney)
-	t.label("deal_size", &p.DealSize)
-	t.label("lead_source_type", &p.LeadSourceType)
-	t.label("lead_source_channel", &p.LeadSourceChannel)
-	t.long("next_steps", &p.NextSteps)
-	t.text("external_id", &p.ExternalID)
-	add(t, "expected_close_date", &p.ExpectedCloseDate, parseDate)
-	add(t, "first_billing_date", &p.FirstBillingDate, parseDate)
-	add(t, "closed_at", &p.ClosedAt, parseInstant)
+	addMembers(t, crm.Deals, "name", "company", "contact_name", "contact_email", "contact_phone", "contact_identifier",
+		"contact_identifier_type", "value", "currency", "one_off_revenue", "monthly_mrr", "description", "probability", "status",
+		"priority", "annual_value", "deal_size", "lead_source_type", "lead_source_channel", "next_steps", "external_id",
+		"expected_close_date", "first_billing_date", "closed_at")
 	add(t, "stage_changed_at", &t.row.StageChangedAt, parseInstant)
-	add(t, "company_id", &p.CompanyID, parseID)
-	add(t, "primary_contact_id", &p.PrimaryContactID, parseID)
-	add(t, "stage_id", &p.StageID, parseID)
-	add(t, "owner_id", &p.OwnerID, parseID)
+	addMembers(t, crm.Deals, "company_id", "primary_contact_id", "stage_id", "owner_id")
 	return t
 }
 
@@ -178,37 +127,14 @@ func linksOf(service *bulk.Service) load[rolePart] {
 
 func activities() *table[crm.ActivityPatch] {
 	t := newTable[crm.ActivityPatch]("activities")
-	p := &t.row.Patch
-	add(t, "type", &p.Type, parseEnumerated)
-	add(t, "status", &p.Status, parseEnumerated)
-	add(t, "priority", &p.Priority, parseEnumerated)
-	t.long("description", &p.Description)
-	add(t, "amount", &p.Amount, parseMoney)
-	add(t, "quantity", &p.Quantity, parseWhole)
-	add(t, "date", &p.Date, parseMoment)
-	add(t, "contact_id", &p.ContactID, parseID)
-	add(t, "company_id", &p.CompanyID, parseID)
-	add(t, "deal_id", &p.DealID, parseID)
-	add(t, "owner_id", &p.OwnerID, parseID)
+	addMembers(t, crm.Activities, "type", "status", "priority", "description", "amount", "quantity", "date", "contact_id",
+		"company_id", "deal_id", "owner_id")
 	return t
 }
 
 func tasks() *table[crm.TaskPatch] {
 	t := newTable[crm.TaskPatch]("tasks")
-	p := &t.row.Patch
-	t.label("title", &p.Title)
-	t.long("description", &p.Description)
-	t.long("notes", &p.Notes)
-	add(t, "due_date", &p.DueDate, parseMoment)
-	add(t, "completed", &p.Completed, parseBool)
-	add(t, "completed_at", &p.CompletedAt, parseInstant)
-	add(t, "priority", &p.Priority, parseEnumerated)
-	add(t, "status", &p.Status, parseEnumerated)
-	add(t, "task_type", &p.TaskType, parseEnumerated)
-	add(t, "assigned_to", &p.AssignedTo, parseID)
-	add(t, "created_by", &p.CreatedBy, parseID)
-	add(t, "deal_id", &p.DealID, parseID)
-	add(t, "company_id", &p.CompanyID, parseID)
-	add(t, "contact_id", &p.ContactID, parseID)
+	addMembers(t, crm.Tasks, "title", "description", "notes", "due_date", "completed", "completed_at", "priority", "status",
+		"task_type", "assigned_to", "created_by", "deal_id", "company_id", "contact_id")
 	return t
 }

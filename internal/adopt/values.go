@@ -21,8 +21,6 @@ func parseEnumerated(s string) (string, error) {
 	}), "_"), nil
 }
 
-func parseID(s string) (crm.ID, error) { return crm.ParseID(s) }
-
 // parseBool reads what databases and programs write for yes and no.
 func parseBool(s string) (bool, error) {
 	switch strings.ToLower(s) {

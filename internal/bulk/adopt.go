@@ -35,60 +35,52 @@ type AdoptResult struct {
 // but written without the key. The actor must be an admin. A person's role changes only
 // between admin and not.
 func (s *Service) AdoptOwners(ctx context.Context, by crm.Actor, rows []AdoptRow[crm.OwnerPatch], last bool) ([]AdoptResult, error) {
-	return adopt(ctx, s, by, rows, last, func(b *batchTx) adoptKind[crm.Owner, crm.OwnerPatch] {
-		return &ownerAdoption{ownerImport: &ownerImport{batchTx: b}}
-	})
+	return adopt(ctx, s, by, rows, last, newOwners)
 }
 
 // AdoptStages is AdoptOwners for deal stages. The outcome of a new one without any follows
 // from its name.
 func (s *Service) AdoptStages(ctx context.Context, by crm.Actor, rows []AdoptRow[crm.StagePatch], last bool) ([]AdoptResult, error) {
-	return adopt(ctx, s, by, rows, last, func(b *batchTx) adoptKind[crm.Stage, crm.StagePatch] {
-		return &stageAdoption{batchTx: b}
-	})
+	return adopt(ctx, s, by, rows, last, newStages)
 }
 
 // AdoptCompanies is AdoptOwners for companies.
 func (s *Service) AdoptCompanies(ctx context.Context, by crm.Actor, rows []AdoptRow[crm.CompanyPatch], last bool) ([]AdoptResult, error) {
-	return adopt(ctx, s, by, rows, last, func(b *batchTx) adoptKind[crm.Company, crm.CompanyPatch] {
-		return &companyAdoption{companyImport: &companyImport{importTx: &importTx{batchTx: b}}}
-	})
+	return adopt(ctx, s, by, rows, last, newCompanies)
 }
 
 // AdoptContacts is AdoptOwners for contacts. A row that makes its contact a company's primary
 // one ends that for another.
 func (s *Service) AdoptContacts(ctx context.Context, by crm.Actor, rows []AdoptRow[crm.ContactPatch], last bool) ([]AdoptResult, error) {
-	return adopt(ctx, s, by, rows, last, func(b *batchTx) adoptKind[crm.Contact, crm.ContactPatch] {
-		return &contactAdoption{contactImport: newContacts(&importTx{batchTx: b})}
-	})
+	return adopt(ctx, s, by, rows, last, newContactAdoption)
 }
 
 // AdoptDeals is AdoptOwners for deals. A new one without a stage gets the first. In
 // a won or lost stage the status is the stage's, whatever the row says.
 func (s *Service) AdoptDeals(ctx context.Context, by crm.Actor, rows []AdoptRow[crm.DealPatch], last bool) ([]AdoptResult, error) {
-	return adopt(ctx, s, by, rows, last, func(b *batchTx) adoptKind[crm.Deal, crm.DealPatch] {
-		return &dealAdoption{dealImport: newDeals(&importTx{batchTx: b})}
-	})
+	return adopt(ctx, s, by, rows, last, newDeals)
 }
 
 // AdoptActivities is AdoptOwners for activities. One of an unknown type is a note.
 func (s *Service) AdoptActivities(ctx context.Context, by crm.Actor, rows []AdoptRow[crm.ActivityPatch], last bool) ([]AdoptResult, error) {
-	return adopt(ctx, s, by, rows, last, func(b *batchTx) adoptKind[crm.Activity, crm.ActivityPatch] {
-		return &activityAdoption{activityImport: &activityImport{importTx: &importTx{batchTx: b}}}
-	})
+	return adopt(ctx, s, by, rows, last, newActivities)
 }
 
 // AdoptTasks is AdoptOwners for tasks. One whose status or flag is completed is completed.
 func (s *Service) AdoptTasks(ctx context.Context, by crm.Actor, rows []AdoptRow[crm.TaskPatch], last bool) ([]AdoptResult, error) {
-	return adopt(ctx, s, by, rows, last, func(b *batchTx) adoptKind[crm.Task, crm.TaskPatch] {
-		return &taskAdoption{batchTx: b}
+	return adopt(ctx, s, by, rows, last, newTasks)
+}
+
+func adopt[T, P any](
+	ctx context.Context, s *Service, by crm.Actor, rows []AdoptRow[P], last bool, begin func(*batchTx) kind[T, P],
+) ([]AdoptResult, error) {
+	return adoptInHalves(ctx, s, by, rows, func(b *batchTx, rows []AdoptRow[P]) ([]AdoptResult, error) {
+		return adoptBatch(b, begin(b), rows, last)
 	})
 }
 
-// adopt adopts a batch in one transaction, or in halves: see inHalves.
-func adopt[T, P any](
-	ctx context.Context, s *Service, by crm.Actor, rows []AdoptRow[P], last bool, kind func(*batchTx) adoptKind[T, P],
-) ([]AdoptResult, error) {
+// adoptInHalves adopts a batch in one transaction, or in halves: see inHalves.
+func adoptInHalves[R any](ctx context.Context, s *Service, by crm.Actor, rows []R, batch func(*batchTx, []R) ([]AdoptResult, error)) ([]AdoptResult, error) {
 	if err := accounts.RequireAdmin(by, "manage people and keys"); err != nil {
 		return nil, err
 	}
@@ -96,22 +88,14 @@ func adopt[T, P any](
 	if err != nil {
 		return nil, err
 	}
-	id := crm.NewID()
-	return adoptInHalves(rows, func(rows []AdoptRow[P]) (results []AdoptResult, err error) {
+	run := &run{id: crm.NewID(), service: s, by: by, org: org}
+	return inHalves(0, len(rows), func(from, to int) (results []AdoptResult, err error) {
 		now := s.clock()
 		err = s.store.Write(ctx, by, now, func(tx Tx) error {
-			tx.BeginImport(id)
-			b := &batchTx{ctx: ctx, run: &run{service: s, by: by, org: org}, tx: tx, by: by, now: now}
-			results, err = adoptBatch(b, kind(b), rows, last)
+			tx.BeginImport(run.id)
+			results, err = batch(&batchTx{ctx: ctx, run: run, tx: tx, by: by, now: now}, rows[from:to])
 			return err
 		})
-		return results, err
-	})
-}
-
-func adoptInHalves[R any](rows []R, do func([]R) ([]AdoptResult, error)) ([]AdoptResult, error) {
-	return inHalves(0, len(rows), func(from, to int) ([]AdoptResult, error) {
-		results, err := do(rows[from:to])
 		if err != nil {
 			return nil, err
 		}

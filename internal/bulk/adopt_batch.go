@@ -1,55 +1,30 @@
 package bulk
 
 import (
-	"maps"
 	"reflect"
 	"slices"
 
 	"sixty/internal/crm"
 )
 
-// adoptKind is what an adoption has to know about one entity besides.
-type adoptKind[T, P any] interface {
-	kind[T, P]
-	// references returns the members of a patch that refer to other records.
-	references(p *P) []adoptReference
-	// ready is called when the stored records are known, before any row is applied.
-	ready(rows []AdoptRow[P], stored []T) error
-	// take applies a whole row, with the rules across members. It returns what it left out.
-	take(row *AdoptRow[P], t *T, isNew bool, r *crm.Rules) []crm.FieldError
-}
-
-// plainAdoption is the part of an adopting kind that needs nothing but its rows.
-type plainAdoption[T, P any] struct{}
-
-func (plainAdoption[T, P]) ready([]AdoptRow[P], []T) error { return nil }
-
-// adoptReference is a member of a patch that refers to a record.
-type adoptReference struct {
-	field  string
-	kind   Reference
-	member *crm.Field[crm.ID]
-}
-
 // adoption is a batch of rows that are adopted. It is one segment: what a stored record gives up
 // stays its own until the batch is written.
 type adoption[T, P any] struct {
 	segment[T, P]
-	kind   adoptKind[T, P]
 	last   bool
 	exists map[Reference]map[crm.ID]bool // the records that are referred to and exist
 }
 
-func adoptBatch[T, P any](b *batchTx, k adoptKind[T, P], rows []AdoptRow[P], last bool) ([]AdoptResult, error) {
-	keys := k.unique()
-	a := &adoption[T, P]{segment: newSegment[T, P](b, k, keys), kind: k, last: last, exists: map[Reference]map[crm.ID]bool{}}
+func adoptBatch[T, P any](b *batchTx, k kind[T, P], rows []AdoptRow[P], last bool) ([]AdoptResult, error) {
+	keys := k.declaration().unique
+	a := &adoption[T, P]{segment: newSegment(b, k, keys), last: last, exists: map[Reference]map[crm.ID]bool{}}
 	if err := a.lockReferences(rows); err != nil {
 		return nil, err
 	}
 	ids, values := make([]crm.ID, len(rows)), make([][]string, len(rows))
 	for i := range rows {
 		ids[i] = rows[i].ID
-		values[i], _ = keyValues[T, P](k, keys, rows[i].ID, &rows[i].Patch)
+		values[i], _ = keyValues(k, keys, rows[i].ID, &rows[i].Patch)
 	}
 	if err := a.find(keys, values); err != nil {
 		return nil, err
@@ -73,35 +48,25 @@ func adoptBatch[T, P any](b *batchTx, k adoptKind[T, P], rows []AdoptRow[P], las
 func (a *adoption[T, P]) lockReferences(rows []AdoptRow[P]) error {
 	wanted := map[Reference]map[crm.ID]bool{}
 	for i := range rows {
-		for _, ref := range a.kind.references(&rows[i].Patch) {
-			if !ref.member.Set || ref.member.Null {
+		for _, ref := range a.referring {
+			member := ref.member(&rows[i].Patch)
+			if !member.Set || member.Null {
 				continue
 			}
 			if wanted[ref.kind] == nil {
 				wanted[ref.kind] = map[crm.ID]bool{}
 			}
-			wanted[ref.kind][ref.member.Value] = true
+			wanted[ref.kind][member.Value] = true
 		}
 	}
+	locks := map[Reference]lockForShare{
+		RefOwner: a.tx.Owners().LockForShare, RefCompany: a.tx.Companies().LockForShare, RefContact: a.tx.Contacts().LockForShare,
+		RefStage: a.tx.Stages().LockForShare, RefDeal: a.tx.Deals().LockForShare,
+	}
 	for kind, ids := range wanted {
-		lock := a.tx.Owners().LockForShare
-		switch kind {
-		case RefCompany:
-			lock = a.tx.Companies().LockForShare
-		case RefContact:
-			lock = a.tx.Contacts().LockForShare
-		case RefStage:
-			lock = a.tx.Stages().LockForShare
-		case RefDeal:
-			lock = a.tx.Deals().LockForShare
-		}
-		locked, err := lock(a.ctx, slices.SortedFunc(maps.Keys(ids), compareIDs))
-		if err != nil {
+		var err error
+		if a.exists[kind], err = locks[kind].existing(a.ctx, ids); err != nil {
 			return err
-		}
-		a.exists[kind] = make(map[crm.ID]bool, len(locked))
-		for _, id := range locked {
-			a.exists[kind][id] = true
 		}
 	}
 	return nil
@@ -111,10 +76,10 @@ func (a *adoption[T, P]) lockReferences(rows []AdoptRow[P]) error {
 // left keeps the rules.
 func (a *adoption[T, P]) row(row AdoptRow[P]) AdoptResult {
 	var left []crm.FieldError
-	for _, ref := range a.kind.references(&row.Patch) {
-		if ref.member.Set && !ref.member.Null && !a.exists[ref.kind][ref.member.Value] {
-			left = append(left, crm.FieldError{Field: ref.field, Message: "refers to no " + string(ref.kind) + " that exists: " + ref.member.Value.String()})
-			*ref.member = crm.Null[crm.ID]()
+	for _, ref := range a.referring {
+		if member := ref.member(&row.Patch); member.Set && !member.Null && !a.exists[ref.kind][member.Value] {
+			left = append(left, crm.FieldError{Field: ref.property.Name, Message: "refers to no " + string(ref.kind) + " that exists: " + member.Value.String()})
+			*member = crm.Null[crm.ID]()
 		}
 	}
 	e := a.entries[row.ID]
@@ -127,13 +92,13 @@ func (a *adoption[T, P]) row(row AdoptRow[P]) AdoptResult {
 		var r crm.Rules
 		alsoLeft := a.kind.take(&row, &after, isNew, &r)
 		if row.CreatedAt.Set && !row.CreatedAt.Null {
-			*a.kind.created(&after) = row.CreatedAt.Value
+			*a.created(&after) = row.CreatedAt.Value
 		}
 		switch {
 		case row.UpdatedAt.Set && !row.UpdatedAt.Null:
-			*a.kind.updated(&after) = row.UpdatedAt.Value
+			*a.updated(&after) = row.UpdatedAt.Value
 		case isNew:
-			*a.kind.updated(&after) = *a.kind.created(&after)
+			*a.updated(&after) = *a.created(&after)
 		}
 		bad := r.Bad
 		if len(bad) == 0 {
@@ -160,11 +125,11 @@ func (a *adoption[T, P]) accept(row *AdoptRow[P], e *entry[T], after T, isNew bo
 		return RowUnchanged
 	}
 	if !isNew && (!row.UpdatedAt.Set || row.UpdatedAt.Null) {
-		*a.kind.updated(&after) = a.now
+		*a.updated(&after) = a.now
 	}
-	for _, key := range a.kind.unique() {
-		if value := a.kind.key(&after, key); value != "" {
-			a.holders[key][value] = append(a.holders[key][value], a.kind.id(&after))
+	for _, key := range a.unique {
+		if value := a.key(&after, key); value != "" {
+			a.holders[key][value] = append(a.holders[key][value], a.id(&after))
 		}
 	}
 	return a.segment.accept(e, after, isNew)

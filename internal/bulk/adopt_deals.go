@@ -8,21 +8,8 @@ import (
 	"sixty/internal/crm"
 )
 
-// dealAdoption is the adoption of deals, with the history of their stages from now
-// on: of the past, only when they entered the stage in which they stand.
-type dealAdoption struct {
-	*dealImport
-}
-
-func (k *dealAdoption) references(p *crm.DealPatch) []adoptReference {
-	return []adoptReference{
-		{"company_id", RefCompany, &p.CompanyID}, {"primary_contact_id", RefContact, &p.PrimaryContactID},
-		{"stage_id", RefStage, &p.StageID}, {"owner_id", RefOwner, &p.OwnerID},
-	}
-}
-
 // ready reads the stages that the deals stand in or come to.
-func (k *dealAdoption) ready(rows []AdoptRow[crm.DealPatch], stored []crm.Deal) error {
+func (k *dealKind) ready(rows []AdoptRow[crm.DealPatch], stored []crm.Deal) error {
 	wanted := map[crm.ID]bool{}
 	for i := range rows {
 		if p := &rows[i].Patch; p.StageID.Set && !p.StageID.Null {
@@ -32,35 +19,15 @@ func (k *dealAdoption) ready(rows []AdoptRow[crm.DealPatch], stored []crm.Deal) 
 	for i := range stored {
 		wanted[stored[i].StageID] = true
 	}
-	view := k.tx.Reads().Stages()
-	first, err := view.Page(k.ctx, k.by.Org, crm.List[crm.StageFilter]{Sort: crm.Stages.Sorts.Default, Limit: 1})
-	if err != nil {
+	if err := k.readFirst(); err != nil {
 		return err
 	}
-	if len(first.Rows) > 0 {
-		k.first = &first.Rows[0]
-		held, err := k.tx.Stages().LockForShare(k.ctx, []crm.ID{k.first.ID})
-		if err != nil {
-			return err
-		}
-		if len(held) == 0 {
-			return disturbed("stages")
-		}
-	}
-	k.stages = make(map[crm.ID]*crm.Stage, len(wanted))
-	for part := range slices.Chunk(slices.SortedFunc(maps.Keys(wanted), compareIDs), crm.MaxLimit) {
-		stages, err := view.ByID(k.ctx, k.by.Org, part)
-		if err != nil {
-			return err
-		}
-		for i := range stages {
-			k.stages[stages[i].ID] = &stages[i]
-		}
-	}
-	return nil
+	return k.readStages(slices.SortedFunc(maps.Keys(wanted), compareIDs))
 }
 
-func (k *dealAdoption) take(row *AdoptRow[crm.DealPatch], d *crm.Deal, isNew bool, r *crm.Rules) (left []crm.FieldError) {
+// take applies an adopted row. The history of a deal's past stages is not known, only when it
+// entered the one in which it stands.
+func (k *dealKind) take(row *AdoptRow[crm.DealPatch], d *crm.Deal, isNew bool, r *crm.Rules) (left []crm.FieldError) {
 	p := row.Patch
 	p.Probability, p.Currency, p.StageID = unlessNull(p.Probability), unlessNull(p.Currency), unlessNull(p.StageID)
 	if row.Patch.Currency.Null && row.Patch.Currency.Value != "" {
@@ -117,7 +84,7 @@ func adoptedStatus(said crm.Field[string], stage *crm.Stage, was string, moved b
 }
 
 // entered returns when a deal entered its stage or, when the stage is the same, changed.
-func (k *dealAdoption) entered(row *AdoptRow[crm.DealPatch], d *crm.Deal, stage *crm.Stage, isNew, moved bool) crm.Instant {
+func (k *dealKind) entered(row *AdoptRow[crm.DealPatch], d *crm.Deal, stage *crm.Stage, isNew, moved bool) crm.Instant {
 	at := k.now
 	for _, known := range []struct {
 		when  crm.Field[crm.Instant]

@@ -6,34 +6,19 @@ import (
 	"slices"
 	"strings"
 
-	"sixty/internal/accounts"
 	"sixty/internal/crm"
 )
 
 // AdoptDealContacts puts contacts on deals in the roles that the rows say, as
 // AdoptOwners creates people. The deals keep their updated_at.
 func (s *Service) AdoptDealContacts(ctx context.Context, by crm.Actor, rows []crm.DealContact) ([]AdoptResult, error) {
-	if err := accounts.RequireAdmin(by, "manage people and keys"); err != nil {
-		return nil, err
-	}
-	id := crm.NewID()
-	return adoptInHalves(rows, func(rows []crm.DealContact) (results []AdoptResult, err error) {
-		err = s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
-			tx.BeginImport(id)
-			l := linkAdoption{ctx: ctx, tx: tx, by: by}
-			results, err = l.batch(rows)
-			return err
-		})
-		return results, err
+	return adoptInHalves(ctx, s, by, rows, func(b *batchTx, rows []crm.DealContact) ([]AdoptResult, error) {
+		return linkAdoption{b}.batch(rows)
 	})
 }
 
 // linkAdoption is a batch of deals' further contacts.
-type linkAdoption struct {
-	ctx context.Context
-	tx  Tx
-	by  crm.Actor
-}
+type linkAdoption struct{ *batchTx }
 
 // link is what a further contact is known by.
 type link struct{ deal, contact crm.ID }
@@ -51,13 +36,9 @@ func (l linkAdoption) batch(rows []crm.DealContact) ([]AdoptResult, error) {
 	for _, d := range locked {
 		deals[d.ID] = d
 	}
-	held, err := l.tx.Contacts().LockForShare(l.ctx, slices.SortedFunc(maps.Keys(contactIDs), compareIDs))
+	contacts, err := lockForShare(l.tx.Contacts().LockForShare).existing(l.ctx, contactIDs)
 	if err != nil {
 		return nil, err
-	}
-	contacts := make(map[crm.ID]bool, len(held))
-	for _, id := range held {
-		contacts[id] = true
 	}
 	roles, err := l.stored(deals)
 	if err != nil {

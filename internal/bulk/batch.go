@@ -4,52 +4,86 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"sixty/internal/crm"
 )
 
-// batchTx is one batch of a run in its transaction.
+// batchTx is one batch of an import or an adoption in its transaction.
 type batchTx struct {
 	ctx context.Context
 	run *run
 	tx  Tx
 	by  crm.Actor
 	now crm.Instant
+
+	refs *references // of an import
+	// gaveUp is true once a stored record gave up a key, which another one may then take.
+	gaveUp bool
 }
 
-// kind is what the engine has to know about one entity, for imports and adoptions alike. A
-// value serves one segment of rows and remembers what has to be written beside them.
+// kind is an entity with what the engine has to know besides its declaration. A value serves
+// one segment of rows and remembers what has to be written beside them.
 type kind[T, P any] interface {
-	nouns() (one, many string)
-	table() crm.Table[T]
+	declaration() *declared[T, P]
 	// newRecord returns a record of that id before a row is applied to it.
 	newRecord(id crm.ID) T
-	id(t *T) crm.ID
-	created(t *T) *crm.Instant
-	updated(t *T) *crm.Instant
-	// unique returns the keys of which no two records may have the same value.
-	unique() []crm.Key
-	// key returns the value by which the record is found; "" is none.
-	key(t *T, k crm.Key) string
-	// members applies what the patch says, by the rules for each member.
-	members(p *P, t *T, r *crm.Rules)
+
+	// independent reports whether rows of an import with other keys make no difference to a row.
+	independent() bool
+	// begin is called before an import; someStageless: not every row names a stage.
+	begin(someStageless bool) error
+	// row applies a whole row of an import, with its references and with the rules across
+	// members.
+	row(row *ImportRow[P], t *T, isNew bool, r *crm.Rules)
+	// ready is called before an adoption, when the stored records are known.
+	ready(rows []AdoptRow[P], stored []T) error
+	// take applies a whole adopted row, with the rules across members. It returns what it left
+	// out.
+	take(row *AdoptRow[P], t *T, isNew bool, r *crm.Rules) []crm.FieldError
+
 	// stored is called with a stored record that rows will be applied to.
 	stored(t *T)
 	// accept is called when a row was applied to a record.
 	accept(before, after *T, isNew bool)
 	// prepare is called before the records are written, complete after that.
 	prepare(entries []*entry[T]) error
-	complete() error
+	complete(entries []*entry[T]) error
 }
 
-// plainKind is the part of a kind that has nothing to write beside its rows.
-type plainKind[T any] struct{}
+// plainKind is the kind of an entity that needs nothing but its declaration and its rows.
+type plainKind[T, P any] struct {
+	*batchTx
+	*declared[T, P]
+}
 
-func (plainKind[T]) stored(*T)                 {}
-func (plainKind[T]) accept(_, _ *T, _ bool)    {}
-func (plainKind[T]) prepare([]*entry[T]) error { return nil }
-func (plainKind[T]) complete() error           { return nil }
+func (k plainKind[T, P]) newRecord(id crm.ID) T        { return k.create(k.by, id, k.now) }
+func (plainKind[T, P]) independent() bool              { return true }
+func (plainKind[T, P]) begin(bool) error               { return nil }
+func (plainKind[T, P]) ready([]AdoptRow[P], []T) error { return nil }
+func (plainKind[T, P]) stored(*T)                      {}
+func (plainKind[T, P]) accept(_, _ *T, _ bool)         {}
+func (plainKind[T, P]) prepare([]*entry[T]) error      { return nil }
+func (plainKind[T, P]) complete([]*entry[T]) error     { return nil }
+
+func (k plainKind[T, P]) row(row *ImportRow[P], t *T, _ bool, r *crm.Rules) {
+	p := row.Patch
+	k.refer(row, &p, r)
+	k.apply(p, t, r)
+}
+
+// refer sets the references of a patch to the ids of what the row refers to.
+func (k plainKind[T, P]) refer(row *ImportRow[P], p *P, r *crm.Rules) {
+	for _, ref := range k.imported {
+		k.refs.of(ref.kind).into(*row.Of(ref.kind), ref.member(p), r)
+	}
+}
+
+func (k plainKind[T, P]) take(row *AdoptRow[P], t *T, _ bool, r *crm.Rules) []crm.FieldError {
+	k.apply(row.Patch, t, r)
+	return nil
+}
 
 // entry is a record that rows are applied to.
 type entry[T any] struct {
@@ -61,6 +95,7 @@ type entry[T any] struct {
 // together.
 type segment[T, P any] struct {
 	*batchTx
+	*declared[T, P]
 	kind    kind[T, P]
 	holders map[crm.Key]map[string][]crm.ID // the records that have a value, as of the row that is applied
 	entries map[crm.ID]*entry[T]
@@ -68,7 +103,7 @@ type segment[T, P any] struct {
 }
 
 func newSegment[T, P any](b *batchTx, k kind[T, P], keys []crm.Key) segment[T, P] {
-	s := segment[T, P]{batchTx: b, kind: k, holders: map[crm.Key]map[string][]crm.ID{}, entries: map[crm.ID]*entry[T]{}}
+	s := segment[T, P]{batchTx: b, declared: k.declaration(), kind: k, holders: map[crm.Key]map[string][]crm.ID{}, entries: map[crm.ID]*entry[T]{}}
 	for _, key := range keys {
 		s.holders[key] = map[string][]crm.ID{}
 	}
@@ -78,24 +113,13 @@ func newSegment[T, P any](b *batchTx, k kind[T, P], keys []crm.Key) segment[T, P
 // keyValues returns the values of a row's keys, "" for none: what the rules make of its members
 // on their own. It also returns what is wrong with these.
 func keyValues[T, P any](k kind[T, P], keys []crm.Key, id crm.ID, p *P) ([]string, []crm.FieldError) {
-	record, r := k.newRecord(id), crm.Rules{}
-	k.members(p, &record, &r)
+	d, record, r := k.declaration(), k.newRecord(id), crm.Rules{}
+	d.apply(*p, &record, &r)
 	values := make([]string, len(keys))
 	for i, key := range keys {
-		values[i] = keyOf(k, &record, key)
+		values[i] = d.key(&record, key)
 	}
 	return values, r.Bad
-}
-
-// keyOf returns the value of a key, "" for none.
-func keyOf[T, P any](k kind[T, P], t *T, key crm.Key) string {
-	if key != crm.KeyID {
-		return k.key(t, key)
-	}
-	if id := k.id(t); id != (crm.ID{}) {
-		return id.String()
-	}
-	return ""
 }
 
 // find finds the records that have one of the rows' values, by key; ids are found as they are
@@ -113,7 +137,7 @@ func (s *segment[T, P]) find(keys []crm.Key, rows [][]string) error {
 		if key == crm.KeyID || len(values) == 0 {
 			continue
 		}
-		found, err := s.kind.table().Find(s.ctx, key, values)
+		found, err := s.table(s.tx).Find(s.ctx, key, values)
 		if err != nil {
 			return err
 		}
@@ -131,10 +155,10 @@ func (s *segment[T, P]) lock(ids []crm.ID) ([]T, error) {
 		return nil, nil
 	}
 	slices.SortFunc(ids, compareIDs)
-	stored, err := s.kind.table().LockForUpdate(s.ctx, slices.Compact(ids))
+	stored, err := s.table(s.tx).LockForUpdate(s.ctx, slices.Compact(ids))
 	for _, t := range stored {
 		e := &entry[T]{before: t, after: t}
-		s.entries[s.kind.id(&t)] = e
+		s.entries[s.id(&t)] = e
 		s.order = append(s.order, e)
 		s.kind.stored(&e.after)
 	}
@@ -144,14 +168,13 @@ func (s *segment[T, P]) lock(ids []crm.ID) ([]T, error) {
 // taken returns a validation error for each unique key that a record would share with another
 // one.
 func (s *segment[T, P]) taken(before, after *T, isNew bool) (bad []crm.FieldError) {
-	one, _ := s.kind.nouns()
-	for _, key := range s.kind.unique() {
-		value := s.kind.key(after, key)
-		if value == "" || !isNew && value == s.kind.key(before, key) {
+	for _, key := range s.unique {
+		value := s.key(after, key)
+		if value == "" || !isNew && value == s.key(before, key) {
 			continue
 		}
-		if slices.ContainsFunc(s.holders[key][value], func(id crm.ID) bool { return id != s.kind.id(after) }) {
-			bad = append(bad, crm.FieldError{Field: string(key), Message: fmt.Sprintf("%q is already used by another %s", value, one)})
+		if slices.ContainsFunc(s.holders[key][value], func(id crm.ID) bool { return id != s.id(after) }) {
+			bad = append(bad, crm.FieldError{Field: string(key), Message: fmt.Sprintf("%q is already used by another %s", value, s.one)})
 		}
 	}
 	return bad
@@ -165,7 +188,7 @@ func (s *segment[T, P]) accept(e *entry[T], after T, isNew bool) RowVerdict {
 	if !isNew {
 		return RowUpdated
 	}
-	s.entries[s.kind.id(&e.after)] = e
+	s.entries[s.id(&e.after)] = e
 	s.order = append(s.order, e)
 	return RowCreated
 }
@@ -184,22 +207,22 @@ func (s *segment[T, P]) write(touch bool) error {
 			inserts = append(inserts, e.after)
 		case !same(e.before, e.after):
 			if touch {
-				*s.kind.updated(&e.after) = s.now
+				*s.updated(&e.after) = s.now
 			}
 			updates = append(updates, crm.Change[T]{Before: e.before, After: e.after})
 		}
 	}
 	if len(updates) > 0 {
-		if err := s.kind.table().Update(s.ctx, updates); err != nil {
+		if err := s.table(s.tx).Update(s.ctx, updates); err != nil {
 			return err
 		}
 	}
 	if len(inserts) > 0 {
-		if err := s.kind.table().Insert(s.ctx, inserts); err != nil {
+		if err := s.table(s.tx).Insert(s.ctx, inserts); err != nil {
 			return err
 		}
 	}
-	return s.kind.complete()
+	return s.kind.complete(s.order)
 }
 
 // batchAttempts is how often a batch is tried as a whole: other clients write too, and what a
@@ -233,3 +256,16 @@ func inHalves[R any](from, to int, do func(from, to int) ([]R, error), reject fu
 }
 
 func compareIDs(a, b crm.ID) int { return bytes.Compare(a[:], b[:]) }
+
+// lockForShare is the method of a table.
+type lockForShare func(ctx context.Context, ids []crm.ID) ([]crm.ID, error)
+
+// existing locks records against deletion and returns those that exist.
+func (lock lockForShare) existing(ctx context.Context, ids map[crm.ID]bool) (map[crm.ID]bool, error) {
+	locked, err := lock(ctx, slices.SortedFunc(maps.Keys(ids), compareIDs))
+	exists := make(map[crm.ID]bool, len(locked))
+	for _, id := range locked {
+		exists[id] = true
+	}
+	return exists, err
+}

@@ -10,10 +10,10 @@ import (
 
 // ExportRow is an exported record with readable names of the records that it refers to, by
 // which ImportRow could find the same ones: of people and contacts the e-mail address, else
-// the name; of a deal the external_id, else the name. "" is none.
+// the name; of a deal the external_id, else the name.
 type ExportRow[T any] struct {
-	Record                               T
-	Company, Owner, Stage, Contact, Deal string
+	Record T
+	References
 }
 
 // exportLimit bounds an export: while it lasts, its snapshot keeps SQLite's log from
@@ -28,26 +28,22 @@ var errExportLimit = &crm.Error{
 // most MaxLimit, which are valid until each returns. All of it is one state of the database,
 // whatever others write meanwhile; it must end within an hour.
 func (s *Service) ExportCompanies(ctx context.Context, by crm.Actor, f crm.CompanyFilter, each func([]ExportRow[crm.Company]) error) error {
-	return export(ctx, s, by, f, crm.IDOrder, Reads.Companies, func(c *crm.Company) links { return links{owner: c.OwnerID} }, each)
+	return export(ctx, s, by, f, crm.IDOrder, Reads.Companies, companies.referring, each)
 }
 
 // ExportContacts is ExportCompanies for contacts.
 func (s *Service) ExportContacts(ctx context.Context, by crm.Actor, f crm.ContactFilter, each func([]ExportRow[crm.Contact]) error) error {
-	return export(ctx, s, by, f, crm.IDOrder, Reads.Contacts, func(c *crm.Contact) links { return links{owner: c.OwnerID, company: c.CompanyID} }, each)
+	return export(ctx, s, by, f, crm.IDOrder, Reads.Contacts, contacts.referring, each)
 }
 
 // ExportDeals is ExportCompanies for deals.
 func (s *Service) ExportDeals(ctx context.Context, by crm.Actor, f crm.DealFilter, each func([]ExportRow[crm.Deal]) error) error {
-	return export(ctx, s, by, f, crm.IDOrder, Reads.Deals, func(d *crm.Deal) links {
-		return links{owner: d.OwnerID, company: d.CompanyID, stage: &d.StageID, contact: d.PrimaryContactID}
-	}, each)
+	return export(ctx, s, by, f, crm.IDOrder, Reads.Deals, deals.referring, each)
 }
 
 // ExportActivities is ExportCompanies for activities.
 func (s *Service) ExportActivities(ctx context.Context, by crm.Actor, f crm.ActivityFilter, each func([]ExportRow[crm.Activity]) error) error {
-	return export(ctx, s, by, f, crm.IDOrder, Reads.Activities, func(a *crm.Activity) links {
-		return links{owner: a.OwnerID, company: a.CompanyID, contact: a.ContactID, deal: a.DealID}
-	}, each)
+	return export(ctx, s, by, f, crm.IDOrder, Reads.Activities, activities.referring, each)
 }
 
 // ExportAudit is ExportCompanies for the audit trail.
@@ -55,7 +51,7 @@ func (s *Service) ExportAudit(ctx context.Context, by crm.Actor, f accounts.Audi
 	if err := accounts.RequireAdmin(by, "read the audit trail"); err != nil {
 		return err
 	}
-	return export(ctx, s, by, f, crm.Sort{Field: "at"}, Reads.Audit, func(e *accounts.AuditEntry) links { return links{owner: e.ActorID} }, each)
+	return export(ctx, s, by, f, crm.Sort{Field: "at"}, Reads.Audit, referencesOf(accounts.AuditTrail), each)
 }
 
 // RecordExport enters in the audit trail that an export of a kind of records was begun.
@@ -66,38 +62,40 @@ func (s *Service) RecordExport(ctx context.Context, by crm.Actor, kind string, d
 	})
 }
 
-// links are the ids of the records that a record refers to.
-type links struct{ company, owner, stage, contact, deal *crm.ID }
-
 // export reads records in the order in which they are stored, which is the quickest to read,
 // and to write again: copied in another order, each would be written to another page.
-func export[T, F any](
-	ctx context.Context, s *Service, by crm.Actor, filter F, order crm.Sort, view func(Reads) crm.View[T, F], refer func(*T) links, each func([]ExportRow[T]) error,
+func export[T, P, F any](
+	ctx context.Context, s *Service, by crm.Actor, filter F, order crm.Sort, view func(Reads) crm.View[T, F], refs []reference[T, P], each func([]ExportRow[T]) error,
 ) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, exportLimit, errExportLimit)
 	defer cancel()
 	return s.store.Snapshot(ctx, by, func(r Reads) error {
-		names := newExportNames(r)
+		names := newNamers(r)
 		records := view(r)
 		rows := make([]ExportRow[T], 0, crm.MaxLimit)
-		refs := make([]links, 0, crm.MaxLimit)
+		ids := make([]*crm.ID, 0, crm.MaxLimit)
 		q := crm.List[F]{Filter: filter, Sort: order, Limit: crm.MaxLimit}
 		for {
 			page, err := records.Page(ctx, by.Org, q)
 			if err != nil {
 				return err
 			}
-			rows, refs = rows[:0], refs[:0]
+			rows = rows[:0]
 			for i := range page.Rows {
 				rows = append(rows, ExportRow[T]{Record: page.Rows[i]})
-				refs = append(refs, refer(&page.Rows[i]))
 			}
-			if err := names.find(ctx, by.Org, refs); err != nil {
-				return err
-			}
-			for i, l := range refs {
-				rows[i].Company, rows[i].Owner, rows[i].Stage = names.companies.of(l.company), names.owners.of(l.owner), names.stages.of(l.stage)
-				rows[i].Contact, rows[i].Deal = names.contacts.of(l.contact), names.deals.of(l.deal)
+			for _, ref := range refs {
+				ids = ids[:0]
+				for i := range page.Rows {
+					ids = append(ids, ref.id(&page.Rows[i]))
+				}
+				namer := names[ref.kind]
+				if err := namer.find(ctx, by.Org, ids); err != nil {
+					return err
+				}
+				for i, id := range ids {
+					*rows[i].Of(ref.kind) = namer.of(id)
+				}
 			}
 			if len(rows) > 0 {
 				if err := each(rows); err != nil {
@@ -112,22 +110,19 @@ func export[T, F any](
 	})
 }
 
-// exportNames are the names of what rows refer to.
-type exportNames struct {
-	companies namer[crm.Company, crm.CompanyFilter]
-	owners    namer[crm.Owner, crm.OwnerFilter]
-	stages    namer[crm.Stage, crm.StageFilter]
-	contacts  namer[crm.Contact, crm.ContactFilter]
-	deals     namer[crm.Deal, crm.DealFilter]
+// namer returns the names of the records of one type, and remembers some.
+type namer interface {
+	find(ctx context.Context, org crm.ID, ids []*crm.ID) error
+	of(id *crm.ID) string
 }
 
-func newExportNames(r Reads) *exportNames {
-	return &exportNames{
-		companies: namer[crm.Company, crm.CompanyFilter]{view: r.Companies(), name: func(c *crm.Company) (crm.ID, string) { return c.ID, c.Name }},
-		owners:    namer[crm.Owner, crm.OwnerFilter]{view: r.Owners(), name: func(o *crm.Owner) (crm.ID, string) { return o.ID, textOr(o.Email, o.FullName) }},
-		stages:    namer[crm.Stage, crm.StageFilter]{view: r.Stages(), name: func(s *crm.Stage) (crm.ID, string) { return s.ID, s.Name }},
-		contacts:  namer[crm.Contact, crm.ContactFilter]{view: r.Contacts(), name: func(c *crm.Contact) (crm.ID, string) { return c.ID, textOr(c.Email, c.FullName) }},
-		deals:     namer[crm.Deal, crm.DealFilter]{view: r.Deals(), name: func(d *crm.Deal) (crm.ID, string) { return d.ID, textOr(d.ExternalID, d.Name) }},
+func newNamers(r Reads) map[Reference]namer {
+	return map[Reference]namer{
+		RefCompany: &names[crm.Company, crm.CompanyFilter]{view: r.Companies(), name: func(c *crm.Company) (crm.ID, string) { return c.ID, c.Name }},
+		RefOwner:   &names[crm.Owner, crm.OwnerFilter]{view: r.Owners(), name: func(o *crm.Owner) (crm.ID, string) { return o.ID, textOr(o.Email, o.FullName) }},
+		RefStage:   &names[crm.Stage, crm.StageFilter]{view: r.Stages(), name: func(s *crm.Stage) (crm.ID, string) { return s.ID, s.Name }},
+		RefContact: &names[crm.Contact, crm.ContactFilter]{view: r.Contacts(), name: func(c *crm.Contact) (crm.ID, string) { return c.ID, textOr(c.Email, c.FullName) }},
+		RefDeal:    &names[crm.Deal, crm.DealFilter]{view: r.Deals(), name: func(d *crm.Deal) (crm.ID, string) { return d.ID, textOr(d.ExternalID, d.Name) }},
 	}
 }
 
@@ -138,36 +133,19 @@ func textOr(first *string, second string) string {
 	return second
 }
 
-// find learns the names of everything that rows refer to.
-func (n *exportNames) find(ctx context.Context, org crm.ID, refs []links) error {
-	for _, find := range []func() error{
-		func() error { return n.companies.find(ctx, org, refs, func(l links) *crm.ID { return l.company }) },
-		func() error { return n.owners.find(ctx, org, refs, func(l links) *crm.ID { return l.owner }) },
-		func() error { return n.stages.find(ctx, org, refs, func(l links) *crm.ID { return l.stage }) },
-		func() error { return n.contacts.find(ctx, org, refs, func(l links) *crm.ID { return l.contact }) },
-		func() error { return n.deals.find(ctx, org, refs, func(l links) *crm.ID { return l.deal }) },
-	} {
-		if err := find(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// namer returns the names of the records of one type, and remembers some.
-type namer[T, F any] struct {
+// names implements namer.
+type names[T, F any] struct {
 	view  crm.View[T, F]
 	name  func(*T) (crm.ID, string)
 	known map[crm.ID]string
 }
 
-func (n *namer[T, F]) find(ctx context.Context, org crm.ID, refs []links, of func(links) *crm.ID) error {
+func (n *names[T, F]) find(ctx context.Context, org crm.ID, refs []*crm.ID) error {
 	if n.known == nil || len(n.known) > maxKnown {
 		n.known = map[crm.ID]string{} // the names of this batch are all read again
 	}
 	var ids []crm.ID
-	for _, l := range refs {
-		id := of(l)
+	for _, id := range refs {
 		if id == nil {
 			continue
 		}
@@ -187,7 +165,7 @@ func (n *namer[T, F]) find(ctx context.Context, org crm.ID, refs []links, of fun
 	return err
 }
 
-func (n *namer[T, F]) of(id *crm.ID) string {
+func (n *names[T, F]) of(id *crm.ID) string {
 	if id == nil {
 		return ""
 	}

@@ -26,16 +26,13 @@ type ImportRow[P any] struct {
 	UpdatedAt crm.Field[crm.Instant]
 	// StageChangedAt is when a deal entered the stage that the row puts it into.
 	StageChangedAt crm.Field[crm.Instant]
-	// What the row refers to, by id, external_id, e-mail address (people) or name: the first
-	// of these that a record has.
-	Company, Owner, Stage, Contact, Deal string
+	// References are by id, external_id, e-mail address (people) or name: the first of these
+	// that a record has.
+	References
 	// Fallback names the same records once more, for a row with an id and a name: it counts
 	// where no record is found for the text above.
 	Fallback References
 }
-
-// References are the texts by which a row refers to other records.
-type References struct{ Company, Owner, Stage, Contact, Deal string }
 
 // Reference is a type of record that rows refer to.
 type Reference string
@@ -49,27 +46,42 @@ const (
 	RefDeal    Reference = "deal"
 )
 
-// The references of each kind of row that an import can create when they are missing.
-var (
-	CompanyReferences = []Reference{RefOwner}
-	ContactReferences = []Reference{RefCompany, RefOwner}
-	DealReferences    = []Reference{RefCompany, RefOwner, RefStage}
+// References are texts that stand for the records that a row refers to; "" is none.
+type References struct{ Company, Owner, Stage, Contact, Deal string }
 
-	ActivityReferences = []Reference{RefCompany, RefOwner}
-)
+// Of returns where the text for a type of record is.
+func (r *References) Of(ref Reference) *string {
+	switch ref {
+	case RefCompany:
+		return &r.Company
+	case RefOwner:
+		return &r.Owner
+	case RefStage:
+		return &r.Stage
+	case RefContact:
+		return &r.Contact
+	default:
+		return &r.Deal
+	}
+}
 
-// The keys by which the record of each kind of row can be found, the surest first.
+// Importable says how rows of a kind can be imported.
 //
 // A row with an id as its key is a complete copy of a record of this program: a deal without
 // a company label has none, and a status that is not its stage's is valid, since a client may
 // have set both in turn.
-var (
-	CompanyKeys = []crm.Key{crm.KeyID, crm.KeyExternalID, crm.KeyDomain, crm.KeyName}
-	ContactKeys = []crm.Key{crm.KeyID, crm.KeyExternalID, crm.KeyEmail, crm.KeyName}
-	DealKeys    = []crm.Key{crm.KeyID, crm.KeyExternalID, crm.KeyName}
-	OwnerKeys   = []crm.Key{crm.KeyEmail, crm.KeyName}
+type Importable struct {
+	Keys       []crm.Key   // by which the record of a row can be found, the surest first
+	References []Reference // that can be created when they are missing
+}
 
-	ActivityKeys = []crm.Key{crm.KeyID, crm.KeyExternalID}
+// The kinds of rows.
+var (
+	CompanyRows  = Importable{[]crm.Key{crm.KeyID, crm.KeyExternalID, crm.KeyDomain, crm.KeyName}, []Reference{RefOwner}}
+	ContactRows  = Importable{[]crm.Key{crm.KeyID, crm.KeyExternalID, crm.KeyEmail, crm.KeyName}, []Reference{RefCompany, RefOwner}}
+	DealRows     = Importable{[]crm.Key{crm.KeyID, crm.KeyExternalID, crm.KeyName}, []Reference{RefCompany, RefOwner, RefStage}}
+	ActivityRows = Importable{[]crm.Key{crm.KeyID, crm.KeyExternalID}, []Reference{RefCompany, RefOwner}}
+	OwnerRows    = Importable{[]crm.Key{crm.KeyEmail, crm.KeyName}, nil}
 )
 
 // ImportOptions say how rows are understood.
@@ -119,26 +131,26 @@ type Load[P any] func(ctx context.Context, rows []ImportRow[P]) (wait func() ([]
 // ImportCompanies lets feed load companies. The actor must be a manager or an admin, and an
 // admin to create people. feed is run once more when a dry run was disturbed and begins anew.
 func (s *Service) ImportCompanies(ctx context.Context, by crm.Actor, opt ImportOptions, feed func(Load[crm.CompanyPatch]) error) error {
-	return importAll(ctx, s, by, opt, CompanyKeys, CompanyReferences, newCompanyImport, feed)
+	return importAll(ctx, s, by, opt, CompanyRows, newCompanies, feed)
 }
 
 // ImportContacts is ImportCompanies for contacts.
 func (s *Service) ImportContacts(ctx context.Context, by crm.Actor, opt ImportOptions, feed func(Load[crm.ContactPatch]) error) error {
-	return importAll(ctx, s, by, opt, ContactKeys, ContactReferences, newContactImport, feed)
+	return importAll(ctx, s, by, opt, ContactRows, newContacts, feed)
 }
 
 // ImportDeals is ImportCompanies for deals. What a row leaves open of a new deal is
 // as in CreateDeal. It enters its stage when it is closed, if it is, and else when
 // it is created.
 func (s *Service) ImportDeals(ctx context.Context, by crm.Actor, opt ImportOptions, feed func(Load[crm.DealPatch]) error) error {
-	return importAll(ctx, s, by, opt, DealKeys, DealReferences, newDealImport, feed)
+	return importAll(ctx, s, by, opt, DealRows, newDeals, feed)
 }
 
 // ImportActivities is ImportCompanies for activities. What a row leaves open of a new
 // activity is as in CreateActivity, but its date is when it was created, if the row
 // says that.
 func (s *Service) ImportActivities(ctx context.Context, by crm.Actor, opt ImportOptions, feed func(Load[crm.ActivityPatch]) error) error {
-	return importAll(ctx, s, by, opt, ActivityKeys, ActivityReferences, newActivityImport, feed)
+	return importAll(ctx, s, by, opt, ActivityRows, newActivities, feed)
 }
 
 // ImportOwners is ImportCompanies for people; the actor must be an admin.
@@ -146,12 +158,12 @@ func (s *Service) ImportOwners(ctx context.Context, by crm.Actor, opt ImportOpti
 	if err := accounts.RequireAdmin(by, "manage people and keys"); err != nil {
 		return err
 	}
-	return importAll(ctx, s, by, opt, OwnerKeys, nil, newOwnerImport, feed)
+	return importAll(ctx, s, by, opt, OwnerRows, newOwners, feed)
 }
 
 // run is one import or adoption, from its first batch to its last.
 type run struct {
-	id       crm.ID // of an import
+	id       crm.ID
 	service  *Service
 	by       crm.Actor
 	opt      ImportOptions
@@ -161,8 +173,8 @@ type run struct {
 }
 
 func importAll[T, P any](
-	ctx context.Context, s *Service, by crm.Actor, opt ImportOptions, keys []crm.Key, refs []Reference,
-	begin func(*importTx) importKind[T, P], feed func(Load[P]) error,
+	ctx context.Context, s *Service, by crm.Actor, opt ImportOptions, rows Importable,
+	begin func(*batchTx) kind[T, P], feed func(Load[P]) error,
 ) error {
 	if !by.WritesAll() {
 		return crm.Forbidden("Only managers and admins may import.")
@@ -172,7 +184,7 @@ func importAll[T, P any](
 			return err
 		}
 	}
-	if err := opt.check(keys, refs); err != nil {
+	if err := opt.check(rows.Keys, rows.References); err != nil {
 		return err
 	}
 	org, err := s.store.Organisation(ctx, by.Org)
@@ -184,7 +196,8 @@ func importAll[T, P any](
 		outcomes[crm.NameKey(name)] = outcome
 	}
 	start := func() *run {
-		return &run{id: crm.NewID(), service: s, by: by, opt: opt, outcomes: outcomes, org: org}
+		known := knownReferences{RefCompany: {}, RefOwner: {}, RefStage: {}, RefContact: {}, RefDeal: {}}
+		return &run{id: crm.NewID(), service: s, by: by, opt: opt, outcomes: outcomes, org: org, known: known}
 	}
 	if opt.DryRun {
 		now := s.clock()
@@ -231,9 +244,9 @@ func joined[S ~string](values []S) string {
 
 // loadWithin loads rows in a transaction that the caller commits, or does not.
 func loadWithin[T, P any](
-	ctx context.Context, run *run, tx Tx, now crm.Instant, begin func(*importTx) importKind[T, P], rows []ImportRow[P],
+	ctx context.Context, run *run, tx Tx, now crm.Instant, begin func(*batchTx) kind[T, P], rows []ImportRow[P],
 ) ([]RowResult, error) {
-	b := newImportTx(ctx, run, tx, now)
+	b := newBatchTx(ctx, run, tx, now)
 	keyed := keyRows(begin(b), run.opt.Key, rows)
 	results, err := loadRows(b, begin, keyed)
 	if err == nil {

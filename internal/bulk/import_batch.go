@@ -9,38 +9,12 @@ import (
 	"sixty/internal/crm"
 )
 
-// importTx is one batch of an import in its transaction.
-type importTx struct {
-	*batchTx
-	refs *references
-	// gaveUp is true once a stored record gave up a key, which another one may then take.
-	gaveUp bool
-}
-
-func newImportTx(ctx context.Context, run *run, tx Tx, now crm.Instant) *importTx {
+func newBatchTx(ctx context.Context, run *run, tx Tx, now crm.Instant) *batchTx {
 	tx.BeginImport(run.id)
-	b := &importTx{batchTx: &batchTx{ctx: ctx, run: run, tx: tx, by: run.by, now: now}}
+	b := &batchTx{ctx: ctx, run: run, tx: tx, by: run.by, now: now}
 	b.refs = newReferences(b)
 	return b
 }
-
-// importKind is what an import has to know about one entity besides.
-type importKind[T, P any] interface {
-	kind[T, P]
-	// independent reports whether rows with other keys make no difference to a row.
-	independent() bool
-	decodeErrors(p *P) crm.DecodeErrors
-	// row applies a whole row, with its references and with the rules across members.
-	row(row *ImportRow[P], t *T, isNew bool, r *crm.Rules)
-	// begin is called before all others; someStageless: not every row names a stage.
-	begin(someStageless bool) error
-}
-
-// plainImport is the part of an import kind that needs nothing but its rows.
-type plainImport[T any] struct{ plainKind[T] }
-
-func (plainImport[T]) independent() bool { return true }
-func (plainImport[T]) begin(bool) error  { return nil }
 
 // keyedRows are rows with what they are compared by.
 type keyedRows[P any] struct {
@@ -51,13 +25,13 @@ type keyedRows[P any] struct {
 }
 
 // keyRows returns rows with what they are compared by.
-func keyRows[T, P any](k importKind[T, P], key crm.Key, rows []ImportRow[P]) keyedRows[P] {
-	keyed := keyedRows[P]{rows: rows, keys: k.unique(), values: make([][]string, len(rows)), wrong: make([][]crm.FieldError, len(rows))}
+func keyRows[T, P any](k kind[T, P], key crm.Key, rows []ImportRow[P]) keyedRows[P] {
+	keyed := keyedRows[P]{rows: rows, keys: slices.Clone(k.declaration().unique), values: make([][]string, len(rows)), wrong: make([][]crm.FieldError, len(rows))}
 	if !slices.Contains(keyed.keys, key) {
 		keyed.keys = append(keyed.keys, key)
 	}
 	for i := range rows {
-		keyed.values[i], keyed.wrong[i] = keyValues[T, P](k, keyed.keys, rows[i].ID.Value, &rows[i].Patch)
+		keyed.values[i], keyed.wrong[i] = keyValues(k, keyed.keys, rows[i].ID.Value, &rows[i].Patch)
 	}
 	return keyed
 }
@@ -69,11 +43,11 @@ func (k keyedRows[P]) slice(from, to int) keyedRows[P] {
 // loadRows loads a batch, segment by segment: a segment is written at once. There
 // is more than one only when a row takes a key that an earlier one gave up, which
 // the database would refuse in the same statement.
-func loadRows[T, P any](b *importTx, begin func(*importTx) importKind[T, P], keyed keyedRows[P]) ([]RowResult, error) {
+func loadRows[T, P any](b *batchTx, begin func(*batchTx) kind[T, P], keyed keyedRows[P]) ([]RowResult, error) {
 	rows := keyed.rows
 	someStageless := false
 	for i := range rows {
-		b.refs.ask(rows[i].refs())
+		b.refs.ask(rows[i].References)
 		b.refs.ask(rows[i].Fallback)
 		someStageless = someStageless || strings.TrimSpace(rows[i].Stage) == ""
 	}
@@ -83,7 +57,9 @@ func loadRows[T, P any](b *importTx, begin func(*importTx) importKind[T, P], key
 	keyed.rows = withFallbacks(b.refs, rows)
 	results := make([]RowResult, 0, len(rows))
 	for len(results) < len(rows) {
-		s := newImportSegment(b, begin(b), keyed.slice(len(results), len(rows)))
+		s := &importSegment[T, P]{
+			segment: newSegment(b, begin(b), keyed.keys), keyedRows: keyed.slice(len(results), len(rows)), freed: map[keyValue]bool{},
+		}
 		if err := s.kind.begin(someStageless); err != nil {
 			return nil, err
 		}
@@ -111,19 +87,12 @@ func loadRows[T, P any](b *importTx, begin func(*importTx) importKind[T, P], key
 type importSegment[T, P any] struct {
 	segment[T, P]
 	keyedRows[P]
-	batch *importTx
-	kind  importKind[T, P]
-	freed map[crm.Key]map[string]bool // values that stored records gave up
+	freed map[keyValue]bool // that stored records gave up
 }
 
-func newImportSegment[T, P any](b *importTx, k importKind[T, P], rows keyedRows[P]) *importSegment[T, P] {
-	s := &importSegment[T, P]{
-		segment: newSegment[T, P](b.batchTx, k, rows.keys), keyedRows: rows, batch: b, kind: k, freed: map[crm.Key]map[string]bool{},
-	}
-	for _, key := range s.keys {
-		s.freed[key] = map[string]bool{}
-	}
-	return s
+type keyValue struct {
+	key   crm.Key
+	value string
 }
 
 // find finds everything that has a key of one of the rows, and locks what the rows
@@ -150,15 +119,14 @@ func (s *importSegment[T, P]) lockByKey() error {
 	if err != nil {
 		return err
 	}
-	_, many := s.kind.nouns()
 	for i := range locked {
 		// Between the two statements another client may have changed it.
-		if found := s.holders[key][s.kind.key(&locked[i], key)]; len(found) != 1 || found[0] != s.kind.id(&locked[i]) {
-			return disturbed(many)
+		if found := s.holders[key][s.key(&locked[i], key)]; len(found) != 1 || found[0] != s.id(&locked[i]) {
+			return disturbed(s.many)
 		}
 	}
 	if len(locked) < len(ids) {
-		return disturbed(many)
+		return disturbed(s.many)
 	}
 	return nil
 }
@@ -173,7 +141,7 @@ func (s *importSegment[T, P]) lockByID() error {
 	}
 	locked, err := s.lock(ids)
 	for i := range locked {
-		id := s.kind.id(&locked[i])
+		id := s.id(&locked[i])
 		s.holders[crm.KeyID][id.String()] = []crm.ID{id}
 	}
 	return err
@@ -203,10 +171,10 @@ func (s *importSegment[T, P]) row(i int) (result RowResult, cut bool) {
 	var r crm.Rules
 	s.kind.row(row, &after, isNew, &r)
 	if row.CreatedAt.Set && !row.CreatedAt.Null {
-		*s.kind.created(&after) = row.CreatedAt.Value
+		*s.created(&after) = row.CreatedAt.Value
 	}
 	if isNew && row.UpdatedAt.Set && !row.UpdatedAt.Null {
-		*s.kind.updated(&after) = row.UpdatedAt.Value
+		*s.updated(&after) = row.UpdatedAt.Value
 	}
 	for _, b := range s.taken(&e.after, &after, isNew) {
 		r.Add(b.Field, "%s", b.Message)
@@ -214,12 +182,12 @@ func (s *importSegment[T, P]) row(i int) (result RowResult, cut bool) {
 	switch {
 	case len(r.Bad) > 0:
 		result := rejected(r.Bad...)
-		result.Missing = s.batch.refs.missing(row.refs())
+		result.Missing = s.refs.missing(row.References)
 		return result, false
 	case s.takesFreed(&e.after, &after, isNew):
 		return RowResult{}, true
 	}
-	s.batch.refs.use(row.refs())
+	s.refs.use(row.References)
 	if !isNew && same(e.after, after) {
 		return RowResult{Verdict: RowUnchanged}, false
 	}
@@ -239,8 +207,7 @@ func (s *importSegment[T, P]) entry(i int) (*entry[T], []crm.FieldError) {
 	case len(found) == 0:
 		return nil, nil
 	case len(found) > 1:
-		_, many := s.kind.nouns()
-		return nil, []crm.FieldError{{Message: fmt.Sprintf("%d %s have this %s", len(found), many, key)}}
+		return nil, []crm.FieldError{{Message: fmt.Sprintf("%d %s have this %s", len(found), s.many, key)}}
 	}
 	return s.entries[found[0]], nil
 }
@@ -249,7 +216,7 @@ func (s *importSegment[T, P]) entry(i int) (*entry[T], []crm.FieldError) {
 // breaks a rule, or there is none.
 func (s *importSegment[T, P]) unrecognised(i int) []crm.FieldError {
 	key := string(s.run.opt.Key)
-	bad := slices.Clone(s.kind.decodeErrors(&s.rows[i].Patch))
+	bad := slices.Clone(*s.decodeErrors(&s.rows[i].Patch))
 	if len(bad) > 0 && bad[0].Field == "" {
 		return bad // the record as a whole could not be read: its members are not empty
 	}
@@ -267,27 +234,27 @@ func (s *importSegment[T, P]) unrecognised(i int) []crm.FieldError {
 // takesFreed reports whether a record takes a key that a stored one gave up before in this
 // segment.
 func (s *importSegment[T, P]) takesFreed(before, after *T, isNew bool) bool {
-	return slices.ContainsFunc(s.kind.unique(), func(key crm.Key) bool {
-		value := s.kind.key(after, key)
-		return s.freed[key][value] && (isNew || value != s.kind.key(before, key))
+	return slices.ContainsFunc(s.unique, func(key crm.Key) bool {
+		value := s.key(after, key)
+		return s.freed[keyValue{key, value}] && (isNew || value != s.key(before, key))
 	})
 }
 
 // reindex notes which keys a record has after a row.
 func (s *importSegment[T, P]) reindex(e *entry[T], after *T, isNew bool) {
-	id := s.kind.id(after)
+	id := s.id(after)
 	for _, key := range s.keys {
-		was, is := "", keyOf[T, P](s.kind, after, key)
+		was, is := "", s.key(after, key)
 		if !isNew {
-			was = keyOf[T, P](s.kind, &e.after, key)
+			was = s.key(&e.after, key)
 		}
 		if was == is {
 			continue
 		}
 		if was != "" {
 			s.holders[key][was] = slices.DeleteFunc(s.holders[key][was], func(other crm.ID) bool { return other == id })
-			s.freed[key][was] = !e.isNew
-			s.batch.gaveUp = s.batch.gaveUp || !e.isNew
+			s.freed[keyValue{key, was}] = !e.isNew
+			s.gaveUp = s.gaveUp || !e.isNew
 		}
 		if is != "" {
 			s.holders[key][is] = append(s.holders[key][is], id)

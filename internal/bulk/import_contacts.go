@@ -1,68 +1,38 @@
 package bulk
 
 import (
+	"maps"
 	"slices"
 
 	"sixty/internal/crm"
 )
 
-// contactImport is the import of contacts. It remembers which of them become their
+// contactKind is the kind of contacts. It remembers which of them become their
 // company's primary contact, since that ends it for another one.
-type contactImport struct {
-	plainImport[crm.Contact]
-	*importTx
+type contactKind struct {
+	plainKind[crm.Contact, crm.ContactPatch]
 	primary map[crm.ID]*crm.Contact // by company, among the records of the rows
 	ends    map[crm.ID]bool         // companies whose primary contact changes
 }
 
-func newContactImport(b *importTx) importKind[crm.Contact, crm.ContactPatch] { return newContacts(b) }
+func newContacts(b *batchTx) kind[crm.Contact, crm.ContactPatch] { return newContactKind(b) }
 
-func newContacts(b *importTx) *contactImport {
-	return &contactImport{importTx: b, primary: map[crm.ID]*crm.Contact{}, ends: map[crm.ID]bool{}}
-}
-
-func (k *contactImport) nouns() (string, string)             { return "contact", "contacts" }
-func (k *contactImport) table() crm.Table[crm.Contact]       { return k.tx.Contacts() }
-func (k *contactImport) id(c *crm.Contact) crm.ID            { return c.ID }
-func (k *contactImport) created(c *crm.Contact) *crm.Instant { return &c.CreatedAt }
-func (k *contactImport) updated(c *crm.Contact) *crm.Instant { return &c.UpdatedAt }
-func (k *contactImport) unique() []crm.Key                   { return []crm.Key{crm.KeyExternalID, crm.KeyEmail} }
-
-func (k *contactImport) newRecord(id crm.ID) crm.Contact {
-	return crm.NewContact(k.by, id, k.now)
-}
-
-func (k *contactImport) independent() bool { return false }
-
-func (k *contactImport) key(c *crm.Contact, key crm.Key) string {
-	switch key {
-	case crm.KeyExternalID:
-		return text(c.ExternalID)
-	case crm.KeyEmail:
-		return text(c.Email)
-	default:
-		return crm.NameKey(c.FullName)
+func newContactKind(b *batchTx) *contactKind {
+	return &contactKind{
+		plainKind: plainKind[crm.Contact, crm.ContactPatch]{b, contacts},
+		primary:   map[crm.ID]*crm.Contact{}, ends: map[crm.ID]bool{},
 	}
 }
 
-func (k *contactImport) decodeErrors(p *crm.ContactPatch) crm.DecodeErrors { return p.DecodeErrors }
+func (k *contactKind) independent() bool { return false }
 
-func (k *contactImport) members(p *crm.ContactPatch, c *crm.Contact, r *crm.Rules) { p.Apply(c, r) }
-
-func (k *contactImport) row(row *ImportRow[crm.ContactPatch], c *crm.Contact, _ bool, r *crm.Rules) {
-	p := row.Patch
-	k.refs.companies.into(row.Company, &p.CompanyID, r)
-	k.refs.owners.into(row.Owner, &p.OwnerID, r)
-	p.Apply(c, r)
-}
-
-func (k *contactImport) stored(c *crm.Contact) {
+func (k *contactKind) stored(c *crm.Contact) {
 	if c.IsPrimary && c.CompanyID != nil {
 		k.primary[*c.CompanyID] = c
 	}
 }
 
-func (k *contactImport) accept(before, after *crm.Contact, _ bool) {
+func (k *contactKind) accept(before, after *crm.Contact, _ bool) {
 	if !after.IsPrimary || before.IsPrimary && !crm.Differ(before.CompanyID, after.CompanyID) {
 		return
 	}
@@ -76,15 +46,11 @@ func (k *contactImport) accept(before, after *crm.Contact, _ bool) {
 
 // prepare ends what the rows' contacts take over. That raises the versions of the
 // contacts that it ended, which may be records of the rows themselves.
-func (k *contactImport) prepare(entries []*entry[crm.Contact]) error {
+func (k *contactKind) prepare(entries []*entry[crm.Contact]) error {
 	if len(k.ends) == 0 {
 		return nil
 	}
-	companies := make([]crm.ID, 0, len(k.ends))
-	for id := range k.ends {
-		companies = append(companies, id)
-	}
-	slices.SortFunc(companies, compareIDs)
+	companies := slices.SortedFunc(maps.Keys(k.ends), compareIDs)
 	if err := k.tx.ClearPrimaryContacts(k.ctx, companies); err != nil {
 		return err
 	}
@@ -103,6 +69,35 @@ func (k *contactImport) prepare(entries []*entry[crm.Contact]) error {
 	for _, c := range fresh {
 		e := ended[c.ID]
 		e.before, e.after.UpdatedAt, e.after.Version = c, c.UpdatedAt, c.Version
+	}
+	return err
+}
+
+// contactAdoption is the adoption of contacts.
+type contactAdoption struct{ *contactKind }
+
+func newContactAdoption(b *batchTx) kind[crm.Contact, crm.ContactPatch] {
+	return &contactAdoption{newContactKind(b)}
+}
+
+// accept notes that a contact becomes its company's primary one. What the other one
+// is from then on, its own row says.
+func (k *contactAdoption) accept(before, after *crm.Contact, _ bool) {
+	if after.IsPrimary && (!before.IsPrimary || crm.Differ(before.CompanyID, after.CompanyID)) {
+		k.ends[*after.CompanyID] = true
+	}
+}
+
+// prepare ends what the rows' contacts take over, which is no change at the time of
+// the adoption but at that of their rows.
+func (k *contactAdoption) prepare(entries []*entry[crm.Contact]) error {
+	at := make([]crm.Instant, len(entries))
+	for i, e := range entries {
+		at[i] = e.after.UpdatedAt
+	}
+	err := k.contactKind.prepare(entries)
+	for i, e := range entries {
+		e.after.UpdatedAt = at[i]
 	}
 	return err
 }

@@ -19,7 +19,7 @@ import (
 //     key: then neither affects the other.
 type loader[T, P any] struct {
 	run   *run
-	begin func(*importTx) importKind[T, P]
+	begin func(*batchTx) kind[T, P]
 
 	latest, before *loading // the two batches that were begun last; nil: there was none
 	waits          int      // how many batches are yet to wait for the one before them
@@ -64,7 +64,7 @@ func (l *loading) wait() error {
 // load implements Load.
 func (l *loader[T, P]) load(ctx context.Context, rows []ImportRow[P]) func() ([]RowResult, error) {
 	_ = l.before.wait() // its caller gets the error
-	kind := l.begin(&importTx{batchTx: &batchTx{run: l.run, by: l.run.by, now: l.run.service.clock()}})
+	kind := l.begin(&batchTx{run: l.run, by: l.run.by, now: l.run.service.clock()})
 	keyed := keyRows(kind, l.run.opt.Key, rows)
 	earlier, this := l.latest, &loading{
 		keys: keyed.values, names: creatableNames(l.run.opt.CreateMissing, rows), ended: make(chan struct{}),
@@ -121,14 +121,8 @@ func creatableNames[P any](create []Reference, rows []ImportRow[P]) map[string]b
 	names := map[string]bool{}
 	for i := range rows {
 		for _, ref := range create {
-			text, other := rows[i].Company, rows[i].Fallback.Company
-			switch ref {
-			case RefOwner:
-				text, other = rows[i].Owner, rows[i].Fallback.Owner
-			case RefStage:
-				text, other = rows[i].Stage, rows[i].Fallback.Stage
-			}
-			if strings.TrimSpace(other) != "" {
+			text := *rows[i].Of(ref)
+			if other := *rows[i].Fallback.Of(ref); strings.TrimSpace(other) != "" {
 				text = other
 			}
 			names[crm.NameKey(text)] = true
@@ -143,12 +137,12 @@ var errTooEarly = errors.New("the batch before must end first")
 // once loads rows in one transaction; concurrently with another batch, only if neither affects
 // the other.
 func (l *loader[T, P]) once(ctx context.Context, rows keyedRows[P], beside *loading) ([]RowResult, error) {
-	var b *importTx
+	var b *batchTx
 	var results []RowResult
 	now := l.run.service.clock()
 	err := l.run.service.store.Write(ctx, l.run.by, now, func(tx Tx) (err error) {
 		early := beside.underWay()
-		b = newImportTx(ctx, l.run, tx, now)
+		b = newBatchTx(ctx, l.run, tx, now)
 		if results, err = loadRows(b, l.begin, rows); err == nil && early && !b.isIndependent(results, beside) {
 			err = errTooEarly
 		}
@@ -163,7 +157,7 @@ func (l *loader[T, P]) once(ctx context.Context, rows keyedRows[P], beside *load
 
 // isIndependent reports whether the results are the same as after another batch, and the
 // other's the same as before this one.
-func (b *importTx) isIndependent(results []RowResult, other *loading) bool {
+func (b *batchTx) isIndependent(results []RowResult, other *loading) bool {
 	return !b.gaveUp && !b.refs.dependOn(other.names) &&
 		!slices.ContainsFunc(results, func(r RowResult) bool { return r.Verdict == RowRejected })
 }

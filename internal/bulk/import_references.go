@@ -18,7 +18,7 @@ const maxKnown = 10_000
 
 // knownReferences are the references that committed batches of an import resolved.
 // They are checked again before each use.
-type knownReferences struct{ companies, owners, stages, contacts, deals known }
+type knownReferences map[Reference]*known
 
 // known are ids by the text that refers to them. It may be used from several goroutines.
 type known struct {
@@ -48,59 +48,38 @@ func (k *known) add(text string, id crm.ID) {
 
 // references resolves what the rows of one batch refer to.
 type references struct {
-	companies lookup[crm.Company]
-	owners    lookup[crm.Owner]
-	stages    lookup[crm.Stage]
-	contacts  lookup[crm.Contact]
-	deals     lookup[crm.Deal]
+	stages *lookup[crm.Stage]
+	all    []resolver // in the order in which they are resolved
 }
 
-func newReferences(b *importTx) *references {
-	known := &b.run.known
-	f := &references{
-		companies: lookup[crm.Company]{
-			ref: RefCompany, many: "companies", table: b.tx.Companies(), known: &known.companies,
-			keys: []crm.Key{crm.KeyExternalID, crm.KeyName},
-		},
-		owners: lookup[crm.Owner]{
-			ref: RefOwner, many: "owners", table: b.tx.Owners(), known: &known.owners,
-			keys: []crm.Key{crm.KeyEmail, crm.KeyName},
-		},
-		stages: lookup[crm.Stage]{
-			ref: RefStage, many: "stages", table: b.tx.Stages(), known: &known.stages,
-			keys: []crm.Key{crm.KeyName},
-		},
-		contacts: lookup[crm.Contact]{
-			ref: RefContact, many: "contacts", table: b.tx.Contacts(), known: &known.contacts,
-			keys: []crm.Key{crm.KeyExternalID, crm.KeyEmail, crm.KeyName},
-		},
-		deals: lookup[crm.Deal]{
-			ref: RefDeal, many: "deals", table: b.tx.Deals(), known: &known.deals,
-			keys: []crm.Key{crm.KeyExternalID, crm.KeyName},
-		},
-	}
+func newReferences(b *batchTx) *references {
+	companies := newLookup(b, RefCompany, "companies", b.tx.Companies(), crm.KeyExternalID, crm.KeyName)
+	owners := newLookup(b, RefOwner, "owners", b.tx.Owners(), crm.KeyEmail, crm.KeyName)
+	stages := newLookup(b, RefStage, "stages", b.tx.Stages(), crm.KeyName)
+	contacts := newLookup(b, RefContact, "contacts", b.tx.Contacts(), crm.KeyExternalID, crm.KeyEmail, crm.KeyName)
+	deals := newLookup(b, RefDeal, "deals", b.tx.Deals(), crm.KeyExternalID, crm.KeyName)
 	for _, ref := range b.run.opt.CreateMissing {
 		switch ref {
 		case RefCompany:
-			f.companies.create = b.newCompany
+			companies.create = b.newCompany
 		case RefOwner:
-			f.owners.create = b.newOwner
+			owners.create = b.newOwner
 		case RefStage:
-			f.stages.create, f.stages.arrange = b.newStage, b.appendStages
+			stages.create, stages.arrange = b.newStage, b.appendStages
 		}
 	}
-	return f
+	return &references{stages: stages, all: []resolver{companies, owners, stages, contacts, deals}}
 }
 
 // newCompany returns a company with a name from a row.
-func (b *importTx) newCompany(name string, r *crm.Rules) (crm.ID, crm.Company) {
+func (b *batchTx) newCompany(name string, r *crm.Rules) (crm.ID, crm.Company) {
 	c := crm.NewCompany(b.by, crm.NewID(), b.now)
 	crm.CompanyPatch{Name: crm.Of(name)}.Apply(&c, r)
 	return c.ID, c
 }
 
 // newOwner returns a person with a name or an e-mail address from a row.
-func (b *importTx) newOwner(name string, r *crm.Rules) (crm.ID, crm.Owner) {
+func (b *batchTx) newOwner(name string, r *crm.Rules) (crm.ID, crm.Owner) {
 	o := crm.NewOwner(b.by, crm.NewID(), b.now)
 	var p crm.OwnerPatch
 	if crm.ValidEmail(name) {
@@ -112,18 +91,30 @@ func (b *importTx) newOwner(name string, r *crm.Rules) (crm.ID, crm.Owner) {
 	return o.ID, o
 }
 
-// refs returns what a row refers to.
-func (r *ImportRow[P]) refs() References {
-	return References{Company: r.Company, Owner: r.Owner, Stage: r.Stage, Contact: r.Contact, Deal: r.Deal}
+// resolver is a lookup of any type of records.
+type resolver interface {
+	reference() Reference
+	ask(text string)
+	resolve(ctx context.Context) error
+	fallback(text *string, other string)
+	into(text string, f *crm.Field[crm.ID], r *crm.Rules)
+	use(text string)
+	isMissing(text string) bool
+	insert(ctx context.Context) error
+	learn()
+	dependsOn(names map[string]bool) bool
+}
+
+// of returns the lookup of a type of records.
+func (f *references) of(ref Reference) resolver {
+	return f.all[slices.IndexFunc(f.all, func(l resolver) bool { return l.reference() == ref })]
 }
 
 // ask notes what a row refers to.
 func (f *references) ask(r References) {
-	f.companies.ask(r.Company)
-	f.owners.ask(r.Owner)
-	f.stages.ask(r.Stage)
-	f.contacts.ask(r.Contact)
-	f.deals.ask(r.Deal)
+	for _, l := range f.all {
+		l.ask(*r.Of(l.reference()))
+	}
 }
 
 // withFallbacks returns the rows with their fallbacks in the place of the texts that refer to
@@ -131,15 +122,13 @@ func (f *references) ask(r References) {
 func withFallbacks[P any](f *references, rows []ImportRow[P]) []ImportRow[P] {
 	given := rows
 	for i := range given {
-		row := given[i]
-		if row.Fallback == (References{}) {
+		if given[i].Fallback == (References{}) {
 			continue
 		}
-		f.companies.fallback(&row.Company, row.Fallback.Company)
-		f.owners.fallback(&row.Owner, row.Fallback.Owner)
-		f.stages.fallback(&row.Stage, row.Fallback.Stage)
-		f.contacts.fallback(&row.Contact, row.Fallback.Contact)
-		f.deals.fallback(&row.Deal, row.Fallback.Deal)
+		row := given[i]
+		for _, l := range f.all {
+			l.fallback(row.Of(l.reference()), *row.Fallback.Of(l.reference()))
+		}
 		row.Fallback = References{}
 		if &rows[0] == &given[0] {
 			rows = slices.Clone(given)
@@ -151,31 +140,25 @@ func withFallbacks[P any](f *references, rows []ImportRow[P]) []ImportRow[P] {
 
 // use notes that a row was taken, so that what it refers to is needed.
 func (f *references) use(r References) {
-	f.companies.use(r.Company)
-	f.owners.use(r.Owner)
-	f.stages.use(r.Stage)
+	for _, l := range f.all {
+		l.use(*r.Of(l.reference()))
+	}
 }
 
 // missing returns what a row refers to that does not exist and could be created.
 func (f *references) missing(r References) (missing []Reference) {
-	if f.companies.isMissing(r.Company) {
-		missing = append(missing, RefCompany)
-	}
-	if f.owners.isMissing(r.Owner) {
-		missing = append(missing, RefOwner)
-	}
-	if f.stages.isMissing(r.Stage) {
-		missing = append(missing, RefStage)
+	for _, l := range f.all {
+		if ref := l.reference(); l.isMissing(*r.Of(ref)) {
+			missing = append(missing, ref)
+		}
 	}
 	return missing
 }
 
 // resolve finds all references.
 func (f *references) resolve(ctx context.Context) error {
-	for _, resolve := range []func(context.Context) error{
-		f.companies.resolve, f.owners.resolve, f.stages.resolve, f.contacts.resolve, f.deals.resolve,
-	} {
-		if err := resolve(ctx); err != nil {
+	for _, l := range f.all {
+		if err := l.resolve(ctx); err != nil {
 			return err
 		}
 	}
@@ -184,8 +167,8 @@ func (f *references) resolve(ctx context.Context) error {
 
 // insert writes the created records that are needed.
 func (f *references) insert(ctx context.Context) error {
-	for _, insert := range []func(context.Context) error{f.owners.insert, f.companies.insert, f.stages.insert} {
-		if err := insert(ctx); err != nil {
+	for _, ref := range []Reference{RefOwner, RefCompany, RefStage} {
+		if err := f.of(ref).insert(ctx); err != nil {
 			return err
 		}
 	}
@@ -194,16 +177,14 @@ func (f *references) insert(ctx context.Context) error {
 
 // dependOn reports whether the references would differ if records of these names were created.
 func (f *references) dependOn(names map[string]bool) bool {
-	return f.companies.dependsOn(names) || f.owners.dependsOn(names) || f.stages.dependsOn(names)
+	return slices.ContainsFunc(f.all, func(l resolver) bool { return l.dependsOn(names) })
 }
 
 // learn remembers for the next batches what was resolved in this one.
 func (f *references) learn() {
-	f.companies.learn()
-	f.owners.learn()
-	f.stages.learn()
-	f.contacts.learn()
-	f.deals.learn()
+	for _, l := range f.all {
+		l.learn()
+	}
 }
 
 // lookup resolves references to one type of records, all of a batch at once.
@@ -237,7 +218,13 @@ type created[T any] struct {
 	used, stored bool
 }
 
+func newLookup[T any](b *batchTx, ref Reference, many string, table crm.Table[T], keys ...crm.Key) *lookup[T] {
+	return &lookup[T]{ref: ref, many: many, table: table, keys: keys, known: b.run.known[ref]}
+}
+
 func (t *target[T]) resolved() bool { return t.id != crm.ID{} || t.violation != nil }
+
+func (l *lookup[T]) reference() Reference { return l.ref }
 
 func (l *lookup[T]) ask(text string) {
 	text = strings.TrimSpace(text)
@@ -349,13 +336,9 @@ func (l *lookup[T]) byID(ctx context.Context) error {
 	if len(candidates) == 0 {
 		return nil
 	}
-	held, err := l.table.LockForShare(ctx, slices.SortedFunc(maps.Keys(candidates), compareIDs))
+	exists, err := lockForShare(l.table.LockForShare).existing(ctx, candidates)
 	if err != nil {
 		return err
-	}
-	exists := make(map[crm.ID]bool, len(held))
-	for _, id := range held {
-		exists[id] = true
 	}
 	for _, text := range l.order {
 		if id, ok := idOf(text); ok && exists[id] && l.targets[text].violation == nil {

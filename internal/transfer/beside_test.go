@@ -54,8 +54,8 @@ func lookAlikes(random *rand.Rand, batches int) [][]bulk.ImportRow[crm.DealPatch
 				return random.IntN(n)
 			}
 			row := bulk.ImportRow[crm.DealPatch]{
-				ID:    crm.Of(ids[pick(len(ids))]),
-				Stage: "Lead",
+				ID:         crm.Of(ids[pick(len(ids))]),
+				References: bulk.References{Stage: "Lead"},
 				Patch: crm.DealPatch{
 					Name: crm.Of(fmt.Sprint("Deal ", random.IntN(3))), ExternalID: crm.Of(fmt.Sprint("D-", pick(50))),
 					Value: crm.Of(crm.Money(random.IntN(100))),
@@ -209,7 +209,7 @@ func TestLoadedTooEarly(t *testing.T) {
 	one, two, three := crm.NewID(), crm.NewID(), crm.NewID()
 	row := func(id crm.ID, external, owner string) []bulk.ImportRow[crm.DealPatch] {
 		return []bulk.ImportRow[crm.DealPatch]{{
-			ID: crm.Of(id), Owner: owner, Patch: crm.DealPatch{Name: crm.Of("Deal"), ExternalID: crm.Of(external)},
+			ID: crm.Of(id), References: bulk.References{Owner: owner}, Patch: crm.DealPatch{Name: crm.Of("Deal"), ExternalID: crm.Of(external)},
 		}}
 	}
 	created, updated := bulk.RowResult{Verdict: bulk.RowCreated}, bulk.RowResult{Verdict: bulk.RowUpdated}
@@ -229,12 +229,12 @@ func TestLoadedTooEarly(t *testing.T) {
 		},
 		{
 			"TheFirstMakesWhomTheSecondNames", false, row(one, "1", "Ada"),
-			[]bulk.ImportRow[crm.DealPatch]{{ID: crm.Of(two), Owner: "Ada", Fallback: bulk.References{Owner: "Ben"}, Patch: crm.DealPatch{Name: crm.Of("Deal")}}},
+			[]bulk.ImportRow[crm.DealPatch]{{ID: crm.Of(two), References: bulk.References{Owner: "Ada"}, Fallback: bulk.References{Owner: "Ben"}, Patch: crm.DealPatch{Name: crm.Of("Deal")}}},
 			[]bulk.RowResult{updated, updated}, 2, 3,
 		},
 		{
 			"TheSecondNamesWhomUnknownMakes", false, row(one, "3", ""),
-			[]bulk.ImportRow[crm.DealPatch]{{ID: crm.Of(three), Owner: "Ada", Fallback: bulk.References{Owner: "Ben"}, Patch: crm.DealPatch{Name: crm.Of("Deal")}}},
+			[]bulk.ImportRow[crm.DealPatch]{{ID: crm.Of(three), References: bulk.References{Owner: "Ada"}, Fallback: bulk.References{Owner: "Ben"}, Patch: crm.DealPatch{Name: crm.Of("Deal")}}},
 			[]bulk.RowResult{updated, created}, 1, 2,
 		},
 		{"BothMakeAPerson", false, row(one, "1", "Ada"), row(two, "2", "Ada"), []bulk.RowResult{updated, updated}, 2, 3},

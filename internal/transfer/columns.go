@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"fmt"
+	"reflect"
 	"strconv"
 
 	"sixty/internal/bulk"
@@ -20,7 +21,10 @@ type columns[T any] struct {
 // newColumns returns the columns of an entity.
 func newColumns[T, P, F any](e *crm.Entity[T, P, F]) *columns[T] {
 	c := &columns[T]{}
-	labelled := e.Property(string(bulk.RefCompany)) != nil
+	company := "company"
+	if e.Property(company) != nil { // the record has a label of that name
+		company = fieldCompanyName
+	}
 	for i := range e.Properties {
 		p := &e.Properties[i]
 		if p.Internal && p.Name != string(crm.KeyExternalID) || p.Name == fieldFullName {
@@ -29,11 +33,7 @@ func newColumns[T, P, F any](e *crm.Entity[T, P, F]) *columns[T] {
 		c.add(p.Name, p.Stored(&c.row.Record))
 		switch p.Name {
 		case "company_id":
-			if labelled {
-				c.add(fieldCompanyName, &c.row.Company)
-			} else {
-				c.add("company", &c.row.Company)
-			}
+			c.add(company, &c.row.Company)
 		case "actor_id":
 			c.add("actor", &c.row.Owner)
 		case "owner_id":
@@ -57,38 +57,14 @@ func (c *columns[T]) add(name string, cell any) {
 // valueOf returns what a cell points to: a string, bool, int, crm.ID, crm.Money,
 // crm.Date or crm.Instant, or nil.
 func valueOf(cell any) any {
-	switch p := cell.(type) {
-	case *string:
-		return *p
-	case **string:
-		return pointed(*p)
-	case *bool:
-		return *p
-	case *int:
-		return *p
-	case **int:
-		return pointed(*p)
-	case *crm.ID:
-		return *p
-	case **crm.ID:
-		return pointed(*p)
-	case **crm.Money:
-		return pointed(*p)
-	case **crm.Date:
-		return pointed(*p)
-	case *crm.Instant:
-		return *p
-	case **crm.Instant:
-		return pointed(*p)
+	v := reflect.ValueOf(cell).Elem()
+	if v.Kind() != reflect.Pointer {
+		return v.Interface()
 	}
-	panic(fmt.Sprintf("transfer: no column holds a %T", cell)) // a test covers every kind
-}
-
-func pointed[V any](p *V) any {
-	if p == nil {
+	if v.IsNil() {
 		return nil
 	}
-	return *p
+	return v.Elem().Interface()
 }
 
 // cellText returns a value as it stands in CSV. Only texts can be formulas.

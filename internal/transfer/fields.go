@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -56,11 +57,11 @@ func newFields[T, P, F any](e *crm.Entity[T, P, F], dates dateFormat, references
 		case nil: // clients cannot write it
 		case *crm.Field[string]:
 			texts[p.Name] = sent
+			parse := parseText
 			if p.Enum != nil {
-				f.add(p.Name, reader(sent, parseEnumerated))
-			} else {
-				f.add(p.Name, reader(sent, parseText))
+				parse = parseEnumerated
 			}
+			f.add(p.Name, reader(sent, parse))
 		case *crm.Field[crm.Money]:
 			f.add(p.Name, reader(sent, parseMoney))
 		case *crm.Field[int]:
@@ -105,26 +106,12 @@ func (f *fields[P]) add(name string, read func(string) error) *field[P] {
 // name counts if the id leads to nothing. Only the name is also a deal's label.
 func (f *fields[P]) addReference(ref bulk.Reference, texts map[string]*crm.Field[string]) {
 	idName := string(ref) + "_id"
-	var text, other *string
-	switch ref {
-	case bulk.RefCompany:
-		text, other = &f.row.Company, &f.row.Fallback.Company
-	case bulk.RefOwner:
-		text, other = &f.row.Owner, &f.row.Fallback.Owner
-	case bulk.RefStage:
-		text, other = &f.row.Stage, &f.row.Fallback.Stage
+	text, other := f.row.Of(ref), f.row.Fallback.Of(ref)
+	if ref == bulk.RefStage {
 		f.add("stage_changed_at", reader(&f.row.StageChangedAt, f.dates.parseInstant))
-	case bulk.RefContact:
-		text, other = &f.row.Contact, &f.row.Fallback.Contact
-		if !f.ids[idName] {
-			idName = "primary_contact_id"
-		}
-	case bulk.RefDeal:
-		text, other = &f.row.Deal, &f.row.Fallback.Deal
 	}
-	named := func(cell string) error {
-		*text = cell
-		return nil
+	if ref == bulk.RefContact && !f.ids[idName] {
+		idName = "primary_contact_id"
 	}
 	if label := texts[string(ref)]; label != nil {
 		f.add(string(ref), func(cell string) error {
@@ -142,7 +129,10 @@ func (f *fields[P]) addReference(ref bulk.Reference, texts map[string]*crm.Field
 			return nil
 		})
 	} else {
-		f.add(string(ref), named)
+		f.add(string(ref), func(cell string) error {
+			*text = cell
+			return nil
+		})
 	}
 	f.add(idName, func(cell string) error {
 		*text, *other = cell, *text
@@ -161,12 +151,7 @@ func (f *fields[P]) named(name string) *field[P] {
 
 // names lists the fields.
 func (f *fields[P]) names() []string {
-	names := make([]string, 0, len(f.byName))
-	for name := range f.byName {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(f.byName))
 }
 
 // clash returns two of the given fields that would overwrite each other.

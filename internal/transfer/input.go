@@ -20,20 +20,6 @@ type input[P any] struct {
 	closer  io.Closer
 }
 
-// prepare opens a source and maps its columns.
-func prepare[P any](ctx context.Context, source Source, pairs []pair, fields *fields[P]) (*input[P], error) {
-	in := &input[P]{source: source}
-	if err := in.open(ctx); err != nil {
-		return nil, err
-	}
-	var err error
-	if in.mapping, err = newMapping(in.reader.Header(), pairs, fields); err != nil {
-		_ = in.close()
-		return nil, err
-	}
-	return in, nil
-}
-
 // open opens the source at its beginning, unless it is.
 func (in *input[P]) open(ctx context.Context) error {
 	if in.closer != nil {
@@ -93,12 +79,16 @@ func prepareAll[P any](ctx context.Context, opt Options, sources []Source, field
 		if source.Once && slices.ContainsFunc(sources[:i], func(s Source) bool { return s.Name == source.Name }) {
 			return all, usage("%s is named twice and can be read only once", source.Name)
 		}
-		in, err := prepare(ctx, source, pairs, fields)
-		if err != nil {
-			return all, inFile(source, len(sources), err)
-		}
+		in := &input[P]{source: source}
 		all.list = append(all.list, in)
-		if all.key, err = chooseKey(opt.Kind, all.key, in.mapping); err != nil {
+		err := in.open(ctx)
+		if err == nil {
+			in.mapping, err = newMapping(in.reader.Header(), pairs, fields)
+		}
+		if err == nil {
+			all.key, err = chooseKey(opt.Kind, all.key, in.mapping)
+		}
+		if err != nil {
 			return all, inFile(source, len(sources), err)
 		}
 		if !source.Once {

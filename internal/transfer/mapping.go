@@ -176,16 +176,16 @@ func quoted(names []string) string {
 // still be open.
 func (o Options) importing() (bulk.ImportOptions, error) {
 	opt := bulk.ImportOptions{Key: crm.Key(o.Key), StageOutcomes: map[string]crm.Outcome{}, DryRun: o.DryRun}
-	keys, references := o.Kind.keys(), o.Kind.references()
-	if o.Key != "" && !slices.Contains(keys, opt.Key) {
-		return opt, usage("--key: %s are recognised by %s, not by %q", o.Kind, listed(keys, " or "), o.Key)
+	kind := importable[o.Kind]
+	if o.Key != "" && !slices.Contains(kind.Keys, opt.Key) {
+		return opt, usage("--key: %s are recognised by %s, not by %q", o.Kind, listed(kind.Keys, " or "), o.Key)
 	}
 	for _, name := range o.CreateMissing {
 		switch reference := bulk.Reference(name); {
-		case slices.Contains(references, reference):
+		case slices.Contains(kind.References, reference):
 			opt.CreateMissing = append(opt.CreateMissing, reference)
-		case !slices.Contains(bulk.DealReferences, reference): // which are all that there are
-			return opt, usage("--create-missing: %s can be made, not %q", listed(bulk.DealReferences, ", "), name)
+		case !slices.Contains(bulk.DealRows.References, reference): // which are all that there are
+			return opt, usage("--create-missing: %s can be made, not %q", listed(bulk.DealRows.References, ", "), name)
 		}
 		// References that rows of this kind do not have are ignored: one list fits all files.
 	}
@@ -212,14 +212,14 @@ func chooseKey[P any](kind Kind, key crm.Key, m *mapping[P]) (crm.Key, error) {
 	if m.feeds(string(crm.KeyID)) && key != "" && key != crm.KeyID {
 		return "", usage("--key %s: rows that have an id are recognised by it; map no column to it, or use --key id", key)
 	}
-	for _, k := range kind.keys() {
+	for _, k := range importable[kind].Keys {
 		if (key == "" || key == k) && m.feedsKey(k) {
 			return k, nil
 		}
 	}
 	fed := strings.Join(slices.Sorted(maps.Keys(m.fed)), ", ")
 	if key == "" {
-		keys := slices.DeleteFunc(slices.Clone(kind.keys()), func(k crm.Key) bool { return k == crm.KeyID }) // which no column feeds by default
+		keys := slices.DeleteFunc(slices.Clone(importable[kind].Keys), func(k crm.Key) bool { return k == crm.KeyID }) // which no column feeds by default
 		return "", usage("no column feeds %s, by which %s are recognised; fed are %s (see --map)", listed(keys, " or "), kind, fed)
 	}
 	return "", usage("--key %s: no column feeds it; fed are %s (see --map)", key, fed)
@@ -234,34 +234,8 @@ func (m *mapping[P]) feedsKey(key crm.Key) bool {
 	return slices.ContainsFunc(names, m.feeds)
 }
 
-func (k Kind) keys() []crm.Key {
-	switch k {
-	case Companies:
-		return bulk.CompanyKeys
-	case Contacts:
-		return bulk.ContactKeys
-	case Deals:
-		return bulk.DealKeys
-	case Owners:
-		return bulk.OwnerKeys
-	case Activities:
-		return bulk.ActivityKeys
-	}
-	return nil
-}
-
-func (k Kind) references() []bulk.Reference {
-	switch k {
-	case Companies:
-		return bulk.CompanyReferences
-	case Contacts:
-		return bulk.ContactReferences
-	case Deals:
-		return bulk.DealReferences
-	case Activities:
-		return bulk.ActivityReferences
-	}
-	return nil
+var importable = map[Kind]bulk.Importable{
+	Companies: bulk.CompanyRows, Contacts: bulk.ContactRows, Deals: bulk.DealRows, Activities: bulk.ActivityRows, Owners: bulk.OwnerRows,
 }
 
 func listed[S ~string](values []S, separator string) string {

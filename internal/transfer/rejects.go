@@ -85,13 +85,9 @@ func (r *rejects) restart(separator byte) error {
 // add writes a row. Fields that it has too many stand behind the reason, those that
 // it has too few are empty.
 func (r *rejects) add(record csvio.Record, reason string) error {
-	r.fields = r.fields[:0]
-	for i := range r.at {
-		value := ""
-		if i < len(record.Fields) {
-			value = record.Fields[i]
-		}
-		r.fields = append(r.fields, value)
+	r.fields = append(r.fields[:0], record.Fields[:min(r.at, len(record.Fields))]...)
+	for len(r.fields) < r.at {
+		r.fields = append(r.fields, "")
 	}
 	r.fields = append(r.fields, reason)
 	if len(record.Fields) > r.width {

@@ -50,8 +50,8 @@ func (b *batch[P]) add(record csvio.Record, row bulk.ImportRow[P]) {
 
 // run imports the sources with a use case.
 func run[P any](
-	ctx context.Context, opt Options, importing bulk.ImportOptions, sources []Source, fields *fields[P],
-	use func(importing bulk.ImportOptions, feed feeder[P]) error,
+	ctx context.Context, by crm.Actor, opt Options, importing bulk.ImportOptions, sources []Source, fields *fields[P],
+	use func(context.Context, crm.Actor, bulk.ImportOptions, func(bulk.Load[P]) error) error,
 ) (summary Summary, err error) {
 	fields.byID = opt.Key == string(crm.KeyID)
 	all, err := prepareAll(ctx, opt, sources, fields)
@@ -68,7 +68,7 @@ func run[P any](
 	}
 	all.notices(opt.Kind, opt.Notice)
 	importing.Key = all.key
-	err = use(importing, func(load bulk.Load[P]) error {
+	err = use(ctx, by, importing, func(load bulk.Load[P]) error {
 		summary = Summary{}
 		if rejected != nil {
 			if err := rejected.restart(all.list[0].reader.Separator()); err != nil {

@@ -105,11 +105,9 @@ func File(path string) (Source, error) {
 	if info.IsDir() {
 		return Source{}, fmt.Errorf("%s is a folder, not a file", path)
 	}
-	s := Source{Name: path, Size: -1, Open: func() (io.ReadCloser, error) { return os.Open(path) }}
-	if info.Mode().IsRegular() {
+	s := Source{Name: path, Size: -1, Once: !info.Mode().IsRegular(), Open: func() (io.ReadCloser, error) { return os.Open(path) }}
+	if !s.Once {
 		s.Size = info.Size()
-	} else {
-		s.Once = true
 	}
 	return s, nil
 }
@@ -141,33 +139,15 @@ func Import(ctx context.Context, service *bulk.Service, by crm.Actor, opt Option
 	}
 	switch opt.Kind {
 	case Companies:
-		fields := newFields(crm.Companies, dates, bulk.RefOwner)
-		return run(ctx, opt, importing, sources, fields, func(o bulk.ImportOptions, feed feeder[crm.CompanyPatch]) error {
-			return service.ImportCompanies(ctx, by, o, feed)
-		})
+		return run(ctx, by, opt, importing, sources, newFields(crm.Companies, dates, bulk.RefOwner), service.ImportCompanies)
 	case Contacts:
-		fields := newFields(crm.Contacts, dates, bulk.RefCompany, bulk.RefOwner)
-		return run(ctx, opt, importing, sources, fields, func(o bulk.ImportOptions, feed feeder[crm.ContactPatch]) error {
-			return service.ImportContacts(ctx, by, o, feed)
-		})
+		return run(ctx, by, opt, importing, sources, newFields(crm.Contacts, dates, bulk.RefCompany, bulk.RefOwner), service.ImportContacts)
 	case Deals:
-		fields := newFields(crm.Deals, dates, bulk.RefCompany, bulk.RefOwner, bulk.RefStage, bulk.RefContact)
-		return run(ctx, opt, importing, sources, fields, func(o bulk.ImportOptions, feed feeder[crm.DealPatch]) error {
-			return service.ImportDeals(ctx, by, o, feed)
-		})
+		return run(ctx, by, opt, importing, sources, newFields(crm.Deals, dates, bulk.RefCompany, bulk.RefOwner, bulk.RefStage, bulk.RefContact), service.ImportDeals)
 	case Activities:
-		fields := newFields(crm.Activities, dates, bulk.RefCompany, bulk.RefOwner, bulk.RefContact, bulk.RefDeal)
-		return run(ctx, opt, importing, sources, fields, func(o bulk.ImportOptions, feed feeder[crm.ActivityPatch]) error {
-			return service.ImportActivities(ctx, by, o, feed)
-		})
+		return run(ctx, by, opt, importing, sources, newFields(crm.Activities, dates, bulk.RefCompany, bulk.RefOwner, bulk.RefContact, bulk.RefDeal), service.ImportActivities)
 	case Owners:
-		fields := newFields(crm.Owners, dates)
-		return run(ctx, opt, importing, sources, fields, func(o bulk.ImportOptions, feed feeder[crm.OwnerPatch]) error {
-			return service.ImportOwners(ctx, by, o, feed)
-		})
+		return run(ctx, by, opt, importing, sources, newFields(crm.Owners, dates), service.ImportOwners)
 	}
 	return Summary{}, usage("%q cannot be imported: companies, contacts, deals, activities or owners can", opt.Kind)
 }
-
-// feeder lets an import load rows.
-type feeder[P any] = func(bulk.Load[P]) error

@@ -41,21 +41,16 @@ func (e *xlsxEncoder[T]) begin() error {
 	// By itself excelize would build the whole archive in memory.
 	e.file.SetZipWriter(func(io.Writer) excelize.ZipWriter { return zip.NewWriter(e.w) })
 	for _, s := range []struct {
-		id     *int
-		format string
-		bold   bool
+		id    *int
+		style excelize.Style
 	}{
-		{&e.header, "", true}, {&e.money, "0.00", false}, {&e.date, "yyyy-mm-dd", false}, {&e.instant, "yyyy-mm-dd hh:mm:ss", false},
+		{&e.header, excelize.Style{Font: &excelize.Font{Bold: true}}},
+		{&e.money, excelize.Style{CustomNumFmt: new("0.00")}},
+		{&e.date, excelize.Style{CustomNumFmt: new("yyyy-mm-dd")}},
+		{&e.instant, excelize.Style{CustomNumFmt: new("yyyy-mm-dd hh:mm:ss")}},
 	} {
-		style := &excelize.Style{}
-		if s.format != "" {
-			style.CustomNumFmt = &s.format
-		}
-		if s.bold {
-			style.Font = &excelize.Font{Bold: true}
-		}
 		var err error
-		if *s.id, err = e.file.NewStyle(style); err != nil {
+		if *s.id, err = e.file.NewStyle(&s.style); err != nil {
 			return err
 		}
 	}

@@ -23,7 +23,7 @@ func book(t *testing.T, limit int, deals ...crm.Deal) *excelize.File {
 		t.Fatal(err)
 	}
 	for _, d := range deals {
-		if err := e.row(&bulk.ExportRow[crm.Deal]{Record: d, Stage: "Won"}); err != nil {
+		if err := e.row(&bulk.ExportRow[crm.Deal]{Record: d, References: bulk.References{Stage: "Won"}}); err != nil {
 			t.Fatal(err)
 		}
 	}
