@@ -22,11 +22,7 @@ type apikeyCreateCmd struct {
 }
 
 func (c *apikeyCreateCmd) Run(ctx context.Context, env *environment) error {
-	return env.making(ctx, func(core *app.Core) error {
-		org, err := c.orDefault(ctx, core)
-		if err != nil {
-			return err
-		}
+	return c.making(ctx, env, func(core *app.Core, org crm.Organisation) error {
 		by := crm.Operator(org.ID)
 		var user *crm.ID
 		if c.User != "" {
@@ -64,11 +60,7 @@ func (c *apikeyListCmd) Run(ctx context.Context, env *environment) error {
 		ExpiresAt *crm.Instant `json:"expires_at"`
 		RevokedAt *crm.Instant `json:"revoked_at"`
 	}
-	return env.with(ctx, func(core *app.Core) error {
-		org, err := c.existing(ctx, core)
-		if err != nil {
-			return err
-		}
+	return c.with(ctx, env, func(core *app.Core, org crm.Organisation) error {
 		keys, err := core.Keys.List(ctx, crm.Operator(org.ID))
 		if err != nil {
 			return err
@@ -97,11 +89,7 @@ type apikeyRevokeCmd struct {
 }
 
 func (c *apikeyRevokeCmd) Run(ctx context.Context, env *environment) error {
-	return env.with(ctx, func(core *app.Core) error {
-		org, err := c.existing(ctx, core)
-		if err != nil {
-			return err
-		}
+	return c.with(ctx, env, func(core *app.Core, org crm.Organisation) error {
 		by := crm.Operator(org.ID)
 		id, err := crm.ParseID(c.Key)
 		if err != nil {

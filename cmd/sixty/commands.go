@@ -72,11 +72,7 @@ func (c *seedCmd) Run(ctx context.Context, env *environment) error {
 			return usage("--%s must be between 0 and %d, not %d", a.flag, maxSeeded, a.value)
 		}
 	}
-	return env.making(ctx, func(core *app.Core) error {
-		org, err := c.orDefault(ctx, core)
-		if err != nil {
-			return err
-		}
+	return c.making(ctx, env, func(core *app.Core, org crm.Organisation) error {
 		start := env.clock()
 		done, err := demo.Fill(ctx, core.Store.Bulk(), crm.Operator(org.ID), demo.Plan{
 			Amounts: demo.Amounts{

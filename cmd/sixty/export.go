@@ -33,11 +33,7 @@ func (c *exportCmd) Run(ctx context.Context, env *environment) error {
 	if c.Format != "" && !slices.Contains(transfer.Formats(), transfer.Format(c.Format)) {
 		return usage("--format must be csv, json, ndjson or xlsx, not %q", c.Format)
 	}
-	return env.with(ctx, func(core *app.Core) error {
-		org, err := c.existing(ctx, core)
-		if err != nil {
-			return err
-		}
+	return c.with(ctx, env, func(core *app.Core, org crm.Organisation) error {
 		opt := transfer.ExportOptions{Kind: transfer.Kind(c.Kind), Format: c.format(), Filters: c.Filter}
 		export := func(w io.Writer) (int64, error) {
 			rows, err := transfer.Export(ctx, core.Bulk, crm.Operator(org.ID), opt, w)

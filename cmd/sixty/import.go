@@ -61,11 +61,7 @@ func (c *importCmd) Run(ctx context.Context, env *environment) error {
 		}
 		sources[i] = source
 	}
-	return env.making(ctx, func(core *app.Core) error {
-		org, err := c.orDefault(ctx, core)
-		if err != nil {
-			return err
-		}
+	return c.making(ctx, env, func(core *app.Core, org crm.Organisation) error {
 		report := newReporter(env)
 		summary, err := transfer.Import(ctx, core.Bulk, crm.Operator(org.ID), c.options(report), sources...)
 		report.end(summary)

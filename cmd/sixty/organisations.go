@@ -28,13 +28,29 @@ func (f orgFlag) orDefault(ctx context.Context, core *app.Core) (crm.Organisatio
 	return core.Accounts.CreateOrganisation(ctx, defaultOrganisation)
 }
 
-// existing returns the organisation of the flag, or the only one.
-func (f orgFlag) existing(ctx context.Context, core *app.Core) (crm.Organisation, error) {
-	org, found, err := f.find(ctx, core)
-	if err == nil && !found {
-		err = crm.NotFound(`organisation yet; create one with "sixty org create NAME"`)
-	}
-	return org, err
+// with is environment.with for a command on the organisation of the flag, or the only one.
+func (f orgFlag) with(ctx context.Context, env *environment, work func(*app.Core, crm.Organisation) error) error {
+	return env.with(ctx, func(core *app.Core) error {
+		org, found, err := f.find(ctx, core)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			return crm.NotFound(`organisation yet; create one with "sixty org create NAME"`)
+		}
+		return work(core, org)
+	})
+}
+
+// making is environment.making for a command on the organisation that orDefault returns.
+func (f orgFlag) making(ctx context.Context, env *environment, work func(*app.Core, crm.Organisation) error) error {
+	return env.making(ctx, func(core *app.Core) error {
+		org, err := f.orDefault(ctx, core)
+		if err != nil {
+			return err
+		}
+		return work(core, org)
+	})
 }
 
 // find returns the organisation, and false if there is none at all.
@@ -100,12 +116,8 @@ func (c *orgSetCmd) Run(ctx context.Context, env *environment) error {
 	if c.Rename != "" {
 		p.Name = crm.Of(c.Rename)
 	}
-	return env.with(ctx, func(core *app.Core) error {
-		org, err := orgFlag{Org: c.Name}.existing(ctx, core)
-		if err != nil {
-			return err
-		}
-		_, err = core.Accounts.UpdateOrganisation(ctx, crm.Operator(org.ID), crm.VersionCondition{}, p)
+	return orgFlag{Org: c.Name}.with(ctx, env, func(core *app.Core, org crm.Organisation) error {
+		_, err := core.Accounts.UpdateOrganisation(ctx, crm.Operator(org.ID), crm.VersionCondition{}, p)
 		return err
 	})
 }

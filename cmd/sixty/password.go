@@ -18,28 +18,17 @@ import (
 // maxPasswordLine bounds a password line, in bytes.
 const maxPasswordLine = 4096
 
-type userPasswordCmd struct {
-	orgFlag
-	userArg
-}
+type userPasswordCmd struct{ userSelector }
 
 // Run sets a user's password. It is never an argument, because every user of the machine
 // can see those.
 func (c *userPasswordCmd) Run(ctx context.Context, env *environment) error {
-	return env.with(ctx, func(core *app.Core) error {
-		org, err := c.existing(ctx, core)
-		if err != nil {
-			return err
-		}
-		id, err := c.userArg.find(ctx, core, org.ID)
-		if err != nil {
-			return err
-		}
+	return c.with(ctx, env, func(core *app.Core, by crm.Actor, user crm.ID) error {
 		password, err := readPassword(env)
 		if err != nil {
 			return err
 		}
-		return core.Passwords.Set(ctx, crm.Operator(org.ID), id, password)
+		return core.Passwords.Set(ctx, by, user, password)
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"sixty/internal/accounts"
 	"sixty/internal/app"
 	"sixty/internal/crm"
 )
@@ -83,17 +82,18 @@ func (c *userListCmd) Run(ctx context.Context, env *environment) error {
 		Title       *string  `json:"title"`
 		Deactivated bool     `json:"deactivated"`
 	}
-	return env.with(ctx, func(core *app.Core) error {
-		org, err := c.existing(ctx, core)
-		if err != nil {
-			return err
-		}
+	return c.with(ctx, env, func(core *app.Core, org crm.Organisation) error {
 		rows := []row{}
-		err = eachOwner(ctx, core, org.ID, func(o crm.Owner) {
-			rows = append(rows, row{o.ID, o.FullName, o.Email, o.Role, o.Stage, o.DeactivatedAt != nil})
-		})
-		if err != nil {
-			return err
+		q := crm.List[crm.OwnerFilter]{Sort: crm.Sort{Field: "name"}, Limit: crm.MaxLimit}
+		for more := true; more; {
+			page, err := core.Service.Owners(ctx, crm.Operator(org.ID), q)
+			if err != nil {
+				return err
+			}
+			for _, o := range page.Rows {
+				rows = append(rows, row{o.ID, o.FullName, o.Email, o.Role, o.Stage, o.DeactivatedAt != nil})
+			}
+			more, q.From = page.HasMore, page.Last
 		}
 		return list(env.stdout, c.jsonFlag, []string{"ID", "NAME", "E-MAIL", "ROLE", "TITLE", "STATE"}, rows, func(r row) []string {
 			state := "active"
@@ -105,96 +105,80 @@ func (c *userListCmd) Run(ctx context.Context, env *environment) error {
 	})
 }
 
-// eachOwner calls each with every user of an organisation, by name.
-func eachOwner(ctx context.Context, core *app.Core, org crm.ID, each func(crm.Owner)) error {
-	q := crm.List[crm.OwnerFilter]{Sort: crm.Sort{Field: "name"}, Limit: crm.MaxLimit}
-	for {
-		page, err := core.Service.Owners(ctx, crm.Operator(org), q)
-		if err != nil {
-			return err
-		}
-		for _, o := range page.Rows {
-			each(o)
-		}
-		if !page.HasMore {
-			return nil
-		}
-		q.From = page.Last
-	}
-}
-
 // userArg selects a user.
 type userArg struct {
 	User string `arg:"" help:"User, by e-mail address or id."`
 }
 
 // find returns the user's id.
-func (a userArg) find(ctx context.Context, core *app.Core, org crm.ID) (crm.ID, error) {
+func (a userArg) find(ctx context.Context, core *app.Core, by crm.Actor) (crm.ID, error) {
 	if id, err := crm.ParseID(a.User); err == nil {
 		return id, nil
 	}
-	person, err := core.Accounts.OwnerByEmail(ctx, crm.Operator(org), a.User)
+	person, err := core.Accounts.OwnerByEmail(ctx, by, a.User)
 	return person.ID, err
 }
 
-type userRoleCmd struct {
+// userSelector selects the user of a command.
+type userSelector struct {
 	orgFlag
 	userArg
+}
+
+// with is environment.with for a command on the user.
+func (s userSelector) with(ctx context.Context, env *environment, work func(core *app.Core, by crm.Actor, user crm.ID) error) error {
+	return s.orgFlag.with(ctx, env, func(core *app.Core, org crm.Organisation) error {
+		by := crm.Operator(org.ID)
+		id, err := s.userArg.find(ctx, core, by)
+		if err != nil {
+			return err
+		}
+		return work(core, by, id)
+	})
+}
+
+type userRoleCmd struct {
+	userSelector
 	Role string `arg:"" enum:"admin,manager,rep,viewer" help:"Role: ${enum}."`
 }
 
 func (c *userRoleCmd) Run(ctx context.Context, env *environment) error {
-	return c.change(ctx, env, c.orgFlag, func(s *accounts.Service, ctx context.Context, by crm.Actor, id crm.ID) error {
-		_, err := s.UpdateMember(ctx, by, id, crm.VersionCondition{}, crm.OwnerPatch{Role: crm.Of(c.Role)})
+	return c.with(ctx, env, func(core *app.Core, by crm.Actor, user crm.ID) error {
+		_, err := core.Accounts.UpdateMember(ctx, by, user, crm.VersionCondition{}, crm.OwnerPatch{Role: crm.Of(c.Role)})
 		return err
 	})
 }
 
-type userReactivateCmd struct {
-	orgFlag
-	userArg
-}
+type userReactivateCmd struct{ userSelector }
 
 func (c *userReactivateCmd) Run(ctx context.Context, env *environment) error {
-	return c.change(ctx, env, c.orgFlag, func(s *accounts.Service, ctx context.Context, by crm.Actor, id crm.ID) error {
-		_, err := s.ReactivateOwner(ctx, by, id)
+	return c.with(ctx, env, func(core *app.Core, by crm.Actor, user crm.ID) error {
+		_, err := core.Accounts.ReactivateOwner(ctx, by, user)
 		return err
 	})
 }
 
-type userDeactivateCmd struct {
-	orgFlag
-	userArg
-}
+type userDeactivateCmd struct{ userSelector }
 
 func (c *userDeactivateCmd) Run(ctx context.Context, env *environment) error {
-	return c.change(ctx, env, c.orgFlag, func(s *accounts.Service, ctx context.Context, by crm.Actor, id crm.ID) error {
-		_, err := s.DeactivateOwner(ctx, by, id)
+	return c.with(ctx, env, func(core *app.Core, by crm.Actor, user crm.ID) error {
+		_, err := core.Accounts.DeactivateOwner(ctx, by, user)
 		return err
 	})
 }
 
 type userHandOverCmd struct {
-	orgFlag
-	userArg
+	userSelector
 	To string `arg:"" help:"User who receives it, by e-mail address or id."`
 }
 
 func (c *userHandOverCmd) Run(ctx context.Context, env *environment) error {
-	return env.with(ctx, func(core *app.Core) error {
-		org, err := c.existing(ctx, core)
+	return c.with(ctx, env, func(core *app.Core, by crm.Actor, from crm.ID) error {
+		to, err := userArg{c.To}.find(ctx, core, by)
 		if err != nil {
 			return err
 		}
-		from, err := c.userArg.find(ctx, core, org.ID)
-		if err != nil {
-			return err
-		}
-		to, err := userArg{c.To}.find(ctx, core, org.ID)
-		if err != nil {
-			return err
-		}
-		n, err := core.Accounts.TransferOwnership(ctx, crm.Operator(org.ID), from, to)
+		n, err := core.Accounts.TransferOwnership(ctx, by, from, to)
 		if err != nil {
 			return err
 		}
@@ -204,25 +188,10 @@ func (c *userHandOverCmd) Run(ctx context.Context, env *environment) error {
 	})
 }
 
-type userDeleteCmd struct {
-	orgFlag
-	userArg
-}
+type userDeleteCmd struct{ userSelector }
 
 func (c *userDeleteCmd) Run(ctx context.Context, env *environment) error {
-	return c.change(ctx, env, c.orgFlag, (*accounts.Service).DeleteOwner)
-}
-
-func (a userArg) change(ctx context.Context, env *environment, f orgFlag, change func(*accounts.Service, context.Context, crm.Actor, crm.ID) error) error {
-	return env.with(ctx, func(core *app.Core) error {
-		org, err := f.existing(ctx, core)
-		if err != nil {
-			return err
-		}
-		id, err := a.find(ctx, core, org.ID)
-		if err != nil {
-			return err
-		}
-		return change(core.Accounts, ctx, crm.Operator(org.ID), id)
+	return c.with(ctx, env, func(core *app.Core, by crm.Actor, user crm.ID) error {
+		return core.Accounts.DeleteOwner(ctx, by, user)
 	})
 }

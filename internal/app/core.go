@@ -134,13 +134,9 @@ type engine interface {
 func openEngine(ctx context.Context, cfg config.Base, o Options) (engine, error) {
 	if url := cfg.DatabaseURL.Reveal(); url != "" {
 		// Config has validated the scheme and the bounds.
-		e, err := postgres.Open(ctx, postgres.Options{
+		return postgres.Open(ctx, postgres.Options{
 			URL: url, MinConns: int32(cfg.MinConns), MaxConns: int32(cfg.MaxConns), StatementTimeout: cfg.StatementLimit,
 		})
-		if err != nil {
-			return nil, err
-		}
-		return e, nil
 	}
 	path := filepath.Join(cfg.DataDir, databaseFile)
 	if o.Existing {
@@ -154,11 +150,7 @@ func openEngine(ctx context.Context, cfg config.Base, o Options) (engine, error)
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return nil, err
 	}
-	e, err := sqlite.Open(ctx, sqlite.Options{
+	return sqlite.Open(ctx, sqlite.Options{
 		Path: path, MaxConns: cfg.MaxConns, StatementTimeout: cfg.StatementLimit, Bulk: o.Bulk,
 	})
-	if err != nil {
-		return nil, err
-	}
-	return e, nil
 }

@@ -170,9 +170,7 @@ func connectRedis(core *Core, cfg config.Redis) (*redis.Conn, error) {
 // prune removes old rows of the change log and the audit trail, stored responses, and
 // expired sessions and one-time tokens, periodically until ctx ends.
 func (s *serving) prune(ctx context.Context, cfg config.Cache) {
-	every := time.NewTicker(pruneEvery)
-	defer every.Stop()
-	for {
+	repeat(ctx, pruneEvery, func() bool {
 		for _, old := range []struct {
 			what  string
 			kept  time.Duration
@@ -186,13 +184,22 @@ func (s *serving) prune(ctx context.Context, cfg config.Cache) {
 			removed, err := old.prune(ctx, crm.InstantOf(s.core.Clock().Add(-old.kept)), pruneAtOnce)
 			switch {
 			case ctx.Err() != nil:
-				return
+				return false
 			case err != nil:
 				s.core.Log.Warn("old rows could not be removed", "of", old.what, "error", err)
 			case removed > 0:
 				s.core.Log.Info("old rows were removed", "of", old.what, "rows", removed)
 			}
 		}
+		return true
+	})
+}
+
+// repeat calls work at once and then periodically, until it returns false or ctx ends.
+func repeat(ctx context.Context, period time.Duration, work func() bool) {
+	every := time.NewTicker(period)
+	defer every.Stop()
+	for work() {
 		select {
 		case <-ctx.Done():
 			return
@@ -204,17 +211,12 @@ func (s *serving) prune(ctx context.Context, cfg config.Cache) {
 // beat keeps this server registered until ctx ends.
 func (s *serving) beat(ctx context.Context) {
 	id := crm.NewID()
-	every := time.NewTicker(store.HeartbeatPeriod)
-	defer every.Stop()
-	for ctx.Err() == nil {
+	repeat(ctx, store.HeartbeatPeriod, func() bool {
 		if err := s.core.Store.Heartbeat(ctx, id); err != nil && ctx.Err() == nil {
 			s.core.Log.Debug("the server could not be registered", "error", err)
 		}
-		select {
-		case <-every.C:
-		case <-ctx.Done():
-		}
-	}
+		return true
+	})
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingTimeout)
 	defer cancel()
 	_ = s.core.Store.EndInstance(ctx, id) // or its heartbeat times out
@@ -222,20 +224,14 @@ func (s *serving) beat(ctx context.Context) {
 
 // rebuild rebuilds derived data of an older version, until that is done or ctx ends.
 func (s *serving) rebuild(ctx context.Context) {
-	every := time.NewTicker(rebuildRetry)
-	defer every.Stop()
-	for {
+	repeat(ctx, rebuildRetry, func() bool {
 		err := s.core.Store.RebuildDerived(ctx)
 		if err == nil || ctx.Err() != nil {
-			return
+			return false
 		}
 		s.core.Log.Warn("searches are incomplete until their index is rebuilt; it is tried again", "error", err)
-		select {
-		case <-every.C:
-		case <-ctx.Done():
-			return
-		}
-	}
+		return true
+	})
 }
 
 // close stops the background work, waits for it, and frees everything.

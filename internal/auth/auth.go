@@ -27,20 +27,17 @@ type Principals interface {
 type Keys struct {
 	store   Principals
 	service *accounts.Service
-	cache   credentialCache
+	credentialCache
 }
 
 // NewKeys returns Keys over the store and the use cases, which the caller must Close. fresh
 // validates cached results; now is the clock for expiry.
 func NewKeys(store Principals, service *accounts.Service, fresh Freshness, now func() time.Time) *Keys {
 	k := &Keys{store: store, service: service}
-	k.cache = credentialCache{fresh: fresh, now: now, entity: crm.EntityAPIKey, find: k.find, use: service.UseAPIKey}
-	k.cache.init()
+	k.credentialCache = credentialCache{fresh: fresh, now: now, entity: crm.EntityAPIKey, hash: hashOfKey, find: k.findKey, use: service.UseAPIKey}
+	k.init()
 	return k
 }
-
-// Close waits for background work, which has timeouts. Keys must not be used afterwards.
-func (k *Keys) Close() { k.cache.close() }
 
 // Create creates a key without expiry, which acts with role for user, or for a new service user
 // if that is nil. The secret is returned once and not stored.
@@ -83,37 +80,19 @@ func (k *Keys) Revoke(ctx context.Context, by crm.Actor, id crm.ID) error {
 	return k.service.RevokeAPIKey(ctx, by, id, crm.VersionCondition{})
 }
 
-// Lookup is Authenticate without the database; ok is false if a query is needed.
-func (k *Keys) Lookup(ctx context.Context, token string) (crm.Actor, bool) {
-	if !looksLikeSecret(token) {
-		return crm.Actor{}, false
-	}
-	c, ok := k.cache.lookup(ctx, hashOf(token))
-	return c.actor, ok
-}
-
 // Authenticate returns the actor of an API key. A key that is unknown, revoked, expired or of a
 // deactivated person is always the same CodeUnauthenticated.
 func (k *Keys) Authenticate(ctx context.Context, token string) (crm.Actor, error) {
-	if !looksLikeSecret(token) {
+	hash, ok := hashOfKey(token)
+	if !ok {
 		return crm.Actor{}, invalidToken()
 	}
-	c, err := k.cache.get(ctx, hashOf(token))
+	c, err := k.get(ctx, hash)
 	return c.actor, err
 }
 
-// LastKnown returns the actor of a key as of the last query, at most two minutes ago, for
-// answering from stale data while the database is unavailable.
-func (k *Keys) LastKnown(token string) (crm.Actor, bool) {
-	if !looksLikeSecret(token) {
-		return crm.Actor{}, false
-	}
-	c, ok := k.cache.lastKnown(hashOf(token))
-	return c.actor, ok
-}
-
-// find reads a key from the database.
-func (k *Keys) find(ctx context.Context, hash digest, now time.Time) (credential, error) {
+// findKey reads a key from the database.
+func (k *Keys) findKey(ctx context.Context, hash digest, now time.Time) (credential, error) {
 	key, holder, err := k.store.APIKeyPrincipal(ctx, hash[:])
 	if crm.CodeOf(err) == crm.CodeNotFound {
 		return credential{}, invalidToken()

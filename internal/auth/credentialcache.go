@@ -65,6 +65,9 @@ type credentialCache struct {
 	shared  *sharedAnswers                // may be nil
 	entries *otter.Cache[digest, *answer] // answers are immutable
 	find    finder
+	// hash returns the hash of a token, and false for a token of another form, which is
+	// rejected without a query.
+	hash func(token string) (digest, bool)
 	// use records the use of a credential, unless a use after since is recorded; nil: uses
 	// are not recorded.
 	use func(ctx context.Context, by crm.Actor, id crm.ID, since crm.Instant) error
@@ -104,9 +107,30 @@ func (k *credentialCache) init() {
 	k.queries, k.uses = map[digest]*query{}, make(chan struct{}, maxUses)
 }
 
-// close waits for running queries and uses, which have timeouts. The cache must not be used
+// Close waits for running queries and uses, which have timeouts. The cache must not be used
 // afterwards.
-func (k *credentialCache) close() { k.running.Wait() }
+func (k *credentialCache) Close() { k.running.Wait() }
+
+// Lookup is Authenticate without a query; ok is false if one is needed.
+func (k *credentialCache) Lookup(ctx context.Context, token string) (actor crm.Actor, ok bool) {
+	hash, ok := k.hash(token)
+	if !ok {
+		return crm.Actor{}, false
+	}
+	c, ok := k.lookup(ctx, hash)
+	return c.actor, ok
+}
+
+// LastKnown returns the actor of a token as of the last query, at most two minutes ago, for
+// answering from stale data while the database is unavailable.
+func (k *credentialCache) LastKnown(token string) (actor crm.Actor, ok bool) {
+	hash, ok := k.hash(token)
+	if !ok {
+		return crm.Actor{}, false
+	}
+	c, ok := k.lastKnown(hash)
+	return c.actor, ok
+}
 
 // get returns the credential of a secret, from the cache or the database. A valid result is
 // cached for a second from the start of the query, or for a minute while the change log

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"errors"
@@ -45,19 +46,11 @@ type Hasher struct {
 
 // NewHasher returns a Hasher.
 func NewHasher(o HasherOptions) *Hasher {
-	if o.Cost == (Cost{}) {
-		o.Cost = defaultCost()
-	}
-	if o.AtOnce == 0 {
-		o.AtOnce = max(1, runtime.GOMAXPROCS(0)/2)
-	}
-	if o.Waiting == 0 {
-		o.Waiting = 32
-	}
+	cost := cmp.Or(o.Cost, defaultCost())
 	return &Hasher{
-		cost:       o.Cost,
-		decoy:      passwordHash{cost: o.Cost, salt: make([]byte, saltBytes), hash: make([]byte, hashBytes)},
-		maxWaiting: o.Waiting, free: o.AtOnce,
+		cost:       cost,
+		decoy:      passwordHash{cost: cost, salt: make([]byte, saltBytes), hash: make([]byte, hashBytes)},
+		maxWaiting: cmp.Or(o.Waiting, 32), free: cmp.Or(o.AtOnce, max(1, runtime.GOMAXPROCS(0)/2)),
 	}
 }
 

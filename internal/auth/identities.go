@@ -65,30 +65,17 @@ func domainError(err error) error {
 // Tokens authenticates people by the tokens of the identity provider (JWT). It is safe for
 // concurrent use.
 type Tokens struct {
-	o     *Identities
-	cache credentialCache
+	o *Identities
+	credentialCache
 }
 
 // NewTokens returns Tokens; fresh validates cached results. The caller must Close them, and
 // the provider.
 func NewTokens(o *Identities, fresh Freshness, now func() time.Time) *Tokens {
 	t := &Tokens{o: o}
-	t.cache = credentialCache{fresh: fresh, now: now, entity: crm.EntityOwner} // tokens themselves are not in the change log
-	t.cache.init()
+	t.credentialCache = credentialCache{fresh: fresh, now: now, entity: crm.EntityOwner, hash: hashOfJWT} // tokens themselves are not in the change log
+	t.init()
 	return t
-}
-
-// Close waits for background work, which has timeouts. Tokens must not be used afterwards.
-func (t *Tokens) Close() { t.cache.close() }
-
-// Lookup is Authenticate without the provider or the database; ok is false if either is
-// needed.
-func (t *Tokens) Lookup(ctx context.Context, token string) (crm.Actor, bool) {
-	if len(token) > maxJWT {
-		return crm.Actor{}, false
-	}
-	c, ok := t.cache.lookup(ctx, hashOfJWT(token))
-	return c.actor, ok
 }
 
 // Authenticate returns the actor of a token, with the person's current role. A token that is
@@ -96,11 +83,11 @@ func (t *Tokens) Lookup(ctx context.Context, token string) (crm.Actor, bool) {
 // the database is queried only for tokens signed by the provider. It returns CodeUnavailable
 // if the token cannot be verified.
 func (t *Tokens) Authenticate(ctx context.Context, token string) (crm.Actor, error) {
-	if len(token) > maxJWT {
+	hash, ok := hashOfJWT(token)
+	if !ok {
 		return crm.Actor{}, invalidToken()
 	}
-	hash := hashOfJWT(token)
-	if c, ok := t.cache.lookup(ctx, hash); ok {
+	if c, ok := t.lookup(ctx, hash); ok {
 		return c.actor, nil
 	}
 	if !looksLikeJWT(token) {
@@ -110,7 +97,7 @@ func (t *Tokens) Authenticate(ctx context.Context, token string) (crm.Actor, err
 	if err != nil {
 		return crm.Actor{}, domainError(err)
 	}
-	c, err := t.cache.getBy(ctx, hash, func(ctx context.Context, _ digest, _ time.Time) (credential, error) {
+	c, err := t.getBy(ctx, hash, func(ctx context.Context, _ digest, _ time.Time) (credential, error) {
 		o, err := t.o.principal(ctx, claims)
 		if err != nil {
 			return credential{}, err
@@ -118,15 +105,6 @@ func (t *Tokens) Authenticate(ctx context.Context, token string) (crm.Actor, err
 		return credential{actor: o.Actor(o.Role), id: o.ID, until: claims.Until}, nil
 	})
 	return c.actor, err
-}
-
-// LastKnown returns the actor of a token as of the last query, at most two minutes ago.
-func (t *Tokens) LastKnown(token string) (crm.Actor, bool) {
-	if len(token) > maxJWT {
-		return crm.Actor{}, false
-	}
-	c, ok := t.cache.lastKnown(hashOfJWT(token))
-	return c.actor, ok
 }
 
 // BearerTokens authenticates both kinds of bearer tokens: API keys, and tokens of the identity

@@ -34,11 +34,14 @@ func looksLikeJWT(token string) bool {
 	return part > 0
 }
 
-// hashOfJWT returns the hash under which a token is cached.
-func hashOfJWT(token string) digest {
+// hashOfJWT returns the hash under which a token is cached; false if it is too long.
+func hashOfJWT(token string) (digest, bool) {
+	if len(token) > maxJWT {
+		return digest{}, false
+	}
 	var text [usualJWT]byte // on the stack, to avoid an allocation
 	if len(token) <= len(text) {
-		return sha256.Sum256(text[:copy(text[:], token)])
+		return sha256.Sum256(text[:copy(text[:], token)]), true
 	}
-	return sha256.Sum256([]byte(token))
+	return sha256.Sum256([]byte(token)), true
 }

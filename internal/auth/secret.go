@@ -44,6 +44,14 @@ func base62(n *big.Int, width int) string {
 	return strings.Repeat(zeroOfBase62, width-len(text)) + text
 }
 
+// hashOfKey returns the hash of an API key; false if the token is none.
+func hashOfKey(token string) (digest, bool) {
+	if !looksLikeSecret(token) {
+		return digest{}, false
+	}
+	return hashOf(token), true
+}
+
 // looksLikeSecret reports whether a token has the form of an API key, so that others are
 // rejected without a query.
 func looksLikeSecret(token string) bool {

@@ -31,6 +31,14 @@ func looksLikeToken(s string) bool {
 	return len(s) == tokenLen && !strings.ContainsFunc(s, notFit)
 }
 
+// hashOfToken returns the hash of a token; false if it has another form.
+func hashOfToken(token string) (digest, bool) {
+	if !looksLikeToken(token) {
+		return digest{}, false
+	}
+	return hashOf(token), true
+}
+
 // SessionOptions configure Sessions. All but Shared are required.
 type SessionOptions struct {
 	Store     Principals
@@ -52,31 +60,21 @@ type SessionOptions struct {
 // use.
 type Sessions struct {
 	o        SessionOptions
-	cache    credentialCache
 	attempts *attempts
+	credentialCache
 }
 
 // NewSessions returns Sessions, which the caller must Close.
 func NewSessions(o SessionOptions) *Sessions {
 	s := &Sessions{o: o, attempts: newAttempts(o.Now)}
-	s.cache = credentialCache{fresh: o.Freshness, now: o.Now, entity: crm.EntitySession, find: s.find, use: o.Service.UseSession}
+	s.credentialCache = credentialCache{
+		fresh: o.Freshness, now: o.Now, entity: crm.EntitySession, hash: hashOfToken, find: s.findSession, use: o.Service.UseSession,
+	}
 	if o.Shared != nil {
-		s.cache.shared = &sharedAnswers{kind: "session", store: o.Shared, epoch: o.Epoch, seal: []byte(o.Seal)}
+		s.shared = &sharedAnswers{kind: "session", store: o.Shared, epoch: o.Epoch, seal: []byte(o.Seal)}
 	}
-	s.cache.init()
+	s.init()
 	return s
-}
-
-// Close waits for background work, which has timeouts. Sessions must not be used afterwards.
-func (s *Sessions) Close() { s.cache.close() }
-
-// Lookup is Authenticate without the database; ok is false if a query is needed.
-func (s *Sessions) Lookup(ctx context.Context, token string) (crm.Actor, bool) {
-	if !looksLikeToken(token) {
-		return crm.Actor{}, false
-	}
-	c, ok := s.cache.lookup(ctx, hashOf(token))
-	return c.actor, ok
 }
 
 // Authenticate returns the actor of a session token, with the person's current role. A token
@@ -85,15 +83,6 @@ func (s *Sessions) Lookup(ctx context.Context, token string) (crm.Actor, bool) {
 func (s *Sessions) Authenticate(ctx context.Context, token string) (crm.Actor, error) {
 	c, err := s.credential(ctx, token)
 	return c.actor, err
-}
-
-// LastKnown returns the actor of a token as of the last query, at most two minutes ago.
-func (s *Sessions) LastKnown(token string) (crm.Actor, bool) {
-	if !looksLikeToken(token) {
-		return crm.Actor{}, false
-	}
-	c, ok := s.cache.lastKnown(hashOf(token))
-	return c.actor, ok
 }
 
 // ID returns the id of a token's session. Errors are those of Authenticate.
@@ -130,14 +119,15 @@ func (s *Sessions) List(ctx context.Context, by crm.Actor) ([]accounts.Session, 
 }
 
 func (s *Sessions) credential(ctx context.Context, token string) (credential, error) {
-	if !looksLikeToken(token) {
+	hash, ok := hashOfToken(token)
+	if !ok {
 		return credential{}, noSession()
 	}
-	return s.cache.get(ctx, hashOf(token))
+	return s.get(ctx, hash)
 }
 
-// find reads a session from the database.
-func (s *Sessions) find(ctx context.Context, hash digest, now time.Time) (credential, error) {
+// findSession reads a session from the database.
+func (s *Sessions) findSession(ctx context.Context, hash digest, now time.Time) (credential, error) {
 	x, holder, err := s.o.Store.SessionPrincipal(ctx, hash[:])
 	if crm.CodeOf(err) == crm.CodeNotFound {
 		return credential{}, noSession()
@@ -149,9 +139,7 @@ func (s *Sessions) find(ctx context.Context, hash digest, now time.Time) (creden
 	if holder.DeactivatedAt != nil || !now.Before(end) {
 		return credential{}, noSession()
 	}
-	return credential{
-		actor: holder.Actor(holder.Role), id: x.ID, used: &x.UsedAt, until: end,
-	}, nil
+	return credential{actor: holder.Actor(holder.Role), id: x.ID, used: &x.UsedAt, until: end}, nil
 }
 
 // end returns when a session expires.

@@ -74,7 +74,7 @@ func (s *Sessions) SignIn(ctx context.Context, in SignIn) (NewSession, error) {
 // it fails, the entry is missing.
 func (s *Sessions) auditFailure(ctx context.Context, in SignIn, account accounts.Account) {
 	ctx = context.WithoutCancel(ctx) // the request ends first
-	s.cache.running.Go(func() {
+	s.running.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 		defer cancel()
 		if account.UserID == (crm.ID{}) {
@@ -119,10 +119,7 @@ func (s *Sessions) begin(ctx context.Context, org, user crm.ID, from ClientInfo)
 		OrgID: org, UserID: user, Hash: hash[:], Address: from.Address, UserAgent: cut(from.UserAgent, maxUserAgent),
 		ExpiresAt: crm.InstantOf(s.o.Now().Add(s.o.Lifetime)),
 	})
-	if err != nil {
-		return NewSession{}, err
-	}
-	return NewSession{token, x}, nil
+	return NewSession{token, x}, err
 }
 
 // maxUserAgent bounds the stored length of a User-Agent in bytes.

@@ -83,11 +83,7 @@ func (g *generator) company(i int) crm.Company {
 }
 
 func (g *generator) writeCompanies(ctx context.Context, tx bulk.Tx, from, to int) error {
-	companies := rows(from, to, g.company)
-	if err := freeKeys(ctx, tx.Companies(), crm.KeyDomain, companies, func(c *crm.Company) **string { return &c.Domain }); err != nil {
-		return err
-	}
-	return tx.Companies().Insert(ctx, companies)
+	return insert(ctx, tx.Companies(), crm.KeyDomain, rows(from, to, g.company), func(c *crm.Company) **string { return &c.Domain })
 }
 
 // phone returns a number of the block that is reserved for fiction in the United Kingdom.

@@ -92,7 +92,9 @@ func (g *generator) contactHead(j int) (contactHead, *rand.Rand) {
 		h.first, h.last = g.names.person(int(mix(uint64(g.hadCompanies+company))>>32) + index)
 		h.email = slug(h.first) + "." + slug(h.last) + "@" + c.domain
 		from = c.created
-		to = earlier(to, from.Add(time.Duration(1+60*index)*day))
+		if latest := from.Add(time.Duration(1+60*index) * day); latest.Before(to) {
+			to = latest
+		}
 	} else {
 		h.first, h.last = g.names.person(number)
 		h.email = slug(h.first) + "." + slug(h.last) + "." + strconv.FormatInt(int64(number), 36) + "@mail.example"
@@ -125,16 +127,5 @@ func (g *generator) contact(j int) crm.Contact {
 }
 
 func (g *generator) writeContacts(ctx context.Context, tx bulk.Tx, from, to int) error {
-	contacts := rows(from, to, g.contact)
-	if err := freeKeys(ctx, tx.Contacts(), crm.KeyEmail, contacts, func(c *crm.Contact) **string { return &c.Email }); err != nil {
-		return err
-	}
-	return tx.Contacts().Insert(ctx, contacts)
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
+	return insert(ctx, tx.Contacts(), crm.KeyEmail, rows(from, to, g.contact), func(c *crm.Contact) **string { return &c.Email })
 }

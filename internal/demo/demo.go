@@ -13,7 +13,7 @@ package demo
 
 import (
 	"context"
-	"iter"
+	"slices"
 	"time"
 
 	"sixty/internal/bulk"
@@ -61,30 +61,26 @@ func Fill(ctx context.Context, store bulk.Store, by crm.Actor, plan Plan) (Amoun
 	}
 	at := crm.InstantOf(plan.Now)
 	id := crm.NewID()
+	var done Amounts
+	all, atOnce := g.steps(), 1
 	if plan.Whole {
-		err := store.Write(ctx, by, at, func(tx bulk.Tx) error {
+		atOnce = max(1, len(all))
+	}
+	for steps := range slices.Chunk(all, atOnce) {
+		if err := store.Write(ctx, by, at, func(tx bulk.Tx) error {
 			tx.BeginImport(id)
-			for s := range g.steps() {
+			for _, s := range steps {
 				if err := s.write(ctx, tx); err != nil {
 					return err
 				}
 			}
 			return nil
-		})
-		if err != nil {
-			return Amounts{}, err
-		}
-		return g.plan.Amounts, nil
-	}
-	var done Amounts
-	for s := range g.steps() {
-		if err := store.Write(ctx, by, at, func(tx bulk.Tx) error {
-			tx.BeginImport(id)
-			return s.write(ctx, tx)
 		}); err != nil {
 			return done, err
 		}
-		*s.count(&done) += s.rows
+		for _, s := range steps {
+			*s.count(&done) += s.rows
+		}
 	}
 	return done, nil
 }
@@ -97,7 +93,7 @@ type step struct {
 }
 
 // steps returns the batches in an order in which each refers only to earlier ones.
-func (g *generator) steps() iter.Seq[step] {
+func (g *generator) steps() []step {
 	kinds := []struct {
 		rows  int
 		count func(*Amounts) *int
@@ -110,17 +106,15 @@ func (g *generator) steps() iter.Seq[step] {
 		{g.plan.Activities, func(a *Amounts) *int { return &a.Activities }, g.writeActivities},
 		{g.plan.Tasks, func(a *Amounts) *int { return &a.Tasks }, g.writeTasks},
 	}
-	return func(yield func(step) bool) {
-		for _, k := range kinds {
-			for from := 0; from < k.rows; from += batch {
-				to := min(from+batch, k.rows)
-				write := func(ctx context.Context, tx bulk.Tx) error { return k.write(ctx, tx, from, to) }
-				if !yield(step{to - from, k.count, write}) {
-					return
-				}
-			}
+	var all []step
+	for _, k := range kinds {
+		for from := 0; from < k.rows; from += batch {
+			to := min(from+batch, k.rows)
+			write := func(ctx context.Context, tx bulk.Tx) error { return k.write(ctx, tx, from, to) }
+			all = append(all, step{to - from, k.count, write})
 		}
 	}
+	return all
 }
 
 // rows generates the rows of a batch.
@@ -132,9 +126,9 @@ func rows[T any](from, to int, row func(i int) T) []T {
 	return out
 }
 
-// freeKeys clears keys that are already in use, which happens if the organisation's rows were
-// deleted or created by other means.
-func freeKeys[T any](ctx context.Context, table crm.Table[T], key crm.Key, rows []T, of func(*T) **string) error {
+// insert inserts rows without the keys that are already in use, which happens if the
+// organisation's rows were deleted or created by other means.
+func insert[T any](ctx context.Context, table crm.Table[T], key crm.Key, rows []T, of func(*T) **string) error {
 	values := make([]string, 0, len(rows))
 	for i := range rows {
 		if v := *of(&rows[i]); v != nil {
@@ -142,7 +136,7 @@ func freeKeys[T any](ctx context.Context, table crm.Table[T], key crm.Key, rows 
 		}
 	}
 	found, err := table.Find(ctx, key, values)
-	if err != nil || len(found) == 0 {
+	if err != nil {
 		return err
 	}
 	taken := make(map[string]bool, len(found))
@@ -154,5 +148,5 @@ func freeKeys[T any](ctx context.Context, table crm.Table[T], key crm.Key, rows 
 			*v = nil
 		}
 	}
-	return nil
+	return table.Insert(ctx, rows)
 }

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"math"
@@ -52,20 +53,13 @@ func newGenerator(ctx context.Context, store bulk.Store, org crm.ID, plan Plan) 
 
 // read reads what is there already.
 func (g *generator) read(ctx context.Context, r bulk.Reads) error {
-	var err error
-	if g.hadCompanies, err = count(ctx, r.Companies(), g.org, crm.Companies.Sorts); err != nil {
-		return err
-	}
-	if g.hadContacts, err = count(ctx, r.Contacts(), g.org, crm.Contacts.Sorts); err != nil {
-		return err
-	}
-	if g.hadDeals, err = count(ctx, r.Deals(), g.org, crm.Deals.Sorts); err != nil {
-		return err
-	}
-	if g.hadActivities, err = count(ctx, r.Activities(), g.org, crm.Activities.Sorts); err != nil {
-		return err
-	}
-	if g.hadTasks, err = count(ctx, r.Tasks(), g.org, crm.Tasks.Sorts); err != nil {
+	if err := cmp.Or(
+		count(ctx, r.Companies(), g.org, crm.Companies.Sorts, &g.hadCompanies),
+		count(ctx, r.Contacts(), g.org, crm.Contacts.Sorts, &g.hadContacts),
+		count(ctx, r.Deals(), g.org, crm.Deals.Sorts, &g.hadDeals),
+		count(ctx, r.Activities(), g.org, crm.Activities.Sorts, &g.hadActivities),
+		count(ctx, r.Tasks(), g.org, crm.Tasks.Sorts, &g.hadTasks),
+	); err != nil {
 		return err
 	}
 	stages, err := r.Stages().Page(ctx, g.org, crm.List[crm.StageFilter]{Sort: crm.Stages.Sorts.Default, Limit: crm.MaxLimit})
@@ -104,12 +98,12 @@ func (g *generator) read(ctx context.Context, r bulk.Reads) error {
 }
 
 // count counts the rows of a list.
-func count[T, F any](ctx context.Context, v crm.View[T, F], org crm.ID, sorts crm.Sorts) (int, error) {
+func count[T, F any](ctx context.Context, v crm.View[T, F], org crm.ID, sorts crm.Sorts, n *int) error {
 	page, err := v.Page(ctx, org, crm.List[F]{Sort: sorts.Default, Limit: 1, Count: crm.CountExact})
-	if err != nil || page.Total == nil {
-		return 0, err
+	if err == nil && page.Total != nil {
+		*n = int(*page.Total)
 	}
-	return int(*page.Total), nil
+	return err
 }
 
 // random returns the random numbers of a row, always the same ones.

@@ -51,9 +51,5 @@ func (g *generator) person(i int) crm.Owner {
 }
 
 func (g *generator) writePeople(ctx context.Context, tx bulk.Tx, from, to int) error {
-	people := rows(from, to, g.person)
-	if err := freeKeys(ctx, tx.Owners(), crm.KeyEmail, people, func(p *crm.Owner) **string { return &p.Email }); err != nil {
-		return err
-	}
-	return tx.Owners().Insert(ctx, people)
+	return insert(ctx, tx.Owners(), crm.KeyEmail, rows(from, to, g.person), func(p *crm.Owner) **string { return &p.Email })
 }

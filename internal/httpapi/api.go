@@ -76,9 +76,9 @@ func (a *API) operations() []operation {
 	activities, tasks := a.activities(), a.tasks()
 	contacts.subresources = map[string]operation{
 		"stats": a.contactTotals(),
-		"deals": deals.within(a, parent{"contact", []string{crm.EntityContact}, "/api/contacts/{id}/deals", "listContactDeals", "contactId", a.hasContact},
+		"deals": deals.within(a, parent{"contact", []string{crm.EntityContact}, "/api/contacts/{id}/deals", "listContactDeals", "contactId", contacts.exists},
 			func(f *crm.DealFilter, id *crm.ID) { f.ContactID = id }),
-		"activities": activities.within(a, parent{"contact", []string{crm.EntityContact}, "/api/contacts/{id}/activities", "listContactActivities", "contactId", a.hasContact},
+		"activities": activities.within(a, parent{"contact", []string{crm.EntityContact}, "/api/contacts/{id}/activities", "listContactActivities", "contactId", contacts.exists},
 			func(f *crm.ActivityFilter, id *crm.ID) { f.ContactID = id }),
 		"owner": a.contactOwner(),
 		"tasks": a.contactTasks(),
@@ -107,13 +107,13 @@ func (a *API) operations() []operation {
 		all = append(all, contacts.subresources[name])
 	}
 	all = append(all,
-		contacts.within(a, parent{"company", []string{crm.EntityCompany}, "/api/companies/{id}/contacts", "listCompanyContacts", "companyId", a.hasCompany},
+		contacts.within(a, parent{"company", []string{crm.EntityCompany}, "/api/companies/{id}/contacts", "listCompanyContacts", "companyId", companies.exists},
 			func(f *crm.ContactFilter, id *crm.ID) { f.CompanyID = id }),
-		deals.within(a, parent{"company", []string{crm.EntityCompany}, "/api/companies/{id}/deals", "listCompanyDeals", "companyId", a.hasCompany},
+		deals.within(a, parent{"company", []string{crm.EntityCompany}, "/api/companies/{id}/deals", "listCompanyDeals", "companyId", companies.exists},
 			func(f *crm.DealFilter, id *crm.ID) { f.CompanyID = id }),
-		activities.within(a, parent{"company", []string{crm.EntityCompany}, "/api/companies/{id}/activities", "listCompanyActivities", "companyId", a.hasCompany},
+		activities.within(a, parent{"company", []string{crm.EntityCompany}, "/api/companies/{id}/activities", "listCompanyActivities", "companyId", companies.exists},
 			func(f *crm.ActivityFilter, id *crm.ID) { f.CompanyID = id }),
-		activities.within(a, parent{"deal", []string{crm.EntityDeal, crm.EntityContact}, "/api/deals/{id}/activities", "listDealActivities", "dealId", a.hasDeal},
+		activities.within(a, parent{"deal", []string{crm.EntityDeal, crm.EntityContact}, "/api/deals/{id}/activities", "listDealActivities", "dealId", deals.exists},
 			func(f *crm.ActivityFilter, id *crm.ID) { f.DealID = id }),
 		a.companyTotals(),
 	)

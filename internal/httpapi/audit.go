@@ -22,12 +22,6 @@ func (a *API) auditTrail() operation {
 		answer:      a.schemas.list("AuditEntry"),
 		problems:    []int{http.StatusBadRequest, http.StatusForbidden, http.StatusUnprocessableEntity},
 		caching:     server.Uncached("entries are not in the change log"),
-		run: func(c *call) error {
-			args, scope, err := pager.read(c, nil)
-			if err != nil {
-				return err
-			}
-			return pager.answer(c, args, scope, func([]accounts.AuditEntry) (appender[accounts.AuditEntry], error) { return appendJSON, nil })
-		},
+		run:         pager.run(with(appendJSON[accounts.AuditEntry])),
 	}
 }

@@ -51,11 +51,10 @@ func (a *API) changeLog() operation {
 				return err
 			}
 			c.Out = appendRows(append(c.Out, `{"data":`...), page.Entries, appendLogEntry)
-			tail := listTail{
+			c.Out = appendListTail(c.Out, listTail{
 				count: len(page.Entries), limit: args.limit, hasMore: page.HasMore, hasPrevious: args.since > 0,
 				next: strconv.FormatInt(page.Last, 10), reset: &page.Reset,
-			}
-			c.Out = appendListTail(c.Out, tail)
+			})
 			return nil
 		},
 	}

@@ -20,8 +20,7 @@ func (a *API) companies() *resource[crm.Company, crm.CompanyFilter, crm.CompanyP
 		required: []string{"name"},
 		defaults: "Without an owner_id, the caller owns the company.",
 		example:  exampleCompany(),
-		id:       func(c *crm.Company) crm.ID { return c.ID },
-		version:  func(c *crm.Company) int64 { return c.Version },
+		key:      func(c *crm.Company) (crm.ID, int64) { return c.ID, c.Version },
 		read:     a.Service.Company,
 		create:   a.Service.CreateCompany,
 		update:   a.Service.UpdateCompany,
@@ -30,12 +29,6 @@ func (a *API) companies() *resource[crm.Company, crm.CompanyFilter, crm.CompanyP
 		expand:   stats,
 		view:     reflect.TypeFor[companyView](),
 	}
-}
-
-// hasCompany returns a not-found error if there is no such company.
-func (a *API) hasCompany(c *call, id crm.ID) error {
-	_, err := a.Service.Company(c.Context, c.Actor, id)
-	return err
 }
 
 // companyView is a company in a response, with what can be joined to it.

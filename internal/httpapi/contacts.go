@@ -26,8 +26,7 @@ func (a *API) contacts() *contactResource {
 		body:                newBodyReader(crm.Contacts.DecodeErrors, reflect.TypeFor[contactView]()),
 		defaults:            "Without an owner_id, the caller owns the contact.",
 		example:             exampleContact(),
-		id:                  func(c *crm.Contact) crm.ID { return c.ID },
-		version:             func(c *crm.Contact) int64 { return c.Version },
+		key:                 func(c *crm.Contact) (crm.ID, int64) { return c.ID, c.Version },
 		read:                a.Service.Contact,
 		create:              a.Service.CreateContact,
 		update:              a.Service.UpdateContact,
@@ -36,12 +35,6 @@ func (a *API) contacts() *contactResource {
 		expand:              company,
 		view:                reflect.TypeFor[contactView](),
 	}
-}
-
-// hasContact returns a not-found error if there is no such contact.
-func (a *API) hasContact(c *call, id crm.ID) error {
-	_, err := a.Service.Contact(c.Context, c.Actor, id)
-	return err
 }
 
 // contactsByQuery returns the writing operations on a contact whose id is in the query.
@@ -86,11 +79,7 @@ func (a *API) contactOwner() operation {
 				return nil
 			}
 			owner, err := a.Service.Owner(c.Context, c.Actor, *contact.OwnerID)
-			if err != nil {
-				return err
-			}
-			answerOne(c, &owner, appendOwner)
-			return nil
+			return answerOne(c, &owner, err, appendOwner)
 		},
 	})
 }

@@ -39,28 +39,10 @@ func (a *API) dashboard() operation {
 				return server.InvalidQuery(errs, malformed)
 			}
 			d, err := a.Service.Dashboard(c.Context, c.Actor, f)
-			if err != nil {
-				return err
-			}
-			answerOne(c, &crm.Dashboard{
+			return answerOne(c, &crm.Dashboard{
 				Totals: orEmpty(d.Totals), ByMonth: orEmpty(d.ByMonth), ByStage: orEmpty(d.ByStage),
 				ByOwner: orEmpty(d.ByOwner), Activities: orEmpty(d.Activities),
-			}, appendJSON)
-			return nil
-		},
-	}
-}
-
-// optional declares a parameter whose value is nil if it is not given.
-func optional[A, V any](name, doc string, k kind[V], at func(*A) **V) parameter[A] {
-	return parameter[A]{
-		name: name, doc: doc, schema: k.schema,
-		read: func(dst *A, value string) error {
-			v, err := k.parse(value)
-			if err == nil {
-				*at(dst) = &v
-			}
-			return err
+			}, err, appendJSON)
 		},
 	}
 }

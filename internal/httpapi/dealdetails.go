@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"reflect"
+	"slices"
 
 	"sixty/internal/cache"
 	"sixty/internal/crm"
@@ -22,7 +23,7 @@ func (a *API) dealDetailOperations() []operation {
 			caching: server.Cached(cache.Frequent, crm.EntityDeal, crm.EntityContact),
 			summary: "List a deal's further contacts", description: "All of them, in one page.",
 			answer: a.schemas.list("DealContact"),
-			run:    a.listDealContacts,
+			run:    onID("deal", a.listDealContacts),
 		},
 		{
 			method: http.MethodPut, path: item, id: "putDealContact", tag: "Deals",
@@ -39,11 +40,7 @@ func (a *API) dealDetailOperations() []operation {
 				if err != nil {
 					return err
 				}
-				if err := a.Service.DeleteDealContact(c.Context, c.Actor, deal, contact, c.Expected); err != nil {
-					return err
-				}
-				answerDeleted(c, contact)
-				return nil
+				return answerDeleted(c, contact, a.Service.DeleteDealContact(c.Context, c.Actor, deal, contact, c.Expected))
 			},
 		},
 		{
@@ -51,7 +48,7 @@ func (a *API) dealDetailOperations() []operation {
 			caching: server.Cached(cache.Frequent, crm.EntityDeal, crm.EntityContact, crm.EntityStage),
 			summary: "List a deal's stage history", description: "All of them, oldest first, in one page.",
 			answer: a.schemas.list("StageHistoryEntry"),
-			run:    a.listDealHistory,
+			run:    onID("deal", a.listDealHistory),
 		},
 	}
 }
@@ -64,11 +61,7 @@ func dealContactIDs(c *call) (deal, contact crm.ID, err error) {
 	return deal, contact, err
 }
 
-func (a *API) listDealContacts(c *call) error {
-	deal, err := c.PathID("id", "deal")
-	if err != nil {
-		return err
-	}
+func (a *API) listDealContacts(c *call, deal crm.ID) error {
 	if _, err := a.Service.Deal(c.Context, c.Actor, deal); err != nil {
 		return err
 	}
@@ -80,16 +73,11 @@ func (a *API) listDealContacts(c *call) error {
 	if err != nil {
 		return err
 	}
-	there := rows[:0]
-	for _, r := range rows {
-		if people[r.ContactID] != nil { // deleted since the deal's contacts were read
-			there = append(there, r)
-		}
-	}
-	answerAll(c, there, func(b []byte, r *crm.DealContact) []byte {
+	// Without those that were deleted since the deal's contacts were read.
+	there := slices.DeleteFunc(rows, func(r crm.DealContact) bool { return people[r.ContactID] == nil })
+	return answerAll(c, there, nil, func(b []byte, r *crm.DealContact) []byte {
 		return appendFurther(b, r.Role, people[r.ContactID])
 	})
-	return nil
 }
 
 // rolePatch is the body that adds a contact to a deal.
@@ -117,11 +105,7 @@ func (a *API) dealContactPutter() func(*call) error {
 			return err
 		}
 		person, err := a.Service.Contact(c.Context, c.Actor, contact)
-		if err != nil {
-			return err
-		}
-		answerOne(c, &part, func(b []byte, p *crm.DealContact) []byte { return appendFurther(b, p.Role, &person) })
-		return nil
+		return answerOne(c, &part, err, func(b []byte, p *crm.DealContact) []byte { return appendFurther(b, p.Role, &person) })
 	}
 }
 
@@ -135,21 +119,13 @@ type stageEntry struct {
 	UserID          *crm.ID      `json:"user_id" doc:"Who moved the deal there."`
 }
 
-func (a *API) listDealHistory(c *call) error {
-	deal, err := c.PathID("id", "deal")
-	if err != nil {
-		return err
-	}
+func (a *API) listDealHistory(c *call, deal crm.ID) error {
 	moves, err := a.Service.DealHistory(c.Context, c.Actor, deal)
 	if err != nil {
 		return err
 	}
 	stages, err := a.stagesByID(c, idsOf(moves, func(m *crm.StageHistoryEntry) *crm.ID { return &m.StageID }))
-	if err != nil {
-		return err
-	}
-	answerAll(c, moves, func(b []byte, m *crm.StageHistoryEntry) []byte { return appendStageEntry(b, m, stages[m.StageID]) })
-	return nil
+	return answerAll(c, moves, err, func(b []byte, m *crm.StageHistoryEntry) []byte { return appendStageEntry(b, m, stages[m.StageID]) })
 }
 
 func appendStageEntry(b []byte, m *crm.StageHistoryEntry, stage *crm.Stage) []byte {

@@ -20,8 +20,7 @@ func (a *API) deals() *resource[crm.Deal, crm.DealFilter, crm.DealPatch] {
 		required: []string{"name"},
 		defaults: "Defaults: the owner is the caller, the stage the first one, the probability the stage's, the company label the deal's name, the currency the organisation's.",
 		example:  exampleDeal(),
-		id:       func(d *crm.Deal) crm.ID { return d.ID },
-		version:  func(d *crm.Deal) int64 { return d.Version },
+		key:      func(d *crm.Deal) (crm.ID, int64) { return d.ID, d.Version },
 		read:     a.Service.Deal,
 		create:   a.Service.CreateDeal,
 		update:   a.Service.UpdateDeal,
@@ -30,12 +29,6 @@ func (a *API) deals() *resource[crm.Deal, crm.DealFilter, crm.DealPatch] {
 		expand:   relations,
 		view:     reflect.TypeFor[dealView](),
 	}
-}
-
-// hasDeal returns a not-found error if there is no such deal.
-func (a *API) hasDeal(c *call, id crm.ID) error {
-	_, err := a.Service.Deal(c.Context, c.Actor, id)
-	return err
 }
 
 // dealView is a deal in a response, with what can be joined to it.

@@ -55,34 +55,20 @@ func newDocument() *huma.OpenAPI {
 	return c.OpenAPI
 }
 
-// problemDescription returns the description of a status of failure.
-func problemDescription(status int) string {
-	switch status {
-	case http.StatusBadRequest:
-		return "The request cannot be parsed: malformed JSON or cursor, or a malformed parameter."
-	case http.StatusUnauthorized:
-		return "There is no valid API key, token or session, or the sign-in failed."
-	case http.StatusForbidden:
-		return "The caller's role does not permit this."
-	case http.StatusNotFound:
-		return "There is no such record in the caller's organisation."
-	case http.StatusConflict:
-		return "It conflicts with stored data."
-	case http.StatusPreconditionFailed:
-		return "The record no longer matches If-Match: it was changed meanwhile. Nothing was done."
-	case http.StatusRequestEntityTooLarge:
-		return "The body is larger than 1 MiB."
-	case http.StatusUnsupportedMediaType:
-		return "The body is not JSON in UTF-8, or its Content-Encoding is none of br, zstd and gzip."
-	case http.StatusUnprocessableEntity:
-		return "The request can be parsed, but has invalid values; all of them are named."
-	case http.StatusTooManyRequests:
-		return "Too many requests. Retry-After says when more are allowed, RateLimit and RateLimit-Policy how many."
-	case http.StatusServiceUnavailable:
-		return "The database cannot be reached or is too slow, or the server is overloaded."
-	default:
-		return "A defect of the program."
-	}
+// problemDescriptions are the descriptions of the statuses of failure.
+var problemDescriptions = map[int]string{
+	http.StatusBadRequest:            "The request cannot be parsed: malformed JSON or cursor, or a malformed parameter.",
+	http.StatusUnauthorized:          "There is no valid API key, token or session, or the sign-in failed.",
+	http.StatusForbidden:             "The caller's role does not permit this.",
+	http.StatusNotFound:              "There is no such record in the caller's organisation.",
+	http.StatusConflict:              "It conflicts with stored data.",
+	http.StatusPreconditionFailed:    "The record no longer matches If-Match: it was changed meanwhile. Nothing was done.",
+	http.StatusRequestEntityTooLarge: "The body is larger than 1 MiB.",
+	http.StatusUnsupportedMediaType:  "The body is not JSON in UTF-8, or its Content-Encoding is none of br, zstd and gzip.",
+	http.StatusUnprocessableEntity:   "The request can be parsed, but has invalid values; all of them are named.",
+	http.StatusTooManyRequests:       "Too many requests. Retry-After says when more are allowed, RateLimit and RateLimit-Policy how many.",
+	http.StatusServiceUnavailable:    "The database cannot be reached or is too slow, or the server is overloaded.",
+	http.StatusInternalServerError:   "A defect of the program.",
 }
 
 // locations are the descriptions of Location, by the statuses that have it.
@@ -210,7 +196,7 @@ func (a *API) problemResponse(status int) string {
 	name := strings.ReplaceAll(server.StatusText(status), " ", "")
 	c := a.openAPI.Components
 	c.Responses[name] = &huma.Response{
-		Description: problemDescription(status),
+		Description: problemDescriptions[status],
 		Content: map[string]*huma.MediaType{
 			"application/problem+json": {Schema: a.schemas.record("Problem", reflect.TypeFor[server.ProblemBody]())},
 		},

@@ -11,7 +11,7 @@ import (
 
 func (res *resource[T, F, P]) exampleOne() any {
 	var c call
-	answerOne(&c, &res.example, res.write)
+	_ = answerOne(&c, &res.example, nil, res.write)
 	return json.RawMessage(c.Out)
 }
 

@@ -76,7 +76,7 @@ func newAPI(tb testing.TB, change ...func(*testOptions)) testAPI {
 	tb.Helper()
 	o := testOptions{
 		Options: server.Options{
-			Bearers: everyone{}, Sessions: &auth.Sessions{}, Cache: cache.New(cache.Options{}), Changes: changes.New(changes.Options{}),
+			Bearers: everyone{}, Sessions: auth.NewSessions(auth.SessionOptions{}), Cache: cache.New(cache.Options{}), Changes: changes.New(changes.Options{}),
 			Logger: slog.New(slog.DiscardHandler),
 		},
 		Service: crm.NewService(nil, time.Now), Docs: true,

@@ -20,24 +20,21 @@ type (
 		Unread    crm.DecodeErrors  `json:"-"`
 	}
 	resetPatch struct {
-		UserID crm.Field[crm.ID] `json:"user_id"`
+		UserID crm.Field[crm.ID] `json:"user_id" doc:"The user who is to set a password."`
 		Unread crm.DecodeErrors  `json:"-"`
-	}
-	resetView struct {
-		UserID crm.ID `json:"user_id" doc:"The user who is to set a password."`
 	}
 )
 
 // invitationOperations returns the operations by which admins let users set a password.
 func (a *API) invitationOperations() []operation {
 	a.schemas.patch("Invitation", reflect.TypeFor[invitePatch](), reflect.TypeFor[crm.Owner](), []string{"email"})
-	a.schemas.patch("ResetRequest", reflect.TypeFor[resetPatch](), reflect.TypeFor[resetView](), nil)
+	a.schemas.patch("ResetRequest", reflect.TypeFor[resetPatch](), nil, nil)
 	token := &huma.Schema{Type: huma.TypeString, Description: "Returned this once; it is not mailed."}
-	invited := a.schemas.answered("Invited", &huma.Schema{
+	invited := a.schemas.answer("InvitedAnswer", &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"user", "token", "expires_at"},
 		Properties: map[string]*huma.Schema{"user": ref("User"), "token": token, "expires_at": instantSchema()},
 	})
-	reset := a.schemas.answered("ResetToken", &huma.Schema{
+	reset := a.schemas.answer("ResetTokenAnswer", &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"token", "expires_at"},
 		Properties: map[string]*huma.Schema{"token": token, "expires_at": instantSchema()},
 	})
@@ -57,12 +54,7 @@ func (a *API) invitationOperations() []operation {
 }
 
 func (a *API) invite() func(*call) error {
-	body := newBodyReader(func(p *invitePatch) *crm.DecodeErrors { return &p.Unread })
-	return func(c *call) error {
-		p, err := body.read(c.Request)
-		if err != nil {
-			return err
-		}
+	return withBody(newBodyReader(func(p *invitePatch) *crm.DecodeErrors { return &p.Unread }), func(c *call, p invitePatch) error {
 		token, person, ticket, err := a.Sessions.Invite(c.Context, c.Actor, crm.OwnerPatch{
 			Email: p.Email, FirstName: p.FirstName, LastName: p.LastName, Role: p.Role, DecodeErrors: p.Unread,
 		})
@@ -76,16 +68,11 @@ func (a *API) invite() func(*call) error {
 		c.Out = appendInstant(append(c.Out, `,"expires_at":`...), ticket.ExpiresAt)
 		c.Out = append(c.Out, `},"error":null}`...)
 		return nil
-	}
+	})
 }
 
 func (a *API) requestReset() func(*call) error {
-	body := newBodyReader(func(p *resetPatch) *crm.DecodeErrors { return &p.Unread })
-	return func(c *call) error {
-		p, err := body.read(c.Request)
-		if err != nil {
-			return err
-		}
+	return withBody(newBodyReader(func(p *resetPatch) *crm.DecodeErrors { return &p.Unread }), func(c *call, p resetPatch) error {
 		if len(p.Unread) == 0 && (!p.UserID.Set || p.UserID.Null) {
 			p.Unread = append(p.Unread, crm.FieldError{Field: "user_id", Message: "must be given"})
 		}
@@ -103,5 +90,5 @@ func (a *API) requestReset() func(*call) error {
 		c.Out = appendInstant(append(c.Out, `,"expires_at":`...), ticket.ExpiresAt)
 		c.Out = append(c.Out, `},"error":null}`...)
 		return nil
-	}
+	})
 }

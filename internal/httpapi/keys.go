@@ -22,31 +22,17 @@ func (a *API) keyOperations() []operation {
 			summary: "List the API keys", description: "Expired and revoked ones included, without their secrets. For admins.",
 			query: pager.query.document(), answer: a.schemas.list("APIKey"),
 			problems: []int{http.StatusBadRequest, http.StatusForbidden, http.StatusUnprocessableEntity},
-			run: func(c *call) error {
-				args, scope, err := pager.read(c, nil)
-				if err != nil {
-					return err
-				}
-				return pager.answer(c, args, scope, func([]accounts.APIKey) (appender[accounts.APIKey], error) { return appendJSON, nil })
-			},
+			run:      pager.run(with(appendJSON[accounts.APIKey])),
 		},
 		{
 			method: http.MethodGet, path: "/api/keys/{id}", id: "getAPIKey", tag: tag, caching: server.Uncached(uses),
 			summary: "Read an API key", description: "For admins.",
 			answer: a.schemas.envelope("APIKey"), problems: []int{http.StatusForbidden},
-			run: func(c *call) error {
-				id, err := c.PathID("id", "API key")
-				if err != nil {
-					return err
-				}
+			run: onID("API key", func(c *call, id crm.ID) error {
 				key, err := a.Accounts.APIKey(c.Context, c.Actor, id)
-				if err != nil {
-					return err
-				}
 				c.Version = accounts.APIKeyVersion
-				answerOne(c, &key, appendJSON)
-				return nil
-			},
+				return answerOne(c, &key, err, appendJSON)
+			}),
 		},
 		{
 			method: http.MethodPost, path: "/api/keys", id: "createAPIKey", tag: tag, secret: true, status: http.StatusCreated,
@@ -61,17 +47,9 @@ func (a *API) keyOperations() []operation {
 			method: http.MethodDelete, path: "/api/keys/{id}", id: "revokeAPIKey", tag: tag,
 			summary: "Revoke an API key", description: "Every instance rejects it within a second. It stays in the list. For admins.",
 			answer: a.schemas.deleted(),
-			run: func(c *call) error {
-				id, err := c.PathID("id", "API key")
-				if err != nil {
-					return err
-				}
-				if err := a.Accounts.RevokeAPIKey(c.Context, c.Actor, id, c.Expected); err != nil {
-					return err
-				}
-				answerDeleted(c, id)
-				return nil
-			},
+			run: onID("API key", func(c *call, id crm.ID) error {
+				return answerDeleted(c, id, a.Accounts.RevokeAPIKey(c.Context, c.Actor, id, c.Expected))
+			}),
 		},
 	}
 }
@@ -83,18 +61,9 @@ type newKey struct {
 }
 
 func (a *API) createKey() func(*call) error {
-	body := newBodyReader(func(p *accounts.APIKeyPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[accounts.APIKey]())
-	return func(c *call) error {
-		p, err := body.read(c.Request)
-		if err != nil {
-			return err
-		}
+	return withBody(newBodyReader(func(p *accounts.APIKeyPatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[accounts.APIKey]()), func(c *call, p accounts.APIKeyPatch) error {
 		secret, key, err := a.Keys.Issue(c.Context, c.Actor, p)
-		if err != nil {
-			return err
-		}
 		c.Location = "/api/keys/" + key.ID.String()
-		answerOne(c, &newKey{key, secret}, appendJSON)
-		return nil
-	}
+		return answerOne(c, &newKey{key, secret}, err, appendJSON)
+	})
 }

@@ -18,18 +18,19 @@ type kind[V any] struct {
 	schema *huma.Schema
 }
 
-func idKind() kind[crm.ID] {
-	return kind[crm.ID]{
-		parse:  func(s string) (crm.ID, error) { return legible(crm.ParseID(s)) },
-		schema: idSchema(),
-	}
-}
+func idKind() kind[crm.ID] { return parsed(crm.ParseID, idSchema()) }
 
-func dateKind() kind[crm.Date] {
-	return kind[crm.Date]{
-		parse:  func(s string) (crm.Date, error) { return legible(crm.ParseDate(s)) },
-		schema: dateSchema(),
-	}
+func dateKind() kind[crm.Date] { return parsed(crm.ParseDate, dateSchema()) }
+
+// parsed is a kind with a domain type's parser, of which every error is unreadable.
+func parsed[V any](parse func(string) (V, error), schema *huma.Schema) kind[V] {
+	return kind[V]{schema: schema, parse: func(s string) (V, error) {
+		v, err := parse(s)
+		if err != nil {
+			return v, unreadable(err.Error())
+		}
+		return v, nil
+	}}
 }
 
 // maxFilterText bounds a filter's text, in bytes. No stored text is longer.
@@ -83,14 +84,6 @@ func rangeKind(least, most, standard int) kind[int] {
 	}
 }
 
-// legible marks the error of a domain type's parser as unreadable.
-func legible[V any](v V, err error) (V, error) {
-	if err != nil {
-		return v, unreadable(err.Error())
-	}
-	return v, nil
-}
-
 func anys[T any](values []T) []any {
 	out := make([]any, len(values))
 	for i, v := range values {
@@ -99,18 +92,28 @@ func anys[T any](values []T) []any {
 	return out
 }
 
-// plain declares a parameter whose value is stored where at points to.
-func plain[A, V any](name, doc string, k kind[V], at func(*A) *V) parameter[A] {
+// setting declares a parameter whose value set stores.
+func setting[A, V any](name, doc string, k kind[V], set func(*A, V)) parameter[A] {
 	return parameter[A]{
 		name: name, doc: doc, schema: k.schema,
 		read: func(dst *A, value string) error {
 			v, err := k.parse(value)
 			if err == nil {
-				*at(dst) = v
+				set(dst, v)
 			}
 			return err
 		},
 	}
+}
+
+// plain declares a parameter whose value is stored where at points to.
+func plain[A, V any](name, doc string, k kind[V], at func(*A) *V) parameter[A] {
+	return setting(name, doc, k, func(dst *A, v V) { *at(dst) = v })
+}
+
+// optional declares a parameter whose value is nil if it is not given.
+func optional[A, V any](name, doc string, k kind[V], at func(*A) **V) parameter[A] {
+	return setting(name, doc, k, func(dst *A, v V) { *at(dst) = &v })
 }
 
 // filtersOf declares the filters of a list: those of the entity, and a search if it has

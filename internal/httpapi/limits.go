@@ -31,8 +31,7 @@ func (a *API) limitOperation() operation {
 		caching: server.Uncached("it changes with every request"),
 		answer:  a.schemas.list("Limit"),
 		run: func(c *call) error {
-			answerAll(c, a.Server.LimitsOf(c.Context, c.Actor), appendLimit)
-			return nil
+			return answerAll(c, a.Server.LimitsOf(c.Context, c.Actor), nil, appendLimit)
 		},
 	}
 }

@@ -27,28 +27,18 @@ type listArgs[F any] struct {
 
 // listQuery declares the parameters of a list: those of every list, then its own filters.
 func listQuery[F any](sorts crm.Sorts, filters []parameter[listArgs[F]]) query[listArgs[F]] {
-	directions, counts := enumKind("forward", "backward"), enumKind("exact", "estimated")
+	directions := enumKind("forward", "backward")
+	directions.schema.Default = "forward"
 	q := query[listArgs[F]]{
 		plain("limit", "The most rows of a page.", rangeKind(1, crm.MaxLimit, defaultLimit),
 			func(a *listArgs[F]) *int { return &a.list.Limit }),
 		plain("cursor", "Where the page starts: a nextCursor (with direction=forward) or prevCursor (with direction=backward) "+
 			"of the same list with the same filters and sort. It does not expire.",
-			kind[string]{
-				parse:  func(s string) (string, error) { return s, nil },
-				schema: &huma.Schema{Type: huma.TypeString},
-			},
+			kind[string]{parse: func(s string) (string, error) { return s, nil }, schema: textSchema()},
 			func(a *listArgs[F]) *string { return &a.token }),
-		{
-			name: "direction",
-			doc: "A backward page holds the rows just before the cursor, in the list's own order; " +
-				"without a cursor it is the last page.",
-			schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"forward", "backward"}, Default: "forward"},
-			read: func(a *listArgs[F], value string) error {
-				v, err := directions.parse(value)
-				a.list.Backward = v == "backward"
-				return err
-			},
-		},
+		setting("direction", "A backward page holds the rows just before the cursor, in the list's own order; "+
+			"without a cursor it is the last page.",
+			directions, func(a *listArgs[F], v string) { a.list.Backward = v == "backward" }),
 		{
 			name: "sort",
 			doc: "The order of the list: a name, or -name to descend. Rows without a value for it come last " +
@@ -63,22 +53,14 @@ func listQuery[F any](sorts crm.Sorts, filters []parameter[listArgs[F]]) query[l
 				return nil
 			},
 		},
-		{
-			name: "count",
-			doc: "Asks for meta.totalCount, the rows of the whole list: exact is as costly as the list is long, " +
-				"estimated comes from the database's statistics where it has them.",
-			schema: counts.schema,
-			read: func(a *listArgs[F], value string) error {
-				v, err := counts.parse(value)
-				switch v {
-				case "exact":
-					a.list.Count = crm.CountExact
-				case "estimated":
+		setting("count", "Asks for meta.totalCount, the rows of the whole list: exact is as costly as the list is long, "+
+			"estimated comes from the database's statistics where it has them.",
+			enumKind("exact", "estimated"), func(a *listArgs[F], v string) {
+				a.list.Count = crm.CountExact
+				if v == "estimated" {
 					a.list.Count = crm.CountEstimated
 				}
-				return err
-			},
-		},
+			}),
 	}
 	return append(q, filters...)
 }
@@ -160,6 +142,23 @@ func (p *pager[T, F]) filters(args *listArgs[F]) string {
 		b = p.scopes[i].scope(b, args)
 	}
 	return string(b)
+}
+
+// run returns the run of an operation that lists; view returns the function that writes
+// the rows.
+func (p *pager[T, F]) run(view func(*call, []T) (appender[T], error)) func(*call) error {
+	return func(c *call) error {
+		args, scope, err := p.read(c, nil)
+		if err != nil {
+			return err
+		}
+		return p.answer(c, args, scope, func(rows []T) (appender[T], error) { return view(c, rows) })
+	}
+}
+
+// with returns the view that writes each row by write.
+func with[T any](write appender[T]) func(*call, []T) (appender[T], error) {
+	return func(*call, []T) (appender[T], error) { return write, nil }
 }
 
 // answer reads a page, and appends it in the envelope of a list.

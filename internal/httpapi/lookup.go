@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"slices"
 
 	"sixty/internal/crm"
@@ -25,10 +26,10 @@ func idsOf[T any](rows []T, at func(*T) *crm.ID) []crm.ID {
 
 // lookUp reads the records with these ids, in as few queries as possible, and returns
 // them by id.
-func lookUp[T any](ids []crm.ID, read func([]crm.ID) ([]T, error), id func(*T) crm.ID) (map[crm.ID]*T, error) {
+func lookUp[T any](c *call, ids []crm.ID, read func(context.Context, crm.Actor, []crm.ID) ([]T, error), id func(*T) crm.ID) (map[crm.ID]*T, error) {
 	found := make(map[crm.ID]*T, len(ids))
 	for some := range slices.Chunk(ids, crm.MaxLimit) {
-		rows, err := read(some)
+		rows, err := read(c.Context, c.Actor, some)
 		if err != nil {
 			return nil, err
 		}
@@ -48,19 +49,13 @@ func at[T any](found map[crm.ID]*T, id *crm.ID) *T {
 }
 
 func (a *API) companiesByID(c *call, ids []crm.ID) (map[crm.ID]*crm.Company, error) {
-	return lookUp(ids, func(some []crm.ID) ([]crm.Company, error) {
-		return a.Service.CompaniesByID(c.Context, c.Actor, some)
-	}, func(r *crm.Company) crm.ID { return r.ID })
+	return lookUp(c, ids, a.Service.CompaniesByID, func(r *crm.Company) crm.ID { return r.ID })
 }
 
 func (a *API) contactsByID(c *call, ids []crm.ID) (map[crm.ID]*crm.Contact, error) {
-	return lookUp(ids, func(some []crm.ID) ([]crm.Contact, error) {
-		return a.Service.ContactsByID(c.Context, c.Actor, some)
-	}, func(r *crm.Contact) crm.ID { return r.ID })
+	return lookUp(c, ids, a.Service.ContactsByID, func(r *crm.Contact) crm.ID { return r.ID })
 }
 
 func (a *API) stagesByID(c *call, ids []crm.ID) (map[crm.ID]*crm.Stage, error) {
-	return lookUp(ids, func(some []crm.ID) ([]crm.Stage, error) {
-		return a.Service.StagesByID(c.Context, c.Actor, some)
-	}, func(r *crm.Stage) crm.ID { return r.ID })
+	return lookUp(c, ids, a.Service.StagesByID, func(r *crm.Stage) crm.ID { return r.ID })
 }

@@ -62,19 +62,52 @@ func (a *API) register(op operation) {
 	a.Server.Register(p)
 }
 
+// onID returns the run of an operation on the record with the id in its path.
+func onID(record string, run func(*call, crm.ID) error) func(*call) error {
+	return func(c *call) error {
+		id, err := c.PathID("id", record)
+		if err != nil {
+			return err
+		}
+		return run(c, id)
+	}
+}
+
+// withBody returns the run of an operation that decodes its body.
+func withBody[P any](body *bodyReader[P], run func(*call, P) error) func(*call) error {
+	return func(c *call) error {
+		p, err := body.read(c.Request)
+		if err != nil {
+			return err
+		}
+		return run(c, p)
+	}
+}
+
+// The answer functions respond with the result of a use case, or return its error.
+
 // answerOne appends a record in its envelope.
-func answerOne[T any](c *call, row *T, write appender[T]) {
-	c.Out = append(write(append(c.Out, `{"data":`...), row), `,"error":null}`...)
+func answerOne[T any](c *call, row *T, err error, write appender[T]) error {
+	if err == nil {
+		c.Out = append(write(append(c.Out, `{"data":`...), row), `,"error":null}`...)
+	}
+	return err
 }
 
 // answerDeleted appends the response to a deletion.
-func answerDeleted(c *call, id crm.ID) {
-	c.Out = appendID(append(c.Out, `{"data":{"deleted":true,"id":`...), id)
-	c.Out = append(c.Out, `},"error":null}`...)
+func answerDeleted(c *call, id crm.ID, err error) error {
+	if err == nil {
+		c.Out = appendID(append(c.Out, `{"data":{"deleted":true,"id":`...), id)
+		c.Out = append(c.Out, `},"error":null}`...)
+	}
+	return err
 }
 
 // answerAll appends a short list, which is one page, in the envelope of a list.
-func answerAll[T any](c *call, rows []T, write appender[T]) {
-	c.Out = appendRows(append(c.Out, `{"data":`...), rows, write)
-	c.Out = appendListTail(c.Out, listTail{count: len(rows), limit: max(len(rows), defaultLimit)})
+func answerAll[T any](c *call, rows []T, err error, write appender[T]) error {
+	if err == nil {
+		c.Out = appendRows(append(c.Out, `{"data":`...), rows, write)
+		c.Out = appendListTail(c.Out, listTail{count: len(rows), limit: max(len(rows), defaultLimit)})
+	}
+	return err
 }

@@ -23,12 +23,8 @@ func (a *API) organisationOperations() []operation {
 			answer:  a.schemas.envelope("Organisation"),
 			run: func(c *call) error {
 				org, err := a.Service.Organisation(c.Context, c.Actor)
-				if err != nil {
-					return err
-				}
 				c.Version = org.Version()
-				answerOne(c, &org, appendJSON)
-				return nil
+				return answerOne(c, &org, err, appendJSON)
 			},
 		},
 		{
@@ -39,19 +35,11 @@ func (a *API) organisationOperations() []operation {
 				"Records owned by others, or by no one, are hidden from them: they are not found, not listed, not counted, and null where they would be joined. " +
 				"Viewers, managers and admins see everything. A change takes effect on every instance within a second.",
 			body: ref("OrganisationInput"), answer: a.schemas.envelope("Organisation"),
-			run: func(c *call) error {
-				patch, err := body.read(c.Request)
-				if err != nil {
-					return err
-				}
+			run: withBody(body, func(c *call, patch crm.OrganisationPatch) error {
 				org, err := a.Accounts.UpdateOrganisation(c.Context, c.Actor, c.Expected, patch)
-				if err != nil {
-					return err
-				}
 				c.Version = org.Version()
-				answerOne(c, &org, appendJSON)
-				return nil
-			},
+				return answerOne(c, &org, err, appendJSON)
+			}),
 		},
 	}
 }

@@ -22,12 +22,8 @@ func (a *API) peopleOperations() []operation {
 			answer:  a.schemas.envelope("User"),
 			run: func(c *call) error {
 				user, err := a.Service.Owner(c.Context, c.Actor, c.Actor.User)
-				if err != nil {
-					return err
-				}
 				user.Role = c.Actor.Role // a key may have a lesser role than its user
-				answerOne(c, &user, func(b []byte, o *crm.Owner) []byte { return appendUser(b, o, c.Actor.Role) })
-				return nil
+				return answerOne(c, &user, err, func(b []byte, o *crm.Owner) []byte { return appendUser(b, o, c.Actor.Role) })
 			},
 		},
 		{
@@ -36,15 +32,7 @@ func (a *API) peopleOperations() []operation {
 			summary: "List the users who own records, with their statistics",
 			query:   owners.query.document(),
 			answer:  a.schemas.list("Owner"), problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
-			run: func(c *call) error {
-				args, scope, err := owners.read(c, nil)
-				if err != nil {
-					return err
-				}
-				return owners.answer(c, args, scope, func(rows []crm.Owner) (appender[crm.Owner], error) {
-					return a.loadOwnerStats(c, rows)
-				})
-			},
+			run: owners.run(a.loadOwnerStats),
 		},
 	}
 }

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"net/http"
 	"reflect"
 	"slices"
@@ -16,15 +15,9 @@ import (
 
 // clearPatch is the body that clears the cache: all of it, if neither is sent.
 type clearPatch struct {
-	Tier   crm.Field[string] `json:"tier"`
-	Kind   crm.Field[string] `json:"kind"`
+	Tier   crm.Field[string] `json:"tier" nullable:"true" enum:"frequent,session,static" doc:"Only the responses of this tier."`
+	Kind   crm.Field[string] `json:"kind" nullable:"true" enum:"owner,company,contact,deal,deal_stage,activity,task" doc:"Only the responses that are made from records of this kind."`
 	Unread crm.DecodeErrors  `json:"-"`
-}
-
-// clearView is its schema.
-type clearView struct {
-	Tier *string `json:"tier" enum:"frequent,session,static" doc:"Only the responses of this tier."`
-	Kind *string `json:"kind" enum:"owner,company,contact,deal,deal_stage,activity,task" doc:"Only the responses that are made from records of this kind."`
 }
 
 // clearedKinds are the kinds of records whose responses can be cleared.
@@ -40,7 +33,7 @@ type performanceStats struct {
 // performanceOperations returns the operations on the response cache.
 func (a *API) performanceOperations() []operation {
 	a.schemas.record("PerformanceStats", reflect.TypeFor[performanceStats]())
-	a.schemas.patch("CacheClearing", reflect.TypeFor[clearPatch](), reflect.TypeFor[clearView](), nil)
+	a.schemas.patch("CacheClearing", reflect.TypeFor[clearPatch](), nil, nil)
 	cleared := &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"cleared"},
 		Properties: map[string]*huma.Schema{"cleared": {Type: huma.TypeString, Description: "all, or what was sent."}},
@@ -52,12 +45,7 @@ func (a *API) performanceOperations() []operation {
 			answer:  a.schemas.envelope("PerformanceStats"),
 			caching: server.Uncached("they change all the time"),
 			run: func(c *call) error {
-				text, err := json.Marshal(performanceStats{a.Server.Cache.Stats()})
-				if err != nil {
-					return err
-				}
-				c.Out = append(append(append(c.Out, `{"data":`...), text...), `,"error":null}`...)
-				return nil
+				return answerOne(c, &performanceStats{a.Server.Cache.Stats()}, nil, appendJSON)
 			},
 		},
 		{
@@ -65,7 +53,7 @@ func (a *API) performanceOperations() []operation {
 			summary: "Clear the cache",
 			description: "Removes the organisation's responses on all instances: all of them, or those of a tier, or those made from one kind of records. " +
 				"For admins. It is never necessary: cached responses are never stale.",
-			body: ref("CacheClearing"), answer: a.schemas.answered("CacheCleared", cleared),
+			body: ref("CacheClearing"), answer: a.schemas.answer("CacheClearedAnswer", cleared),
 			cost: server.Expensive("all responses must be made anew"),
 			run:  a.cacheClearer(),
 		},
@@ -73,7 +61,7 @@ func (a *API) performanceOperations() []operation {
 }
 
 func (a *API) cacheClearer() func(*call) error {
-	body := newBodyReader(func(p *clearPatch) *crm.DecodeErrors { return &p.Unread }, reflect.TypeFor[clearView]())
+	body := newBodyReader(func(p *clearPatch) *crm.DecodeErrors { return &p.Unread })
 	tiers := make([]string, 0, len(cache.Tiers()))
 	for _, t := range cache.Tiers() {
 		tiers = append(tiers, string(t))

@@ -85,16 +85,12 @@ func pageCursors[T, F any](sealer *cursor.Sealer, scope cursor.Scope, q crm.List
 	}
 	kind := keyOf(q.Sort)
 	if page.HasMore && last != nil {
-		if next, err = sealer.Seal(scope, sealed(*last, kind)); err != nil {
-			return "", "", err
-		}
+		next, err = sealer.Seal(scope, sealed(*last, kind))
 	}
-	if page.HasPrevious && first != nil {
-		if previous, err = sealer.Seal(scope, sealed(*first, kind)); err != nil {
-			return "", "", err
-		}
+	if page.HasPrevious && first != nil && err == nil {
+		previous, err = sealer.Seal(scope, sealed(*first, kind))
 	}
-	return next, previous, nil
+	return next, previous, err
 }
 
 // cursorMessage returns the validation message of an invalid cursor.

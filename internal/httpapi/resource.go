@@ -28,12 +28,11 @@ type resource[T, F, P any] struct {
 	defaults  string   // of members that a new one does not have
 	example   T
 
-	id      func(*T) crm.ID
-	version func(*T) int64
-	read    func(context.Context, crm.Actor, crm.ID) (T, error)
-	create  func(context.Context, crm.Actor, P) (T, error)
-	update  func(context.Context, crm.Actor, crm.ID, crm.VersionCondition, P) (T, error)
-	remove  func(context.Context, crm.Actor, crm.ID, crm.VersionCondition) error
+	key    func(*T) (crm.ID, int64) // its id and version
+	read   func(context.Context, crm.Actor, crm.ID) (T, error)
+	create func(context.Context, crm.Actor, P) (T, error)
+	update func(context.Context, crm.Actor, crm.ID, crm.VersionCondition, P) (T, error)
+	remove func(context.Context, crm.Actor, crm.ID, crm.VersionCondition) error
 
 	tier cache.Tier // of the responses that read it
 	of   []string   // the kinds of records that these are made from
@@ -130,20 +129,13 @@ func (res *resource[T, F, P]) post(a *API, path string) operation {
 		body:   ref(res.name + "New"),
 		status: http.StatusCreated,
 		answer: a.schemas.envelope(res.name), example: res.exampleOne(),
-		run: func(c *call) error {
-			patch, err := res.body.read(c.Request)
-			if err != nil {
-				return err
-			}
+		run: withBody(res.body, func(c *call, patch P) error {
 			row, err := res.create(c.Context, c.Actor, patch)
-			if err != nil {
-				return err
-			}
-			c.Location = path + "/" + res.id(&row).String()
-			c.Version = res.version(&row)
-			answerOne(c, &row, res.write)
-			return nil
-		},
+			var id crm.ID
+			id, c.Version = res.key(&row)
+			c.Location = path + "/" + id.String()
+			return answerOne(c, &row, err, res.write)
+		}),
 	}
 }
 
@@ -176,6 +168,12 @@ func (res *resource[T, F, P]) item(a *API, path string) []operation {
 	return append(all, res.drop(a, path, inPath))
 }
 
+// exists returns a not-found error if there is no such record.
+func (res *resource[T, F, P]) exists(c *call, id crm.ID) error {
+	_, err := res.read(c.Context, c.Actor, id)
+	return err
+}
+
 func (res *resource[T, F, P]) answerItem(c *call, id crm.ID, asked bool) error {
 	row, err := res.read(c.Context, c.Actor, id)
 	if err != nil {
@@ -186,16 +184,14 @@ func (res *resource[T, F, P]) answerItem(c *call, id crm.ID, asked bool) error {
 	if err != nil {
 		return err
 	}
-	c.Version = res.version(&row)
-	answerOne(c, &rows[0], write)
-	return nil
+	_, c.Version = res.key(&row)
+	return answerOne(c, &rows[0], nil, write)
 }
 
 // change returns the operation that changes a record; target returns its id.
 func (res *resource[T, F, P]) change(a *API, method, path string, target func(*call) (crm.ID, error)) operation {
-	id := map[string]string{http.MethodPut: "put", http.MethodPatch: "patch"}[method]
 	return operation{
-		method: method, path: path, id: id + res.name, tag: res.tag,
+		method: method, path: path, id: strings.ToLower(method) + res.name, tag: res.tag,
 		summary:     "Change " + an(res.one),
 		description: "Changes the members that are sent and no others; an explicit null clears one (RFC 7396).",
 		body:        ref(res.name + "Input"),
@@ -211,12 +207,8 @@ func (res *resource[T, F, P]) change(a *API, method, path string, target func(*c
 				return err
 			}
 			row, err := res.update(c.Context, c.Actor, id, c.Expected, patch)
-			if err != nil {
-				return err
-			}
-			c.Version = res.version(&row)
-			answerOne(c, &row, res.write)
-			return nil
+			_, c.Version = res.key(&row)
+			return answerOne(c, &row, err, res.write)
 		},
 	}
 }
@@ -233,11 +225,7 @@ func (res *resource[T, F, P]) drop(a *API, path string, target func(*call) (crm.
 			if err != nil {
 				return err
 			}
-			if err := res.remove(c.Context, c.Actor, id, c.Expected); err != nil {
-				return err
-			}
-			answerDeleted(c, id)
-			return nil
+			return answerDeleted(c, id, res.remove(c.Context, c.Actor, id, c.Expected))
 		},
 	}
 }

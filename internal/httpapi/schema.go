@@ -17,17 +17,13 @@ import (
 // is promoted from an embedded pointer.
 type schemas struct{ named map[string]*huma.Schema }
 
-func idSchema() *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Format: "uuid"}
-}
+func textSchema() *huma.Schema { return &huma.Schema{Type: huma.TypeString} }
 
-func dateSchema() *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Format: "date"}
-}
+func idSchema() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: "uuid"} }
 
-func instantSchema() *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Format: "date-time"}
-}
+func dateSchema() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: "date"} }
+
+func instantSchema() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: "date-time"} }
 
 func moneySchema() *huma.Schema { return placesSchema(0.01) }
 
@@ -89,27 +85,23 @@ func (s schemas) member(f reflect.StructField, t reflect.Type) *huma.Schema {
 	return m
 }
 
+// forms are the schemas of the types that write their own JSON.
+var forms = map[reflect.Type]func() *huma.Schema{
+	reflect.TypeFor[crm.ID]():      idSchema,
+	reflect.TypeFor[crm.Instant](): instantSchema,
+	reflect.TypeFor[crm.Moment]():  textSchema, // its two forms have no format in common
+	reflect.TypeFor[crm.Date]():    dateSchema,
+	reflect.TypeFor[crm.Money]():   moneySchema,
+	reflect.TypeFor[crm.Ratio]():   func() *huma.Schema { return placesSchema(0.0001) },
+	reflect.TypeFor[crm.Days]():    func() *huma.Schema { return placesSchema(0.01) },
+	reflect.TypeFor[crm.Month]():   func() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Pattern: `^\d{4}-\d{2}$`} },
+	reflect.TypeFor[server.Null](): null,
+}
+
 // value returns the schema of a Go type's JSON.
 func (s schemas) value(t reflect.Type) *huma.Schema {
-	switch t {
-	case reflect.TypeFor[crm.ID]():
-		return idSchema()
-	case reflect.TypeFor[crm.Instant]():
-		return instantSchema()
-	case reflect.TypeFor[crm.Moment](): // its two forms have no format in common
-		return &huma.Schema{Type: huma.TypeString}
-	case reflect.TypeFor[crm.Date]():
-		return dateSchema()
-	case reflect.TypeFor[crm.Money]():
-		return moneySchema()
-	case reflect.TypeFor[crm.Ratio]():
-		return placesSchema(0.0001)
-	case reflect.TypeFor[crm.Days]():
-		return placesSchema(0.01)
-	case reflect.TypeFor[crm.Month]():
-		return &huma.Schema{Type: huma.TypeString, Pattern: `^\d{4}-\d{2}$`}
-	case reflect.TypeFor[server.Null]():
-		return null()
+	if form, ok := forms[t]; ok {
+		return form()
 	}
 	switch t.Kind() {
 	case reflect.String:
@@ -129,7 +121,8 @@ func (s schemas) value(t reflect.Type) *huma.Schema {
 }
 
 // patch adds the schema of a body that creates or changes a record, under a name: the
-// members of the patch, each described as in the record, and nullable if it is there.
+// members of the patch, each described as in the record, and nullable if it is there. record
+// is nil for a body that is no record: the patch describes its members itself.
 func (s schemas) patch(name string, patch, record reflect.Type, required []string) {
 	o := &huma.Schema{
 		Type: huma.TypeObject, Properties: map[string]*huma.Schema{}, Required: required,
@@ -141,10 +134,13 @@ func (s schemas) patch(name string, patch, record reflect.Type, required []strin
 		if member == "" {
 			continue
 		}
-		described := fieldByJSON(record, member)
+		described := f
+		if record != nil {
+			described = fieldByJSON(record, member)
+		}
 		value, _ := f.Type.FieldByName("Value")
 		t := value.Type
-		if described.Type.Kind() == reflect.Pointer {
+		if described.Type.Kind() == reflect.Pointer || f.Tag.Get("nullable") == "true" {
 			t = reflect.PointerTo(t)
 		}
 		o.Properties[member] = s.member(described, t)
@@ -186,11 +182,7 @@ func (s schemas) deleted() *huma.Schema {
 	})
 }
 
-// answered returns the schema of the response with data that has no name of its own.
-func (s schemas) answered(name string, data *huma.Schema) *huma.Schema {
-	return s.answer(name+"Answer", data)
-}
-
+// answer returns the schema of the response with data that has no name of its own.
 func (s schemas) answer(name string, data *huma.Schema) *huma.Schema {
 	s.named[name] = &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"data", "error"},

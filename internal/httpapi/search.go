@@ -59,13 +59,7 @@ func (a *API) searchOperation() operation {
 		query:  p.query.document(),
 		answer: a.schemas.list("SearchHit"), example: json.RawMessage(appendListTail(b, listTail{count: 1, limit: defaultLimit})),
 		problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
-		run: func(c *call) error {
-			args, scope, err := p.read(c, nil)
-			if err != nil {
-				return err
-			}
-			return p.answer(c, args, scope, func([]crm.Hit) (appender[crm.Hit], error) { return appendHit, nil })
-		},
+		run:      p.run(with(appendHit)),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -19,31 +20,18 @@ type (
 	logInPatch struct {
 		Email        crm.Field[string] `json:"email"`
 		Password     crm.Field[string] `json:"password"`
-		Organisation crm.Field[string] `json:"organisation"`
+		Organisation crm.Field[string] `json:"organisation" nullable:"true" doc:"Name or id; required if the address is known in several organisations."`
 		Unread       crm.DecodeErrors  `json:"-"`
-	}
-	logInView struct {
-		Email        string  `json:"email"`
-		Password     string  `json:"password"`
-		Organisation *string `json:"organisation" doc:"Name or id; required if the address is known in several organisations."`
 	}
 	passwordPatch struct {
 		Old    crm.Field[string] `json:"old"`
-		New    crm.Field[string] `json:"new"`
+		New    crm.Field[string] `json:"new" doc:"12 to 256 characters."`
 		Unread crm.DecodeErrors  `json:"-"`
 	}
-	passwordView struct {
-		Old string `json:"old"`
-		New string `json:"new" doc:"12 to 256 characters."`
-	}
 	tokenPatch struct {
-		Token    crm.Field[string] `json:"token"`
-		Password crm.Field[string] `json:"password"`
+		Token    crm.Field[string] `json:"token" doc:"As an admin got it."`
+		Password crm.Field[string] `json:"password" doc:"12 to 256 characters."`
 		Unread   crm.DecodeErrors  `json:"-"`
-	}
-	tokenView struct {
-		Token    string `json:"token" doc:"As an admin got it."`
-		Password string `json:"password" doc:"12 to 256 characters."`
 	}
 )
 
@@ -63,14 +51,14 @@ const signInTag = "Sign-in"
 // signInOperations returns the operations on sessions and the caller's own password.
 func (a *API) signInOperations() []operation {
 	a.schemas.record("Session", reflect.TypeFor[sessionView]())
-	a.schemas.patch("LogIn", reflect.TypeFor[logInPatch](), reflect.TypeFor[logInView](), []string{"email", "password"})
-	a.schemas.patch("PasswordChange", reflect.TypeFor[passwordPatch](), reflect.TypeFor[passwordView](), []string{"old", "new"})
-	a.schemas.patch("Redemption", reflect.TypeFor[tokenPatch](), reflect.TypeFor[tokenView](), []string{"token", "password"})
-	signedIn := a.schemas.answered("SignedIn", &huma.Schema{
+	a.schemas.patch("LogIn", reflect.TypeFor[logInPatch](), nil, []string{"email", "password"})
+	a.schemas.patch("PasswordChange", reflect.TypeFor[passwordPatch](), nil, []string{"old", "new"})
+	a.schemas.patch("Redemption", reflect.TypeFor[tokenPatch](), nil, []string{"token", "password"})
+	signedIn := a.schemas.answer("SignedInAnswer", &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"user", "expires_at"},
 		Properties: map[string]*huma.Schema{"user": ref("User"), "expires_at": instantSchema()},
 	})
-	out := a.schemas.answered("SignedOut", &huma.Schema{
+	out := a.schemas.answer("SignedOutAnswer", &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"deleted"},
 		Properties: map[string]*huma.Schema{"deleted": {Type: huma.TypeBoolean, Enum: []any{true}}},
 	})
@@ -141,12 +129,7 @@ func (a *API) clientInfo(r *http.Request) auth.ClientInfo {
 }
 
 func (a *API) logIn() func(*call) error {
-	body := newBodyReader(func(p *logInPatch) *crm.DecodeErrors { return &p.Unread })
-	return func(c *call) error {
-		p, err := body.read(c.Request)
-		if err != nil {
-			return err
-		}
+	return withBody(newBodyReader(func(p *logInPatch) *crm.DecodeErrors { return &p.Unread }), func(c *call, p logInPatch) error {
 		if errs := requireTexts(p.Unread, "email", p.Email, "password", p.Password); len(errs) > 0 {
 			return crm.Invalid(errs...)
 		}
@@ -157,16 +140,11 @@ func (a *API) logIn() func(*call) error {
 			return &server.Problem{Status: http.StatusUnauthorized, Detail: err.Error(), Header: `WWW-Authenticate: Bearer realm="sixty"`}
 		}
 		return a.answerSession(c, started, err)
-	}
+	})
 }
 
 func (a *API) changePassword() func(*call) error {
-	body := newBodyReader(func(p *passwordPatch) *crm.DecodeErrors { return &p.Unread })
-	return func(c *call) error {
-		p, err := body.read(c.Request)
-		if err != nil {
-			return err
-		}
+	return withBody(newBodyReader(func(p *passwordPatch) *crm.DecodeErrors { return &p.Unread }), func(c *call, p passwordPatch) error {
 		if server.BearerToken(c.Request) != "" {
 			return crm.Forbidden("A bearer token is no session. Sign in by cookie to change your password.")
 		}
@@ -175,22 +153,17 @@ func (a *API) changePassword() func(*call) error {
 		}
 		started, err := a.Sessions.ChangePassword(c.Context, c.Actor, p.Old.Value, p.New.Value, a.clientInfo(c.Request))
 		return a.answerSession(c, started, err)
-	}
+	})
 }
 
 func (a *API) setPasswordByToken(purpose accounts.TokenPurpose) func(*call) error {
-	body := newBodyReader(func(p *tokenPatch) *crm.DecodeErrors { return &p.Unread })
-	return func(c *call) error {
-		p, err := body.read(c.Request)
-		if err != nil {
-			return err
-		}
+	return withBody(newBodyReader(func(p *tokenPatch) *crm.DecodeErrors { return &p.Unread }), func(c *call, p tokenPatch) error {
 		if errs := requireTexts(p.Unread, "token", p.Token, "password", p.Password); len(errs) > 0 {
 			return crm.Invalid(errs...)
 		}
 		started, err := a.Sessions.ConsumeToken(c.Context, purpose, p.Token.Value, p.Password.Value, a.clientInfo(c.Request))
 		return a.answerSession(c, started, err)
-	}
+	})
 }
 
 // requireTexts adds the errors of two texts that must not be empty.
@@ -199,10 +172,7 @@ func requireTexts(errs crm.DecodeErrors, name1 string, f1 crm.Field[string], nam
 		name  string
 		field crm.Field[string]
 	}{{name1, f1}, {name2, f2}} {
-		known := false
-		for _, f := range errs {
-			known = known || f.Field == m.name
-		}
+		known := slices.ContainsFunc(errs, func(e crm.FieldError) bool { return e.Field == m.name })
 		if m.field.Value == "" && !known {
 			errs = append(errs, crm.FieldError{Field: m.name, Message: "must not be empty"})
 		}
@@ -248,8 +218,7 @@ func (a *API) listSessions(c *call) error {
 			return err
 		}
 	}
-	answerAll(c, all, func(b []byte, s *accounts.Session) []byte {
+	return answerAll(c, all, nil, func(b []byte, s *accounts.Session) []byte {
 		return appendJSON(b, &sessionView{s.ID, s.ID == current, s.Address, s.UserAgent, s.CreatedAt, s.UsedAt, s.ExpiresAt})
 	})
-	return nil
 }

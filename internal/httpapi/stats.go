@@ -65,11 +65,7 @@ func statsOf[T any](
 				return err
 			}
 			org, err := a.Service.Organisation(c.Context, c.Actor)
-			if err != nil {
-				return err
-			}
-			answerOne(c, &totals, func(b []byte, t *T) []byte { return write(b, t, org.DefaultCurrency) })
-			return nil
+			return answerOne(c, &totals, err, func(b []byte, t *T) []byte { return write(b, t, org.DefaultCurrency) })
 		},
 	})
 }

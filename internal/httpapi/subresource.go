@@ -12,14 +12,7 @@ import (
 
 // subresourceOf completes an operation on a sub-resource of the record in its path.
 func subresourceOf(one string, op operation) operation {
-	part := op.forID
-	op.run = func(c *call) error {
-		id, err := c.PathID("id", one)
-		if err != nil {
-			return err
-		}
-		return part(c, id)
-	}
+	op.run = onID(one, op.forID)
 	return op
 }
 
@@ -34,15 +27,8 @@ type target struct {
 
 // targetQuery declares the parameters of a target.
 func targetQuery[A any](one string, parts []string, at func(*A) *target) query[A] {
-	q := query[A]{{
-		name: idParameter, schema: idSchema(),
-		doc: "Returns this " + one + " instead of a list. (An older form of the paths of one " + one + ".)",
-		read: func(dst *A, value string) error {
-			id, err := idKind().parse(value)
-			at(dst).id = &id
-			return err
-		},
-	}}
+	q := query[A]{optional(idParameter, "Returns this "+one+" instead of a list. (An older form of the paths of one "+one+".)",
+		idKind(), func(dst *A) **crm.ID { return &at(dst).id })}
 	for _, name := range parts {
 		q = append(q, parameter[A]{
 			name: name, doc: "With id: returns the " + one + "'s " + name + ".", schema: boolKind().schema,

@@ -19,8 +19,7 @@ func (a *API) tasks() *resource[crm.Task, crm.TaskFilter, crm.TaskPatch] {
 		required: []string{"title"},
 		defaults: "Defaults: the priority is medium, the status pending, the type general; the task is created by and assigned to the caller.",
 		example:  exampleTask(),
-		id:       func(t *crm.Task) crm.ID { return t.ID },
-		version:  func(t *crm.Task) int64 { return t.Version },
+		key:      func(t *crm.Task) (crm.ID, int64) { return t.ID, t.Version },
 		read:     a.Service.Task,
 		create:   a.Service.CreateTask,
 		update:   a.Service.UpdateTask,
@@ -61,11 +60,7 @@ func (a *API) contactTasks() operation {
 		answer: a.schemas.list("FollowUp"),
 		forID: func(c *call, id crm.ID) error {
 			rows, err := a.Service.ContactTasks(c.Context, c.Actor, id)
-			if err != nil {
-				return err
-			}
-			answerAll(c, rows, appendFollowUp)
-			return nil
+			return answerAll(c, rows, err, appendFollowUp)
 		},
 	})
 }

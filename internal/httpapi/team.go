@@ -20,15 +20,10 @@ type memberView struct {
 }
 
 // transferPatch is the body that names the new owner of records.
-type (
-	transferPatch struct {
-		To     crm.Field[crm.ID] `json:"to"`
-		Unread crm.DecodeErrors  `json:"-"`
-	}
-	transferView struct {
-		To crm.ID `json:"to" doc:"The new owner, who must be active."`
-	}
-)
+type transferPatch struct {
+	To     crm.Field[crm.ID] `json:"to" doc:"The new owner, who must be active."`
+	Unread crm.DecodeErrors  `json:"-"`
+}
 
 // teamOperations returns the operations by which admins manage users. New users are
 // invited (invitations.go).
@@ -36,7 +31,7 @@ func (a *API) teamOperations() []operation {
 	const tag, uncached = "People", "signed_in_at is not in the change log"
 	a.schemas.record("Member", reflect.TypeFor[memberView]())
 	a.schemas.patch("MemberInput", reflect.TypeFor[crm.OwnerPatch](), reflect.TypeFor[crm.Owner](), nil)
-	a.schemas.patch("Transfer", reflect.TypeFor[transferPatch](), reflect.TypeFor[transferView](), []string{"to"})
+	a.schemas.patch("Transfer", reflect.TypeFor[transferPatch](), nil, []string{"to"})
 	a.schemas.record("TransferredRecords", reflect.TypeFor[accounts.TransferredRecords]())
 	pager := newPager(a, "users", crm.Owners.Sorts, nil, a.Accounts.Members)
 	switched := func(path, id, summary, description string, change func(context.Context, crm.Actor, crm.ID) (accounts.Member, error)) operation {
@@ -52,13 +47,7 @@ func (a *API) teamOperations() []operation {
 			summary: "List the users", description: "Deactivated ones included. For admins.",
 			query: pager.query.document(), answer: a.schemas.list("Member"),
 			problems: []int{http.StatusBadRequest, http.StatusForbidden, http.StatusUnprocessableEntity},
-			run: func(c *call) error {
-				args, scope, err := pager.read(c, nil)
-				if err != nil {
-					return err
-				}
-				return pager.answer(c, args, scope, func([]accounts.Member) (appender[accounts.Member], error) { return appendMember, nil })
-			},
+			run:      pager.run(with(appendMember)),
 		},
 		{
 			method: http.MethodGet, path: "/api/users/{id}", id: "readUser", tag: tag, caching: server.Uncached(uncached),
@@ -92,39 +81,24 @@ func (a *API) teamOperations() []operation {
 
 // answerMember responds with the user that get returns, which may change it.
 func (a *API) answerMember(c *call, get func(context.Context, crm.Actor, crm.ID) (accounts.Member, error)) error {
-	id, err := c.PathID("id", "user")
-	if err != nil {
-		return err
-	}
-	m, err := get(c.Context, c.Actor, id)
-	if err != nil {
-		return err
-	}
-	c.Version = m.Version
-	answerOne(c, &m, appendMember)
-	return nil
+	return onID("user", func(c *call, id crm.ID) error {
+		m, err := get(c.Context, c.Actor, id)
+		c.Version = m.Version
+		return answerOne(c, &m, err, appendMember)
+	})(c)
 }
 
 func (a *API) changeMember() func(*call) error {
-	body := newBodyReader(crm.Owners.DecodeErrors, reflect.TypeFor[memberView]())
-	return func(c *call) error {
-		p, err := body.read(c.Request)
-		if err != nil {
-			return err
-		}
+	return withBody(newBodyReader(crm.Owners.DecodeErrors, reflect.TypeFor[memberView]()), func(c *call, p crm.OwnerPatch) error {
 		return a.answerMember(c, func(ctx context.Context, by crm.Actor, id crm.ID) (accounts.Member, error) {
 			return a.Accounts.UpdateMember(ctx, by, id, c.Expected, p)
 		})
-	}
+	})
 }
 
 func (a *API) transferRecords() func(*call) error {
 	body := newBodyReader(func(p *transferPatch) *crm.DecodeErrors { return &p.Unread })
-	return func(c *call) error {
-		id, err := c.PathID("id", "user")
-		if err != nil {
-			return err
-		}
+	return onID("user", func(c *call, id crm.ID) error {
 		p, err := body.read(c.Request)
 		if err != nil {
 			return err
@@ -136,12 +110,8 @@ func (a *API) transferRecords() func(*call) error {
 			return crm.Invalid(p.Unread...)
 		}
 		n, err := a.Accounts.TransferOwnership(c.Context, c.Actor, id, p.To.Value)
-		if err != nil {
-			return err
-		}
-		answerOne(c, &n, appendJSON)
-		return nil
-	}
+		return answerOne(c, &n, err, appendJSON)
+	})
 }
 
 func appendMember(b []byte, m *accounts.Member) []byte {

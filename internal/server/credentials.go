@@ -13,6 +13,9 @@ import (
 // the cookie with requests from any page, so that rejectCrossSite lets only pages of
 // trusted origins change anything.
 
+// sessionCookie is the name of the session cookie.
+const sessionCookie = "sixty_session"
+
 // hostCookie returns the name of a cookie that only this host may set: behind TLS,
 // browsers accept the prefix from no other host (RFC 6265bis section 4.1.3.2).
 func (s *Server) hostCookie(name string) string {
@@ -21,9 +24,6 @@ func (s *Server) hostCookie(name string) string {
 	}
 	return name
 }
-
-// sessionCookie returns the name of the session cookie.
-func (s *Server) sessionCookie() string { return s.hostCookie("sixty_session") }
 
 // NewCookie returns a cookie for this host alone, which scripts cannot read, and which
 // browsers send with links from other sites (Lax) but not with their other requests.
@@ -40,11 +40,11 @@ func (s *Server) Cookie(r *http.Request, name string) string {
 }
 
 // SessionToken returns the token in a request's session cookie; "" if there is none.
-func (s *Server) SessionToken(r *http.Request) string { return s.Cookie(r, "sixty_session") }
+func (s *Server) SessionToken(r *http.Request) string { return s.Cookie(r, sessionCookie) }
 
 // SessionCookie returns the cookie of a new session.
 func (s *Server) SessionCookie(token string, expires time.Time) *http.Cookie {
-	c := s.NewCookie("sixty_session", token) //nolint:gosec // see NewCookie
+	c := s.NewCookie(sessionCookie, token) //nolint:gosec // see NewCookie
 	c.Expires = expires
 	return c
 }

@@ -62,14 +62,14 @@ func FuzzCookie(f *testing.F) {
 			r := httptest.NewRequest(http.MethodGet, "/api/user", http.NoBody)
 			r.Header["Cookie"] = []string{line}
 			by, err := a.Authenticate(r)
-			shown := strings.Contains(line, a.sessionCookie()) && strings.Contains(line, goodToken)
+			shown := strings.Contains(line, a.hostCookie(sessionCookie)) && strings.Contains(line, goodToken)
 			switch {
 			case err == nil && (!shown || by.User != store.session.UserID || by.Role != crm.RoleRep):
 				t.Errorf("%q is %+v's", line, by)
 			case err != nil && (ProblemOf(err).Status != http.StatusUnauthorized || by != crm.Actor{}):
 				t.Errorf("%q: %v, %+v", line, err, by)
 			}
-			if line == a.sessionCookie()+"="+goodToken && err != nil {
+			if line == a.hostCookie(sessionCookie)+"="+goodToken && err != nil {
 				t.Errorf("%q: %v", line, err)
 			}
 		}

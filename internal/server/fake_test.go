@@ -37,7 +37,7 @@ const aDeal = "/api/deals/019a3c5e-7000-7000-8000-000000000003"
 func newServer(tb testing.TB, read func(*Call) error, change ...func(*Options)) *Server {
 	tb.Helper()
 	o := Options{
-		Bearers: everyone{}, Sessions: &auth.Sessions{}, Writes: crm.NewService(nil, time.Now),
+		Bearers: everyone{}, Sessions: auth.NewSessions(auth.SessionOptions{}), Writes: crm.NewService(nil, time.Now),
 		Cache: cache.New(cache.Options{}), Changes: changes.New(changes.Options{}), Logger: slog.New(slog.DiscardHandler),
 	}
 	for _, f := range change {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -86,28 +87,16 @@ func InvalidQuery(errs []ValidationError, unreadable bool) *Problem {
 	return &Problem{Status: http.StatusUnprocessableEntity, Detail: "Some parameters are not valid", Errors: errs}
 }
 
-// statusOf is the one place that maps the domain's codes to statuses.
-func statusOf(code crm.Code) int {
-	switch code {
-	case crm.CodeMalformed:
-		return http.StatusBadRequest
-	case crm.CodeInvalid:
-		return http.StatusUnprocessableEntity
-	case crm.CodeConflict:
-		return http.StatusConflict
-	case crm.CodePrecondition:
-		return http.StatusPreconditionFailed
-	case crm.CodeNotFound:
-		return http.StatusNotFound
-	case crm.CodeUnauthenticated:
-		return http.StatusUnauthorized
-	case crm.CodeForbidden:
-		return http.StatusForbidden
-	case crm.CodeUnavailable:
-		return http.StatusServiceUnavailable
-	default:
-		return http.StatusInternalServerError
-	}
+// statuses is the one place that maps the domain's codes to statuses.
+var statuses = map[crm.Code]int{
+	crm.CodeMalformed:       http.StatusBadRequest,
+	crm.CodeInvalid:         http.StatusUnprocessableEntity,
+	crm.CodeConflict:        http.StatusConflict,
+	crm.CodePrecondition:    http.StatusPreconditionFailed,
+	crm.CodeNotFound:        http.StatusNotFound,
+	crm.CodeUnauthenticated: http.StatusUnauthorized,
+	crm.CodeForbidden:       http.StatusForbidden,
+	crm.CodeUnavailable:     http.StatusServiceUnavailable,
 }
 
 // ProblemOf returns the problem that an error is to the client.
@@ -123,7 +112,7 @@ func ProblemOf(err error) *Problem {
 	if !errors.As(err, &e) || e.Code == crm.CodeInternal {
 		return &Problem{Status: http.StatusInternalServerError, Detail: "Something went wrong on our side.", Cause: err}
 	}
-	p = &Problem{Status: statusOf(e.Code), Detail: e.Message, Cause: e.Cause}
+	p = &Problem{Status: cmp.Or(statuses[e.Code], http.StatusInternalServerError), Detail: e.Message, Cause: e.Cause}
 	for _, f := range e.Fields {
 		p.Errors = append(p.Errors, ValidationError{Name: f.Field, Message: f.Message})
 	}

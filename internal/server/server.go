@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -98,15 +99,9 @@ func New(o Options) (*Server, error) {
 	if o.Bearers == nil || o.Sessions == nil || o.Writes == nil || o.Cache == nil || o.Changes == nil || o.Logger == nil {
 		return nil, errors.New("server: bearers, sessions, writes, a cache, changes and a logger are required")
 	}
-	if o.RequestTimeout == 0 {
-		o.RequestTimeout = defaultRequestTimeout
-	}
-	if o.MaxRequests == 0 {
-		o.MaxRequests = DefaultMaxRequests
-	}
-	if o.Connections == 0 {
-		o.Connections = DefaultConnections
-	}
+	o.RequestTimeout = cmp.Or(o.RequestTimeout, defaultRequestTimeout)
+	o.MaxRequests = cmp.Or(o.MaxRequests, DefaultMaxRequests)
+	o.Connections = cmp.Or(o.Connections, DefaultConnections)
 	crossSite, err := newCrossSite(o.FrontendOrigins)
 	if err != nil {
 		return nil, err
