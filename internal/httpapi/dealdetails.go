@@ -82,12 +82,12 @@ func (a *API) listDealContacts(c *call, deal crm.ID) error {
 
 // rolePatch is the body that adds a contact to a deal.
 type rolePatch struct {
-	Role   crm.Field[string] `json:"role"`
-	Unread crm.DecodeErrors  `json:"-"`
+	Role         crm.Field[string] `json:"role"`
+	DecodeErrors crm.DecodeErrors  `json:"-"`
 }
 
 func (a *API) dealContactPutter() func(*call) error {
-	body := newBodyReader(func(p *rolePatch) *crm.DecodeErrors { return &p.Unread }, reflect.TypeFor[furtherContact]())
+	body := newBodyReader(func(p *rolePatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[furtherContact]())
 	return func(c *call) error {
 		deal, contact, err := dealContactIDs(c)
 		if err != nil {
@@ -97,8 +97,8 @@ func (a *API) dealContactPutter() func(*call) error {
 		if err != nil {
 			return err
 		}
-		if len(patch.Unread) > 0 {
-			return crm.Invalid(patch.Unread...)
+		if len(patch.DecodeErrors) > 0 {
+			return crm.Invalid(patch.DecodeErrors...)
 		}
 		part, err := a.Service.PutDealContact(c.Context, c.Actor, deal, contact, c.Expected, patch.Role.Value)
 		if err != nil {

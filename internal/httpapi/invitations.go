@@ -13,15 +13,15 @@ import (
 
 type (
 	invitePatch struct {
-		Email     crm.Field[string] `json:"email"`
-		FirstName crm.Field[string] `json:"first_name"`
-		LastName  crm.Field[string] `json:"last_name"`
-		Role      crm.Field[string] `json:"role"`
-		Unread    crm.DecodeErrors  `json:"-"`
+		Email        crm.Field[string] `json:"email"`
+		FirstName    crm.Field[string] `json:"first_name"`
+		LastName     crm.Field[string] `json:"last_name"`
+		Role         crm.Field[string] `json:"role"`
+		DecodeErrors crm.DecodeErrors  `json:"-"`
 	}
 	resetPatch struct {
-		UserID crm.Field[crm.ID] `json:"user_id" doc:"The user who is to set a password."`
-		Unread crm.DecodeErrors  `json:"-"`
+		UserID       crm.Field[crm.ID] `json:"user_id" doc:"The user who is to set a password."`
+		DecodeErrors crm.DecodeErrors  `json:"-"`
 	}
 )
 
@@ -54,9 +54,9 @@ func (a *API) invitationOperations() []operation {
 }
 
 func (a *API) invite() func(*call) error {
-	return withBody(newBodyReader(func(p *invitePatch) *crm.DecodeErrors { return &p.Unread }), func(c *call, p invitePatch) error {
+	return withBody(newBodyReader(func(p *invitePatch) *crm.DecodeErrors { return &p.DecodeErrors }), func(c *call, p invitePatch) error {
 		token, person, ticket, err := a.Sessions.Invite(c.Context, c.Actor, crm.OwnerPatch{
-			Email: p.Email, FirstName: p.FirstName, LastName: p.LastName, Role: p.Role, DecodeErrors: p.Unread,
+			Email: p.Email, FirstName: p.FirstName, LastName: p.LastName, Role: p.Role, DecodeErrors: p.DecodeErrors,
 		})
 		if err != nil {
 			return err
@@ -72,12 +72,12 @@ func (a *API) invite() func(*call) error {
 }
 
 func (a *API) requestReset() func(*call) error {
-	return withBody(newBodyReader(func(p *resetPatch) *crm.DecodeErrors { return &p.Unread }), func(c *call, p resetPatch) error {
-		if len(p.Unread) == 0 && (!p.UserID.Set || p.UserID.Null) {
-			p.Unread = append(p.Unread, crm.FieldError{Field: "user_id", Message: "must be given"})
+	return withBody(newBodyReader(func(p *resetPatch) *crm.DecodeErrors { return &p.DecodeErrors }), func(c *call, p resetPatch) error {
+		if len(p.DecodeErrors) == 0 && (!p.UserID.Set || p.UserID.Null) {
+			p.DecodeErrors = append(p.DecodeErrors, crm.FieldError{Field: "user_id", Message: "must be given"})
 		}
-		if len(p.Unread) > 0 {
-			return crm.Invalid(p.Unread...)
+		if len(p.DecodeErrors) > 0 {
+			return crm.Invalid(p.DecodeErrors...)
 		}
 		token, ticket, err := a.Sessions.Reset(c.Context, c.Actor, p.UserID.Value)
 		if crm.CodeOf(err) == crm.CodeNotFound {

@@ -15,9 +15,9 @@ import (
 
 // clearPatch is the body that clears the cache: all of it, if neither is sent.
 type clearPatch struct {
-	Tier   crm.Field[string] `json:"tier" nullable:"true" enum:"frequent,session,static" doc:"Only the responses of this tier."`
-	Kind   crm.Field[string] `json:"kind" nullable:"true" enum:"owner,company,contact,deal,deal_stage,activity,task" doc:"Only the responses that are made from records of this kind."`
-	Unread crm.DecodeErrors  `json:"-"`
+	Tier         crm.Field[string] `json:"tier" nullable:"true" enum:"frequent,session,static" doc:"Only the responses of this tier."`
+	Kind         crm.Field[string] `json:"kind" nullable:"true" enum:"owner,company,contact,deal,deal_stage,activity,task" doc:"Only the responses that are made from records of this kind."`
+	DecodeErrors crm.DecodeErrors  `json:"-"`
 }
 
 // clearedKinds are the kinds of records whose responses can be cleared.
@@ -61,7 +61,7 @@ func (a *API) performanceOperations() []operation {
 }
 
 func (a *API) cacheClearer() func(*call) error {
-	body := newBodyReader(func(p *clearPatch) *crm.DecodeErrors { return &p.Unread })
+	body := newBodyReader(func(p *clearPatch) *crm.DecodeErrors { return &p.DecodeErrors })
 	tiers := make([]string, 0, len(cache.Tiers()))
 	for _, t := range cache.Tiers() {
 		tiers = append(tiers, string(t))
@@ -74,7 +74,7 @@ func (a *API) cacheClearer() func(*call) error {
 				return err
 			}
 		}
-		errs := patch.Unread
+		errs := patch.DecodeErrors
 		entity, cleared := crm.EntityCache, "all"
 		if patch.Tier.Set && !patch.Tier.Null {
 			entity, cleared = crm.EntityCache+"."+patch.Tier.Value, patch.Tier.Value

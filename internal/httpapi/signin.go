@@ -21,17 +21,17 @@ type (
 		Email        crm.Field[string] `json:"email"`
 		Password     crm.Field[string] `json:"password"`
 		Organisation crm.Field[string] `json:"organisation" nullable:"true" doc:"Name or id; required if the address is known in several organisations."`
-		Unread       crm.DecodeErrors  `json:"-"`
+		DecodeErrors crm.DecodeErrors  `json:"-"`
 	}
 	passwordPatch struct {
-		Old    crm.Field[string] `json:"old"`
-		New    crm.Field[string] `json:"new" doc:"12 to 256 characters."`
-		Unread crm.DecodeErrors  `json:"-"`
+		Old          crm.Field[string] `json:"old"`
+		New          crm.Field[string] `json:"new" doc:"12 to 256 characters."`
+		DecodeErrors crm.DecodeErrors  `json:"-"`
 	}
 	tokenPatch struct {
-		Token    crm.Field[string] `json:"token" doc:"As an admin got it."`
-		Password crm.Field[string] `json:"password" doc:"12 to 256 characters."`
-		Unread   crm.DecodeErrors  `json:"-"`
+		Token        crm.Field[string] `json:"token" doc:"As an admin got it."`
+		Password     crm.Field[string] `json:"password" doc:"12 to 256 characters."`
+		DecodeErrors crm.DecodeErrors  `json:"-"`
 	}
 )
 
@@ -129,8 +129,8 @@ func (a *API) clientInfo(r *http.Request) auth.ClientInfo {
 }
 
 func (a *API) logIn() func(*call) error {
-	return withBody(newBodyReader(func(p *logInPatch) *crm.DecodeErrors { return &p.Unread }), func(c *call, p logInPatch) error {
-		if errs := requireTexts(p.Unread, "email", p.Email, "password", p.Password); len(errs) > 0 {
+	return withBody(newBodyReader(func(p *logInPatch) *crm.DecodeErrors { return &p.DecodeErrors }), func(c *call, p logInPatch) error {
+		if errs := requireTexts(p.DecodeErrors, "email", p.Email, "password", p.Password); len(errs) > 0 {
 			return crm.Invalid(errs...)
 		}
 		started, err := a.Sessions.SignIn(c.Context, auth.SignIn{
@@ -144,11 +144,11 @@ func (a *API) logIn() func(*call) error {
 }
 
 func (a *API) changePassword() func(*call) error {
-	return withBody(newBodyReader(func(p *passwordPatch) *crm.DecodeErrors { return &p.Unread }), func(c *call, p passwordPatch) error {
+	return withBody(newBodyReader(func(p *passwordPatch) *crm.DecodeErrors { return &p.DecodeErrors }), func(c *call, p passwordPatch) error {
 		if server.BearerToken(c.Request) != "" {
 			return crm.Forbidden("A bearer token is no session. Sign in by cookie to change your password.")
 		}
-		if errs := requireTexts(p.Unread, "old", p.Old, "new", p.New); len(errs) > 0 {
+		if errs := requireTexts(p.DecodeErrors, "old", p.Old, "new", p.New); len(errs) > 0 {
 			return crm.Invalid(errs...)
 		}
 		started, err := a.Sessions.ChangePassword(c.Context, c.Actor, p.Old.Value, p.New.Value, a.clientInfo(c.Request))
@@ -157,8 +157,8 @@ func (a *API) changePassword() func(*call) error {
 }
 
 func (a *API) setPasswordByToken(purpose accounts.TokenPurpose) func(*call) error {
-	return withBody(newBodyReader(func(p *tokenPatch) *crm.DecodeErrors { return &p.Unread }), func(c *call, p tokenPatch) error {
-		if errs := requireTexts(p.Unread, "token", p.Token, "password", p.Password); len(errs) > 0 {
+	return withBody(newBodyReader(func(p *tokenPatch) *crm.DecodeErrors { return &p.DecodeErrors }), func(c *call, p tokenPatch) error {
+		if errs := requireTexts(p.DecodeErrors, "token", p.Token, "password", p.Password); len(errs) > 0 {
 			return crm.Invalid(errs...)
 		}
 		started, err := a.Sessions.ConsumeToken(c.Context, purpose, p.Token.Value, p.Password.Value, a.clientInfo(c.Request))

@@ -21,8 +21,8 @@ type memberView struct {
 
 // transferPatch is the body that names the new owner of records.
 type transferPatch struct {
-	To     crm.Field[crm.ID] `json:"to" doc:"The new owner, who must be active."`
-	Unread crm.DecodeErrors  `json:"-"`
+	To           crm.Field[crm.ID] `json:"to" doc:"The new owner, who must be active."`
+	DecodeErrors crm.DecodeErrors  `json:"-"`
 }
 
 // teamOperations returns the operations by which admins manage users. New users are
@@ -97,17 +97,17 @@ func (a *API) changeMember() func(*call) error {
 }
 
 func (a *API) transferRecords() func(*call) error {
-	body := newBodyReader(func(p *transferPatch) *crm.DecodeErrors { return &p.Unread })
+	body := newBodyReader(func(p *transferPatch) *crm.DecodeErrors { return &p.DecodeErrors })
 	return onID("user", func(c *call, id crm.ID) error {
 		p, err := body.read(c.Request)
 		if err != nil {
 			return err
 		}
-		if len(p.Unread) == 0 && p.To.Value == (crm.ID{}) {
-			p.Unread = append(p.Unread, crm.FieldError{Field: "to", Message: "must be there"})
+		if len(p.DecodeErrors) == 0 && p.To.Value == (crm.ID{}) {
+			p.DecodeErrors = append(p.DecodeErrors, crm.FieldError{Field: "to", Message: "must be there"})
 		}
-		if len(p.Unread) > 0 {
-			return crm.Invalid(p.Unread...)
+		if len(p.DecodeErrors) > 0 {
+			return crm.Invalid(p.DecodeErrors...)
 		}
 		n, err := a.Accounts.TransferOwnership(c.Context, c.Actor, id, p.To.Value)
 		return answerOne(c, &n, err, appendJSON)

@@ -76,13 +76,7 @@ func someBatches() string {
 func TestCancelWhileReading(t *testing.T) {
 	t.Parallel()
 	stop := errors.New("stop")
-	for _, c := range []struct {
-		name, content string
-		want          transfer.Summary
-	}{
-		{"Header", "", transfer.Summary{}},
-		{"Rows", someBatches(), summary(2000, 0, 0, 0)},
-	} {
+	for _, c := range []struct{ name, content string }{{"Header", ""}, {"Rows", someBatches()}} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, "sqlite")
@@ -99,7 +93,11 @@ func TestCancelWhileReading(t *testing.T) {
 				}
 			}()
 			got, err := transfer.Import(ctx, w.bulk, w.by, opt, once(r))
-			if !errors.Is(err, stop) || got != c.want {
+			// Batches are read ahead, so that some more may be loaded before the run is cancelled;
+			// none is loaded in part.
+			const batch = 1000
+			whole := got == summary(got.Created, 0, 0, 0) && got.Created%batch == 0
+			if !errors.Is(err, stop) || !whole || (got.Created > 0) != (c.content != "") {
 				t.Errorf("%+v, %v", got, err)
 			}
 			<-written
