@@ -30,8 +30,8 @@ func NewPasswords(service *accounts.Service, hasher *Hasher) *Passwords {
 
 // Check returns CodeInvalid, for the field password, if a password cannot be set.
 func (p *Passwords) Check(password string) error {
-	if flaws := checkPassword("password", password); len(flaws) > 0 {
-		return crm.Invalid(flaws...)
+	if errs := checkPassword("password", password); len(errs) > 0 {
+		return crm.Invalid(errs...)
 	}
 	return nil
 }

@@ -137,8 +137,8 @@ func cut(s string, most int) string {
 // ChangePassword sets the actor's password, given the old one. All of their sessions end, and
 // a new one begins. CodeInvalid names the fields old and new.
 func (s *Sessions) ChangePassword(ctx context.Context, by crm.Actor, old, password string, from ClientInfo) (NewSession, error) {
-	if flaws := checkPassword("new", password); len(flaws) > 0 {
-		return NewSession{}, crm.Invalid(flaws...)
+	if errs := checkPassword("new", password); len(errs) > 0 {
+		return NewSession{}, crm.Invalid(errs...)
 	}
 	account := subject{"person " + by.User.String(), freeForAccount}
 	if err := s.attempts.begin(account); err != nil {
@@ -190,20 +190,20 @@ func (s *Sessions) Reset(ctx context.Context, by crm.Actor, user crm.ID) (secret
 // ConsumeToken sets a password with a secret from Invite or Reset, which is then used up, and
 // signs the person in. CodeInvalid names the fields token and password.
 func (s *Sessions) ConsumeToken(ctx context.Context, purpose accounts.TokenPurpose, secret, password string, from ClientInfo) (NewSession, error) {
-	flaws := checkPassword("password", password)
+	errs := checkPassword("password", password)
 	var t accounts.OneTimeToken
 	if looksLikeToken(secret) {
 		hash := hashOf(secret)
 		var err error
-		if t, err = s.o.Service.OneTimeToken(ctx, purpose, hash[:]); err != nil && (crm.CodeOf(err) != crm.CodeInvalid || len(flaws) == 0) {
+		if t, err = s.o.Service.OneTimeToken(ctx, purpose, hash[:]); err != nil && (crm.CodeOf(err) != crm.CodeInvalid || len(errs) == 0) {
 			return NewSession{}, err
 		}
 	}
 	if t.Hash == nil {
-		flaws = append(flaws, accounts.InvalidOneTimeToken())
+		errs = append(errs, accounts.InvalidOneTimeToken())
 	}
-	if len(flaws) > 0 {
-		return NewSession{}, crm.Invalid(flaws...)
+	if len(errs) > 0 {
+		return NewSession{}, crm.Invalid(errs...)
 	}
 	// Only now, so that hashing requires a valid secret.
 	hash, err := s.o.Hasher.Hash(ctx, password)

@@ -125,7 +125,7 @@ func (r trackedReads) DealContacts(ctx context.Context, org crm.ID, deals []crm.
 	return r.reads.DealContacts(ctx, org, deals)
 }
 
-// StageMoves changes with the deal's stage.
+// StageHistory changes with the deal's stage.
 func (r trackedReads) StageHistory(ctx context.Context, org, deal crm.ID) ([]crm.StageHistoryEntry, error) {
 	dependenciesOf(ctx).add(org, crm.Tag{Entity: crm.EntityDeal, By: crm.ByID, ID: deal})
 	return r.reads.StageHistory(ctx, org, deal)

@@ -55,7 +55,7 @@ func (a *API) invitationOperations() []operation {
 
 func (a *API) invite() func(*call) error {
 	return withBody(newBodyReader(func(p *invitePatch) *crm.DecodeErrors { return &p.DecodeErrors }), func(c *call, p invitePatch) error {
-		token, person, ticket, err := a.Sessions.Invite(c.Context, c.Actor, crm.OwnerPatch{
+		token, person, created, err := a.Sessions.Invite(c.Context, c.Actor, crm.OwnerPatch{
 			Email: p.Email, FirstName: p.FirstName, LastName: p.LastName, Role: p.Role, DecodeErrors: p.DecodeErrors,
 		})
 		if err != nil {
@@ -65,7 +65,7 @@ func (a *API) invite() func(*call) error {
 		c.Out = reopen(appendOwner(append(c.Out, `{"data":{"user":`...), &person))
 		c.Out = appendBool(append(c.Out, `,"is_admin":`...), person.Role == crm.RoleAdmin)
 		c.Out = appendString(append(c.Out, `},"token":`...), token)
-		c.Out = appendInstant(append(c.Out, `,"expires_at":`...), ticket.ExpiresAt)
+		c.Out = appendInstant(append(c.Out, `,"expires_at":`...), created.ExpiresAt)
 		c.Out = append(c.Out, `},"error":null}`...)
 		return nil
 	})
@@ -79,7 +79,7 @@ func (a *API) requestReset() func(*call) error {
 		if len(p.DecodeErrors) > 0 {
 			return crm.Invalid(p.DecodeErrors...)
 		}
-		token, ticket, err := a.Sessions.Reset(c.Context, c.Actor, p.UserID.Value)
+		token, created, err := a.Sessions.Reset(c.Context, c.Actor, p.UserID.Value)
 		if crm.CodeOf(err) == crm.CodeNotFound {
 			return crm.Invalid(crm.FieldError{Field: "user_id", Message: "refers to a user that does not exist"})
 		}
@@ -87,7 +87,7 @@ func (a *API) requestReset() func(*call) error {
 			return err
 		}
 		c.Out = appendString(append(c.Out, `{"data":{"token":`...), token)
-		c.Out = appendInstant(append(c.Out, `,"expires_at":`...), ticket.ExpiresAt)
+		c.Out = appendInstant(append(c.Out, `,"expires_at":`...), created.ExpiresAt)
 		c.Out = append(c.Out, `},"error":null}`...)
 		return nil
 	})

@@ -7,7 +7,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// Passwords, sessions, and the tickets by which passwords are set. What is found by an
+// Passwords, sessions, and the one-time tokens by which passwords are set. What is found by an
 // address or a hash is looked for in all organisations.
 
 var (
@@ -32,14 +32,14 @@ ON CONFLICT (org_id, user_id) DO UPDATE SET at = excluded.at`}
 	useSession = &Statement{"session.use", `UPDATE sessions SET used_at = $3 WHERE org_id = $1 AND id = $2 AND used_at <= $4`}
 	useKey     = &Statement{"api_key.use", `UPDATE api_keys SET used_at = $3 WHERE org_id = $1 AND id = $2 AND (used_at IS NULL OR used_at <= $4)`}
 
-	ticketHolder = &Statement{"ticket.holder", `SELECT org_id, user_id, purpose, hash, created_at, expires_at FROM tickets WHERE hash = $1`}
-	putTicket    = &Statement{"ticket.put", `INSERT INTO tickets (org_id, user_id, purpose, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
+	oneTimeTokenByHash = &Statement{"ticket.holder", `SELECT org_id, user_id, purpose, hash, created_at, expires_at FROM tickets WHERE hash = $1`}
+	putOneTimeToken    = &Statement{"ticket.put", `INSERT INTO tickets (org_id, user_id, purpose, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (org_id, user_id) DO UPDATE SET purpose = excluded.purpose, hash = excluded.hash, created_at = excluded.created_at, expires_at = excluded.expires_at`}
 	pruneSessions = &Statement{"session.prune", `DELETE FROM sessions WHERE org_id = $1 AND id IN
 (SELECT id FROM sessions WHERE org_id = $1 AND expires_at < $2 ORDER BY expires_at LIMIT $3)`}
-	pruneTickets = &Statement{"ticket.prune", `DELETE FROM tickets WHERE org_id = $1 AND user_id IN
+	pruneOneTimeTokens = &Statement{"ticket.prune", `DELETE FROM tickets WHERE org_id = $1 AND user_id IN
 (SELECT user_id FROM tickets WHERE org_id = $1 AND expires_at < $2 ORDER BY expires_at LIMIT $3)`}
-	takeTicket = &Statement{"ticket.delete", `DELETE FROM tickets WHERE org_id = $1 AND user_id = $2 AND hash = $3`}
+	consumeOneTimeToken = &Statement{"ticket.delete", `DELETE FROM tickets WHERE org_id = $1 AND user_id = $2 AND hash = $3`}
 )
 
 func accountDest(a *accounts.Account) []any { return []any{&a.OrgID, &a.UserID, &a.Password} }
@@ -92,14 +92,14 @@ func (s *Store) Sessions(ctx context.Context, org, user crm.ID) ([]accounts.Sess
 
 // OneTimeToken implements accounts.Store.
 func (s *Store) OneTimeToken(ctx context.Context, hash []byte) (accounts.OneTimeToken, error) {
-	rows, err := collect(ctx, s, s.service(), ticketHolder, func(t *accounts.OneTimeToken) []any {
+	rows, err := collect(ctx, s, s.service(), oneTimeTokenByHash, func(t *accounts.OneTimeToken) []any {
 		return []any{&t.OrgID, &t.UserID, (*string)(&t.Purpose), &t.Hash, &t.CreatedAt, &t.ExpiresAt}
 	}, hash)
 	if err != nil {
 		return accounts.OneTimeToken{}, err
 	}
 	if len(rows) == 0 {
-		return accounts.OneTimeToken{}, crm.NotFound("ticket")
+		return accounts.OneTimeToken{}, crm.NotFound("one-time token")
 	}
 	return rows[0], nil
 }
@@ -126,7 +126,7 @@ func (t *tx) PutSession(ctx context.Context, s accounts.Session) error {
 // PruneExpiredCredentials What has expired is refused already, so that the
 // change log need not tell.
 func (s *Store) PruneExpiredCredentials(ctx context.Context, before crm.Instant, limit int) (removed int64, err error) {
-	for _, st := range []*Statement{pruneSessions, pruneTickets} {
+	for _, st := range []*Statement{pruneSessions, pruneOneTimeTokens} {
 		n, err := s.pruneAll(ctx, limit-int(removed), func(org crm.ID, batch int) (int64, error) {
 			return s.remove(ctx, st, org, before, int64(batch))
 		})
@@ -190,15 +190,15 @@ func (t *tx) EndSessions(ctx context.Context, user crm.ID, keep func(accounts.Se
 
 // PutOneTimeToken implements accounts.Tx.
 func (t *tx) PutOneTimeToken(ctx context.Context, k accounts.OneTimeToken) error {
-	if err := t.confine("ticket", k.OrgID); err != nil {
+	if err := t.confine("one-time token", k.OrgID); err != nil {
 		return err
 	}
-	_, err := t.exec(ctx, putTicket, k.OrgID, k.UserID, string(k.Purpose), k.Hash, k.CreatedAt, k.ExpiresAt)
+	_, err := t.exec(ctx, putOneTimeToken, k.OrgID, k.UserID, string(k.Purpose), k.Hash, k.CreatedAt, k.ExpiresAt)
 	return err
 }
 
 // ConsumeOneTimeToken implements accounts.Tx.
 func (t *tx) ConsumeOneTimeToken(ctx context.Context, user crm.ID, hash []byte) (bool, error) {
-	n, err := t.exec(ctx, takeTicket, t.by.Org, user, hash)
+	n, err := t.exec(ctx, consumeOneTimeToken, t.by.Org, user, hash)
 	return n > 0, err
 }

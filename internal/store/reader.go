@@ -29,33 +29,21 @@ type view[T, F any] struct {
 	table *table[T, F]
 }
 
+func viewOf[T, F any](r *reader, t *table[T, F]) crm.View[T, F] { return view[T, F]{r, t} }
+
 func (r *reader) Companies() crm.View[crm.Company, crm.CompanyFilter] {
-	return view[crm.Company, crm.CompanyFilter]{r, &r.store.companies}
+	return viewOf(r, &r.store.companies)
 }
-
 func (r *reader) Contacts() crm.View[crm.Contact, crm.ContactFilter] {
-	return view[crm.Contact, crm.ContactFilter]{r, &r.store.contacts}
+	return viewOf(r, &r.store.contacts)
 }
-
-func (r *reader) Deals() crm.View[crm.Deal, crm.DealFilter] {
-	return view[crm.Deal, crm.DealFilter]{r, &r.store.deals}
-}
-
-func (r *reader) Stages() crm.View[crm.Stage, crm.StageFilter] {
-	return view[crm.Stage, crm.StageFilter]{r, &r.store.stages}
-}
-
-func (r *reader) Owners() crm.View[crm.Owner, crm.OwnerFilter] {
-	return view[crm.Owner, crm.OwnerFilter]{r, &r.store.owners}
-}
-
+func (r *reader) Deals() crm.View[crm.Deal, crm.DealFilter]    { return viewOf(r, &r.store.deals) }
+func (r *reader) Stages() crm.View[crm.Stage, crm.StageFilter] { return viewOf(r, &r.store.stages) }
+func (r *reader) Owners() crm.View[crm.Owner, crm.OwnerFilter] { return viewOf(r, &r.store.owners) }
 func (r *reader) Activities() crm.View[crm.Activity, crm.ActivityFilter] {
-	return view[crm.Activity, crm.ActivityFilter]{r, &r.store.activities}
+	return viewOf(r, &r.store.activities)
 }
-
-func (r *reader) Tasks() crm.View[crm.Task, crm.TaskFilter] {
-	return view[crm.Task, crm.TaskFilter]{r, &r.store.tasks}
-}
+func (r *reader) Tasks() crm.View[crm.Task, crm.TaskFilter] { return viewOf(r, &r.store.tasks) }
 
 func (v view[T, F]) Page(ctx context.Context, org crm.ID, q crm.List[F]) (crm.Page[T], error) {
 	if q.Search != nil && v.table.search != nil {

@@ -124,30 +124,12 @@ func (t *tx) exists(ctx context.Context, st *Statement, args ...any) (found bool
 	return found, err
 }
 
-func (t *tx) Companies() crm.Table[crm.Company] {
-	return &writer[crm.Company, crm.CompanyFilter]{tx: t, table: &t.store.companies}
-}
+func tableOf[T, F any](t *tx, of *table[T, F]) *writer[T, F] { return &writer[T, F]{t, of} }
 
-func (t *tx) Contacts() crm.Table[crm.Contact] {
-	return &writer[crm.Contact, crm.ContactFilter]{tx: t, table: &t.store.contacts}
-}
-
-func (t *tx) Deals() crm.Table[crm.Deal] {
-	return &dealWriter{writer[crm.Deal, crm.DealFilter]{tx: t, table: &t.store.deals}}
-}
-
-func (t *tx) Stages() crm.Table[crm.Stage] {
-	return &writer[crm.Stage, crm.StageFilter]{tx: t, table: &t.store.stages}
-}
-
-func (t *tx) Owners() crm.Table[crm.Owner] {
-	return &writer[crm.Owner, crm.OwnerFilter]{tx: t, table: &t.store.owners}
-}
-
-func (t *tx) Activities() crm.Table[crm.Activity] {
-	return &writer[crm.Activity, crm.ActivityFilter]{tx: t, table: &t.store.activities}
-}
-
-func (t *tx) Tasks() crm.Table[crm.Task] {
-	return &writer[crm.Task, crm.TaskFilter]{tx: t, table: &t.store.tasks}
-}
+func (t *tx) Companies() crm.Table[crm.Company]   { return tableOf(t, &t.store.companies) }
+func (t *tx) Contacts() crm.Table[crm.Contact]    { return tableOf(t, &t.store.contacts) }
+func (t *tx) Deals() crm.Table[crm.Deal]          { return &dealWriter{*tableOf(t, &t.store.deals)} }
+func (t *tx) Stages() crm.Table[crm.Stage]        { return tableOf(t, &t.store.stages) }
+func (t *tx) Owners() crm.Table[crm.Owner]        { return tableOf(t, &t.store.owners) }
+func (t *tx) Activities() crm.Table[crm.Activity] { return tableOf(t, &t.store.activities) }
+func (t *tx) Tasks() crm.Table[crm.Task]          { return tableOf(t, &t.store.tasks) }

@@ -182,10 +182,10 @@ func sessions(f *fixture) {
 // oneTimeTokens are one for each person, and used once.
 func oneTimeTokens(f *fixture) {
 	o, ctx := f.home, f.Context()
-	ticket := func(n int, purpose accounts.TokenPurpose) accounts.OneTimeToken {
+	oneTimeToken := func(n int, purpose accounts.TokenPurpose) accounts.OneTimeToken {
 		return accounts.OneTimeToken{OrgID: o.ID, UserID: o.owner.ID, Purpose: purpose, Hash: []byte{0xff, byte(n)}, CreatedAt: at(n), ExpiresAt: at(n + 10)}
 	}
-	first, second := ticket(1, accounts.PurposeInvitation), ticket(2, accounts.PurposeReset)
+	first, second := oneTimeToken(1, accounts.PurposeInvitation), oneTimeToken(2, accounts.PurposeReset)
 	there := func(k accounts.OneTimeToken, want bool) {
 		f.Helper()
 		got, err := f.store.OneTimeToken(ctx, k.Hash)

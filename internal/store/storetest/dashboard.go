@@ -204,7 +204,7 @@ func (w *dashboardWorld) lines(f crm.DashboardFilter) []string {
 		stage := w.stages[slices.IndexFunc(w.stages, func(s crm.Stage) bool { return s.ID == d.StageID })]
 		put(d, "3|%d %s %s|%[2]s %[4]s %[5]s %[6]d %[3]s", stage.OrderPosition, stage.ID, d.Currency, stage.Name, text(stage.Color), stage.OrderPosition)
 		if d.OwnerID == nil {
-			put(d, "4|1 %s|unowned %[1]s", d.Currency)
+			put(d, "4|1 %s|unowned  %[1]s", d.Currency)
 			continue
 		}
 		owner := w.owners[slices.IndexFunc(w.owners, func(o crm.Owner) bool { return is(d.OwnerID, o.ID) })]

@@ -82,7 +82,7 @@ type picture struct {
 	Activities   map[crm.ID]crm.Activity
 	Tasks        map[crm.ID]crm.Task
 	DealContacts []crm.DealContact
-	StageMoves   []crm.StageHistoryEntry
+	StageHistory []crm.StageHistoryEntry
 	Keys         []accounts.APIKey
 	CompanyStats map[crm.ID]crm.CompanyStats
 	OwnerStats   map[crm.ID]crm.OwnerStats
@@ -102,8 +102,8 @@ func (w world) picture(f *fixture, o tenant) picture {
 	var err error
 	p.DealContacts, err = reads.DealContacts(ctx, o.ID, []crm.ID{w.deal.ID})
 	p.DealContacts = must(f, p.DealContacts, err)
-	p.StageMoves, err = reads.StageHistory(ctx, o.ID, w.deal.ID)
-	p.StageMoves = must(f, p.StageMoves, err)
+	p.StageHistory, err = reads.StageHistory(ctx, o.ID, w.deal.ID)
+	p.StageHistory = must(f, p.StageHistory, err)
 	p.Keys = keysOf(f, o)
 	p.CompanyStats, err = reads.CompanyStats(ctx, o.ID, []crm.ID{w.company.ID})
 	p.CompanyStats = must(f, p.CompanyStats, err)
@@ -132,8 +132,8 @@ func isolatedReads(f *fixture) {
 	if d := p.Deals[w.deal.ID]; *d.ContactName != "Grace" || *d.Value != 100 {
 		f.Errorf("the deal at home is shown as %s with %s", *d.ContactName, d.Value)
 	}
-	if len(p.DealContacts) != 1 || len(p.StageMoves) != 1 || p.StageMoves[0].OrgID != f.home.ID || len(p.Keys) != 1 {
-		f.Errorf("deal contacts %v, stage moves %v, keys %v", p.DealContacts, p.StageMoves, p.Keys)
+	if len(p.DealContacts) != 1 || len(p.StageHistory) != 1 || p.StageHistory[0].OrgID != f.home.ID || len(p.Keys) != 1 {
+		f.Errorf("deal contacts %v, stage moves %v, keys %v", p.DealContacts, p.StageHistory, p.Keys)
 	}
 	want := []crm.Sum{{Currency: "GBP", Amount: 100}}
 	if diff := cmp.Diff(map[crm.ID]crm.CompanyStats{w.company.ID: {Contacts: 1, Deals: 1, Value: want}}, p.CompanyStats); diff != "" {
