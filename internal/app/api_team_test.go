@@ -159,8 +159,8 @@ func TestTransferRecords(t *testing.T) {
 	eachEngine(t, func(t *testing.T, c *client) {
 		org, admin, me := c.admin("Hand over")
 		u := user{c, org, c.keyOf(org, me.ID, crm.RoleAdmin)}
-		rita, heir := c.person(org, "Rita Rep", "rita@team.example", crm.RoleRep), c.person(org, "Hugo Heir", "hugo@team.example", crm.RoleRep)
-		from, to := rita.ID.String(), heir.ID.String()
+		rita, recipient := c.person(org, "Rita Rep", "rita@team.example", crm.RoleRep), c.person(org, "Hugo Heir", "hugo@team.example", crm.RoleRep)
+		from, to := rita.ID.String(), recipient.ID.String()
 		for i := range 3 {
 			u.make("/api/deals", object{"name": fmt.Sprint("Deal ", i), "owner_id": from, "value": 10})
 		}
@@ -192,7 +192,7 @@ func TestTransferRecords(t *testing.T) {
 		}
 		expect(t, admin.ask(http.StatusOK, "POST", path, object{"to": to})["data"].(object), object{"deals": 0})
 
-		if _, err := c.app.Core().Accounts.DeactivateOwner(t.Context(), crm.Operator(org), heir.ID); err != nil {
+		if _, err := c.app.Core().Accounts.DeactivateOwner(t.Context(), crm.Operator(org), recipient.ID); err != nil {
 			t.Fatal(err)
 		}
 		for _, body := range []object{{}, {"to": nil}, {"to": "x"}, {"to": from}, {"to": to}, {"to": crm.NewID()}} {

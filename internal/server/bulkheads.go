@@ -40,7 +40,7 @@ func newBulkheads(n, connections int) bulkheads {
 	return bulkheads{newBulkhead(n, n, queueTime), newBulkhead(bulk, bulk, queueTime), newBulkhead(fills, n, fillQueueTime)}
 }
 
-// enterFill takes a slot for a cache fill, if the operation needs one. leave gives it back.
+// enterFill takes a slot for a cache fill, if the operation needs one. leave releases it.
 func (b *bulkheads) enterFill(ctx context.Context, op *Operation) (leave func(), err error) {
 	if op.Cost.bulk() || op.Cost.Free {
 		return func() {}, nil
@@ -69,7 +69,7 @@ func newBulkhead(slots, queue int, limit time.Duration) bulkhead {
 
 var errFull = errors.New("all slots and the queue for them are taken")
 
-// enter takes a slot, for which it waits if need be. leave gives it back.
+// enter takes a slot, for which it waits if need be. leave releases it.
 func (b *bulkhead) enter(ctx context.Context) error {
 	select {
 	case b.slots <- struct{}{}:
