@@ -18,7 +18,7 @@ type migrateCmd struct {
 func (c migrateCmd) Run(ctx context.Context, env *environment) error {
 	return env.making(ctx, func(core *app.Core) error { // opening migrates
 		if c.Restored {
-			if err := core.RenameLog(ctx); err != nil {
+			if err := core.Store.BeginEpoch(ctx); err != nil {
 				return err
 			}
 			if _, err := fmt.Fprintln(env.stdout, "The change log has a new epoch. Restart the servers."); err != nil {

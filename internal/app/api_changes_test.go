@@ -33,7 +33,7 @@ func TestChanges(t *testing.T) {
 		ours, theirs := u.ours(), foreign.ours()
 		u.change("/api/deals/"+ours["deal"], object{"value": 2})
 		u.ask(http.StatusOK, "DELETE", "/api/tasks/"+ours["task"], nil)
-		all, _, more, reset := u.changes("?limit=1000")
+		all, end, more, reset := u.changes("?limit=1000")
 		if more || reset || len(all) < 8 {
 			t.Fatalf("%d changes, more %t, reset %t", len(all), more, reset)
 		}
@@ -67,13 +67,23 @@ func TestChanges(t *testing.T) {
 					expect(t, e, object{"seq": met})
 				}
 			}
-			if met != len(all) || since != fmt.Sprint(met) {
+			if met != len(all) || since != end {
 				t.Errorf("limit %d: %d changes of %d, and the next would be after %s", limit, met, len(all), since)
 			}
 		}
-		end := fmt.Sprint(len(all))
-		if part, next, _, reset := u.changes("?since=" + end); len(part) > 0 || next != end || reset {
-			t.Errorf("at the end: %v, next %s, reset %t", part, next, reset)
+		epoch, number, _ := strings.Cut(end, ".")
+		if number != fmt.Sprint(len(all)) {
+			t.Errorf("the end is %s after %d changes", end, len(all))
+		}
+		for _, since := range []string{end, number} {
+			if part, next, _, reset := u.changes("?since=" + since); len(part) > 0 || next != end || reset {
+				t.Errorf("since %s: %v, next %s, reset %t", since, part, next, reset)
+			}
+		}
+		for _, since := range []string{"ANOTHERONE.1", epoch + "X." + number} {
+			if part, next, _, reset := u.changes("?since=" + since); len(part) > 0 || next != end || !reset {
+				t.Errorf("since %s, of another epoch: %v, next %s, reset %t", since, part, next, reset)
+			}
 		}
 		if part, next, _, reset := u.changes("?since=" + end + "0"); len(part) > 0 || next != end || !reset {
 			t.Errorf("beyond the end: %v, next %s, reset %t", part, next, reset)

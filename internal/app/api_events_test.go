@@ -128,11 +128,11 @@ func (s *events) changes(first, last int) []event {
 func (u user) end() int {
 	u.t.Helper()
 	_, last, more, _ := u.changes("?limit=1000")
-	seq, err := strconv.Atoi(last)
-	if err != nil || more {
+	at, ok := crm.ParseLogPosition(last)
+	if !ok || at.Epoch == "" || more {
 		u.t.Fatalf("the log's end is %q (%t)", last, more)
 	}
-	return seq
+	return int(at.Seq)
 }
 
 // A stream has the same changes as the change log while it is open, and none of other

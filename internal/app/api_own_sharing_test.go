@@ -160,7 +160,7 @@ func TestOwnOnlyEvents(t *testing.T) {
 			expect(t, s.change().data, want)
 		}
 		rows, next, more, reset := o.rita.changes(fmt.Sprint("?since=", from))
-		if len(rows) != len(told) || more || reset || next != fmt.Sprint(o.admin.end()) {
+		if len(rows) != len(told) || more || reset || !strings.HasSuffix(next, fmt.Sprint(".", o.admin.end())) {
 			t.Fatalf("the log tells %v, and goes on after %s (%t, %t)", rows, next, more, reset)
 		}
 		for i, want := range told {
@@ -168,7 +168,7 @@ func TestOwnOnlyEvents(t *testing.T) {
 		}
 		// Changes that they do not see are skipped.
 		rows, next, more, _ = o.rita.changes(fmt.Sprint("?limit=1&since=", from))
-		if len(rows) != 0 || next != fmt.Sprint(from+1) || !more {
+		if len(rows) != 0 || !strings.HasSuffix(next, fmt.Sprint(".", from+1)) || !more {
 			t.Errorf("of another's change, the log tells %v, and goes on after %s (%t)", rows, next, more)
 		}
 

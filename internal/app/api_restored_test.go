@@ -33,7 +33,7 @@ func TestRestoredBackup(t *testing.T) {
 	if got := status(before); !strings.Contains(got, "fwd=miss") {
 		t.Errorf("before: %s", got)
 	}
-	if err := before.app.Core().RenameLog(t.Context()); err != nil {
+	if err := before.app.Core().Store.BeginEpoch(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := status(boot(t, "sqlite", inFolder)); !strings.Contains(got, "fwd=bypass") {

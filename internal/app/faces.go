@@ -18,7 +18,6 @@ func (a *App) faces(cfg config.Config, sealer *cursor.Sealer, proxies ratelimit.
 		Writes:          core.Service,
 		Cache:           a.serving.cache,
 		Changes:         core.changes,
-		Epoch:           a.serving.epoch,
 		Logger:          core.Log,
 		Limits:          a.serving.limits,
 		Proxies:         proxies,

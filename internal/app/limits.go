@@ -20,7 +20,7 @@ func newLimiter(core *Core, s *serving, cfg config.Limits) (*ratelimit.Limiter, 
 		Logger: core.Log,
 	}
 	if s.redis != nil {
-		o.Redis, o.Prefix = s.redis.Client, "sixty:"+s.epoch+":limit:" // shared by the instances on this database
+		o.Redis, o.Prefix = s.redis.Client, "sixty:"+s.database+":limit:" // shared by the instances on this database
 	}
 	l, err := ratelimit.New(o)
 	if err != nil {

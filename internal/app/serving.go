@@ -20,9 +20,10 @@ import (
 	"sixty/internal/store"
 )
 
-// settingLogEpoch is the database-wide setting with the epoch of the change log: responses
-// cached of another database, or of this one before a backup was restored, are not valid.
-const settingLogEpoch = "log_epoch"
+// settingDatabase is the database-wide setting with a random name of the database, by which
+// those that share a Redis have rate limits of their own. It is called log_epoch because
+// programs up to schema version 15 also have it as the epoch of the change log.
+const settingDatabase = "log_epoch"
 
 // settingSessionSeal is the database-wide setting with the key that seals sessions in Redis.
 const settingSessionSeal = "session_seal"
@@ -37,24 +38,18 @@ const (
 	rebuildRetry = 30 * time.Second
 )
 
-// newEpoch returns a random epoch.
-func newEpoch() string { return rand.Text()[:10] }
-
-// RenameLog sets a new epoch, which is needed after the database was restored from a
-// backup. Servers must be restarted.
-func (c *Core) RenameLog(ctx context.Context) error {
-	return c.Store.SetSetting(ctx, settingLogEpoch, newEpoch())
-}
+// newDatabaseName returns a random name.
+func newDatabaseName() string { return rand.Text()[:10] }
 
 // serving is what a server needs besides the core: a follower of the change log, the
 // cache that depends on it, and sign-in.
 type serving struct {
-	core   *Core
-	epoch  string
-	cache  *cache.Cache
-	redis  *redis.Conn        // nil without Redis, and so is shared
-	shared *shared.Shared     // the tier of the cache that instances share
-	limits *ratelimit.Limiter // nil if they are off
+	core     *Core
+	database string // its random name
+	cache    *cache.Cache
+	redis    *redis.Conn        // nil without Redis, and so is shared
+	shared   *shared.Shared     // the tier of the cache that instances share
+	limits   *ratelimit.Limiter // nil if they are off
 
 	sessions *auth.Sessions
 	identity *identity.Provider // nil: there is none
@@ -67,15 +62,15 @@ type serving struct {
 
 // newServing opens the cache, and starts to follow the change log. close must follow.
 func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, error) {
-	epoch, err := core.Store.Setting(ctx, settingLogEpoch, newEpoch)
+	database, err := core.Store.Setting(ctx, settingDatabase, newDatabaseName)
 	if err != nil {
-		return nil, fmt.Errorf("read the name of the change log: %w", err)
+		return nil, fmt.Errorf("read the name of the database: %w", err)
 	}
 	seal, err := core.Store.Setting(ctx, settingSessionSeal, rand.Text)
 	if err != nil {
 		return nil, fmt.Errorf("read the seal of sessions: %w", err)
 	}
-	s := &serving{core: core, epoch: epoch}
+	s := &serving{core: core, database: database}
 	o := cache.Options{
 		Bytes: int64(cfg.CacheBytes),
 		TTL: map[cache.Tier]time.Duration{
@@ -83,7 +78,6 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 		},
 		Jitter:    cacheJitter,
 		Freshness: core.changes,
-		Epoch:     func() string { return epoch },
 		Now:       core.Clock,
 		Logger:    core.Log,
 	}
@@ -104,7 +98,7 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 	core.metrics.ObserveEach(s.cache.Observe)
 	sessions := auth.SessionOptions{
 		Store: core.Store, Service: core.Accounts, Hasher: core.hasher, Freshness: core.changes, Now: core.Clock,
-		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, Epoch: epoch, Seal: seal,
+		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, Seal: seal,
 	}
 	if s.shared != nil {
 		sessions.Shared = s.shared

@@ -108,21 +108,22 @@ func (c *clock) advance(d time.Duration) { c.at.Add(int64(d)) }
 // changeLog is an auth.Freshness without a position until at is called.
 type changeLog struct {
 	mu     sync.Mutex
+	epoch  string
 	seq    int64 // 0: unknown
 	raised map[crm.Tag]int64
 }
 
-func (l *changeLog) Position(context.Context, crm.ID) (int64, uint64, bool) {
+func (l *changeLog) Position(context.Context, crm.ID) (crm.LogPosition, uint64, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.seq, 0, l.seq > 0
+	return crm.LogPosition{Epoch: l.epoch, Seq: l.seq}, 0, l.seq > 0
 }
 
-func (l *changeLog) Fresh(_ crm.ID, seq int64, tags []crm.Tag) bool {
+func (l *changeLog) Fresh(_ crm.ID, at crm.LogPosition, tags []crm.Tag) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, t := range tags {
-		if l.raised[t] > seq {
+		if l.raised[t] > at.Seq || at.Epoch != l.epoch {
 			return false
 		}
 	}

@@ -38,9 +38,9 @@ type digest = [sha256.Size]byte
 type Freshness interface {
 	// Position returns the position up to which every change of the organisation is known;
 	// ok is false if the end of the log is unknown.
-	Position(ctx context.Context, org crm.ID) (seq int64, generation uint64, ok bool)
-	// Fresh reports whether none of the tags was invalidated after seq.
-	Fresh(org crm.ID, seq int64, tags []crm.Tag) bool
+	Position(ctx context.Context, org crm.ID) (at crm.LogPosition, generation uint64, ok bool)
+	// Fresh reports whether none of the tags was invalidated after a position.
+	Fresh(org crm.ID, at crm.LogPosition, tags []crm.Tag) bool
 }
 
 // A credential is the stored data of a valid secret.
@@ -81,10 +81,10 @@ type credentialCache struct {
 // answer is a successful result of a query.
 type answer struct {
 	credential
-	asked    time.Time // when the query began
-	until    time.Time // the result is not valid afterwards
-	followed bool      // whether seq is known, and so the change log can confirm the result
-	seq      int64     // the position before the query
+	asked    time.Time       // when the query began
+	until    time.Time       // the result is not valid afterwards
+	followed bool            // whether log is known, and so the change log can confirm the result
+	log      crm.LogPosition // before the query
 	lastUsed *atomic.Int64
 }
 
@@ -177,7 +177,7 @@ func (k *credentialCache) getBy(ctx context.Context, hash digest, find finder) (
 // lastKnown returns the credential as of the last query, at most two minutes ago.
 func (k *credentialCache) lastKnown(hash digest) (credential, bool) {
 	a, ok := k.entries.GetIfPresent(hash)
-	if !ok || k.now().Sub(a.asked) > lastKnownFor || a.followed && !k.fresh.Fresh(a.actor.Org, a.seq, a.tags[:]) {
+	if !ok || k.now().Sub(a.asked) > lastKnownFor || a.followed && !k.fresh.Fresh(a.actor.Org, a.log, a.tags[:]) {
 		return credential{}, false
 	}
 	return a.credential, true
@@ -189,7 +189,7 @@ func (k *credentialCache) valid(ctx context.Context, a *answer, now time.Time) b
 		return false
 	}
 	if a.followed {
-		if !k.fresh.Fresh(a.actor.Org, a.seq, a.tags[:]) {
+		if !k.fresh.Fresh(a.actor.Org, a.log, a.tags[:]) {
 			return false
 		}
 		if _, _, ok := k.fresh.Position(ctx, a.actor.Org); ok {
@@ -287,20 +287,24 @@ func (k *credentialCache) load(ctx context.Context, hash digest, org crm.ID, now
 		return a, nil
 	}
 	a := answer{asked: now, lastUsed: &atomic.Int64{}}
+	read := true // under the epoch of log
+	ctx = crm.WithEpochObserver(ctx, func(epoch string) { read = read && epoch == a.log.Epoch })
 	if org != (crm.ID{}) {
-		a.seq, _, a.followed = k.fresh.Position(ctx, org)
+		a.log, _, a.followed = k.fresh.Position(ctx, org)
 	}
 	var err error
 	if a.credential, err = find(ctx, hash, now); err != nil {
 		return answer{}, err
 	}
 	if org == (crm.ID{}) {
-		if a.seq, _, a.followed = k.fresh.Position(ctx, a.actor.Org); a.followed {
+		read = true
+		if a.log, _, a.followed = k.fresh.Position(ctx, a.actor.Org); a.followed {
 			if a.credential, err = find(ctx, hash, now); err != nil {
 				return answer{}, err
 			}
 		}
 	}
+	a.followed = a.followed && read
 	a.tags = k.tags(a.id, a.actor)
 	a.setExpiry()
 	if k.shared != nil && a.followed {

@@ -49,10 +49,9 @@ type SessionOptions struct {
 	// Idle is the lifetime of an unused session, Lifetime the maximum lifetime. Uses are
 	// recorded at most once a minute.
 	Idle, Lifetime time.Duration
-	// Shared, if not nil, is a cache shared by the instances. Epoch is that of the change log,
-	// and Seal is a secret known to all instances but not stored in Shared.
+	// Shared, if not nil, is a cache shared by the instances. Seal is a secret known to all
+	// instances but not stored in Shared.
 	Shared Shared
-	Epoch  string
 	Seal   string
 }
 
@@ -71,7 +70,7 @@ func NewSessions(o SessionOptions) *Sessions {
 		fresh: o.Freshness, now: o.Now, entity: crm.EntitySession, hash: hashOfToken, find: s.findSession, use: o.Service.UseSession,
 	}
 	if o.Shared != nil {
-		s.shared = &sharedAnswers{kind: "session", store: o.Shared, epoch: o.Epoch, seal: []byte(o.Seal)}
+		s.shared = &sharedAnswers{kind: "session", store: o.Shared, seal: []byte(o.Seal)}
 	}
 	s.init()
 	return s

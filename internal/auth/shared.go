@@ -26,7 +26,6 @@ type Shared interface {
 type sharedAnswers struct {
 	kind  string // of credential
 	store Shared
-	epoch string // of the change log
 	seal  []byte
 }
 
@@ -37,12 +36,13 @@ type sharedAnswer struct {
 	Until crm.Instant  `json:"until"` // zero: no expiry
 	Used  *crm.Instant `json:"used"`
 	Asked crm.Instant  `json:"asked"`
+	Epoch string       `json:"epoch"`
 	Seq   int64        `json:"seq"`
 }
 
 // storageKey returns the key of a secret's answer. It reveals nothing about the secret.
 func (s *sharedAnswers) storageKey(hash digest) string {
-	return "sixty:" + s.epoch + ":" + s.kind + ":" + hex.EncodeToString(hash[:])
+	return "sixty:" + s.kind + ":" + hex.EncodeToString(hash[:])
 }
 
 // mac authenticates a value and its key.
@@ -70,7 +70,7 @@ func (s *sharedAnswers) get(ctx context.Context, hash digest) (found sharedAnswe
 // put stores an answer with a known position.
 func (s *sharedAnswers) put(hash digest, a *answer) {
 	w := sharedAnswer{
-		Actor: a.actor, ID: a.id, Used: a.used, Asked: crm.InstantOf(a.asked), Seq: a.seq,
+		Actor: a.actor, ID: a.id, Used: a.used, Asked: crm.InstantOf(a.asked), Epoch: a.log.Epoch, Seq: a.log.Seq,
 	}
 	if !a.credential.until.IsZero() {
 		w.Until = crm.InstantOf(a.credential.until)
@@ -95,13 +95,13 @@ func (k *credentialCache) loadShared(ctx context.Context, hash digest, now time.
 	}
 	a := answer{
 		credential: credential{actor: w.Actor, id: w.ID, tags: k.tags(w.ID, w.Actor), used: w.Used},
-		asked:      asked, followed: true, seq: w.Seq, lastUsed: &atomic.Int64{},
+		asked:      asked, followed: true, log: crm.LogPosition{Epoch: w.Epoch, Seq: w.Seq}, lastUsed: &atomic.Int64{},
 	}
 	if w.Until != 0 {
 		a.credential.until = w.Until.Time()
 	}
 	a.setExpiry()
-	if _, _, ok := k.fresh.Position(ctx, w.Actor.Org); !ok || !now.Before(a.until) || !k.fresh.Fresh(w.Actor.Org, w.Seq, a.tags[:]) {
+	if _, _, ok := k.fresh.Position(ctx, w.Actor.Org); !ok || !now.Before(a.until) || !k.fresh.Fresh(w.Actor.Org, a.log, a.tags[:]) {
 		return answer{}, false
 	}
 	return a, true

@@ -64,7 +64,6 @@ func TestSessionsAreShared(t *testing.T) {
 		log   *changeLog
 		clock *clock
 		shelf *shelf
-		epoch string
 		seal  string
 	}
 	tag := func(s *scene, entity string, id crm.ID) { s.log.at(9, crm.Tag{Entity: entity, By: crm.ByID, ID: id}) }
@@ -83,7 +82,7 @@ func TestSessionsAreShared(t *testing.T) {
 		{"OrganisationChanged", func(s *scene) { tag(s, crm.EntityOrganisation, s.owner.OrgID) }, true},
 		{"LogUnknown", func(s *scene) { s.log.at(0) }, true},
 		{"Emptied", func(s *scene) { clear(s.shelf.values) }, true},
-		{"OtherLog", func(s *scene) { s.epoch = "restored" }, true},
+		{"OtherLog", func(s *scene) { s.log.epoch = "restored" }, true},
 		{"OtherSeal", func(s *scene) { s.seal = "a guess" }, true},
 		{"CutShort", func(s *scene) {
 			for k, v := range s.shelf.values {
@@ -103,14 +102,14 @@ func TestSessionsAreShared(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := &scene{seated: &seated{}, log: &changeLog{seq: 5, raised: map[crm.Tag]int64{}}, clock: newClock(), shelf: &shelf{values: map[string][]byte{}}, epoch: "E", seal: "a secret"}
+			s := &scene{seated: &seated{}, log: &changeLog{epoch: "E", seq: 5, raised: map[crm.Tag]int64{}}, clock: newClock(), shelf: &shelf{values: map[string][]byte{}}, seal: "a secret"}
 			now := crm.InstantOf(s.clock.now())
 			s.owner = accounts.Principal{Owner: crm.Owner{OrgID: crm.NewID(), ID: crm.NewID(), Role: crm.RoleRep}, RepsSee: crm.RepsSeeAll}
 			s.session = accounts.Session{OrgID: s.owner.OrgID, ID: crm.NewID(), UserID: s.owner.ID, UsedAt: now, ExpiresAt: now + crm.Instant(time.Hour.Microseconds())}
 			instance := func() *auth.Sessions {
 				sessions := auth.NewSessions(auth.SessionOptions{
 					Store: s.seated, Service: accounts.NewService(s.seated, s.clock.now, "GBP"), Freshness: s.log, Now: s.clock.now,
-					Idle: time.Hour, Lifetime: time.Hour, Shared: s.shelf, Epoch: s.epoch, Seal: s.seal,
+					Idle: time.Hour, Lifetime: time.Hour, Shared: s.shelf, Seal: s.seal,
 				})
 				t.Cleanup(sessions.Close)
 				return sessions
@@ -142,13 +141,13 @@ func TestSessionsAreShared(t *testing.T) {
 	// A value is not valid under another key.
 	t.Run("Moved", func(t *testing.T) {
 		t.Parallel()
-		s := &scene{seated: &seated{}, log: &changeLog{seq: 5, raised: map[crm.Tag]int64{}}, clock: newClock(), shelf: &shelf{values: map[string][]byte{}}}
+		s := &scene{seated: &seated{}, log: &changeLog{epoch: "E", seq: 5, raised: map[crm.Tag]int64{}}, clock: newClock(), shelf: &shelf{values: map[string][]byte{}}}
 		now := crm.InstantOf(s.clock.now())
 		s.owner = accounts.Principal{Owner: crm.Owner{OrgID: crm.NewID(), ID: crm.NewID(), Role: crm.RoleAdmin}}
 		s.session = accounts.Session{OrgID: s.owner.OrgID, ID: crm.NewID(), UserID: s.owner.ID, UsedAt: now, ExpiresAt: now + crm.Instant(time.Hour.Microseconds())}
 		sessions := auth.NewSessions(auth.SessionOptions{
 			Store: s.seated, Service: accounts.NewService(s.seated, s.clock.now, "GBP"), Freshness: s.log, Now: s.clock.now,
-			Idle: time.Hour, Lifetime: time.Hour, Shared: s.shelf, Epoch: "E", Seal: "a secret",
+			Idle: time.Hour, Lifetime: time.Hour, Shared: s.shelf, Seal: "a secret",
 		})
 		t.Cleanup(sessions.Close)
 		address := func(token string) (key string, value []byte) {
@@ -169,7 +168,7 @@ func TestSessionsAreShared(t *testing.T) {
 		s.shelf.Set(there, good, time.Minute)
 		fresh := auth.NewSessions(auth.SessionOptions{
 			Store: s.seated, Service: accounts.NewService(s.seated, s.clock.now, "GBP"), Freshness: s.log, Now: s.clock.now,
-			Idle: time.Hour, Lifetime: time.Hour, Shared: s.shelf, Epoch: "E", Seal: "a secret",
+			Idle: time.Hour, Lifetime: time.Hour, Shared: s.shelf, Seal: "a secret",
 		})
 		t.Cleanup(fresh.Close)
 		if _, err := fresh.Authenticate(t.Context(), another); crm.CodeOf(err) != crm.CodeUnauthenticated {

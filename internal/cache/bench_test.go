@@ -11,10 +11,10 @@ import (
 // unchanging is a log without changes, at no cost.
 type unchanging struct{}
 
-func (unchanging) Position(context.Context, crm.ID) (seq int64, generation uint64, ok bool) {
-	return 1, 1, true
+func (unchanging) Position(context.Context, crm.ID) (at crm.LogPosition, generation uint64, ok bool) {
+	return crm.LogPosition{Epoch: "E", Seq: 1}, 1, true
 }
-func (unchanging) Fresh(crm.ID, int64, []crm.Tag) bool { return true }
+func (unchanging) Fresh(crm.ID, crm.LogPosition, []crm.Tag) bool { return true }
 
 func warm(b *testing.B) *bench {
 	b.Helper()

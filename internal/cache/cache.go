@@ -74,8 +74,8 @@ func New(o Options) *Cache {
 		Executor: func(f func()) { f() },
 		Logger:   otterLogger{o.Logger},
 	})
-	if o.Shared != nil && o.Epoch != nil {
-		c.shared = newSharedTier(o.Shared, o.Epoch, o.Logger, o.Bytes/maxEntryShare)
+	if o.Shared != nil {
+		c.shared = newSharedTier(o.Shared, o.Logger, o.Bytes/maxEntryShare)
 	}
 	return c
 }
@@ -145,14 +145,14 @@ func (c *Cache) do(ctx context.Context, r *Request, fill func(context.Context) (
 
 // position returns how far the log of the request's organisation is known.
 func (c *Cache) position(ctx context.Context, r *Request, asked time.Time) (position, bool) {
-	seq, generation, ok := c.freshness.Position(ctx, r.Org)
-	return position{seq, generation, asked}, ok
+	log, generation, ok := c.freshness.Position(ctx, r.Org)
+	return position{log, generation, asked}, ok
 }
 
 // find looks for an entry in memory that is valid at a position.
 func (c *Cache) find(r *Request, at position) (Result, bool) {
 	e, ok := c.entries.GetIfPresent(key{r.Org, r.Key})
-	if !ok || !c.valid(e, at.seq, at.read) {
+	if !ok || !c.valid(e, at.log, at.read) {
 		return Result{}, false
 	}
 	e.markValid(at.read)
@@ -161,9 +161,9 @@ func (c *Cache) find(r *Request, at position) (Result, bool) {
 }
 
 // valid reports whether an entry may be used at a position of the log. One from beyond the
-// position may not: the log was reset, and what has changed is unknown.
-func (c *Cache) valid(e *Entry, seq int64, now time.Time) bool {
-	return now.Before(e.expires) && e.seq <= seq && c.freshness.Fresh(e.key.org, e.seq, e.tags)
+// position, or of another epoch, may not.
+func (c *Cache) valid(e *Entry, log crm.LogPosition, now time.Time) bool {
+	return now.Before(e.expires) && e.log.Epoch == log.Epoch && e.log.Seq <= log.Seq && c.freshness.Fresh(e.key.org, e.log, e.tags)
 }
 
 // bypass answers by fill alone.
@@ -185,10 +185,10 @@ func (c *Cache) bypass(ctx context.Context, r *Request, asked time.Time, fill fu
 func (c *Cache) store(r *Request, at position, a *Answer) *Entry {
 	e := newEntry(key{r.Org, r.Key}, a, c.stats.of(r))
 	t, ok := c.tiers[r.Tier]
-	if !ok || a.NoStore || !cacheable(a.Status) {
+	if !ok || a.NoStore || !cacheable(a.Status) || a.Epoch != "" && a.Epoch != at.log.Epoch {
 		return e
 	}
-	e.seq = at.seq
+	e.log = at.log
 	e.tags = append(append(make([]crm.Tag, 0, len(a.Tags)+len(t.tags)), a.Tags...), t.tags[:]...)
 	spread := rand.Float64() * c.jitter //nolint:gosec // spreads load, not security-sensitive
 	end := at.read.Add(t.ttl - time.Duration(spread*float64(t.ttl)))

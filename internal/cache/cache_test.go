@@ -52,6 +52,7 @@ func TestValid(t *testing.T) {
 		{"another tier cleared", func(l *changes) { l.invalidate(crm.Tag{Entity: crm.EntityCache + ".static"}) }, cache.Hit},
 		{"its position is no longer known", func(l *changes) { l.set(func(l *changes) { l.seq, l.floor = 200, 150 }) }, cache.Miss},
 		{"the log was reset", func(l *changes) { l.set(func(l *changes) { l.seq = 50 }) }, cache.Miss},
+		{"another epoch", func(l *changes) { l.set(func(l *changes) { l.epoch = "e2" }) }, cache.Miss},
 		{"the log is lost", func(l *changes) { l.set(func(l *changes) { l.lost = true }) }, cache.Bypass},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 
 // formatVersion is the version of the format of shared values. Values of other versions
 // are ignored.
-const formatVersion = 1
+const formatVersion = 2
 
 // Encodings of a body in a shared value.
 const (

@@ -21,7 +21,7 @@ func (nothing) Stats() SharedStats                         { return SharedStats{
 // not be enough to crash the program.
 func FuzzDecode(f *testing.F) {
 	const most = 4000
-	tier := newSharedTier(nothing{}, func() string { return "" }, slog.New(slog.DiscardHandler), most)
+	tier := newSharedTier(nothing{}, slog.New(slog.DiscardHandler), most)
 	f.Cleanup(tier.close)
 	k := key{crm.ID{1}, "/api/deals"}
 	for _, body := range []string{"", "short", strings.Repeat("long ", 700)} {
@@ -39,7 +39,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
 		w := writer{b: append(make([]byte, checksumSize), content...)}
-		e, err := tier.decode(w.sealed(), k)
+		e, err := tier.decode(w.sealed(), k, "")
 		if err == nil && (e.key != k || len(e.Body) > most || len(e.tags) > len(content)) {
 			t.Errorf("decode(%x) = %+v", content, e)
 		}

@@ -36,9 +36,9 @@ type Entry struct {
 	Hash string
 
 	key     key
-	seq     int64     // the log position from before the answer was built
-	tags    []crm.Tag // those of the answer, its tier and the whole cache
-	expires time.Time // zero if uncached
+	log     crm.LogPosition // from before the answer was built
+	tags    []crm.Tag       // those of the answer, its tier and the whole cache
+	expires time.Time       // zero if uncached
 	validAt atomic.Int64
 	series  *series
 	cache   *Cache // nil if uncached

@@ -22,7 +22,7 @@ var (
 
 // position is how far an organisation's log was known, and when it was asked.
 type position struct {
-	seq        int64
+	log        crm.LogPosition
 	generation uint64
 	read       time.Time
 }
@@ -133,7 +133,7 @@ func (c *Cache) run(shared, own context.Context, r *Request, at position, k flig
 	defer c.flights.finish(k, f)
 	defer context.AfterFunc(own, func() { c.flights.leave(k, f) })()
 	if c.shared != nil {
-		if e := c.shared.get(shared, k.key); e != nil && c.valid(e, at.seq, at.read) {
+		if e := c.shared.get(shared, k.key, at.log.Epoch); e != nil && c.valid(e, at.log, at.read) {
 			e.series = c.stats.of(r)
 			c.put(e, e.expires, at.read)
 			f.entry, f.source, f.lookedUp, f.err = e, SharedSource, c.now(), nil

@@ -21,6 +21,7 @@ var (
 // changes is a cache.Freshness that a test controls; all organisations share one log.
 type changes struct {
 	mu          sync.Mutex
+	epoch       string
 	seq         int64
 	generation  uint64
 	invalidated map[crm.Tag]int64
@@ -28,21 +29,21 @@ type changes struct {
 	lost        bool
 }
 
-func (l *changes) Position(context.Context, crm.ID) (seq int64, generation uint64, ok bool) {
+func (l *changes) Position(context.Context, crm.ID) (at crm.LogPosition, generation uint64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.seq, l.generation, !l.lost
+	return crm.LogPosition{Epoch: l.epoch, Seq: l.seq}, l.generation, !l.lost
 }
 
-func (l *changes) Fresh(_ crm.ID, seq int64, tags []crm.Tag) bool {
+func (l *changes) Fresh(_ crm.ID, at crm.LogPosition, tags []crm.Tag) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, t := range tags {
-		if l.invalidated[t] > seq {
+		if l.invalidated[t] > at.Seq {
 			return false
 		}
 	}
-	return seq >= l.floor
+	return at.Seq >= l.floor && at.Epoch == l.epoch
 }
 
 // invalidate appends a change that invalidates the tags.
@@ -72,7 +73,7 @@ type bench struct {
 // newBench returns a cache of 1 MiB, with changed options.
 func newBench(tb testing.TB, change ...func(*cache.Options)) *bench {
 	tb.Helper()
-	log := &changes{seq: 100, invalidated: map[crm.Tag]int64{}}
+	log := &changes{epoch: "e1", seq: 100, invalidated: map[crm.Tag]int64{}}
 	o := cache.Options{
 		Bytes: 1 << 20, Freshness: log, Logger: slog.New(slog.DiscardHandler),
 		TTL: map[cache.Tier]time.Duration{cache.Frequent: 5 * time.Minute, cache.Session: time.Minute, cache.Static: time.Hour},

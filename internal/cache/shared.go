@@ -21,15 +21,14 @@ const (
 // sharedTier encodes entries for a Shared, and decodes them.
 type sharedTier struct {
 	store   Shared
-	epoch   func() string
 	log     *slog.Logger
 	maxBody int64
 	encoder *zstd.Encoder
 	decoder *zstd.Decoder
 }
 
-func newSharedTier(store Shared, epoch func() string, log *slog.Logger, maxEntry int64) *sharedTier {
-	t := &sharedTier{store: store, epoch: epoch, log: log, maxBody: min(maxEntry, maxShared)}
+func newSharedTier(store Shared, log *slog.Logger, maxEntry int64) *sharedTier {
+	t := &sharedTier{store: store, log: log, maxBody: min(maxEntry, maxShared)}
 	// Both are safe for concurrent use and, without a stream, start no goroutines.
 	var err error
 	if t.encoder, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(maxShared)); err != nil {
@@ -46,12 +45,9 @@ func (t *sharedTier) close() {
 }
 
 // storageKey returns a hash of the key, because keys are long and contain user input. The
-// value contains the key itself, which is compared. It is "" while the epoch is unknown.
-func (t *sharedTier) storageKey(k key) string {
-	epoch := t.epoch()
-	if epoch == "" {
-		return ""
-	}
+// value contains the key itself, which is compared. Entries of another epoch of the change log
+// have other keys.
+func storageKey(k key, epoch string) string {
 	h := sha256.New()
 	h.Write(k.org[:])
 	h.Write([]byte(k.name))
@@ -60,18 +56,15 @@ func (t *sharedTier) storageKey(k key) string {
 
 // get returns the entry of a key with its expiry; nil if there is none. The caller checks
 // whether it is valid.
-func (t *sharedTier) get(ctx context.Context, k key) *Entry {
-	storageKey := t.storageKey(k)
-	if storageKey == "" {
-		return nil
-	}
-	value, ok := t.store.Get(ctx, storageKey)
+func (t *sharedTier) get(ctx context.Context, k key, epoch string) *Entry {
+	name := storageKey(k, epoch)
+	value, ok := t.store.Get(ctx, name)
 	if !ok {
 		return nil
 	}
-	e, err := t.decode(value, k)
+	e, err := t.decode(value, k, epoch)
 	if err != nil {
-		t.log.WarnContext(ctx, "shared cache: ignored an invalid value", slog.String("key", storageKey), slog.Any("error", err))
+		t.log.WarnContext(ctx, "shared cache: ignored an invalid value", slog.String("key", name), slog.Any("error", err))
 		return nil
 	}
 	return e
@@ -79,12 +72,11 @@ func (t *sharedTier) get(ctx context.Context, k key) *Entry {
 
 // put stores an entry with the expiry that it has in memory.
 func (t *sharedTier) put(e *Entry, now time.Time) {
-	storageKey := t.storageKey(e.key)
 	ttl := e.ttl(now)
-	if storageKey == "" || ttl <= 0 || int64(len(e.Body)) > t.maxBody {
+	if ttl <= 0 || int64(len(e.Body)) > t.maxBody {
 		return
 	}
-	t.store.Set(storageKey, t.encode(e), ttl)
+	t.store.Set(storageKey(e.key, e.log.Epoch), t.encode(e), ttl)
 }
 
 // encode returns a shared value: the checksum of the rest, the format version, the header
@@ -94,7 +86,8 @@ func (t *sharedTier) encode(e *Entry) []byte {
 	w.uint(formatVersion)
 	w.bytes(e.key.org[:])
 	w.string(e.key.name)
-	w.int(e.seq)
+	w.string(e.log.Epoch)
+	w.int(e.log.Seq)
 	w.int(e.expires.UnixNano())
 	w.int(int64(e.Status))
 	w.string(e.ContentType)
@@ -120,8 +113,8 @@ func (t *sharedTier) encode(e *Entry) []byte {
 	return w.sealed()
 }
 
-// decode parses a value, which must belong to the key.
-func (t *sharedTier) decode(value []byte, k key) (*Entry, error) {
+// decode parses a value, which must belong to the key and the epoch.
+func (t *sharedTier) decode(value []byte, k key, epoch string) (*Entry, error) {
 	r, ok := unsealed(value)
 	if !ok || r.uint() != formatVersion {
 		return nil, errFormat
@@ -129,10 +122,12 @@ func (t *sharedTier) decode(value []byte, k key) (*Entry, error) {
 	var found key
 	copy(found.org[:], r.bytes(len(found.org)))
 	found.name = r.string()
-	if r.bad || found != k {
+	at := crm.LogPosition{Epoch: r.string(), Seq: r.int()}
+	if r.bad || found != k || at.Epoch != epoch {
 		return nil, errForeign
 	}
-	e := &Entry{key: k, seq: r.int(), expires: time.Unix(0, r.int())}
+	at.Epoch = epoch // which does not refer to the value
+	e := &Entry{key: k, log: at, expires: time.Unix(0, r.int())}
 	e.Status, e.ContentType, e.Link, e.Version = int(r.int()), r.string(), r.string(), r.int()
 	e.tags = r.tags()
 	e.Hash = r.string()

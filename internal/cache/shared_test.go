@@ -53,7 +53,7 @@ func (s *store) only(t *testing.T) (key string, value []byte) {
 
 // sharing sets the shared tier.
 func sharing(s *store) func(*cache.Options) {
-	return func(o *cache.Options) { o.Shared, o.Epoch = s, func() string { return "e1" } }
+	return func(o *cache.Options) { o.Shared = s }
 }
 
 // TestSharedRoundTrip reads the entry of one cache in another.
@@ -143,14 +143,8 @@ func TestSharedOfAnotherEpoch(t *testing.T) {
 	t.Parallel()
 	s := &store{values: map[string][]byte{}}
 	newBench(t, sharing(s)).want(t, list(), text("old"), "old", cache.Miss)
-	epoch := ""
-	b := newBench(t, sharing(s), func(o *cache.Options) { o.Epoch = func() string { return epoch } })
-	b.want(t, list(), text("not known yet"), "not known yet", cache.Miss)
-	if len(s.values) != 1 {
-		t.Errorf("without an epoch, there are %d values", len(s.values))
-	}
-	epoch = "e2"
-	b.log.invalidate(deals)
+	b := newBench(t, sharing(s))
+	b.log.set(func(l *changes) { l.epoch = "e2" })
 	b.want(t, list(), text("of e2"), "of e2", cache.Miss)
 	if len(s.values) != 2 {
 		t.Errorf("of two epochs, there are %d values", len(s.values))
@@ -207,7 +201,7 @@ func TestSharedHerd(t *testing.T) {
 		s := &store{values: map[string][]byte{}}
 		newBench(t, sharing(s)).want(t, list(), text("shared"), "shared", cache.Miss)
 		slow := &slowStore{store: s}
-		b := newBench(t, func(o *cache.Options) { o.Shared, o.Epoch = slow, func() string { return "e1" } })
+		b := newBench(t, func(o *cache.Options) { o.Shared = slow })
 		first := b.ask(t.Context(), never(t))
 		synctest.Wait()
 		second := b.ask(t.Context(), never(t))

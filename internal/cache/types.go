@@ -26,13 +26,13 @@ const StaleFor = time.Minute
 
 // Freshness knows what has changed. It is called for every request and must be fast.
 type Freshness interface {
-	// Position returns the seq up to which the organisation's change log has been read, and
+	// Position returns the position up to which the organisation's change log has been read, and
 	// a generation, which increases whenever a tag of the organisation is invalidated. ok is
 	// false if the log may have continued unnoticed.
-	Position(ctx context.Context, org crm.ID) (seq int64, generation uint64, ok bool)
-	// Fresh reports whether all log entries after seq are known and none of them has
+	Position(ctx context.Context, org crm.ID) (at crm.LogPosition, generation uint64, ok bool)
+	// Fresh reports whether all log entries after a position are known and none of them has
 	// invalidated any of the tags.
-	Fresh(org crm.ID, seq int64, tags []crm.Tag) bool
+	Fresh(org crm.ID, at crm.LogPosition, tags []crm.Tag) bool
 }
 
 // Shared is a tier that several instances share. It handles its failures itself: while it
@@ -60,9 +60,6 @@ type Options struct {
 	Freshness Freshness
 	// Shared is the tier behind memory; may be nil.
 	Shared Shared
-	// Epoch returns the epoch of the change log, so that entries of another log are not
-	// used. While it is empty, or Epoch is nil, the shared tier is not used.
-	Epoch func() string
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// Logger logs unexpected conditions. Required.
@@ -102,6 +99,9 @@ type Answer struct {
 	Version int64
 	// Tags identify the data the answer was built from.
 	Tags []crm.Tag
+	// Epoch is that of the change log of the server that the answer was built from; "" if it has
+	// none. Such an answer is stored under a position of the same epoch only.
+	Epoch string
 	// Until is when the answer may change merely because time passes; 0 for never.
 	Until crm.Instant
 	// NoStore is set if the dependencies of the answer are unknown.

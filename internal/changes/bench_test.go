@@ -10,7 +10,7 @@ import (
 
 // busy returns a Follower of an organisation with many changes, and the unchanged tags of a
 // page of 50 deals and their contacts.
-func busy(b *testing.B) (f *changes.Follower, org crm.ID, seq int64, tags []crm.Tag) {
+func busy(b *testing.B) (f *changes.Follower, org crm.ID, at crm.LogPosition, tags []crm.Tag) {
 	b.Helper()
 	org = crm.NewID()
 	log := newMemoryLog(org)
@@ -28,25 +28,26 @@ func busy(b *testing.B) (f *changes.Follower, org crm.ID, seq int64, tags []crm.
 	contact := func(e crm.LogEntry) crm.LogEntry { e.Entity = crm.EntityContact; return e }
 	for range 2000 {
 		refs := crm.Refs{Owner: []crm.ID{crm.NewID()}, Company: []crm.ID{crm.NewID()}}
-		f.Committed(org, log.write(org, updated(crm.NewID(), refs), contact(updated(crm.NewID(), refs))))
+		f.Committed(org, log.epoch, log.write(org, updated(crm.NewID(), refs), contact(updated(crm.NewID(), refs))))
 	}
-	seq = f.Known(org) - 200
+	at = f.Known(org)
+	at.Seq -= 200
 	tags = append(tags, crm.Tag{Entity: crm.EntityDeal, By: crm.ByOwner, ID: crm.NewID()})
 	for range 59 {
 		tags = append(tags, crm.Tag{Entity: crm.EntityContact, By: crm.ByID, ID: crm.NewID()})
 	}
-	if !f.Fresh(org, seq, tags) {
+	if !f.Fresh(org, at, tags) {
 		b.Fatal("not fresh")
 	}
-	return f, org, seq, tags
+	return f, org, at, tags
 }
 
 func BenchmarkFresh(b *testing.B) {
-	f, org, seq, tags := busy(b)
+	f, org, at, tags := busy(b)
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if !f.Fresh(org, seq, tags) {
+			if !f.Fresh(org, at, tags) {
 				b.Error("not fresh")
 			}
 		}

@@ -46,7 +46,7 @@ type ids struct{ owners, companies, contacts, stages, deals, activities, tasks [
 // answer is the result of a read, and what it depends on.
 type answer struct {
 	read         read
-	seq          int64
+	at           crm.LogPosition
 	dependencies *changes.Dependencies
 	value        any
 }
@@ -150,18 +150,18 @@ func (w *world) any(ids []crm.ID) crm.ID { return ids[w.r.IntN(len(ids))] }
 func (w *world) holds(a *answer) bool {
 	until, ends := a.dependencies.Until()
 	return (!ends || crm.InstantOf(w.now) < until) &&
-		w.follower.Fresh(w.by.Org, a.seq, a.dependencies.Tags())
+		w.follower.Fresh(w.by.Org, a.at, a.dependencies.Tags())
 }
 
 // answer reads as a cache does: without a position, the answer is not cached.
 func (w *world) answer(r read) answer {
 	w.Helper()
-	seq, _, ok := w.follower.Position(w.Context(), w.by.Org)
+	at, _, ok := w.follower.Position(w.Context(), w.by.Org)
 	if !ok {
-		seq = -1
+		at = crm.LogPosition{}
 	}
 	ctx, dependencies := changes.Track(w.Context())
-	return answer{r, seq, dependencies, w.do(ctx, r)}
+	return answer{r, at, dependencies, w.do(ctx, r)}
 }
 
 // do reads; not found is an answer too.
@@ -196,7 +196,7 @@ func (w *world) someWrite() string {
 	}
 	limited, cancel := context.WithTimeout(w.Context(), 20*time.Second)
 	defer cancel()
-	if end := ends[w.by.Org]; !w.follower.Await(limited, w.by.Org, end) {
+	if end := ends.Seqs[w.by.Org]; !w.follower.Await(limited, w.by.Org, crm.LogPosition{Epoch: ends.Epoch, Seq: end}) {
 		w.Fatalf("entry %d was not read", end)
 	}
 	return what + ", " + where

@@ -20,6 +20,7 @@ type Dependencies struct {
 	until       crm.Instant
 	hasUntil    bool // whether until is set
 	uncacheable bool
+	epoch       string // of the log of the server that was read; "" before
 }
 
 // typeTags are the tags of one entity type.
@@ -36,6 +37,7 @@ type dependenciesKey struct{}
 func Track(ctx context.Context) (context.Context, *Dependencies) {
 	d := &Dependencies{}
 	ctx = crm.WithTimeDependent(ctx, d.setUncacheable)
+	ctx = crm.WithEpochObserver(ctx, d.setEpoch)
 	return context.WithValue(ctx, dependenciesKey{}, d), d
 }
 
@@ -77,6 +79,23 @@ func (d *Dependencies) Uncacheable() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.uncacheable
+}
+
+// Epoch returns the epoch of the change log of the server that was read; "" if nothing was, or
+// if no other server can take over.
+func (d *Dependencies) Epoch() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.epoch
+}
+
+// setEpoch records the epoch of a read. What was read under two epochs, or while it was not
+// established, is not cacheable.
+func (d *Dependencies) setEpoch(epoch string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.uncacheable = d.uncacheable || epoch == "" || d.epoch != "" && d.epoch != epoch
+	d.epoch = epoch
 }
 
 // setUncacheable records that the dependencies of the answer are unknown.

@@ -3,6 +3,7 @@ package changes_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 
 	"sixty/internal/crm"
@@ -13,12 +14,15 @@ var errDown = errors.New("the database is down")
 // memoryLog is a change log in memory, with faults on demand.
 type memoryLog struct {
 	mu      sync.Mutex
+	epoch   string
 	orgs    map[crm.ID]*memoryOrg
+	written int           // calls of write, which is the mark
 	down    error         // returned by every read
-	hold    chan struct{} // if set, LogEnds reads the ends, then waits until it is closed
-	held    chan struct{} // receives for every LogEnds that waits
+	hold    chan struct{} // if set, LogGrowth reads, then waits until it is closed
+	held    chan struct{} // receives for every LogGrowth that waits
+	polls   int           // calls of LogGrowth
 	endsFor []int         // the number of organisations in each call of LogEnds
-	reads   int           // calls of LogSince
+	reads   int           // calls of LogSince and LogTails
 
 	notify  func(crm.ID, int64)
 	broken  chan error // ends WatchLog
@@ -27,11 +31,12 @@ type memoryLog struct {
 
 type memoryOrg struct {
 	end     int64
+	written int // the last write
 	entries []crm.LogEntry
 }
 
 func newMemoryLog(orgs ...crm.ID) *memoryLog {
-	l := &memoryLog{orgs: map[crm.ID]*memoryOrg{}, held: make(chan struct{}, 10), broken: make(chan error)}
+	l := &memoryLog{epoch: "EPOCH001", orgs: map[crm.ID]*memoryOrg{}, held: make(chan struct{}, 10), broken: make(chan error)}
 	for _, org := range orgs {
 		l.orgs[org] = &memoryOrg{}
 	}
@@ -43,6 +48,8 @@ func (l *memoryLog) write(org crm.ID, entries ...crm.LogEntry) []crm.LogEntry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o := l.orgs[org]
+	l.written++
+	o.written = l.written
 	for i := range entries {
 		o.end++
 		entries[i].Seq = o.end
@@ -59,7 +66,7 @@ func (l *memoryLog) announce(org crm.ID, seq int64) {
 	notify(org, seq)
 }
 
-// restore makes the log end earlier.
+// restore makes the log end earlier, in the same epoch.
 func (l *memoryLog) restore(org crm.ID, end int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -81,13 +88,27 @@ func (l *memoryLog) set(change func(*memoryLog)) {
 	change(l)
 }
 
-func (l *memoryLog) LogEnds(ctx context.Context, orgs []crm.ID) (map[crm.ID]int64, error) {
+func (l *memoryLog) LogEnds(_ context.Context, orgs []crm.ID) (crm.LogEnds, error) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.endsFor = append(l.endsFor, len(orgs))
-	ends := map[crm.ID]int64{}
+	ends := crm.LogEnds{Epoch: l.epoch, Seqs: map[crm.ID]int64{}}
 	for _, org := range orgs {
 		if o := l.orgs[org]; o != nil {
-			ends[org] = o.end
+			ends.Seqs[org] = o.end
+		}
+	}
+	return ends, l.down
+}
+
+func (l *memoryLog) LogGrowth(ctx context.Context, mark string) (crm.LogGrowth, error) {
+	l.mu.Lock()
+	l.polls++
+	grown := crm.LogGrowth{LogEnds: crm.LogEnds{Epoch: l.epoch, Seqs: map[crm.ID]int64{}}, Mark: strconv.Itoa(l.written)}
+	since, unknown := strconv.Atoi(mark)
+	for id, o := range l.orgs {
+		if unknown == nil && o.written > since {
+			grown.Seqs[id] = o.end
 		}
 	}
 	err, hold := l.down, l.hold
@@ -97,33 +118,49 @@ func (l *memoryLog) LogEnds(ctx context.Context, orgs []crm.ID) (map[crm.ID]int6
 		select {
 		case <-hold:
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return crm.LogGrowth{}, context.Cause(ctx)
 		}
 	}
-	return ends, err
+	return grown, err
 }
 
-func (l *memoryLog) LogSince(_ context.Context, org crm.ID, seq int64, limit int) ([]crm.LogEntry, error) {
+func (l *memoryLog) LogSince(_ context.Context, org crm.ID, seq int64, limit int) (crm.LogEntries, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.reads++
-	var out []crm.LogEntry
+	return crm.LogEntries{Epoch: l.epoch, Entries: l.since(org, seq, limit)}, l.down
+}
+
+func (l *memoryLog) since(org crm.ID, seq int64, limit int) (out []crm.LogEntry) {
 	for _, e := range l.orgs[org].entries {
 		if e.Seq > seq && len(out) < limit {
 			out = append(out, e)
 		}
 	}
-	return out, l.down
+	return out
 }
 
-func (l *memoryLog) LogStart(_ context.Context, org crm.ID) (int64, error) {
+func (l *memoryLog) LogTails(_ context.Context, orgs []crm.ID, back int) (crm.LogTails, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	o := l.orgs[org]
-	return o.end - int64(len(o.entries)) + 1, l.down
+	l.reads++
+	tails := crm.LogTails{Epoch: l.epoch, Tails: map[crm.ID]crm.LogTail{}}
+	for _, org := range orgs {
+		if o := l.orgs[org]; o != nil {
+			tails.Tails[org] = crm.LogTail{End: o.end, Entries: l.since(org, o.end-int64(back), back)}
+		}
+	}
+	return tails, l.down
 }
 
-func (l *memoryLog) PruneLog(context.Context, crm.Instant, int) (int64, error) { return 0, nil }
+func (l *memoryLog) RenewEpoch(_ context.Context, was string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.epoch == was {
+		l.epoch = was + "N"
+	}
+	return l.down
+}
 
 func (l *memoryLog) WatchLog(ctx context.Context, notify func(crm.ID, int64)) error {
 	l.set(func(l *memoryLog) { l.notify, l.watched = notify, l.watched+1 })

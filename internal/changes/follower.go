@@ -11,7 +11,6 @@ package changes
 import (
 	"context"
 	"log/slog"
-	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,21 +19,21 @@ import (
 )
 
 const (
-	// pollInterval is how often the ends of the logs are read.
+	// pollInterval is how often it is read which logs have grown.
 	pollInterval = 250 * time.Millisecond
 	// confirmedFor is how long a confirmed end of a log is trusted.
 	confirmedFor = time.Second
 	// dropAfter is how long an unused organisation is followed.
 	dropAfter = 10 * time.Minute
-	// maxFollowed bounds the number of followed organisations.
-	maxFollowed = 1000
+	// maxMemory bounds the memory of the followed organisations, in bytes, to within a quarter.
+	maxMemory = 64 << 20
 )
 
 // Options configure a Follower.
 type Options struct {
 	// Logger logs when the log cannot be read, and when it can again; may be nil.
 	Logger *slog.Logger
-	// Poll is how often the ends of the logs are read; 250 ms if zero. It must be well
+	// Poll is how often it is read which logs have grown; 250 ms if zero. It must be well
 	// below a second, which is how long a confirmed end is trusted.
 	Poll time.Duration
 }
@@ -58,14 +57,20 @@ type Follower struct {
 
 	generations atomic.Uint64
 	failing     atomic.Bool   // the last read of the log failed
-	pollAll     atomic.Bool   // there was a write in an unknown organisation
-	woken       chan struct{} // wakes Run to read the requested logs
+	pollAll     atomic.Bool   // a poll was requested
+	woken       chan struct{} // wakes Run to poll, or to read the requested logs
 	stopped     chan struct{} // closed when Run has ended
 
-	log   atomic.Pointer[Log] // nil before Run
-	orgs  atomic.Pointer[map[crm.ID]*organisation]
-	mu    sync.Mutex // held to replace orgs, and to add subscriptions
-	ended bool       // Run has ended: no new subscriptions
+	log     atomic.Pointer[Log] // nil before Run
+	current atomic.Pointer[history]
+	polled  atomic.Int64 // when the last successful poll began; see organisation.behind
+
+	mu        sync.Mutex // held to add and remove organisations and subscriptions, and to replace current
+	requested []*organisation
+	ended     bool // Run has ended: no new subscriptions
+
+	polls signal // sent after every poll, and when the log cannot be read
+	last  poll   // of Run alone
 }
 
 // New returns a Follower; the caller must call Run.
@@ -78,76 +83,52 @@ func New(o Options) *Follower {
 		woken:   make(chan struct{}, 1),
 		stopped: make(chan struct{}),
 	}
-	f.orgs.Store(&map[crm.ID]*organisation{})
+	f.current.Store(newHistory(""))
 	return f
 }
 
 // now returns the time since started, by the monotonic clock.
 func (f *Follower) now() time.Duration { return time.Since(f.started) }
 
-// followed returns the followed organisations; read-only.
-func (f *Follower) followed() map[crm.ID]*organisation { return *f.orgs.Load() }
-
-// follow returns the state of an organisation, which it starts to follow if necessary. It
-// returns nil if too many are followed and none can be dropped.
+// follow returns the state of an organisation under the current epoch, which it starts to
+// follow if necessary. It returns nil if there is no memory for it at the moment.
 func (f *Follower) follow(org crm.ID, now time.Duration) *organisation {
-	if o := f.followed()[org]; o != nil {
+	if o := f.current.Load().get(org); o != nil {
 		o.use(now)
 		return o
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	all := maps.Clone(f.followed())
-	if o := all[org]; o != nil {
+	h := f.current.Load()
+	if o := h.get(org); o != nil {
 		return o
 	}
-	if len(all) >= maxFollowed && !dropOldest(all) {
-		return nil
+	if h.memory.Load() > maxMemory+maxMemory/4 {
+		return nil // until the next poll has made room
 	}
-	o := newOrganisation(org, now, &f.generations)
-	all[org] = o
-	f.orgs.Store(&all)
-	f.requestRead(o)
+	o := newOrganisation(h, org, now, &f.generations)
+	h.add(o)
+	o.readRequested.Store(true)
+	f.requested = append(f.requested, o)
+	f.wake()
 	return o
-}
-
-// dropOldest drops the least recently used organisation.
-func dropOldest(all map[crm.ID]*organisation) bool {
-	var oldest *organisation
-	for _, o := range all {
-		if (oldest == nil || o.used.Load() < oldest.used.Load()) && o.droppable() {
-			oldest = o
-		}
-	}
-	if oldest == nil {
-		return false
-	}
-	delete(all, oldest.id)
-	return true
-}
-
-// dropIdle drops the organisations that have been unused for dropAfter.
-func (f *Follower) dropIdle(now time.Duration) {
-	idle := func(_ crm.ID, o *organisation) bool {
-		return now-time.Duration(o.used.Load()) > dropAfter && o.droppable()
-	}
-	some := false
-	for id, o := range f.followed() {
-		some = some || idle(id, o)
-	}
-	if !some {
-		return
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	all := maps.Clone(f.followed())
-	maps.DeleteFunc(all, idle)
-	f.orgs.Store(&all)
 }
 
 // requestRead has Run read an organisation's log as soon as possible.
 func (f *Follower) requestRead(o *organisation) {
-	o.readRequested.Store(true)
+	if o.readRequested.Swap(true) {
+		f.wake()
+		return
+	}
+	f.mu.Lock()
+	f.requested = append(f.requested, o)
+	f.mu.Unlock()
+	f.wake()
+}
+
+// requestPoll has Run poll as soon as possible.
+func (f *Follower) requestPoll() {
+	f.pollAll.Store(true)
 	f.wake()
 }
 
@@ -161,9 +142,10 @@ func (f *Follower) wake() {
 
 // Committed implements crm.CommitListener: a write of this process takes effect here before
 // it is answered.
-func (f *Follower) Committed(org crm.ID, entries []crm.LogEntry) {
+func (f *Follower) Committed(org crm.ID, epoch string, entries []crm.LogEntry) {
+	f.useEpoch(epoch)
 	o := f.follow(org, f.now())
-	if o == nil || len(entries) == 0 {
+	if o == nil || o.history.epoch != epoch || len(entries) == 0 {
 		return // an organisation that is not followed is not cached
 	}
 	if o.apply(entries); o.seq.Load() < entries[len(entries)-1].Seq {
@@ -180,46 +162,65 @@ func (f *Follower) CommitUnknown(org crm.ID) {
 	}
 }
 
-// Unchanged implements crm.CommitListener: the log reaches at least to seq, which the
+// Unchanged implements crm.CommitListener: the log reaches at least to a position, which the
 // writer's consistency token contains.
-func (f *Follower) Unchanged(org crm.ID, seq int64) {
-	if o := f.follow(org, f.now()); o != nil && seq > o.seq.Load() {
-		o.extend(seq)
+func (f *Follower) Unchanged(org crm.ID, at crm.LogPosition) {
+	f.useEpoch(at.Epoch)
+	if o := f.follow(org, f.now()); o != nil && o.history.epoch == at.Epoch && at.Seq > o.seq.Load() {
+		o.extend(at.Seq)
 		f.requestRead(o)
 	}
 }
 
-// Known returns the greatest known seq of an organisation, from the log or from own
-// commits; 0 if it is not followed.
-func (f *Follower) Known(org crm.ID) int64 {
-	o := f.followed()[org]
+// Known returns the greatest known position of an organisation, from the log or from own
+// commits; zero if it is not followed.
+func (f *Follower) Known(org crm.ID) crm.LogPosition {
+	o := f.current.Load().get(org)
 	if o == nil {
-		return 0
+		return crm.LogPosition{}
 	}
 	o.mu.RLock()
 	defer o.mu.RUnlock()
-	return o.known
+	return crm.LogPosition{Epoch: o.history.epoch, Seq: o.known}
 }
 
 // Fresh implements cache.Freshness: it reports whether none of the tags was invalidated
-// after seq, as far as the log was read. It is false if that is unknown.
-func (f *Follower) Fresh(org crm.ID, seq int64, tags []crm.Tag) bool {
-	o := f.followed()[org]
-	return o != nil && o.fresh(seq, tags)
+// after a position, as far as the log was read. It is false if that is unknown.
+func (f *Follower) Fresh(org crm.ID, at crm.LogPosition, tags []crm.Tag) bool {
+	h := f.current.Load()
+	if h.epoch != at.Epoch {
+		return false
+	}
+	o := h.get(org)
+	return o != nil && o.fresh(at.Seq, tags)
 }
 
 // Position implements cache.Freshness: it returns how far the organisation's log was read,
 // if that was its end at some time within the last second; otherwise, and if it cannot be
-// confirmed now, ok is false. Reads of the database after Position see at least seq. The
+// confirmed now, ok is false. Reads of the database after Position see at least that. The
 // generation increases with every known change of the organisation: callers with the same
 // generation may share the result of one read.
-func (f *Follower) Position(ctx context.Context, org crm.ID) (seq int64, generation uint64, ok bool) {
+func (f *Follower) Position(ctx context.Context, org crm.ID) (at crm.LogPosition, generation uint64, ok bool) {
 	now := f.now()
 	o := f.follow(org, now)
-	if o == nil || !o.confirmedAt(now) && !f.confirm(ctx, o) {
-		return 0, 0, false
+	if o == nil {
+		return crm.LogPosition{}, 0, false
+	}
+	if !f.confirmed(o, now) {
+		if o = f.confirm(ctx, org); o == nil {
+			return crm.LogPosition{}, 0, false
+		}
 	}
 	// In this order, so that the generation is at least that of seq.
-	seq = o.seq.Load()
-	return seq, o.generation.Load(), true
+	at = crm.LogPosition{Epoch: o.history.epoch, Seq: o.seq.Load()}
+	return at, o.generation.Load(), true
+}
+
+// confirmed reports whether the position of an organisation counts as the end of the log.
+func (f *Follower) confirmed(o *organisation, now time.Duration) bool {
+	at := f.polled.Load() // before behind, which the poll has set
+	if o.behind.Load() {
+		at = 0
+	}
+	return int64(now)-max(at, o.confirmed.Load()) <= int64(confirmedFor)
 }

@@ -2,34 +2,85 @@ package changes_test
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"sixty/internal/changes"
 	"sixty/internal/crm"
 )
 
-func TestRestoredBackup(t *testing.T) {
+// The log becomes shorter in the same epoch: data was restored without telling so.
+func TestRestoredUnannounced(t *testing.T) {
 	t.Parallel()
 	follows(t, 10, func(f *following) {
 		before := f.at(10)
+		then := f.in(0).Epoch
 		f.log.restore(f.org, 4)
-		pass(250 * time.Millisecond)
+		pass(11 * time.Second)
+		if f.in(0).Epoch == then {
+			f.t.Fatal("there is no new epoch")
+		}
 		if after := f.at(4); after <= before {
 			f.t.Errorf("generation %d after %d", after, before)
 		}
-		if got := f.Known(f.org); got != 4 {
-			f.t.Errorf("Known = %d", got)
-		}
+		f.known(4)
 		for seq := range int64(12) {
-			f.fresh(false, seq)
+			if f.Fresh(f.org, crm.LogPosition{Epoch: then, Seq: seq}, nil) {
+				f.t.Errorf("%d of the former epoch is fresh", seq)
+			}
 		}
-		pass(time.Hour) // the state is retained
-		f.Committed(f.org, f.log.write(f.org, several(6)...))
-		f.fresh(false, 9)
+		f.commit(f.log.write(f.org, several(6)...))
 		f.at(10)
 		f.fresh(true, 10, allDeals)
 	})
+}
+
+// Another server has taken over, whose log lacks entries, and has grown again.
+func TestNewEpoch(t *testing.T) {
+	t.Parallel()
+	for name, notice := range map[string]func(f *following){
+		"ByPoll":   func(*following) { pass(250 * time.Millisecond) },
+		"ByCommit": func(f *following) { f.commit(f.log.write(f.org, several(1)...)) },
+		"ByUnchanged": func(f *following) {
+			f.log.write(f.org, several(1)...)
+			f.Unchanged(f.org, f.in(11))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			follows(t, 10, func(f *following) {
+				f.at(10)
+				then := f.in(10)
+				s := f.subscribe(10)
+				f.log.restore(f.org, 4)
+				f.log.set(func(l *memoryLog) { l.epoch = "EPOCH002" })
+				lost := f.log.write(f.org, several(6)...)
+				if name == "ByPoll" {
+					f.log.write(f.org, several(1)...)
+				}
+				notice(f)
+				f.at(11)
+				f.known(11)
+				if f.Fresh(f.org, then, nil) {
+					f.t.Error("a position of the former epoch is fresh")
+				}
+				f.fresh(false, 9, ofDeal(*lost[5].ID))
+				if f.Await(f.t.Context(), f.org, then) {
+					f.t.Error("a position of the former epoch is reached")
+				}
+				if _, err := s.Next(f.t.Context()); !errors.Is(err, changes.ErrReset) {
+					f.t.Errorf("the subscription: %v", err)
+				}
+				// What others write under the new epoch is found.
+				f.log.write(f.org, several(1)...)
+				pass(250 * time.Millisecond)
+				f.at(12)
+			})
+		})
+	}
 }
 
 func TestDropIdle(t *testing.T) {
@@ -47,38 +98,62 @@ func TestDropIdle(t *testing.T) {
 	})
 }
 
-func TestDropOldest(t *testing.T) {
+// Organisations are followed as far as memory suffices: those that were used last.
+func TestDropUnused(t *testing.T) {
 	t.Parallel()
 	follows(t, 0, func(f *following) {
-		f.at(0)
-		others := make([]crm.ID, 1000)
+		const many = 2500
+		deals := make([]crm.LogEntry, readBack)
+		for i := range deals {
+			refs := crm.Refs{}
+			for range 20 {
+				refs.Stage, refs.Company, refs.Owner = append(refs.Stage, crm.NewID()), append(refs.Company, crm.NewID()), append(refs.Owner, crm.NewID())
+			}
+			deals[i] = updated(crm.NewID(), refs)
+		}
+		orgs := make([]crm.ID, many)
+		for i := range orgs {
+			orgs[i] = crm.NewID()
+			f.log.set(func(l *memoryLog) { l.orgs[orgs[i]] = &memoryOrg{} })
+			f.log.write(orgs[i], slices.Clone(deals)...)
+			if _, _, ok := f.Position(f.t.Context(), orgs[i]); !ok {
+				f.t.Fatalf("no position of organisation %d", i)
+			}
+			if i%10 == 0 {
+				pass(2 * time.Second)
+			}
+		}
+		pass(time.Second)
+		fresh := 0
+		for _, org := range orgs {
+			if f.Fresh(org, f.in(readBack), nil) {
+				fresh++
+			}
+		}
+		if fresh < 200 || fresh > many-100 || !f.Fresh(orgs[many-1], f.in(readBack), nil) || f.Fresh(orgs[0], f.in(readBack), nil) {
+			f.t.Errorf("%d of %d are followed", fresh, many)
+		}
+		f.org = orgs[0]
+		f.log.set(func(l *memoryLog) { l.reads = 0 })
+		f.at(readBack)
 		f.log.set(func(l *memoryLog) {
-			for i := range others {
-				others[i] = crm.NewID()
-				l.orgs[others[i]] = &memoryOrg{}
+			if l.reads != 1 {
+				f.t.Errorf("the return took %d reads", l.reads)
 			}
 		})
-		pass(2 * time.Second)
-		for _, other := range others {
-			if _, _, ok := f.Position(f.t.Context(), other); !ok {
-				f.t.Fatal("no position")
-			}
-		}
-		f.fresh(false, 0)
-		if !f.Fresh(others[0], 0, nil) {
-			f.t.Error("a more recently used one was dropped")
-		}
 	})
 }
+
+const readBack = 50
 
 func TestAwait(t *testing.T) {
 	t.Parallel()
 	follows(t, 3, func(f *following) {
-		if !f.Await(f.t.Context(), f.org, 3) {
+		if !f.Await(f.t.Context(), f.org, f.in(3)) {
 			f.t.Error("3 is not reached")
 		}
 		reached := make(chan bool)
-		go func() { reached <- f.Await(f.t.Context(), f.org, 4) }()
+		go func() { reached <- f.Await(f.t.Context(), f.org, f.in(4)) }()
 		synctest.Wait()
 		f.log.write(f.org, several(1)...)
 		if !<-reached {
@@ -87,13 +162,13 @@ func TestAwait(t *testing.T) {
 		began := time.Now()
 		bounded, cancel := context.WithTimeout(f.t.Context(), 100*time.Millisecond)
 		defer cancel()
-		if f.Await(bounded, f.org, 1<<60) {
+		if f.Await(bounded, f.org, f.in(1<<60)) {
 			f.t.Error("a seq that does not exist is reached")
 		}
 		if took := time.Since(began); took != 100*time.Millisecond {
 			f.t.Errorf("it took %s", took)
 		}
-		go func() { reached <- f.Await(f.t.Context(), f.org, 5) }()
+		go func() { reached <- f.Await(f.t.Context(), f.org, f.in(5)) }()
 		synctest.Wait()
 		f.stop()
 		if <-reached {
@@ -110,7 +185,7 @@ func TestAwaitReads(t *testing.T) {
 		pass(10 * time.Millisecond)
 		f.log.write(f.org, several(1)...)
 		began := time.Now()
-		if !f.Await(f.t.Context(), f.org, 4) || time.Since(began) != 0 {
+		if !f.Await(f.t.Context(), f.org, f.in(4)) || time.Since(began) != 0 {
 			f.t.Errorf("4 is reached after %s", time.Since(began))
 		}
 	})
@@ -121,10 +196,10 @@ func TestReadBack(t *testing.T) {
 	follows(t, 0, func(f *following) {
 		entries := f.log.write(f.org, several(2500)...)
 		f.at(2500)
-		f.fresh(false, 1499)
-		f.fresh(true, 1500)
-		f.fresh(false, 1500, ofDeal(*entries[1500].ID))
-		f.fresh(true, 1501, ofDeal(*entries[1500].ID))
+		f.fresh(false, 2500-readBack-1)
+		f.fresh(true, 2500-readBack)
+		f.fresh(false, 2500-readBack, ofDeal(*entries[2500-readBack].ID))
+		f.fresh(true, 2500-readBack+1, ofDeal(*entries[2500-readBack].ID))
 		f.fresh(false, 2501)
 	})
 }
@@ -133,6 +208,7 @@ func TestPrunedBeforeFirstUse(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ pruned, floor int64 }{
 		"Some": {70, 70},
+		"Old":  {20, 50},
 		"All":  {100, 100},
 	}
 	for name, test := range tests {

@@ -2,6 +2,7 @@ package changes
 
 import (
 	"encoding/binary"
+	"unsafe"
 
 	"sixty/internal/crm"
 )
@@ -23,6 +24,14 @@ type typeInvalidations struct {
 
 // maxInvalidations bounds the tags in recent and in older.
 const maxInvalidations = 2048
+
+// size returns their memory in bytes.
+func (r invalidations) size() (bytes int64) {
+	for _, k := range r {
+		bytes += typeSize + slotSize*int64(len(k.recent.slots)+len(k.older.slots))
+	}
+	return bytes
+}
 
 // of returns the invalidations of a type; may be nil.
 func (r invalidations) of(entity string) *typeInvalidations {
@@ -103,6 +112,11 @@ type slot struct {
 	key uint64
 	seq int64 // 0: free
 }
+
+const (
+	typeSize = int64(unsafe.Sizeof(typeInvalidations{}) + unsafe.Sizeof((*typeInvalidations)(nil)))
+	slotSize = int64(unsafe.Sizeof(slot{}))
+)
 
 // find returns the slot of a key, or the free one for it.
 func (s *seqs) find(key uint64) *slot {

@@ -8,14 +8,16 @@ import (
 	"sixty/internal/crm"
 )
 
-// organisation is the state of one organisation's log. The fast path of a cache hit uses
-// only atomics and the read lock.
+// organisation is the state of one organisation's log under one epoch. The fast path of a
+// cache hit uses only atomics and the read lock.
 type organisation struct {
+	history       *history
 	id            crm.ID
 	used          atomic.Int64  // time of last use, to the second
 	seq           atomic.Int64  // the position: all entries up to it are known; -1 before the first read
 	generation    atomic.Uint64 // see Follower.Position
-	confirmed     atomic.Int64  // the latest time at which seq was the end of the log
+	confirmed     atomic.Int64  // the latest time at which a read of this log has shown that seq is its end
+	behind        atomic.Bool   // there may be entries after seq: only a read of this log can confirm the end, a poll cannot
 	readRequested atomic.Bool   // a read of the log was requested
 
 	generations *atomic.Uint64 // shared counter: a generation is never reused
@@ -27,16 +29,21 @@ type organisation struct {
 	invalidations  invalidations
 	subscriptions  map[*Subscription]struct{}
 	changed        chan struct{} // closed at the next change; nil: no waiters
+	retired        bool          // it is not followed any more
 }
 
-// readBack is how many earlier entries are read when following starts, so that entries of a
-// shared cache from before can be validated.
-const readBack = 1000
+// organisationSize is the memory of an organisation without its invalidations, in bytes.
+const organisationSize = 640
 
-func newOrganisation(id crm.ID, now time.Duration, generations *atomic.Uint64) *organisation {
-	o := &organisation{id: id, generations: generations, subscriptions: map[*Subscription]struct{}{}}
+// readBack is how many earlier entries are read when following starts, so that cached
+// entries from before can be validated.
+const readBack = 50
+
+func newOrganisation(h *history, id crm.ID, now time.Duration, generations *atomic.Uint64) *organisation {
+	o := &organisation{history: h, id: id, generations: generations, subscriptions: map[*Subscription]struct{}{}}
 	o.used.Store(int64(now))
 	o.seq.Store(-1)
+	o.behind.Store(true)
 	o.generation.Store(generations.Add(1))
 	return o
 }
@@ -48,21 +55,33 @@ func (o *organisation) use(now time.Duration) {
 	}
 }
 
-// droppable reports whether following may stop. After a log was reset, its state must be
-// retained until the log has reached its former length (see reset).
+// droppable reports whether following may stop.
 func (o *organisation) droppable() bool {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
-	return len(o.subscriptions) == 0 && (o.seq.Load() < 0 || o.floor <= o.seq.Load())
+	return len(o.subscriptions) == 0
 }
 
-// confirmedAt reports whether the position counts as the end of the log.
-func (o *organisation) confirmedAt(now time.Duration) bool {
-	return int64(now)-o.confirmed.Load() <= int64(confirmedFor)
+// size returns the memory of the organisation, in bytes.
+func (o *organisation) size() int64 {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return organisationSize + o.invalidations.size()
 }
 
-// fresh reports whether none of the tags was invalidated after seq. A seq beyond the
-// position belongs to another log, from before a backup was restored.
+// retire records that the organisation is not followed any more, and wakes the waiters.
+// Subscriptions end for the given reason.
+func (o *organisation) retire(why error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.retired = true
+	o.confirmed.Store(0)
+	o.behind.Store(true)
+	o.endSubscriptions(why, func(*Subscription) bool { return true })
+	o.broadcast()
+}
+
+// fresh reports whether none of the tags was invalidated after seq, which must be known.
 func (o *organisation) fresh(seq int64, tags []crm.Tag) bool {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
@@ -102,10 +121,7 @@ func (o *organisation) advance() { o.generation.Store(o.generations.Add(1)) }
 func (o *organisation) apply(entries []crm.LogEntry) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for i := range entries {
-		o.invalidations.add(&entries[i])
-		o.known = max(o.known, entries[i].Seq)
-	}
+	o.invalidate(entries)
 	o.advance()
 	seq := o.seq.Load()
 	for i := range entries {
@@ -132,15 +148,36 @@ func (o *organisation) snapshot(now time.Duration) snapshot {
 	return snapshot{now, o.seq.Load(), o.known, o.unknownCommits}
 }
 
+// invalidate adds the tags of entries; the lock is held.
+func (o *organisation) invalidate(entries []crm.LogEntry) {
+	before := o.invalidations.size()
+	for i := range entries {
+		o.invalidations.add(&entries[i])
+		o.known = max(o.known, entries[i].Seq)
+	}
+	if !o.retired {
+		o.history.memory.Add(o.invalidations.size() - before)
+	}
+}
+
 // confirm records that at the time of the snapshot the position was the end of the log,
 // unless the outcome of a commit has become unknown since: the read may have missed it.
 func (o *organisation) confirm(m snapshot) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if m.unknownCommits == o.unknownCommits && int64(m.at) > o.confirmed.Load() {
+	o.confirmAt(m)
+	o.broadcast()
+}
+
+// confirmAt is confirm while the lock is held.
+func (o *organisation) confirmAt(m snapshot) {
+	if o.retired || m.unknownCommits != o.unknownCommits {
+		return
+	}
+	if int64(m.at) > o.confirmed.Load() {
 		o.confirmed.Store(int64(m.at))
 	}
-	o.broadcast()
+	o.behind.Store(o.known > o.seq.Load())
 }
 
 // extend records that the log reaches at least to end.
@@ -148,7 +185,7 @@ func (o *organisation) extend(end int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.known = max(o.known, end)
-	o.readRequested.Store(true)
+	o.behind.Store(true)
 }
 
 // commitUnknown records a commit whose outcome is unknown.
@@ -158,15 +195,19 @@ func (o *organisation) commitUnknown() {
 	o.unknownCommits++
 	o.advance()
 	o.confirmed.Store(0)
+	o.behind.Store(true)
 }
 
-// start sets the first position, given the end of the log.
-func (o *organisation) start(end int64) {
+// start sets the first position from the last entries of the log, which were read after the
+// snapshot.
+func (o *organisation) start(m snapshot, tail crm.LogTail) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.floor = max(end-readBack, 0)
-	o.known = max(o.known, end)
-	o.seq.Store(o.floor)
+	o.floor = tail.End - int64(len(tail.Entries))
+	o.known = max(o.known, tail.End)
+	o.invalidate(tail.Entries)
+	o.seq.Store(tail.End)
+	o.confirmAt(m)
 	o.broadcast()
 }
 
@@ -182,20 +223,6 @@ func (o *organisation) skip(to int64) {
 	o.endSubscriptions(ErrReset, func(s *Subscription) bool { return s.live && s.queued < to }) // others will notice when reading
 	o.advance()
 	o.seq.Store(to)
-	o.broadcast()
-}
-
-// reset starts over after the log has become shorter than it was: a backup was restored. Up
-// to its former length, positions of the two logs cannot be told apart, so none is trusted.
-func (o *organisation) reset(end int64) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.floor = max(o.floor, o.known)
-	o.known = end
-	o.invalidations = invalidations{}
-	o.endSubscriptions(ErrReset, func(*Subscription) bool { return true })
-	o.advance()
-	o.seq.Store(end)
 	o.broadcast()
 }
 

@@ -2,6 +2,7 @@ package changes
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +15,10 @@ const (
 	maxPause      = 2 * time.Second        // between failing polls
 	pageSize      = 500                    // entries per read
 	pagesAtATime  = 4                      // of one organisation in a row
+	startAtATime  = 100                    // organisations whose tails are read at once
+	endsAtATime   = 1000                   // organisations whose ends are read at once
+	checkInterval = 10 * time.Second       // between reads of the ends of all logs
+	maxGap        = time.Minute            // between polls, by the wall clock, before all ends are read
 	maxWatchPause = 5 * time.Second        // between attempts to receive notifications
 	watchedLong   = 10 * time.Second       // after receiving them for so long, the pause starts over
 )
@@ -21,9 +26,14 @@ const (
 // Log is the change log as a Follower needs it. Errors are those of crm.Store.
 type Log interface {
 	crm.ChangeLog
-	// LogStart returns the seq of the oldest entry that is stored: one more than that of
-	// the last entry when none is.
-	LogStart(ctx context.Context, org crm.ID) (int64, error)
+	// LogGrowth returns the ends of the logs that have grown since a mark, which an earlier call
+	// has returned; none for the mark "". If the epoch is not that of the server, it renews it
+	// first.
+	LogGrowth(ctx context.Context, mark string) (crm.LogGrowth, error)
+	// LogTails returns the last entries of the logs of organisations, at most back of each.
+	LogTails(ctx context.Context, orgs []crm.ID, back int) (crm.LogTails, error)
+	// RenewEpoch begins a new epoch, if the present one is still was.
+	RenewEpoch(ctx context.Context, was string) error
 	// WatchLog calls notify when the log of an organisation may have grown, to seq at
 	// least, whichever process has written; with the zero ID when it cannot tell which
 	// organisation, as once when it begins to listen. It returns when ctx ends, or with
@@ -50,16 +60,17 @@ func (f *Follower) stop() {
 	defer f.mu.Unlock()
 	f.ended = true
 	close(f.stopped)
-	for _, o := range f.followed() {
-		o.mu.Lock()
-		o.endSubscriptions(ErrStopped, func(*Subscription) bool { return true })
-		o.confirmed.Store(0)
-		o.mu.Unlock()
-	}
+	f.current.Load().all(func(o *organisation) { o.retire(ErrStopped) })
 }
 
-// loop reads the ends of all logs at every poll, and the requested logs whenever it is
-// woken.
+// poll is the last poll that succeeded.
+type poll struct {
+	mark, epoch string
+	at          time.Time     // by the wall clock
+	checked     time.Duration // when the ends of all logs were last read
+}
+
+// loop polls regularly, and reads the requested logs whenever it is woken.
 func (f *Follower) loop(ctx context.Context, log Log) {
 	pause := f.poll
 	poll := time.NewTimer(0)
@@ -100,80 +111,180 @@ func (f *Follower) pauseAfter(ctx context.Context, err error, pause time.Duratio
 	if !failed {
 		f.logger.WarnContext(ctx, "change log: cannot be read, answers are not cached", "error", err)
 	}
-	for _, o := range f.followed() {
-		o.wakeWaiters() // to give up
-	}
+	f.polls.send() // for waiters to give up
 	return min(2*pause, maxPause)
 }
 
-// round reads the ends of all logs, or only of those without a position yet, and then the
-// logs that have grown or were requested.
+// round polls, if that is due, and reads the requested logs.
 func (f *Follower) round(ctx context.Context, log Log, all bool) error {
-	now := f.now()
 	if all {
-		f.dropIdle(now)
-	}
-	var ids []crm.ID
-	marks := map[*organisation]snapshot{}
-	for id, o := range f.followed() {
-		if all || o.seq.Load() < 0 {
-			ids = append(ids, id)
-			marks[o] = o.snapshot(now)
+		if err := f.pollGrowth(ctx, log); err != nil {
+			return err
 		}
 	}
-	if len(ids) > 0 {
-		limited, cancel := context.WithTimeout(ctx, askTimeout)
-		ends, err := log.LogEnds(limited, ids)
-		cancel()
+	f.mu.Lock()
+	requested := f.requested
+	f.requested = nil
+	f.mu.Unlock()
+	var starting []*organisation
+	for i, o := range requested {
+		o.readRequested.Store(false)
+		if o.seq.Load() < 0 {
+			starting = append(starting, o)
+			continue
+		}
+		if err := f.read(ctx, log, o); err != nil {
+			for _, o := range append(requested[i:], starting...) {
+				f.requestRead(o)
+			}
+			return err
+		}
+	}
+	for part := range slices.Chunk(starting, startAtATime) {
+		if err := f.start(ctx, log, part); err != nil {
+			for _, o := range starting {
+				f.requestRead(o)
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// pollGrowth reads which logs have grown since the last poll, and requests that they are read.
+// This confirms the positions of all others.
+func (f *Follower) pollGrowth(ctx context.Context, log Log) error {
+	now, wall := f.now(), time.Now().Round(0)
+	grown, err := within(ctx, func(ctx context.Context) (crm.LogGrowth, error) { return log.LogGrowth(ctx, f.last.mark) })
+	if err != nil {
+		return err
+	}
+	f.useEpoch(grown.Epoch)
+	h := f.current.Load()
+	for org, end := range grown.Seqs {
+		if o := h.get(org); o != nil && o.seq.Load() < end {
+			o.extend(end)
+			f.requestRead(o)
+		}
+	}
+	// A mark of another epoch shows no growth, the entries of a long time may have been removed
+	// again, and a log that has become shorter has not grown.
+	gap := wall.Sub(f.last.at)
+	due := grown.Epoch != f.last.epoch || gap > maxGap || gap < -maxGap || now-f.last.checked >= checkInterval
+	if due || h.memory.Load() > maxMemory {
+		f.makeRoom(now)
+	}
+	if due {
+		if err := f.checkEnds(ctx, log, h); err != nil {
+			return err
+		}
+		f.last.checked = now
+	}
+	f.last.mark, f.last.epoch, f.last.at = grown.Mark, grown.Epoch, wall
+	if f.current.Load() == h {
+		f.polled.Store(int64(now))
+	}
+	f.polls.send()
+	return nil
+}
+
+// checkEnds compares the ends of all logs with their state.
+func (f *Follower) checkEnds(ctx context.Context, log Log, h *history) error {
+	var ids []crm.ID
+	h.all(func(o *organisation) {
+		if o.seq.Load() >= 0 {
+			ids = append(ids, o.id)
+		}
+	})
+	for part := range slices.Chunk(ids, endsAtATime) {
+		states := make(map[crm.ID]snapshot, len(part))
+		for _, org := range part {
+			if o := h.get(org); o != nil {
+				states[org] = o.snapshot(f.now())
+			}
+		}
+		ends, err := within(ctx, func(ctx context.Context) (crm.LogEnds, error) { return log.LogEnds(ctx, part) })
 		if err != nil {
 			return err
 		}
-		for o, m := range marks {
-			end, there := ends[o.id]
-			f.compare(ctx, o, m, end, there)
+		if ends.Epoch != h.epoch && len(ends.Seqs) > 0 {
+			f.requestPoll()
+			return nil
 		}
-	}
-	for _, o := range f.followed() {
-		if o.readRequested.Swap(false) && o.seq.Load() >= 0 {
-			if err := f.read(ctx, log, o); err != nil {
+		for org, m := range states {
+			o := h.get(org)
+			end, there := ends.Seqs[org]
+			switch {
+			case o == nil:
+			case !there:
+				f.remove(h, o)
+			case end < m.known:
+				f.logger.WarnContext(ctx, "change log: it has become shorter, a new epoch begins", "organisation", org, "was", m.known, "is", end)
+				_, err := within(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, log.RenewEpoch(ctx, h.epoch) })
+				f.requestPoll()
 				return err
+			case o.seq.Load() < end:
+				o.extend(end)
+				f.requestRead(o)
 			}
 		}
 	}
 	return nil
 }
 
-// compare compares the end of a log with the state before it was read.
-func (f *Follower) compare(ctx context.Context, o *organisation, m snapshot, end int64, there bool) {
-	switch {
-	case !there:
-		o.remove()
-		return
-	case m.seq < 0:
-		o.start(end)
-	case end < m.known:
-		f.logger.WarnContext(ctx, "change log: has become shorter, cached answers are not trusted",
-			"organisation", o.id, "was", m.known, "is", end)
-		o.reset(end)
+// remove stops following an organisation that does not exist any more.
+func (f *Follower) remove(h *history, o *organisation) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	h.drop(o)
+}
+
+// start sets the first positions of organisations.
+func (f *Follower) start(ctx context.Context, log Log, starting []*organisation) error {
+	ids := make([]crm.ID, len(starting))
+	states := make([]snapshot, len(starting))
+	for i, o := range starting {
+		ids[i], states[i] = o.id, o.snapshot(f.now())
 	}
-	if o.seq.Load() >= end {
-		o.confirm(m)
-		return
+	tails, err := within(ctx, func(ctx context.Context) (crm.LogTails, error) { return log.LogTails(ctx, ids, readBack) })
+	if err != nil {
+		return err
 	}
-	o.extend(end)
+	for i, o := range starting {
+		tail, there := tails.Tails[o.id]
+		switch {
+		case !there:
+			o.wakeWaiters() // there is no such organisation; it is asked for again with the next request
+		case o.history.epoch != tails.Epoch:
+			f.requestPoll()
+		default:
+			if o.start(states[i], tail); o.behind.Load() {
+				f.requestRead(o)
+			}
+		}
+	}
+	return nil
+}
+
+func within[T any](ctx context.Context, read func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return read(ctx)
 }
 
 // read reads a log to its end, or pagesAtATime pages of it.
 func (f *Follower) read(ctx context.Context, log Log, o *organisation) error {
 	for range pagesAtATime {
 		m := o.snapshot(f.now())
-		limited, cancel := context.WithTimeout(ctx, askTimeout)
-		entries, err := log.LogSince(limited, o.id, m.seq, pageSize)
-		cancel()
+		read, err := within(ctx, func(ctx context.Context) (crm.LogEntries, error) { return log.LogSince(ctx, o.id, m.seq, pageSize) })
 		if err != nil {
-			o.readRequested.Store(true)
 			return err
 		}
+		if read.Epoch != o.history.epoch {
+			f.requestPoll()
+			return nil
+		}
+		entries := read.Entries
 		switch {
 		case len(entries) > 0:
 			o.skip(entries[0].Seq - 1) // no effect unless entries are missing
@@ -217,11 +328,10 @@ func (f *Follower) watch(ctx context.Context, log Log) {
 // notify handles a notification that a log, or an unknown one, has grown.
 func (f *Follower) notify(org crm.ID, seq int64) {
 	if org == (crm.ID{}) {
-		f.pollAll.Store(true)
-		f.wake()
+		f.requestPoll()
 		return
 	}
-	if o := f.followed()[org]; o != nil && o.seq.Load() < seq {
+	if o := f.current.Load().get(org); o != nil && o.seq.Load() < seq {
 		f.requestRead(o)
 	}
 }

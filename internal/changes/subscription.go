@@ -45,28 +45,31 @@ type Subscription struct {
 	ended     error
 }
 
-// Subscribe subscribes to the entries after seq after. The caller must Close it.
-func (f *Follower) Subscribe(ctx context.Context, org crm.ID, after int64) (*Subscription, error) {
-	if !f.Await(ctx, org, 0) {
+// Subscribe subscribes to the entries after a position. The caller must Close it.
+func (f *Follower) Subscribe(ctx context.Context, org crm.ID, after crm.LogPosition) (*Subscription, error) {
+	if f.wait(ctx, org, func(o *organisation) bool { return o.seq.Load() >= 0 }) == nil {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		return nil, crm.Unavailable(ErrStopped)
 	}
-	// The subscriber may have its seq from another process that is ahead.
+	// The subscriber may have its position from another process that is ahead.
 	ends, err := (*f.log.Load()).LogEnds(ctx, []crm.ID{org})
 	if err != nil {
 		return nil, err
 	}
-	s := &Subscription{f: f, at: after, queued: after, ready: make(chan struct{}, 1)}
-	if end, there := ends[org]; !there || after < 0 || after > end {
+	s := &Subscription{f: f, at: after.Seq, queued: after.Seq, ready: make(chan struct{}, 1)}
+	if end, there := ends.Seqs[org]; !there || ends.Epoch != after.Epoch || after.Seq < 0 || after.Seq > end {
 		s.ended = ErrReset
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s.o = f.followed()[org]
+	s.o = f.current.Load().get(org)
 	if f.ended || s.o == nil {
 		return nil, crm.Unavailable(ErrStopped)
+	}
+	if s.o.history.epoch != after.Epoch {
+		s.ended = ErrReset
 	}
 	s.o.mu.Lock()
 	defer s.o.mu.Unlock()
@@ -75,6 +78,9 @@ func (f *Follower) Subscribe(ctx context.Context, org crm.ID, after int64) (*Sub
 	}
 	return s, nil
 }
+
+// Epoch returns the epoch of the log that the entries are of.
+func (s *Subscription) Epoch() string { return s.o.history.epoch }
 
 // Close ends the subscription.
 func (s *Subscription) Close() {
@@ -127,11 +133,11 @@ func (s *Subscription) take() (entries []crm.LogEntry, live bool, err error) {
 
 // read reads entries from the log. There are some, because the position is ahead.
 func (s *Subscription) read(ctx context.Context) ([]crm.LogEntry, error) {
-	entries, err := (*s.f.log.Load()).LogSince(ctx, s.o.id, s.at, maxPending)
-	if err == nil && (len(entries) == 0 || entries[0].Seq != s.at+1) {
+	read, err := (*s.f.log.Load()).LogSince(ctx, s.o.id, s.at, maxPending)
+	if err == nil && (read.Epoch != s.Epoch() || len(read.Entries) == 0 || read.Entries[0].Seq != s.at+1) {
 		return nil, s.fail(ErrReset)
 	}
-	return entries, err
+	return read.Entries, err
 }
 
 // fail ends the subscription.

@@ -16,7 +16,7 @@ import (
 // subscribe subscribes until the test's end.
 func (f *following) subscribe(after int64) *changes.Subscription {
 	f.t.Helper()
-	s, err := f.Subscribe(f.t.Context(), f.org, after)
+	s, err := f.Subscribe(f.t.Context(), f.org, f.in(after))
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestSubscription(t *testing.T) {
 	}{
 		"Live": {after: 1000, test: func(f *following, s *changes.Subscription) {
 			f.quiet(s)
-			f.Committed(f.org, f.log.write(f.org, several(2)...))
+			f.commit(f.log.write(f.org, several(2)...))
 			f.next(s, 1001, 1002)
 			f.log.write(f.org, several(3)...)
 			pass(250 * time.Millisecond)
@@ -84,9 +84,9 @@ func TestSubscription(t *testing.T) {
 		}},
 		"FromBehind": {after: 1, test: func(f *following, s *changes.Subscription) {
 			f.next(s, 2, 257)
-			f.Committed(f.org, f.log.write(f.org, several(2)...))
+			f.commit(f.log.write(f.org, several(2)...))
 			f.next(s, 258, 1002)
-			f.Committed(f.org, f.log.write(f.org, several(1)...))
+			f.commit(f.log.write(f.org, several(1)...))
 			f.next(s, 1003, 1003)
 			f.quiet(s)
 		}},
@@ -97,17 +97,17 @@ func TestSubscription(t *testing.T) {
 		"Burst": {after: 1000, test: func(f *following, s *changes.Subscription) {
 			f.quiet(s)
 			pass(time.Minute)
-			f.Committed(f.org, f.log.write(f.org, several(3000)...))
+			f.commit(f.log.write(f.org, several(3000)...))
 			f.next(s, 1001, 4000) // entries beyond the queue are read from the log
 			f.quiet(s)
-			f.Committed(f.org, f.log.write(f.org, several(1)...))
+			f.commit(f.log.write(f.org, several(1)...))
 			f.next(s, 4001, 4001)
 		}},
 		"BurstAfterBurst": {after: 1000, test: func(f *following, s *changes.Subscription) {
 			f.quiet(s)
 			at := int64(1001)
 			for range 20 { // reads slower than entries are written
-				f.Committed(f.org, f.log.write(f.org, several(600)...))
+				f.commit(f.log.write(f.org, several(600)...))
 				pass(9 * time.Second)
 				entries, err := s.Next(f.t.Context())
 				if err != nil || entries[0].Seq != at {
@@ -120,28 +120,28 @@ func TestSubscription(t *testing.T) {
 		}},
 		"Slow": {after: 1000, test: func(f *following, s *changes.Subscription) {
 			f.quiet(s)
-			f.Committed(f.org, f.log.write(f.org, several(257)...))
+			f.commit(f.log.write(f.org, several(257)...))
 			pass(11 * time.Second)
-			f.Committed(f.org, f.log.write(f.org, several(1)...))
+			f.commit(f.log.write(f.org, several(1)...))
 			f.next(s, 1001, 1256) // queued entries are not lost
 			f.ended(s, changes.ErrSlow)
 		}},
 		"SlowWithLittle": {after: 1000, test: func(f *following, s *changes.Subscription) {
 			f.quiet(s)
-			f.Committed(f.org, f.log.write(f.org, several(255)...))
+			f.commit(f.log.write(f.org, several(255)...))
 			pass(time.Hour)
-			f.Committed(f.org, f.log.write(f.org, several(1)...))
+			f.commit(f.log.write(f.org, several(1)...))
 			f.next(s, 1001, 1256) // fits the queue
 		}},
 		"BurstPruned": {after: 1000, test: func(f *following, s *changes.Subscription) {
 			f.quiet(s)
-			f.Committed(f.org, f.log.write(f.org, several(600)...))
+			f.commit(f.log.write(f.org, several(600)...))
 			f.log.prune(f.org, 1300)
 			f.next(s, 1001, 1256)
 			f.ended(s, changes.ErrReset)
 		}},
 		"SlowFromBehind": {after: 500, test: func(f *following, s *changes.Subscription) {
-			f.Committed(f.org, f.log.write(f.org, several(5000)...))
+			f.commit(f.log.write(f.org, several(5000)...))
 			f.next(s, 501, 6000) // existing entries wait for their reader
 		}},
 		"Pruned": {after: 10, test: func(f *following, s *changes.Subscription) {
@@ -178,7 +178,7 @@ func TestSubscription(t *testing.T) {
 		}},
 		"Stopped": {after: 1000, test: func(f *following, s *changes.Subscription) {
 			f.quiet(s)
-			f.Committed(f.org, f.log.write(f.org, several(1)...))
+			f.commit(f.log.write(f.org, several(1)...))
 			f.stop()
 			f.next(s, 1001, 1001)
 			f.ended(s, changes.ErrStopped)
@@ -186,7 +186,7 @@ func TestSubscription(t *testing.T) {
 		"Closed": {after: 1000, test: func(f *following, s *changes.Subscription) {
 			f.quiet(s)
 			s.Close()
-			f.Committed(f.org, f.log.write(f.org, several(1000)...))
+			f.commit(f.log.write(f.org, several(1000)...))
 			f.quiet(s)
 		}},
 		"KeepsItsOrganisation": {after: 1000, test: func(f *following, s *changes.Subscription) {
@@ -220,17 +220,17 @@ func TestSubscribeCannot(t *testing.T) {
 	follows(t, 3, func(f *following) {
 		f.at(3)
 		f.log.set(func(l *memoryLog) { l.down = errDown })
-		if _, err := f.Subscribe(f.t.Context(), f.org, 3); !errors.Is(err, errDown) {
+		if _, err := f.Subscribe(f.t.Context(), f.org, f.in(3)); !errors.Is(err, errDown) {
 			f.t.Errorf("while the log is down: %v", err)
 		}
+		f.log.set(func(l *memoryLog) { l.down = nil })
 		ctx, cancel := context.WithTimeout(f.t.Context(), time.Second)
 		defer cancel()
-		if _, err := f.Subscribe(ctx, crm.NewID(), 0); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := f.Subscribe(ctx, crm.NewID(), f.in(0)); !errors.Is(err, context.DeadlineExceeded) {
 			f.t.Errorf("of an unknown organisation: %v", err)
 		}
-		f.log.set(func(l *memoryLog) { l.down = nil })
 		f.stop()
-		if _, err := f.Subscribe(f.t.Context(), f.org, 3); !errors.Is(err, changes.ErrStopped) {
+		if _, err := f.Subscribe(f.t.Context(), f.org, f.in(3)); !errors.Is(err, changes.ErrStopped) {
 			f.t.Errorf("after Run: %v", err)
 		}
 	})
@@ -251,7 +251,7 @@ func TestSubscriptionsMissNothing(t *testing.T) {
 					entries := f.log.write(f.org, several(1)...)
 					switch r.IntN(3) {
 					case 0:
-						f.Committed(f.org, entries)
+						f.commit(entries)
 					case 1:
 						f.log.announce(f.org, entries[0].Seq)
 					}
@@ -264,7 +264,7 @@ func TestSubscriptionsMissNothing(t *testing.T) {
 				r := rand.New(rand.NewPCG(2, uint64(i)))
 				seen := int64(r.IntN(300))
 				for seen < 400+writes {
-					s, err := f.Subscribe(f.t.Context(), f.org, seen)
+					s, err := f.Subscribe(f.t.Context(), f.org, f.in(seen))
 					if err != nil {
 						f.t.Error(err)
 						return

@@ -8,12 +8,12 @@ import (
 
 // Answers built from the log itself are not cached.
 
-func (s trackedStore) LogEnds(ctx context.Context, orgs []crm.ID) (map[crm.ID]int64, error) {
+func (s trackedStore) LogEnds(ctx context.Context, orgs []crm.ID) (crm.LogEnds, error) {
 	dependenciesOf(ctx).setUncacheable()
 	return s.store.LogEnds(ctx, orgs)
 }
 
-func (s trackedStore) LogSince(ctx context.Context, org crm.ID, seq int64, limit int) ([]crm.LogEntry, error) {
+func (s trackedStore) LogSince(ctx context.Context, org crm.ID, seq int64, limit int) (crm.LogEntries, error) {
 	dependenciesOf(ctx).setUncacheable()
 	return s.store.LogSince(ctx, org, seq, limit)
 }

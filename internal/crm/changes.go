@@ -2,51 +2,132 @@ package crm
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strconv"
 	"strings"
 )
 
+// LogPosition is a position in an organisation's change log: that of the entry seq, or 0
+// for the beginning. Positions of two epochs cannot be compared.
+type LogPosition struct {
+	Epoch string
+	Seq   int64
+}
+
+// String returns the position as clients receive it: EPOCH.SEQ.
+func (p LogPosition) String() string {
+	return string(p.Append(make([]byte, 0, len(p.Epoch)+20)))
+}
+
+// Append appends the position as String returns it.
+func (p LogPosition) Append(b []byte) []byte {
+	return strconv.AppendInt(append(append(b, p.Epoch...), '.'), p.Seq, 10)
+}
+
+// minEpoch is the least length of an epoch.
+const minEpoch = 8
+
+// ParseLogPosition parses a position, or a seq alone, whose epoch is then "". ok is false if
+// the text has the form of neither.
+func ParseLogPosition(text string) (p LogPosition, ok bool) {
+	epoch, number, found := strings.Cut(text, ".")
+	if !found {
+		epoch, number = "", text
+	}
+	odd := func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') }
+	seq, err := strconv.ParseInt(number, 10, 64)
+	ok = err == nil && seq >= 0 && (!found || len(epoch) >= minEpoch && !strings.ContainsFunc(epoch, odd))
+	return LogPosition{epoch, seq}, ok
+}
+
 // ChangeLog is the change log of every organisation, numbered by seq in the order of the
-// commits, without gaps. Errors are those of Store.
+// commits, without gaps. Its epoch is a random name: there is a new one when entries may have
+// been lost, because a backup was restored or another server has taken over. While the epoch
+// is not established, reads return CodeUnavailable. Other errors are those of Store.
 type ChangeLog interface {
-	// LogEnds returns the seq of the last entry of each of these organisations, 0 for
-	// one without any; organisations that do not exist are left out. What was
+	// LogEnds returns the epoch, and the seq of the last entry of each of these organisations,
+	// 0 for one without any; organisations that do not exist are left out. What was
 	// committed before LogEnds was called is counted in.
-	LogEnds(ctx context.Context, orgs []ID) (map[ID]int64, error)
-	// LogSince returns the entries after seq, oldest first, at most limit of them.
-	LogSince(ctx context.Context, org ID, seq int64, limit int) ([]LogEntry, error)
+	LogEnds(ctx context.Context, orgs []ID) (LogEnds, error)
+	// LogSince returns the epoch, and the entries after seq, oldest first, at most limit of them.
+	LogSince(ctx context.Context, org ID, seq int64, limit int) (LogEntries, error)
+}
+
+// LogEnds are the ends of logs.
+type LogEnds struct {
+	Epoch string
+	Seqs  map[ID]int64
+}
+
+// LogEntries are entries of one log.
+type LogEntries struct {
+	Epoch   string
+	Entries []LogEntry
+}
+
+// LogGrowth is what has been entered since a mark.
+type LogGrowth struct {
+	LogEnds        // of the organisations whose logs have grown since the mark
+	Mark    string // of the read; opaque
+}
+
+// LogTails are the last entries of logs.
+type LogTails struct {
+	Epoch string
+	Tails map[ID]LogTail // of the organisations that exist
+}
+
+// LogTail is the end of one log.
+type LogTail struct {
+	End     int64
+	Entries []LogEntry // the last ones, oldest first
 }
 
 // ChangePage is a page of the change log.
 type ChangePage struct {
 	Entries []LogEntry // those that the actor may see
 	HasMore bool       // there are more after these
-	Last    int64      // the seq of the last entry, visible or not, or the requested one when there is none
-	// Reset is true when the log does not continue at the requested seq: entries have been
-	// removed since, or there never were any.
+	// Last is the position of the last entry, visible or not, or the requested one when there is
+	// none.
+	Last LogPosition
+	// Reset is true when the log does not continue at the requested position: entries have been
+	// removed since, there never were any, or it is of another epoch.
 	Reset bool
 }
 
+// errEpoch is the cause of a read that another epoch has begun under.
+var errEpoch = errors.New("the change log has just got a new epoch")
+
 // Changes returns the entries of the change log after since, oldest first; at most limit.
-func (s *Service) Changes(ctx context.Context, by Actor, since int64, limit int) (ChangePage, error) {
-	page := ChangePage{Last: since}
+// Without an epoch, since is a position of the current one.
+func (s *Service) Changes(ctx context.Context, by Actor, since LogPosition, limit int) (ChangePage, error) {
+	var page ChangePage
 	// The end comes first: what is entered meanwhile is read, and entries up to there that are
 	// not read have been removed.
 	ends, err := s.store.LogEnds(ctx, []ID{by.Org})
 	if err != nil {
 		return page, err
 	}
-	if page.Entries, err = s.store.LogSince(ctx, by.Org, since, limit+1); err != nil {
+	end := LogPosition{ends.Epoch, ends.Seqs[by.Org]}
+	if since.Epoch != "" && since.Epoch != ends.Epoch {
+		return ChangePage{Last: end, Reset: true}, nil
+	}
+	read, err := s.store.LogSince(ctx, by.Org, since.Seq, limit+1)
+	if err != nil {
 		return page, err
 	}
+	if read.Epoch != ends.Epoch {
+		return page, Unavailable(errEpoch)
+	}
+	page.Entries = read.Entries
 	if page.HasMore = len(page.Entries) > limit; page.HasMore {
 		page.Entries = page.Entries[:limit]
 	}
 	if n := len(page.Entries); n > 0 {
-		page.Reset, page.Last = page.Entries[0].Seq != since+1, page.Entries[n-1].Seq
+		page.Reset, page.Last = page.Entries[0].Seq != since.Seq+1, LogPosition{read.Epoch, page.Entries[n-1].Seq}
 	} else {
-		page.Last = ends[by.Org]
-		page.Reset = since != page.Last
+		page.Reset, page.Last = since.Seq != end.Seq, end
 	}
 	if by.OwnerScope() != nil {
 		page.Entries = slices.DeleteFunc(page.Entries, func(e LogEntry) bool {
@@ -58,6 +139,22 @@ func (s *Service) Changes(ctx context.Context, by Actor, since int64, limit int)
 		}
 	}
 	return page, nil
+}
+
+type epochKey struct{}
+
+// WithEpochObserver returns a context in which each read of the database calls observe with
+// the epoch of the change log of the server that it was answered by; with "" if that is not
+// established. A database without servers that take over from each other does not call it.
+func WithEpochObserver(ctx context.Context, observe func(epoch string)) context.Context {
+	return context.WithValue(ctx, epochKey{}, observe)
+}
+
+// ObserveEpoch calls the context's observer of epochs, if it has any.
+func ObserveEpoch(ctx context.Context, epoch string) {
+	if observe, ok := ctx.Value(epochKey{}).(func(string)); ok {
+		observe(epoch)
+	}
 }
 
 // VisibleEntry returns what the actor may see of an entry of the change log; false: nothing.

@@ -70,15 +70,15 @@ type LogEntry struct {
 // CommitListener is told of the transactions of this process that enter changes, before their
 // Write returns. It must not block.
 type CommitListener interface {
-	// Committed receives the entries in order, as LogSince returns them. They do not change any
-	// more.
-	Committed(org ID, entries []LogEntry)
+	// Committed receives the epoch, and the entries in order, as LogSince returns them. They do
+	// not change any more.
+	Committed(org ID, epoch string, entries []LogEntry)
 	// CommitUnknown is called when it is not known whether a transaction was committed.
 	CommitUnknown(org ID)
 	// Unchanged is called after a transaction that had nothing to change, and saw the log up to
-	// seq at least: what it found may have been written by another process, whose entries are
-	// not read here yet.
-	Unchanged(org ID, seq int64)
+	// a position at least: what it found may have been written by another process, whose entries
+	// are not read here yet.
+	Unchanged(org ID, at LogPosition)
 }
 
 // TagScope is what a Tag narrows a type by.

@@ -19,10 +19,10 @@ type IdempotentRequest struct {
 // IdempotentResult is the answer to a request.
 type IdempotentResult struct {
 	Bytes []byte
-	// Replayed is true when this is the answer to an earlier request. Seq is then an entry of
+	// Replayed is true when this is the answer to an earlier request. At is then a position in
 	// the organisation's change log that is no older than the request's changes.
 	Replayed bool
-	Seq      int64
+	At       LogPosition
 }
 
 // The errors of Idempotent.
@@ -76,5 +76,5 @@ func (s *Service) once(ctx context.Context, by Actor, r IdempotentRequest, fn fu
 	}
 	// Another process may have answered, and its changes may not have been read here yet.
 	ends, err := s.store.LogEnds(ctx, []ID{by.Org})
-	return IdempotentResult{Bytes: bytes, Replayed: true, Seq: ends[by.Org]}, err
+	return IdempotentResult{Bytes: bytes, Replayed: true, At: LogPosition{ends.Epoch, ends.Seqs[by.Org]}}, err
 }

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"net/http"
-	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -12,7 +11,7 @@ import (
 
 // sinceArgs are the parameters of a page of the change log.
 type sinceArgs struct {
-	since int64
+	since crm.LogPosition
 	limit int
 }
 
@@ -20,11 +19,12 @@ type sinceArgs struct {
 func (a *API) changeLog() operation {
 	q := query[sinceArgs]{
 		{
-			name: "since", schema: &huma.Schema{Type: huma.TypeInteger, Default: 0},
-			doc: "The seq of the last change that the client knows; only later ones are returned.",
-			read: func(dst *sinceArgs, value string) (err error) {
-				if dst.since, err = strconv.ParseInt(value, 10, 64); err != nil || dst.since < 0 {
-					return unreadable("must be a whole number from 0")
+			name: "since", schema: &huma.Schema{Type: huma.TypeString, Pattern: `^([A-Z0-9]{8,}\.)?[0-9]+$`, Default: "0"},
+			doc: "The position of the last change that the client knows, as pagination.nextCursor returned it, or its seq alone; only later changes are returned.",
+			read: func(dst *sinceArgs, value string) error {
+				var ok bool
+				if dst.since, ok = crm.ParseLogPosition(value); !ok {
+					return unreadable("must be a position such as 4R2K7QX3ZD.120, or a whole number from 0")
 				}
 				return nil
 			},
@@ -34,8 +34,8 @@ func (a *API) changeLog() operation {
 	return operation{
 		method: http.MethodGet, path: "/api/changes", id: "listChanges", tag: "Changes",
 		summary: "List changes",
-		description: "Oldest first. pagination.nextCursor is the since of the next request: the last seq. Changes are retained for a week, unless SIXTY_CHANGES_KEPT is set; when those " +
-			"that follow since are no longer there, meta.reset is true, and everything derived from earlier responses must be read again. " +
+		description: "Oldest first. pagination.nextCursor is the since of the next request: the epoch of the log and the last seq. Changes are retained for a week, unless SIXTY_CHANGES_KEPT is set. When those " +
+			"that follow since are no longer there, or the log has another epoch, because a backup was restored or another database server has taken over, meta.reset is true, and everything derived from earlier responses must be read again. " +
 			"A rep who sees only their own records gets the changes of those and of records without an owner: a record that they lose appears as deleted, and a page may have fewer changes than there are. " +
 			"An update of the organisation may have changed what they see.",
 		query:  q.document(),
@@ -52,8 +52,8 @@ func (a *API) changeLog() operation {
 			}
 			c.Out = appendRows(append(c.Out, `{"data":`...), page.Entries, appendLogEntry)
 			c.Out = appendListTail(c.Out, listTail{
-				count: len(page.Entries), limit: args.limit, hasMore: page.HasMore, hasPrevious: args.since > 0,
-				next: strconv.FormatInt(page.Last, 10), reset: &page.Reset,
+				count: len(page.Entries), limit: args.limit, hasMore: page.HasMore, hasPrevious: args.since.Seq > 0,
+				next: page.Last.String(), reset: &page.Reset,
 			})
 			return nil
 		},

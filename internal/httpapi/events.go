@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -20,8 +19,6 @@ const (
 	heartbeat = 15 * time.Second
 	// streamWriteTimeout is how long a client may take to receive what is sent to it.
 	streamWriteTimeout = 10 * time.Second
-	// minEpoch is the least length of an epoch.
-	minEpoch = 8
 	// lastEventID is the header with the id of the last event that a client received.
 	lastEventID = "Last-Event-ID"
 )
@@ -56,7 +53,7 @@ func (a *API) eventStream() operation {
 
 // streamEvents sends events until the client disconnects or the server shuts down.
 func (a *API) streamEvents(c *call, w http.ResponseWriter) error {
-	after, known, err := a.lastEvent(c.Request)
+	after, sent, err := lastEvent(c.Request)
 	if err != nil {
 		return err
 	}
@@ -69,45 +66,37 @@ func (a *API) streamEvents(c *call, w http.ResponseWriter) error {
 		return err
 	}
 	defer done()
-	s := stream{api: a, r: c.Request, w: w, out: http.NewResponseController(w), by: c.Actor, reset: !known}
-	if after < 0 {
-		seq, _, ok := a.Server.Changes.Position(ctx, c.Actor.Org)
+	s := stream{api: a, r: c.Request, w: w, out: http.NewResponseController(w), by: c.Actor}
+	if !sent || after.Epoch == "" {
+		at, _, ok := a.Server.Changes.Position(ctx, c.Actor.Org)
 		if !ok {
 			return crm.Unavailable(errors.New("the end of the change log is unknown"))
 		}
-		after = seq
+		if after.Epoch = at.Epoch; !sent {
+			after = at
+		}
 	}
 	subscription, err := a.Server.Changes.Subscribe(ctx, c.Actor.Org, after)
 	if err != nil {
 		return err
 	}
-	s.begin(after)
+	s.begin(subscription, after)
 	s.run(ctx, subscription)
 	return nil
 }
 
-// lastEvent returns the seq of the last event that a client received; -1 if there is none.
-// known is false if that was in another log.
-func (a *API) lastEvent(r *http.Request) (seq int64, known bool, err error) {
+// lastEvent returns the position of the last event that a client received; sent is false if
+// there is none.
+func lastEvent(r *http.Request) (at crm.LogPosition, sent bool, err error) {
 	text := r.Header.Get(lastEventID)
 	if text == "" {
-		return -1, true, nil
+		return at, false, nil
 	}
-	epoch, number, found := strings.Cut(text, ".")
-	if !found {
-		epoch, number = a.Server.Epoch, text
+	at, ok := crm.ParseLogPosition(text)
+	if !ok {
+		return at, false, server.BadRequest(lastEventID + " must be the id of an event, as it was sent.")
 	}
-	seq, bad := strconv.ParseInt(number, 10, 64)
-	if bad != nil || seq < 0 || !isEpoch(epoch) {
-		return 0, false, server.BadRequest(lastEventID + " must be the id of an event, as it was sent.")
-	}
-	return seq, epoch == a.Server.Epoch, nil
-}
-
-// isEpoch reports whether s has the form of an epoch: letters and digits.
-func isEpoch(s string) bool {
-	odd := func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') }
-	return len(s) >= minEpoch && !strings.ContainsFunc(s, odd)
+	return at, true, nil
 }
 
 // stream is the event stream of one client.
@@ -131,11 +120,12 @@ func beginStream(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// begin sends the header, and adds the first event.
-func (s *stream) begin(after int64) {
+// begin sends the header, and adds the first event, unless the log does not continue at the
+// position.
+func (s *stream) begin(sub *changes.Subscription, after crm.LogPosition) {
 	beginStream(s.w)
-	if !s.reset {
-		s.event("ready", after, `{"seq":`+strconv.FormatInt(after, 10)+`}`)
+	if s.reset = sub.Epoch() != after.Epoch; !s.reset {
+		s.event("ready", after)
 	}
 }
 
@@ -175,7 +165,7 @@ func (s *stream) run(ctx context.Context, sub *changes.Subscription) {
 		case err == nil:
 			for i := range entries {
 				if e, heard := s.by.VisibleEntry(entries[i]); heard {
-					s.change(&e)
+					s.change(sub.Epoch(), &e)
 				}
 			}
 		case errors.Is(err, context.DeadlineExceeded):
@@ -210,19 +200,19 @@ func (s *stream) revoked() bool {
 // resubscribe subscribes to later changes, and adds the event that tells the client to read
 // everything again.
 func (s *stream) resubscribe(ctx context.Context) (*changes.Subscription, error) {
-	seq, _, ok := s.api.Server.Changes.Position(ctx, s.by.Org)
+	at, _, ok := s.api.Server.Changes.Position(ctx, s.by.Org)
 	if !ok {
 		return nil, crm.Unavailable(errors.New("the end of the change log is unknown"))
 	}
-	next, err := s.api.Server.Changes.Subscribe(ctx, s.by.Org, seq)
+	next, err := s.api.Server.Changes.Subscribe(ctx, s.by.Org, at)
 	if err == nil {
-		s.event("reset", seq, `{"seq":`+strconv.FormatInt(seq, 10)+`}`)
+		s.event("reset", at)
 	}
 	return next, err
 }
 
-func (s *stream) change(e *crm.LogEntry) {
-	s.open("change", e.Seq)
+func (s *stream) change(epoch string, e *crm.LogEntry) {
+	s.open("change", crm.LogPosition{Epoch: epoch, Seq: e.Seq})
 	s.text = append(appendLogEntry(s.text, e), "\n\n"...)
 }
 
@@ -242,15 +232,15 @@ func (s *stream) end(err error) {
 	s.send()
 }
 
-func (s *stream) event(name string, seq int64, data string) {
-	s.open(name, seq)
-	s.text = append(append(s.text, data...), "\n\n"...)
+// event adds an event that says where the stream is.
+func (s *stream) event(name string, at crm.LogPosition) {
+	s.open(name, at)
+	s.text = append(strconv.AppendInt(append(s.text, `{"seq":`...), at.Seq, 10), "}\n\n"...)
 }
 
 // open adds an event up to its data.
-func (s *stream) open(name string, seq int64) {
-	s.text = append(append(append(s.text, "id: "...), s.api.Server.Epoch...), '.')
-	s.text = strconv.AppendInt(s.text, seq, 10)
+func (s *stream) open(name string, at crm.LogPosition) {
+	s.text = at.Append(append(s.text, "id: "...))
 	s.text = append(append(append(s.text, "\nevent: "...), name...), "\ndata: "...)
 }
 

@@ -15,45 +15,9 @@ import (
 	"time"
 
 	"sixty/internal/changes"
-	"sixty/internal/crm"
+	"sixty/internal/changes/changestest"
 	"sixty/internal/server"
 )
-
-// growingLog is a change log in which deals are created.
-type growingLog struct {
-	quietLog
-	mu  sync.Mutex
-	end int64
-}
-
-// grow adds changes.
-func (l *growingLog) grow(n int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.end += n
-}
-
-func (l *growingLog) LogEnds(_ context.Context, orgs []crm.ID) (map[crm.ID]int64, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	ends := map[crm.ID]int64{}
-	for _, org := range orgs {
-		ends[org] = l.end
-	}
-	return ends, nil
-}
-
-func (l *growingLog) LogSince(_ context.Context, _ crm.ID, seq int64, limit int) ([]crm.LogEntry, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var all []crm.LogEntry
-	for seq < l.end && len(all) < limit {
-		seq++
-		id := exampleID(1)
-		all = append(all, crm.LogEntry{Seq: seq, Entity: crm.EntityDeal, ID: &id, Op: crm.OpCreated})
-	}
-	return all, nil
-}
 
 // pipes is a listener of unbuffered connections: a write ends when the other end has read it.
 type pipes chan net.Conn
@@ -70,11 +34,11 @@ func (pipes) Close() error   { return nil }
 func (pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "unix"} }
 
 // streaming runs a test against a server whose streams follow the log, in a synctest bubble.
-func streaming(t *testing.T, test func(t *testing.T, a testAPI, log *growingLog, open func() *bufio.Reader)) {
+func streaming(t *testing.T, test func(t *testing.T, a testAPI, log *changestest.Log, open func() *bufio.Reader)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		log, follower := new(growingLog), changes.New(changes.Options{})
-		a := newAPI(t, func(o *testOptions) { o.Changes, o.Epoch = follower, "EPOCH234" })
+		log, follower := new(changestest.Log), changes.New(changes.Options{})
+		a := newAPI(t, func(o *testOptions) { o.Changes = follower })
 		ctx, cancel := context.WithCancel(t.Context())
 		listener := make(pipes)
 		// As bounded as the program's own server.
@@ -129,7 +93,7 @@ func readEvent(r *bufio.Reader) (string, error) {
 // An idle stream sends heartbeats, and is not subject to the server's timeouts of requests.
 func TestHeartbeats(t *testing.T) {
 	t.Parallel()
-	streaming(t, func(t *testing.T, _ testAPI, log *growingLog, open func() *bufio.Reader) {
+	streaming(t, func(t *testing.T, _ testAPI, log *changestest.Log, open func() *bufio.Reader) {
 		r := open()
 		if first, err := readEvent(r); err != nil || first != "id: EPOCH234.0\nevent: ready\ndata: {\"seq\":0}\n" {
 			t.Fatalf("%q, %v", first, err)
@@ -141,7 +105,7 @@ func TestHeartbeats(t *testing.T) {
 				t.Fatalf("after %s: %q, %v", took, beat, err)
 			}
 		}
-		log.grow(1)
+		log.Grow(1)
 		if change, err := readEvent(r); err != nil || !strings.HasPrefix(change, "id: EPOCH234.1\nevent: change\n") {
 			t.Errorf("%q, %v", change, err)
 		}
@@ -151,14 +115,14 @@ func TestHeartbeats(t *testing.T) {
 // A client that does not read is disconnected, and does not delay others.
 func TestSlowClientsAreDisconnected(t *testing.T) {
 	t.Parallel()
-	streaming(t, func(t *testing.T, a testAPI, log *growingLog, open func() *bufio.Reader) {
+	streaming(t, func(t *testing.T, a testAPI, log *changestest.Log, open func() *bufio.Reader) {
 		slow, r := open(), open()
 		if _, err := readEvent(r); err != nil {
 			t.Fatal(err)
 		}
 		for n := range 10 {
 			written := time.Now()
-			log.grow(1)
+			log.Grow(1)
 			change, err := readEvent(r)
 			if took := time.Since(written); err != nil || !strings.Contains(change, "event: change\n") || took > time.Second {
 				t.Fatalf("change %d comes after %s: %q, %v", n, took, change, err)

@@ -12,6 +12,7 @@ import (
 	"sixty/internal/auth"
 	"sixty/internal/cache"
 	"sixty/internal/changes"
+	"sixty/internal/changes/changestest"
 	"sixty/internal/crm"
 	"sixty/internal/server"
 )
@@ -115,7 +116,7 @@ func cachedAPI(tb testing.TB, page func(context.Context) (crm.Page[crm.Deal], er
 	ctx, cancel := context.WithCancel(tb.Context())
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := follower.Run(ctx, quietLog{}); err != nil {
+		if err := follower.Run(ctx, new(changestest.Log)); err != nil {
 			tb.Error(err)
 		}
 	})
@@ -132,26 +133,6 @@ func cachedAPI(tb testing.TB, page func(context.Context) (crm.Page[crm.Deal], er
 	return newAPI(tb, append([]func(*testOptions){func(o *testOptions) {
 		o.Service, o.Cache, o.Changes = crm.NewService(store, time.Now), responses, follower
 	}}, change...)...)
-}
-
-// quietLog is a change log without changes.
-type quietLog struct{ changes.Log }
-
-func (quietLog) LogEnds(_ context.Context, orgs []crm.ID) (map[crm.ID]int64, error) {
-	ends := map[crm.ID]int64{}
-	for _, org := range orgs {
-		ends[org] = 0
-	}
-	return ends, nil
-}
-
-func (quietLog) LogSince(context.Context, crm.ID, int64, int) ([]crm.LogEntry, error) {
-	return nil, nil
-}
-
-func (quietLog) WatchLog(ctx context.Context, _ func(crm.ID, int64)) error {
-	<-ctx.Done()
-	return nil
 }
 
 func dealsPage(n int) crm.Page[crm.Deal] {

@@ -118,7 +118,7 @@ func (s *Server) fill(ctx context.Context, op *Operation, r *http.Request, query
 	c.Out = (*buffer)[:0]
 	err := s.inSlot(op, &c)
 	*buffer = c.Out // it may have grown
-	answer := &cache.Answer{Status: http.StatusOK, Link: c.Link, Version: c.Version, Tags: read.Tags(), NoStore: read.Uncacheable()}
+	answer := &cache.Answer{Status: http.StatusOK, Link: c.Link, Version: c.Version, Tags: read.Tags(), NoStore: read.Uncacheable(), Epoch: read.Epoch()}
 	answer.Until, _ = read.Until()
 	if err != nil {
 		p := ProblemOf(err)

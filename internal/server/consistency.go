@@ -28,21 +28,21 @@ const (
 // form is opaque to clients:
 //
 //	<epoch>.<organisation>.<seq>
-func (s *Server) consistencyToken(org crm.ID, seq int64) string {
+func consistencyToken(org crm.ID, at crm.LogPosition) string {
 	var room [96]byte
-	b := append(append(room[:0], s.Epoch...), '.')
+	b := append(append(room[:0], at.Epoch...), '.')
 	b = append(append(b, org.String()...), '.')
-	return string(strconv.AppendInt(b, seq, 10))
+	return string(strconv.AppendInt(b, at.Seq, 10))
 }
 
-// setConsistencyToken adds the token to the response to a write that seq includes. seq 0
-// means that the position is not known, as when too many organisations are followed: such
-// a token leads to the database.
-func (s *Server) setConsistencyToken(w http.ResponseWriter, r *http.Request, org crm.ID, seq int64) {
+// setConsistencyToken adds the token to the response to a write that a position includes. The
+// position 0 is not known, as when there is no memory to follow the organisation: such a token
+// leads to the database.
+func (s *Server) setConsistencyToken(w http.ResponseWriter, r *http.Request, org crm.ID, at crm.LogPosition) {
 	if org == (crm.ID{}) {
 		return // no organisation's records were changed
 	}
-	token := s.consistencyToken(org, seq)
+	token := consistencyToken(org, at)
 	w.Header().Set(consistencyHeader, token)
 	if len(r.Header["Origin"]) == 0 && len(r.Header["Sec-Fetch-Site"]) == 0 {
 		return
@@ -55,8 +55,8 @@ func (s *Server) setConsistencyToken(w http.ResponseWriter, r *http.Request, org
 
 // isConsistent reports whether this instance knows the changes of an organisation that a
 // request's tokens stand for. It waits for them briefly. A token of another organisation
-// says nothing about this one. A token of another change log may be of one that this
-// database had, so that only the database can answer.
+// says nothing about this one. A token of another epoch may be of one that this instance does
+// not know yet, so that only the database can answer.
 func (s *Server) isConsistent(r *http.Request, org crm.ID) bool {
 	if lines := r.Header[consistencyHeader]; len(lines) > 0 && !s.hasReached(r.Context(), lines[0], org) {
 		return false
@@ -70,7 +70,7 @@ func (s *Server) hasReached(ctx context.Context, token string, org crm.ID) bool 
 	epoch, rest, _ := strings.Cut(token, ".")
 	name, position, _ := strings.Cut(rest, ".")
 	id, err := crm.ParseID(name)
-	if err != nil || epoch != s.Epoch {
+	if err != nil {
 		return false
 	}
 	seq, err := strconv.ParseInt(position, 10, 64)
@@ -80,10 +80,10 @@ func (s *Server) hasReached(ctx context.Context, token string, org crm.ID) bool 
 	if id != org {
 		return true
 	}
-	if seq <= 0 {
+	if seq <= 0 || epoch == "" {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, consistencyWait)
 	defer cancel()
-	return s.Changes.Await(ctx, org, seq)
+	return s.Changes.Await(ctx, org, crm.LogPosition{Epoch: epoch, Seq: seq})
 }

@@ -16,6 +16,7 @@ import (
 	"sixty/internal/auth"
 	"sixty/internal/cache"
 	"sixty/internal/changes"
+	"sixty/internal/changes/changestest"
 	"sixty/internal/crm"
 )
 
@@ -94,7 +95,7 @@ func newCachingServer(tb testing.TB, read func(*Call) error, change ...func(*Opt
 	ctx, cancel := context.WithCancel(tb.Context())
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := follower.Run(ctx, quietLog{}); err != nil {
+		if err := follower.Run(ctx, new(changestest.Log)); err != nil {
 			tb.Error(err)
 		}
 	})
@@ -108,26 +109,6 @@ func newCachingServer(tb testing.TB, read func(*Call) error, change ...func(*Opt
 		cached.Close()
 	})
 	return newServer(tb, read, append([]func(*Options){func(o *Options) { o.Cache, o.Changes = cached, follower }}, change...)...)
-}
-
-// quietLog is a change log in which nothing happens.
-type quietLog struct{ changes.Log }
-
-func (quietLog) LogEnds(_ context.Context, orgs []crm.ID) (map[crm.ID]int64, error) {
-	ends := map[crm.ID]int64{}
-	for _, org := range orgs {
-		ends[org] = 0
-	}
-	return ends, nil
-}
-
-func (quietLog) LogSince(context.Context, crm.ID, int64, int) ([]crm.LogEntry, error) {
-	return nil, nil
-}
-
-func (quietLog) WatchLog(ctx context.Context, _ func(crm.ID, int64)) error {
-	<-ctx.Done()
-	return nil
 }
 
 // dealsJSON returns a list of n deals.

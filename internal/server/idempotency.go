@@ -85,13 +85,13 @@ func (s *Server) writeOnce(op *Operation, w http.ResponseWriter, c *Call, buffer
 	if err != nil {
 		return err
 	}
-	seq := result.Seq
+	at := result.At
 	if result.Replayed {
 		w.Header().Set(IdempotencyReplayed, "true")
 	} else {
-		seq = s.Changes.Known(c.Actor.Org)
+		at = s.Changes.Known(c.Actor.Org)
 	}
-	s.setConsistencyToken(w, c.Request, c.Actor.Org, seq)
+	s.setConsistencyToken(w, c.Request, c.Actor.Org, at)
 	s.confirm(w, c.Request, done)
 	return nil
 }

@@ -44,8 +44,6 @@ type Options struct {
 	Changes *changes.Follower
 	Logger  *slog.Logger
 
-	// Epoch names the change log. It differs between databases.
-	Epoch string
 	// Limits are the rate limits; nil: none.
 	Limits *ratelimit.Limiter
 	// Proxies are trusted to name the client's address in X-Forwarded-For.

@@ -113,22 +113,24 @@ func logChanged[T, F any](ctx context.Context, x *tx, t *table[T, F], st *Statem
 	return ids, nil
 }
 
-var lastSeq = &Statement{"change.end", `SELECT log_seq FROM organisations WHERE id = $1`}
-
 // commitUnchanged commits a transaction without entries for the change log.
 func (t *tx) commitUnchanged(ctx context.Context) error {
-	var seq int64
-	err := t.store.query(ctx, t.db, lastSeq, []any{t.by.Org}, func(rows Rows) (bool, error) {
-		return false, rows.Scan(&seq)
+	s := t.store
+	var at crm.LogPosition
+	st := s.statement("change.end", func() *Statement {
+		return &Statement{"change.end", "SELECT log_seq, " + s.dialect.ExpectEpoch(2) + " FROM organisations WHERE id = $1"}
+	})
+	err := s.query(ctx, t.db, st, []any{t.by.Org, s.engine.Epoch()}, func(rows Rows) (bool, error) {
+		return false, rows.Scan(&at.Seq, &at.Epoch)
 	})
 	if err != nil {
 		return err
 	}
 	if err := t.etx.Commit(ctx); err != nil {
-		return t.store.fault(ctx, err)
+		return s.fault(ctx, err)
 	}
-	if seq > 0 {
-		t.store.commits.Unchanged(t.by.Org, seq)
+	if at.Seq > 0 {
+		s.commits.Unchanged(t.by.Org, at)
 	}
 	return nil
 }
@@ -151,14 +153,14 @@ func (t *tx) appendLog(ctx context.Context) error {
 		return err
 	}
 	counter, insert := s.dialect.LogSQL()
-	args := []any{t.by.Org, n, t.actor(), t.at, string(entries)}
+	args := []any{t.by.Org, n, t.actor(), t.at, string(entries), s.engine.Epoch()}
 	counted := args
 	if insert != "" {
-		counted = args[:2]
+		counted, args = args[:2], args[:5]
 	}
 	var seq int64
 	err = s.query(ctx, t.db, &Statement{"change.insert", counter}, counted, func(rows Rows) (bool, error) {
-		return false, rows.Scan(&seq)
+		return false, rows.Scan(&seq, &t.epoch)
 	})
 	if err != nil {
 		return err

@@ -23,7 +23,6 @@ FROM api_keys k JOIN users u ON u.org_id = k.org_id AND u.id = k.user_id JOIN or
 
 	getSetting = &Statement{"setting.get", `SELECT value FROM settings WHERE name = $1`}
 	putSetting = &Statement{"setting.insert", `INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`}
-	setSetting = &Statement{"setting.set", `INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`}
 )
 
 func organisationDest(o *crm.Organisation) []any {
@@ -138,29 +137,11 @@ func (s *Store) Setting(ctx context.Context, name string, initial func() string)
 	if err != nil || len(rows) > 0 {
 		return first(rows), err
 	}
-	if err := s.writeSetting(ctx, putSetting, name, initial()); err != nil {
+	if _, err := s.remove(ctx, putSetting, name, initial()); err != nil {
 		return "", err
 	}
 	rows, err = collect(ctx, s, s.service(), getSetting, text, name)
 	return first(rows), err
-}
-
-// SetSetting sets a database-wide setting. Running processes read it when they are
-// restarted.
-func (s *Store) SetSetting(ctx context.Context, name, value string) error {
-	return s.writeSetting(ctx, setSetting, name, value)
-}
-
-func (s *Store) writeSetting(ctx context.Context, st *Statement, name, value string) error {
-	etx, err := s.engine.Begin(ctx, Scope{Service: true})
-	if err != nil {
-		return s.fault(ctx, err)
-	}
-	defer func() { _ = etx.Rollback() }()
-	if _, err := s.exec(ctx, etx, st, name, value); err != nil {
-		return err
-	}
-	return s.fault(ctx, etx.Commit(ctx))
 }
 
 func first(rows []string) string {

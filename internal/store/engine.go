@@ -38,13 +38,18 @@ type Rows interface {
 	Close()
 }
 
-// Engine is a pool of connections to one database. Arguments and destinations are
+// Engine is a pool of connections to one database. Where another server may take over, every
+// read outside a transaction that writes is checked for the epoch of the change log, and
+// calls crm.ObserveEpoch; when the epoch changes, connections are replaced. Arguments and destinations are
 // Go's basic types, the domain's value types (crm.ID, Instant, Date, Money), byte
 // slices, and pointers to these, nil being NULL.
 type Engine interface {
 	// Query runs a statement that only reads.
 	Query(ctx context.Context, scope Scope, st *Statement, args []any) (Rows, error)
 	Dialect() Dialect
+	// Epoch returns the epoch of the change log that the last read was answered under; "" if
+	// that is not known. A database that no other server can take over returns "".
+	Epoch() string
 	// Begin starts a transaction that writes.
 	Begin(ctx context.Context, scope Scope) (EngineTx, error)
 	// Snapshot starts a transaction that only reads, and sees the database as it is
@@ -106,10 +111,23 @@ type Dialect interface {
 	// organisation in $1, and the stage or type in $2, beside transactions that change them.
 	RebuildSums(table string) []string
 	// LogSQL composes what takes the next $2 numbers of the change log of the organisation in
-	// $1, returns the last of them, and inserts the entries. $3 is the actor, $4 the instant,
-	// $5 a JSON array of [entity, id, op, refs]. Where one statement cannot do both, insert
-	// is the second, and counter only has $1 and $2.
+	// $1, returns the last of them and the epoch, and inserts the entries. $3 is the actor, $4
+	// the instant, $5 a JSON array of [entity, id, op, refs], $6 the expected epoch. Where one
+	// statement cannot do both, insert is the second, and counter only has $1 and $2.
 	LogSQL() (counter, insert string)
+	// Epoch composes the epoch of the change log; NULL if it belongs to another server.
+	Epoch() string
+	// ExpectEpoch composes the same, but fails with FaultEpoch instead of being NULL, or if it
+	// is not the one in $n, which is "" for any.
+	ExpectEpoch(n int) string
+	// RenewEpoch composes what replaces the epoch in $2 by that in $1, and makes it that of the
+	// server.
+	RenewEpoch() string
+	// LogGrowth composes what returns the epoch and a mark, which is text, and then each
+	// organisation whose log has grown since the mark in $1 with its end. The columns are
+	// epoch, mark, organisation and end; the first row has the former two, the others the
+	// latter. With the mark "" there are no others.
+	LogGrowth() string
 	// SumBig sums a bigint column to a bigint, 0 for nothing.
 	SumBig(column string) string
 	// Matches composes what finds rows of the table search: the tables to read, s
@@ -148,4 +166,5 @@ const (
 	FaultUnique                       // a unique index was violated
 	FaultReference                    // a foreign key was violated
 	FaultRetry                        // a deadlock or a serialisation failure
+	FaultEpoch                        // the change log has another epoch than expected
 )

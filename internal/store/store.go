@@ -86,9 +86,9 @@ func New(engine Engine, o Options) *Store {
 // noListener is the crm.CommitListener of a Store that has none.
 type noListener struct{}
 
-func (noListener) Committed(crm.ID, []crm.LogEntry) {}
-func (noListener) CommitUnknown(crm.ID)             {}
-func (noListener) Unchanged(crm.ID, int64)          {}
+func (noListener) Committed(crm.ID, string, []crm.LogEntry) {}
+func (noListener) CommitUnknown(crm.ID)                     {}
+func (noListener) Unchanged(crm.ID, crm.LogPosition)        {}
 
 // Close closes the engine.
 func (s *Store) Close() error { return s.engine.Close() }
@@ -219,7 +219,9 @@ func (s *Store) fault(ctx context.Context, err error) error {
 		c.Cause = err
 		return c
 	case FaultRetry:
-		return &retryError{err}
+		return &retryError{cause: err}
+	case FaultEpoch:
+		return &retryError{cause: err, epoch: true}
 	}
 	return err
 }
@@ -239,7 +241,10 @@ var uniqueFields = map[string]string{
 }
 
 // retryError says that the engine wants the transaction run again.
-type retryError struct{ cause error }
+type retryError struct {
+	cause error
+	epoch bool // after the epoch of the change log is established
+}
 
 func (e *retryError) Error() string { return "the transaction must be run again: " + e.cause.Error() }
 func (e *retryError) Unwrap() error { return e.cause }

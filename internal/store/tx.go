@@ -17,6 +17,7 @@ type tx struct {
 	at      crm.Instant
 	etx     EngineTx
 	changes []crm.LogEntry
+	epoch   string         // that changes are entered under; "" before
 	logged  map[string]int // the number of entries in changes, by entity; -1 for one that is bulk
 	batch   *importBatch   // nil: the transaction is not part of an import
 	failed  error          // of a Write that is part of it; see joined
@@ -42,6 +43,11 @@ func (s *Store) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func
 		}
 		if attempt == maxAttempts {
 			return crm.Unavailable(err)
+		}
+		if again.epoch {
+			if err := s.establishEpoch(ctx); err != nil {
+				return err
+			}
 		}
 		pause := time.NewTimer(retryPause<<attempt + rand.N(retryPause)) //nolint:gosec // jitter, no secret
 		select {
@@ -83,7 +89,7 @@ func (s *Store) attempt(ctx context.Context, by crm.Actor, at crm.Instant, fn fu
 	err = etx.Commit(ctx)
 	switch {
 	case err == nil:
-		s.commits.Committed(by.Org, t.changes)
+		s.commits.Committed(by.Org, t.epoch, t.changes)
 	case !s.dialect.RolledBack(err):
 		s.commits.CommitUnknown(by.Org)
 	}

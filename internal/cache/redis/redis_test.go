@@ -186,12 +186,12 @@ func TestClose(t *testing.T) {
 }
 
 // unchanging is a log without changes.
-type unchanging struct{}
+type unchanging struct{ epoch string }
 
-func (unchanging) Position(context.Context, crm.ID) (seq int64, generation uint64, ok bool) {
-	return 1, 1, true
+func (u unchanging) Position(context.Context, crm.ID) (at crm.LogPosition, generation uint64, ok bool) {
+	return crm.LogPosition{Epoch: u.epoch, Seq: 1}, 1, true
 }
-func (unchanging) Fresh(crm.ID, int64, []crm.Tag) bool { return true }
+func (unchanging) Fresh(crm.ID, crm.LogPosition, []crm.Tag) bool { return true }
 
 // TestTwoCaches: an answer built by one instance is used by another.
 func TestTwoCaches(t *testing.T) {
@@ -202,7 +202,7 @@ func TestTwoCaches(t *testing.T) {
 		s := open(t, address)
 		works(t, s, fmt.Sprintf("for cache %d", i))
 		caches[i] = cache.New(cache.Options{
-			Bytes: 1 << 20, Freshness: unchanging{}, Shared: s, Epoch: func() string { return epoch }, Logger: slog.New(slog.DiscardHandler),
+			Bytes: 1 << 20, Freshness: unchanging{epoch}, Shared: s, Logger: slog.New(slog.DiscardHandler),
 			TTL: map[cache.Tier]time.Duration{cache.Static: time.Hour},
 		})
 		t.Cleanup(caches[i].Close)

@@ -89,7 +89,7 @@ func (c *committing) write(t *testing.T) (logged bool, err error) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return ends[c.org]
+		return ends.Seqs[c.org]
 	}
 	before := end()
 	err = c.store.Write(t.Context(), crm.Operator(c.org), crm.InstantOf(time.Now()), func(tx store.Tx) error {

@@ -46,9 +46,34 @@ const enterLog = `WITH counter AS (
   SELECT $1::uuid, log_seq - $2 + n, entry ->> 0, (entry ->> 1)::uuid, entry ->> 2, $3::uuid, $4::timestamptz, entry -> 3
   FROM counter, jsonb_array_elements($5::text::jsonb) WITH ORDINALITY e (entry, n)
 )
-SELECT log_seq FROM counter`
+SELECT log_seq, expect_epoch($6) FROM counter`
 
 func (dialect) LogSQL() (counter, insert string) { return enterLog, "" }
+
+// currentEpoch is the epoch of the log, if that is this server's.
+const currentEpoch = "(SELECT epoch FROM log_epoch WHERE origin = log_origin(tableoid))"
+
+func (dialect) Epoch() string { return currentEpoch }
+
+func (dialect) ExpectEpoch(n int) string { return "expect_epoch($" + strconv.Itoa(n) + ")" }
+
+func (dialect) RenewEpoch() string {
+	return "UPDATE log_epoch SET epoch = $1, origin = log_origin(tableoid) WHERE epoch = $2"
+}
+
+// LogGrowth goes by snapshots (PostgreSQL manual, 9.27.9): what has been committed between
+// two of them are the transactions that had not begun in the first one, or not ended. Those
+// that begin after the second are left out, as are the numbers of a restored database, which
+// were given out by another server.
+func (dialect) LogGrowth() string {
+	return `WITH since AS (SELECT CASE WHEN $1 = '' THEN pg_current_snapshot() ELSE $1::text::pg_snapshot END AS mark)
+SELECT ` + currentEpoch + `, pg_current_snapshot()::text, NULL::uuid, 0::bigint
+UNION ALL
+SELECT NULL, NULL, org_id, max(seq) FROM changes
+WHERE xid >= (SELECT pg_snapshot_xmax(mark) FROM since) AND xid < pg_snapshot_xmax(pg_current_snapshot()) GROUP BY org_id
+UNION ALL
+SELECT NULL, NULL, org_id, max(seq) FROM changes WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip(mark) FROM since)) GROUP BY org_id`
+}
 
 func (dialect) SecondsAgo(n int) string { return "now() - interval '" + strconv.Itoa(n) + " seconds'" }
 
@@ -154,6 +179,8 @@ func (dialect) Classify(err error) store.Fault {
 			return store.Fault{Kind: store.FaultReference, Constraint: pg.ConstraintName}
 		case "40001", "40P01":
 			return store.Fault{Kind: store.FaultRetry}
+		case "SX001": // expect_epoch, migration 16
+			return store.Fault{Kind: store.FaultEpoch}
 		case "53100":
 			return store.Fault{Kind: store.FaultFull}
 		case queryCancelled, "25P03", "25006": // idle too long, read-only while it fails over

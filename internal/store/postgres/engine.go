@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"sixty/internal/crm"
 	"sixty/internal/store"
 )
 
@@ -40,6 +43,7 @@ type Engine struct {
 	pool     *pgxpool.Pool
 	timeout  time.Duration
 	analysed sync.Map // tables that are known to have statistics
+	epoch    atomic.Pointer[string]
 }
 
 // Open makes the pool; connections are made as they are needed, so that a database
@@ -82,7 +86,9 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the pool: %w", err)
 	}
-	return &Engine{pool: pool, timeout: o.StatementTimeout}, nil
+	e := &Engine{pool: pool, timeout: o.StatementTimeout}
+	e.epoch.Store(new(string))
+	return e, nil
 }
 
 func cmpOr(v, or int32) int32 {
@@ -114,11 +120,29 @@ func (e *Engine) Ping(ctx context.Context) error {
 	return e.pool.Ping(ctx)
 }
 
-// Query runs a statement on a connection of the pool, behind one that sets the scope
-// and in the same round trip. Neither is in a transaction of its own, so that what was
-// set goes when both are done. pgx prepares them on their first use on a connection,
-// and keeps the 512 used last.
+// Query runs a statement. If the epoch of the log is another one than that of the last read,
+// another server has taken over, or this connection still leads to the former one. Then the
+// connections are replaced, and what a new one returns counts.
 func (e *Engine) Query(ctx context.Context, scope store.Scope, st *store.Statement, args []any) (store.Rows, error) {
+	rows, epoch, err := e.query(ctx, scope, st, args)
+	if err == nil && e.epochChanged(epoch) {
+		rows.Close()
+		if rows, epoch, err = e.query(ctx, scope, st, args); err == nil {
+			e.epochChanged(epoch)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	crm.ObserveEpoch(ctx, epoch)
+	return rows, nil
+}
+
+// query runs a statement on a connection of the pool, behind one that sets the scope and
+// returns the epoch, in the same round trip. Neither is in a transaction of its own, so that
+// what was set goes when both are done. pgx prepares them on their first use on a connection,
+// and keeps the 512 used last.
+func (e *Engine) query(ctx context.Context, scope store.Scope, st *store.Statement, args []any) (*rows, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	values := bind(args)
 	var b pgx.Batch
@@ -130,16 +154,17 @@ func (e *Engine) Query(ctx context.Context, scope store.Scope, st *store.Stateme
 		_ = sent.Close() // of what went wrong the rows tell
 		cancel()
 	}
-	if _, err := sent.Exec(); err != nil {
+	var epoch pgtype.Text
+	if err := sent.QueryRow().Scan(nil, &epoch); err != nil {
 		end()
-		return nil, err
+		return nil, "", err
 	}
 	r, err := sent.Query()
 	if err != nil {
 		end()
-		return nil, err
+		return nil, "", err
 	}
-	return &rows{Rows: r, end: end}, nil
+	return &rows{Rows: r, end: end}, epoch.String, nil
 }
 
 // begin starts a transaction that finds rows by their keys and by nothing else: it

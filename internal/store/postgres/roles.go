@@ -31,11 +31,12 @@ const (
 const (
 	asTenant  = "SELECT set_config('sixty.org', $1, true)"
 	asService = "SELECT set_config('role', '" + serviceRole + "', true)"
-	anew      = ", set_config('plan_cache_mode', 'force_custom_plan', true)"
+	anew      = " || set_config('plan_cache_mode', 'force_custom_plan', true)"
+	andEpoch  = ", " + currentEpoch
 )
 
 // setting returns the statement that sets the scope for one with these arguments, and its
-// own arguments.
+// own arguments. It also returns the epoch of the log, in its second column.
 func setting(scope store.Scope, args []any) (string, []any) {
 	arrays := false
 	for _, a := range args {
@@ -46,13 +47,13 @@ func setting(scope store.Scope, args []any) (string, []any) {
 	}
 	switch {
 	case scope.Service && arrays:
-		return asService + anew, nil
+		return asService + anew + andEpoch, nil
 	case scope.Service:
-		return asService, nil
+		return asService + andEpoch, nil
 	case arrays:
-		return asTenant + anew, []any{scope.Org.String()}
+		return asTenant + anew + andEpoch, []any{scope.Org.String()}
 	}
-	return asTenant, []any{scope.Org.String()}
+	return asTenant + andEpoch, []any{scope.Org.String()}
 }
 
 // confine returns what sets the scope of a transaction after BEGIN. An id is

@@ -252,7 +252,7 @@ func TestOrdinaryUser(t *testing.T) {
 		t.Errorf("what was loaded has been analysed: %t, %v", analysed, err)
 	}
 	ends, err := s.LogEnds(ctx, []crm.ID{orgs[0].ID, orgs[1].ID})
-	if err != nil || len(ends) != 2 {
+	if err != nil || len(ends.Seqs) != 2 {
 		t.Errorf("the logs end at %v, %v", ends, err)
 	}
 

@@ -2,9 +2,11 @@ package postgres
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 
+	"sixty/internal/crm"
 	"sixty/internal/store"
 )
 
@@ -19,7 +21,13 @@ func (e *Engine) Snapshot(ctx context.Context, scope store.Scope) (store.EngineS
 	if err != nil {
 		return nil, err
 	}
-	return snapshot{tx{tx: t, timeout: e.timeout}}, nil
+	s := snapshot{tx{tx: t, timeout: e.timeout}}
+	epoch, err := s.tx.epoch(ctx)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	crm.ObserveEpoch(ctx, epoch)
+	return s, nil
 }
 
 // snapshot is a transaction that its user can only read in.

@@ -64,8 +64,8 @@ func TestCommitFails(t *testing.T) {
 				t.Errorf("a write afterwards: %v", err)
 			}
 			ends, err := whole.LogEnds(t.Context(), []crm.ID{org.ID})
-			if err != nil || ends[org.ID] != 1+6+1 { // the organisation and its stages, and the write afterwards
-				t.Errorf("the log ends at %d, %v", ends[org.ID], err)
+			if err != nil || ends.Seqs[org.ID] != 1+6+1 { // the organisation and its stages, and the write afterwards
+				t.Errorf("the log ends at %d, %v", ends.Seqs[org.ID], err)
 			}
 		})
 	}

@@ -54,10 +54,27 @@ func (dialect) ForShare() string  { return "" }
 func (dialect) TryLock(n int) string { return "$" + strconv.Itoa(n) + " IS NOT NULL" }
 
 func (dialect) LogSQL() (counter, insert string) {
-	return "UPDATE organisations SET log_seq = log_seq + $2 WHERE id = $1 RETURNING log_seq",
+	return "UPDATE organisations SET log_seq = log_seq + $2 WHERE id = $1 RETURNING log_seq, " + currentEpoch,
 		`INSERT INTO changes (org_id, seq, entity, entity_id, op, actor_id, at, refs)
 SELECT $1, o.log_seq - $2 + e.key + 1, json_extract(e.value, '$[0]'), unhex(json_extract(e.value, '$[1]'), '-'), json_extract(e.value, '$[2]'), $3, $4, json_extract(e.value, '$[3]')
 FROM organisations o, json_each($5) e WHERE o.id = $1 ORDER BY e.key`
+}
+
+// currentEpoch is the epoch of the log. No other server can take over a file.
+const currentEpoch = "(SELECT epoch FROM log_epoch)"
+
+func (dialect) Epoch() string { return currentEpoch }
+
+func (dialect) ExpectEpoch(n int) string {
+	return "coalesce(" + currentEpoch + ", $" + strconv.Itoa(n) + ")"
+}
+
+func (dialect) RenewEpoch() string { return "UPDATE log_epoch SET epoch = $1 WHERE epoch = $2" }
+
+func (dialect) LogGrowth() string {
+	return `SELECT epoch, CAST(position AS TEXT), NULL, 0 FROM log_epoch
+UNION ALL
+SELECT NULL, NULL, id, log_seq FROM organisations WHERE $1 <> '' AND log_position > CAST($1 AS INTEGER)`
 }
 
 func (dialect) SecondsAgo(n int) string {

@@ -148,6 +148,9 @@ func (e *Engine) Stats() (open, inUse, limit int) {
 // Dialect returns that of SQLite.
 func (e *Engine) Dialect() store.Dialect { return dialect{} }
 
+// Epoch returns "": the file is this process's as long as it is open.
+func (e *Engine) Epoch() string { return "" }
+
 // Ping reads from the file.
 func (e *Engine) Ping(ctx context.Context) error {
 	rows, err := e.Query(ctx, store.Scope{}, ping, nil)

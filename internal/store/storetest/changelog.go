@@ -262,8 +262,7 @@ func logImport(f *fixture) {
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(logged{}, "Seq", "Refs")); diff != "" {
 		f.Errorf("the change log (-want +got):\n%s", diff)
 	}
-	entries, err := f.store.LogSince(ctx, f.home.ID, got[0].Seq-1, 10)
-	for _, e := range must(f, entries, err) {
+	for _, e := range logSince(f, f.home.ID, got[0].Seq-1, 10) {
 		if e.Refs.Import == nil || *e.Refs.Import != id {
 			f.Errorf("an entry of the import: %+v", e)
 		}

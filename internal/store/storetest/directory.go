@@ -150,11 +150,4 @@ func settings(f *fixture) {
 	if must(f, v, err) != oddText {
 		f.Errorf("another: %q", v)
 	}
-	for _, name := range []string{"name", "new"} {
-		must(f, struct{}{}, f.store.SetSetting(f.Context(), name, "set"))
-		v, err := second.Setting(f.Context(), name, initial)
-		if must(f, v, err) != "set" {
-			f.Errorf("%s was set and is %q", name, v)
-		}
-	}
 }

@@ -228,11 +228,10 @@ func ownedWrites(f *fixture) {
 	}
 	refs := func(fn func()) crm.Refs {
 		f.Helper()
-		end, err := f.store.LogEnds(f.Context(), []crm.ID{f.home.ID})
-		from := must(f, end, err)[f.home.ID]
+		from := logEnd(f, f.home.ID)
 		fn()
-		entries, err := f.store.LogSince(f.Context(), f.home.ID, from, 10)
-		if n := len(must(f, entries, err)); n != 1 {
+		entries := logSince(f, f.home.ID, from, 10)
+		if n := len(entries); n != 1 {
 			f.Fatalf("%d entries", n)
 		}
 		return entries[0].Refs
