@@ -78,6 +78,16 @@ func newAppBy(t *testing.T, clock func() time.Time, engine string, change ...fun
 	return a
 }
 
+// throughPooler returns what has a program reach its PostgreSQL database through a PgBouncer.
+func throughPooler(t *testing.T) func(*config.Config) {
+	t.Helper()
+	through := servertest.PgBouncer(t)
+	return func(cfg *config.Config) {
+		cfg.DatabasePooler, cfg.DatabaseDirectURL = config.PoolerTransaction, cfg.DatabaseURL
+		cfg.DatabaseURL = config.Secret(through(cfg.DatabaseURL.Reveal()))
+	}
+}
+
 // boot starts the program that newApp returns. It is ready when boot returns and ends
 // with the test.
 func boot(t *testing.T, engine string, change ...func(*config.Config)) *client {

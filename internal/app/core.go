@@ -78,16 +78,19 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 		return nil, fmt.Errorf("%q is not a currency", cfg.DefaultCurrency)
 	}
 	metrics := telemetry.NewMetrics()
-	engine, err := openEngine(ctx, cfg, o)
+	lines := telemetry.NewLines(o.Stderr)
+	log := telemetry.NewLogger(lines, cfg.Production(), cfg.LogLevel)
+	engine, err := openEngine(ctx, cfg, o, log)
 	if err != nil {
+		lines.Close()
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	if err := engine.Migrate(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("bring the database's schema up to date: %w", err), engine.Close())
+		err = errors.Join(fmt.Errorf("bring the database's schema up to date: %w", advised(cfg, err)), engine.Close())
+		lines.Close()
+		return nil, err
 	}
 	metrics.ObservePool(engine.Stats)
-	lines := telemetry.NewLines(o.Stderr)
-	log := telemetry.NewLogger(lines, cfg.Production(), cfg.LogLevel)
 	follower := changes.New(changes.Options{Logger: log})
 	s := store.New(engine, store.Options{
 		Observe: func(_ context.Context, e store.StatementEvent) {
@@ -131,11 +134,12 @@ type engine interface {
 }
 
 // openEngine opens the engine of the settings. Nothing else knows that there are two.
-func openEngine(ctx context.Context, cfg config.Base, o Options) (engine, error) {
+func openEngine(ctx context.Context, cfg config.Base, o Options, log *slog.Logger) (engine, error) {
 	if url := cfg.DatabaseURL.Reveal(); url != "" {
 		// Config has validated the scheme and the bounds.
 		return postgres.Open(ctx, postgres.Options{
-			URL: url, MinConns: int32(cfg.MinConns), MaxConns: int32(cfg.MaxConns), StatementTimeout: cfg.StatementLimit,
+			URL: url, DirectURL: cfg.DatabaseDirectURL.Reveal(), Logger: log,
+			MinConns: int32(cfg.MinConns), MaxConns: int32(cfg.MaxConns), StatementTimeout: cfg.StatementLimit,
 		})
 	}
 	path := filepath.Join(cfg.DataDir, databaseFile)
@@ -153,4 +157,17 @@ func openEngine(ctx context.Context, cfg config.Base, o Options) (engine, error)
 	return sqlite.Open(ctx, sqlite.Options{
 		Path: path, MaxConns: cfg.MaxConns, StatementTimeout: cfg.StatementLimit, Bulk: o.Bulk,
 	})
+}
+
+// advised says what to set where there is a pooler in front of the database.
+func advised(cfg config.Base, err error) error {
+	var pooler *postgres.PoolerError
+	if !errors.As(err, &pooler) {
+		return err
+	}
+	if cfg.DatabasePooler == config.PoolerTransaction {
+		return fmt.Errorf("%s must reach the server itself: %w", config.NameOf(cfg, "DatabaseDirectURL"), err)
+	}
+	return fmt.Errorf("%w; set %s to %s, and %s to the server itself",
+		err, config.NameOf(cfg, "DatabasePooler"), config.PoolerTransaction, config.NameOf(cfg, "DatabaseDirectURL"))
 }

@@ -59,15 +59,15 @@ func (b Base) problems() []string {
 	if b.DataDir == "" {
 		c.add("DataDir", "must not be empty")
 	}
-	// The URL is not part of the messages, because it contains a password.
-	if text := b.DatabaseURL.Reveal(); text != "" {
-		u, err := url.Parse(text)
-		switch {
-		case err != nil:
-			c.add("DatabaseURL", "must be a URL such as postgres://user:password@host:5432/name")
-		case u.Scheme != "postgres" && u.Scheme != "postgresql":
-			c.add("DatabaseURL", "must begin with postgres:// or postgresql://")
-		}
+	c.databaseURL("DatabaseURL", b.DatabaseURL)
+	c.databaseURL("DatabaseDirectURL", b.DatabaseDirectURL)
+	switch direct := b.DatabaseDirectURL != ""; {
+	case !slices.Contains([]string{"", PoolerNone, PoolerTransaction}, b.DatabasePooler):
+		c.add("DatabasePooler", "must be none or transaction, not %q", b.DatabasePooler)
+	case b.DatabasePooler == PoolerTransaction && (b.DatabaseURL == "" || !direct):
+		c.add("DatabasePooler", "must be given with %s and %s", NameOf(b, "DatabaseURL"), NameOf(b, "DatabaseDirectURL"))
+	case b.DatabasePooler != PoolerTransaction && direct:
+		c.add("DatabaseDirectURL", "must not be given without %s=%s", NameOf(b, "DatabasePooler"), PoolerTransaction)
 	}
 	if _, err := currency.ParseISO(b.DefaultCurrency); err != nil {
 		c.add("DefaultCurrency", "must be an ISO 4217 currency such as GBP, not %q", b.DefaultCurrency)
@@ -82,6 +82,20 @@ func (b Base) problems() []string {
 	}
 	c.duration("StatementLimit", b.StatementLimit)
 	return c.found
+}
+
+// databaseURL checks a URL. It is not part of the messages, because it contains a password.
+func (c *checker) databaseURL(field string, text Secret) {
+	if text == "" {
+		return
+	}
+	u, err := url.Parse(text.Reveal())
+	switch {
+	case err != nil:
+		c.add(field, "must be a URL such as postgres://user:password@host:5432/name")
+	case u.Scheme != "postgres" && u.Scheme != "postgresql":
+		c.add(field, "must begin with postgres:// or postgresql://")
+	}
 }
 
 func (s Server) problems() []string {

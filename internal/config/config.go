@@ -19,14 +19,16 @@ type Config struct {
 
 // Base holds the settings of every command: the database and logging.
 type Base struct {
-	Env             string        `name:"env" env:"NODE_ENV" default:"development" help:"Environment: development, test or production; production enables the production defaults." group:"common"`
-	LogLevel        slog.Level    `name:"log-level" env:"LOG_LEVEL" default:"info" help:"Minimum level of log messages: debug, info, warn or error." group:"common"`
-	DataDir         string        `name:"data-dir" env:"SIXTY_DATA_DIR" default:"data" help:"Directory of the SQLite database." group:"common"`
-	DatabaseURL     Secret        `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL database, postgres://…; if not set, SQLite in the data directory." group:"common"`
-	DefaultCurrency string        `name:"default-currency" env:"SIXTY_DEFAULT_CURRENCY" default:"GBP" help:"Currency (ISO 4217) of new organisations." group:"common"`
-	MinConns        int           `name:"db-min-conns" env:"SIXTY_DB_MIN_CONNS" default:"2" help:"Minimum number of open database connections." group:"common"`
-	MaxConns        int           `name:"db-max-conns" env:"SIXTY_DB_MAX_CONNS" default:"20" help:"Maximum number of database connections." group:"common"`
-	StatementLimit  time.Duration `name:"db-statement-timeout" env:"SIXTY_DB_STATEMENT_TIMEOUT" default:"5s" help:"Timeout of one statement; at least a minute for commands other than serve." group:"common"`
+	Env               string        `name:"env" env:"NODE_ENV" default:"development" help:"Environment: development, test or production; production enables the production defaults." group:"common"`
+	LogLevel          slog.Level    `name:"log-level" env:"LOG_LEVEL" default:"info" help:"Minimum level of log messages: debug, info, warn or error." group:"common"`
+	DataDir           string        `name:"data-dir" env:"SIXTY_DATA_DIR" default:"data" help:"Directory of the SQLite database." group:"common"`
+	DatabaseURL       Secret        `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL database, postgres://…; if not set, SQLite in the data directory." group:"common"`
+	DatabasePooler    string        `name:"database-pooler" env:"SIXTY_DATABASE_POOLER" default:"none" help:"Connection pooler that the database URL leads to: none, or transaction for PgBouncer in transaction mode." group:"common"`
+	DatabaseDirectURL Secret        `name:"database-direct-url" env:"SIXTY_DATABASE_DIRECT_URL" placeholder:"URL" help:"PostgreSQL database without the pooler, for migrations and notifications." group:"common"`
+	DefaultCurrency   string        `name:"default-currency" env:"SIXTY_DEFAULT_CURRENCY" default:"GBP" help:"Currency (ISO 4217) of new organisations." group:"common"`
+	MinConns          int           `name:"db-min-conns" env:"SIXTY_DB_MIN_CONNS" default:"2" help:"Minimum number of open database connections." group:"common"`
+	MaxConns          int           `name:"db-max-conns" env:"SIXTY_DB_MAX_CONNS" default:"20" help:"Maximum number of database connections." group:"common"`
+	StatementLimit    time.Duration `name:"db-statement-timeout" env:"SIXTY_DB_STATEMENT_TIMEOUT" default:"5s" help:"Timeout of one statement; at least a minute for commands other than serve." group:"common"`
 }
 
 // Server holds the settings of the server only.
@@ -42,6 +44,12 @@ type Server struct {
 	Session
 	SignIn
 }
+
+// The poolers of SIXTY_DATABASE_POOLER.
+const (
+	PoolerNone        = "none"
+	PoolerTransaction = "transaction"
+)
 
 // The environments of NODE_ENV.
 const (

@@ -18,7 +18,7 @@ func TestDefault(t *testing.T) {
 	t.Parallel()
 	want := config.Config{
 		Base: config.Base{
-			Env: "development", LogLevel: slog.LevelInfo, DataDir: "data", DefaultCurrency: "GBP",
+			Env: "development", LogLevel: slog.LevelInfo, DataDir: "data", DatabasePooler: "none", DefaultCurrency: "GBP",
 			MinConns: 2, MaxConns: 20, StatementLimit: 5 * time.Second,
 		},
 		Server: config.Server{
@@ -68,6 +68,13 @@ func TestCheck(t *testing.T) {
 		{"PostgreSQL", func(c *config.Config) { c.DatabaseURL = "postgresql:///d?host=/run" }, ""},
 		{"OtherDatabase", func(c *config.Config) { c.DatabaseURL = "mysql://hidden@h/d" }, "--database-url (DATABASE_URL) must begin with postgres://"},
 		{"NotAURL", func(c *config.Config) { c.DatabaseURL = "postgres://u:hidden%@h/d" }, "--database-url (DATABASE_URL) must be a URL"},
+		{"NoPooler", func(c *config.Config) { c.DatabasePooler = "" }, ""},
+		{"Pooler", func(c *config.Config) { pooler(c) }, ""},
+		{"OtherPooler", func(c *config.Config) { pooler(c); c.DatabasePooler = "session" }, "--database-pooler (SIXTY_DATABASE_POOLER) must be none or transaction"},
+		{"PoolerOfNothing", func(c *config.Config) { pooler(c); c.DatabaseURL = "" }, "--database-pooler (SIXTY_DATABASE_POOLER) must be given with --database-url (DATABASE_URL) and --database-direct-url"},
+		{"PoolerAlone", func(c *config.Config) { pooler(c); c.DatabaseDirectURL = "" }, "--database-pooler (SIXTY_DATABASE_POOLER) must be given with"},
+		{"DirectAlone", func(c *config.Config) { pooler(c); c.DatabasePooler = "none" }, "--database-direct-url (SIXTY_DATABASE_DIRECT_URL) must not be given without --database-pooler (SIXTY_DATABASE_POOLER)=transaction"},
+		{"DirectNotAURL", func(c *config.Config) { pooler(c); c.DatabaseDirectURL = "mysql://hidden@h/d" }, "--database-direct-url (SIXTY_DATABASE_DIRECT_URL) must begin with postgres://"},
 		{"Currency", func(c *config.Config) { c.DefaultCurrency = "POUND" }, "--default-currency (SIXTY_DEFAULT_CURRENCY) must be"},
 		{"MinAboveMax", func(c *config.Config) { c.MinConns = 21 }, "--db-min-conns (SIXTY_DB_MIN_CONNS) must not be above --db-max-conns (SIXTY_DB_MAX_CONNS): 21 > 20"},
 		{"MinBelow", func(c *config.Config) { c.MinConns = -1 }, "--db-min-conns (SIXTY_DB_MIN_CONNS) must not be negative"},
@@ -175,6 +182,11 @@ func signIn(c *config.Config) {
 	c.OIDCClientID, c.OIDCRedirectURL = "sixty", "https://a.example/api/auth/oidc/callback"
 }
 
+// pooler sets a pooler in front of the database.
+func pooler(c *config.Config) {
+	c.DatabaseURL, c.DatabasePooler, c.DatabaseDirectURL = "postgres://u:hidden@pooler/d", "transaction", "postgres://u:hidden@h/d"
+}
+
 func TestCheckListsAllProblems(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()
@@ -240,7 +252,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()
 	cfg.DatabaseURL, cfg.PaginationKeys = "hidden", []config.Secret{"hidden"}
-	cfg.RedisPassword, cfg.RedisURL = "hidden", "hidden"
+	cfg.DatabaseDirectURL, cfg.RedisPassword, cfg.RedisURL = "hidden", "hidden", "hidden"
 	cfg.JWTSecret, cfg.OIDCClientSecret = "hidden", "hidden"
 	var shown strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {

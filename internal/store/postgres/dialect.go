@@ -170,6 +170,10 @@ const queryCancelled = "57014"
 
 // Classify goes by SQLSTATE (PostgreSQL manual, appendix A).
 func (dialect) Classify(err error) store.Fault {
+	var unconfined *UnconfinedError
+	if errors.As(err, &unconfined) {
+		return store.Fault{Kind: store.FaultUnavailable}
+	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		switch pg.Code {

@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,11 +24,16 @@ import (
 type Options struct {
 	// URL is a connection string of libpq's: postgres://user:password@host:port/name.
 	URL string
+	// DirectURL reaches the server itself if URL leads to a pooler in transaction mode; ""
+	// if it does not.
+	DirectURL string
 	// The pool holds MinConns connections at rest (2 if 0) and grows to MaxConns
 	// under load (20 if 0).
 	MinConns, MaxConns int32
 	// StatementTimeout bounds every statement (5 s if 0).
 	StatementTimeout time.Duration
+	// Logger is told when statements are no longer confined to organisations. It may be nil.
+	Logger *slog.Logger
 }
 
 const (
@@ -41,9 +46,12 @@ const (
 // Engine implements store.Engine.
 type Engine struct {
 	pool     *pgxpool.Pool
+	direct   *pgx.ConnConfig // of connections outside the pool, to the server itself
+	scoping  scoping
 	timeout  time.Duration
 	analysed sync.Map // tables that are known to have statistics
 	epoch    atomic.Pointer[string]
+	guard    guard
 }
 
 // Open makes the pool; connections are made as they are needed, so that a database
@@ -54,42 +62,43 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	}
 	config, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
-		// pgx's message repeats the URL; it hides a password only when it can parse it.
-		return nil, errors.New("the database URL is not one that PostgreSQL understands (postgres://user:password@host:port/name)")
+		return nil, errURL
 	}
 	config.MinConns, config.MaxConns = cmpOr(o.MinConns, 2), cmpOr(o.MaxConns, 20)
 	config.MaxConnIdleTime, config.HealthCheckPeriod = idleTime, healthPeriod
 	config.MaxConnLifetime, config.MaxConnLifetimeJitter = time.Hour, 10*time.Minute
 	c := config.ConnConfig
 	c.ConnectTimeout = connectTimeout
-	for name, value := range map[string]string{
-		"application_name": "sixty",
-		"timezone":         "UTC",
-		// Compiling a plan takes longer than any statement here runs.
-		"jit": "off",
-		// The client cancels first; this is for when it cannot.
-		"statement_timeout":                   strconv.FormatInt((o.StatementTimeout + cancelGrace).Milliseconds(), 10),
-		"idle_in_transaction_session_timeout": "60000",
-	} {
-		if _, set := c.RuntimeParams[name]; !set {
-			c.RuntimeParams[name] = value
+	if o.DirectURL == "" {
+		// A statement whose request has gone is cancelled on the server, and the
+		// connection lives on.
+		c.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+			return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelGrace}
 		}
 	}
-	// Whatever the URL says: without a scope, no rows are visible.
-	c.RuntimeParams["role"] = tenantRole
-	// A statement whose request has gone is cancelled on the server, and the
-	// connection lives on.
-	c.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
-		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelGrace}
+	e := &Engine{timeout: o.StatementTimeout, direct: c}
+	if o.DirectURL != "" {
+		if e.direct, err = pgx.ParseConfig(o.DirectURL); err != nil {
+			return nil, errURL
+		}
+		e.direct.ConnectTimeout = connectTimeout
+		if e.scoping, err = throughPooler(c, o.StatementTimeout); err != nil {
+			return nil, err
+		}
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
+	startSession(e.direct, o.StatementTimeout)
+	e.direct = e.direct.Copy() // the pool owns its own
+	if e.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, fmt.Errorf("opening the pool: %w", err)
 	}
-	e := &Engine{pool: pool, timeout: o.StatementTimeout}
 	e.epoch.Store(new(string))
+	e.guard.init(o.Logger)
 	return e, nil
 }
+
+// errURL does not wrap pgx's error, which repeats the URL and hides a password only when it
+// can parse it.
+var errURL = errors.New("the database URL is not one that PostgreSQL understands (postgres://user:password@host:port/name)")
 
 func cmpOr(v, or int32) int32 {
 	if v == 0 {
@@ -100,6 +109,7 @@ func cmpOr(v, or int32) int32 {
 
 // Close closes every connection, waiting for those in use.
 func (e *Engine) Close() error {
+	e.guard.close()
 	e.pool.Close()
 	return nil
 }
@@ -113,8 +123,11 @@ func (e *Engine) Stats() (open, inUse, limit int) {
 // Dialect returns that of PostgreSQL.
 func (e *Engine) Dialect() store.Dialect { return dialect{} }
 
-// Ping checks that the server responds.
+// Ping checks that the server responds, and that statements are known to be confined.
 func (e *Engine) Ping(ctx context.Context) error {
+	if err := e.guard.err(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
 	return e.pool.Ping(ctx)
@@ -124,6 +137,9 @@ func (e *Engine) Ping(ctx context.Context) error {
 // another server has taken over, or this connection still leads to the former one. Then the
 // connections are replaced, and what a new one returns counts.
 func (e *Engine) Query(ctx context.Context, scope store.Scope, st *store.Statement, args []any) (store.Rows, error) {
+	if err := e.guard.err(); err != nil {
+		return nil, err
+	}
 	rows, epoch, err := e.query(ctx, scope, st, args)
 	if err == nil && e.epochChanged(epoch) {
 		rows.Close()
@@ -141,13 +157,13 @@ func (e *Engine) Query(ctx context.Context, scope store.Scope, st *store.Stateme
 // query runs a statement on a connection of the pool, behind one that sets the scope and
 // returns the epoch, in the same round trip. Neither is in a transaction of its own, so that
 // what was set goes when both are done. pgx prepares them on their first use on a connection,
-// and keeps the 512 used last.
+// and keeps the 512 used last; behind a pooler it keeps their descriptions alone.
 func (e *Engine) query(ctx context.Context, scope store.Scope, st *store.Statement, args []any) (*rows, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	values := bind(args)
 	var b pgx.Batch
 	set, org := setting(scope, values)
-	b.Queue(set, org...)
+	b.Queue(set+e.scoping.statement, org...)
 	b.Queue(st.SQL, values...)
 	sent := e.pool.SendBatch(ctx, &b)
 	end := func() {
@@ -155,7 +171,7 @@ func (e *Engine) query(ctx context.Context, scope store.Scope, st *store.Stateme
 		cancel()
 	}
 	var epoch pgtype.Text
-	if err := sent.QueryRow().Scan(nil, &epoch); err != nil {
+	if err := sent.QueryRow().Scan(&epoch, nil); err != nil {
 		end()
 		return nil, "", err
 	}
@@ -175,13 +191,20 @@ const begin = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan"
 
 // Begin starts a transaction.
 func (e *Engine) Begin(ctx context.Context, scope store.Scope) (store.EngineTx, error) {
+	if err := e.guard.err(); err != nil {
+		return nil, err
+	}
+	return e.begin(ctx, scope)
+}
+
+func (e *Engine) begin(ctx context.Context, scope store.Scope) (*tx, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
 	conn, err := e.pool.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	t, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin + confine(scope)})
+	t, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin + confine(scope) + e.scoping.transaction})
 	if err != nil {
 		conn.Release()
 		return nil, err
@@ -234,7 +257,8 @@ func (t *tx) Rollback() error {
 	defer t.release()
 	ctx, cancel := context.WithTimeout(context.Background(), t.timeout)
 	defer cancel()
-	if err := t.tx.Rollback(ctx); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
+	// A statement out of time may have closed the connection, which ends the transaction too.
+	if err := t.tx.Rollback(ctx); err != nil && !errors.Is(err, pgx.ErrTxClosed) && !t.tx.Conn().IsClosed() {
 		return err
 	}
 	return nil

@@ -13,3 +13,6 @@ func (e *Engine) MigrateTo(ctx context.Context, version int64) error {
 		return err
 	})
 }
+
+// CheckIsolation does what is done periodically.
+func (e *Engine) CheckIsolation(ctx context.Context) { e.guard.note(e.verifyIsolation(ctx)) }

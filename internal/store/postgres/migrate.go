@@ -20,8 +20,25 @@ var migrations embed.FS
 var markUnfilled = store.SQLMigration(5, store.MarkUnfilledSearch)
 
 // Migrate brings the schema up to date, under an advisory lock, so that instances
-// that start together do it once.
-func (e *Engine) Migrate(ctx context.Context) error { return e.migrate(ctx, store.MigrateUp) }
+// that start together do it once. It returns a PoolerError if there is a pooler where none is
+// expected, and an UnconfinedError if statements would reach the rows of other organisations.
+// From then on that is checked periodically.
+func (e *Engine) Migrate(ctx context.Context) error {
+	if err := e.checkDirect(ctx); err != nil {
+		return err
+	}
+	if err := e.migrate(ctx, store.MigrateUp); err != nil {
+		return err
+	}
+	if err := e.checkSameDatabase(ctx); err != nil {
+		return err
+	}
+	if err := e.verifyIsolation(ctx); err != nil {
+		return asPooler(err)
+	}
+	e.guard.start(e)
+	return nil
+}
 
 func (e *Engine) migrate(ctx context.Context, up func(context.Context, *goose.Provider) error) error {
 	files, err := fs.Sub(migrations, "migrations")
@@ -34,7 +51,7 @@ func (e *Engine) migrate(ctx context.Context, up func(context.Context, *goose.Pr
 		return err
 	}
 	// As the owner of the tables, and without a limit on the time of a statement.
-	c := e.pool.Config().ConnConfig.Copy()
+	c := e.direct.Copy()
 	delete(c.RuntimeParams, "role")
 	c.RuntimeParams["statement_timeout"] = "0"
 	c.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol

@@ -23,20 +23,20 @@ const (
 )
 
 // What sets a scope, as a statement that is sent ahead of another and lasts as long as
-// the transaction that both are in.
+// the transaction that both are in. The role is part of it: a connection may have started
+// with another, because poolers drop startup parameters.
 //
 // A statement on an array is planned for each array. It would get one plan for arrays
 // of any length otherwise, which on a table without statistics (one that is just being
 // filled) is to read all of the organisation's rows.
 const (
-	asTenant  = "SELECT set_config('sixty.org', $1, true)"
-	asService = "SELECT set_config('role', '" + serviceRole + "', true)"
+	asTenant  = "SELECT " + currentEpoch + ", set_config('role', '" + tenantRole + "', true) || set_config('sixty.org', $1, true)"
+	asService = "SELECT " + currentEpoch + ", set_config('role', '" + serviceRole + "', true)"
 	anew      = " || set_config('plan_cache_mode', 'force_custom_plan', true)"
-	andEpoch  = ", " + currentEpoch
 )
 
 // setting returns the statement that sets the scope for one with these arguments, and its
-// own arguments. It also returns the epoch of the log, in its second column.
+// own arguments. It also returns the epoch of the log, in its first column.
 func setting(scope store.Scope, args []any) (string, []any) {
 	arrays := false
 	for _, a := range args {
@@ -47,13 +47,13 @@ func setting(scope store.Scope, args []any) (string, []any) {
 	}
 	switch {
 	case scope.Service && arrays:
-		return asService + anew + andEpoch, nil
+		return asService + anew, nil
 	case scope.Service:
-		return asService + andEpoch, nil
+		return asService, nil
 	case arrays:
-		return asTenant + anew + andEpoch, []any{scope.Org.String()}
+		return asTenant + anew, []any{scope.Org.String()}
 	}
-	return asTenant + andEpoch, []any{scope.Org.String()}
+	return asTenant, []any{scope.Org.String()}
 }
 
 // confine returns what sets the scope of a transaction after BEGIN. An id is
@@ -62,7 +62,7 @@ func confine(scope store.Scope) string {
 	if scope.Service {
 		return "; SET LOCAL ROLE " + serviceRole
 	}
-	return "; SET LOCAL sixty.org = '" + scope.Org.String() + "'"
+	return "; SET LOCAL ROLE " + tenantRole + "; SET LOCAL sixty.org = '" + scope.Org.String() + "'"
 }
 
 // A server's roles are there for all of its databases, and others may be making them too.

@@ -102,7 +102,22 @@ AND c.relname NOT IN ('settings', 'goose_db_version', 'derived_data', 'instances
 // left on the connection.
 func TestScopeEnds(t *testing.T) {
 	t.Parallel()
-	e, _ := migrated(t, postgres.Options{URL: servertest.PostgresURL(t), MinConns: 1, MaxConns: 1})
+	through := servertest.PgBouncer(t, "default_pool_size = 1")
+	t.Run("Server", func(t *testing.T) {
+		t.Parallel()
+		scopeEnds(t, postgres.Options{URL: servertest.PostgresURL(t)})
+	})
+	t.Run("Pooler", func(t *testing.T) {
+		t.Parallel()
+		url := servertest.PostgresURL(t)
+		scopeEnds(t, postgres.Options{URL: through(url), DirectURL: url})
+	})
+}
+
+func scopeEnds(t *testing.T, o postgres.Options) {
+	t.Helper()
+	o.MinConns, o.MaxConns = 1, 1
+	e, _ := migrated(t, o)
 	org, ctx := crm.NewID(), t.Context()
 	state := &store.Statement{Name: "test.state", SQL: `SELECT concat_ws(' ', current_user, coalesce(nullif(current_setting('sixty.org', true), ''), 'none'), current_setting('plan_cache_mode'))`}
 	arrays := &store.Statement{Name: "test.arrays", SQL: state.SQL + ` WHERE $1::text[] IS NOT NULL`}

@@ -15,9 +15,16 @@ const beginSnapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 // Snapshot starts a transaction whose statements all see what the first one sees
 // (PostgreSQL manual, 13.2.2, "Repeatable Read").
 func (e *Engine) Snapshot(ctx context.Context, scope store.Scope) (store.EngineSnapshot, error) {
+	if err := e.guard.err(); err != nil {
+		return nil, err
+	}
+	return e.snapshot(ctx, scope)
+}
+
+func (e *Engine) snapshot(ctx context.Context, scope store.Scope) (store.EngineSnapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	t, err := e.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginSnapshot + confine(scope)})
+	t, err := e.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginSnapshot + confine(scope) + e.scoping.transaction})
 	if err != nil {
 		return nil, err
 	}

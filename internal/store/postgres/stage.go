@@ -26,12 +26,13 @@ func (t *tx) Load(ctx context.Context, table string, columns []string, n int, ro
 }
 
 // Stage implements store.Loader by COPY into a temporary table. The table belongs
-// to the connection and is emptied at the end of every transaction.
+// to the connection and is emptied at the end of every transaction. Behind a pooler it is
+// dropped: the next transaction there may be of a program that knows other columns.
 func (t *tx) Stage(ctx context.Context, table string, columns []string, n int, row func(i int) []any) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
 	staged := "stage_" + table
-	prepare := "CREATE TEMPORARY TABLE IF NOT EXISTS " + staged + " (LIKE " + table + ") ON COMMIT DELETE ROWS"
+	prepare := "CREATE TEMPORARY TABLE IF NOT EXISTS " + staged + " (LIKE " + table + ") ON COMMIT " + t.engine.scoping.staged()
 	if slices.Contains(t.staged, staged) {
 		prepare = "TRUNCATE " + staged
 	} else {
@@ -61,7 +62,7 @@ func (e *Engine) analyse(ctx context.Context, table string) {
 	err := e.pool.QueryRow(ctx, "SELECT reltuples <= 0 FROM pg_class WHERE oid = $1::text::regclass", table).Scan(&missing)
 	if err == nil && missing {
 		// Which is for the table's owner to do.
-		_, err = e.pool.Exec(ctx, "SET LOCAL ROLE NONE; ANALYZE "+table, pgx.QueryExecModeSimpleProtocol)
+		_, err = e.pool.Exec(ctx, "SET LOCAL ROLE NONE"+e.scoping.transaction+"; ANALYZE "+table, pgx.QueryExecModeSimpleProtocol)
 	}
 	if err == nil {
 		e.analysed.Store(table, true)

@@ -3,6 +3,7 @@ package storetest
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -34,9 +35,10 @@ const patience = time.Minute
 const maxAtOnce = 4
 
 // Run holds an engine to the definition of the port. database makes an empty
-// database for every case, which lives as long as the case.
-func Run(t *testing.T, database func(tb testing.TB) Opener) {
+// database for every case, which lives as long as the case. With names, only those cases run.
+func Run(t *testing.T, database func(tb testing.TB) Opener, only ...string) {
 	t.Helper()
+	ran := 0
 	slots := make(chan struct{}, maxAtOnce)
 	for _, c := range []struct {
 		name string
@@ -167,12 +169,19 @@ func Run(t *testing.T, database func(tb testing.TB) Opener) {
 		{"Migrate", migrations},
 		{"TwoEngines", twoEngines},
 	} {
+		if len(only) > 0 && !slices.Contains(only, c.name) {
+			continue
+		}
+		ran++
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			c.run(newFixture(t, database))
 		})
+	}
+	if len(only) > 0 && ran != len(only) {
+		t.Errorf("%d cases of %d ran", ran, len(only))
 	}
 }
 
