@@ -19,6 +19,7 @@ type organisation struct {
 	confirmed     atomic.Int64  // the latest time at which a read of this log has shown that seq is its end
 	behind        atomic.Bool   // there may be entries after seq: only a read of this log can confirm the end, a poll cannot
 	readRequested atomic.Bool   // a read of the log was requested
+	changed       signal        // sent at every change
 
 	generations *atomic.Uint64 // shared counter: a generation is never reused
 
@@ -28,8 +29,7 @@ type organisation struct {
 	unknownCommits int   // number of commits with an unknown outcome
 	invalidations  invalidations
 	subscriptions  map[*Subscription]struct{}
-	changed        chan struct{} // closed at the next change; nil: no waiters
-	retired        bool          // it is not followed any more
+	retired        bool // it is not followed any more
 }
 
 // organisationSize is the memory of an organisation without its invalidations, in bytes.
@@ -78,7 +78,7 @@ func (o *organisation) retire(why error) {
 	o.confirmed.Store(0)
 	o.behind.Store(true)
 	o.endSubscriptions(why, func(*Subscription) bool { return true })
-	o.broadcast()
+	o.changed.send()
 }
 
 // fresh reports whether none of the tags was invalidated after seq, which must be known.
@@ -86,31 +86,6 @@ func (o *organisation) fresh(seq int64, tags []crm.Tag) bool {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	return seq >= o.floor && seq <= o.seq.Load() && (seq >= o.known || o.invalidations.noneAfter(seq, tags))
-}
-
-// nextChange returns a channel that is closed at the next change of the state.
-func (o *organisation) nextChange() <-chan struct{} {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.changed == nil {
-		o.changed = make(chan struct{})
-	}
-	return o.changed
-}
-
-// broadcast wakes the waiters; the lock is held.
-func (o *organisation) broadcast() {
-	if o.changed != nil {
-		close(o.changed)
-		o.changed = nil
-	}
-}
-
-// wakeWaiters wakes the waiters.
-func (o *organisation) wakeWaiters() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.broadcast()
 }
 
 // advance starts a new generation; the lock is held. The position must be stored after it.
@@ -131,7 +106,7 @@ func (o *organisation) apply(entries []crm.LogEntry) {
 		}
 	}
 	o.seq.Store(seq)
-	o.broadcast()
+	o.changed.send()
 }
 
 // snapshot is the state before a read of the log, with which its result is compared.
@@ -166,7 +141,7 @@ func (o *organisation) confirm(m snapshot) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.confirmAt(m)
-	o.broadcast()
+	o.changed.send()
 }
 
 // confirmAt is confirm while the lock is held.
@@ -208,7 +183,7 @@ func (o *organisation) start(m snapshot, tail crm.LogTail) {
 	o.invalidate(tail.Entries)
 	o.seq.Store(tail.End)
 	o.confirmAt(m)
-	o.broadcast()
+	o.changed.send()
 }
 
 // skip advances the position beyond pruned entries.
@@ -223,7 +198,7 @@ func (o *organisation) skip(to int64) {
 	o.endSubscriptions(ErrReset, func(s *Subscription) bool { return s.live && s.queued < to }) // others will notice when reading
 	o.advance()
 	o.seq.Store(to)
-	o.broadcast()
+	o.changed.send()
 }
 
 // remove records that the organisation has no log.
@@ -231,5 +206,5 @@ func (o *organisation) remove() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.confirmed.Store(0)
-	o.broadcast()
+	o.changed.send()
 }

@@ -254,7 +254,7 @@ func (f *Follower) start(ctx context.Context, log Log, starting []*organisation)
 		tail, there := tails.Tails[o.id]
 		switch {
 		case !there:
-			o.wakeWaiters() // there is no such organisation; it is asked for again with the next request
+			o.changed.send() // there is no such organisation; it is asked for again with the next request
 		case o.history.epoch != tails.Epoch:
 			f.requestPoll()
 		default:

@@ -44,7 +44,7 @@ func (f *Follower) wait(ctx context.Context, org crm.ID, satisfied func(*organis
 			requested = o
 			f.requestRead(o)
 		}
-		changed, polled := o.nextChange(), f.polls.next()
+		changed, polled := o.changed.next(), f.polls.next()
 		if o.history.epoch != "" && satisfied(o) {
 			return o
 		}
