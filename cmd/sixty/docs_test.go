@@ -267,7 +267,7 @@ func TestDocumentReferences(t *testing.T) {
 			text += b.text
 		}
 		for _, name := range variable.FindAllString(text, -1) {
-			if !slices.Contains(known, name) {
+			if !slices.Contains(known, strings.TrimSuffix(name, fileSuffix)) {
 				t.Errorf("%s: there is no setting %s", d.name, name)
 			}
 		}
@@ -322,6 +322,9 @@ func settingsTable(settings reflect.Type) (rows string) {
 		f := settings.Field(i)
 		if f.Anonymous {
 			rows += settingsTable(f.Type)
+			continue
+		}
+		if _, hidden := f.Tag.Lookup("hidden"); hidden {
 			continue
 		}
 		value := f.Tag.Get("default")

@@ -46,6 +46,7 @@ type cli struct {
 
 // environment holds what commands need besides their flags.
 type environment struct {
+	args           []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	clock          func() time.Time
@@ -53,7 +54,11 @@ type environment struct {
 }
 
 func (e *environment) options() app.Options {
-	return app.Options{Stderr: e.stderr, Clock: e.clock}
+	clock := e.clock
+	if offset := e.config.ClockOffset; offset != 0 {
+		clock = func() time.Time { return e.clock().Add(offset) }
+	}
+	return app.Options{Stderr: e.stderr, Clock: clock}
 }
 
 // with opens and migrates the database, calls work and closes it. It fails if there is no
@@ -106,6 +111,7 @@ func run(args []string, env *environment) int {
 	context.AfterFunc(ctx, stop)
 
 	unsetEmpty()
+	env.args = args
 	command, err := parse(args, env)
 	if err == nil {
 		command.BindTo(ctx, (*context.Context)(nil))

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -38,6 +39,8 @@ func TestScripts(t *testing.T) {
 			"end":      end,
 			"lines":    lines,
 			"refused":  refused,
+			"unready":  unready,
+			"logged":   logged,
 			"same":     same,
 		},
 		UpdateScripts:       goldentest.Update(),
@@ -143,6 +146,27 @@ func ready(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
+// unready waits until a server is not ready: unready PORT
+func unready(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: unready PORT")
+	}
+	until(ts, "it is ready", func() bool {
+		status, _, err := request("http://127.0.0.1:"+args[0]+"/readyz", "")
+		return err == nil && status == http.StatusServiceUnavailable
+	})
+}
+
+// logged waits until a file has a line that matches: logged FILE PATTERN
+func logged(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: logged FILE PATTERN")
+	}
+	pattern, err := regexp.Compile(args[1])
+	ts.Check(err)
+	until(ts, args[0]+" has no line that matches "+args[1], func() bool { return pattern.MatchString(ts.ReadFile(args[0])) })
+}
+
 // get sends a request, expects a status and prints the body: get STATUS URL [KEYFILE]
 func get(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 || len(args) > 3 {
@@ -209,11 +233,11 @@ func until(ts *testscript.TestScript, problem string, yes func() bool) {
 	}
 }
 
-// end sends a signal to the programs in the background: end INT|TERM
+// end sends a signal to the programs in the background: end INT|TERM|HUP
 func end(ts *testscript.TestScript, neg bool, args []string) {
-	signals := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM}
+	signals := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}
 	if neg || len(args) != 1 || signals[args[0]] == nil {
-		ts.Fatalf("usage: end INT|TERM")
+		ts.Fatalf("usage: end INT|TERM|HUP")
 	}
 	for _, cmd := range ts.BackgroundCmds() {
 		ts.Check(cmd.Process.Signal(signals[args[0]]))

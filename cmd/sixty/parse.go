@@ -31,12 +31,14 @@ func parse(args []string, env *environment) (*kong.Context, error) {
 		kong.Name("sixty"),
 		kong.Description(description),
 		kong.Writers(env.stdout, env.stderr),
+		kong.Resolvers(kong.ResolverFunc(fromFiles)),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "common", Title: "Settings:"},
 			{Key: "server", Title: "Settings of the server:"},
 		}),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), invalid.mapper("a duration such as 5s or 2m")),
+		kong.TypeMapper(reflect.TypeFor[config.Optional](), invalid.mapper("a duration such as 5s or 2m")),
 		kong.TypeMapper(reflect.TypeFor[slog.Level](), invalid.mapper("debug, info, warn or error")),
 		kong.TypeMapper(reflect.TypeFor[config.Rate](), invalid.mapper("a rate such as 100/1m")),
 		kong.KindMapper(reflect.Int, invalid.mapper("a whole number")),
@@ -54,6 +56,18 @@ func parse(args []string, env *environment) (*kong.Context, error) {
 		return nil, &config.Invalid{Problems: problems}
 	}
 	return command, nil
+}
+
+// serverSettings parses the command line of a server again, for what may have changed since:
+// the files that hold settings.
+func serverSettings(env *environment) (config.Config, error) {
+	again := *env
+	command, err := parse(env.args, &again)
+	if err != nil {
+		return config.Config{}, err
+	}
+	serve := command.Selected().Target.Addr().Interface().(*serveCmd) // as before
+	return config.Config{Base: again.config, Server: serve.Settings}, nil
 }
 
 // problemsOf returns the problems of the settings that a command uses.

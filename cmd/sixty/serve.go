@@ -23,6 +23,8 @@ func (c *serveCmd) Run(ctx context.Context, env *environment) (err error) {
 	if c.Demo && cfg.Production() {
 		return usage("--demo is not allowed in production (NODE_ENV)")
 	}
+	signals := receiveSignals()
+	defer signals.ignore()
 	a, err := app.New(ctx, cfg, env.options())
 	if err != nil {
 		return err
@@ -40,6 +42,7 @@ func (c *serveCmd) Run(ctx context.Context, env *environment) (err error) {
 	} else {
 		_, _ = fmt.Fprintf(env.stdout, "sixty listens on %s (API documentation: %s/docs)\n", base, base)
 	}
+	defer signals.attend(a, func() (config.Config, error) { return serverSettings(env) })()
 	return a.Run(ctx)
 }
 

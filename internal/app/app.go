@@ -25,7 +25,7 @@ const (
 )
 
 const (
-	pingTimeout = 2 * time.Second // of the database in a health check
+	pingTimeout = 2 * time.Second // of the database at the start and the end
 	cutOffGrace = 5 * time.Second // for cancelled requests to end
 )
 
@@ -39,10 +39,13 @@ var errCutOff = errors.New("the server has shut down")
 // resources.
 type App struct {
 	core     *Core
+	settings config.Config // those that apply; only Reload changes them
 	serving  *serving
+	sealer   *cursor.Sealer
 	listener net.Listener
 	server   *http.Server
-	drain    time.Duration
+	drain    *drain
+	timeout  time.Duration           // of the requests in flight at shutdown
 	cutOff   context.CancelCauseFunc // ends the context of every request
 	// requests is locked for reading by each request in flight, so that a lock for writing
 	// waits for all of them.
@@ -76,8 +79,8 @@ func newApp(ctx context.Context, core *Core, cfg config.Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{core: core, serving: serving, drain: cfg.ShutdownTimeout}
-	if err := a.open(ctx, cfg, sealer); err != nil {
+	a := &App{core: core, settings: cfg, serving: serving, sealer: sealer, drain: newDrain(cfg.Drain()), timeout: cfg.ShutdownTimeout}
+	if err := a.open(ctx, cfg); err != nil {
 		serving.close()
 		return nil, err
 	}
@@ -85,16 +88,18 @@ func newApp(ctx context.Context, core *Core, cfg config.Config) (*App, error) {
 }
 
 // open creates the HTTP server, and listens.
-func (a *App) open(ctx context.Context, cfg config.Config, sealer *cursor.Sealer) error {
+func (a *App) open(ctx context.Context, cfg config.Config) error {
 	core := a.core
 	proxies, err := cfg.Proxies()
 	if err != nil {
 		return err // never: Check has validated them
 	}
-	faces, err := a.faces(cfg, sealer, proxies)
+	faces, err := a.faces(cfg, proxies)
 	if err != nil {
 		return err
 	}
+	core.metrics.ObserveEach(faces.ObserveOverload)
+	core.turn.give(faces.Background)
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.ListenAddress())
 	if err != nil {
 		return fmt.Errorf("%s, %s: %w", config.NameOf(cfg.Server, "Addr"), config.NameOf(cfg.Server, "Port"), err)
@@ -104,7 +109,7 @@ func (a *App) open(ctx context.Context, cfg config.Config, sealer *cursor.Sealer
 	requests, cutOff := context.WithCancelCause(context.Background())
 	a.cutOff = cutOff
 	a.server = &http.Server{
-		Handler:           a.counted(faces),
+		Handler:           a.counted(a.drain.closing(faces)),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -123,10 +128,7 @@ func (a *App) open(ctx context.Context, cfg config.Config, sealer *cursor.Sealer
 // newSealer returns the sealer of cursors, with the configured keys or, without any, with
 // the one in the database, which the first process creates and all share.
 func newSealer(ctx context.Context, core *Core, keys []config.Secret) (*cursor.Sealer, error) {
-	var secrets []string
-	for _, key := range keys {
-		secrets = append(secrets, key.Reveal())
-	}
+	secrets := reveal(keys)
 	if len(secrets) == 0 {
 		key, err := core.Store.Setting(ctx, settingPaginationKey, cursor.GenerateKey)
 		if err != nil {
@@ -147,10 +149,10 @@ func (a *App) Core() *Core { return a.core }
 // Addr returns the address that the server listens on, as HOST:PORT.
 func (a *App) Addr() string { return a.listener.Addr().String() }
 
-// Run serves requests until ctx ends. Then it rejects connections, by which readiness
-// checks notice, accepts no more requests, and waits for those in flight. After the
-// shutdown timeout they are cancelled. The error is nil unless the listener failed by
-// itself.
+// Run serves requests until ctx ends. Then readiness checks fail, while requests are served
+// for the drain delay. After that it rejects connections, and waits for the requests in
+// flight. After the shutdown timeout they are cancelled. The error is nil unless the
+// listener failed by itself.
 func (a *App) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- a.server.Serve(a.listener) }()
@@ -160,19 +162,8 @@ func (a *App) Run(ctx context.Context) error {
 	case err := <-served:
 		return err
 	case <-ctx.Done():
+		return a.shutdown(ctx, served)
 	}
-	a.core.Log.Info("shutting down", "timeout", a.drain)
-	a.core.lines.Flush() // the process may be killed before the end
-	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.drain)
-	defer cancel()
-	if err := a.server.Shutdown(limit); err != nil {
-		a.core.Log.Warn("requests in flight were cancelled", "timeout", a.drain)
-		a.endRequests()
-	}
-	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
 }
 
 // Close cancels requests that Run has left, and frees everything, the database last. It
@@ -213,11 +204,4 @@ func (a *App) counted(next http.Handler) http.Handler {
 		defer a.requests.RUnlock()
 		next.ServeHTTP(w, r)
 	})
-}
-
-// health returns an error if the database is unavailable.
-func (a *App) health(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
-	defer cancel()
-	return a.core.Store.Ping(ctx)
 }

@@ -64,6 +64,9 @@ type Core struct {
 	changes *changes.Follower // runs only in a server
 	lines   *telemetry.Lines  // that Log writes
 	metrics *telemetry.Metrics
+	turn    *turn // of background work
+	level   *slog.LevelVar
+	engine  engine
 }
 
 // Open connects to the database of the settings, and migrates its schema under the
@@ -79,7 +82,9 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 	}
 	metrics := telemetry.NewMetrics()
 	lines := telemetry.NewLines(o.Stderr)
-	log := telemetry.NewLogger(lines, cfg.Production(), cfg.LogLevel)
+	level := &slog.LevelVar{}
+	level.Set(cfg.LogLevel)
+	log := telemetry.NewLogger(lines, cfg.Production(), level)
 	engine, err := openEngine(ctx, cfg, o, log)
 	if err != nil {
 		lines.Close()
@@ -92,11 +97,13 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 	}
 	metrics.ObservePool(engine.Stats)
 	follower := changes.New(changes.Options{Logger: log})
+	background := &turn{}
 	s := store.New(engine, store.Options{
 		Observe: func(_ context.Context, e store.StatementEvent) {
 			metrics.ObserveStatement(e.Name, e.End.Sub(e.Start), e.Err)
 		},
-		Commits: follower,
+		Commits:    follower,
+		Background: background.take,
 	})
 	hasher := auth.NewHasher(auth.HasherOptions{})
 	people := accounts.NewService(changes.TrackedAccounts(s.Accounts()), o.Clock, currency)
@@ -113,6 +120,9 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 		changes:   follower,
 		lines:     lines,
 		metrics:   metrics,
+		turn:      background,
+		level:     level,
+		engine:    engine,
 	}, nil
 }
 

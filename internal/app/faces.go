@@ -3,14 +3,13 @@ package app
 import (
 	"sixty/internal/auth"
 	"sixty/internal/config"
-	"sixty/internal/cursor"
 	"sixty/internal/httpapi"
 	"sixty/internal/ratelimit"
 	"sixty/internal/server"
 )
 
 // faces returns the HTTP pipeline with all that it serves.
-func (a *App) faces(cfg config.Config, sealer *cursor.Sealer, proxies ratelimit.Proxies) (*server.Server, error) {
+func (a *App) faces(cfg config.Config, proxies ratelimit.Proxies) (*server.Server, error) {
 	core := a.core
 	s, err := server.New(server.Options{
 		Bearers:         auth.BearerTokens{Keys: core.Keys, Tokens: a.serving.tokens},
@@ -36,8 +35,8 @@ func (a *App) faces(cfg config.Config, sealer *cursor.Sealer, proxies ratelimit.
 		Keys:       core.Keys,
 		Sessions:   a.serving.sessions,
 		Identities: a.serving.signIn(),
-		Sealer:     sealer,
-		Health:     a.health,
+		Sealer:     a.sealer,
+		Health:     health{a},
 		Docs:       true,
 	}); err != nil {
 		return nil, err

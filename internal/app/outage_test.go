@@ -1,12 +1,16 @@
 package app_test
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/Shopify/toxiproxy/v2"
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
@@ -74,4 +78,41 @@ func TestDatabaseGoesAwayAndComesBack(t *testing.T) {
 	})
 	expect("when it is back", http.MethodGet, "/api/deals", nil, http.StatusOK)
 	expect("when it is back", http.MethodPost, "/api/companies", map[string]any{"name": "Found"}, http.StatusCreated)
+}
+
+// A database that can be read and not written is not ready, except for reads.
+func TestReadOnlyDatabase(t *testing.T) {
+	t.Parallel()
+	url := servertest.PostgresURL(t)
+	c := boot(t, "sqlite", func(cfg *config.Config) { cfg.DatabaseURL = config.Secret(url) })
+	key := c.key(c.organisation("Standby").ID, crm.RoleManager)
+	owner, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = owner.Close(context.Background()) })
+	set := func(state string) {
+		t.Helper()
+		_, err := owner.Exec(t.Context(), "SET default_transaction_read_only = off; "+
+			"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = "+state+"', current_database()); END $$; "+
+			"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	is := func(path string, want int) bool {
+		status, _, _ := c.do(http.MethodGet, path, key, nil)
+		return status == want
+	}
+	set("on")
+	eventually(t, "new connections read", func() bool {
+		return is("/readyz?for=reads", http.StatusOK) && is("/api/companies?limit=1", http.StatusOK)
+	})
+	for _, path := range []string{"/readyz", "/api/health"} {
+		if status, header, answer := c.do(http.MethodGet, path, "", nil); status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" || !strings.Contains(fmt.Sprint(answer["detail"]), "accepts no writes") {
+			t.Errorf("%s: %d %v", path, status, answer)
+		}
+	}
+	set("off")
+	eventually(t, "it is ready again", func() bool { return is("/readyz", http.StatusOK) && is("/api/health", http.StatusOK) })
 }

@@ -13,11 +13,9 @@ import (
 	"sixty/internal/cache"
 	shared "sixty/internal/cache/redis"
 	"sixty/internal/config"
-	"sixty/internal/crm"
 	"sixty/internal/identity"
 	"sixty/internal/ratelimit"
 	"sixty/internal/redis"
-	"sixty/internal/store"
 )
 
 // settingDatabase is the database-wide setting with a random name of the database, by which
@@ -28,15 +26,8 @@ const settingDatabase = "log_epoch"
 // settingSessionSeal is the database-wide setting with the key that seals sessions in Redis.
 const settingSessionSeal = "session_seal"
 
-const (
-	// cacheJitter is the greatest part of a lifetime that is subtracted at random.
-	cacheJitter = 0.1
-	// pruneEvery is the interval of pruning, and pruneAtOnce bounds the rows of each kind.
-	pruneEvery  = 10 * time.Minute
-	pruneAtOnce = 100_000
-	// rebuildRetry is the time between two attempts to rebuild derived data.
-	rebuildRetry = 30 * time.Second
-)
+// cacheJitter is the greatest part of a lifetime that is subtracted at random.
+const cacheJitter = 0.1
 
 // newDatabaseName returns a random name.
 func newDatabaseName() string { return rand.Text()[:10] }
@@ -56,6 +47,8 @@ type serving struct {
 	people   *auth.Identities   // its users here; nil without it
 	tokens   *auth.Tokens       // nil: none are accepted
 
+	heartbeat *heartbeat
+
 	end     context.CancelFunc
 	running sync.WaitGroup
 }
@@ -70,7 +63,7 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 	if err != nil {
 		return nil, fmt.Errorf("read the seal of sessions: %w", err)
 	}
-	s := &serving{core: core, database: database}
+	s := &serving{core: core, database: database, heartbeat: newHeartbeat(core)}
 	o := cache.Options{
 		Bytes: int64(cfg.CacheBytes),
 		TTL: map[cache.Tier]time.Duration{
@@ -107,6 +100,9 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 	if cfg.SignsIn() {
 		s.openIdentity(cfg.SignIn)
 	}
+	first, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	s.heartbeat.beat(first) // before the first check of readiness
 	running, end := context.WithCancel(context.Background())
 	s.end = end
 	s.running.Go(func() {
@@ -115,7 +111,7 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 		}
 	})
 	s.running.Go(func() { s.prune(running, cfg.Cache) })
-	s.running.Go(func() { s.beat(running) })
+	s.running.Go(func() { s.heartbeat.run(running) })
 	s.running.Go(func() { s.rebuild(running) })
 	return s, nil
 }
@@ -151,81 +147,20 @@ func connectRedis(core *Core, cfg config.Redis) (*redis.Conn, error) {
 	if err != nil || len(endpoint.Addresses) == 0 {
 		return nil, err // never an error: Check has validated it
 	}
+	return redis.New(redisOptions(core, endpoint)), nil
+}
+
+func redisOptions(core *Core, endpoint config.RedisEndpoint) redis.Options {
 	o := redis.Options{
 		Addresses: endpoint.Addresses, Mode: redis.Mode(endpoint.Mode), Master: endpoint.Master,
-		Username: endpoint.Username, Password: endpoint.Password.Reveal(), DB: endpoint.DB, Logger: core.Log,
+		Credentials: redis.Credentials{Username: endpoint.Username, Password: endpoint.Password.Reveal()},
+		Sentinels:   redis.Credentials{Username: endpoint.SentinelUsername, Password: endpoint.SentinelPassword.Reveal()},
+		DB:          endpoint.DB, Logger: core.Log,
 	}
 	if endpoint.TLS {
 		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	return redis.New(o), nil
-}
-
-// prune removes old rows of the change log and the audit trail, stored responses, and
-// expired sessions and one-time tokens, periodically until ctx ends.
-func (s *serving) prune(ctx context.Context, cfg config.Cache) {
-	repeat(ctx, pruneEvery, func() bool {
-		for _, old := range []struct {
-			what  string
-			kept  time.Duration
-			prune func(ctx context.Context, before crm.Instant, limit int) (int64, error)
-		}{
-			{"the change log", cfg.ChangesRetention, s.core.Store.PruneLog},
-			{"stored responses", crm.IdempotencyRetention, s.core.Store.PruneIdempotencyKeys},
-			{"the audit trail", cfg.AuditRetention, s.core.Store.PruneAudit},
-			{"sessions and one-time tokens", 0, s.core.Store.PruneExpiredCredentials},
-		} {
-			removed, err := old.prune(ctx, crm.InstantOf(s.core.Clock().Add(-old.kept)), pruneAtOnce)
-			switch {
-			case ctx.Err() != nil:
-				return false
-			case err != nil:
-				s.core.Log.Warn("old rows could not be removed", "of", old.what, "error", err)
-			case removed > 0:
-				s.core.Log.Info("old rows were removed", "of", old.what, "rows", removed)
-			}
-		}
-		return true
-	})
-}
-
-// repeat calls work at once and then periodically, until it returns false or ctx ends.
-func repeat(ctx context.Context, period time.Duration, work func() bool) {
-	every := time.NewTicker(period)
-	defer every.Stop()
-	for work() {
-		select {
-		case <-ctx.Done():
-			return
-		case <-every.C:
-		}
-	}
-}
-
-// beat keeps this server registered until ctx ends.
-func (s *serving) beat(ctx context.Context) {
-	id := crm.NewID()
-	repeat(ctx, store.HeartbeatPeriod, func() bool {
-		if err := s.core.Store.Heartbeat(ctx, id); err != nil && ctx.Err() == nil {
-			s.core.Log.Debug("the server could not be registered", "error", err)
-		}
-		return true
-	})
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingTimeout)
-	defer cancel()
-	_ = s.core.Store.EndInstance(ctx, id) // or its heartbeat times out
-}
-
-// rebuild rebuilds derived data of an older version, until that is done or ctx ends.
-func (s *serving) rebuild(ctx context.Context) {
-	repeat(ctx, rebuildRetry, func() bool {
-		err := s.core.Store.RebuildDerived(ctx)
-		if err == nil || ctx.Err() != nil {
-			return false
-		}
-		s.core.Log.Warn("searches are incomplete until their index is rebuilt; it is tried again", "error", err)
-		return true
-	})
+	return o
 }
 
 // close stops the background work, waits for it, and frees everything.

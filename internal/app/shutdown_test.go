@@ -144,6 +144,34 @@ func TestRequestsInFlightFinishAtShutdown(t *testing.T) {
 	})
 }
 
+// From the signal on, readiness fails; requests are served, on new and on kept connections,
+// until the delay ends.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	c := boot(t, "sqlite", func(cfg *config.Config) { cfg.DrainDelay = config.Optional{Duration: time.Hour, Given: true} })
+	key := c.key(c.organisation("Drain").ID, crm.RoleManager)
+	kept := c.slowRequest(t)
+	get := "GET /api/user HTTP/1.1\nHost: test\nAuthorization: Bearer " + key + "\n\n"
+	kept.send("%s", get)
+	if status, closes := kept.answer(); status != http.StatusOK || closes {
+		t.Errorf("before: status %d, connection closes: %t", status, closes)
+	}
+	c.stop()
+	eventually(t, "readiness fails", func() bool {
+		status, _, _ := c.do(http.MethodGet, "/readyz", "", nil)
+		return status == http.StatusServiceUnavailable
+	})
+	for name, request := range map[string]*slowRequest{"a kept connection": kept, "a new connection": c.slowRequest(t)} {
+		request.send("%s", get)
+		if status, closes := request.answer(); status != http.StatusOK || !closes {
+			t.Errorf("%s: status %d, connection closes: %t", name, status, closes)
+		}
+	}
+	c.app.EndDrain()
+	c.refused(t)
+	c.ended(t)
+}
+
 func TestRequestsAreCancelledAfterTheShutdownTimeout(t *testing.T) {
 	t.Parallel()
 	c := boot(t, "sqlite", func(cfg *config.Config) { cfg.ShutdownTimeout = 20 * time.Millisecond })

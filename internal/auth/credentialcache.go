@@ -111,6 +111,9 @@ func (k *credentialCache) init() {
 // afterwards.
 func (k *credentialCache) Close() { k.running.Wait() }
 
+// Forget removes all cached results.
+func (k *credentialCache) Forget() { k.entries.InvalidateAll() }
+
 // Lookup is Authenticate without a query; ok is false if one is needed.
 func (k *credentialCache) Lookup(ctx context.Context, token string) (actor crm.Actor, ok bool) {
 	hash, ok := k.hash(token)

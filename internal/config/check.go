@@ -81,6 +81,9 @@ func (b Base) problems() []string {
 		c.add("MinConns", "must not be above %s: %d > %d", NameOf(b, "MaxConns"), b.MinConns, b.MaxConns)
 	}
 	c.duration("StatementLimit", b.StatementLimit)
+	if b.ClockOffset != 0 && b.Env != Test {
+		c.add("ClockOffset", "must not be given unless %s is %s", NameOf(b, "Env"), Test)
+	}
 	return c.found
 }
 
@@ -89,12 +92,8 @@ func (c *checker) databaseURL(field string, text Secret) {
 	if text == "" {
 		return
 	}
-	u, err := url.Parse(text.Reveal())
-	switch {
-	case err != nil:
-		c.add(field, "must be a URL such as postgres://user:password@host:5432/name")
-	case u.Scheme != "postgres" && u.Scheme != "postgresql":
-		c.add(field, "must begin with postgres:// or postgresql://")
+	if problem := databaseURLProblem(text.Reveal()); problem != "" {
+		c.add(field, "%s", problem)
 	}
 }
 
@@ -124,6 +123,9 @@ func (s Server) problems() []string {
 		}
 	}
 	c.duration("ShutdownTimeout", s.ShutdownTimeout)
+	if d := s.DrainDelay.Duration; d < 0 || d > maxDuration {
+		c.add("DrainDelay", "must be from 0s to %s, not %s", maxDuration, d)
+	}
 	return slices.Concat(c.found, s.Cache.problems(), s.Redis.problems(), s.Limits.problems(), s.Session.problems())
 }
 

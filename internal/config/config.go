@@ -28,6 +28,7 @@ type Base struct {
 	DefaultCurrency   string        `name:"default-currency" env:"SIXTY_DEFAULT_CURRENCY" default:"GBP" help:"Currency (ISO 4217) of new organisations." group:"common"`
 	MinConns          int           `name:"db-min-conns" env:"SIXTY_DB_MIN_CONNS" default:"2" help:"Minimum number of open database connections." group:"common"`
 	MaxConns          int           `name:"db-max-conns" env:"SIXTY_DB_MAX_CONNS" default:"20" help:"Maximum number of database connections." group:"common"`
+	ClockOffset       time.Duration `name:"test-clock-offset" env:"SIXTY_TEST_CLOCK_OFFSET" hidden:"" help:"For tests: how far the clock of this process is ahead."`
 	StatementLimit    time.Duration `name:"db-statement-timeout" env:"SIXTY_DB_STATEMENT_TIMEOUT" default:"5s" help:"Timeout of one statement; at least a minute for commands other than serve." group:"common"`
 }
 
@@ -37,6 +38,7 @@ type Server struct {
 	Port            int           `name:"port" env:"PORT" default:"8000" help:"Port to listen on; 0 selects a free one." group:"server"`
 	PaginationKeys  []Secret      `name:"pagination-key" env:"PAGINATION_KEY" sep:"," placeholder:"KEY" help:"Keys of the page cursors: the first seals, all open. If not set, a key is generated and stored in the database." group:"server"`
 	FrontendURLs    []string      `name:"frontend-url" env:"FRONTEND_URL" default:"http://localhost:5173" sep:"," help:"Allowed CORS origins." group:"server"`
+	DrainDelay      Optional      `name:"drain-delay" env:"SIXTY_DRAIN_DELAY" placeholder:"DURATION" help:"Time at shutdown during which requests are still accepted, and /readyz fails; if not set, 5s in production and 0s otherwise." group:"server"`
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"SIXTY_SHUTDOWN_TIMEOUT" default:"15s" help:"Time for requests in flight to end at shutdown." group:"server"`
 	Cache
 	Redis
@@ -60,6 +62,36 @@ const (
 
 // Production reports whether the production defaults apply.
 func (b Base) Production() bool { return b.Env == Production }
+
+// productionDrain is the drain delay in production: health checks of proxies usually run
+// every one or two seconds.
+const productionDrain = 5 * time.Second
+
+// Optional is a duration whose default depends on other settings.
+type Optional struct {
+	time.Duration
+	Given bool
+}
+
+// UnmarshalText parses a duration.
+func (o *Optional) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(string(text))
+	if err == nil {
+		*o = Optional{d, true}
+	}
+	return err
+}
+
+// Drain returns the drain delay.
+func (c Config) Drain() time.Duration {
+	switch {
+	case c.DrainDelay.Given:
+		return c.DrainDelay.Duration
+	case c.Production():
+		return productionDrain
+	}
+	return 0
+}
 
 // Origins returns the front ends' origins without trailing slashes, as browsers send them.
 func (s Server) Origins() []string {

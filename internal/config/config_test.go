@@ -66,6 +66,22 @@ func TestCheck(t *testing.T) {
 		{"NoDataDir", func(c *config.Config) { c.DataDir = "" }, "--data-dir (SIXTY_DATA_DIR) must not be empty"},
 		{"Postgres", func(c *config.Config) { c.DatabaseURL = "postgres://u:p@h/d" }, ""},
 		{"PostgreSQL", func(c *config.Config) { c.DatabaseURL = "postgresql:///d?host=/run" }, ""},
+		{"Hosts", func(c *config.Config) { c.DatabaseURL = "postgres://u:p@h1:5432,h2:5433/d" }, ""},
+		{"HostsWithoutPorts", func(c *config.Config) { c.DatabaseURL = "postgres://u:p@h1,h2/d?target_session_attrs=any" }, ""},
+		{"HostsIPv6", func(c *config.Config) { c.DatabaseURL = "postgres://u:p@[::1]:5432,[::2],10.0.0.1:5433/d" }, ""},
+		{"HostsAsParameters", func(c *config.Config) { c.DatabaseURL = "postgres://u:p@/d?host=h1,h2&port=1,2" }, ""},
+		{"HostEmpty", func(c *config.Config) { c.DatabaseURL = "postgres://u:hidden@h1,,h2/d" }, "--database-url (DATABASE_URL) must name hosts"},
+		{"HostPort", func(c *config.Config) { c.DatabaseURL = "postgres://u:hidden@h1:x,h2:1/d" }, "--database-url (DATABASE_URL) must name hosts"},
+		{"HostPortAbove", func(c *config.Config) { c.DatabaseURL = "postgres://u:hidden@h1:1,h2:70000/d" }, "--database-url (DATABASE_URL) must name hosts"},
+		{"ClockOffset", func(c *config.Config) { c.Env, c.ClockOffset = config.Test, time.Hour }, ""},
+		{"ClockOffsetNoTest", func(c *config.Config) { c.ClockOffset = -time.Hour }, "--test-clock-offset (SIXTY_TEST_CLOCK_OFFSET) must not be given unless --env (NODE_ENV) is test"},
+		{"NoDrain", func(c *config.Config) { c.DrainDelay = config.Optional{Given: true} }, ""},
+		{"LongDrainDelay", func(c *config.Config) { c.DrainDelay.Duration = 2 * time.Hour }, "--drain-delay (SIXTY_DRAIN_DELAY) must be from 0s to 1h0m0s"},
+		{"NegativeDrain", func(c *config.Config) { c.DrainDelay.Duration = -1 }, "--drain-delay (SIXTY_DRAIN_DELAY) must be from 0s"},
+		{"SentinelPassword", func(c *config.Config) {
+			c.RedisURL, c.RedisMode, c.RedisMaster, c.RedisSentinelUsername, c.RedisSentinelPassword = "redis://a,b", "sentinel", "m", "u", "hidden"
+		}, ""},
+		{"SentinelPasswordAlone", func(c *config.Config) { c.RedisHost, c.RedisSentinelPassword = "a", "hidden" }, "--redis-sentinel-password (SIXTY_REDIS_SENTINEL_PASSWORD) must not be given without --redis-mode (SIXTY_REDIS_MODE)=sentinel"},
 		{"OtherDatabase", func(c *config.Config) { c.DatabaseURL = "mysql://hidden@h/d" }, "--database-url (DATABASE_URL) must begin with postgres://"},
 		{"NotAURL", func(c *config.Config) { c.DatabaseURL = "postgres://u:hidden%@h/d" }, "--database-url (DATABASE_URL) must be a URL"},
 		{"NoPooler", func(c *config.Config) { c.DatabasePooler = "" }, ""},
@@ -213,6 +229,36 @@ func TestListenAddress(t *testing.T) {
 	}
 }
 
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	if d := cfg.Drain(); d != 0 {
+		t.Errorf("in development: %s", d)
+	}
+	cfg.Env = config.Production
+	if d := cfg.Drain(); d != 5*time.Second {
+		t.Errorf("in production: %s", d)
+	}
+	if err := cfg.DrainDelay.UnmarshalText([]byte("0s")); err != nil || cfg.Drain() != 0 {
+		t.Errorf("in production, when it is 0s: %s, %v", cfg.Drain(), err)
+	}
+	if err := cfg.DrainDelay.UnmarshalText([]byte("soon")); err == nil {
+		t.Error("soon is a duration")
+	}
+}
+
+func TestDifferences(t *testing.T) {
+	t.Parallel()
+	a, b := config.Default(), config.Default()
+	if d := config.Differences(a, b); len(d) != 0 {
+		t.Errorf("differences of the defaults: %v", d)
+	}
+	b.DatabaseURL, b.FrontendURLs, b.RedisHost = "a", []string{"b"}, "c"
+	if d := cmp.Diff([]string{"DATABASE_URL", "FRONTEND_URL", "REDIS_HOST"}, config.Differences(a, b)); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestOrigins(t *testing.T) {
 	t.Parallel()
 	s := config.Server{FrontendURLs: []string{"http://localhost:5173/", "https://a.example"}}
@@ -252,7 +298,8 @@ func TestSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()
 	cfg.DatabaseURL, cfg.PaginationKeys = "hidden", []config.Secret{"hidden"}
-	cfg.DatabaseDirectURL, cfg.RedisPassword, cfg.RedisURL = "hidden", "hidden", "hidden"
+	cfg.RedisPassword, cfg.RedisURL, cfg.RedisSentinelPassword = "hidden", "hidden", "hidden"
+	cfg.DatabaseDirectURL = "hidden"
 	cfg.JWTSecret, cfg.OIDCClientSecret = "hidden", "hidden"
 	var shown strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {

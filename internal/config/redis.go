@@ -19,6 +19,9 @@ type Redis struct {
 	RedisURL      Secret `name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Redis as a URL, instead of the host: redis://user:password@host:6379/0, rediss:// for TLS, several hosts separated by commas." group:"server"`
 	RedisMode     string `name:"redis-mode" env:"SIXTY_REDIS_MODE" default:"single" help:"Kind of Redis deployment: single, sentinel (the hosts are the sentinels) or cluster." group:"server"`
 	RedisMaster   string `name:"redis-master" env:"SIXTY_REDIS_MASTER" help:"Name of the master that the sentinels monitor." group:"server"`
+
+	RedisSentinelUsername string `name:"redis-sentinel-username" env:"SIXTY_REDIS_SENTINEL_USERNAME" help:"User at the sentinels, if they have users (ACL)." group:"server"`
+	RedisSentinelPassword Secret `name:"redis-sentinel-password" env:"SIXTY_REDIS_SENTINEL_PASSWORD" placeholder:"PASSWORD" help:"Password of the sentinels; that of Redis is another." group:"server"`
 }
 
 // The modes of Redis.
@@ -42,11 +45,15 @@ type RedisEndpoint struct {
 	TLS       bool
 	Mode      string
 	Master    string
+
+	SentinelUsername string
+	SentinelPassword Secret
 }
 
 // Endpoint returns the location of Redis. Its error contains no secret.
 func (r Redis) Endpoint() (RedisEndpoint, error) {
-	e := RedisEndpoint{Password: r.RedisPassword, DB: r.RedisDB, Mode: r.RedisMode, Master: r.RedisMaster}
+	e := RedisEndpoint{Password: r.RedisPassword, DB: r.RedisDB, Mode: r.RedisMode, Master: r.RedisMaster,
+		SentinelUsername: r.RedisSentinelUsername, SentinelPassword: r.RedisSentinelPassword}
 	text := r.RedisURL.Reveal()
 	if text == "" {
 		if r.RedisHost != "" {
@@ -115,6 +122,14 @@ func (r Redis) problems() []string {
 	}
 	if !slices.Contains([]string{RedisSingle, RedisSentinel, RedisCluster}, r.RedisMode) {
 		c.add("RedisMode", "must be one of single, sentinel, cluster, not %q", r.RedisMode)
+	}
+	for _, other := range []struct {
+		field string
+		given bool
+	}{{"RedisSentinelUsername", r.RedisSentinelUsername != ""}, {"RedisSentinelPassword", r.RedisSentinelPassword != ""}} {
+		if other.given && r.RedisMode != RedisSentinel {
+			c.add(other.field, "must not be given without %s=sentinel", NameOf(r, "RedisMode"))
+		}
 	}
 	switch {
 	case r.RedisMode == RedisSentinel && r.RedisMaster == "":

@@ -45,6 +45,24 @@ func NameOf(settings any, field string) string {
 	return "--" + f.Tag.Get("name") + " (" + f.Tag.Get("env") + ")"
 }
 
+// Differences returns the names of the settings in which two configurations differ.
+func Differences(a, b Config) []string {
+	return append(differences(reflect.ValueOf(a.Base), reflect.ValueOf(b.Base)), differences(reflect.ValueOf(a.Server), reflect.ValueOf(b.Server))...)
+}
+
+func differences(a, b reflect.Value) (names []string) {
+	for i := range a.NumField() {
+		f := a.Type().Field(i)
+		switch {
+		case f.Anonymous:
+			names = append(names, differences(a.Field(i), b.Field(i))...)
+		case !reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()):
+			names = append(names, f.Tag.Get("env"))
+		}
+	}
+	return names
+}
+
 // setDefaults sets the defaults from the struct tags. It panics if a tag does not parse,
 // which a test prevents.
 func setDefaults(settings reflect.Value) {

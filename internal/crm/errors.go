@@ -106,6 +106,11 @@ func Full(cause error) *Error {
 	return &Error{Code: CodeUnavailable, Message: "The disk of the database is full: nothing can be written until there is room.", Cause: cause}
 }
 
+// ReadOnly says that storage can be read, and not written.
+func ReadOnly(cause error) *Error {
+	return &Error{Code: CodeUnavailable, Message: "The database accepts no writes at the moment. Try again shortly.", Cause: cause}
+}
+
 // Unavailable says that storage could not be reached or was too slow.
 func Unavailable(cause error) *Error {
 	return &Error{Code: CodeUnavailable, Message: "The database cannot be reached at the moment. Try again shortly.", Cause: cause}

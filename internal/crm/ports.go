@@ -28,7 +28,8 @@ type Store interface {
 	// Writes as those of one.
 	Atomic(ctx context.Context, by Actor, at Instant, fn func(context.Context) error) error
 	// Idempotent is Atomic with an answer, which is stored in the transaction. An answer that
-	// was stored in the IdempotencyRetention before at is returned again, and fn not run.
+	// was stored within the IdempotencyRetention, by the storage's clock, is returned again, and
+	// fn not run.
 	// Errors besides fn's: ErrKeyReused, and while the same request is being answered
 	// ErrInProgress, at once unless one transaction has to wait for the other.
 	Idempotent(ctx context.Context, by Actor, at Instant, r IdempotentRequest, fn func(context.Context) ([]byte, error)) (answer []byte, again bool, err error)

@@ -17,13 +17,13 @@ func TestOpenRejectsMalformedPlaintext(t *testing.T) {
 	scope := Scope{List: "deals"}
 	at := Position{Key: []byte("Acme"), ID: [16]byte{1}, Inclusive: true}
 	sealRaw := func(plaintext []byte) string {
-		w := newWorkspace(s.keys[0].nonceKey)
+		w := newWorkspace(s.keys.Load().keys[0].nonceKey)
 		w.raw = append(w.raw, version)
-		w.raw = append(w.raw, s.keys[0].id[:]...)
+		w.raw = append(w.raw, s.keys.Load().keys[0].id[:]...)
 		w.bind(&scope)
 		nonce := w.deriveNonce(plaintext)
 		w.raw = append(w.raw, nonce...)
-		return encoding.EncodeToString(s.keys[0].aead.Seal(w.raw, nonce, plaintext, w.bound))
+		return encoding.EncodeToString(s.keys.Load().keys[0].aead.Seal(w.raw, nonce, plaintext, w.bound))
 	}
 
 	good := at.appendTo(nil)

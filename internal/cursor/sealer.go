@@ -8,6 +8,7 @@ import (
 	"hash"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // The layout of a token before it is written as text.
@@ -32,7 +33,10 @@ const maxPooled = 8 << 10
 var encoding = base64.RawURLEncoding.Strict()
 
 // A Sealer seals and opens cursors. It is safe for concurrent use.
-type Sealer struct {
+type Sealer struct{ keys atomic.Pointer[keyring] }
+
+// A keyring is the keys of a Sealer.
+type keyring struct {
 	keys       []key // the first seals, all open
 	workspaces sync.Pool
 }
@@ -42,15 +46,22 @@ type Sealer struct {
 // become invalid. A secret is free text of at least 16 bytes and must not be repeated;
 // errors name its position, never its text.
 func NewSealer(secrets ...string) (*Sealer, error) {
+	s := &Sealer{}
+	return s, s.Replace(secrets...)
+}
+
+// Replace replaces the secrets. After an error, the old ones remain.
+func (s *Sealer) Replace(secrets ...string) error {
 	derived, err := deriveKeys(secrets)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	nonceKey := derived[0].nonceKey
-	return &Sealer{
+	s.keys.Store(&keyring{
 		keys:       derived,
 		workspaces: sync.Pool{New: func() any { return newWorkspace(nonceKey) }},
-	}, nil
+	})
+	return nil
 }
 
 // Seal returns the cursor for a position in a scope: at most 2,860 ASCII letters, digits,
@@ -63,10 +74,11 @@ func (s *Sealer) Seal(scope Scope, at Position) (string, error) {
 	if len(at.Key) > MaxKeyLen {
 		return "", ErrKeyTooLong
 	}
-	w := s.get()
-	defer s.put(w)
+	ring := s.keys.Load()
+	w := ring.get()
+	defer ring.put(w)
 
-	k := &s.keys[0]
+	k := &ring.keys[0]
 	w.raw = append(w.raw[:0], version)
 	w.raw = append(w.raw, k.id[:]...)
 	w.bind(&scope)
@@ -93,8 +105,9 @@ func (s *Sealer) Open(scope Scope, token string) (Position, error) {
 	if strings.ContainsAny(token, "\r\n") {
 		return Position{}, ErrMalformed
 	}
-	w := s.get()
-	defer s.put(w)
+	ring := s.keys.Load()
+	w := ring.get()
+	defer ring.put(w)
 
 	n, err := encoding.Decode(w.raw[:maxRaw], []byte(token))
 	if err != nil {
@@ -104,7 +117,7 @@ func (s *Sealer) Open(scope Scope, token string) (Position, error) {
 	if w.raw[0] != version || (n-minRaw)%padBlock != 0 {
 		return Position{}, ErrMalformed
 	}
-	k := s.find(keyID(w.raw[1:headerLen]))
+	k := ring.find(keyID(w.raw[1:headerLen]))
 	if k == nil {
 		return Position{}, ErrUnknownKey
 	}
@@ -119,20 +132,20 @@ func (s *Sealer) Open(scope Scope, token string) (Position, error) {
 
 // find returns the key with this id, or nil. Ids are public and keys few, so a linear
 // search will do.
-func (s *Sealer) find(id keyID) *key {
-	for i := range s.keys {
-		if s.keys[i].id == id {
-			return &s.keys[i]
+func (r *keyring) find(id keyID) *key {
+	for i := range r.keys {
+		if r.keys[i].id == id {
+			return &r.keys[i]
 		}
 	}
 	return nil
 }
 
-func (s *Sealer) get() *workspace { return s.workspaces.Get().(*workspace) }
+func (r *keyring) get() *workspace { return r.workspaces.Get().(*workspace) }
 
-func (s *Sealer) put(w *workspace) {
+func (r *keyring) put(w *workspace) {
 	if cap(w.bound) <= maxPooled {
-		s.workspaces.Put(w)
+		r.workspaces.Put(w)
 	}
 }
 

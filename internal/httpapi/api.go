@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -28,8 +27,8 @@ type Options struct {
 
 	// Identities are the users of an identity provider; nil: there is none.
 	Identities *auth.Identities
-	// Health returns an error if the program cannot serve; nil: it always can.
-	Health func(context.Context) error
+	// Health is what health checks report; nil: the program can always serve.
+	Health Health
 	// Docs opens /docs and the API document.
 	Docs bool
 }
@@ -50,7 +49,7 @@ func New(o Options) (*API, error) {
 		return nil, errors.New("httpapi: a server, a service, accounts, keys, sessions and a sealer are required")
 	}
 	if o.Health == nil {
-		o.Health = func(context.Context) error { return nil }
+		o.Health = healthy{}
 	}
 	a := &API{Options: o, openAPI: newDocument()}
 	a.schemas = schemas{a.openAPI.Components.Schemas.Map()}

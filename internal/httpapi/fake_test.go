@@ -62,7 +62,7 @@ func (everyone) LastKnown(string) (crm.Actor, bool) { return crm.Actor{}, false 
 type testOptions struct {
 	server.Options
 	Service *crm.Service
-	Health  func(context.Context) error
+	Health  Health
 	Docs    bool
 }
 

@@ -51,27 +51,58 @@ func problemIn(t *testing.T, res *httptest.ResponseRecorder) (status int, detail
 
 func noDeals(context.Context) (crm.Page[crm.Deal], error) { return crm.Page[crm.Deal]{}, nil }
 
+// fakeHealth is a Health that is as a test has it.
+type fakeHealth struct {
+	readable, writable error
+	warnings           []string
+}
+
+func (h fakeHealth) Readable(context.Context) error { return h.readable }
+func (h fakeHealth) Writable(context.Context) error { return h.writable }
+func (h fakeHealth) Warnings() []string             { return h.warnings }
+
 func TestHealth(t *testing.T) {
 	t.Parallel()
-	sick := apiOver(t, noDeals, func(o *testOptions) {
-		o.Health = func(context.Context) error { return errors.New("no route to 10.0.0.1") }
-	})
-	for path, want := range map[string]string{
-		"/api/health": `{"status":"healthy"}`, "/readyz": `{"status":"ready"}`, "/livez": `{"status":"alive"}`,
+	gone := errors.New("no route to 10.0.0.1")
+	readOnly := crm.Unavailable(gone)
+	readOnly.Message = "The database accepts no writes."
+	for name, c := range map[string]struct {
+		health Health
+		want   map[string]string // by path: the body, or of a 503 its detail
+	}{
+		"None": {nil, map[string]string{"/api/health": `{"status":"healthy"}`, "/readyz": `{"status":"ready"}`, "/readyz?for=reads": `{"status":"ready"}`}},
+		"Gone": {fakeHealth{readable: gone, writable: gone}, map[string]string{
+			"/api/health": "The program cannot", "/readyz": "The program cannot", "/readyz?for=reads": "The program cannot",
+		}},
+		"ReadOnly": {fakeHealth{writable: readOnly}, map[string]string{
+			"/api/health": readOnly.Message, "/readyz": readOnly.Message, "/readyz?for=reads": `{"status":"ready"}`,
+		}},
+		"Warnings": {fakeHealth{warnings: []string{`a "b"`, "c"}}, map[string]string{
+			"/api/health": `{"status":"degraded","problems":["a \"b\"","c"]}`, "/readyz": `{"status":"ready"}`,
+		}},
 	} {
-		res := answerTo(t, apiOver(t, noDeals), "GET", path)
-		if res.Code != http.StatusOK || res.Body.String() != want {
-			t.Errorf("%s: %d %s", path, res.Code, res.Body)
-		}
-		res = answerTo(t, sick, "GET", path)
-		if path == "/livez" {
-			if res.Code != http.StatusOK {
-				t.Errorf("%s: %d while the database is away", path, res.Code)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := apiOver(t, noDeals, func(o *testOptions) { o.Health = c.health })
+			c.want["/livez"] = `{"status":"alive"}`
+			for path, want := range c.want {
+				res := answerTo(t, a, "GET", path)
+				if strings.HasPrefix(want, "{") {
+					if res.Code != http.StatusOK || res.Body.String() != want {
+						t.Errorf("%s: %d %s", path, res.Code, res.Body)
+					}
+					continue
+				}
+				status, detail := problemIn(t, res)
+				if status != http.StatusServiceUnavailable || !strings.HasPrefix(detail, want) || strings.Contains(detail, "10.0.0.1") || res.Header().Get("Retry-After") == "" {
+					t.Errorf("%s: %d %s", path, status, detail)
+				}
 			}
-			continue
-		}
-		if status, detail := problemIn(t, res); status != 503 || strings.Contains(detail, "10.0.0.1") {
-			t.Errorf("%s: %d %s", path, status, detail)
+		})
+	}
+	for query, want := range map[string]int{"for=writing": http.StatusUnprocessableEntity, "for=reads&for=writes": http.StatusBadRequest, "_=1": http.StatusOK} {
+		if res := answerTo(t, apiOver(t, noDeals), "GET", "/readyz?"+query); res.Code != want {
+			t.Errorf("%s: %d %s", query, res.Code, res.Body)
 		}
 	}
 }

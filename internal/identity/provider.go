@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -56,10 +57,14 @@ type Options struct {
 // concurrent use; the caller must Close it.
 type Provider struct {
 	o         Options
+	secrets   atomic.Pointer[secrets]
 	remote    *remote
 	client    *http.Client
 	exchanges chan struct{} // holds one element per running code exchange
 }
+
+// secrets are those that may be replaced.
+type secrets struct{ tokens, client string }
 
 // New returns a Provider, without any request to it.
 func New(o Options) *Provider {
@@ -70,7 +75,20 @@ func New(o Options) *Provider {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	client := newClient()
-	return &Provider{o: o, client: client, remote: newRemote(o, client), exchanges: make(chan struct{}, maxExchanges)}
+	p := &Provider{o: o, client: client, remote: newRemote(o, client), exchanges: make(chan struct{}, maxExchanges)}
+	p.secrets.Store(&secrets{tokens: o.Secret, client: o.ClientSecret})
+	return p
+}
+
+// ReplaceSecrets replaces the secret that bearer tokens are signed with and the client's. It
+// returns false, and replaces nothing, where there was one and is none or the reverse: that
+// would change how tokens and clients are verified.
+func (p *Provider) ReplaceSecrets(tokens, client string) bool {
+	if (tokens == "") != (p.o.Secret == "") || (client == "") != (p.o.ClientSecret == "") {
+		return false
+	}
+	p.secrets.Store(&secrets{tokens, client})
+	return true
 }
 
 // Close stops background reads.
@@ -122,7 +140,7 @@ func (p *Provider) signed(ctx context.Context, token string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	payload, err := jws.Verify([]byte(p.o.Secret))
+	payload, err := jws.Verify([]byte(p.secrets.Load().tokens))
 	if err != nil {
 		return nil, rejected("%s", err)
 	}

@@ -94,7 +94,7 @@ func (p *Provider) flow(ctx context.Context) (*oauth2.Config, error) {
 		return nil, err
 	}
 	c := &oauth2.Config{
-		ClientID: p.o.ClientID, ClientSecret: p.o.ClientSecret, RedirectURL: p.o.RedirectURL,
+		ClientID: p.o.ClientID, ClientSecret: p.secrets.Load().client, RedirectURL: p.o.RedirectURL,
 		Endpoint: known.endpoint, Scopes: []string{oidc.ScopeOpenID, "email", "profile"},
 	}
 	if c.ClientSecret == "" { // a public client authenticates by PKCE only

@@ -216,6 +216,9 @@ func TestSharedSecret(t *testing.T) {
 	expect(t, ours, identitytest.SignWith(t, jose.HS256, []byte(sharedSecret), "", ada), nil)
 	expect(t, ours, identitytest.SignWith(t, jose.HS256, []byte(sharedSecret), "", ada.With(claims{"aud": "another"})), identity.ErrRejected)
 	expect(t, ours, identitytest.SignWith(t, jose.HS256, []byte("another secret that is long enough"), "", ada), identity.ErrRejected)
+	ours.ReplaceSecrets("another secret that is long enough", identitytest.ClientSecret)
+	expect(t, ours, identitytest.SignWith(t, jose.HS256, []byte("another secret that is long enough"), "", ada), nil)
+	expect(t, ours, identitytest.SignWith(t, jose.HS256, []byte(sharedSecret), "", ada), identity.ErrRejected)
 	expect(t, ours, identitytest.SignWith(t, jose.HS512, []byte(sharedSecret+sharedSecret), "", ada), identity.ErrRejected)
 	expect(t, ours, theirs.Sign(ada), identity.ErrRejected)
 	if n := theirs.Requests("/keys"); n != 0 {

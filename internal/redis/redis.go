@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -32,9 +33,9 @@ type Options struct {
 	Mode      Mode
 	// Master is the name of the master that the sentinels monitor.
 	Master string
-	// Username and Password are for the servers, not for sentinels.
-	Username string
-	Password string
+	// Credentials are for the servers, Sentinels for the sentinels.
+	Credentials
+	Sentinels Credentials
 	// DB is the number of the database; always 0 for a cluster.
 	DB int
 	// TLS, if not nil, is used for servers and sentinels.
@@ -42,6 +43,9 @@ type Options struct {
 	// Logger logs the first connection. Required.
 	Logger *slog.Logger
 }
+
+// Credentials are a user and a password; the user may be empty.
+type Credentials struct{ Username, Password string }
 
 // The pause between attempts to connect doubles from leastPause to mostPause.
 const (
@@ -51,6 +55,7 @@ const (
 
 // Conn is the connection. It is safe for concurrent use.
 type Conn struct {
+	options atomic.Pointer[Options]        // of which credentials may be replaced
 	client  atomic.Pointer[rueidis.Client] // nil until connected for the first time
 	log     *slog.Logger
 	life    context.Context // ends at Close
@@ -63,7 +68,8 @@ type Conn struct {
 func New(o Options) *Conn {
 	c := &Conn{log: o.Logger, stopped: make(chan struct{})}
 	c.life, c.end = context.WithCancel(context.Background())
-	go c.maintain(clientOptions(o))
+	c.options.Store(&o)
+	go c.maintain(c.clientOptions())
 	return c
 }
 
@@ -73,6 +79,17 @@ func (c *Conn) Client() rueidis.Client {
 		return *client
 	}
 	return nil
+}
+
+// ReplacePassword replaces the credentials that new connections are authenticated by, and
+// reports whether it did: not if the options differ in anything else, nor with sentinels.
+func (c *Conn) ReplacePassword(o Options) bool {
+	was := c.options.Load()
+	if was.Mode == Sentinel || o.Mode != was.Mode || o.DB != was.DB || (o.TLS == nil) != (was.TLS == nil) || !slices.Equal(o.Addresses, was.Addresses) {
+		return false
+	}
+	c.options.Store(&o)
+	return true
 }
 
 // Close disconnects. The client must not be in use any more.
@@ -116,11 +133,12 @@ func (c *Conn) connect(o rueidis.ClientOption) rueidis.Client {
 	}
 }
 
-// clientOptions converts o.
-func clientOptions(o Options) rueidis.ClientOption {
+// clientOptions converts the options.
+func (c *Conn) clientOptions() rueidis.ClientOption {
+	o := c.options.Load()
 	dialer := net.Dialer{Timeout: commandLimit, KeepAlive: time.Second}
-	c := rueidis.ClientOption{
-		InitAddress: o.Addresses, Username: o.Username, Password: o.Password, SelectDB: o.DB, TLSConfig: o.TLS,
+	driver := rueidis.ClientOption{
+		InitAddress: o.Addresses, SelectDB: o.DB, TLSConfig: o.TLS,
 		Dialer: dialer, ConnWriteTimeout: commandLimit, ClientName: "sixty",
 		ForceSingleClient: o.Mode == Single,
 		// Callers have caches of their own, and wait too briefly for a retry.
@@ -129,11 +147,20 @@ func clientOptions(o Options) rueidis.ClientOption {
 		RingScaleEachConn: 8, ReadBufferEachConn: 1 << 16, WriteBufferEachConn: 1 << 16,
 	}
 	if o.Mode == Sentinel {
-		c.Sentinel = rueidis.SentinelOption{
+		// The driver would ask a function for the sentinels' credentials too, without telling it
+		// who they are for.
+		driver.Username, driver.Password = o.Username, o.Password
+		driver.Sentinel = rueidis.SentinelOption{
 			MasterSet: o.Master, TLSConfig: o.TLS, Dialer: dialer, ClientName: "sixty",
+			Username: o.Sentinels.Username, Password: o.Sentinels.Password,
 			// A missed failover message would otherwise bind it to the old master for good.
 			TopologyRefreshInterval: 5 * time.Second,
 		}
+		return driver
 	}
-	return c
+	driver.AuthCredentialsFn = func(rueidis.AuthCredentialsContext) (rueidis.AuthCredentials, error) {
+		o := c.options.Load()
+		return rueidis.AuthCredentials{Username: o.Username, Password: o.Password}, nil
+	}
+	return driver
 }

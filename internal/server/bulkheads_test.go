@@ -20,20 +20,21 @@ import (
 func TestBulkheadQueueIsShort(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBulkhead(2, 2, queueTime)
+		b := new(bulkheads).add("test", 2, 2, queueTime)
+		org := crm.ID{1}
 		for range 2 {
-			if err := b.enter(t.Context()); err != nil {
+			if err := b.enter(t.Context(), org); err != nil {
 				t.Fatal(err)
 			}
 		}
 		queued := make(chan error, 2)
 		for range 2 {
-			go func() { queued <- b.enter(t.Context()) }()
+			go func() { queued <- b.enter(t.Context(), org) }()
 		}
 		synctest.Wait()
 		// The queue is full as well.
 		began := time.Now()
-		if err := b.enter(t.Context()); crm.CodeOf(err) != crm.CodeUnavailable || time.Since(began) != 0 {
+		if err := b.enter(t.Context(), org); crm.CodeOf(err) != crm.CodeUnavailable || time.Since(began) != 0 {
 			t.Errorf("after %s: %v", time.Since(began), err)
 		}
 		b.leave()
@@ -45,11 +46,11 @@ func TestBulkheadQueueIsShort(t *testing.T) {
 		}
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := b.enter(gone); !errors.Is(err, context.Canceled) {
+		if err := b.enter(gone, org); !errors.Is(err, context.Canceled) {
 			t.Errorf("the request that was cancelled: %v", err)
 		}
 		b.leave()
-		if err := b.enter(t.Context()); err != nil {
+		if err := b.enter(t.Context(), org); err != nil {
 			t.Error(err)
 		}
 	})
@@ -111,7 +112,7 @@ func TestCacheFillsAreBounded(t *testing.T) {
 func TestBulkHasItsOwnSlots(t *testing.T) {
 	t.Parallel()
 	a := newServer(t, nil, func(o *Options) { o.MaxRequests = 2 })
-	if err := a.bulkheads.bulk.enter(t.Context()); err != nil {
+	if err := a.bulkheads.bulk.enter(t.Context(), crm.ID{}); err != nil {
 		t.Fatal(err)
 	}
 	if w := ask(t, a, "GET", "/api/deals"); w.Code != http.StatusOK {
@@ -127,8 +128,8 @@ func TestBulkHasItsOwnSlots(t *testing.T) {
 func TestBodiesAreReceivedBeforeASlotIsTaken(t *testing.T) {
 	t.Parallel()
 	a := newServer(t, nil, func(o *Options) { o.MaxRequests = 1 })
-	for range cap(a.bulkheads.interactive.slots) {
-		if err := a.bulkheads.interactive.enter(t.Context()); err != nil {
+	for range a.bulkheads.interactive.slots {
+		if err := a.bulkheads.interactive.enter(t.Context(), crm.ID{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -47,7 +47,7 @@ func (s *Server) respondCached(op *Operation, w http.ResponseWriter, r *http.Req
 			return nil, err
 		}
 		if !req.Bypass { // other requests may wait for the result
-			leave, err := s.bulkheads.enterFill(ctx, op)
+			leave, err := s.bulkheads.enterFill(ctx, op, actor.Org)
 			if err != nil {
 				return nil, err
 			}

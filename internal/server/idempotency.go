@@ -99,7 +99,7 @@ func (s *Server) writeOnce(op *Operation, w http.ResponseWriter, c *Call, buffer
 // once runs a write with an idempotency key, in a slot of its operation's bulkhead.
 func (s *Server) once(op *Operation, c *Call, r crm.IdempotentRequest, fn func(context.Context) ([]byte, error)) (crm.IdempotentResult, error) {
 	b := s.bulkheads.of(op)
-	if err := b.enter(c.Context); err != nil {
+	if err := b.enter(c.Context, c.Actor.Org); err != nil {
 		return crm.IdempotentResult{}, err
 	}
 	defer b.leave()

@@ -83,8 +83,8 @@ type Server struct {
 	mux     *http.ServeMux
 	handler http.Handler // the middleware, then the mux
 
-	bulkheads    bulkheads
-	streams      streams
+	bulkheads    *bulkheads
+	streams      *streams
 	crossSite    *http.CrossOriginProtection
 	compressor   *compressor
 	decompressor *decompressor

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"sixty/internal/crm"
 )
@@ -16,12 +17,13 @@ var ErrShutdown = errors.New("the server shuts down")
 // streams counts the responses that have no end of their own, such as event streams.
 type streams struct {
 	open chan struct{}   // holds one for each
+	shed atomic.Int64    // those that were rejected
 	all  context.Context // ends when all of them must
 	end  context.CancelCauseFunc
 }
 
-func newStreams() streams {
-	s := streams{open: make(chan struct{}, maxStreams)}
+func newStreams() *streams {
+	s := &streams{open: make(chan struct{}, maxStreams)}
 	s.all, s.end = context.WithCancelCause(context.Background())
 	return s
 }
@@ -32,6 +34,7 @@ func (s *Server) OpenStream(parent context.Context) (ctx context.Context, done f
 	select {
 	case s.streams.open <- struct{}{}:
 	default:
+		s.streams.shed.Add(1)
 		return nil, nil, crm.Unavailable(errors.New("too many streams are open"))
 	}
 	ctx, cancel := context.WithCancelCause(parent)

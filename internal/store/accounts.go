@@ -123,20 +123,6 @@ func (t *tx) PutSession(ctx context.Context, s accounts.Session) error {
 	return err
 }
 
-// PruneExpiredCredentials What has expired is refused already, so that the
-// change log need not tell.
-func (s *Store) PruneExpiredCredentials(ctx context.Context, before crm.Instant, limit int) (removed int64, err error) {
-	for _, st := range []*Statement{pruneSessions, pruneOneTimeTokens} {
-		n, err := s.pruneAll(ctx, limit-int(removed), func(org crm.ID, batch int) (int64, error) {
-			return s.remove(ctx, st, org, before, int64(batch))
-		})
-		if removed += n; err != nil {
-			return removed, err
-		}
-	}
-	return removed, nil
-}
-
 // SignIns implements accounts.Store.
 func (r *reader) SignIns(ctx context.Context, org crm.ID, owners []crm.ID) (map[crm.ID]crm.Instant, error) {
 	type signIn struct {

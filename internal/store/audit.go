@@ -34,16 +34,6 @@ func (r *reader) Audit() crm.View[accounts.AuditEntry, accounts.AuditFilter] {
 	return view[accounts.AuditEntry, accounts.AuditFilter]{r, &r.store.audit}
 }
 
-var pruneAudit = &Statement{"audit.prune", `DELETE FROM audit WHERE org_id = $1 AND id IN
-(SELECT id FROM audit WHERE org_id = $1 AND at < $2 ORDER BY at LIMIT $3)`}
-
-// PruneAudit implements crm.Store.
-func (s *Store) PruneAudit(ctx context.Context, before crm.Instant, limit int) (int64, error) {
-	return s.pruneAll(ctx, limit, func(org crm.ID, batch int) (int64, error) {
-		return s.remove(ctx, pruneAudit, org, before, int64(batch))
-	})
-}
-
 // PutAudit implements crm.Tx. It writes nothing to the change log: no response is cached
 // that is made from the audit trail.
 func (t *tx) PutAudit(ctx context.Context, e accounts.AuditEntry) error {

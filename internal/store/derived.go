@@ -123,6 +123,11 @@ func (s *Store) derivedState(ctx context.Context, db Querier, name string) (deri
 // rebuildBatch runs one transaction of a rebuild, unless another instance has done so since
 // the state was read.
 func (s *Store) rebuildBatch(ctx context.Context, d derivedData, state derivedState) error {
+	leave, err := s.background(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	var at rebuildPosition
 	if *state.position != "" {
 		if err := json.Unmarshal([]byte(*state.position), &at); err != nil {

@@ -107,6 +107,9 @@ type Dialect interface {
 	TryLock(n int) string
 	// SecondsAgo composes the instant that is so many seconds before the database's present.
 	SecondsAgo(n int) string
+	// ReadOnly composes an expression that is true if the database accepts no writes, as a
+	// standby of PostgreSQL's.
+	ReadOnly() string
 	// RebuildSums composes the statements that rebuild deal_sums or activity_sums of the
 	// organisation in $1, and the stage or type in $2, beside transactions that change them.
 	RebuildSums(table string) []string

@@ -10,28 +10,35 @@ import (
 
 // The registry of running servers. Times are the database's.
 
-// HeartbeatPeriod is the time between two heartbeats of a server.
-const HeartbeatPeriod = 15 * time.Second
+// HeartbeatPeriod is the time between two heartbeats of a server. A database that accepts no
+// writes is noticed by the next one.
+const HeartbeatPeriod = 5 * time.Second
 
 // instanceTimeout is the time in seconds after which a server without a heartbeat does not
 // count as running.
 const instanceTimeout = 60
 
-// Heartbeat registers a running server, or notes that it still runs.
-func (s *Store) Heartbeat(ctx context.Context, id crm.ID) error {
-	st := s.statement("instance.heartbeat", func() *Statement {
+// Heartbeat registers a running server, or notes that it still runs, and returns the
+// database's time at that.
+func (s *Store) Heartbeat(ctx context.Context, id crm.ID) (now crm.Instant, err error) {
+	beat := s.statement("instance.heartbeat", func() *Statement {
 		now := s.dialect.SecondsAgo(0)
 		return &Statement{"instance.heartbeat", `INSERT INTO instances (id, search_version, started_at, seen_at) VALUES ($1, ` +
-			strconv.Itoa(searchVersion) + `, ` + now + `, ` + now + `) ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at`}
+			strconv.Itoa(searchVersion) + `, ` + now + `, ` + now + `) ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at RETURNING seen_at`}
 	})
-	if _, err := s.remove(ctx, st, id); err != nil {
-		return err
-	}
 	gone := s.statement("instance.prune", func() *Statement {
 		return &Statement{"instance.prune", "DELETE FROM instances WHERE seen_at < " + s.dialect.SecondsAgo(10*instanceTimeout)}
 	})
-	_, err := s.remove(ctx, gone)
-	return err
+	err = s.inService(ctx, func(etx EngineTx) error {
+		seen, err := collect(ctx, s, etx, beat, func(at *crm.Instant) []any { return []any{at} }, id)
+		if err != nil {
+			return err
+		}
+		now = seen[0]
+		_, err = s.exec(ctx, etx, gone)
+		return err
+	})
+	return now, err
 }
 
 var endInstance = &Statement{"instance.end", `DELETE FROM instances WHERE id = $1`}

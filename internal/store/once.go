@@ -9,17 +9,25 @@ import (
 	"sixty/internal/crm"
 )
 
-// The stored answers to requests that may be sent again.
+// The stored answers to requests that may be sent again. The time of an answer is
+// the database's, so that an instance whose clock is wrong runs no request again.
 
-var (
-	keptAnswer = &Statement{"idempotency.get", `SELECT request, answer FROM idempotency
-WHERE org_id = $1 AND principal = $2 AND key = $3 AND target = $4 AND at > $5`}
-	keepAnswer = &Statement{"idempotency.insert", `INSERT INTO idempotency (org_id, principal, key, target, request, answer, at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+// keptAnswer reads the answer to a request.
+func (s *Store) keptAnswer() *Statement {
+	return s.statement("idempotency.get", func() *Statement {
+		return &Statement{"idempotency.get", `SELECT request, answer FROM idempotency
+WHERE org_id = $1 AND principal = $2 AND key = $3 AND target = $4 AND at > ` + s.dialect.SecondsAgo(int(crm.IdempotencyRetention.Seconds()))}
+	})
+}
+
+// keepAnswer stores the answer to a request.
+func (s *Store) keepAnswer() *Statement {
+	return s.statement("idempotency.insert", func() *Statement {
+		return &Statement{"idempotency.insert", `INSERT INTO idempotency (org_id, principal, key, target, request, answer, at)
+VALUES ($1, $2, $3, $4, $5, $6, ` + s.dialect.SecondsAgo(0) + `)
 ON CONFLICT (org_id, principal, key, target) DO UPDATE SET request = excluded.request, answer = excluded.answer, at = excluded.at`}
-	pruneAnswers = &Statement{"idempotency.prune", `DELETE FROM idempotency WHERE org_id = $1 AND (principal, key, target) IN
-(SELECT principal, key, target FROM idempotency WHERE org_id = $1 AND at < $2 ORDER BY at LIMIT $3)`}
-)
+	})
+}
 
 // Idempotent implements crm.Store. A second request, while the first is being answered,
 // fails to acquire its lock. A statement of its own acquires the lock, so that the next
@@ -39,7 +47,7 @@ func (s *Store) Idempotent(
 		if answer, err = fn(ctx); err != nil || t.failed != nil {
 			return err
 		}
-		_, err = t.exec(ctx, keepAnswer, by.Org, by.User, r.Key, r.Target, r.Digest, answer, at)
+		_, err = t.exec(ctx, s.keepAnswer(), by.Org, by.User, r.Key, r.Target, r.Digest, answer)
 		return err
 	})
 	if err != nil {
@@ -74,8 +82,8 @@ func lockOf(by crm.Actor, r crm.IdempotentRequest) int64 {
 // answered returns the stored answer to a request.
 func (t *tx) answered(ctx context.Context, r crm.IdempotentRequest) (answer []byte, ok bool, err error) {
 	type kept struct{ request, answer []byte }
-	rows, err := collect(ctx, t.store, t.db, keptAnswer, func(k *kept) []any { return []any{&k.request, &k.answer} },
-		t.by.Org, t.by.User, r.Key, r.Target, t.at-crm.Instant(crm.IdempotencyRetention.Microseconds()))
+	rows, err := collect(ctx, t.store, t.db, t.store.keptAnswer(), func(k *kept) []any { return []any{&k.request, &k.answer} },
+		t.by.Org, t.by.User, r.Key, r.Target)
 	if err != nil || len(rows) == 0 {
 		return nil, false, err
 	}
@@ -83,11 +91,4 @@ func (t *tx) answered(ctx context.Context, r crm.IdempotentRequest) (answer []by
 		return nil, false, crm.ErrKeyReused
 	}
 	return rows[0].answer, true, nil
-}
-
-// PruneIdempotencyKeys implements crm.Store.
-func (s *Store) PruneIdempotencyKeys(ctx context.Context, before crm.Instant, limit int) (int64, error) {
-	return s.pruneAll(ctx, limit, func(org crm.ID, batch int) (int64, error) {
-		return s.remove(ctx, pruneAnswers, org, before, int64(batch))
-	})
 }

@@ -27,6 +27,10 @@ type Options struct {
 	Observe func(context.Context, StatementEvent)
 	// Commits hears of the transactions that enter changes. It may be nil.
 	Commits crm.CommitListener
+	// Background is called before each transaction of background work (removing old rows,
+	// rebuilding derived data), and waits until there is room for it; leave is called
+	// afterwards. It may be nil.
+	Background func(context.Context) (leave func(), err error)
 }
 
 // StatementEvent is a statement that ran.
@@ -40,10 +44,11 @@ type StatementEvent struct {
 // Store is the storage over an Engine. It implements the ports of its users: CRM, Accounts and
 // Bulk return it as those packages need it; it is a changes.Log and auth.Principals itself.
 type Store struct {
-	engine  Engine
-	dialect Dialect
-	observe func(context.Context, StatementEvent)
-	commits crm.CommitListener
+	engine     Engine
+	dialect    Dialect
+	observe    func(context.Context, StatementEvent)
+	commits    crm.CommitListener
+	background func(context.Context) (leave func(), err error)
 
 	companies  table[crm.Company, crm.CompanyFilter]
 	contacts   table[crm.Contact, crm.ContactFilter]
@@ -68,7 +73,7 @@ const maxStatements = 2000
 // New makes a Store over an engine, which it then owns.
 func New(engine Engine, o Options) *Store {
 	s := &Store{
-		engine: engine, dialect: engine.Dialect(), observe: o.Observe, commits: o.Commits,
+		engine: engine, dialect: engine.Dialect(), observe: o.Observe, commits: o.Commits, background: o.Background,
 		companies: companyTable(), contacts: contactTable(), deals: dealTable(),
 		stages: stageTable(), owners: ownerTable(),
 		activities: activityTable(), tasks: taskTable(), audit: auditTable(), keys: keyTable(),
@@ -79,6 +84,9 @@ func New(engine Engine, o Options) *Store {
 	}
 	if s.commits == nil {
 		s.commits = noListener{}
+	}
+	if s.background == nil {
+		s.background = func(context.Context) (func(), error) { return func() {}, nil }
 	}
 	return s
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // NewLogger returns a logger that writes JSON or text lines. If w is a *Lines, warnings and
-// errors are flushed at once.
-func NewLogger(w io.Writer, json bool, level slog.Level) *slog.Logger {
+// errors are flushed at once. The level may change.
+func NewLogger(w io.Writer, json bool, level slog.Leveler) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level}
 	var h slog.Handler = slog.NewTextHandler(w, o)
 	if json {

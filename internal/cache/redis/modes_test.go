@@ -31,6 +31,34 @@ func TestPasswordAndDatabase(t *testing.T) {
 	rejected(t, s, "a wrong password", func(o *redis.Options) { o.Password = "guessed" })
 }
 
+// A password is replaced while the connection is in use, for the next connections.
+func TestPasswordIsReplaced(t *testing.T) {
+	t.Parallel()
+	s := plain(t, "--requirepass", "old")
+	o := redis.Options{
+		Addresses: []string{s.address()}, Mode: redis.Single, Credentials: redis.Credentials{Password: "old"}, Logger: slog.New(slog.DiscardHandler),
+	}
+	conn := redis.New(o)
+	t.Cleanup(conn.Close)
+	answers := func() bool {
+		client := conn.Client()
+		return client != nil && client.Do(t.Context(), client.B().Ping().Build()).Error() == nil
+	}
+	eventually(t, "the old password connects", answers)
+	s.cli(t, "--no-auth-warning", "-a", "old", "CONFIG", "SET", "requirepass", "new")
+	other := o
+	other.Addresses, other.Password = []string{"127.0.0.1:1"}, "new"
+	if conn.ReplacePassword(other) {
+		t.Error("the password of another server is taken over")
+	}
+	o.Password = "new"
+	if !conn.ReplacePassword(o) {
+		t.Error("the password is not replaced")
+	}
+	s.cli(t, "--no-auth-warning", "-a", "new", "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+	eventually(t, "the new password connects", answers)
+}
+
 // rejected checks that the server rejects the connection, and that the cache works without.
 func rejected(t *testing.T, s *server, with string, change func(*redis.Options)) {
 	t.Helper()
@@ -163,28 +191,57 @@ func certify(t *testing.T, dir string) *x509.CertPool {
 	return pool
 }
 
-// TestSentinel follows a sentinel to its master, and to another one after a failover.
+// TestSentinel follows a sentinel to its master, and to another one after a failover. The
+// sentinel has a password of its own.
 func TestSentinel(t *testing.T) {
 	t.Parallel()
-	master := plain(t)
-	replica := plain(t, "--replicaof", "127.0.0.1 "+strconv.Itoa(master.port))
+	for name, password := range map[string]string{"Open": "", "Password": "secret of sentinels"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testSentinel(t, password)
+		})
+	}
+}
+
+func testSentinel(t *testing.T, password string) {
+	t.Helper()
+	var servers, authenticated, asked []string // arguments of servers, and of redis-cli to servers and to the sentinel
+	settings := ""
+	if password != "" {
+		servers = []string{"--requirepass", "secret", "--masterauth", "secret"}
+		authenticated = []string{"--no-auth-warning", "-a", "secret"}
+		asked = []string{"--no-auth-warning", "-a", password}
+		settings = "requirepass \"" + password + "\"\nsentinel auth-pass main secret\n"
+	}
+	master := plain(t, servers...)
+	replica := plain(t, append(servers, "--replicaof", "127.0.0.1 "+strconv.Itoa(master.port))...)
 	config := filepath.Join(t.TempDir(), "sentinel.conf")
 	if err := os.WriteFile(config, []byte("sentinel monitor main 127.0.0.1 "+strconv.Itoa(master.port)+" 1\n"+
-		"sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 2000\n"), 0o600); err != nil {
+		"sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 2000\n"+settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	sentinel := newServer(t, "+monitor master main", config, "--sentinel", "--port", "PORT")
-	r := open(t, sentinel.address(), func(o *redis.Options) { o.Mode, o.Master = redis.Sentinel, "main" })
+	if password != "" {
+		rejected(t, sentinel, "no password of the sentinel", func(o *redis.Options) {
+			o.Mode, o.Master, o.Password = redis.Sentinel, "main", "secret"
+		})
+	}
+	r := open(t, sentinel.address(), func(o *redis.Options) {
+		o.Mode, o.Master = redis.Sentinel, "main"
+		if password != "" {
+			o.Password, o.Sentinels.Password = "secret", password
+		}
+	})
 	works(t, r, "by the sentinel")
 	eventually(t, "the sentinel knows the replica", func() bool {
-		return strings.Contains(sentinel.cli(t, "SENTINEL", "REPLICAS", "main"), strconv.Itoa(replica.port))
+		return strings.Contains(sentinel.cli(t, append(asked, "SENTINEL", "REPLICAS", "main")...), strconv.Itoa(replica.port))
 	})
 	eventually(t, "the replica has caught up", func() bool {
-		return strings.Contains(replica.cli(t, "INFO", "replication"), "master_link_status:up")
+		return strings.Contains(replica.cli(t, append(authenticated, "INFO", "replication")...), "master_link_status:up")
 	})
 	master.stop()
 	works(t, r, "after the failover")
-	if role := replica.cli(t, "ROLE"); !strings.HasPrefix(role, "master") {
+	if role := replica.cli(t, append(authenticated, "ROLE")...); !strings.HasPrefix(role, "master") {
 		t.Errorf("the replica is a %s", role)
 	}
 }

@@ -77,6 +77,8 @@ SELECT NULL, NULL, org_id, max(seq) FROM changes WHERE xid = ANY (ARRAY(SELECT p
 
 func (dialect) SecondsAgo(n int) string { return "now() - interval '" + strconv.Itoa(n) + " seconds'" }
 
+func (dialect) ReadOnly() string { return "current_setting('transaction_read_only') = 'on'" }
+
 // RebuildSums adds the difference between what the sums are and what they should be, both
 // read by one statement and so from one snapshot. Whatever other transactions add before or
 // after that, the result is right: additions commute. It groups as migration 14 does.

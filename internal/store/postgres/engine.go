@@ -49,7 +49,8 @@ type Engine struct {
 	direct   *pgx.ConnConfig // of connections outside the pool, to the server itself
 	scoping  scoping
 	timeout  time.Duration
-	analysed sync.Map // tables that are known to have statistics
+	replaced atomic.Pointer[passwords] // nil: those of the URLs
+	analysed sync.Map                  // tables that are known to have statistics
 	epoch    atomic.Pointer[string]
 	guard    guard
 }
@@ -69,6 +70,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	config.MaxConnLifetime, config.MaxConnLifetimeJitter = time.Hour, 10*time.Minute
 	c := config.ConnConfig
 	c.ConnectTimeout = connectTimeout
+	writableHost(c, o.URL)
 	if o.DirectURL == "" {
 		// A statement whose request has gone is cancelled on the server, and the
 		// connection lives on.
@@ -82,16 +84,23 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 			return nil, errURL
 		}
 		e.direct.ConnectTimeout = connectTimeout
+		writableHost(e.direct, o.DirectURL)
 		if e.scoping, err = throughPooler(c, o.StatementTimeout); err != nil {
 			return nil, err
 		}
 	}
 	startSession(e.direct, o.StatementTimeout)
 	e.direct = e.direct.Copy() // the pool owns its own
+	e.epoch.Store(new(string))
+	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
+		if p := e.replaced.Load(); p != nil {
+			c.Password = p.pool
+		}
+		return nil
+	}
 	if e.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, fmt.Errorf("opening the pool: %w", err)
 	}
-	e.epoch.Store(new(string))
 	e.guard.init(o.Logger)
 	return e, nil
 }

@@ -60,6 +60,9 @@ func (e *Engine) migrate(ctx context.Context, up func(context.Context, *goose.Pr
 	if err := ensureRoles(ctx, db); err != nil {
 		return err
 	}
+	if err := restoreRights(ctx, db, files); err != nil {
+		return err
+	}
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithGoMigrations(markUnfilled), goose.WithSessionLocker(locker))
 	if err != nil {
 		return err

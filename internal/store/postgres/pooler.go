@@ -202,7 +202,7 @@ func backend(ctx context.Context, q querier) (pid uint32, err error) {
 
 // connect opens a connection to the server itself as its owner: the roles may not exist yet.
 func (e *Engine) connect(ctx context.Context) (*pgx.Conn, error) {
-	c := e.direct.Copy()
+	c := e.directConfig()
 	delete(c.RuntimeParams, "role")
 	return pgx.ConnectConfig(ctx, c)
 }

@@ -44,7 +44,7 @@ func (t *tx) sendNotification(ctx context.Context) {
 // Watch listens on a connection of its own: those of the pool are for requests, and may
 // not be the same server connection from one statement to the next.
 func (e *Engine) Watch(ctx context.Context, notify func(org crm.ID, seq int64)) error {
-	config := e.direct.Copy()
+	config := e.directConfig()
 	// There is no statement to cancel when ctx ends.
 	config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.DeadlineContextWatcherHandler{Conn: conn.Conn()}

@@ -81,6 +81,8 @@ func (dialect) SecondsAgo(n int) string {
 	return "CAST((unixepoch('now', 'subsec') - " + strconv.Itoa(n) + ") * 1000000 AS INTEGER)"
 }
 
+func (dialect) ReadOnly() string { return "1 = 0" }
+
 // RebuildSums inserts the rows again that are summed up, as migration 14 does. Nothing else
 // writes meanwhile.
 func (dialect) RebuildSums(table string) []string {

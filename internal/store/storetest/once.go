@@ -64,7 +64,7 @@ func idempotentReplay(f *fixture) {
 		answer, again, err := f.store.Idempotent(f.Context(), o.by, when, r, making(f, f.store, o, name))
 		return string(answer), again, err
 	}
-	day := crm.Instant(crm.IdempotencyRetention.Microseconds())
+	const day = 24 * 60 * 60
 	for _, c := range []struct {
 		name    string
 		by      tenant
@@ -72,17 +72,22 @@ func idempotentReplay(f *fixture) {
 		request crm.IdempotentRequest
 		want    string
 		again   bool
+		age     int // of the answers, in seconds; 0: as it is
 	}{
-		{"First", f.home, begin, request, "First", false},
-		{"Again", f.home, begin + 1, request, "First", true},
-		{"OtherKey", f.home, begin, sent("Key", request.Target, "body"), "OtherKey", false},
-		{"OtherTarget", f.home, begin, sent("key", "PUT /api/companies", "another"), "OtherTarget", false},
-		{"OtherPrincipal", other, begin, sent("key", request.Target, "another"), "OtherPrincipal", false},
-		{"OtherOrganisation", f.away, begin, sent("key", request.Target, "another"), "OtherOrganisation", false},
-		{"AlmostADay", f.home, begin + day - 1, request, "First", true},
-		{"ADay", f.home, begin + day, sent("key", request.Target, "another"), "ADay", false},
-		{"ADayAgain", f.home, begin + day, sent("key", request.Target, "another"), "ADay", true},
+		{"First", f.home, begin, request, "First", false, 0},
+		{"Again", f.home, begin + 1, request, "First", true, 0},
+		{"OtherKey", f.home, begin, sent("Key", request.Target, "body"), "OtherKey", false, 0},
+		{"OtherTarget", f.home, begin, sent("key", "PUT /api/companies", "another"), "OtherTarget", false, 0},
+		{"OtherPrincipal", other, begin, sent("key", request.Target, "another"), "OtherPrincipal", false, 0},
+		{"OtherOrganisation", f.away, begin, sent("key", request.Target, "another"), "OtherOrganisation", false, 0},
+		{"WrongClock", f.home, begin + 1000*day*1_000_000, request, "First", true, 0},
+		{"AlmostADay", f.home, begin, request, "First", true, day - 600},
+		{"ADay", f.home, begin, sent("key", request.Target, "another"), "ADay", false, day},
+		{"ADayAgain", f.home, begin, sent("key", request.Target, "another"), "ADay", true, 0},
 	} {
+		if c.age > 0 {
+			ageAnswers(f, c.age)
+		}
 		before := logEnd(f, c.by.ID)
 		answer, again, err := once(c.by, c.at, c.request, c.name)
 		if err != nil || answer != c.want || again != c.again {
@@ -97,10 +102,16 @@ func idempotentReplay(f *fixture) {
 			f.Errorf("%s: %d changes are entered, want %d", c.name, n, made)
 		}
 	}
-	if _, _, err := once(f.home, begin+day, request, "Reused"); !errors.Is(err, crm.ErrKeyReused) {
+	if _, _, err := once(f.home, begin, request, "Reused"); !errors.Is(err, crm.ErrKeyReused) {
 		f.Errorf("another body: %v", err)
 	}
 	countNamed(f, f.home, "Reused", 0)
+}
+
+// ageAnswers gives all stored answers an age in seconds.
+func ageAnswers(f *fixture, age int) {
+	f.Helper()
+	f.outsideLog(&store.Statement{Name: "test.age", SQL: "UPDATE idempotency SET at = " + f.engine.Dialect().SecondsAgo(age)})
 }
 
 // idempotentFailure keeps nothing of a request that failed, so that it may succeed.
@@ -214,6 +225,7 @@ func answersPruned(f *fixture) {
 	for i, key := range []string{"a", "b", "c"} {
 		keep(f.home, key, i)
 		keep(f.away, key, i)
+		f.outsideLog(&store.Statement{Name: "test.age", SQL: "UPDATE idempotency SET at = $1 WHERE key = $2"}, at(i), key)
 	}
 	prune := func(before, limit int) int64 {
 		f.Helper()
@@ -225,6 +237,7 @@ func answersPruned(f *fixture) {
 			f.Errorf("%d are removed from before %d with a limit of %d, want %d", n, c.before, c.limit, c.want)
 		}
 	}
+	ageAnswers(f, 0)
 	if keep(f.home, "a", 3) || keep(f.away, "b", 3) || !keep(f.home, "c", 3) || !keep(f.away, "c", 3) {
 		f.Error("the wrong answers are removed")
 	}

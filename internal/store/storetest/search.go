@@ -280,7 +280,7 @@ func searchRebuilt(f *fixture) {
 
 	// It waits for a server of an older release, as long as that is seen.
 	older := f.home.newOwner("Older").ID
-	if err := rebuilt.store.Heartbeat(f.Context(), older); err != nil {
+	if _, err := rebuilt.store.Heartbeat(f.Context(), older); err != nil {
 		f.Fatal(err)
 	}
 	outdate()

@@ -1,0 +1,102 @@
+package app
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"sixty/internal/config"
+	"sixty/internal/crm"
+)
+
+const (
+	// pruneEvery is the interval of pruning, and pruneAtOnce bounds the rows of each kind.
+	pruneEvery  = 10 * time.Minute
+	pruneAtOnce = 100_000
+	// rebuildRetry is the time between two attempts to rebuild derived data.
+	rebuildRetry = 30 * time.Second
+)
+
+// turn is where background work waits while requests wait: at the server's bulkheads, once
+// there is a server.
+type turn struct {
+	enter atomic.Pointer[func(context.Context) (leave func(), err error)]
+}
+
+// give says where to wait from now on.
+func (t *turn) give(enter func(context.Context) (leave func(), err error)) { t.enter.Store(&enter) }
+
+// take waits for room. leave must be called.
+func (t *turn) take(ctx context.Context) (leave func(), err error) {
+	if enter := t.enter.Load(); enter != nil {
+		return (*enter)(ctx)
+	}
+	return func() {}, nil
+}
+
+// prune removes old rows of the change log and the audit trail, stored responses, and
+// expired sessions and one-time tokens, periodically until ctx ends.
+func (s *serving) prune(ctx context.Context, cfg config.Cache) {
+	repeat(ctx, pruneEvery, func() bool {
+		s.pruneOnce(ctx, cfg)
+		return ctx.Err() == nil
+	})
+}
+
+// pruneOnce removes what is old by the database's clock, unless the clock of this instance
+// is wrong: what else it decides by the time is not to be trusted either.
+func (s *serving) pruneOnce(ctx context.Context, cfg config.Cache) {
+	recent, skew := s.heartbeat.state()
+	if !recent || skew != 0 {
+		return
+	}
+	now, err := s.core.Store.Now(ctx)
+	if err != nil {
+		return // the next time
+	}
+	for _, old := range []struct {
+		what  string
+		kept  time.Duration
+		prune func(ctx context.Context, before crm.Instant, limit int) (int64, error)
+	}{
+		{"the change log", cfg.ChangesRetention, s.core.Store.PruneLog},
+		{"stored responses", crm.IdempotencyRetention, s.core.Store.PruneIdempotencyKeys},
+		{"the audit trail", cfg.AuditRetention, s.core.Store.PruneAudit},
+		{"sessions and one-time tokens", 0, s.core.Store.PruneExpiredCredentials},
+	} {
+		removed, err := old.prune(ctx, now-crm.Instant(old.kept.Microseconds()), pruneAtOnce)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			s.core.Log.Warn("old rows could not be removed", "of", old.what, "error", err)
+		case removed > 0:
+			s.core.Log.Info("old rows were removed", "of", old.what, "rows", removed)
+		}
+	}
+}
+
+// repeat calls work at once and then periodically, until it returns false or ctx ends.
+func repeat(ctx context.Context, period time.Duration, work func() bool) {
+	every := time.NewTicker(period)
+	defer every.Stop()
+	for work() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+	}
+}
+
+// rebuild rebuilds derived data of an older version, until that is done or ctx ends.
+func (s *serving) rebuild(ctx context.Context) {
+	repeat(ctx, rebuildRetry, func() bool {
+		err := s.core.Store.RebuildDerived(ctx)
+		if err == nil || ctx.Err() != nil {
+			return false
+		}
+		s.core.Log.Warn("searches are incomplete until their index is rebuilt; it is tried again", "error", err)
+		return true
+	})
+}
