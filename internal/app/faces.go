@@ -17,6 +17,8 @@ func (a *App) faces(cfg config.Config, proxies ratelimit.Proxies) (*server.Serve
 		Writes:          core.Service,
 		Cache:           a.serving.cache,
 		Changes:         core.changes,
+		Shared:          a.serving.sharedWrites(),
+		Seal:            a.serving.seal,
 		Logger:          core.Log,
 		Limits:          a.serving.limits,
 		Proxies:         proxies,

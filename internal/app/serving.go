@@ -16,6 +16,7 @@ import (
 	"sixty/internal/identity"
 	"sixty/internal/ratelimit"
 	"sixty/internal/redis"
+	"sixty/internal/server"
 )
 
 // settingDatabase is the database-wide setting with a random name of the database, by which
@@ -37,6 +38,7 @@ func newDatabaseName() string { return rand.Text()[:10] }
 type serving struct {
 	core     *Core
 	database string // its random name
+	seal     string // of what is kept in Redis
 	cache    *cache.Cache
 	redis    *redis.Conn        // nil without Redis, and so is shared
 	shared   *shared.Shared     // the tier of the cache that instances share
@@ -53,6 +55,14 @@ type serving struct {
 	running sync.WaitGroup
 }
 
+// sharedWrites returns where writes whose outcome is unknown are kept for other instances.
+func (s *serving) sharedWrites() server.Shared {
+	if s.shared == nil {
+		return nil
+	}
+	return s.shared
+}
+
 // newServing opens the cache, and starts to follow the change log. close must follow.
 func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, error) {
 	database, err := core.Store.Setting(ctx, settingDatabase, newDatabaseName)
@@ -63,7 +73,7 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 	if err != nil {
 		return nil, fmt.Errorf("read the seal of sessions: %w", err)
 	}
-	s := &serving{core: core, database: database, heartbeat: newHeartbeat(core)}
+	s := &serving{core: core, database: database, seal: seal, heartbeat: newHeartbeat(core)}
 	o := cache.Options{
 		Bytes: int64(cfg.CacheBytes),
 		TTL: map[cache.Tier]time.Duration{

@@ -47,6 +47,11 @@ func (s trackedStore) Idempotent(
 	return s.store.Idempotent(ctx, by, at, r, fn)
 }
 
+func (s trackedStore) CommitOutcome(ctx context.Context, t crm.Transaction) (crm.LogPosition, error) {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.CommitOutcome(ctx, t)
+}
+
 func (s trackedStore) Organisation(ctx context.Context, id crm.ID) (crm.Organisation, error) {
 	dependenciesOf(ctx).add(id, crm.Tag{Entity: crm.EntityOrganisation, By: crm.ByID, ID: id})
 	return s.store.Organisation(ctx, id)

@@ -19,6 +19,7 @@ const (
 	CodeUnauthenticated Code = "unauthenticated" // the caller is not known
 	CodeForbidden       Code = "forbidden"       // the caller is known and may not
 	CodeUnavailable     Code = "unavailable"     // the database cannot be reached, is too slow, or has no room
+	CodeCommitUnknown   Code = "commit.unknown"  // it is not known whether the change was made; see UnknownCommit
 	CodeInternal        Code = "internal"        // a defect
 )
 

@@ -4,7 +4,8 @@ import "context"
 
 // Store is what the domain needs of storage. Errors are *Error: CodeUnavailable when the
 // database cannot be reached or a statement ran out of time, CodeConflict when a constraint
-// was violated that the use case did not check, the context's error when the caller gave up.
+// was violated that the use case did not check, CodeCommitUnknown when the outcome of a
+// transaction is not known, the context's error when the caller gave up.
 // internal/store/storetest says in full what an implementation must do.
 type Store interface {
 	ChangeLog
@@ -33,6 +34,10 @@ type Store interface {
 	// Errors besides fn's: ErrKeyReused, and while the same request is being answered
 	// ErrInProgress, at once unless one transaction has to wait for the other.
 	Idempotent(ctx context.Context, by Actor, at Instant, r IdempotentRequest, fn func(context.Context) ([]byte, error)) (answer []byte, again bool, err error)
+	// CommitOutcome returns the position of the last entry that a transaction has in the change
+	// log; its Seq is 0 if the transaction was rolled back. It waits until either is certain: that it was committed,
+	// when a commit after it is as durable as this one should be.
+	CommitOutcome(ctx context.Context, t Transaction) (LogPosition, error)
 	Organisation(ctx context.Context, id ID) (Organisation, error)
 }
 

@@ -223,7 +223,7 @@ func (s *Server) inSlot(op *Operation, c *Call) error {
 		return op.Run(c)
 	}
 	if op.HasBody {
-		c.Request.Body = received(c.Request.Body)
+		c.Request.Body = receiveBody(c.Request.Body)
 	}
 	b := s.bulkheads.of(op)
 	if err := b.enter(c.Context, c.Actor.Org); err != nil {

@@ -21,6 +21,7 @@ type Problem struct {
 	Errors []ValidationError
 	Header string // "Name: value", to be sent with it; "" for none
 	Tier   string // of a 429: the tier of rate limits that is used up
+	Code   string // names the problem, where the status does not; "" otherwise
 	Cause  error  // for the log alone
 }
 
@@ -97,6 +98,7 @@ var statuses = map[crm.Code]int{
 	crm.CodeUnauthenticated: http.StatusUnauthorized,
 	crm.CodeForbidden:       http.StatusForbidden,
 	crm.CodeUnavailable:     http.StatusServiceUnavailable,
+	crm.CodeCommitUnknown:   http.StatusServiceUnavailable,
 }
 
 // ProblemOf returns the problem that an error is to the client.
@@ -105,7 +107,7 @@ func ProblemOf(err error) *Problem {
 	if errors.As(err, &p) {
 		return p
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) && crm.CodeOf(err) != crm.CodeCommitUnknown {
 		err = &crm.Error{Code: crm.CodeUnavailable, Message: "This took too long. Try again shortly.", Cause: err}
 	}
 	var e *crm.Error
@@ -122,6 +124,8 @@ func ProblemOf(err error) *Problem {
 		p.Header = `WWW-Authenticate: Bearer realm="sixty", error="invalid_token"`
 	case crm.CodeUnavailable:
 		p.Header = "Retry-After: 1"
+	case crm.CodeCommitUnknown:
+		p.Header, p.Code = "Retry-After: 1", string(e.Code)
 	}
 	return p
 }
@@ -174,6 +178,7 @@ type ProblemBody struct {
 	Instance string         `json:"instance" doc:"The path of the request."`
 	Errors   []ProblemError `json:"errors" doc:"Every bad field; empty when the problem is not about fields."`
 	Tier     string         `json:"tier,omitempty" enum:"global,api,expensive" doc:"Of a 429: the tier of which too many requests came."`
+	Code     string         `json:"code,omitempty" enum:"commit.unknown" doc:"Of a 503: it is not known whether the change was made. The same request, sent again, finds out."`
 	Data     Null           `json:"data" doc:"Always null."`
 	Error    string         `json:"error" doc:"The same as detail."`
 }
@@ -195,7 +200,7 @@ func (Null) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
 func (p *Problem) appendJSON(b []byte, instance string) []byte {
 	body := ProblemBody{
 		Type: "about:blank", Title: StatusText(p.Status), Status: p.Status, Detail: p.Error(), Instance: instance,
-		Errors: make([]ProblemError, len(p.Errors)), Tier: p.Tier, Error: p.Error(),
+		Errors: make([]ProblemError, len(p.Errors)), Tier: p.Tier, Code: p.Code, Error: p.Error(),
 	}
 	for i, e := range p.Errors {
 		body.Errors[i].Detail = e.Message

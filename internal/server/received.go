@@ -5,14 +5,26 @@ import (
 	"io"
 )
 
-// received reads a body, whose size is bounded already, and returns it for another
-// reader, with the error that it ended in.
-func received(body io.Reader) io.ReadCloser {
+// A receivedBody is a body that was read, for another reader.
+type receivedBody struct {
+	io.Reader
+	text []byte
+}
+
+// Close implements io.Closer.
+func (*receivedBody) Close() error { return nil }
+
+// receiveBody reads a body, whose size is bounded already. Its reader gets the error that it
+// ended in.
+func receiveBody(body io.ReadCloser) *receivedBody {
+	if r, ok := body.(*receivedBody); ok {
+		return r
+	}
 	text, err := io.ReadAll(body)
 	if err == nil {
 		err = io.EOF
 	}
-	return io.NopCloser(io.MultiReader(bytes.NewReader(text), failingReader{err}))
+	return &receivedBody{io.MultiReader(bytes.NewReader(text), failingReader{err}), text}
 }
 
 // failingReader is a reader that has failed.

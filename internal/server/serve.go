@@ -151,7 +151,11 @@ func (s *Server) write(op *Operation, w http.ResponseWriter, c *Call) error {
 	if op.Repeatable() && len(c.Request.Header[IdempotencyKey]) > 0 {
 		return s.writeOnce(op, w, c, buffer)
 	}
-	if err := s.run(op, w, c, buffer); err != nil {
+	if op.Repeatable() {
+		if answered, err := s.runConfirmed(op, w, c, buffer); answered || err != nil {
+			return err
+		}
+	} else if err := s.run(op, w, c, buffer); err != nil {
 		return err
 	}
 	if c.Cookie != nil {

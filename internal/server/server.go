@@ -30,6 +30,8 @@ type Authenticator interface {
 // IdempotentWriter runs a write once per idempotency key; see [crm.Service.Idempotent].
 type IdempotentWriter interface {
 	Idempotent(ctx context.Context, by crm.Actor, r crm.IdempotentRequest, fn func(context.Context) ([]byte, error)) (crm.IdempotentResult, error)
+	// CommitOutcome returns the outcome of a transaction of any instance; see [crm.Store].
+	CommitOutcome(ctx context.Context, t crm.Transaction) (crm.LogPosition, error)
 }
 
 // Options configures a server. Bearers, Sessions, Writes, Cache, Changes and Logger are
@@ -44,6 +46,10 @@ type Options struct {
 	Changes *changes.Follower
 	Logger  *slog.Logger
 
+	// Shared keeps writes whose outcome is unknown for the other instances; nil: there are none.
+	// Seal is a secret known to all instances but not stored in Shared.
+	Shared Shared
+	Seal   string
 	// Limits are the rate limits; nil: none.
 	Limits *ratelimit.Limiter
 	// Proxies are trusted to name the client's address in X-Forwarded-For.
@@ -89,6 +95,7 @@ type Server struct {
 	compressor   *compressor
 	decompressor *decompressor
 	buffers      buffers
+	unconfirmed  unconfirmedWrites
 	values       headerValues
 }
 

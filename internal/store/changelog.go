@@ -135,48 +135,34 @@ func (t *tx) commitUnchanged(ctx context.Context) error {
 	return nil
 }
 
-// appendLog writes the transaction's entries of the change log. It comes last before the commit:
-// taking their numbers locks the organisation's counter until then, so that the order of the
-// numbers is the order of the commits, and there are no gaps.
-func (t *tx) appendLog(ctx context.Context) error {
+// logAppend returns the transaction's entries of the change log, as they are written with the
+// commit: taking their numbers locks the organisation's counter until then, so that the order
+// of the numbers is the order of the commits, and there are no gaps.
+func (t *tx) logAppend(ctx context.Context) (*LogAppend, error) {
 	if err := t.putImportRecords(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	s, n := t.store, int64(len(t.changes))
-	rows := make([][4]any, n)
+	log := &LogAppend{Org: t.by.Org}
+	rows := make([][4]any, len(t.changes))
 	for i := range t.changes {
 		c := &t.changes[i]
+		log.Deals = log.Deals || c.Entity == crm.EntityDeal
+		log.Activities = log.Activities || c.Entity == crm.EntityActivity
 		rows[i] = [4]any{c.Entity, c.ID, c.Op, c.Refs}
 	}
 	entries, err := json.Marshal(rows)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	counter, insert := s.dialect.LogSQL()
-	args := []any{t.by.Org, n, t.actor(), t.at, string(entries), s.engine.Epoch()}
-	counted := args
-	if insert != "" {
-		counted, args = args[:2], args[:5]
-	}
-	var seq int64
-	err = s.query(ctx, t.db, &Statement{"change.insert", counter}, counted, func(rows Rows) (bool, error) {
-		return false, rows.Scan(&seq, &t.epoch)
-	})
-	if err != nil {
-		return err
-	}
-	if seq == 0 {
-		return crm.NotFound("organisation")
-	}
-	if insert != "" {
-		if _, err := t.exec(ctx, &Statement{"change.insert", insert}, args...); err != nil {
-			return err
-		}
-	}
-	t.etx.Notify(t.by.Org, seq)
+	log.Args = []any{t.by.Org, int64(len(rows)), t.actor(), t.at, string(entries), t.store.engine.Epoch()}
+	return log, nil
+}
+
+// number completes the entries when they are committed; seq is that of the last.
+func (t *tx) number(seq int64) {
+	n := int64(len(t.changes))
 	for i := range t.changes {
 		c := &t.changes[i]
 		c.Seq, c.ActorID, c.At = seq-n+int64(i)+1, t.actor(), t.at
 	}
-	return nil
 }

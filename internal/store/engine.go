@@ -23,6 +23,9 @@ type Scope struct {
 	// organisation is known, or covers all of them: signing in, reading the change log,
 	// maintenance, and data of the database as a whole.
 	Service bool
+	// Reserved allows the connection that is reserved for following the change log and for
+	// health checks, when all others are in use.
+	Reserved bool
 }
 
 // Querier runs statements that return rows.
@@ -56,8 +59,8 @@ type Engine interface {
 	// at its first statement.
 	Snapshot(ctx context.Context, scope Scope) (EngineSnapshot, error)
 	// Watch calls notify after the commit of a transaction of any process that called
-	// EngineTx.Notify, with its arguments; with zeros if these are unknown, and once when
-	// watching begins. A call may be lost. Watch returns when ctx ends or watching fails.
+	// EngineTx.CommitLogged, with the organisation and the number of its last entry; with zeros if these are
+	// unknown, and once when watching begins. A call may be lost. Watch returns when ctx ends or watching fails.
 	Watch(ctx context.Context, notify func(org crm.ID, seq int64)) error
 	Ping(ctx context.Context) error
 	Close() error
@@ -67,12 +70,46 @@ type Engine interface {
 type EngineTx interface {
 	Querier
 	Exec(ctx context.Context, st *Statement, args []any) (int64, error)
-	// Notify sends an organisation and a number to all watchers if Commit succeeds.
-	Notify(org crm.ID, seq int64)
+	// Commit commits. From the moment that it is sent, nothing cancels it: Commit returns an
+	// *UnknownCommit if ctx ends before the outcome is known.
 	Commit(ctx context.Context) error
+	// CommitLogged is Commit with entries for the change log, sent together, so that the
+	// organisation's counter is locked as briefly as possible. It tells all watchers.
+	CommitLogged(ctx context.Context, log *LogAppend) error
 	// Rollback ends the transaction unless it has ended; it needs no live context.
 	Rollback() error
 }
+
+// A LogAppend is what a transaction enters in the change log as it commits.
+type LogAppend struct {
+	Org crm.ID
+	// Args are the organisation, the number of entries, the actor, the instant, a JSON array of
+	// [entity, id, op, refs], and the expected epoch; see Engine.Epoch.
+	Args []any
+	// The entries are of deals, or of activities, whose sums are to be locked first.
+	Deals, Activities bool
+	// CommitLogged sets the position of the last entry.
+	At crm.LogPosition
+	// Late is called when the outcome of a commit becomes known after CommitLogged has
+	// returned, with what it would have returned. It must not block.
+	Late func(at crm.LogPosition, err error)
+}
+
+// An UnknownCommit is the error of a commit that was sent and whose outcome is unknown.
+type UnknownCommit struct {
+	Cause       error
+	Transaction string          // the database's number of it; see Dialect.EnteredBy
+	Answered    <-chan struct{} // closed when nothing more is heard of it
+	// Answer returns what was heard in the end, after Answered: nil with the position of the last
+	// entry, or an error, after which the outcome is unknown unless Dialect.RolledBack says
+	// otherwise.
+	Answer func() (at crm.LogPosition, err error)
+}
+
+func (e *UnknownCommit) Error() string {
+	return "the outcome of a commit is unknown: " + e.Cause.Error()
+}
+func (e *UnknownCommit) Unwrap() error { return e.Cause }
 
 // EngineSnapshot is a transaction that only reads, one statement after the other.
 type EngineSnapshot interface {
@@ -113,11 +150,6 @@ type Dialect interface {
 	// RebuildSums composes the statements that rebuild deal_sums or activity_sums of the
 	// organisation in $1, and the stage or type in $2, beside transactions that change them.
 	RebuildSums(table string) []string
-	// LogSQL composes what takes the next $2 numbers of the change log of the organisation in
-	// $1, returns the last of them and the epoch, and inserts the entries. $3 is the actor, $4
-	// the instant, $5 a JSON array of [entity, id, op, refs], $6 the expected epoch. Where one
-	// statement cannot do both, insert is the second, and counter only has $1 and $2.
-	LogSQL() (counter, insert string)
 	// Epoch composes the epoch of the change log; NULL if it belongs to another server.
 	Epoch() string
 	// ExpectEpoch composes the same, but fails with FaultEpoch instead of being NULL, or if it
@@ -147,6 +179,10 @@ type Dialect interface {
 	Estimate(query string) (sql string, read func(Rows) (int64, error), ok bool)
 	// Classify returns what an error of the engine means.
 	Classify(err error) Fault
+	// EnteredBy composes the condition that an entry of the change log is of the transaction
+	// in $n, and InProgress an expression that is true while the transaction has not ended.
+	EnteredBy(n int) string
+	InProgress(n int) string
 	// RolledBack reports whether an error of EngineTx.Commit means that nothing was
 	// committed. After any other error it is unknown.
 	RolledBack(err error) bool

@@ -29,6 +29,11 @@ ON CONFLICT (org_id, principal, key, target) DO UPDATE SET request = excluded.re
 	})
 }
 
+// confirmAnswer is a write, because the commit of a transaction that writes waits for what was
+// committed before it to be as durable: the first response may have been lost because that was
+// not so.
+var confirmAnswer = &Statement{"idempotency.confirm", `UPDATE idempotency SET at = at WHERE org_id = $1 AND principal = $2 AND key = $3 AND target = $4`}
+
 // Idempotent implements crm.Store. A second request, while the first is being answered,
 // fails to acquire its lock. A statement of its own acquires the lock, so that the next
 // statement sees what was committed before the lock was free.
@@ -41,7 +46,11 @@ func (s *Store) Idempotent(
 			return err
 		}
 		var err error
-		if answer, again, err = t.answered(ctx, r); err != nil || again {
+		if answer, again, err = t.answered(ctx, r); err != nil {
+			return err
+		}
+		if again {
+			_, err = t.exec(ctx, confirmAnswer, by.Org, by.User, r.Key, r.Target)
 			return err
 		}
 		if answer, err = fn(ctx); err != nil || t.failed != nil {

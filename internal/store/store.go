@@ -119,6 +119,9 @@ type pooled struct {
 func (s *Store) of(org crm.ID) Querier { return pooled{s, Scope{Org: org}} }
 func (s *Store) service() Querier      { return pooled{s, Scope{Service: true}} }
 
+// following is service for what follows the change log, which has a reserved connection.
+func (s *Store) following() Querier { return pooled{s, Scope{Service: true, Reserved: true}} }
+
 var errNotJoined = errors.New("a statement that may meet others' rows is not part of an organisation's transaction")
 
 // Query runs a statement within the transaction that the context has joined, if any.
@@ -126,6 +129,9 @@ func (p pooled) Query(ctx context.Context, st *Statement, args []any) (Rows, err
 	t := p.store.joined(ctx)
 	switch {
 	case t == nil:
+		if err := crm.CheckConfirmed(ctx); err != nil {
+			return nil, err
+		}
 		return p.store.engine.Query(ctx, p.scope, st, args)
 	case p.scope != t.scope():
 		return nil, errNotJoined

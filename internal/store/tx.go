@@ -17,7 +17,6 @@ type tx struct {
 	at      crm.Instant
 	etx     EngineTx
 	changes []crm.LogEntry
-	epoch   string         // that changes are entered under; "" before
 	logged  map[string]int // the number of entries in changes, by entity; -1 for one that is bulk
 	batch   *importBatch   // nil: the transaction is not part of an import
 	failed  error          // of a Write that is part of it; see joined
@@ -68,6 +67,9 @@ func (s *Store) DryRun(ctx context.Context, by crm.Actor, at crm.Instant, fn fun
 }
 
 func (s *Store) attempt(ctx context.Context, by crm.Actor, at crm.Instant, fn func(Tx) error, keep bool) (err error) {
+	if err := crm.CheckConfirmed(ctx); err != nil {
+		return err
+	}
 	etx, err := s.engine.Begin(ctx, Scope{Org: by.Org})
 	if err != nil {
 		return s.fault(ctx, err)
@@ -83,17 +85,7 @@ func (s *Store) attempt(ctx context.Context, by crm.Actor, at crm.Instant, fn fu
 	if len(t.changes) == 0 {
 		return t.commitUnchanged(ctx)
 	}
-	if err := t.appendLog(ctx); err != nil {
-		return err
-	}
-	err = etx.Commit(ctx)
-	switch {
-	case err == nil:
-		s.commits.Committed(by.Org, t.epoch, t.changes)
-	case !s.dialect.RolledBack(err):
-		s.commits.CommitUnknown(by.Org)
-	}
-	return s.fault(ctx, err)
+	return t.commit(ctx)
 }
 
 func (t *tx) Reads() crm.Reads { return &t.reader }

@@ -54,6 +54,7 @@ func TestRolledBack(t *testing.T) {
 // committing is a database with an organisation, and a store whose transactions commit
 // as commit does, and are heard of.
 type committing struct {
+	url    string
 	engine store.Engine // another one, by another way
 	store  *store.Store
 	heard  *storetest.Commits
@@ -77,7 +78,7 @@ func newCommitting(t *testing.T, url string, through store.Engine, commit func(c
 	heard := new(storetest.Commits)
 	s := store.New(storetest.AtCommit(through, commit), store.Options{Commits: heard})
 	t.Cleanup(func() { _ = s.Close() })
-	return committing{engine, s, heard, org.ID}
+	return committing{url, engine, s, heard, org.ID}
 }
 
 // write enters a change, and tells with which error, and whether it is in the log.
@@ -148,8 +149,8 @@ func TestCommitOnEndedConnection(t *testing.T) {
 		return tx.Commit(ctx)
 	})
 	logged, err := c.write(t)
-	if crm.CodeOf(err) != crm.CodeUnavailable || logged {
-		t.Errorf("%v of code %s, in the log: %t; want %s, and nothing", err, crm.CodeOf(err), logged, crm.CodeUnavailable)
+	if crm.CodeOf(err) != crm.CodeCommitUnknown || logged {
+		t.Errorf("%v of code %s, in the log: %t; want %s, and nothing", err, crm.CodeOf(err), logged, crm.CodeCommitUnknown)
 	}
 	c.heardOf(t, true)
 }
@@ -171,15 +172,28 @@ func TestCommitWithoutAnswer(t *testing.T) {
 	}
 	t.Cleanup(proxy.Stop)
 	u.Host = proxy.Listen
-	c := newCommitting(t, database, open(t, u.String(), time.Second), func(ctx context.Context, tx store.EngineTx) error {
+	engine, err := postgres.Open(t.Context(), postgres.Options{URL: u.String(), MinConns: 1, MaxConns: 1, StatementTimeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	prepared := false
+	c := newCommitting(t, database, engine, func(ctx context.Context, tx store.EngineTx) error {
+		if !prepared {
+			prepared = true
+			return tx.Commit(ctx)
+		}
 		if _, err := proxy.Toxics.AddToxicJson(strings.NewReader(mute)); err != nil {
 			return err
 		}
 		return tx.Commit(ctx)
 	})
+	if _, err := c.write(t); err != nil {
+		t.Fatal(err)
+	}
+	c.heard.Heard()
 	logged, err := c.write(t)
-	if crm.CodeOf(err) != crm.CodeUnavailable || !logged {
-		t.Errorf("%v of code %s, in the log: %t; want %s, and the entry", err, crm.CodeOf(err), logged, crm.CodeUnavailable)
+	if crm.CodeOf(err) != crm.CodeCommitUnknown || !logged {
+		t.Errorf("%v of code %s, in the log: %t; want %s, and the entry", err, crm.CodeOf(err), logged, crm.CodeCommitUnknown)
 	}
 	c.heardOf(t, true)
 }

@@ -39,16 +39,14 @@ func (dialect) ForShare() string  { return " FOR SHARE OF t" }
 
 func (dialect) TryLock(n int) string { return "pg_try_advisory_xact_lock($" + strconv.Itoa(n) + ")" }
 
-const enterLog = `WITH counter AS (
-  UPDATE organisations SET log_seq = log_seq + $2 WHERE id = $1 RETURNING log_seq
-), entered AS (
-  INSERT INTO changes (org_id, seq, entity, entity_id, op, actor_id, at, refs)
-  SELECT $1::uuid, log_seq - $2 + n, entry ->> 0, (entry ->> 1)::uuid, entry ->> 2, $3::uuid, $4::timestamptz, entry -> 3
-  FROM counter, jsonb_array_elements($5::text::jsonb) WITH ORDINALITY e (entry, n)
-)
-SELECT log_seq, expect_epoch($6) FROM counter`
+func (dialect) EnteredBy(n int) string { return "xid = $" + strconv.Itoa(n) + "::text::xid8" }
 
-func (dialect) LogSQL() (counter, insert string) { return enterLog, "" }
+// InProgress goes by the lock that a transaction has on its own number until it has ended,
+// also for those who look. pg_xact_status fails on a number that the server does not know.
+func (dialect) InProgress(n int) string {
+	return "EXISTS (SELECT FROM pg_locks WHERE locktype = 'transactionid' AND granted AND mode = 'ExclusiveLock' AND transactionid = $" +
+		strconv.Itoa(n) + "::text::xid8::xid)"
+}
 
 // currentEpoch is the epoch of the log, if that is this server's.
 const currentEpoch = "(SELECT epoch FROM log_epoch WHERE origin = log_origin(tableoid))"
@@ -170,6 +168,9 @@ func (dialect) Estimate(query string) (string, func(store.Rows) (int64, error), 
 // queryCancelled is the SQLSTATE of a statement that was cancelled, or ran out of time.
 const queryCancelled = "57014"
 
+// lockTimeout is the SQLSTATE of a wait for a lock that took too long.
+const lockTimeout = "55P03"
+
 // Classify goes by SQLSTATE (PostgreSQL manual, appendix A).
 func (dialect) Classify(err error) store.Fault {
 	var unconfined *UnconfinedError
@@ -189,7 +190,7 @@ func (dialect) Classify(err error) store.Fault {
 			return store.Fault{Kind: store.FaultEpoch}
 		case "53100":
 			return store.Fault{Kind: store.FaultFull}
-		case queryCancelled, "25P03", "25006": // idle too long, read-only while it fails over
+		case queryCancelled, lockTimeout, "25P03", readOnly: // idle too long, read-only while it fails over
 			return store.Fault{Kind: store.FaultUnavailable}
 		}
 		switch {

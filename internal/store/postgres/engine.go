@@ -6,13 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -41,11 +40,18 @@ const (
 	idleTime       = time.Minute // after which a connection above MinConns is closed
 	healthPeriod   = 15 * time.Second
 	cancelGrace    = 2 * time.Second // for the server to obey a cancellation
+	forever        = 10 * 365 * 24 * time.Hour
 )
 
 // Engine implements store.Engine.
 type Engine struct {
 	pool     *pgxpool.Pool
+	reserved *pgxpool.Pool // of one connection; see store.Scope
+	slots    *slots
+	writers  chan struct{} // holds one for each transaction that writes: a part of the pool is left for reads
+	commits  *commits
+	notifier notifier
+	mu       sync.Mutex      // guards the pools until Open has returned
 	direct   *pgx.ConnConfig // of connections outside the pool, to the server itself
 	scoping  scoping
 	timeout  time.Duration
@@ -71,14 +77,9 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	c := config.ConnConfig
 	c.ConnectTimeout = connectTimeout
 	writableHost(c, o.URL)
-	if o.DirectURL == "" {
-		// A statement whose request has gone is cancelled on the server, and the
-		// connection lives on.
-		c.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
-			return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelGrace}
-		}
-	}
-	e := &Engine{timeout: o.StatementTimeout, direct: c}
+	e := &Engine{timeout: o.StatementTimeout, direct: c, slots: newSlots(int(config.MaxConns)), commits: newCommits(config.MaxConns)}
+	e.writers = make(chan struct{}, max(1, config.MaxConns-config.MaxConns/4))
+	e.notifier = notifier{engine: e, ended: &e.commits.ended}
 	if o.DirectURL != "" {
 		if e.direct, err = pgx.ParseConfig(o.DirectURL); err != nil {
 			return nil, errURL
@@ -91,17 +92,12 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	}
 	startSession(e.direct, o.StatementTimeout)
 	e.direct = e.direct.Copy() // the pool owns its own
+	watch(&c.Config, e.scoping.pooled(), e.reset)
 	e.epoch.Store(new(string))
-	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
-		if p := e.replaced.Load(); p != nil {
-			c.Password = p.pool
-		}
-		return nil
-	}
-	if e.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+	e.guard.init(o.Logger)
+	if err := e.openPools(ctx, config); err != nil {
 		return nil, fmt.Errorf("opening the pool: %w", err)
 	}
-	e.guard.init(o.Logger)
 	return e, nil
 }
 
@@ -116,10 +112,13 @@ func cmpOr(v, or int32) int32 {
 	return v
 }
 
-// Close closes every connection, waiting for those in use.
+// Close closes every connection, waiting for those in use; for unanswered commits no longer
+// than for a statement.
 func (e *Engine) Close() error {
 	e.guard.close()
+	e.commits.close(e.timeout)
 	e.pool.Close()
+	e.reserved.Close()
 	return nil
 }
 
@@ -139,7 +138,12 @@ func (e *Engine) Ping(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	return e.pool.Ping(ctx)
+	conn, release, err := e.acquireReserved(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return conn.Ping(ctx)
 }
 
 // Query runs a statement. If the epoch of the log is another one than that of the last read,
@@ -169,14 +173,20 @@ func (e *Engine) Query(ctx context.Context, scope store.Scope, st *store.Stateme
 // and keeps the 512 used last; behind a pooler it keeps their descriptions alone.
 func (e *Engine) query(ctx context.Context, scope store.Scope, st *store.Statement, args []any) (*rows, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	conn, release, err := e.acquireFor(ctx, scope)
+	if err != nil {
+		cancel()
+		return nil, "", err
+	}
 	values := bind(args)
 	var b pgx.Batch
 	set, org := setting(scope, values)
 	b.Queue(set+e.scoping.statement, org...)
 	b.Queue(st.SQL, values...)
-	sent := e.pool.SendBatch(ctx, &b)
+	sent := conn.SendBatch(ctx, &b)
 	end := func() {
 		_ = sent.Close() // of what went wrong the rows tell
+		release()
 		cancel()
 	}
 	var epoch pgtype.Text
@@ -192,15 +202,30 @@ func (e *Engine) query(ctx context.Context, scope store.Scope, st *store.Stateme
 	return &rows{Rows: r, end: end}, epoch.String, nil
 }
 
+func (e *Engine) acquireFor(ctx context.Context, scope store.Scope) (*pgxpool.Conn, func(), error) {
+	if scope.Reserved {
+		return e.acquireReserved(ctx)
+	}
+	conn, err := e.acquire(ctx)
+	return conn, func() { e.release(conn) }, err
+}
+
 // begin starts a transaction that finds rows by their keys and by nothing else: it
 // has statements planned once, for whatever arguments. Planned for a thousand keys
 // they would be read by reading the table, and planned for an organisation that the
 // statistics have not met yet by reading all that it has.
-const begin = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan"
+const begin = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL lock_timeout = "
+
+// number ends what begins a transaction: by its number the outcome is found should the
+// commit not be answered. A server that only reads rejects it.
+const number = "; SELECT pg_current_xact_id()"
 
 // Begin starts a transaction.
 func (e *Engine) Begin(ctx context.Context, scope store.Scope) (store.EngineTx, error) {
 	if err := e.guard.err(); err != nil {
+		return nil, err
+	}
+	if err := e.commits.admit(); err != nil {
 		return nil, err
 	}
 	return e.begin(ctx, scope)
@@ -209,31 +234,68 @@ func (e *Engine) Begin(ctx context.Context, scope store.Scope) (store.EngineTx, 
 func (e *Engine) begin(ctx context.Context, scope store.Scope) (*tx, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	conn, err := e.pool.Acquire(ctx)
+	select {
+	case e.writers <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	t, err := e.beginIn(ctx, scope)
 	if err != nil {
+		<-e.writers
 		return nil, err
 	}
-	t, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin + confine(scope) + e.scoping.transaction})
-	if err != nil {
-		conn.Release()
-		return nil, err
-	}
-	return &tx{engine: e, conn: conn, tx: t, timeout: e.timeout}, nil
+	return t, nil
 }
 
+// beginIn begins a transaction that writes, of which there may be another one.
+func (e *Engine) beginIn(ctx context.Context, scope store.Scope) (*tx, error) {
+	conn, err := e.acquireForWriting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// The server ends a wait for a lock before the client cancels the statement.
+	limit := strconv.FormatInt((e.timeout - e.timeout/10).Milliseconds(), 10)
+	results, err := conn.Conn().PgConn().Exec(ctx, begin+limit+confine(scope)+e.scoping.transaction+number).ReadAll()
+	if err != nil {
+		e.release(conn)
+		return nil, err
+	}
+	return &tx{engine: e, conn: conn, writes: true, number: string(results[len(results)-1].Rows[0][0]), timeout: e.timeout}, nil
+}
+
+// acquireForWriting takes a connection of which no statement was cancelled.
+func (e *Engine) acquireForWriting(ctx context.Context) (*pgxpool.Conn, error) {
+	for {
+		conn, err := e.acquire(ctx)
+		if err != nil || !stateOf(conn).cancelled {
+			return conn, err
+		}
+		closeConn(conn)
+		e.release(conn)
+	}
+}
+
+// closeConn closes a connection that is not to be used again.
+func closeConn(conn *pgxpool.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), notifyTimeout)
+	defer cancel()
+	_ = conn.Conn().Close(ctx)
+}
+
+// tx is a transaction, until it ends.
 type tx struct {
 	engine  *Engine
-	conn    *pgxpool.Conn // until it ends
-	tx      pgx.Tx
+	conn    *pgxpool.Conn // nil when it has ended, or is its commit's
+	writes  bool
+	number  string
 	timeout time.Duration
-	payload string   // of the notification that Commit sends; "" for none
 	loaded  []string // tables that this transaction has filled, and staging tables
 	staged  []string
 }
 
 func (t *tx) Query(ctx context.Context, st *store.Statement, args []any) (store.Rows, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
-	r, err := t.tx.Query(ctx, st.SQL, bind(args)...)
+	r, err := t.conn.Query(ctx, st.SQL, bind(args)...)
 	if err != nil {
 		cancel()
 		return nil, err
@@ -244,39 +306,37 @@ func (t *tx) Query(ctx context.Context, st *store.Statement, args []any) (store.
 func (t *tx) Exec(ctx context.Context, st *store.Statement, args []any) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
-	tag, err := t.tx.Exec(ctx, st.SQL, bind(args)...)
+	tag, err := t.conn.Exec(ctx, st.SQL, bind(args)...)
 	return tag.RowsAffected(), err
 }
 
-func (t *tx) Commit(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, t.timeout)
-	defer cancel()
-	if err := t.tx.Commit(ctx); err != nil {
-		return err // and Rollback releases the connection
-	}
-	t.sendNotification(ctx)
-	t.release()
-	for _, table := range t.loaded {
-		t.engine.analyse(ctx, table)
-	}
-	return nil
-}
-
+// Rollback ends the transaction. A connection of which a statement was cancelled is closed.
 func (t *tx) Rollback() error {
-	defer t.release()
-	ctx, cancel := context.WithTimeout(context.Background(), t.timeout)
-	defer cancel()
-	// A statement out of time may have closed the connection, which ends the transaction too.
-	if err := t.tx.Rollback(ctx); err != nil && !errors.Is(err, pgx.ErrTxClosed) && !t.tx.Conn().IsClosed() {
-		return err
+	if t.conn == nil {
+		return nil
 	}
-	return nil
+	defer t.release()
+	if t.conn.Conn().IsClosed() {
+		return nil
+	}
+	if stateOf(t.conn).cancelled {
+		closeConn(t.conn)
+		return nil
+	}
+	return within(context.Background(), t.timeout, func(ctx context.Context) error {
+		_, err := t.conn.Exec(ctx, "ROLLBACK")
+		return err
+	})
 }
 
 func (t *tx) release() {
-	if t.conn != nil {
-		t.conn.Release()
-		t.conn = nil
+	if t.conn == nil {
+		return
+	}
+	t.engine.release(t.conn)
+	t.conn = nil
+	if t.writes {
+		<-t.engine.writers
 	}
 }
 

@@ -13,13 +13,13 @@ func (e *Engine) epochChanged(epoch string) bool {
 		return false
 	}
 	if next := epoch; e.epoch.CompareAndSwap(before, &next) && *before != "" {
-		e.pool.Reset()
+		e.reset()
 	}
 	return *before != ""
 }
 
 // epoch returns the epoch of the server that a transaction runs on.
 func (t *tx) epoch(ctx context.Context) (epoch string, err error) {
-	err = t.tx.QueryRow(ctx, "SELECT coalesce("+currentEpoch+", '')").Scan(&epoch)
+	err = t.conn.QueryRow(ctx, "SELECT coalesce("+currentEpoch+", '')").Scan(&epoch)
 	return epoch, err
 }

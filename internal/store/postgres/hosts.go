@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"maps"
 	"net"
 	"strconv"
@@ -43,6 +44,14 @@ func (e *Engine) directConfig() *pgx.ConnConfig {
 		c.Password = p.direct
 	}
 	return c
+}
+
+// usePassword is for pgxpool.Config.BeforeConnect.
+func (e *Engine) usePassword(_ context.Context, c *pgx.ConnConfig) error {
+	if p := e.replaced.Load(); p != nil {
+		c.Password = p.pool
+	}
+	return nil
 }
 
 // ReplacePasswords replaces the passwords of new connections by those of the URLs, which are

@@ -24,11 +24,15 @@ func (e *Engine) Snapshot(ctx context.Context, scope store.Scope) (store.EngineS
 func (e *Engine) snapshot(ctx context.Context, scope store.Scope) (store.EngineSnapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	t, err := e.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginSnapshot + confine(scope) + e.scoping.transaction})
+	conn, err := e.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := snapshot{tx{tx: t, timeout: e.timeout}}
+	if _, err := conn.Exec(ctx, beginSnapshot+confine(scope)+e.scoping.transaction, pgx.QueryExecModeSimpleProtocol); err != nil {
+		e.release(conn)
+		return nil, err
+	}
+	s := snapshot{&tx{engine: e, conn: conn, timeout: e.timeout}}
 	epoch, err := s.tx.epoch(ctx)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -38,7 +42,7 @@ func (e *Engine) snapshot(ctx context.Context, scope store.Scope) (store.EngineS
 }
 
 // snapshot is a transaction that its user can only read in.
-type snapshot struct{ tx tx }
+type snapshot struct{ tx *tx }
 
 func (s snapshot) Query(ctx context.Context, st *store.Statement, args []any) (store.Rows, error) {
 	return s.tx.Query(ctx, st, args)

@@ -21,7 +21,7 @@ func (t *tx) Load(ctx context.Context, table string, columns []string, n int, ro
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
 	list := strings.Join(columns, ", ")
-	_, err = t.tx.Exec(ctx, "INSERT INTO "+table+" ("+list+") SELECT "+list+" FROM "+staged)
+	_, err = t.conn.Exec(ctx, "INSERT INTO "+table+" ("+list+") SELECT "+list+" FROM "+staged)
 	return err
 }
 
@@ -38,7 +38,7 @@ func (t *tx) Stage(ctx context.Context, table string, columns []string, n int, r
 	} else {
 		t.staged = append(t.staged, staged)
 	}
-	if _, err := t.tx.Exec(ctx, prepare, pgx.QueryExecModeSimpleProtocol); err != nil {
+	if _, err := t.conn.Exec(ctx, prepare, pgx.QueryExecModeSimpleProtocol); err != nil {
 		return "", err
 	}
 	return staged, t.copy(ctx, staged, columns, n, row)
@@ -46,7 +46,7 @@ func (t *tx) Stage(ctx context.Context, table string, columns []string, n int, r
 
 func (t *tx) copy(ctx context.Context, table string, columns []string, n int, row func(i int) []any) error {
 	source := pgx.CopyFromSlice(n, func(i int) ([]any, error) { return bind(row(i)), nil })
-	_, err := t.tx.CopyFrom(ctx, pgx.Identifier{table}, columns, source)
+	_, err := t.conn.CopyFrom(ctx, pgx.Identifier{table}, columns, source)
 	return err
 }
 
@@ -58,11 +58,16 @@ func (e *Engine) analyse(ctx context.Context, table string) {
 	if _, known := e.analysed.Load(table); known {
 		return
 	}
+	conn, err := e.acquire(ctx)
+	if err != nil {
+		return
+	}
+	defer e.release(conn)
 	var missing bool
-	err := e.pool.QueryRow(ctx, "SELECT reltuples <= 0 FROM pg_class WHERE oid = $1::text::regclass", table).Scan(&missing)
+	err = conn.QueryRow(ctx, "SELECT reltuples <= 0 FROM pg_class WHERE oid = $1::text::regclass", table).Scan(&missing)
 	if err == nil && missing {
 		// Which is for the table's owner to do.
-		_, err = e.pool.Exec(ctx, "SET LOCAL ROLE NONE"+e.scoping.transaction+"; ANALYZE "+table, pgx.QueryExecModeSimpleProtocol)
+		_, err = conn.Exec(ctx, "SET LOCAL ROLE NONE"+e.scoping.transaction+"; ANALYZE "+table, pgx.QueryExecModeSimpleProtocol)
 	}
 	if err == nil {
 		e.analysed.Store(table, true)

@@ -20,27 +20,6 @@ const channel = "sixty_changes"
 // detect a lost connection.
 const idleLimit = 30 * time.Second
 
-// notifyTimeout bounds how long a commit waits for its notification to be sent. Readers of
-// the log have polled by then.
-const notifyTimeout = 250 * time.Millisecond
-
-// Notify sets the payload of the notification that Commit sends.
-func (t *tx) Notify(org crm.ID, seq int64) {
-	t.payload = org.String() + ":" + strconv.FormatInt(seq, 10)
-}
-
-// sendNotification sends the notification, in a transaction of its own after the other: those
-// that notify commit one after the other, across all databases of the server, and
-// would each wait for the disk alone. One that fails is lost.
-func (t *tx) sendNotification(ctx context.Context) {
-	if t.payload != "" {
-		_ = within(ctx, notifyTimeout, func(ctx context.Context) error {
-			_, err := t.conn.Exec(ctx, "SELECT pg_notify($1, $2)", channel, t.payload)
-			return err
-		})
-	}
-}
-
 // Watch listens on a connection of its own: those of the pool are for requests, and may
 // not be the same server connection from one statement to the next.
 func (e *Engine) Watch(ctx context.Context, notify func(org crm.ID, seq int64)) error {
@@ -78,12 +57,6 @@ func (e *Engine) Watch(ctx context.Context, notify func(org crm.ID, seq int64)) 
 			return err
 		}
 	}
-}
-
-func within(ctx context.Context, limit time.Duration, fn func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	return fn(ctx)
 }
 
 // notification waits for the next one, for idleLimit at most.

@@ -9,9 +9,11 @@ import (
 
 // RolledBack goes by the errors that leave the transaction open, so that its
 // roll-back follows (sqlite.org/lang_transaction.html). After others it may be in the
-// file's log already, and a COMMIT that succeeded is reported as cancelled when its
-// context ended meanwhile.
+// file's log already.
 func (dialect) RolledBack(err error) bool {
+	if notSent := (notSentError{}); errors.As(err, &notSent) {
+		return true
+	}
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		return false

@@ -53,12 +53,22 @@ func (dialect) ForShare() string  { return "" }
 
 func (dialect) TryLock(n int) string { return "$" + strconv.Itoa(n) + " IS NOT NULL" }
 
-func (dialect) LogSQL() (counter, insert string) {
-	return "UPDATE organisations SET log_seq = log_seq + $2 WHERE id = $1 RETURNING log_seq, " + currentEpoch,
-		`INSERT INTO changes (org_id, seq, entity, entity_id, op, actor_id, at, refs)
+// EnteredBy goes by the other conditions: transactions have no number, and two of the same
+// instant are not to be expected. The last entries are those of a commit that was just sent.
+func (dialect) EnteredBy(n int) string {
+	return "$" + strconv.Itoa(n) + " = '' AND seq > (SELECT log_seq - 20000 FROM organisations o WHERE o.id = org_id)"
+}
+
+// InProgress is false: no other transaction is, while this connection is asked.
+func (dialect) InProgress(n int) string { return "$" + strconv.Itoa(n) + " IS NULL" }
+
+// What takes numbers of the change log, and inserts the entries.
+const (
+	countLog = "UPDATE organisations SET log_seq = log_seq + $2 WHERE id = $1 RETURNING log_seq, " + currentEpoch
+	enterLog = `INSERT INTO changes (org_id, seq, entity, entity_id, op, actor_id, at, refs)
 SELECT $1, o.log_seq - $2 + e.key + 1, json_extract(e.value, '$[0]'), unhex(json_extract(e.value, '$[1]'), '-'), json_extract(e.value, '$[2]'), $3, $4, json_extract(e.value, '$[3]')
 FROM organisations o, json_each($5) e WHERE o.id = $1 ORDER BY e.key`
-}
+)
 
 // currentEpoch is the epoch of the log. No other server can take over a file.
 const currentEpoch = "(SELECT epoch FROM log_epoch)"

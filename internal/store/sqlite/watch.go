@@ -11,9 +11,6 @@ import (
 // watchPeriod is the time between two looks at whether the file has changed.
 const watchPeriod = 50 * time.Millisecond
 
-// Notify does nothing: watchers see that the file has changed.
-func (*tx) Notify(crm.ID, int64) {}
-
 // Watch looks at data_version, which changes with the commits of other connections
 // than the one that asks, in this process or another (sqlite.org/pragma.html). What
 // they were about it does not tell.

@@ -1,12 +1,14 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"strconv"
 	"sync"
 	"time"
 
+	"sixty/internal/crm"
 	"sixty/internal/store"
 )
 
@@ -171,18 +173,57 @@ func (t *tx) Exec(ctx context.Context, st *store.Statement, args []any) (int64, 
 	return n, err
 }
 
+// Commit is not cancelled by ctx once it has begun: it takes as long as the disk.
 func (t *tx) Commit(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	if err := ctx.Err(); err != nil {
+		return notSentError{err}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout)
 	defer cancel()
 	if err := t.w.letLogGrow(ctx, t.rows); err != nil {
-		return err
+		return notSentError{err}
 	}
-	if _, err := t.w.conn.ExecContext(ctx, "COMMIT"); err != nil {
+	if _, err := t.w.conn.ExecContext(context.WithoutCancel(ctx), "COMMIT"); err != nil {
 		return err // and Rollback ends the turn
 	}
 	t.end()
 	return nil
 }
+
+var (
+	logCounter = &store.Statement{Name: "change.counter", SQL: countLog}
+	logEntries = &store.Statement{Name: "change.entries", SQL: enterLog}
+)
+
+// CommitLogged implements store.EngineTx. Watchers see that the file has changed.
+func (t *tx) CommitLogged(ctx context.Context, log *store.LogAppend) error {
+	if err := t.enter(ctx, log); err != nil {
+		return notSentError{err}
+	}
+	return t.Commit(ctx)
+}
+
+func (t *tx) enter(ctx context.Context, log *store.LogAppend) error {
+	counted, err := t.Query(ctx, logCounter, log.Args[:2])
+	if err != nil {
+		return err
+	}
+	defer counted.Close()
+	if !counted.Next() {
+		return cmp.Or(counted.Err(), error(crm.NotFound("organisation")))
+	}
+	if err := counted.Scan(&log.At.Seq, &log.At.Epoch); err != nil {
+		return err
+	}
+	counted.Close() // before another statement runs on the connection
+	_, err = t.Exec(ctx, logEntries, log.Args[:5])
+	return err
+}
+
+// notSentError is an error that came before COMMIT.
+type notSentError struct{ error }
+
+func (e notSentError) Unwrap() error { return e.error }
 
 func (t *tx) Rollback() error {
 	if t.ended {

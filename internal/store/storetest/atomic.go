@@ -191,9 +191,9 @@ func (t failingTx) Exec(ctx context.Context, st *store.Statement, args []any) (i
 	return t.EngineTx.Exec(ctx, st, args)
 }
 
-func (t failingTx) Commit(ctx context.Context) error {
+func (t failingTx) CommitLogged(ctx context.Context, log *store.LogAppend) error {
 	if t.engine.atCommit {
 		return errors.Join(errAgain, t.Rollback())
 	}
-	return t.EngineTx.Commit(ctx)
+	return t.EngineTx.CommitLogged(ctx, log)
 }

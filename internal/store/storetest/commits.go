@@ -88,6 +88,18 @@ type committing struct {
 
 func (t *committing) Commit(ctx context.Context) error { return t.commit(ctx, t.EngineTx) }
 
+func (t *committing) CommitLogged(ctx context.Context, log *store.LogAppend) error {
+	return t.commit(ctx, logging{t.EngineTx, log})
+}
+
+// logging is a transaction whose commits are those with entries for the log.
+type logging struct {
+	store.EngineTx
+	log *store.LogAppend
+}
+
+func (t logging) Commit(ctx context.Context) error { return t.CommitLogged(ctx, t.log) }
+
 // commitsHeard tells the listener, before Write returns and after the commit, what the
 // log then has; and nothing of what is not committed, or changes nothing.
 func commitsHeard(f *fixture) {
@@ -209,8 +221,6 @@ func commitsAccountedFor(f *fixture) {
 		defer time.AfterFunc(rand.N(time.Millisecond), cancel).Stop() //nolint:gosec // any moment will do
 		return tx.Commit(ctx)
 	}), store.Options{Commits: heard})
-	f.Cleanup(func() { _ = s.Close() })
-
 	since := logEnd(f, f.home.ID)
 	succeeded := make([]int, writers)
 	var writing sync.WaitGroup
@@ -225,6 +235,7 @@ func commitsAccountedFor(f *fixture) {
 		})
 	}
 	writing.Wait()
+	_ = s.Close() // it waits for commits that were not
 	log := logSince(f, f.home.ID, since, writers*writes+1)
 	known := map[string]bool{}
 	entries, doubts := heard.Heard()
@@ -248,8 +259,8 @@ func commitsAccountedFor(f *fixture) {
 	for _, n := range succeeded {
 		total += n
 	}
-	if total != len(entries) {
-		f.Errorf("%d succeeded, %d were heard of", total, len(entries))
+	if total > len(entries) {
+		f.Errorf("%d succeeded, %d were heard of, at once or later", total, len(entries))
 	}
 	works(f, f.store)
 }
