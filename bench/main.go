@@ -43,8 +43,8 @@ func main() {
 	flag.IntVar(&s.rate, "rate", 200, "requests per second of the day")
 	flag.DurationVar(&s.lasting, "lasting", time.Minute, "how long the day, the connections, and each search for stale answers last")
 	flag.Uint64Var(&s.seed, "seed", uint64(time.Now().UnixNano()), "of what is random")
-	flag.StringVar(&s.old, "old", "", "an earlier build of the program, for versus and writes")
-	only := flag.String("only", "page,cached,limited,start,day,stale,connections,handover,import,export", "what to measure, of these, scale, versus and writes")
+	flag.StringVar(&s.old, "old", "", "an earlier build of the program, for versus, writes and organisations")
+	only := flag.String("only", "page,cached,limited,start,day,stale,connections,handover,import,export", "what to measure, of these, scale, versus, writes and organisations")
 	engines := flag.String("engines", "PostgreSQL,SQLite", "the engines to measure on")
 	bare := flag.String("bare", "", "serve as the bare peer (used by the program itself)")
 	memory := flag.String("memory", "", "serve bytes from memory as a bare peer (used by the program itself)")
@@ -108,6 +108,9 @@ func (b *bed) all(s settings) error {
 		{"export", func() error { return b.exporting(s.rows) }},
 		{"versus", func() error { return b.withNew(func(b *bed) error { return b.versus(s.old, s.deals, s.rounds) }) }},
 		{"writes", func() error { return b.withNew(func(b *bed) error { return b.writes(s.old, s.rounds) }) }},
+		{"organisations", func() error {
+			return b.onServer(func() error { return b.withNew(func(b *bed) error { return b.organisations(s.old, s.rounds) }) })
+		}},
 		{"scale", func() error { return b.withNew(func(b *bed) error { return b.scale(s.rows) }) }},
 	} {
 		if !slices.Contains(s.only, m.name) {

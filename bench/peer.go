@@ -27,6 +27,7 @@ const withoutCache = "SIXTY_CACHE_BYTES=0"
 type peer struct {
 	name, addr, path, key string
 	headers               []string       // of the request: alternating names and values
+	requests              [][]byte       // instead of the one request, in turn; may be nil
 	server                *fleet.Process // whose processor time is measured; may be nil
 
 	rates []float64 // requests per second, by round
@@ -36,6 +37,9 @@ type peer struct {
 }
 
 func (p *peer) target() load.Target {
+	if p.requests != nil {
+		return load.Target{Addr: p.addr, Requests: p.requests}
+	}
 	return load.Target{Addr: p.addr, Requests: [][]byte{load.Request(p.addr, p.path, p.key, p.headers...)}}
 }
 

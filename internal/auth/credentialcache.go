@@ -22,7 +22,7 @@ const (
 	// lastKnownFor is how long LastKnown returns a result.
 	lastKnownFor = 2 * time.Minute
 	// maxEntries bounds the number of cached results.
-	maxEntries = 10_000
+	maxEntries = 20_000
 	// lookupTimeout bounds one query, which many requests may share and none can cancel.
 	lookupTimeout = 5 * time.Second
 	// useInterval is how often the use of a credential is recorded, and maxUses bounds the
