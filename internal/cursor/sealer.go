@@ -47,7 +47,10 @@ type keyring struct {
 // errors name its position, never its text.
 func NewSealer(secrets ...string) (*Sealer, error) {
 	s := &Sealer{}
-	return s, s.Replace(secrets...)
+	if err := s.Replace(secrets...); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // Replace replaces the secrets. After an error, the old ones remain.

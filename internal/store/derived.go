@@ -74,7 +74,7 @@ var ErrOlderInstance = errors.New("an instance of an older release is running, w
 // Reindex rebuilds all derived data, also where its version is the current one.
 func (s *Store) Reindex(ctx context.Context) error {
 	for _, d := range s.derivedData() {
-		if _, err := s.remove(ctx, startRebuild, d.name, d.version); err != nil {
+		if err := s.execInService(ctx, startRebuild, d.name, d.version); err != nil {
 			return err
 		}
 	}
@@ -100,7 +100,7 @@ func (s *Store) RebuildDerived(ctx context.Context) error {
 				return ErrOlderInstance
 			}
 			if state.position == nil || state.target != d.version {
-				_, err = s.remove(ctx, startRebuild, d.name, d.version)
+				err = s.execInService(ctx, startRebuild, d.name, d.version)
 			} else {
 				err = s.rebuildBatch(ctx, d, state)
 			}
@@ -142,8 +142,7 @@ func (s *Store) rebuildBatch(ctx context.Context, d derivedData, state derivedSt
 		at = rebuildPosition{Org: orgs[0]}
 	}
 	if len(orgs) == 0 || at.Part >= len(d.parts) && len(orgs) == 1 {
-		_, err := s.remove(ctx, endRebuild, d.name, d.version)
-		return err
+		return s.execInService(ctx, endRebuild, d.name, d.version)
 	}
 	if at.Part >= len(d.parts) {
 		at = rebuildPosition{Org: orgs[1]}

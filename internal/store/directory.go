@@ -137,7 +137,7 @@ func (s *Store) Setting(ctx context.Context, name string, initial func() string)
 	if err != nil || len(rows) > 0 {
 		return first(rows), err
 	}
-	if _, err := s.remove(ctx, putSetting, name, initial()); err != nil {
+	if err := s.execInService(ctx, putSetting, name, initial()); err != nil {
 		return "", err
 	}
 	rows, err = collect(ctx, s, s.service(), getSetting, text, name)

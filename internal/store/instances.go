@@ -45,8 +45,7 @@ var endInstance = &Statement{"instance.end", `DELETE FROM instances WHERE id = $
 
 // EndInstance takes a server that stops from the registry.
 func (s *Store) EndInstance(ctx context.Context, id crm.ID) error {
-	_, err := s.remove(ctx, endInstance, id)
-	return err
+	return s.execInService(ctx, endInstance, id)
 }
 
 // olderInstance reports whether a server runs that writes an older version of derived data.

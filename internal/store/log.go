@@ -12,8 +12,6 @@ import (
 
 // Reading the change log; changelog.go writes it.
 
-var ()
-
 // logEnd is the end of an organisation's log, as it is read with the epoch.
 type logEnd struct {
 	epoch *string
@@ -108,8 +106,7 @@ func (s *Store) BeginEpoch(ctx context.Context) error {
 // RenewEpoch implements changes.Log. Of several processes that renew the same epoch, one does.
 func (s *Store) RenewEpoch(ctx context.Context, was string) error {
 	st := s.statement("epoch.renew", func() *Statement { return &Statement{"epoch.renew", s.dialect.RenewEpoch()} })
-	_, err := s.remove(ctx, st, rand.Text()[:10], was)
-	return err
+	return s.execInService(ctx, st, rand.Text()[:10], was)
 }
 
 // loggedEntry is an entry as it is read with the epoch and the end of its log; nil for none.

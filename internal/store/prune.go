@@ -90,7 +90,7 @@ func (s *Store) PruneExpiredCredentials(ctx context.Context, before crm.Instant,
 // instant and a limit.
 func (s *Store) pruneRows(ctx context.Context, find, prune *Statement, before crm.Instant, limit int) (int64, error) {
 	return s.pruneOrganisations(ctx, find, before, limit, func(org crm.ID, batch int) (int64, error) {
-		return s.removeAlone(ctx, prune, org, before, int64(batch))
+		return s.removeLocked(ctx, prune, org, before, int64(batch))
 	})
 }
 
@@ -159,12 +159,12 @@ func (s *Store) pruneLogOf(ctx context.Context, org crm.ID, before crm.Instant, 
 	if err != nil || last == 0 {
 		return 0, err
 	}
-	return s.removeAlone(ctx, pruneLog, org, last)
+	return s.removeLocked(ctx, pruneLog, org, last)
 }
 
-// removeAlone is remove under the lock of pruning. It returns errElsewhere if another
-// transaction holds the lock.
-func (s *Store) removeAlone(ctx context.Context, st *Statement, args ...any) (removed int64, err error) {
+// removeLocked is execInService under the lock of pruning, and returns how many rows were
+// removed. It returns errElsewhere if another transaction holds the lock.
+func (s *Store) removeLocked(ctx context.Context, st *Statement, args ...any) (removed int64, err error) {
 	err = s.inService(ctx, func(etx EngineTx) error {
 		lock := s.statement("prune.lock", func() *Statement {
 			return &Statement{"prune.lock", "SELECT " + s.dialect.TryLock(1)}
@@ -182,13 +182,12 @@ func (s *Store) removeAlone(ctx context.Context, st *Statement, args ...any) (re
 	return removed, err
 }
 
-// remove runs a statement in a transaction of its own that enters no change.
-func (s *Store) remove(ctx context.Context, st *Statement, args ...any) (n int64, err error) {
-	err = s.inService(ctx, func(etx EngineTx) error {
-		n, err = s.exec(ctx, etx, st, args...)
+// execInService runs a statement in a transaction of its own that enters no change.
+func (s *Store) execInService(ctx context.Context, st *Statement, args ...any) error {
+	return s.inService(ctx, func(etx EngineTx) error {
+		_, err := s.exec(ctx, etx, st, args...)
 		return err
 	})
-	return n, err
 }
 
 // inService runs fn in a transaction that may write to all organisations' rows, and enters
