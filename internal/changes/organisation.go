@@ -200,11 +200,3 @@ func (o *organisation) skip(to int64) {
 	o.seq.Store(to)
 	o.changed.send()
 }
-
-// remove records that the organisation has no log.
-func (o *organisation) remove() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.confirmed.Store(0)
-	o.changed.send()
-}

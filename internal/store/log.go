@@ -30,12 +30,10 @@ func (s *Store) LogEnds(ctx context.Context, orgs []crm.ID) (crm.LogEnds, error)
 	})
 	ends := crm.LogEnds{Seqs: make(map[crm.ID]int64, len(found))}
 	for i, e := range found {
-		switch {
-		case e.epoch == nil || i > 0 && *e.epoch != ends.Epoch:
+		if e.epoch == nil || i > 0 && *e.epoch != ends.Epoch {
 			return crm.LogEnds{}, crm.Unavailable(errEpoch)
-		default:
-			ends.Epoch, ends.Seqs[*e.org] = *e.epoch, e.seq
 		}
+		ends.Epoch, ends.Seqs[*e.org] = *e.epoch, e.seq
 	}
 	return ends, err
 }
@@ -68,14 +66,13 @@ func (s *Store) logGrowth(ctx context.Context, mark string) (crm.LogGrowth, erro
 		if err := rows.Scan(dest...); err != nil {
 			return false, err
 		}
-		switch {
-		case e.mark == nil:
+		if e.mark == nil {
 			grown.Seqs[*e.org] = max(grown.Seqs[*e.org], e.seq)
-		default:
-			grown.Mark = *e.mark
-			if e.epoch != nil {
-				grown.Epoch = *e.epoch
-			}
+			return true, nil
+		}
+		grown.Mark = *e.mark
+		if e.epoch != nil {
+			grown.Epoch = *e.epoch
 		}
 		return true, nil
 	})
