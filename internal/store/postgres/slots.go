@@ -29,6 +29,8 @@ const (
 	slotPeriod = 5 * time.Second
 	// fullPause is the longest pause after the server had no connection.
 	fullPause = 100 * time.Millisecond
+	// fullFor is how long a server that had no connection counts as full.
+	fullFor = time.Second
 )
 
 func newSlots(n int) *slots { return &slots{max: n, limit: n, now: time.Now} }
@@ -108,11 +110,26 @@ func (s *slots) shrink(open int) {
 	s.limit, s.changed = max(1, min(open, s.limit)), s.now()
 }
 
-// acquire takes a slot and a connection. release returns both.
+// full reports whether the server has had no connection lately.
+func (s *slots) full() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limit < s.max && s.now().Sub(s.changed) < fullFor
+}
+
+// acquire takes a slot and a connection. release returns both. If other processes have all
+// connections of the server, requests share the reserved one.
 func (e *Engine) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	for {
 		if err := e.slots.enter(ctx); err != nil {
 			return nil, err
+		}
+		if e.slots.full() && e.pool.Stat().TotalConns() == 0 {
+			conn, err := e.reserved.Acquire(ctx)
+			if err != nil {
+				e.slots.leave()
+			}
+			return conn, err
 		}
 		conn, err := e.fromPool(ctx)
 		if err == nil {

@@ -151,12 +151,13 @@ func TestTooFewConnections(t *testing.T) {
 	}
 }
 
-// The first connection is the reserved one: with no other, requests wait, and the log is followed.
+// The first connection is the reserved one: with no other, requests share it, and the log is
+// followed.
 func TestOneConnection(t *testing.T) {
 	t.Parallel()
 	login, allow := limited(t)
 	allow("1")
-	e := open(t, login, time.Second)
+	e := open(t, login, time.Minute)
 	t.Cleanup(func() { _ = e.Close() })
 	if err := e.Ping(t.Context()); err != nil {
 		t.Errorf("a health check: %v", err)
@@ -172,9 +173,15 @@ func TestOneConnection(t *testing.T) {
 	if err := ask(store.Scope{Service: true, Reserved: true}); err != nil {
 		t.Errorf("following the log: %v", err)
 	}
-	if err := ask(store.Scope{Service: true}); e.Dialect().Classify(err).Kind != store.FaultUnavailable {
-		t.Errorf("a request: %v, want unavailable", err)
+	var asking sync.WaitGroup
+	for range 8 {
+		asking.Go(func() {
+			if err := ask(store.Scope{Service: true}); err != nil {
+				t.Errorf("a request: %v", err)
+			}
+		})
 	}
+	asking.Wait()
 	allow("2")
 	if err := ask(store.Scope{Service: true}); err != nil {
 		t.Errorf("a request when the server has a connection: %v", err)
@@ -211,5 +218,31 @@ func TestReadOnlyServer(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("the connection is still open")
 		}
+	}
+}
+
+// A transaction of which a statement was cancelled is never committed, and may be repeated.
+func TestCommitAfterCancelledStatement(t *testing.T) {
+	t.Parallel()
+	e := open(t, servertest.PostgresURL(t), 0)
+	t.Cleanup(func() { _ = e.Close() })
+	if err := e.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := e.Begin(t.Context(), store.Scope{Service: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := tx.Exec(ctx, &store.Statement{Name: "test.sleep", SQL: "SELECT pg_sleep(60)"}, nil); err == nil {
+		t.Fatal("the statement was not cancelled")
+	}
+	err = tx.Commit(t.Context())
+	if !e.Dialect().RolledBack(err) || e.Dialect().Classify(err).Kind != store.FaultUnavailable {
+		t.Errorf("%v: rolled back %t, kind %d", err, e.Dialect().RolledBack(err), e.Dialect().Classify(err).Kind)
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Error(err)
 	}
 }
