@@ -77,9 +77,13 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	c := config.ConnConfig
 	c.ConnectTimeout = connectTimeout
 	writableHost(c, o.URL)
-	e := &Engine{timeout: o.StatementTimeout, direct: c, slots: newSlots(int(config.MaxConns)), commits: newCommits(config.MaxConns)}
+	e := &Engine{timeout: o.StatementTimeout, direct: c, commits: newCommits(config.MaxConns)}
 	e.writers = make(chan struct{}, max(1, config.MaxConns-config.MaxConns/4))
 	e.notifier = notifier{engine: e, ended: &e.commits.ended}
+	e.slots = newSlots(int(config.MaxConns), func() int {
+		stat := e.pool.Stat()
+		return int(stat.AcquiredConns() + stat.IdleConns())
+	})
 	if o.DirectURL != "" {
 		if e.direct, err = pgx.ParseConfig(o.DirectURL); err != nil {
 			return nil, errURL

@@ -14,8 +14,9 @@ import (
 // as many slots as connections are open, and requests wait for one within their deadlines;
 // one is added again every some seconds.
 type slots struct {
-	max int
-	now func() time.Time
+	max  int
+	open func() int // the number of connections that are open
+	now  func() time.Time
 
 	mu      sync.Mutex
 	limit   int
@@ -33,7 +34,9 @@ const (
 	fullFor = time.Second
 )
 
-func newSlots(n int) *slots { return &slots{max: n, limit: n, now: time.Now} }
+func newSlots(n int, open func() int) *slots {
+	return &slots{max: n, open: open, limit: n, now: time.Now}
+}
 
 // try takes a slot if one is free and no other waits for it.
 func (s *slots) try() bool {
@@ -83,14 +86,20 @@ func (s *slots) leave() {
 	s.pass()
 }
 
-// grow adds a slot when it is time.
+// grow adds a slot when it is time, and slots for connections that were being made when the
+// limit was set.
 func (s *slots) grow() {
-	if s.limit < s.max {
-		if now := s.now(); now.Sub(s.changed) >= slotPeriod {
-			s.limit++
-			s.changed = now
-			s.pass()
-		}
+	if s.limit >= s.max {
+		return
+	}
+	if open := min(s.open(), s.max); open > s.limit {
+		s.limit = open
+		s.pass()
+	}
+	if now := s.now(); s.limit < s.max && now.Sub(s.changed) >= slotPeriod {
+		s.limit++
+		s.changed = now
+		s.pass()
 	}
 }
 
@@ -104,10 +113,10 @@ func (s *slots) pass() {
 }
 
 // shrink limits the slots to the connections that are open.
-func (s *slots) shrink(open int) {
+func (s *slots) shrink() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.limit, s.changed = max(1, min(open, s.limit)), s.now()
+	s.limit, s.changed = max(1, min(s.open(), s.limit)), s.now()
 }
 
 // full reports whether the server has had no connection lately.
@@ -153,8 +162,7 @@ func (e *Engine) fromPool(ctx context.Context) (*pgxpool.Conn, error) {
 	conn, err := e.pool.Acquire(ctx)
 	if err != nil {
 		if sqlState(err, tooManyConnections) {
-			stat := e.pool.Stat()
-			e.slots.shrink(int(stat.AcquiredConns() + stat.IdleConns()))
+			e.slots.shrink()
 		}
 		e.slots.leave()
 	}
