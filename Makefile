@@ -52,6 +52,12 @@ bench: ## Measure reads, imports, exports and the start on both engines, compare
 	scripts/install-servers
 	PROFILE=bench scripts/with-servers go run ./bench
 
+.PHONY: drill
+drill: ## Run three instances through failovers, crashes and restarts, and check every answer (DRILL="-only kill")
+	scripts/install-servers haproxy
+	go build -o bin/drill ./drill
+	exec bin/drill $(DRILL)
+
 .PHONY: generate
 generate: ## Regenerate the generated code
 	go generate ./...

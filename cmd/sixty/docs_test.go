@@ -227,7 +227,7 @@ func fetch(method, url string, header http.Header, body string, include bool) er
 var (
 	link     = regexp.MustCompile(`\]\(([^)#]*)(?:#([^)]*))?\)`)
 	variable = regexp.MustCompile(`\bSIXTY_[A-Z_]*[A-Z]\b`)
-	path     = regexp.MustCompile("`((?:api|bench|cmd|docs|internal|scripts)/[^`]*)`")
+	path     = regexp.MustCompile("`((?:api|bench|cmd|docs|drill|internal|scripts)/[^`]*)`")
 	notWord  = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
 )
 

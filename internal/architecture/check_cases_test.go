@@ -76,7 +76,7 @@ func TestCheck(t *testing.T) {
 		"EngineUsesAnotherDriver": {
 			imports: map[string][]string{"sixty/internal/store/sqlite": {"github.com/jackc/pgx/v5"}},
 			want: []string{"internal/store/sqlite imports github.com/jackc/pgx/v5, which belongs in " +
-				"internal/store/postgres, internal/adopt, internal/jobs/river, bench: " + moduleRules().drivers[1].reason},
+				"internal/store/postgres, internal/adopt, internal/jobs/river, bench, drill: " + moduleRules().drivers[1].reason},
 		},
 		"EdgeImportsEngine": {
 			imports: map[string][]string{"sixty/internal/httpapi": {"sixty/internal/store/postgres"}},

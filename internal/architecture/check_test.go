@@ -126,7 +126,7 @@ func (from packageRule) mayImport(to packageRule) bool {
 	if from.path == to.path || slices.Contains(from.may, to.path) {
 		return true
 	}
-	isProgram := to.path == "cmd" || to.path == "bench"
+	isProgram := to.path == "cmd" || to.path == "bench" || to.path == "drill"
 	return slices.Contains(from.may, everything) && !isProgram
 }
 

@@ -55,6 +55,7 @@ func moduleRules() rules {
 			{path: "cmd", may: []string{"internal/accounts", "internal/adopt", "internal/app", "internal/bulk", "internal/config", "internal/crm", "internal/demo", "internal/transfer"},
 				reason: "a command parses arguments, calls the use cases provided by app, and prints; it opens no database itself"},
 			{path: "bench", may: []string{everything}, reason: "a benchmark may use any package"},
+			{path: "drill", reason: "it drives the program from outside, as its users and its servers do"},
 			{path: "api", reason: leaf},
 			{path: "web", reason: leaf},
 
@@ -109,7 +110,7 @@ func moduleRules() rules {
 				users:  []string{"internal/store", "internal/jobs/river", "bench"},
 				reason: "SQL belongs in the store, and in the queue whose jobs are in the same database"},
 			{packages: []string{"github.com/jackc/pgx", "github.com/exaring/otelpgx"},
-				users:  []string{"internal/store/postgres", "internal/adopt", "internal/jobs/river", "bench"},
+				users:  []string{"internal/store/postgres", "internal/adopt", "internal/jobs/river", "bench", "drill"},
 				reason: "PostgreSQL is one of two engines, and the source of an adoption"},
 			{packages: []string{"modernc.org/sqlite"},
 				users:  []string{"internal/store/sqlite", "internal/jobs/river", "bench"},
