@@ -26,9 +26,8 @@ type Literals struct {
 	Service string
 }
 
-// oldVersions are the versions that databases are upgraded from: those before derived data
-// got versions of its own. Later migrations add theirs.
-const oldVersions = 14
+// oldVersions are the versions that databases are upgraded from: all before the last.
+const oldVersions = 15
 
 // RunUpgrades upgrades a populated database from every earlier schema version. The rows are
 // inserted by SQL that does not depend on the program.
