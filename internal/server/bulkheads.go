@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,7 +38,9 @@ const (
 // connections are left for writes, credentials and the change log.
 //
 // While interactive operations wait, no bulk operation gets a slot, and while any operation
-// waits, no background work does. Within a kind, organisations take turns.
+// waits, no background work does. A fill that waits holds up no interactive operation: one
+// that fills takes both slots, and would wait for those that wait for it. Within a kind,
+// organisations take turns.
 type bulkheads struct {
 	mu      sync.Mutex  // of all
 	order   []*bulkhead // of precedence
@@ -53,15 +56,15 @@ func newBulkheads(n, connections int) *bulkheads {
 	fills := max(1, int(fillShare*float64(connections)))
 	b.filling = b.add("fill", fills, n, fillQueueTime)
 	b.interactive = b.add("interactive", n, n, queueTime)
-	b.bulk = b.add("bulk", bulk, bulk, bulkQueueTime)
-	b.background = b.add("background", backgroundSlots, backgroundQueue, 0)
+	b.bulk = b.add("bulk", bulk, bulk, bulkQueueTime, b.filling, b.interactive)
+	b.background = b.add("background", backgroundSlots, backgroundQueue, 0, b.filling, b.interactive, b.bulk)
 	return b
 }
 
-// add appends a bulkhead, behind those that were added before. Without a limit, waiters wait
+// add appends a bulkhead, which gives way to those before it. Without a limit, waiters wait
 // until their context ends.
-func (b *bulkheads) add(name string, slots, queue int, limit time.Duration) *bulkhead {
-	one := &bulkhead{all: b, name: name, slots: slots, limit: limit, queue: newFairQueue(queue), before: b.order[:len(b.order):len(b.order)]}
+func (b *bulkheads) add(name string, slots, queue int, limit time.Duration, before ...*bulkhead) *bulkhead {
+	one := &bulkhead{all: b, name: name, slots: slots, limit: limit, queue: newFairQueue(queue), before: before}
 	b.order = append(b.order, one)
 	return one
 }
@@ -88,13 +91,10 @@ func (b *bulkheads) grant() {
 		return
 	}
 	for _, one := range b.order {
-		for one.queue.count > 0 && one.taken < one.slots {
+		for one.queue.count > 0 && one.taken < one.slots && !one.givesWay() {
 			one.taken++
 			b.waiting--
 			one.queue.pop().result <- nil
-		}
-		if one.queue.count > 0 {
-			return // those behind it wait
 		}
 	}
 }
@@ -139,15 +139,12 @@ func (b *bulkhead) free() bool {
 	if b.taken >= b.slots || b.queue.count > 0 {
 		return false
 	}
-	if b.all.waiting == 0 {
-		return true
-	}
-	for _, other := range b.before {
-		if other.queue.count > 0 {
-			return false
-		}
-	}
-	return true
+	return b.all.waiting == 0 || !b.givesWay()
+}
+
+// givesWay reports whether others that have precedence wait. The lock is held.
+func (b *bulkhead) givesWay() bool {
+	return slices.ContainsFunc(b.before, func(other *bulkhead) bool { return other.queue.count > 0 })
 }
 
 // enter takes a slot, for which it waits if need be. leave releases it.

@@ -164,6 +164,28 @@ func TestPrecedence(t *testing.T) {
 	})
 }
 
+// A request that fills the cache takes a slot for that, and then an interactive one: fills that
+// wait do not hold up interactive requests, and so neither the fills that run.
+func TestWaitingFillsHoldUpNoRequests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBulkheads(2, 10)
+		taken(t, b.filling)
+		c := &crowd{t: t}
+		c.enter(t.Context(), b.filling, 1, "fill")
+		c.enter(t.Context(), b.interactive, 1, "page0")
+		c.enter(t.Context(), b.interactive, 2, "page1")
+		c.expect("page0,page1", "")
+		c.enter(t.Context(), b.interactive, 1, "page2")
+		c.enter(t.Context(), b.bulk, 1, "bulk")
+		c.expect("", "")
+		b.interactive.leave()
+		c.expect("page2", "")
+		b.filling.leave()
+		c.expect("bulk,fill", "")
+	})
+}
+
 // However requests come, wait and go, no slot is lost.
 func TestSlotsAreNotLost(t *testing.T) {
 	t.Parallel()
