@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sixty/internal/crm"
@@ -24,8 +26,9 @@ const (
 // heartbeat keeps this server registered in the database, which shows that a commit succeeds
 // and what the database's time is.
 type heartbeat struct {
-	core *Core
-	id   crm.ID
+	core   *Core
+	id     crm.ID
+	failed atomic.Bool // the last one
 
 	mu   sync.Mutex
 	last time.Time     // when the last one that succeeded began; zero before that
@@ -67,9 +70,16 @@ func (h *heartbeat) beat(ctx context.Context) {
 	after := h.core.Clock()
 	if err != nil {
 		if ctx.Err() == nil {
-			h.core.Log.Debug("the server could not be registered", "error", err)
+			level := slog.LevelDebug
+			if h.failed.CompareAndSwap(false, true) { // once
+				level = slog.LevelWarn
+			}
+			h.core.Log.Log(ctx, level, "the database has committed no heartbeat", "error", err)
 		}
 		return
+	}
+	if h.failed.Swap(false) {
+		h.core.Log.Info("the database commits heartbeats again")
 	}
 	skew := skewOf(before, after, now)
 	h.mu.Lock()

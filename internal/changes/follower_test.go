@@ -185,7 +185,7 @@ func TestNotify(t *testing.T) {
 				synctest.Wait()
 				f.log.write(f.org, several(2)...)
 				f.log.announce(org(f), 5)
-				synctest.Wait()
+				pass(20 * time.Millisecond) // between polls at least
 				f.at(5)
 			})
 		})

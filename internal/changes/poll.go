@@ -10,17 +10,18 @@ import (
 )
 
 const (
-	askTimeout    = time.Second            // for one read of the log
-	confirmWait   = 250 * time.Millisecond // for a caller to wait for a confirmation
-	maxPause      = 2 * time.Second        // between failing polls
-	pageSize      = 500                    // entries per read
-	pagesAtATime  = 4                      // of one organisation in a row
-	startAtATime  = 100                    // organisations whose tails are read at once
-	endsAtATime   = 1000                   // organisations whose ends are read at once
-	checkInterval = 10 * time.Second       // between reads of the ends of all logs
-	maxGap        = time.Minute            // between polls, by the wall clock, before all ends are read
-	maxWatchPause = 5 * time.Second        // between attempts to receive notifications
-	watchedLong   = 10 * time.Second       // after receiving them for so long, the pause starts over
+	askTimeout      = time.Second            // for one read of the log
+	confirmWait     = 250 * time.Millisecond // for a caller to wait for a confirmation
+	maxPause        = 2 * time.Second        // between failing polls
+	pageSize        = 500                    // entries per read
+	pagesAtATime    = 4                      // of one organisation in a row
+	startAtATime    = 100                    // organisations whose tails are read at once
+	endsAtATime     = 1000                   // organisations whose ends are read at once
+	checkInterval   = 10 * time.Second       // between reads of the ends of all logs
+	minPollInterval = 20 * time.Millisecond  // however often a poll is requested
+	maxGap          = time.Minute            // between polls, by the wall clock, before all ends are read
+	maxWatchPause   = 5 * time.Second        // between attempts to receive notifications
+	watchedLong     = 10 * time.Second       // after receiving them for so long, the pause starts over
 )
 
 // Log is the change log as a Follower needs it. Errors are those of crm.Store.
@@ -44,7 +45,7 @@ type Log interface {
 // Run follows the logs until ctx ends, which is not an error. It must run once.
 func (f *Follower) Run(ctx context.Context, log Log) error {
 	f.log.Store(&log)
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(crm.WithFollowsLog(ctx))
 	var watching sync.WaitGroup
 	watching.Go(func() { f.watch(ctx, log) })
 	f.loop(ctx, log)
@@ -75,6 +76,7 @@ func (f *Follower) loop(ctx context.Context, log Log) {
 	pause := f.poll
 	poll := time.NewTimer(0)
 	defer poll.Stop()
+	var polled time.Time
 	for {
 		all := true
 		select {
@@ -85,7 +87,13 @@ func (f *Follower) loop(ctx context.Context, log Log) {
 			if f.failing.Load() {
 				continue // until the next poll
 			}
-			all = f.pollAll.Swap(false)
+			if all = f.pollAll.Swap(false); all && time.Since(polled) < minPollInterval {
+				all = false
+				poll.Reset(minPollInterval)
+			}
+		}
+		if all {
+			polled = time.Now()
 		}
 		err := f.round(ctx, log, all)
 		if ctx.Err() != nil {
@@ -168,9 +176,9 @@ func (f *Follower) pollGrowth(ctx context.Context, log Log) error {
 		}
 	}
 	// A mark of another epoch shows no growth, the entries of a long time may have been removed
-	// again, and a log that has become shorter has not grown.
+	// again, and a log that has become shorter, as when the server has crashed, has not grown.
 	gap := wall.Sub(f.last.at)
-	due := grown.Epoch != f.last.epoch || gap > maxGap || gap < -maxGap || now-f.last.checked >= checkInterval
+	due := grown.Epoch != f.last.epoch || f.failing.Load() || gap > maxGap || gap < -maxGap || now-f.last.checked >= checkInterval
 	if due || h.memory.Load() > maxMemory {
 		f.makeRoom(now)
 	}
@@ -236,7 +244,7 @@ func (f *Follower) checkEnds(ctx context.Context, log Log, h *history) error {
 func (f *Follower) remove(h *history, o *organisation) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	h.drop(o)
+	h.drop(o, ErrReset)
 }
 
 // start sets the first positions of organisations.

@@ -141,6 +141,17 @@ func (s *Service) Changes(ctx context.Context, by Actor, since LogPosition, limi
 	return page, nil
 }
 
+type followerKey struct{}
+
+// WithFollowsLog returns the context of what follows the change log, on which the validity of
+// everything cached depends: its reads come before those of requests.
+func WithFollowsLog(ctx context.Context) context.Context {
+	return context.WithValue(ctx, followerKey{}, true)
+}
+
+// FollowsLog reports whether a context is of what follows the change log.
+func FollowsLog(ctx context.Context) bool { return ctx.Value(followerKey{}) != nil }
+
 type epochKey struct{}
 
 // WithEpochObserver returns a context in which each read of the database calls observe with

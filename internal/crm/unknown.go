@@ -31,7 +31,7 @@ func (u *UnknownCommit) Unwrap() error { return u.Cause }
 func CommitUnknown(u *UnknownCommit) *Error {
 	return &Error{
 		Code: CodeCommitUnknown, Cause: u,
-		Message: "The database has not confirmed the change: it is not known whether it was made. The same request, sent again, finds out.",
+		Message: "The database has not confirmed the change: it is not known whether it was made. If the operation takes an Idempotency-Key, the same request, sent again, finds out.",
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,7 +18,8 @@ import (
 
 // A write without an Idempotency-Key whose commit is unknown is kept for a while, with its
 // response: clients send it again. The repeat waits for the outcome. If the write was committed,
-// it gets that response, and otherwise it is executed.
+// it gets that response, and otherwise it is executed. Then the outcome is known to the client,
+// and an equal write is another one.
 
 const (
 	// unconfirmedRetention is how long such a write is kept.
@@ -42,13 +45,30 @@ func digestOf(c *Call, body []byte) (d writeDigest) {
 	h.Write(c.Actor.Org[:])
 	h.Write(c.Actor.User[:])
 	h.Write([]byte(c.Request.Method + " " + c.Request.URL.RequestURI() + "\n"))
+	for _, precondition := range []string{"If-Match", "If-None-Match", "If-Unmodified-Since"} {
+		h.Write([]byte(strings.Join(c.Request.Header[precondition], ",") + "\n"))
+	}
 	h.Write(body)
+	h.Sum(d[:0])
+	return d
+}
+
+// recordOf identifies the record that a PATCH, PUT or DELETE changes, with the caller.
+func recordOf(c *Call) (d writeDigest) {
+	if c.Request.Method == http.MethodPost {
+		return d
+	}
+	h := sha256.New()
+	h.Write(c.Actor.Org[:])
+	h.Write(c.Actor.User[:])
+	h.Write([]byte(c.Request.URL.EscapedPath()))
 	h.Sum(d[:0])
 	return d
 }
 
 // An unconfirmedWrite is a write whose outcome is unknown.
 type unconfirmedWrite struct {
+	record      writeDigest // of what a write of a record changes; zero for a POST
 	digest      writeDigest
 	until       time.Time
 	transaction crm.Transaction
@@ -88,6 +108,23 @@ func (u *unconfirmedWrites) none() bool {
 	return len(u.all) == 0
 }
 
+// remove removes those with a digest, whose outcome is known.
+func (u *unconfirmedWrites) remove(d writeDigest) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.all = slices.DeleteFunc(u.all, func(w *unconfirmedWrite) bool { return w.digest == d })
+}
+
+// supersede removes the writes of a record, which is written anew: if one of them is sent
+// again, it is to be executed.
+func (u *unconfirmedWrites) supersede(record writeDigest) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if record != (writeDigest{}) {
+		u.all = slices.DeleteFunc(u.all, func(w *unconfirmedWrite) bool { return w.record == record })
+	}
+}
+
 func (u *unconfirmedWrites) find(d writeDigest) *unconfirmedWrite {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -112,6 +149,7 @@ func (s *Server) runConfirmed(op *Operation, w http.ResponseWriter, c *Call, buf
 		if answered, err := s.answerRepeat(w, c, digestOf(c, body)); answered || err != nil {
 			return answered, err
 		}
+		s.unconfirmed.supersede(recordOf(c))
 	}
 	var kept crm.Unconfirmed
 	c.Context = crm.KeepUnconfirmed(c.Context, &kept)
@@ -121,7 +159,7 @@ func (s *Server) runConfirmed(op *Operation, w http.ResponseWriter, c *Call, buf
 		return false, err
 	}
 	write := &unconfirmedWrite{
-		digest: digestOf(c, body), until: time.Now().Add(unconfirmedRetention), transaction: unknown.Transaction, wait: unknown.Wait,
+		record: recordOf(c), digest: digestOf(c, body), until: time.Now().Add(unconfirmedRetention), transaction: unknown.Transaction, wait: unknown.Wait,
 	}
 	if err == nil {
 		if write.response, err = c.confirmation(op).pack(); err != nil {
@@ -143,8 +181,19 @@ func (s *Server) answerRepeat(w http.ResponseWriter, c *Call, d writeDigest) (an
 		}
 	}
 	at, err := write.wait(c.Context)
-	if err != nil || at.Seq == 0 || write.response == nil {
+	if err != nil {
 		return false, err
+	}
+	s.unconfirmed.remove(d)
+	if s.Shared != nil {
+		s.Shared.Set(d.sharedKey(), nil, unconfirmedRetention)
+	}
+	switch {
+	case at.Seq == 0: // it was rolled back
+		return false, nil
+	case write.response == nil:
+		s.setConsistencyToken(w, c.Request, c.Actor.Org, at)
+		return false, &Problem{Status: http.StatusConflict, Detail: "This change was made by an earlier request. Read it to see the result."}
 	}
 	response, err := unpackConfirmation(write.response)
 	if err != nil {

@@ -41,11 +41,13 @@ type Rows interface {
 	Close()
 }
 
-// Engine is a pool of connections to one database. Where another server may take over, every
-// read outside a transaction that writes is checked for the epoch of the change log, and
-// calls crm.ObserveEpoch; when the epoch changes, connections are replaced. Arguments and destinations are
+// Engine is a pool of connections to one database. Arguments and destinations are
 // Go's basic types, the domain's value types (crm.ID, Instant, Date, Money), byte
 // slices, and pointers to these, nil being NULL.
+//
+// Where another server may take over, every read outside a transaction that writes is checked
+// for the epoch of the change log, and calls crm.ObserveEpoch. When the epoch changes,
+// connections are replaced.
 type Engine interface {
 	// Query runs a statement that only reads.
 	Query(ctx context.Context, scope Scope, st *Statement, args []any) (Rows, error)

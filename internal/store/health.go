@@ -41,7 +41,7 @@ func (s *Store) readOnly(ctx context.Context) (bool, error) {
 	st := s.statement("database.read_only", func() *Statement {
 		return &Statement{"database.read_only", "SELECT " + s.dialect.ReadOnly()}
 	})
-	answer, err := collect(ctx, s, s.service(), st, func(b *bool) []any { return []any{b} })
+	answer, err := collect(ctx, s, s.reserved(), st, func(b *bool) []any { return []any{b} })
 	if err != nil {
 		return false, err
 	}

@@ -26,7 +26,7 @@ func (s *Store) LogEnds(ctx context.Context, orgs []crm.ID) (crm.LogEnds, error)
 		return &Statement{"change.ends", "SELECT " + s.dialect.Epoch() + ", id, log_seq FROM organisations WHERE " + s.dialect.AnyID("id", 1)}
 	})
 	found, err := inParts(orgs, func(part []crm.ID) ([]logEnd, error) {
-		return collect(ctx, s, s.following(), st, func(e *logEnd) []any { return []any{&e.epoch, &e.org, &e.seq} }, s.dialect.IDs(part))
+		return collect(ctx, s, s.logReader(ctx), st, func(e *logEnd) []any { return []any{&e.epoch, &e.org, &e.seq} }, s.dialect.IDs(part))
 	})
 	ends := crm.LogEnds{Seqs: make(map[crm.ID]int64, len(found))}
 	for i, e := range found {
@@ -62,7 +62,7 @@ func (s *Store) logGrowth(ctx context.Context, mark string) (crm.LogGrowth, erro
 	grown := crm.LogGrowth{LogEnds: crm.LogEnds{Seqs: map[crm.ID]int64{}}}
 	var e logEnd
 	dest := []any{&e.epoch, &e.mark, &e.org, &e.seq}
-	err := s.query(ctx, s.following(), st, []any{mark}, func(rows Rows) (bool, error) {
+	err := s.query(ctx, s.logReader(ctx), st, []any{mark}, func(rows Rows) (bool, error) {
 		if err := rows.Scan(dest...); err != nil {
 			return false, err
 		}
@@ -148,7 +148,7 @@ func (s *Store) LogSince(ctx context.Context, org crm.ID, seq int64, limit int) 
 	var out crm.LogEntries
 	var e loggedEntry
 	dest := e.destinations(&e.epoch)
-	err := s.query(ctx, s.following(), st, []any{org, seq, int64(limit)}, func(rows Rows) (bool, error) {
+	err := s.query(ctx, s.logReader(ctx), st, []any{org, seq, int64(limit)}, func(rows Rows) (bool, error) {
 		if err := rows.Scan(dest...); err != nil {
 			return false, err
 		}
@@ -174,7 +174,7 @@ func (s *Store) LogTails(ctx context.Context, orgs []crm.ID, back int) (crm.LogT
 	tails := crm.LogTails{Tails: make(map[crm.ID]crm.LogTail, len(orgs))}
 	var e loggedEntry
 	dest := e.destinations(&e.epoch, &e.org, &e.end)
-	err := s.query(ctx, s.following(), st, []any{s.dialect.IDs(orgs), int64(back)}, func(rows Rows) (bool, error) {
+	err := s.query(ctx, s.logReader(ctx), st, []any{s.dialect.IDs(orgs), int64(back)}, func(rows Rows) (bool, error) {
 		if err := rows.Scan(dest...); err != nil {
 			return false, err
 		}

@@ -53,7 +53,8 @@ var (
 (SELECT principal, key, target FROM idempotency WHERE org_id = $1 AND at < $2 ORDER BY at LIMIT $3)`}
 )
 
-// PruneLog implements changes.Log.
+// PruneLog removes entries of the change log, and records of imports, from before an instant, at
+// most limit of each.
 func (s *Store) PruneLog(ctx context.Context, before crm.Instant, limit int) (removed int64, err error) {
 	removed, err = s.pruneOrganisations(ctx, oldLogs, before, limit, func(org crm.ID, batch int) (int64, error) {
 		return s.pruneLogOf(ctx, org, before, batch)

@@ -120,7 +120,18 @@ func (s *Store) of(org crm.ID) Querier { return pooled{s, Scope{Org: org}} }
 func (s *Store) service() Querier      { return pooled{s, Scope{Service: true}} }
 
 // following is service for what follows the change log, which has a reserved connection.
-func (s *Store) following() Querier { return pooled{s, Scope{Service: true, Reserved: true}} }
+
+// reserved runs statements of all organisations on the reserved connection, if no other is free.
+func (s *Store) reserved() Querier { return pooled{s, Scope{Service: true, Reserved: true}} }
+
+// logReader runs statements that read the change log: on the reserved connection for what
+// follows it, and like any other for requests.
+func (s *Store) logReader(ctx context.Context) Querier {
+	if crm.FollowsLog(ctx) {
+		return s.reserved()
+	}
+	return s.service()
+}
 
 var errNotJoined = errors.New("a statement that may meet others' rows is not part of an organisation's transaction")
 

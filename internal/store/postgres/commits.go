@@ -86,6 +86,9 @@ func (cs *commits) run(c *commit) {
 		c.log.Late(c.at, c.err) // before those who wait for the outcome learn of it
 	}
 	close(c.answered)
+	if c.err == nil {
+		c.tx.engine.readOnly.Store(false)
+	}
 	if c.err == nil && c.log != nil {
 		c.tx.engine.notifier.notify(c.log.Org, c.at.Seq)
 	}

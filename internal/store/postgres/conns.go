@@ -33,9 +33,9 @@ func connStateOf(c *pgconn.PgConn) *connState {
 	return s
 }
 
-// watch sets what is noted of a pool's connections. reset is called when the server turns
-// out to be read-only, as after a failover: all connections lead to it.
-func watch(c *pgconn.Config, pooled bool, reset func()) {
+// watch sets what is noted of a pool's connections. readOnlyServer is called when a server
+// rejects a write because it is read-only, as after a failover.
+func watch(c *pgconn.Config, pooled bool, readOnlyServer func()) {
 	dial := c.DialFunc
 	c.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
@@ -52,7 +52,7 @@ func watch(c *pgconn.Config, pooled bool, reset func()) {
 	former := c.OnPgError
 	c.OnPgError = func(conn *pgconn.PgConn, e *pgconn.PgError) bool {
 		if e.Code == readOnly {
-			reset()
+			readOnlyServer()
 			return false // and the connection is closed
 		}
 		return former(conn, e)

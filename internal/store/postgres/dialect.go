@@ -174,7 +174,8 @@ const lockTimeout = "55P03"
 // Classify goes by SQLSTATE (PostgreSQL manual, appendix A).
 func (dialect) Classify(err error) store.Fault {
 	var unconfined *UnconfinedError
-	if errors.As(err, &unconfined) || errors.Is(err, errCancelled) {
+	var unknown *store.UnknownCommit
+	if errors.As(err, &unconfined) || errors.As(err, &unknown) || errors.Is(err, errCancelled) {
 		return store.Fault{Kind: store.FaultUnavailable}
 	}
 	var pg *pgconn.PgError

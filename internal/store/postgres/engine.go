@@ -59,6 +59,7 @@ type Engine struct {
 	analysed sync.Map                  // tables that are known to have statistics
 	epoch    atomic.Pointer[string]
 	guard    guard
+	readOnly atomic.Bool // the server rejected the last write; it has been left once for that
 }
 
 // Open makes the pool; connections are made as they are needed, so that a database
@@ -96,7 +97,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	}
 	startSession(e.direct, o.StatementTimeout)
 	e.direct = e.direct.Copy() // the pool owns its own
-	watch(&c.Config, e.scoping.pooled(), e.reset)
+	watch(&c.Config, e.scoping.pooled(), e.foundReadOnly)
 	e.epoch.Store(new(string))
 	e.guard.init(o.Logger)
 	if err := e.openPools(ctx, config); err != nil {

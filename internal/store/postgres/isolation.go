@@ -57,7 +57,7 @@ func (e *Engine) verifyIsolation(ctx context.Context) error {
 	if err := errors.Join(confined(ctx, scope, t), t.Rollback()); err != nil {
 		return e.unconfined(ctx, err)
 	}
-	snap, err := e.snapshot(ctx, scope)
+	snap, _, err := e.snapshot(ctx, scope)
 	if err != nil {
 		return e.unconfined(ctx, err)
 	}

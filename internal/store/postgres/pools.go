@@ -41,6 +41,14 @@ func (e *Engine) openPools(ctx context.Context, config *pgxpool.Config) (err err
 	return err
 }
 
+// foundReadOnly replaces the connections when a write is rejected, since all lead to that
+// server. If the next one is read-only too, there is no other: reads go on with it.
+func (e *Engine) foundReadOnly() {
+	if !e.readOnly.Swap(true) {
+		e.reset()
+	}
+}
+
 // reset has every connection closed once it is not in use: another server has taken over.
 // Commits that no caller waits for are not answered by the former one.
 func (e *Engine) reset() {

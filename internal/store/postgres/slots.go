@@ -22,7 +22,8 @@ type slots struct {
 	limit   int
 	used    int
 	waiting list.List // of chan struct{}, each closed when a slot is its own
-	changed time.Time // the limit was
+	grown   time.Time // when the limit was last raised or lowered
+	refused time.Time // when the server last had no connection
 }
 
 const (
@@ -96,9 +97,9 @@ func (s *slots) grow() {
 		s.limit = open
 		s.pass()
 	}
-	if now := s.now(); s.limit < s.max && now.Sub(s.changed) >= slotPeriod {
+	if now := s.now(); s.limit < s.max && now.Sub(s.grown) >= slotPeriod {
 		s.limit++
-		s.changed = now
+		s.grown = now
 		s.pass()
 	}
 }
@@ -116,14 +117,14 @@ func (s *slots) pass() {
 func (s *slots) shrink() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.limit, s.changed = max(1, min(s.open(), s.limit)), s.now()
+	s.limit, s.grown, s.refused = max(1, min(s.open(), s.limit)), s.now(), s.now()
 }
 
 // full reports whether the server has had no connection lately.
 func (s *slots) full() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.limit < s.max && s.now().Sub(s.changed) < fullFor
+	return s.now().Sub(s.refused) < fullFor
 }
 
 // acquire takes a slot and a connection. release returns both. If other processes have all
@@ -169,13 +170,11 @@ func (e *Engine) fromPool(ctx context.Context) (*pgxpool.Conn, error) {
 	return conn, err
 }
 
-// acquireReserved takes any connection that is free at once, and otherwise the reserved one.
+// acquireReserved takes a connection that is idle, and otherwise the reserved one.
 func (e *Engine) acquireReserved(ctx context.Context) (conn *pgxpool.Conn, release func(), err error) {
-	if e.slots.try() {
+	if e.pool.Stat().IdleConns() > 0 && e.slots.try() {
 		if conn, err := e.fromPool(ctx); err == nil {
 			return conn, func() { e.release(conn) }, nil
-		} else if !sqlState(err, tooManyConnections) {
-			return nil, nil, err
 		}
 	}
 	if conn, err = e.reserved.Acquire(ctx); err != nil {

@@ -18,27 +18,40 @@ func (e *Engine) Snapshot(ctx context.Context, scope store.Scope) (store.EngineS
 	if err := e.guard.err(); err != nil {
 		return nil, err
 	}
-	return e.snapshot(ctx, scope)
+	s, epoch, err := e.snapshot(ctx, scope)
+	if err == nil && e.epochChanged(epoch) {
+		if err := s.Close(); err != nil {
+			return nil, err
+		}
+		if s, epoch, err = e.snapshot(ctx, scope); err == nil {
+			e.epochChanged(epoch)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	crm.ObserveEpoch(ctx, epoch)
+	return s, nil
 }
 
-func (e *Engine) snapshot(ctx context.Context, scope store.Scope) (store.EngineSnapshot, error) {
+// snapshot begins a transaction, and returns the epoch of the log with it.
+func (e *Engine) snapshot(ctx context.Context, scope store.Scope) (store.EngineSnapshot, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
 	conn, err := e.acquire(ctx)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if _, err := conn.Exec(ctx, beginSnapshot+confine(scope)+e.scoping.transaction, pgx.QueryExecModeSimpleProtocol); err != nil {
 		e.release(conn)
-		return nil, err
+		return nil, "", err
 	}
 	s := snapshot{&tx{engine: e, conn: conn, timeout: e.timeout}}
 	epoch, err := s.tx.epoch(ctx)
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, "", errors.Join(err, s.Close())
 	}
-	crm.ObserveEpoch(ctx, epoch)
-	return s, nil
+	return s, epoch, nil
 }
 
 // snapshot is a transaction that its user can only read in.
