@@ -81,13 +81,18 @@ END $$`, n)),
 // inTurn measures with a number of organisations, on new servers.
 func (b *bed) inTurn(builds []*build, n, rounds int) error {
 	var peers []*peer
+	defer func() {
+		for _, p := range peers {
+			p.server.Stop()
+		}
+	}()
 	for _, of := range builds {
 		server, err := of.bed.program.Serve(b.ctx, "", asInProduction...)
 		if err != nil {
 			return err
 		}
-		defer server.Stop()
 		p := &peer{name: of.name, server: server, addr: server.Addr}
+		peers = append(peers, p)
 		for _, key := range of.keys[:n] {
 			p.requests = append(p.requests, load.Request(p.addr, "/api/companies?limit=3", key, "Accept-Encoding", identity))
 		}
@@ -100,7 +105,6 @@ func (b *bed) inTurn(builds []*build, n, rounds int) error {
 			}
 		}
 		p.discard()
-		peers = append(peers, p)
 	}
 	if err := turns(peers, rounds, func(p *peer) error { return p.round(b.ctx, clients) }); err != nil {
 		return err

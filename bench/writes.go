@@ -65,12 +65,18 @@ type writingPeer struct {
 
 func (b *bed) writesWith(earlier *bed, mode string, rounds int) error {
 	var peers []*writingPeer
+	var servers []*fleet.Process
+	defer func() {
+		for _, server := range servers {
+			server.Stop()
+		}
+	}()
 	for _, build := range []*bed{earlier, b} {
 		server, err := build.program.Serve(b.ctx, "", append([]string{"DATABASE_URL=" + withCommit(build.url, mode), "SIXTY_RATE_LIMITS=off"}, asInProduction...)...)
 		if err != nil {
 			return err
 		}
-		defer server.Stop()
+		servers = append(servers, server)
 		requests, err := build.dealChanges(server.Addr)
 		if err != nil {
 			return err
