@@ -1,7 +1,6 @@
 package app
 
 import (
-	"net/url"
 	"strings"
 
 	"sixty/internal/config"
@@ -35,8 +34,7 @@ func (a *App) Reload(cfg config.Config, err error) {
 			s.tokens.Forget() // those that the old secret has signed
 		}
 	}
-	if differInPassword(now.DatabaseURL, cfg.DatabaseURL) && differInPassword(now.DatabaseDirectURL, cfg.DatabaseDirectURL) &&
-		a.core.replacePasswords(cfg.DatabaseURL, cfg.DatabaseDirectURL) {
+	if a.core.replacePasswords(cfg.DatabaseURL, cfg.DatabaseDirectURL) {
 		now.DatabaseURL, now.DatabaseDirectURL = cfg.DatabaseURL, cfg.DatabaseDirectURL
 	}
 	if a.serving.replaceRedisPassword(cfg.Redis) {
@@ -55,21 +53,6 @@ func reveal(secrets []config.Secret) []string {
 		texts = append(texts, s.Reveal())
 	}
 	return texts
-}
-
-// differInPassword reports whether two URLs differ in nothing but the password.
-func differInPassword(a, b config.Secret) bool {
-	one, err1 := url.Parse(a.Reveal())
-	other, err2 := url.Parse(b.Reveal())
-	if err1 != nil || err2 != nil {
-		return a == b
-	}
-	for _, u := range []*url.URL{one, other} {
-		if u.User != nil {
-			u.User = url.User(u.User.Username())
-		}
-	}
-	return one.String() == other.String()
 }
 
 // replacePasswords takes over the database's passwords from URLs that differ in nothing else.

@@ -41,9 +41,9 @@ func (h *history) add(o *organisation) {
 	h.memory.Add(organisationSize)
 }
 
-func (h *history) drop(o *organisation, why error) {
+func (h *history) drop(o *organisation) {
 	h.orgs.Delete(o.id)
-	o.retire(why)
+	o.retire(ErrReset)
 	h.memory.Add(-o.size())
 }
 
@@ -90,7 +90,7 @@ func (f *Follower) makeRoom(now time.Duration) {
 			return
 		}
 		if o.droppable() { // still
-			h.drop(o, ErrSlow) // there are no subscriptions
+			h.drop(o)
 		}
 	}
 }

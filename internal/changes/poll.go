@@ -244,7 +244,7 @@ func (f *Follower) checkEnds(ctx context.Context, log Log, h *history) error {
 func (f *Follower) remove(h *history, o *organisation) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	h.drop(o, ErrReset)
+	h.drop(o)
 }
 
 // start sets the first positions of organisations.

@@ -61,7 +61,7 @@ func newBulkheads(n, connections int) *bulkheads {
 	return b
 }
 
-// add appends a bulkhead, which gives way to those before it. Without a limit, waiters wait
+// add appends a bulkhead, which yields to those before it. Without a limit, waiters wait
 // until their context ends.
 func (b *bulkheads) add(name string, slots, queue int, limit time.Duration, before ...*bulkhead) *bulkhead {
 	one := &bulkhead{all: b, name: name, slots: slots, limit: limit, queue: newFairQueue(queue), before: before}
@@ -85,7 +85,7 @@ func (b *bulkheads) enterFill(ctx context.Context, op *Operation, org crm.ID) (l
 	return b.filling.leave, b.filling.enter(ctx, org)
 }
 
-// grant gives free slots to waiters. The lock is held.
+// grant assigns free slots to waiters. The lock is held.
 func (b *bulkheads) grant() {
 	if b.waiting == 0 {
 		return

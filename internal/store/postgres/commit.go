@@ -85,16 +85,16 @@ func (t *tx) commit(ctx context.Context, log *store.LogAppend) error {
 	c := t.engine.commits.start(t, log)
 	limit := time.NewTimer(t.timeout)
 	defer limit.Stop()
-	cause, left := context.DeadlineExceeded, false
+	cause, abandoned := context.DeadlineExceeded, false
 	select {
 	case <-c.answered:
 	case <-limit.C:
-		left = t.engine.commits.leave(c)
+		abandoned = t.engine.commits.abandon(c)
 	case <-ctx.Done():
 		cause = ctx.Err()
-		left = t.engine.commits.leave(c)
+		abandoned = t.engine.commits.abandon(c)
 	}
-	if !left {
+	if !abandoned {
 		<-c.answered // by now
 		cause = c.err
 	}

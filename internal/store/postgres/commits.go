@@ -10,30 +10,30 @@ import (
 )
 
 // commits are the commits that were sent. Each has a goroutine, which waits for the server's
-// answer for as long as there is a connection; its caller may leave before.
+// answer for as long as there is a connection; its caller may give up before, and abandon it.
 type commits struct {
-	limit int // of those whose callers have left
+	limit int // of those that are abandoned
 	ended sync.WaitGroup
 
-	mu      sync.Mutex
-	running map[*commit]struct{}
-	left    int
-	closing bool
+	mu        sync.Mutex
+	running   map[*commit]struct{}
+	abandoned int // whose callers wait no longer
+	closing   bool
 }
 
 // A commit is one that was sent.
 type commit struct {
-	tx       *tx
-	log      *store.LogAppend
-	answered chan struct{} // closed when at and err are set
-	at       crm.LogPosition
-	err      error
-	left     *time.Timer // of a commit whose caller has left: until its connection is dropped
+	tx        *tx
+	log       *store.LogAppend
+	answered  chan struct{} // closed when at and err are set
+	at        crm.LogPosition
+	err       error
+	abandoned *time.Timer // until the connection is dropped; nil while its caller waits
 }
 
-// leftLimit is how long a commit is waited for when its caller has left: the server may be
+// abandonedLimit is how long an abandoned commit is waited for: the server may be
 // frozen, or cut off, and another may have taken over.
-const leftLimit = 2 * time.Minute
+const abandonedLimit = 2 * time.Minute
 
 var (
 	errNoOrganisation = crm.NotFound("organisation")
@@ -48,7 +48,7 @@ func newCommits(connections int32) *commits {
 func (cs *commits) admit() error {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
-	if cs.left >= cs.limit {
+	if cs.abandoned >= cs.limit {
 		return errUnconfirmed
 	}
 	return nil
@@ -76,13 +76,13 @@ func (cs *commits) run(c *commit) {
 	c.at, c.err = finish(conn, c.log)
 	cs.mu.Lock()
 	delete(cs.running, c)
-	left := c.left != nil
-	if left {
-		c.left.Stop()
-		cs.left--
+	abandoned := c.abandoned != nil
+	if abandoned {
+		c.abandoned.Stop()
+		cs.abandoned--
 	}
 	cs.mu.Unlock()
-	if left && c.log != nil && c.log.Late != nil {
+	if abandoned && c.log != nil && c.log.Late != nil {
 		c.log.Late(c.at, c.err) // before those who wait for the outcome learn of it
 	}
 	close(c.answered)
@@ -99,24 +99,24 @@ func (cs *commits) run(c *commit) {
 	}
 }
 
-// leave is called when a caller waits no longer. Of those beyond the limit the connection is
-// dropped, which ends nothing on the server: it is asked for the outcome by another one. left is
+// abandon is called when a caller waits no longer. Of commits beyond the limit the connection is
+// dropped, which ends nothing on the server: it is asked for the outcome by another one. ok is
 // false if there is an answer.
-func (cs *commits) leave(c *commit) (left bool) {
+func (cs *commits) abandon(c *commit) (ok bool) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if _, running := cs.running[c]; !running {
 		return false
 	}
-	c.left = time.AfterFunc(leftLimit, func() { cs.dropIf(func(running *commit) bool { return running == c }) })
-	if cs.left++; cs.left > cs.limit {
+	c.abandoned = time.AfterFunc(abandonedLimit, func() { cs.dropIf(func(running *commit) bool { return running == c }) })
+	if cs.abandoned++; cs.abandoned > cs.limit {
 		c.drop()
 	}
 	return true
 }
 
-// dropLeft drops the connections of commits whose callers have left.
-func (cs *commits) dropLeft() { cs.dropIf(func(c *commit) bool { return c.left != nil }) }
+// dropAbandoned drops the connections of abandoned commits.
+func (cs *commits) dropAbandoned() { cs.dropIf(func(c *commit) bool { return c.abandoned != nil }) }
 
 func (cs *commits) dropIf(is func(*commit) bool) {
 	cs.mu.Lock()
@@ -128,7 +128,7 @@ func (cs *commits) dropIf(is func(*commit) bool) {
 	}
 }
 
-// drop ends the connection without a word to the server.
+// drop closes the connection. No cancel request is sent.
 func (c *commit) drop() { _ = c.tx.conn.Conn().PgConn().Conn().Close() }
 
 // close waits for the answers, but no longer than the limit.

@@ -45,21 +45,22 @@ const (
 
 // Engine implements store.Engine.
 type Engine struct {
-	pool     *pgxpool.Pool
-	reserved *pgxpool.Pool // of one connection; see store.Scope
-	slots    *slots
-	writers  chan struct{} // holds one for each transaction that writes: a part of the pool is left for reads
-	commits  *commits
-	notifier notifier
-	mu       sync.Mutex      // guards the pools until Open has returned
-	direct   *pgx.ConnConfig // of connections outside the pool, to the server itself
-	scoping  scoping
-	timeout  time.Duration
-	replaced atomic.Pointer[passwords] // nil: those of the URLs
-	analysed sync.Map                  // tables that are known to have statistics
-	epoch    atomic.Pointer[string]
-	guard    guard
-	readOnly atomic.Bool // the server rejected the last write; it has been left once for that
+	url, directURL string // of Options
+	pool           *pgxpool.Pool
+	reserved       *pgxpool.Pool // of one connection; see store.Scope
+	slots          *slots
+	writers        chan struct{} // holds one for each transaction that writes: a part of the pool is left for reads
+	commits        *commits
+	notifier       notifier
+	mu             sync.Mutex      // guards the pools until Open has returned
+	direct         *pgx.ConnConfig // of connections outside the pool, to the server itself
+	scoping        scoping
+	timeout        time.Duration
+	replaced       atomic.Pointer[passwords] // nil: those of the URLs
+	analysed       sync.Map                  // tables that are known to have statistics
+	epoch          atomic.Pointer[string]
+	guard          guard
+	readOnly       atomic.Bool // the server rejected the last write; it has been left once for that
 }
 
 // Open makes the pool; connections are made as they are needed, so that a database
@@ -78,7 +79,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	c := config.ConnConfig
 	c.ConnectTimeout = connectTimeout
 	writableHost(c, o.URL)
-	e := &Engine{timeout: o.StatementTimeout, direct: c, commits: newCommits(config.MaxConns)}
+	e := &Engine{timeout: o.StatementTimeout, url: o.URL, directURL: o.DirectURL, direct: c, commits: newCommits(config.MaxConns)}
 	e.writers = make(chan struct{}, max(1, config.MaxConns-config.MaxConns/4))
 	e.notifier = notifier{engine: e, ended: &e.commits.ended}
 	e.slots = newSlots(int(config.MaxConns), func() int {

@@ -2,8 +2,8 @@ package postgres
 
 import (
 	"context"
-	"maps"
 	"net"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -55,25 +55,36 @@ func (e *Engine) usePassword(_ context.Context, c *pgx.ConnConfig) error {
 }
 
 // ReplacePasswords replaces the passwords of new connections by those of the URLs, which are
-// as in Options, and reports whether it did: not if one names other servers, another user or
-// another database.
-func (e *Engine) ReplacePasswords(url, directURL string) bool {
-	if directURL == "" {
-		directURL = url
-	}
-	pool, direct := sameServer(e.pool.Config().ConnConfig, url), sameServer(e.direct, directURL)
-	if pool == nil || direct == nil {
+// as in Options, and reports whether it did: not if they differ in anything else.
+func (e *Engine) ReplacePasswords(poolURL, directURL string) bool {
+	if !differInPassword(e.url, poolURL) || !differInPassword(e.directURL, directURL) {
 		return false
+	}
+	pool, err := pgx.ParseConfig(poolURL)
+	if err != nil {
+		return false
+	}
+	direct := pool
+	if directURL != "" {
+		if direct, err = pgx.ParseConfig(directURL); err != nil {
+			return false
+		}
 	}
 	e.replaced.Store(&passwords{pool.Password, direct.Password})
 	return true
 }
 
-// sameServer parses a URL; nil if it leads elsewhere than a configuration.
-func sameServer(was *pgx.ConnConfig, url string) *pgx.ConnConfig {
-	now, err := pgx.ParseConfig(url)
-	if err != nil || now.User != was.User || now.Database != was.Database || !maps.Equal(hosts(now), hosts(was)) {
-		return nil
+// differInPassword reports whether two URLs differ in the password at most.
+func differInPassword(a, b string) bool {
+	one, err1 := url.Parse(a)
+	other, err2 := url.Parse(b)
+	if err1 != nil || err2 != nil {
+		return a == b
 	}
-	return now
+	for _, u := range []*url.URL{one, other} {
+		if u.User != nil {
+			u.User = url.User(u.User.Username())
+		}
+	}
+	return one.String() == other.String()
 }

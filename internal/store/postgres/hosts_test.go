@@ -47,7 +47,7 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-// The password of new connections can be replaced; where and as whom they connect cannot.
+// The password of new connections can be replaced, and nothing else of the URL.
 func TestReplacePasswords(t *testing.T) {
 	t.Parallel()
 	e, err := postgres.Open(t.Context(), postgres.Options{URL: "postgres://u:old@a:1,b:2/d"})
@@ -57,7 +57,7 @@ func TestReplacePasswords(t *testing.T) {
 	t.Cleanup(func() { _ = e.Close() })
 	for url, want := range map[string]bool{
 		"postgres://u:new@a:1,b:2/d": true, "postgres://u:new@a:1,b:3/d": false, "postgres://v:new@a:1,b:2/d": false,
-		"postgres://u:new@a:1,b:2/e": false, "postgres://u:new@a:1/d": false, "": false,
+		"postgres://u:new@a:1,b:2/e": false, "postgres://u:new@a:1/d": false, "": false, "postgres://u:new@a:1,b:2/d?sslmode=verify-full": false,
 	} {
 		if got := e.ReplacePasswords(url, ""); got != want {
 			t.Errorf("%s: %t", url, got)

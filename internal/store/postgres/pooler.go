@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A pooler in transaction mode, such as PgBouncer, gives each transaction any connection to
+// A pooler in transaction mode, such as PgBouncer, assigns each transaction any connection to
 // the server. Nothing is left of a session then: startup parameters are dropped, a prepared
 // statement is gone or another's, and so are advisory locks of sessions and LISTEN.
 

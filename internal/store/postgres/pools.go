@@ -54,7 +54,7 @@ func (e *Engine) foundReadOnly() {
 func (e *Engine) reset() {
 	e.mu.Lock() // a connection may be made before Open has returned
 	defer e.mu.Unlock()
-	e.commits.dropLeft()
+	e.commits.dropAbandoned()
 	e.pool.Reset()
 	e.reserved.Reset()
 }

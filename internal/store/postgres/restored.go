@@ -12,7 +12,7 @@ import (
 
 // A dump of the database has no roles. Restored on a server without them, it has lost what
 // refers to them: policies and privileges, without which no row is visible. The roles are
-// made again (see ensureRoles), and this gives them back what they may do.
+// made again (see ensureRoles), and this restores their privileges.
 
 // rightsMissing counts the tables of organisations that lack them, and the settings.
 const rightsMissing = `SELECT count(*) FROM pg_class c
@@ -40,7 +40,7 @@ const rightsLock = 0x736978747902
 
 var grant = regexp.MustCompile(`(?m)^GRANT [^;]*;`)
 
-// restoreRights gives the roles back their policies and privileges, if any are missing.
+// restoreRights restores the policies and privileges of the roles, if any are missing.
 func restoreRights(ctx context.Context, db *sql.DB, migrations fs.FS) error {
 	version, err := schemaVersion(ctx, db)
 	if err != nil || version < firstWithRights {

@@ -104,7 +104,7 @@ func (s *slots) grow() {
 	}
 }
 
-// pass gives free slots to those who wait.
+// pass assigns free slots to waiters.
 func (s *slots) pass() {
 	for s.used < s.limit && s.waiting.Len() > 0 {
 		turn, _ := s.waiting.Remove(s.waiting.Front()).(chan struct{})

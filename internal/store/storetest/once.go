@@ -108,7 +108,7 @@ func idempotentReplay(f *fixture) {
 	countNamed(f, f.home, "Reused", 0)
 }
 
-// ageAnswers gives all stored answers an age in seconds.
+// ageAnswers sets the age of all stored answers, in seconds.
 func ageAnswers(f *fixture, age int) {
 	f.Helper()
 	f.outsideLog(&store.Statement{Name: "test.age", SQL: "UPDATE idempotency SET at = " + f.engine.Dialect().SecondsAgo(age)})
