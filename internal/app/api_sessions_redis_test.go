@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"github.com/Shopify/toxiproxy/v2"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/rs/zerolog"
 
 	"sixty/internal/config"
 	"sixty/internal/crm"
@@ -104,12 +102,7 @@ func TestSessionsByRedis(t *testing.T) {
 // redisProxy returns a proxy to the tests' Redis that can be cut, and the settings for it.
 func redisProxy(t *testing.T) (*toxiproxy.Proxy, func(*config.Config)) {
 	t.Helper()
-	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	proxy := toxiproxy.NewProxy(server, "redis", "127.0.0.1:0", servertest.RedisAddress(t))
-	if err := proxy.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(proxy.Stop)
+	proxy := servertest.Proxy(t, servertest.RedisAddress(t))
 	u := url.URL{Scheme: "redis", Host: proxy.Listen}
 	return proxy, func(cfg *config.Config) { cfg.RedisURL = config.Secret(u.String()) }
 }

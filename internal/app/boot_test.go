@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"sixty/internal/app"
 	"sixty/internal/config"
 	"sixty/internal/crm"
@@ -21,8 +19,7 @@ import (
 
 // TestMain checks that no program has leaked a goroutine.
 func TestMain(m *testing.M) {
-	// The proxy's toxics may outlive it while they delay something.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*LatencyToxic).Pipe"))
+	servertest.VerifyTestMain(m)
 }
 
 // engines are the databases that every test of the API runs on.

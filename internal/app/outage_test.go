@@ -11,8 +11,6 @@ import (
 
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/jackc/pgx/v5"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/rs/zerolog"
 
 	"sixty/internal/config"
 	"sixty/internal/crm"
@@ -26,12 +24,7 @@ func throughProxy(t *testing.T, databaseURL string) (string, *toxiproxy.Proxy) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	proxy := toxiproxy.NewProxy(server, "database", "127.0.0.1:0", u.Host)
-	if err := proxy.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(proxy.Stop)
+	proxy := servertest.Proxy(t, u.Host)
 	u.Host = proxy.Listen
 	return u.String(), proxy
 }

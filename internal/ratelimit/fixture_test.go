@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/redis/rueidis"
-	"go.uber.org/goleak"
 
 	"sixty/internal/crm"
 	"sixty/internal/ratelimit"
@@ -14,8 +13,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// The proxy's latency toxics may briefly outlive it.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*LatencyToxic).Pipe"))
+	servertest.VerifyTestMain(m)
 }
 
 func newLimiter(tb testing.TB, o ratelimit.Options) *ratelimit.Limiter {

@@ -5,10 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Shopify/toxiproxy/v2"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/rueidis"
-	"github.com/rs/zerolog"
 
 	"sixty/internal/crm"
 	"sixty/internal/ratelimit"
@@ -63,12 +60,7 @@ func settled(t *testing.T, l *ratelimit.Limiter, c ratelimit.Caller, cost rateli
 
 func TestRedisGoesAwayAndComesBack(t *testing.T) {
 	t.Parallel()
-	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	proxy := toxiproxy.NewProxy(server, "redis", "127.0.0.1:0", servertest.RedisAddress(t))
-	if err := proxy.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(proxy.Stop)
+	proxy := servertest.Proxy(t, servertest.RedisAddress(t))
 	const n = 5
 	all := instances(t, proxy.Listen, hourly(n))
 	used, fresh := ratelimit.Principal(crm.ID{1}, crm.ID{1}), ratelimit.Principal(crm.ID{2}, crm.ID{1})

@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	goleak.VerifyTestMain(m,
+	servertest.VerifyTestMain(m,
 		goleak.Cleanup(func(code int) { _ = os.RemoveAll(dir); os.Exit(code) }),
 		goleak.IgnoreTopFunction("net/http.(*persistConn).readLoop"), // idle connections of other clients
 		goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop"))

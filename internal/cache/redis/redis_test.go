@@ -9,10 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Shopify/toxiproxy/v2"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/rs/zerolog"
-
 	"sixty/internal/cache"
 	shared "sixty/internal/cache/redis"
 	"sixty/internal/crm"
@@ -118,12 +114,7 @@ func unavailable(t *testing.T, s *shared.Shared) {
 
 func TestSlow(t *testing.T) {
 	t.Parallel()
-	toxiserver := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	proxy := toxiproxy.NewProxy(toxiserver, "redis", "127.0.0.1:0", servertest.RedisAddress(t))
-	if err := proxy.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(proxy.Stop)
+	proxy := servertest.Proxy(t, servertest.RedisAddress(t))
 	s := open(t, proxy.Listen)
 	works(t, s, "before")
 	if _, err := proxy.Toxics.AddToxicJson(bytes.NewBufferString(

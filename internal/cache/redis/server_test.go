@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"sixty/internal/cache"
 	shared "sixty/internal/cache/redis"
 	"sixty/internal/redis"
@@ -22,8 +20,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// The proxy's latency toxics may briefly outlive it.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*LatencyToxic).Pipe"))
+	servertest.VerifyTestMain(m)
 }
 
 // patience bounds the waits of tests.

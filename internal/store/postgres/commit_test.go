@@ -10,11 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Shopify/toxiproxy/v2"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/rs/zerolog"
 
 	"sixty/internal/accounts"
 	"sixty/internal/crm"
@@ -166,11 +163,7 @@ func TestCommitWithoutAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	proxy := toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop()), "database", "127.0.0.1:0", u.Host)
-	if err := proxy.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(proxy.Stop)
+	proxy := servertest.Proxy(t, u.Host)
 	u.Host = proxy.Listen
 	engine, err := postgres.Open(t.Context(), postgres.Options{URL: u.String(), MinConns: 1, MaxConns: 1, StatementTimeout: time.Second})
 	if err != nil {

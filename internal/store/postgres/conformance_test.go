@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
 
 	"sixty/internal/servertest"
 	"sixty/internal/store/postgres"
@@ -54,7 +53,7 @@ func (e owned) Checks(ctx context.Context, table string) (constraints string, er
 	return constraints, errors.Join(err, conn.Close(ctx))
 }
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { servertest.VerifyTestMain(m) }
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
