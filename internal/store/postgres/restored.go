@@ -19,7 +19,7 @@ const rightsMissing = `SELECT count(*) FROM pg_class c
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'
 AND (c.relname IN ('organisations', 'settings') OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'org_id' AND NOT a.attisdropped))
 AND (NOT has_table_privilege('` + serviceRole + `', c.oid, 'DELETE')
-  OR c.relname <> 'settings' AND (NOT has_table_privilege('` + tenantRole + `', c.oid, 'DELETE') OR NOT c.relforcerowsecurity
+  OR c.relname <> 'settings' AND (NOT has_table_privilege('` + tenantRole + `', c.oid, 'INSERT') OR NOT c.relforcerowsecurity
     OR 2 <> (SELECT count(*) FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname IN ('tenant', 'service'))))`
 
 // giveRights does what migration 12 does for the tables of organisations.
@@ -38,7 +38,7 @@ const firstWithRights = 12
 // rightsLock is the number of the lock under which they are given.
 const rightsLock = 0x736978747902
 
-var grant = regexp.MustCompile(`(?m)^GRANT [^;]*;`)
+var grant = regexp.MustCompile(`(?m)^(GRANT|REVOKE) [^;]*;`)
 
 // restoreRights restores the policies and privileges of the roles, if any are missing.
 func restoreRights(ctx context.Context, db *sql.DB, migrations fs.FS) error {
@@ -72,7 +72,8 @@ func schemaVersion(ctx context.Context, db *sql.DB) (version int64, err error) {
 	return version, err
 }
 
-// grants returns the privileges that the migrations up to a version have granted.
+// grants returns the statements by which the migrations up to a version have granted and
+// revoked privileges.
 func grants(migrations fs.FS, version int64) (statements []string, err error) {
 	names, err := fs.Glob(migrations, "*.sql")
 	for _, name := range names {
