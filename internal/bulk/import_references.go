@@ -82,7 +82,7 @@ func (b *batchTx) newCompany(name string, r *crm.Rules) (crm.ID, crm.Company) {
 func (b *batchTx) newOwner(name string, r *crm.Rules) (crm.ID, crm.Owner) {
 	o := crm.NewOwner(b.by, crm.NewID(), b.now)
 	var p crm.OwnerPatch
-	if crm.ValidEmail(name) {
+	if _, violation := crm.NormalEmail(name); violation == "" {
 		p.Email = crm.Of(name)
 	} else {
 		p.FirstName, p.LastName = crm.SplitName(name)

@@ -2,7 +2,6 @@ package crm
 
 import (
 	"fmt"
-	"net/mail"
 	"net/url"
 	"regexp"
 	"slices"
@@ -23,10 +22,7 @@ const (
 	MaxTextLength = 10_000
 )
 
-var (
-	domainPattern = regexp.MustCompile(`^([\pL\pN]([\pL\pN-]{0,61}[\pL\pN])?\.)+[\pL\pN]([\pL\pN-]{0,61}[\pL\pN])?$`)
-	colorPattern  = regexp.MustCompile(`^#[0-9A-Fa-f]{6}$`)
-)
+var colorPattern = regexp.MustCompile(`^#[0-9A-Fa-f]{6}$`)
 
 // Rules collects what is wrong with the members of a patch while it is applied, so that
 // one answer names all of it.
@@ -63,7 +59,7 @@ func (r *TextRule) Check(s string) (normal, violation string) {
 	}
 	switch {
 	case utf8.RuneCountInString(s) > r.Max:
-		return s, fmt.Sprintf("must be at most %d characters long", r.Max)
+		return s, tooLong(r.Max)
 	case strings.ContainsRune(s, 0):
 		return s, "must not contain a NUL character"
 	case !utf8.ValidString(s):
@@ -74,26 +70,16 @@ func (r *TextRule) Check(s string) (normal, violation string) {
 	return s, ""
 }
 
+func tooLong(most int) string { return fmt.Sprintf("must be at most %d characters long", most) }
+
 var (
 	nameRule  = TextRule{Max: MaxNameLength, clean: cleanSpace} // inner space is kept to single blanks
 	shortRule = TextRule{Max: maxShort}
 	phoneRule = TextRule{Max: maxPhone}
 	longRule  = TextRule{Max: MaxTextLength}
 
-	emailRule = TextRule{Max: maxEmail, check: func(s string) (string, string) {
-		a, err := mail.ParseAddress(s)
-		if err != nil || a.Address != s || a.Name != "" {
-			return s, "must be an e-mail address"
-		}
-		return strings.ToLower(s), ""
-	}}
-	domainRule = TextRule{Max: maxDomain, check: func(s string) (string, string) {
-		s = strings.ToLower(s)
-		if !domainPattern.MatchString(s) {
-			return s, "must be a host name such as example.com"
-		}
-		return s, ""
-	}}
+	emailRule  = TextRule{Max: maxEmail, check: NormalEmail}
+	domainRule = TextRule{Max: maxDomain, check: NormalDomain}
 	// Clients show it as a link, so only the web's schemes are accepted.
 	urlRule = TextRule{Max: maxURL, check: func(s string) (string, string) {
 		u, err := url.Parse(s)
@@ -134,12 +120,6 @@ func oneOf(values []string) TextRule {
 func ValidCurrency(code string) (string, bool) {
 	s, violation := currencyRule.Check(code)
 	return s, violation == ""
-}
-
-// ValidEmail reports whether a text is an e-mail address.
-func ValidEmail(s string) bool {
-	_, violation := emailRule.Check(s)
-	return violation == ""
 }
 
 // CheckShortText returns what is wrong with a text that is to be a name or a label; "" if
