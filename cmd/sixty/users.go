@@ -43,13 +43,15 @@ func (c *userCreateCmd) Run(ctx context.Context, env *environment) error {
 			if password, err = readPassword(env); err != nil {
 				return err
 			}
-			if err := core.Passwords.Check(password); err != nil {
-				return err
-			}
 		}
 		org, err := c.orDefault(ctx, core)
 		if err != nil {
 			return err
+		}
+		if c.PasswordStdin { // before there is a person without one
+			if err := core.Passwords.Check(password, c.Name, c.Email, org.Name); err != nil {
+				return err
+			}
 		}
 		first, last := crm.SplitName(c.Name)
 		person, err := core.Accounts.CreateOwner(ctx, crm.Operator(org.ID), crm.OwnerPatch{

@@ -88,13 +88,16 @@ func (s *Service) SetPassword(ctx context.Context, by crm.Actor, user crm.ID, ha
 	})
 }
 
-// replacePassword sets the hash of a person's password, ends their sessions, and enters that in
-// the audit trail.
+// replacePassword sets the hash of a person's password, ends their sessions, revokes their
+// device cookies, and enters that in the audit trail.
 func replacePassword(ctx context.Context, tx Tx, by crm.Actor, now crm.Instant, user crm.ID, hash string) error {
 	if err := tx.PutPassword(ctx, user, hash); err != nil {
 		return err
 	}
 	if err := tx.EndSessions(ctx, user, none); err != nil {
+		return err
+	}
+	if err := tx.RevokeDevices(ctx, user); err != nil {
 		return err
 	}
 	return Audit(ctx, tx, by, now, AuditEvent{Action: ActionPasswordChanged, Target: crm.EntityOwner, TargetID: &user})

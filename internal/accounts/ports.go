@@ -20,6 +20,9 @@ type Store interface {
 	Account(ctx context.Context, org, user crm.ID) (Account, error)
 	// Sessions returns those of a person, the one that was used last first.
 	Sessions(ctx context.Context, org, user crm.ID) ([]Session, error)
+	// SignInHistory returns what is known of a person's sign-ins, and of whether any of them was
+	// from a network since an instant: nothing of someone who does not exist.
+	SignInHistory(ctx context.Context, org, user crm.ID, network string, since crm.Instant) (SignInHistory, error)
 	// OneTimeToken returns the token with this hash, expired or not.
 	OneTimeToken(ctx context.Context, hash []byte) (OneTimeToken, error)
 	Organisations(ctx context.Context) ([]crm.Organisation, error)
@@ -54,6 +57,8 @@ type TeamTx interface {
 	LockAdmins(ctx context.Context) ([]crm.ID, error)
 	// EndSessions ends those sessions of a person for which keep returns false.
 	EndSessions(ctx context.Context, user crm.ID, keep func(Session) bool) error
+	// RevokeDevices revokes the device cookies of a person.
+	RevokeDevices(ctx context.Context, user crm.ID) error
 	// OwnerInUse reports whether any record refers to a person.
 	OwnerInUse(ctx context.Context, owner crm.ID) (bool, error)
 	// CountOwned counts what a person owns, or is to do, up to a limit of each kind.
@@ -69,6 +74,11 @@ type SignInTx interface {
 	PutPassword(ctx context.Context, user crm.ID, hash string) error
 	// PutSession adds a session, and enters that its person has signed in.
 	PutSession(ctx context.Context, s Session) error
+	// PutSignInNetwork enters that a person has signed in from a network, of which those used
+	// last remain; that is no change for the log.
+	PutSignInNetwork(ctx context.Context, user crm.ID, network string, keep int) error
+	// DevicesSince returns when a person's device cookies were revoked; zero: never.
+	DevicesSince(ctx context.Context, user crm.ID) (crm.Instant, error)
 	// UseSession and UseAPIKey enter a use, unless one was entered after the instant;
 	// that is no change for the log.
 	UseSession(ctx context.Context, id crm.ID, since crm.Instant) error

@@ -29,6 +29,11 @@ type Session struct {
 	CreatedAt crm.Instant
 	UsedAt    crm.Instant // to the minute, or so
 	ExpiresAt crm.Instant // even if it is used
+
+	// Of a new session alone: Network is that of the client, which becomes known, and
+	// DevicesSince is when the person's device cookies were revoked.
+	Network      string
+	DevicesSince crm.Instant
 }
 
 // maxSessions bounds the sessions of a person: those used last remain.
@@ -55,6 +60,14 @@ func (s *Service) BeginSession(ctx context.Context, session Session) (Session, e
 		if err := tx.PutSession(ctx, session); err != nil {
 			return err
 		}
+		if session.Network != "" {
+			if err := tx.PutSignInNetwork(ctx, session.UserID, session.Network, maxSignInNetworks); err != nil {
+				return err
+			}
+		}
+		if session.DevicesSince, err = tx.DevicesSince(ctx, session.UserID); err != nil {
+			return err
+		}
 		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionSignedIn, Target: crm.EntityOwner, TargetID: &session.UserID})
 	})
 	return session, err
@@ -70,7 +83,7 @@ func (s *Service) EndSession(ctx context.Context, by crm.Actor, id crm.ID) error
 	return s.endSessions(ctx, by, "one", func(other Session) bool { return other.ID != id })
 }
 
-// EndSessions ends all of the actor's sessions.
+// EndSessions ends all of the actor's sessions, and revokes their device cookies.
 func (s *Service) EndSessions(ctx context.Context, by crm.Actor) error {
 	return s.endSessions(ctx, by, "all", none)
 }
@@ -80,6 +93,11 @@ func (s *Service) endSessions(ctx context.Context, by crm.Actor, which string, k
 	return s.store.Write(ctx, by, now, func(tx Tx) error {
 		if err := tx.EndSessions(ctx, by.User, keep); err != nil {
 			return err
+		}
+		if which == "all" {
+			if err := tx.RevokeDevices(ctx, by.User); err != nil {
+				return err
+			}
 		}
 		return Audit(ctx, tx, by, now, AuditEvent{
 			Action: ActionSignedOut, Target: crm.EntityOwner, TargetID: &by.User, Details: map[string]string{"sessions": which},

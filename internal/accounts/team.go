@@ -148,8 +148,14 @@ func (s *Service) changeMember(ctx context.Context, by crm.Actor, id crm.ID, cha
 // MemberChanged does what every change of a person requires: a person with another role, or
 // who is deactivated, is signed out, and the change is entered in the audit trail.
 func MemberChanged(ctx context.Context, tx TeamTx, by crm.Actor, now crm.Instant, before, after crm.Owner) error {
-	if after.Role != before.Role || after.DeactivatedAt != nil && before.DeactivatedAt == nil {
+	deactivated := after.DeactivatedAt != nil && before.DeactivatedAt == nil
+	if after.Role != before.Role || deactivated {
 		if err := tx.EndSessions(ctx, after.ID, none); err != nil {
+			return err
+		}
+	}
+	if deactivated {
+		if err := tx.RevokeDevices(ctx, after.ID); err != nil {
 			return err
 		}
 	}

@@ -213,6 +213,36 @@ func TestEventsRejected(t *testing.T) {
 	}
 }
 
+// A principal and an organisation have a number of streams; those that end make room.
+func TestEventsAreBounded(t *testing.T) {
+	t.Parallel()
+	c := boot(t, "sqlite", func(cfg *config.Config) { cfg.StreamsPerPrincipal, cfg.StreamsPerOrganisation = 1, 2 })
+	u := newUser(c, "Bounded", crm.RoleAdmin)
+	other := u.as(crm.RoleRep)
+	rejected := func(by user) {
+		t.Helper()
+		status, header, answer := c.do("GET", "/api/events", by.key, nil)
+		if status != http.StatusTooManyRequests || header.Get("Retry-After") == "" || strings.Contains(answer["detail"].(string), "database") {
+			t.Errorf("%d, %v, %v", status, header, answer)
+		}
+	}
+	first, _ := u.begin("", "ready")
+	rejected(u)
+	_, _ = other.begin("", "ready")
+	rejected(u.as(crm.RoleViewer)) // the organisation has two
+	stranger := newUser(c, "Stranger", crm.RoleRep)
+	_, _ = stranger.begin("", "ready")
+	first.close()
+	eventually(t, "a stream that has ended makes room", func() bool {
+		res, err := u.http.Do(u.request("GET", "/api/events", u.key, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		return res.StatusCode == http.StatusOK
+	})
+}
+
 // Streams do not delay a shutdown: they get an end event.
 func TestEventsEndAtShutdown(t *testing.T) {
 	t.Parallel()

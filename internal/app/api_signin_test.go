@@ -171,7 +171,7 @@ func TestSignInDoesNotRevealAccounts(t *testing.T) {
 	}
 }
 
-// Failures lead to delays for the account and for the address, and for no others.
+// Failures lead to delays for the account at the address, and for the address.
 func TestSignInDelays(t *testing.T) {
 	t.Parallel()
 	c, now := bootByClock(t, "sqlite")
@@ -200,8 +200,11 @@ func TestSignInDelays(t *testing.T) {
 			t.Fatalf("try %d: %d", i, status)
 		}
 	}
-	if status, after := try("ada@acme.example", goodPassword); status != http.StatusTooManyRequests || after == "" {
+	if status, after := try("grace@acme.example", goodPassword); status != http.StatusTooManyRequests || after == "" {
 		t.Errorf("from an address that fails everywhere: %d, Retry-After %s", status, after)
+	}
+	if status, _ := try("ada@acme.example", goodPassword); status != http.StatusOK {
+		t.Errorf("from an address that fails everywhere, where she has signed in before: %d", status)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sixty/internal/accounts"
 	"sixty/internal/config"
 	"sixty/internal/crm"
 )
@@ -34,8 +35,8 @@ func (t *turn) take(ctx context.Context) (leave func(), err error) {
 	return func() {}, nil
 }
 
-// prune removes old rows of the change log and the audit trail, stored responses, and
-// expired sessions and one-time tokens, periodically until ctx ends.
+// prune removes old rows of the change log and the audit trail, stored responses, expired
+// sessions and one-time tokens, and networks of sign-ins, periodically until ctx ends.
 func (s *serving) prune(ctx context.Context, cfg config.Cache) {
 	repeat(ctx, pruneEvery, func() bool {
 		s.pruneOnce(ctx, cfg)
@@ -63,6 +64,7 @@ func (s *serving) pruneOnce(ctx context.Context, cfg config.Cache) {
 		{"stored responses", crm.IdempotencyRetention, s.core.Store.PruneIdempotencyKeys},
 		{"the audit trail", cfg.AuditRetention, s.core.Store.PruneAudit},
 		{"sessions and one-time tokens", 0, s.core.Store.PruneExpiredCredentials},
+		{"networks of sign-ins", accounts.SignInNetworkRetention, s.core.Store.PruneSignInNetworks},
 	} {
 		removed, err := old.prune(ctx, now-crm.Instant(old.kept.Microseconds()), pruneAtOnce)
 		switch {

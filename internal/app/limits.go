@@ -28,3 +28,12 @@ func newLimiter(core *Core, s *serving, cfg config.Limits) (*ratelimit.Limiter, 
 	}
 	return l, nil
 }
+
+// newFailures returns the counts of failed sign-ins.
+func newFailures(core *Core, s *serving, key string) *ratelimit.Failures {
+	o := ratelimit.FailuresOptions{Now: core.Clock, Key: []byte(key), Logger: core.Log}
+	if s.redis != nil {
+		o.Redis, o.Prefix = s.redis.Client, "sixty:"+s.database+":"
+	}
+	return ratelimit.NewFailures(o)
+}

@@ -27,6 +27,10 @@ const settingDatabase = "log_epoch"
 // settingSessionSeal is the database-wide setting with the key that seals sessions in Redis.
 const settingSessionSeal = "session_seal"
 
+// settingDeviceKey is the database-wide setting with the key that signs device cookies, and
+// hashes the names that failed sign-ins are counted by.
+const settingDeviceKey = "device_key"
+
 // cacheJitter is the greatest part of a lifetime that is subtracted at random.
 const cacheJitter = 0.1
 
@@ -44,6 +48,8 @@ type serving struct {
 	shared   *shared.Shared     // the tier of the cache that instances share
 	limits   *ratelimit.Limiter // nil if they are off
 
+	failures *ratelimit.Failures
+	devices  *auth.Devices
 	sessions *auth.Sessions
 	identity *identity.Provider // nil: there is none
 	people   *auth.Identities   // its users here; nil without it
@@ -73,6 +79,10 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 	if err != nil {
 		return nil, fmt.Errorf("read the seal of sessions: %w", err)
 	}
+	device, err := core.Store.Setting(ctx, settingDeviceKey, rand.Text)
+	if err != nil {
+		return nil, fmt.Errorf("read the key of device cookies: %w", err)
+	}
 	s := &serving{core: core, database: database, seal: seal, heartbeat: newHeartbeat(core)}
 	o := cache.Options{
 		Bytes: int64(cfg.CacheBytes),
@@ -99,9 +109,10 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 	}
 	s.cache = cache.New(o)
 	core.metrics.ObserveEach(s.cache.Observe)
+	s.failures, s.devices = newFailures(core, s, device), auth.NewDevices(device)
 	sessions := auth.SessionOptions{
 		Store: core.Store, Service: core.Accounts, Hasher: core.hasher, Freshness: core.changes, Now: core.Clock,
-		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, Seal: seal,
+		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, Seal: seal, Failures: s.failures, Devices: s.devices,
 	}
 	if s.shared != nil {
 		sessions.Shared = s.shared
@@ -188,6 +199,7 @@ func (s *serving) close() {
 	if s.limits != nil {
 		s.limits.Close()
 	}
+	s.failures.Close()
 	if s.redis != nil {
 		s.shared.Close()
 		s.redis.Close()

@@ -19,15 +19,19 @@ type HasherOptions struct {
 	Waiting int  // length of the queue of each TrustLevel; 32 if 0
 }
 
-// TrustLevel prioritises requests for password checks by earlier failures. It must not depend
-// on whether the account exists, which response times would reveal.
+// TrustLevel prioritises requests for password checks. It must not depend on whether the
+// account exists, which response times would reveal.
 type TrustLevel int
 
-// The trust levels. Trusted requests are served first, in a queue of their own, so that
+// The trust levels. Each has a queue of its own, and the first is served first, so that
 // guessing passwords does not keep others from signing in.
 const (
-	Trusted   TrustLevel = iota // few recent failures of account and address
-	Suspected                   // more
+	Trusted      TrustLevel = iota // a known device, a session, or a one-time token
+	KnownNetwork                   // one that the account has been signed in to from
+	Unknown                        // neither, and few recent failures
+	Suspected                      // more
+
+	trustLevels = 4
 )
 
 // Hasher hashes passwords. Hashing takes a core and much memory for a while, so the number of
@@ -40,8 +44,8 @@ type Hasher struct {
 	hashed     atomic.Int64
 
 	mu      sync.Mutex
-	free    int          // how many more may run; 0 if any are waiting
-	waiting [2]list.List // of chan bool, by TrustLevel: true to start, false to give up
+	free    int                    // how many more may run; 0 if any are waiting
+	waiting [trustLevels]list.List // of chan bool, by TrustLevel: true to start, false to give up
 }
 
 // NewHasher returns a Hasher.
@@ -60,15 +64,15 @@ func busy() error {
 	return &crm.Error{Code: crm.CodeUnavailable, Message: "Too many people are signing in at the moment. Try again shortly.", Cause: errBusy}
 }
 
-// Hash returns the stored form of a password. It returns CodeUnavailable if too many are
+// Hash returns the stored form of a password, which is prepared before (RFC 8265). It returns CodeUnavailable if too many are
 // waiting, and the context's error if that ends first.
 func (h *Hasher) Hash(ctx context.Context, password string) (stored string, err error) {
-	err = h.work(ctx, Trusted, func() { stored = hashPassword(password, h.cost).String() })
+	err = h.work(ctx, Trusted, func() { stored = hashPassword(prepare(password), h.cost).String(); h.hashed.Add(1) })
 	return stored, err
 }
 
 // Verify reports whether a password matches the stored form, and whether that should be
-// replaced because the cost has increased. If stored is "", no password matches, after the
+// replaced: because the cost has increased, or the password had not been prepared. If stored is "", no password matches, after the
 // same work. Errors are those of Hash.
 func (h *Hasher) Verify(ctx context.Context, level TrustLevel, password, stored string) (ok, outdated bool, err error) {
 	known := h.decoy
@@ -77,20 +81,28 @@ func (h *Hasher) Verify(ctx context.Context, level TrustLevel, password, stored 
 			return false, false, err
 		}
 	}
-	err = h.work(ctx, level, func() { ok = known.matches(password) && stored != "" })
-	return ok, ok && known.cost.below(h.cost), err
+	raw := false // it matches as it was hashed before passwords were prepared
+	err = h.work(ctx, level, func() {
+		prepared := prepare(password)
+		ok = known.matches(prepared) && stored != ""
+		h.hashed.Add(1)
+		if !ok && prepared != password { // one more hash for those whose text changes
+			raw = known.matches(password) && stored != ""
+			h.hashed.Add(1)
+		}
+	})
+	return ok || raw, raw || ok && known.cost.below(h.cost), err
 }
 
 // Hashed returns the number of computed hashes.
 func (h *Hasher) Hashed() int64 { return h.hashed.Load() }
 
-// work computes one hash.
+// work computes a hash, or two.
 func (h *Hasher) work(ctx context.Context, level TrustLevel, hash func()) error {
 	if err := h.acquire(ctx, level); err != nil {
 		return err
 	}
 	defer h.release()
-	h.hashed.Add(1)
 	hash()
 	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"sixty/internal/auth"
 	"sixty/internal/crm"
@@ -119,8 +118,8 @@ func TestHasherIsBounded(t *testing.T) {
 	}
 }
 
-// Trusted requests are served before all suspected ones. Within a level, the last is served
-// first, the first is dropped if the queue is full, and cancelled ones are skipped.
+// Requests of a level are served before all of the next one, and not displaced by them. Within
+// a level, the last is served first, the first is dropped if the queue is full, and cancelled ones are skipped.
 func TestHasherPrefersTheTrusted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -150,11 +149,13 @@ func TestHasherPrefersTheTrusted(t *testing.T) {
 		}
 		give()
 		synctest.Wait()
+		come(t.Context(), auth.Unknown, "stranger")
+		come(t.Context(), auth.KnownNetwork, "neighbour")
 		come(t.Context(), auth.Trusted, "person 2")
 		come(t.Context(), auth.Trusted, "person 3")
 		close(end)
 		all.Wait()
-		want := []string{"not guesser 0", "not person 1", "person 3", "person 2", "guesser 2", "guesser 1"}
+		want := []string{"not guesser 0", "not person 1", "person 3", "person 2", "neighbour", "stranger", "guesser 2", "guesser 1"}
 		if !slices.Equal(done, want) {
 			t.Errorf("%q, want %q", done, want)
 		}
@@ -162,110 +163,4 @@ func TestHasherPrefersTheTrusted(t *testing.T) {
 			t.Errorf("afterwards: %v", err)
 		}
 	})
-}
-
-// A few failures keep a subject trusted. Repeated ones, by one name or several, make it
-// suspected until a success or the reset time; so do repeated rejections.
-func TestTrustLevel(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := auth.NewAttempts(time.Now)
-		account, address := auth.Subject{Name: "account", Free: 5}, auth.Subject{Name: "address", Free: 20}
-		try := func(want auth.TrustLevel, who ...auth.Subject) {
-			t.Helper()
-			if err := a.Begin(who...); err != nil {
-				t.Fatal(err)
-			}
-			if got := a.TrustLevel(who...); got != want {
-				t.Errorf("trust level %d, want %d", got, want)
-			}
-		}
-		try(auth.Trusted, account, address)
-		try(auth.Trusted, account, address)
-		try(auth.Suspected, account, address)
-		a.Reset(account)
-		for range 3 {
-			try(auth.Trusted, address)
-		}
-		try(auth.Suspected, account, address)
-		try(auth.Trusted, auth.Subject{Name: "another", Free: 5})
-		time.Sleep(15 * time.Minute)
-		try(auth.Trusted, account, address)
-		a.UndoRejected(account)
-		try(auth.Trusted, account)
-		a.UndoRejected(account)
-		try(auth.Suspected, account)
-		a.Undo(account)
-		try(auth.Trusted, account)
-	})
-}
-
-// Delays increase with the failures of a name, and end by time or by a success.
-func TestAttempts(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := auth.NewAttempts(time.Now)
-		account, address := auth.Subject{Name: "account", Free: 2}, auth.Subject{Name: "address", Free: 4}
-		fail := func(want time.Duration, who ...auth.Subject) {
-			t.Helper()
-			var soon *auth.TooManyAttempts
-			err := a.Begin(who...)
-			if got := errors.As(err, &soon); got != (want > 0) || got && soon.Wait != want {
-				t.Fatalf("%v, want a wait of %s", err, want)
-			}
-			if want > 0 && soon.Seconds() < 1 {
-				t.Errorf("Retry-After %d", soon.Seconds())
-			}
-		}
-		fail(0, account, address)
-		fail(0, account, address)
-		fail(0, account, address) // the first with a delay
-		fail(time.Second, account, address)
-		fail(time.Second, account)
-		fail(0, address) // rejected attempts do not count
-		time.Sleep(time.Second)
-		fail(0, account)
-		fail(2*time.Second, account)
-		for range 20 {
-			time.Sleep(time.Minute)
-			fail(0, account)
-		}
-		fail(time.Minute, account)
-		fail(0, auth.Subject{Name: "another", Free: 2})
-		a.Reset(account)
-		fail(0, account)
-		fail(0, account)
-		fail(0, account)
-		fail(time.Second, account)
-		a.Undo(account)
-		fail(0, account)
-		time.Sleep(15 * time.Minute)
-		fail(0, account)
-		fail(0, account)
-		fail(0, account)
-		fail(time.Second, account)
-	})
-}
-
-// Concurrent attempts do not bypass the delays.
-func TestAttemptsAtOnce(t *testing.T) {
-	t.Parallel()
-	now := time.Now()
-	a := auth.NewAttempts(func() time.Time { return now })
-	var all sync.WaitGroup
-	var mu sync.Mutex
-	through := 0
-	for range 100 {
-		all.Go(func() {
-			if a.Begin(auth.Subject{Name: "account", Free: 5}) == nil {
-				mu.Lock()
-				defer mu.Unlock()
-				through++
-			}
-		})
-	}
-	all.Wait()
-	if through != 6 {
-		t.Errorf("%d attempts were accepted, want 6: five free ones and the first with a delay", through)
-	}
 }

@@ -163,13 +163,13 @@ func (s *Sessions) SignInWithProvider(ctx context.Context, i *Identities, secret
 	if returnTo, err = i.Provider.Returned(secret, q); err != nil {
 		return NewSession{}, "", err
 	}
-	address := subject{"address " + from.Address, freeForAddress}
-	if err := s.attempts.begin(address); err != nil {
+	a, err := s.admitAnyone(ctx, s.client(from))
+	if err != nil {
 		return NewSession{}, "", err
 	}
 	o, err := i.signedIn(ctx, secret, q)
 	if crm.CodeOf(err) != crm.CodeUnauthenticated {
-		s.attempts.undo(address)
+		a.undone(ctx)
 	}
 	if err != nil {
 		return NewSession{}, "", err

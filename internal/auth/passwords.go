@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"golang.org/x/text/secure/precis"
+
 	"sixty/internal/accounts"
 	"sixty/internal/crm"
 )
 
-// The bounds of a new password in characters. There are no rules of composition (NIST SP
-// 800-63B section 3.1.1.2).
+// The bounds of a new password in characters.
 const (
 	minPassword = 12
 	maxPassword = 256
@@ -28,9 +29,10 @@ func NewPasswords(service *accounts.Service, hasher *Hasher) *Passwords {
 	return &Passwords{service: service, hasher: hasher}
 }
 
-// Check returns CodeInvalid, for the field password, if a password cannot be set.
-func (p *Passwords) Check(password string) error {
-	if errs := checkPassword("password", password); len(errs) > 0 {
+// Check returns CodeInvalid, for the field password, if a password cannot be set. about are
+// texts about the person, which must not make up the password.
+func (p *Passwords) Check(password string, about ...string) error {
+	if errs := checkPassword("password", password, about...); len(errs) > 0 {
 		return crm.Invalid(errs...)
 	}
 	return nil
@@ -43,7 +45,11 @@ func RandomPassword() string { return rand.Text() }
 // Set sets a person's password and ends their sessions. It returns CodeInvalid for the field
 // password if it cannot be set.
 func (p *Passwords) Set(ctx context.Context, by crm.Actor, user crm.ID, password string) error {
-	if err := p.Check(password); err != nil {
+	about, err := p.service.AboutPerson(ctx, by.Org, user)
+	if err != nil {
+		return err
+	}
+	if err := p.Check(password, about...); err != nil {
 		return err
 	}
 	hash, err := p.hasher.Hash(ctx, password)
@@ -63,13 +69,32 @@ func (p *Passwords) Matches(ctx context.Context, by crm.Actor, password string) 
 	return ok, err
 }
 
-// checkPassword validates a new password.
-func checkPassword(member, password string) []crm.FieldError {
-	switch n := utf8.RuneCountInString(password); {
+// checkPassword validates a new password of a person; about are texts about them.
+func checkPassword(member, password string, about ...string) []crm.FieldError {
+	invalid := func(format string, args ...any) []crm.FieldError {
+		return []crm.FieldError{{Field: member, Message: fmt.Sprintf(format, args...)}}
+	}
+	prepared, err := precis.OpaqueString.String(password)
+	if err != nil && password != "" {
+		return invalid("must not contain control characters, nor characters that Unicode does not define")
+	}
+	switch n := utf8.RuneCountInString(prepared); {
 	case n < minPassword:
-		return []crm.FieldError{{Field: member, Message: fmt.Sprintf("must be at least %d characters long", minPassword)}}
+		return invalid("must be at least %d characters long", minPassword)
 	case n > maxPassword:
-		return []crm.FieldError{{Field: member, Message: fmt.Sprintf("must be at most %d characters long", maxPassword)}}
+		return invalid("must be at most %d characters long", maxPassword)
+	}
+	if w := weakness(prepared, about...); w != "" {
+		return invalid("must not be %s", w)
 	}
 	return nil
+}
+
+// prepare returns a password as it is hashed (RFC 8265 section 4, OpaqueString). What cannot
+// be prepared is hashed as it is: it is no one's new password.
+func prepare(password string) string {
+	if prepared, err := precis.OpaqueString.String(password); err == nil {
+		return prepared
+	}
+	return password
 }

@@ -9,6 +9,7 @@ import (
 
 	"sixty/internal/accounts"
 	"sixty/internal/crm"
+	"sixty/internal/ratelimit"
 )
 
 // tokenLen is the length of a token: 256 random bits in base64url without padding (RFC
@@ -39,7 +40,7 @@ func hashOfToken(token string) (digest, bool) {
 	return hashOf(token), true
 }
 
-// SessionOptions configure Sessions. All but Shared are required.
+// SessionOptions configure Sessions. All but Shared, Failures and Devices are required.
 type SessionOptions struct {
 	Store     Principals
 	Service   *accounts.Service
@@ -53,19 +54,28 @@ type SessionOptions struct {
 	// instances but not stored in Shared.
 	Shared Shared
 	Seal   string
+	// Failures count failed sign-ins, and Devices recognise devices; if nil, both are of this
+	// instance alone.
+	Failures *ratelimit.Failures
+	Devices  *Devices
 }
 
 // Sessions signs people in and authenticates their session tokens. It is safe for concurrent
 // use.
 type Sessions struct {
-	o        SessionOptions
-	attempts *attempts
+	o SessionOptions
 	credentialCache
 }
 
 // NewSessions returns Sessions, which the caller must Close.
 func NewSessions(o SessionOptions) *Sessions {
-	s := &Sessions{o: o, attempts: newAttempts(o.Now)}
+	if o.Failures == nil {
+		o.Failures = ratelimit.NewFailures(ratelimit.FailuresOptions{Now: o.Now})
+	}
+	if o.Devices == nil {
+		o.Devices = NewDevices(rand.Text())
+	}
+	s := &Sessions{o: o}
 	s.credentialCache = credentialCache{
 		fresh: o.Freshness, now: o.Now, entity: crm.EntitySession, hash: hashOfToken, find: s.findSession, use: o.Service.UseSession,
 	}

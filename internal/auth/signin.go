@@ -15,6 +15,8 @@ type ClientInfo struct {
 	// Token is the client's present session token, if any. The session ends when a new one
 	// begins, which prevents session fixation.
 	Token string
+	// Device is the client's device cookie, if any.
+	Device string
 }
 
 // SignIn holds the credentials of a sign-in.
@@ -29,6 +31,8 @@ type SignIn struct {
 type NewSession struct {
 	Token   string
 	Session accounts.Session
+	// Device is the client's new device cookie, which is valid for DeviceLifetime.
+	Device string
 }
 
 // Actor returns the signed-in person as an actor without a role.
@@ -40,27 +44,29 @@ func (s NewSession) Actor() crm.Actor {
 // all result in the same CodeUnauthenticated after the same work. After failures it may return
 // a *TooManyAttempts, and CodeUnavailable if too many people are signing in.
 func (s *Sessions) SignIn(ctx context.Context, in SignIn) (NewSession, error) {
-	account := subject{"account " + strings.ToLower(strings.TrimSpace(in.Email)), freeForAccount}
-	address := subject{"address " + in.Address, freeForAddress}
-	if err := s.attempts.begin(account, address); err != nil {
-		return NewSession{}, err
-	}
 	known, err := s.o.Service.AccountByEmail(ctx, in.Email, in.Organisation)
 	if err != nil && crm.CodeOf(err) != crm.CodeNotFound {
-		s.attempts.undo(account, address)
 		return NewSession{}, err
 	}
-	ok, outdated, err := s.o.Hasher.Verify(ctx, s.attempts.trustLevel(account, address), in.Password, known.Password)
+	from := s.client(in.ClientInfo)
+	history, err := s.o.Service.SignInHistory(ctx, known, from.networkName())
 	if err != nil {
-		s.attempts.undoRejected(account, address)
+		return NewSession{}, err
+	}
+	a, err := s.admit(ctx, strings.ToLower(strings.TrimSpace(in.Email)), known, history, from)
+	if err != nil {
+		return NewSession{}, err
+	}
+	ok, outdated, err := s.o.Hasher.Verify(ctx, a.level, in.Password, known.Password)
+	if err != nil {
+		a.overloaded(ctx)
 		return NewSession{}, err
 	}
 	if !ok {
 		s.auditFailure(ctx, in, known)
-		return NewSession{}, wrongCredentials()
+		return NewSession{}, a.failed(wrongCredentials())
 	}
-	s.attempts.reset(account)
-	s.attempts.undo(address)
+	a.succeeded(ctx)
 	if outdated {
 		if err := s.rehash(ctx, known, in.Password); err != nil {
 			return NewSession{}, err
@@ -115,11 +121,12 @@ func (s *Sessions) begin(ctx context.Context, org, user crm.ID, from ClientInfo)
 	}
 	token := newToken()
 	hash := hashOf(token)
+	client := s.client(from)
 	x, err := s.o.Service.BeginSession(ctx, accounts.Session{
 		OrgID: org, UserID: user, Hash: hash[:], Address: from.Address, UserAgent: cut(from.UserAgent, maxUserAgent),
-		ExpiresAt: crm.InstantOf(s.o.Now().Add(s.o.Lifetime)),
+		ExpiresAt: crm.InstantOf(s.o.Now().Add(s.o.Lifetime)), Network: client.networkName(),
 	})
-	return NewSession{token, x}, err
+	return NewSession{Token: token, Session: x, Device: s.o.Devices.sign(org, user, x.DevicesSince, s.o.Now())}, err
 }
 
 // maxUserAgent bounds the stored length of a User-Agent in bytes.
@@ -137,23 +144,32 @@ func cut(s string, most int) string {
 // ChangePassword sets the actor's password, given the old one. All of their sessions end, and
 // a new one begins. CodeInvalid names the fields old and new.
 func (s *Sessions) ChangePassword(ctx context.Context, by crm.Actor, old, password string, from ClientInfo) (NewSession, error) {
-	if errs := checkPassword("new", password); len(errs) > 0 {
+	about, err := s.o.Service.AboutPerson(ctx, by.Org, by.User)
+	if err != nil {
+		return NewSession{}, err
+	}
+	if errs := checkPassword("new", password, about...); len(errs) > 0 {
 		return NewSession{}, crm.Invalid(errs...)
 	}
-	account := subject{"person " + by.User.String(), freeForAccount}
-	if err := s.attempts.begin(account); err != nil {
+	account, client := accounts.Account{OrgID: by.Org, UserID: by.User}, s.client(from)
+	history, err := s.o.Service.SignInHistory(ctx, account, client.networkName())
+	if err != nil {
+		return NewSession{}, err
+	}
+	a, err := s.admit(ctx, "person "+by.User.String(), account, history, client)
+	if err != nil {
 		return NewSession{}, err
 	}
 	passwords := NewPasswords(s.o.Service, s.o.Hasher)
 	ok, err := passwords.Matches(ctx, by, old)
 	if err != nil {
-		s.attempts.undo(account)
+		a.undone(ctx)
 		return NewSession{}, err
 	}
 	if !ok {
-		return NewSession{}, crm.Invalid(crm.FieldError{Field: "old", Message: "must be your current password"})
+		return NewSession{}, a.failed(crm.Invalid(crm.FieldError{Field: "old", Message: "must be your current password"}))
 	}
-	s.attempts.reset(account)
+	a.succeeded(ctx)
 	hash, err := s.o.Hasher.Hash(ctx, password)
 	if err != nil {
 		return NewSession{}, err
@@ -198,6 +214,13 @@ func (s *Sessions) ConsumeToken(ctx context.Context, purpose accounts.TokenPurpo
 		if t, err = s.o.Service.OneTimeToken(ctx, purpose, hash[:]); err != nil && (crm.CodeOf(err) != crm.CodeInvalid || len(errs) == 0) {
 			return NewSession{}, err
 		}
+	}
+	if t.Hash != nil && len(errs) == 0 {
+		about, err := s.o.Service.AboutPerson(ctx, t.OrgID, t.UserID)
+		if err != nil {
+			return NewSession{}, err
+		}
+		errs = checkPassword("password", password, about...)
 	}
 	if t.Hash == nil {
 		errs = append(errs, accounts.InvalidOneTimeToken())

@@ -33,6 +33,11 @@ func (s trackedAccounts) Sessions(ctx context.Context, org, user crm.ID) ([]acco
 	return s.store.Sessions(ctx, org, user)
 }
 
+func (s trackedAccounts) SignInHistory(ctx context.Context, org, user crm.ID, network string, since crm.Instant) (accounts.SignInHistory, error) {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.SignInHistory(ctx, org, user, network, since)
+}
+
 func (s trackedAccounts) OneTimeToken(ctx context.Context, hash []byte) (accounts.OneTimeToken, error) {
 	dependenciesOf(ctx).setUncacheable()
 	return s.store.OneTimeToken(ctx, hash)

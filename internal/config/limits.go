@@ -20,6 +20,8 @@ type Limits struct {
 	MaxRequests             int      `name:"max-requests" env:"SIXTY_MAX_REQUESTS" default:"256" help:"Maximum number of concurrent requests; others wait in a short queue." group:"server"`
 	MaxConnections          int      `name:"max-connections" env:"SIXTY_MAX_CONNECTIONS" default:"6000" help:"Maximum number of client connections; beyond it, the one that has been idle longest is closed." group:"server"`
 	MaxConnsPerAddress      int      `name:"max-conns-per-address" env:"SIXTY_MAX_CONNS_PER_ADDRESS" default:"1024" help:"Maximum number of connections of one address, trusted proxies excepted; 0: no limit." group:"server"`
+	StreamsPerPrincipal     int      `name:"streams-per-principal" env:"SIXTY_STREAMS_PER_PRINCIPAL" default:"20" help:"Maximum number of open event streams of a signed-in person or a key." group:"server"`
+	StreamsPerOrganisation  int      `name:"streams-per-organisation" env:"SIXTY_STREAMS_PER_ORGANISATION" default:"500" help:"Maximum number of open event streams of an organisation." group:"server"`
 	TrustedProxies          []string `name:"trusted-proxies" env:"SIXTY_TRUSTED_PROXIES" sep:"," placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is trusted, as addresses or CIDRs." group:"server"`
 }
 
@@ -89,6 +91,8 @@ func (l Limits) problems() []string {
 	c.between("MaxRequests", l.MaxRequests, 1, maxAtOnce)
 	c.between("MaxConnections", l.MaxConnections, 1, maxAtOnce)
 	c.between("MaxConnsPerAddress", l.MaxConnsPerAddress, 0, maxAtOnce)
+	c.between("StreamsPerPrincipal", l.StreamsPerPrincipal, 1, maxAtOnce)
+	c.between("StreamsPerOrganisation", l.StreamsPerOrganisation, 1, maxAtOnce)
 	if _, err := l.Proxies(); err != nil {
 		c.add("TrustedProxies", "%s", err)
 	}

@@ -38,7 +38,8 @@ func (a *API) eventStream() operation {
 		description: "Server-sent events (text/event-stream): ready, with the position in the change log where the stream starts; then " +
 			"change, for each change of the organisation as in /api/changes; reset, when the log no longer goes on from the Last-Event-ID or what the client sees has changed, so " +
 			"that everything must be read again; and end, with the reason, before the server closes the stream: the client is too slow, " +
-			"its credentials are no longer valid, or the server shuts down. A client that reconnects with Last-Event-ID misses nothing.",
+			"its credentials are no longer valid, or the server shuts down. A client that reconnects with Last-Event-ID misses nothing. " +
+			"A caller may have 20 streams open, and an organisation 500: 429 with Retry-After beyond that.",
 		headers: []*huma.Param{{
 			Name: lastEventID, In: "header", Description: "The id of the last event that was received.",
 			Schema: &huma.Schema{Type: huma.TypeString},
@@ -61,7 +62,7 @@ func (a *API) streamEvents(c *call, w http.ResponseWriter) error {
 		beginStream(w)
 		return nil
 	}
-	ctx, done, err := a.Server.OpenStream(c.Context)
+	ctx, done, err := a.Server.OpenStream(c.Context, c.Actor)
 	if err != nil {
 		return err
 	}

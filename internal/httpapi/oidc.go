@@ -129,7 +129,9 @@ func (a *API) finishOIDC(c *call, w http.ResponseWriter) error {
 	} else {
 		returnTo, _ = a.returnTo("")
 	}
-	http.SetCookie(w, a.Server.SessionCookie(started.Token, started.Session.ExpiresAt.Time()))
+	for _, cookie := range a.sessionCookies(started) {
+		http.SetCookie(w, cookie)
+	}
 	redirect(w, returnTo)
 	return nil
 }

@@ -115,7 +115,7 @@ func (a *API) signInOperations() []operation {
 
 // signOut responds to a sign-out.
 func (a *API) signOut(c *call) error {
-	c.Cookie = a.Server.EndedSessionCookie()
+	c.Cookies = append(c.Cookies, a.Server.EndedSessionCookie())
 	c.Out = append(c.Out, `{"data":{"deleted":true},"error":null}`...)
 	return nil
 }
@@ -124,7 +124,7 @@ func (a *API) signOut(c *call) error {
 func (a *API) clientInfo(r *http.Request) auth.ClientInfo {
 	return auth.ClientInfo{
 		Address:   a.Server.ClientAddress(r),
-		UserAgent: r.UserAgent(), Token: a.Server.SessionToken(r),
+		UserAgent: r.UserAgent(), Token: a.Server.SessionToken(r), Device: a.Server.DeviceToken(r),
 	}
 }
 
@@ -191,11 +191,19 @@ func (a *API) answerSession(c *call, started auth.NewSession, err error) error {
 		return err
 	}
 	c.Actor.Role = user.Role
-	c.Cookie = a.Server.SessionCookie(started.Token, started.Session.ExpiresAt.Time())
+	c.Cookies = append(c.Cookies, a.sessionCookies(started)...)
 	c.Out = appendUser(append(c.Out, `{"data":{"user":`...), &user, c.Actor.Role)
 	c.Out = appendInstant(append(c.Out, `,"expires_at":`...), started.Session.ExpiresAt)
 	c.Out = append(c.Out, `},"error":null}`...)
 	return nil
+}
+
+// sessionCookies returns the cookies of a new session.
+func (a *API) sessionCookies(started auth.NewSession) []*http.Cookie {
+	return []*http.Cookie{
+		a.Server.SessionCookie(started.Token, started.Session.ExpiresAt.Time()),
+		a.Server.DeviceCookie(started.Device, auth.DeviceLifetime),
+	}
 }
 
 // signInError returns the problem that prevented a session.

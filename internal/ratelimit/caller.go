@@ -14,18 +14,19 @@ type Caller struct {
 	principal [16]byte
 }
 
-// Address returns the anonymous caller from an address. An IPv6 address stands for its
-// /64, which is what one connection is assigned. All unknown addresses are one caller.
+// Address returns the anonymous caller from an address, which stands for its Network. All
+// unknown addresses are one caller.
 func Address(a netip.Addr) Caller {
-	a = a.Unmap().WithZone("")
-	if a.Is6() {
-		a = netip.PrefixFrom(a, 64).Masked().Addr()
-	}
+	a = Network(a).Addr()
 	if !a.IsValid() {
 		a = netip.IPv6Unspecified()
 	}
 	return Caller{home: a.As16()}
 }
+
+// Device returns the anonymous caller of a device that is recognised by a signed cookie: it
+// has the limits of an address, whatever address it has.
+func Device(id [16]byte) Caller { return Caller{home: id} }
 
 // Principal returns the caller for a person or a key of an organisation.
 func Principal(org, principal crm.ID) Caller {

@@ -240,6 +240,8 @@ func (s *Server) Background(ctx context.Context) (leave func(), err error) {
 	return b.leave, nil
 }
 
+const shedHelp = "Requests rejected because of overload, by class and reason (full, late, displaced; of streams, also principal and organisation)."
+
 // ObserveOverload emits metrics of the operations that run, wait and were rejected.
 func (s *Server) ObserveOverload(emit func(name, help string, counter bool, value float64, labels ...string)) {
 	s.bulkheads.mu.Lock()
@@ -248,10 +250,13 @@ func (s *Server) ObserveOverload(emit func(name, help string, counter bool, valu
 		emit("sixty_slots_taken", "Slots in which operations run, by class.", false, float64(b.taken), "class", b.name)
 		emit("sixty_slots_waiting", "Operations that wait for a slot, by class.", false, float64(b.queue.count), "class", b.name)
 		for reason, n := range b.shed {
-			emit("sixty_requests_shed_total", "Requests rejected because of overload, by class and reason (full, late, displaced).",
+			emit("sixty_requests_shed_total", shedHelp,
 				true, float64(n), "class", b.name, "reason", shedReasons[reason])
 		}
 	}
-	emit("sixty_requests_shed_total", "Requests rejected because of overload, by class and reason (full, late, displaced).",
-		true, float64(s.streams.shed.Load()), "class", "stream", "reason", shedReasons[shedFull])
+	s.streams.mu.Lock()
+	defer s.streams.mu.Unlock()
+	for bound, n := range s.streams.shed {
+		emit("sixty_requests_shed_total", shedHelp, true, float64(n), "class", "stream", "reason", streamScopes[bound])
+	}
 }

@@ -56,6 +56,20 @@ func (s *Server) EndedSessionCookie() *http.Cookie {
 	return c
 }
 
+// deviceCookie is the name of the cookie by which a device is known that has signed in.
+const deviceCookie = "sixty_device"
+
+// DeviceToken returns the token in a request's device cookie; "" if there is none.
+func (s *Server) DeviceToken(r *http.Request) string { return s.Cookie(r, deviceCookie) }
+
+// DeviceCookie returns the cookie of a device that has signed in, which ends after its
+// lifetime.
+func (s *Server) DeviceCookie(token string, lifetime time.Duration) *http.Cookie {
+	c := s.NewCookie(deviceCookie, token) //nolint:gosec // see NewCookie
+	c.MaxAge = int(lifetime.Seconds())
+	return c
+}
+
 // cookie returns the value of a request's cookie (RFC 6265 section 4.2.1); the first, if
 // there are several of the name. Unlike http.Request.Cookie it allocates nothing.
 func cookie(r *http.Request, name string) (value string, sent bool) {

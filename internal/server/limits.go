@@ -32,6 +32,17 @@ func (s *Server) addressOf(r *http.Request) ratelimit.Caller {
 	return ratelimit.Address(s.Proxies.ClientAddr(r.RemoteAddr, r.Header["X-Forwarded-For"]))
 }
 
+// publicCaller returns the caller of a public operation: a device that has signed in before
+// does not suffer from others at its address.
+func (s *Server) publicCaller(r *http.Request) ratelimit.Caller {
+	if s.Devices != nil {
+		if id, ok := s.Devices.ID(s.DeviceToken(r)); ok {
+			return ratelimit.Device(id)
+		}
+	}
+	return s.addressOf(r)
+}
+
 // charge charges a request and sets the header fields of rate limits. It rejects a
 // request that is over a limit and then returns false.
 func (s *Server) charge(w http.ResponseWriter, r *http.Request, caller ratelimit.Caller, t ratelimit.Tier, cost ratelimit.Cost) bool {
@@ -102,7 +113,7 @@ func (s *Server) chargeRequest(w http.ResponseWriter, r *http.Request, op *Opera
 	case op.Cost.Free, s.Limits == nil:
 		return true
 	case op.Public:
-		return s.charge(w, r, s.addressOf(r), op.Cost.Tier(), ratelimit.Request)
+		return s.charge(w, r, s.publicCaller(r), op.Cost.Tier(), ratelimit.Request)
 	case op.Caching.Tier != "":
 		return s.charge(w, r, ratelimit.Principal(actor.Org, actor.User), op.Cost.Tier(), costOfHit)
 	default:

@@ -50,11 +50,11 @@ type Call struct {
 	// it changes.
 	Expected crm.VersionCondition
 
-	Out      []byte       // the response body
-	Version  int64        // of the record in the response; 0 if it is not one versioned record
-	Link     string       // the Link header (RFC 8288); "" for none
-	Location string       // the path of the record that was created; "" for none
-	Cookie   *http.Cookie // to be set; nil for none
+	Out      []byte         // the response body
+	Version  int64          // of the record in the response; 0 if it is not one versioned record
+	Link     string         // the Link header (RFC 8288); "" for none
+	Location string         // the path of the record that was created; "" for none
+	Cookies  []*http.Cookie // to be set
 }
 
 // PathID returns the id in a path parameter. What is not a UUID is the id of no record:

@@ -158,8 +158,8 @@ func (s *Server) write(op *Operation, w http.ResponseWriter, c *Call) error {
 	} else if err := s.run(op, w, c, buffer); err != nil {
 		return err
 	}
-	if c.Cookie != nil {
-		http.SetCookie(w, c.Cookie)
+	for _, cookie := range c.Cookies {
+		http.SetCookie(w, cookie)
 	}
 	if op.Secret { // not even the browser stores it
 		w.Header().Set("Cache-Control", "no-store")

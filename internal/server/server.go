@@ -34,6 +34,13 @@ type IdempotentWriter interface {
 	CommitOutcome(ctx context.Context, t crm.Transaction) (crm.LogPosition, error)
 }
 
+// Devices recognises devices that have signed in before.
+type Devices interface {
+	// ID returns an id that the device cookies of an account have in common; false if the
+	// cookie is not valid.
+	ID(cookie string) (id [16]byte, ok bool)
+}
+
 // Options configures a server. Bearers, Sessions, Writes, Cache, Changes and Logger are
 // required.
 type Options struct {
@@ -50,6 +57,8 @@ type Options struct {
 	// Seal is a secret known to all instances but not stored in Shared.
 	Shared Shared
 	Seal   string
+	// Devices recognises device cookies; nil: none.
+	Devices Devices
 	// Limits are the rate limits; nil: none.
 	Limits *ratelimit.Limiter
 	// Proxies are trusted to name the client's address in X-Forwarded-For.
@@ -59,6 +68,10 @@ type Options struct {
 	// Connections is the size of the database's connection pool, of which cache fills may
 	// use a part; DefaultConnections if zero.
 	Connections int
+	// PrincipalStreams and OrganisationStreams bound the streams of each; by default
+	// DefaultPrincipalStreams and DefaultOrganisationStreams.
+	PrincipalStreams    int
+	OrganisationStreams int
 	// RequestTimeout bounds an operation's run; 30 s if zero.
 	RequestTimeout time.Duration
 
@@ -107,6 +120,8 @@ func New(o Options) (*Server, error) {
 	o.RequestTimeout = cmp.Or(o.RequestTimeout, defaultRequestTimeout)
 	o.MaxRequests = cmp.Or(o.MaxRequests, DefaultMaxRequests)
 	o.Connections = cmp.Or(o.Connections, DefaultConnections)
+	o.PrincipalStreams = cmp.Or(o.PrincipalStreams, DefaultPrincipalStreams)
+	o.OrganisationStreams = cmp.Or(o.OrganisationStreams, DefaultOrganisationStreams)
 	crossSite, err := newCrossSite(o.FrontendOrigins)
 	if err != nil {
 		return nil, err
@@ -120,7 +135,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		Options: o, mux: http.NewServeMux(), bulkheads: newBulkheads(o.MaxRequests, o.Connections), streams: newStreams(),
+		Options: o, mux: http.NewServeMux(), bulkheads: newBulkheads(o.MaxRequests, o.Connections), streams: newStreams(o.PrincipalStreams, o.OrganisationStreams),
 		crossSite: crossSite, compressor: compressor, decompressor: decompressor, values: newHeaderValues(),
 	}
 	s.mux.HandleFunc("/", s.unrouted)
