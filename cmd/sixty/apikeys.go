@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"sixty/internal/accounts"
 	"sixty/internal/app"
 	"sixty/internal/crm"
 )
@@ -19,12 +20,21 @@ type apikeyCreateCmd struct {
 	Name string `required:"" placeholder:"NAME" help:"Name of the key."`
 	Role string `required:"" enum:"admin,manager,rep,viewer" placeholder:"ROLE" help:"Role of the key: ${enum}."`
 	User string `placeholder:"E-MAIL" help:"User that the key acts as; by default a new service user."`
+
+	Scopes []string `placeholder:"SCOPE,…" help:"Scopes of the key: read, write, import, export, admin; by default those that its role allows."`
+	Days   int      `placeholder:"N" help:"Days after which it expires; by default it does not."`
 }
 
 func (c *apikeyCreateCmd) Run(ctx context.Context, env *environment) error {
 	return c.making(ctx, env, func(core *app.Core, org crm.Organisation) error {
 		by := crm.Operator(org.ID)
-		var user *crm.ID
+		p := accounts.APIKeyPatch{Name: crm.Of(c.Name), Role: crm.Of(c.Role)}
+		if len(c.Scopes) > 0 {
+			p.Scopes = crm.Of(c.Scopes)
+		}
+		if c.Days != 0 {
+			p.ExpiresAt = crm.Of(crm.InstantOf(env.clock().AddDate(0, 0, c.Days)))
+		}
 		if c.User != "" {
 			person, err := core.Accounts.OwnerByEmail(ctx, by, c.User)
 			if crm.CodeOf(err) == crm.CodeNotFound {
@@ -33,9 +43,9 @@ func (c *apikeyCreateCmd) Run(ctx context.Context, env *environment) error {
 			if err != nil {
 				return err
 			}
-			user = &person.ID
+			p.UserID = crm.Of(person.ID)
 		}
-		secret, _, err := core.Keys.Create(ctx, by, c.Name, crm.Role(c.Role), user)
+		secret, _, err := core.Keys.Issue(ctx, by, p)
 		if err != nil {
 			return err
 		}
@@ -51,14 +61,18 @@ type apikeyListCmd struct {
 
 func (c *apikeyListCmd) Run(ctx context.Context, env *environment) error {
 	type row struct {
-		ID        crm.ID       `json:"id"`
-		Name      string       `json:"name"`
-		Prefix    string       `json:"prefix"`
-		Role      crm.Role     `json:"role"`
-		UserID    crm.ID       `json:"user_id"`
-		CreatedAt crm.Instant  `json:"created_at"`
-		ExpiresAt *crm.Instant `json:"expires_at"`
-		RevokedAt *crm.Instant `json:"revoked_at"`
+		ID          crm.ID             `json:"id"`
+		Name        string             `json:"name"`
+		Prefix      string             `json:"prefix"`
+		Role        crm.Role           `json:"role"`
+		Scopes      accounts.ScopeList `json:"scopes"`
+		UserID      crm.ID             `json:"user_id"`
+		CreatedBy   *crm.ID            `json:"created_by"`
+		CreatedAt   crm.Instant        `json:"created_at"`
+		ExpiresAt   *crm.Instant       `json:"expires_at"`
+		RevokedAt   *crm.Instant       `json:"revoked_at"`
+		UsedAt      *crm.Instant       `json:"used_at"`
+		UsedAddress *string            `json:"used_address"`
 	}
 	return c.with(ctx, env, func(core *app.Core, org crm.Organisation) error {
 		keys, err := core.Keys.List(ctx, crm.Operator(org.ID))
@@ -67,10 +81,10 @@ func (c *apikeyListCmd) Run(ctx context.Context, env *environment) error {
 		}
 		rows := make([]row, len(keys))
 		for i, k := range keys {
-			rows[i] = row{k.ID, k.Name, k.Prefix, k.Role, k.UserID, k.CreatedAt, k.ExpiresAt, k.RevokedAt}
+			rows[i] = row{k.ID, k.Name, k.Prefix, k.Role, k.Scopes, k.UserID, k.CreatedBy, k.CreatedAt, k.ExpiresAt, k.RevokedAt, k.UsedAt, k.UsedAddress}
 		}
 		now := crm.InstantOf(env.clock())
-		return list(env.stdout, c.jsonFlag, []string{"ID", "NAME", "KEY", "ROLE", "CREATED", "STATE"}, rows, func(r row) []string {
+		return list(env.stdout, c.jsonFlag, []string{"ID", "NAME", "KEY", "ROLE", "SCOPES", "CREATED", "STATE"}, rows, func(r row) []string {
 			state := "live"
 			switch {
 			case r.RevokedAt != nil:
@@ -78,7 +92,7 @@ func (c *apikeyListCmd) Run(ctx context.Context, env *environment) error {
 			case r.ExpiresAt != nil && *r.ExpiresAt <= now:
 				state = "expired"
 			}
-			return []string{r.ID.String(), r.Name, r.Prefix + "…", string(r.Role), r.CreatedAt.String(), state}
+			return []string{r.ID.String(), r.Name, r.Prefix + "…", string(r.Role), string(r.Scopes), r.CreatedAt.String(), state}
 		})
 	})
 }

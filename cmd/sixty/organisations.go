@@ -132,6 +132,7 @@ func (c *orgListCmd) Run(ctx context.Context, env *environment) error {
 		Name            string            `json:"name"`
 		DefaultCurrency string            `json:"default_currency"`
 		RepsSee         crm.RepVisibility `json:"reps_see"`
+		KeyMaxDays      *int              `json:"key_max_days"`
 		CreatedAt       crm.Instant       `json:"created_at"`
 	}
 	return env.with(ctx, func(core *app.Core) error {

@@ -40,22 +40,25 @@ func (d AuditDetails) MarshalJSON() ([]byte, error) { return []byte(d), nil }
 
 // AuditEntry is a row of an organisation's audit trail. It never changes.
 type AuditEntry struct {
-	OrgID     crm.ID       `json:"-"`
-	ID        crm.ID       `json:"id"`
-	At        crm.Instant  `json:"at"`
-	ActorID   *crm.ID      `json:"actor_id" doc:"Who did it; null for the command line, and for failed sign-ins."`
-	Action    Action       `json:"action" enum:"session.signed_in,session.failed,session.signed_out,user.password_changed,user.identity_linked,user.created,user.role_changed,user.changed,user.deactivated,user.reactivated,user.handed_over,user.deleted,api_key.created,api_key.revoked,settings.changed,data.exported,cache.cleared"`
-	Target    string       `json:"target" doc:"The type of the record that it was done to; empty for none."`
-	TargetID  *crm.ID      `json:"target_id" doc:"The record; it may be deleted."`
-	Address   string       `json:"address" doc:"Where the request came from; empty for the command line."`
-	RequestID string       `json:"request_id" doc:"The X-Request-Id of the request; empty for the command line."`
-	Details   AuditDetails `json:"details" doc:"Further names and values."`
+	OrgID        crm.ID       `json:"-"`
+	ID           crm.ID       `json:"id"`
+	At           crm.Instant  `json:"at"`
+	ActorID      *crm.ID      `json:"actor_id" doc:"Who did it; null for the command line, and for failed sign-ins."`
+	KeyID        *crm.ID      `json:"key_id" doc:"The API key that they used; null for none."`
+	KeyCreatedBy *crm.ID      `json:"key_created_by" doc:"Who created that key, if it was created for another: for actor_id."`
+	Action       Action       `json:"action" enum:"session.signed_in,session.failed,session.signed_out,user.password_changed,user.identity_linked,user.created,user.role_changed,user.changed,user.deactivated,user.reactivated,user.handed_over,user.deleted,api_key.created,api_key.revoked,settings.changed,data.exported,cache.cleared"`
+	Target       string       `json:"target" doc:"The type of the record that it was done to; empty for none."`
+	TargetID     *crm.ID      `json:"target_id" doc:"The record; it may be deleted."`
+	Address      string       `json:"address" doc:"Where the request came from; empty for the command line."`
+	RequestID    string       `json:"request_id" doc:"The X-Request-Id of the request; empty for the command line."`
+	Details      AuditDetails `json:"details" doc:"Further names and values."`
 }
 
 // AuditFilter narrows the audit trail; nil members do not.
 type AuditFilter struct {
 	Action  *string
 	ActorID *crm.ID
+	KeyID   *crm.ID
 	From    *crm.Date // that day in UTC or later
 	To      *crm.Date // that day in UTC or earlier
 }
@@ -67,6 +70,8 @@ var AuditTrail = crm.Declare(crm.Entity[AuditEntry, struct{}, AuditFilter]{
 		{Name: "id", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.ID, nil }},
 		{Name: "at", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.At, nil }},
 		{Name: "actor_id", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.ActorID, nil }},
+		{Name: "key_id", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.KeyID, nil }},
+		{Name: "key_created_by", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.KeyCreatedBy, nil }},
 		{Name: "action", At: func(e *AuditEntry, _ *struct{}) (any, any) { return (*string)(&e.Action), nil }},
 		{Name: "target", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.Target, nil }},
 		{Name: "target_id", At: func(e *AuditEntry, _ *struct{}) (any, any) { return &e.TargetID, nil }},
@@ -77,6 +82,7 @@ var AuditTrail = crm.Declare(crm.Entity[AuditEntry, struct{}, AuditFilter]{
 	Filters: []crm.Filter[AuditEntry, AuditFilter]{
 		{Name: "action", Property: "action", Doc: "Only this action.", At: func(f *AuditFilter) any { return &f.Action }},
 		{Name: "actorId", Property: "actor_id", Doc: "Only what this person did.", At: func(f *AuditFilter) any { return &f.ActorID }},
+		{Name: "keyId", Property: "key_id", Doc: "Only what was done by this API key.", At: func(f *AuditFilter) any { return &f.KeyID }},
 		{Name: "from", Property: "at", Doc: "Only what was done on this UTC day or later.", At: func(f *AuditFilter) any { return &f.From },
 			Match: func(e *AuditEntry, f *AuditFilter) bool { return crm.DateOf(e.At.Time()) >= *f.From }},
 		{Name: "to", Property: "at", Doc: "Only what was done on this UTC day or earlier.", At: func(f *AuditFilter) any { return &f.To },
@@ -93,6 +99,12 @@ type originKey struct{}
 // WithOrigin returns a context whose use cases enter o in the audit trail.
 func WithOrigin(ctx context.Context, o Origin) context.Context {
 	return context.WithValue(ctx, originKey{}, o)
+}
+
+// originOf returns the context's origin; the zero Origin if it has none.
+func originOf(ctx context.Context) Origin {
+	o, _ := ctx.Value(originKey{}).(Origin)
+	return o
 }
 
 // AuditEvent is an action and what it was done to.
@@ -112,9 +124,9 @@ func Audit(ctx context.Context, tx AuditTx, by crm.Actor, at crm.Instant, e Audi
 	if err != nil {
 		return err
 	}
-	origin, _ := ctx.Value(originKey{}).(Origin)
+	origin := originOf(ctx)
 	return tx.PutAudit(ctx, AuditEntry{
-		OrgID: by.Org, ID: crm.NewID(), At: at, ActorID: by.UserID(), Action: e.Action, Target: e.Target, TargetID: e.TargetID,
+		OrgID: by.Org, ID: crm.NewID(), At: at, ActorID: by.UserID(), KeyID: by.KeyID(), KeyCreatedBy: by.KeyCreatorID(), Action: e.Action, Target: e.Target, TargetID: e.TargetID,
 		Address: origin.Address, RequestID: origin.RequestID, Details: AuditDetails(details),
 	})
 }

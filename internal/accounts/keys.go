@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"context"
+	"fmt"
 
 	"sixty/internal/crm"
 )
@@ -14,18 +15,23 @@ type APIKey struct {
 	UserID    crm.ID       `json:"user_id" doc:"The user that it acts for; without one, a service user is created."`
 	Name      string       `json:"name" doc:"What it is for."`
 	Role      crm.Role     `json:"role" enum:"viewer,rep,manager,admin" doc:"What it may do at most: never more than its user."`
+	Scopes    ScopeList    `json:"scopes" doc:"What it may be used for, as far as its role allows."`
 	Prefix    string       `json:"prefix" doc:"How the secret begins, for recognition."`
 	Hash      []byte       `json:"-"` // SHA-256 of the whole secret
+	CreatedBy *crm.ID      `json:"created_by" doc:"Who created it; null for the command line."`
 	CreatedAt crm.Instant  `json:"created_at"`
 	ExpiresAt *crm.Instant `json:"expires_at" doc:"null: never."`
 	RevokedAt *crm.Instant `json:"revoked_at" doc:"null: it is live, unless it has expired."`
 	UsedAt    *crm.Instant `json:"used_at" doc:"Last, to the minute or so."`
+	// UsedAddress is older than UsedAt if a program without it has entered the last use.
+	UsedAddress *string `json:"used_address" doc:"Where the request of that use came from."`
 }
 
 // APIKeyPatch holds the members of an API key that a client may set.
 type APIKeyPatch struct {
 	Name      crm.Field[string]      `json:"name"`
 	Role      crm.Field[string]      `json:"role"`
+	Scopes    crm.Field[[]string]    `json:"scopes"`
 	UserID    crm.Field[crm.ID]      `json:"user_id"`
 	ExpiresAt crm.Field[crm.Instant] `json:"expires_at"`
 
@@ -44,12 +50,15 @@ var APIKeys = crm.Declare(crm.Entity[APIKey, struct{}, APIKeyFilter]{
 		{Name: "user_id", At: func(k *APIKey, _ *struct{}) (any, any) { return &k.UserID, nil }},
 		{Name: "name", At: func(k *APIKey, _ *struct{}) (any, any) { return &k.Name, nil }},
 		{Name: "role", At: func(k *APIKey, _ *struct{}) (any, any) { return (*string)(&k.Role), nil }},
+		{Name: "scopes", At: func(k *APIKey, _ *struct{}) (any, any) { return (*string)(&k.Scopes), nil }},
 		{Name: "prefix", At: func(k *APIKey, _ *struct{}) (any, any) { return &k.Prefix, nil }},
 		{Name: "hash", At: func(k *APIKey, _ *struct{}) (any, any) { return &k.Hash, nil }},
+		{Name: "created_by", At: func(k *APIKey, _ *struct{}) (any, any) { return &k.CreatedBy, nil }},
 		{Name: "created_at", At: func(k *APIKey, _ *struct{}) (any, any) { return &k.CreatedAt, nil }},
 		{Name: "expires_at", At: func(k *APIKey, _ *struct{}) (any, any) { return &k.ExpiresAt, nil }},
 		{Name: "revoked_at", At: func(k *APIKey, _ *struct{}) (any, any) { return &k.RevokedAt, nil }},
 		{Name: "used_at", At: func(k *APIKey, _ *struct{}) (any, any) { return &k.UsedAt, nil }},
+		{Name: "used_address", At: func(k *APIKey, _ *struct{}) (any, any) { return &k.UsedAddress, nil }},
 	},
 	Sorts: crm.Sorts{Fields: []string{"created_at"}, Default: crm.Sort{Field: "created_at", Desc: true}},
 })
@@ -73,15 +82,15 @@ func (s *Service) APIKey(ctx context.Context, by crm.Actor, id crm.ID) (APIKey, 
 // CreateAPIKey creates a key with the given prefix and hash. It acts for the user that the
 // patch names or, without one, for a service user that is created with the key's name. The
 // role is the key's own and not higher than the user's; if the user's role becomes lower, that
-// one counts.
+// one counts. It must expire within the days that the organisation sets.
 func (s *Service) CreateAPIKey(ctx context.Context, by crm.Actor, p APIKeyPatch, prefix string, hash []byte) (APIKey, error) {
 	if err := RequireAdmin(by, managePeople); err != nil {
 		return APIKey{}, err
 	}
 	now := s.clock()
-	key := APIKey{OrgID: by.Org, ID: crm.NewID(), Prefix: prefix, Hash: hash, CreatedAt: now}
+	key := APIKey{OrgID: by.Org, ID: crm.NewID(), Prefix: prefix, Hash: hash, CreatedBy: by.UserID(), CreatedAt: now}
 	var r crm.Rules
-	p.apply(&key, &r, now)
+	p.apply(&key, &r, by)
 	if err := r.Err(); err != nil {
 		return APIKey{}, err
 	}
@@ -111,7 +120,7 @@ func (s *Service) CreateAPIKey(ctx context.Context, by crm.Actor, p APIKeyPatch,
 	return key, err
 }
 
-func (p APIKeyPatch) apply(key *APIKey, r *crm.Rules, now crm.Instant) {
+func (p APIKeyPatch) apply(key *APIKey, r *crm.Rules, by crm.Actor) {
 	r.Bad = append(r.Bad, p.DecodeErrors...)
 	r.Name(crm.Of(p.Name.Value), &key.Name)
 	if role, err := crm.ParseRole(p.Role.Value); err == nil {
@@ -119,10 +128,11 @@ func (p APIKeyPatch) apply(key *APIKey, r *crm.Rules, now crm.Instant) {
 	} else {
 		r.Add("role", "must be one of viewer, rep, manager, admin")
 	}
+	p.applyScopes(key, r, by)
 	if p.ExpiresAt.Set && !p.ExpiresAt.Null {
 		key.ExpiresAt = &p.ExpiresAt.Value
 	}
-	if key.ExpiresAt != nil && *key.ExpiresAt <= now {
+	if key.ExpiresAt != nil && *key.ExpiresAt <= key.CreatedAt {
 		r.Add("expires_at", "must lie in the future")
 	}
 }
@@ -141,12 +151,35 @@ func insertServiceUser(ctx context.Context, tx Tx, key APIKey) (crm.ID, error) {
 
 // putKey adds a key, and its entry in the audit trail.
 func putKey(ctx context.Context, tx Tx, by crm.Actor, key APIKey) error {
+	org, err := tx.LockOrganisation(ctx) // after its users, as every transaction that changes them
+	if err != nil {
+		return err
+	}
+	if err := checkExpiry(org, key); err != nil {
+		return err
+	}
 	if err := tx.PutAPIKey(ctx, key); err != nil {
 		return err
 	}
-	return Audit(ctx, tx, by, key.CreatedAt, AuditEvent{Action: ActionKeyCreated, Target: crm.EntityAPIKey, TargetID: &key.ID, Details: map[string]string{
-		"name": key.Name, "prefix": key.Prefix, "role": string(key.Role), "user_id": key.UserID.String(),
-	}})
+	details := map[string]string{
+		"name": key.Name, "prefix": key.Prefix, "role": string(key.Role), "scopes": string(key.Scopes), "user_id": key.UserID.String(),
+	}
+	if key.ExpiresAt != nil {
+		details["expires_at"] = key.ExpiresAt.String()
+	}
+	return Audit(ctx, tx, by, key.CreatedAt, AuditEvent{Action: ActionKeyCreated, Target: crm.EntityAPIKey, TargetID: &key.ID, Details: details})
+}
+
+// checkExpiry rejects a key that would live longer than its organisation permits.
+func checkExpiry(org crm.Organisation, key APIKey) error {
+	if org.KeyMaxDays == nil {
+		return nil
+	}
+	latest := crm.InstantOf(key.CreatedAt.Time().AddDate(0, 0, *org.KeyMaxDays))
+	if key.ExpiresAt != nil && *key.ExpiresAt <= latest {
+		return nil
+	}
+	return crm.Invalid(crm.FieldError{Field: "expires_at", Message: fmt.Sprintf("must be at most %d days from now, which is the maximum of the organisation", *org.KeyMaxDays)})
 }
 
 // APIKeyVersion is the version of every API key: keys are never changed, only used and revoked.

@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"context"
+	"strconv"
 
 	"sixty/internal/crm"
 )
@@ -54,7 +55,7 @@ func (s *Service) UpdateOrganisation(ctx context.Context, by crm.Actor, expected
 		out = before
 		var r crm.Rules
 		p.Apply(&out, &r)
-		if err := r.Err(); err != nil || before == out {
+		if err := r.Err(); err != nil || before.Version() == out.Version() {
 			return err
 		}
 		err = tx.UpdateOrganisation(ctx, out)
@@ -70,6 +71,12 @@ func (s *Service) UpdateOrganisation(ctx context.Context, by crm.Actor, expected
 		}
 		if out.RepsSee != before.RepsSee {
 			details["reps_see"] = string(out.RepsSee)
+		}
+		if crm.Differ(out.KeyMaxDays, before.KeyMaxDays) {
+			details["key_max_days"] = "none"
+			if out.KeyMaxDays != nil {
+				details["key_max_days"] = strconv.Itoa(*out.KeyMaxDays)
+			}
 		}
 		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionSettingsChanged, Target: crm.EntityOrganisation, TargetID: &out.ID, Details: details})
 	})

@@ -79,10 +79,10 @@ type SignInTx interface {
 	PutSignInNetwork(ctx context.Context, user crm.ID, network string, keep int) error
 	// DevicesSince returns when a person's device cookies were revoked; zero: never.
 	DevicesSince(ctx context.Context, user crm.ID) (crm.Instant, error)
-	// UseSession and UseAPIKey enter a use, unless one was entered after the instant;
-	// that is no change for the log.
+	// UseSession and UseAPIKey enter a use, a key's with its address, unless one was entered
+	// after the instant; that is no change for the log.
 	UseSession(ctx context.Context, id crm.ID, since crm.Instant) error
-	UseAPIKey(ctx context.Context, id crm.ID, since crm.Instant) error
+	UseAPIKey(ctx context.Context, id crm.ID, since crm.Instant, address string) error
 	// PutIdentity links a person to a provider's subject, which a deleted person of the
 	// organisation loses; that is no change for the log. CodeConflict if the person is
 	// another subject of the issuer, or another person is this one.
@@ -102,7 +102,7 @@ type OrganisationTx interface {
 	PutOrganisation(ctx context.Context, org crm.Organisation) error
 	// LockOrganisation returns it, kept from change by others until the transaction ends.
 	LockOrganisation(ctx context.Context) (crm.Organisation, error)
-	// UpdateOrganisation writes its name and what reps see.
+	// UpdateOrganisation writes its settings.
 	UpdateOrganisation(ctx context.Context, org crm.Organisation) error
 	// Stages writes the pipeline of a new organisation.
 	Stages() crm.Table[crm.Stage]

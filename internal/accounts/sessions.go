@@ -12,10 +12,10 @@ type Principal struct {
 	RepsSee crm.RepVisibility
 }
 
-// Actor returns the actor of a principal with a role. It is the only way to set what an actor
+// Actor returns the actor of a principal with a role, and with all scopes. It is the only way to set what an actor
 // sees: created without it, a rep sees only their own records.
 func (p Principal) Actor(role crm.Role) crm.Actor {
-	return crm.Actor{Org: p.OrgID, User: p.ID, Role: role, SeesAll: p.RepsSee == crm.RepsSeeAll}
+	return crm.Actor{Org: p.OrgID, User: p.ID, Role: role, SeesAll: p.RepsSee == crm.RepsSeeAll, Scopes: crm.AllScopes}
 }
 
 // Session is a signed-in client of a person. Its token is shown once and stored as its hash.
@@ -113,7 +113,8 @@ func (s *Service) UseSession(ctx context.Context, by crm.Actor, id crm.ID, since
 	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error { return tx.UseSession(ctx, id, since) })
 }
 
-// UseAPIKey is UseSession for a key.
+// UseAPIKey is UseSession for a key, with the address that the context's request came from.
 func (s *Service) UseAPIKey(ctx context.Context, by crm.Actor, id crm.ID, since crm.Instant) error {
-	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error { return tx.UseAPIKey(ctx, id, since) })
+	address := originOf(ctx).Address
+	return s.store.Write(ctx, by, s.clock(), func(tx Tx) error { return tx.UseAPIKey(ctx, id, since, address) })
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"sixty/internal/accounts"
 	"sixty/internal/config"
 	"sixty/internal/crm"
 	"sixty/internal/goldentest"
@@ -34,6 +35,8 @@ compares; ` + "`make update`" + ` rewrites this page.
 - The roles write to records that another user of their organisation owns, *rep, own* to a rep's own records; – if the
   operation does not write to an existing owned record. A created record is owned by its creator.
 - Each role is tried with an API key and with a session. One status means that both get the same.
+- *scope* is the one that an API key needs: with it alone an admin's key gets what a key with all scopes does, and
+  with all others a 403. A session has them all.
 
 `
 
@@ -72,7 +75,10 @@ type access struct {
 	org        crm.ID
 	admin      user // who creates the records
 	people     map[crm.Role]crm.Owner
-	callers    map[string][]caller // by column
+	callers    map[string][]caller   // by column
+	allScopes  caller                // an admin's key
+	only       map[crm.Scopes]caller // keys of the same admin, with one scope
+	allBut     map[crm.Scopes]caller // and with all others
 	foreign    records
 	permanent  map[bool]records // records that are not deleted, by whether the rep owns them
 	invitation int
@@ -112,6 +118,12 @@ func newAccess(t *testing.T, engine string) *access {
 		a.people[role] = c.member(org, string(role)+"@acme.example", role)
 		a.callers[string(role)] = []caller{{kind: "session"}, {kind: "key", key: c.keyOf(org, a.people[role].ID, role)}}
 	}
+	a.allScopes, a.only, a.allBut = a.callers[string(crm.RoleAdmin)][1], map[crm.Scopes]caller{}, map[crm.Scopes]caller{}
+	for _, name := range crm.ScopeNames() {
+		scope := crm.ParseScope(name)
+		a.only[scope] = a.scoped(scope)
+		a.allBut[scope] = a.scoped(crm.AllScopes &^ scope)
+	}
 	a.callers[repOwn], a.callers[foreignIDs] = a.callers[string(crm.RoleRep)], a.callers[string(crm.RoleAdmin)]
 	a.signIn()
 	a.admin = user{c, org, c.key(org, crm.RoleAdmin)}
@@ -139,17 +151,24 @@ func (a *access) session(p crm.Owner) string {
 func (a *access) table() string {
 	a.t.Helper()
 	var page strings.Builder
-	page.WriteString(accessHead + "| operation | " + strings.Join(accessColumns, " | ") + " |\n" + strings.Repeat("|---", 1+len(accessColumns)) + "|\n")
+	page.WriteString(accessHead + "| operation | scope | " + strings.Join(accessColumns, " | ") + " |\n" + strings.Repeat("|---", 2+len(accessColumns)) + "|\n")
 	operations := a.doc.all()
 	slices.SortFunc(operations, func(x, y apiOperation) int {
 		return cmp.Or(strings.Compare(x.path, y.path), strings.Compare(x.method, y.method))
 	})
 	for _, op := range operations {
-		page.WriteString("| " + op.String() + " |")
+		page.WriteString("| " + op.String() + " | " + cmp.Or(op.scope, "–") + " |")
 		for _, column := range accessColumns {
-			page.WriteString(" " + a.cell(op, column) + " |")
+			cell := a.cell(op, column)
+			page.WriteString(" " + cell + " |")
+			if column == string(crm.RoleManager) && strings.HasPrefix(cell, "403") && op.scope != "admin" {
+				a.t.Errorf("%s is for admins, and declares the scope %q", op, op.scope)
+			}
 		}
 		page.WriteByte('\n')
+		if op.scope != "" {
+			a.checkScope(op)
+		}
 		if strings.HasPrefix(op.path, "/api/auth/") && op.method != http.MethodGet {
 			a.signIn()
 		}
@@ -166,7 +185,7 @@ func (a *access) cell(op apiOperation, column string) string {
 		if !ids && (column == foreignIDs || column == repOwn) || column == repOwn && op.method == http.MethodGet {
 			return "–"
 		}
-		status, empty := a.try(op, path, body, by)
+		status, empty, _ := a.try(op, path, body, by)
 		statuses[by.kind] = strconv.Itoa(status)
 		if column == foreignIDs && op.method == http.MethodGet && status == http.StatusOK {
 			if !empty {
@@ -179,6 +198,37 @@ func (a *access) cell(op apiOperation, column string) string {
 		return values[0]
 	}
 	return statuses["session"] + ", by key " + statuses["key"]
+}
+
+// scoped returns a key of the admin with these scopes.
+func (a *access) scoped(scopes crm.Scopes) caller {
+	a.t.Helper()
+	secret, _, err := a.app.Core().Keys.Issue(a.t.Context(), crm.Operator(a.org), accounts.APIKeyPatch{
+		Name: crm.Of("scoped"), Role: crm.Of(string(crm.RoleAdmin)), Scopes: crm.Of(scopes.Names()), UserID: crm.Of(a.people[crm.RoleAdmin].ID),
+	})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return caller{kind: "key", key: secret}
+}
+
+// checkScope calls an operation by a key that has its scope alone, and by one that has all
+// others.
+func (a *access) checkScope(op apiOperation) {
+	a.t.Helper()
+	try := func(by caller) (int, string) {
+		path, body, _ := a.valid(op, string(crm.RoleAdmin))
+		status, _, code := a.try(op, path, body, by)
+		return status, code
+	}
+	scope := crm.ParseScope(op.scope)
+	if status, code := try(a.allBut[scope]); status != http.StatusForbidden || code != "key.scope" {
+		a.t.Errorf("%s without the scope %s: %d %s", op, op.scope, status, code)
+	}
+	want, _ := try(a.allScopes)
+	if status, code := try(a.only[scope]); status != want || code == "key.scope" {
+		a.t.Errorf("%s with the scope %s alone: %d %s, with all of them %d", op, op.scope, status, code, want)
+	}
 }
 
 // valid returns a valid request to an operation, and whether it has ids of records.
@@ -243,6 +293,8 @@ func (a *access) body(op apiOperation) object {
 	switch op.String() {
 	case "POST /api/contacts":
 		return object{"first_name": "Ada"}
+	case "POST /api/keys":
+		return object{"name": "key", "role": "admin", "scopes": []string{"admin"}} // which a key with that scope may create
 	case "POST /api/auth/login":
 		return object{"email": "late@acme.example", "password": goodPassword}
 	case "POST /api/auth/password":
@@ -262,8 +314,9 @@ func (a *access) body(op apiOperation) object {
 	return a.doc.minimal(op.body)
 }
 
-// try sends a request, and returns the status of the response and whether its data is empty.
-func (a *access) try(op apiOperation, path string, body any, by caller) (status int, empty bool) {
+// try sends a request, and returns the status of the response, whether its data is empty, and
+// the code of a problem.
+func (a *access) try(op apiOperation, path string, body any, by caller) (status int, empty bool, code string) {
 	a.t.Helper()
 	ctx, cancel := context.WithTimeout(a.t.Context(), patience)
 	defer cancel() // which ends a stream
@@ -280,7 +333,7 @@ func (a *access) try(op apiOperation, path string, body any, by caller) (status 
 		a.t.Errorf("%s: a 401 does not say what is wanted: %v", op, res.Header)
 	}
 	if op.stream && res.StatusCode == http.StatusOK {
-		return res.StatusCode, false
+		return res.StatusCode, false, ""
 	}
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
@@ -290,5 +343,7 @@ func (a *access) try(op apiOperation, path string, body any, by caller) (status 
 		a.t.Errorf("%s %s: %d %s", op.method, path, res.StatusCode, text)
 	}
 	var answer object
-	return res.StatusCode, json.Unmarshal(text, &answer) == nil && holdsNothing(answer["data"])
+	empty = json.Unmarshal(text, &answer) == nil && holdsNothing(answer["data"])
+	code, _ = answer["code"].(string)
+	return res.StatusCode, empty, code
 }

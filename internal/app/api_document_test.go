@@ -27,6 +27,7 @@ type apiOperation struct {
 	query        []object // its query parameters
 	body         object   // the schema of its body, nil if it takes none
 	open         bool     // it needs no credentials
+	scope        string   // that an API key needs; "" if it is open
 	stream       bool     // its response has no end
 }
 
@@ -56,8 +57,12 @@ func (d apiDocument) all() []apiOperation {
 					op.query = append(op.query, p)
 				}
 			}
-			if security, ok := e["security"].([]any); ok && len(security) == 1 && len(security[0].(object)) == 0 {
+			if security := e["security"].([]any); len(security) == 1 && len(security[0].(object)) == 0 {
 				op.open = true
+			} else if scopes, _ := at(security[0].(object), "bearer").([]any); len(scopes) == 1 {
+				op.scope, _ = scopes[0].(string)
+			} else {
+				d.t.Errorf("%s declares no scope", op)
 			}
 			if schema, ok := at(e, "requestBody", "content", "application/json", "schema").(object); ok {
 				op.body = d.resolve(schema)

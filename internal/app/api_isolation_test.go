@@ -55,7 +55,7 @@ var kinds = map[string]string{
 	"contact_id": "contact", "primary_contact_id": "contact",
 	"activities": "activity", "tasks": "task", "dealId": "deal", "deal_id": "deal",
 	"assignedTo": "owner", "actorId": "owner", "actor_id": "owner", "assigned_to": "owner", "created_by": "owner", "user_id": "owner",
-	"users": "user", "keys": "key", "to": "owner",
+	"users": "user", "keys": "key", "keyId": "key", "key_id": "key", "to": "owner",
 }
 
 // A key of one organisation reaches nothing of another with any operation of the API

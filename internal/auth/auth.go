@@ -103,10 +103,13 @@ func (k *Keys) findKey(ctx context.Context, hash digest, now time.Time) (credent
 	if key.RevokedAt != nil || holder.DeactivatedAt != nil || key.ExpiresAt != nil && !now.Before(key.ExpiresAt.Time()) {
 		return credential{}, invalidToken()
 	}
-	c := credential{
-		// At most the person's current role, should that have been reduced.
-		actor: holder.Actor(key.Role.LeastPrivileged(holder.Role)), id: key.ID, used: key.UsedAt,
+	// At most the person's current role, should that have been reduced.
+	actor := holder.Actor(key.Role.LeastPrivileged(holder.Role))
+	actor.Scopes, actor.Key = key.Scopes.Set(), key.ID
+	if key.CreatedBy != nil && *key.CreatedBy != key.UserID {
+		actor.KeyCreatedBy = *key.CreatedBy
 	}
+	c := credential{actor: actor, id: key.ID, used: key.UsedAt}
 	if key.ExpiresAt != nil {
 		c.until = key.ExpiresAt.Time()
 	}

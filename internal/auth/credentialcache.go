@@ -114,7 +114,8 @@ func (k *credentialCache) Close() { k.running.Wait() }
 // Forget removes all cached results.
 func (k *credentialCache) Forget() { k.entries.InvalidateAll() }
 
-// Lookup is Authenticate without a query; ok is false if one is needed.
+// Lookup is Authenticate without a query; ok is false if one is needed, or if Authenticate has
+// something to record.
 func (k *credentialCache) Lookup(ctx context.Context, token string) (actor crm.Actor, ok bool) {
 	hash, ok := k.hash(token)
 	if !ok {
@@ -142,14 +143,14 @@ func (k *credentialCache) get(ctx context.Context, hash digest) (credential, err
 	return k.getBy(ctx, hash, k.find)
 }
 
-// lookup is get without the database; ok is false if a query is needed.
+// lookup is get without the database; ok is false if a query is needed, or if the use is to be
+// recorded: get does that, with the origin of the request in its context.
 func (k *credentialCache) lookup(ctx context.Context, hash digest) (credential, bool) {
 	now := k.now()
 	a, ok := k.entries.GetIfPresent(hash)
-	if !ok || !k.valid(ctx, a, now) {
+	if !ok || !k.valid(ctx, a, now) || k.isUseDue(a, now) {
 		return credential{}, false
 	}
-	k.recordUse(ctx, a, now)
 	return a.credential, true
 }
 
@@ -202,17 +203,19 @@ func (k *credentialCache) valid(ctx context.Context, a *answer, now time.Time) b
 	return now.Before(a.asked.Add(maxAge))
 }
 
+// isUseDue reports whether no use of a credential has been recorded recently.
+func (k *credentialCache) isUseDue(a *answer, now time.Time) bool {
+	return k.use != nil && a.lastUsed.Load() <= int64(crm.InstantOf(now.Add(-useInterval)))
+}
+
 // recordUse records the use of a credential in the background, unless that was done recently.
 // Failures are ignored: the next use is recorded instead.
 func (k *credentialCache) recordUse(ctx context.Context, a *answer, now time.Time) {
-	if k.use == nil {
+	if !k.isUseDue(a, now) {
 		return
 	}
 	last := a.lastUsed.Load()
 	since := crm.InstantOf(now.Add(-useInterval))
-	if last > int64(since) {
-		return
-	}
 	select {
 	case k.uses <- struct{}{}:
 	default:

@@ -40,9 +40,11 @@ type sharedAnswer struct {
 	Seq   int64        `json:"seq"`
 }
 
-// storageKey returns the key of a secret's answer. It reveals nothing about the secret.
+// storageKey returns the key of a secret's answer. It reveals nothing about the secret. The
+// number is that of the form of sharedAnswer: programs of another form, which may run beside
+// this one, neither read nor write its answers.
 func (s *sharedAnswers) storageKey(hash digest) string {
-	return "sixty:" + s.kind + ":" + hex.EncodeToString(hash[:])
+	return "sixty:" + s.kind + ":2:" + hex.EncodeToString(hash[:])
 }
 
 // mac authenticates a value and its key.

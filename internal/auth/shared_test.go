@@ -114,7 +114,7 @@ func TestSessionsAreShared(t *testing.T) {
 				t.Cleanup(sessions.Close)
 				return sessions
 			}
-			want := crm.Actor{Org: s.owner.OrgID, User: s.owner.ID, Role: crm.RoleRep, SeesAll: true}
+			want := crm.Actor{Org: s.owner.OrgID, User: s.owner.ID, Role: crm.RoleRep, SeesAll: true, Scopes: crm.AllScopes}
 			if got, err := instance().Authenticate(t.Context(), token); err != nil || got != want {
 				t.Fatalf("%+v, %v", got, err)
 			}

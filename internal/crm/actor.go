@@ -40,6 +40,12 @@ type Actor struct {
 	// SeesAll is true for a rep who sees records owned by others, which the organisation
 	// decides. All other roles see them anyway.
 	SeesAll bool
+	// Scopes are what the credential of a request may be used for; none for an actor that
+	// comes from no request.
+	Scopes Scopes
+	// Key is the API key that the actor is authenticated by, and KeyCreatedBy the person who
+	// created it for another: the user. Both are zero if there is none.
+	Key, KeyCreatedBy ID
 }
 
 // OwnerScope returns the owner that the actor is confined to: companies, contacts,
@@ -65,12 +71,20 @@ func IsOwned(entity string) bool {
 	return false
 }
 
-// UserID returns the person behind the actor; nil for the operator.
-func (a Actor) UserID() *ID {
-	if a.User == (ID{}) {
+// UserID returns the person that the actor is; nil for the operator.
+func (a Actor) UserID() *ID { return known(a.User) }
+
+// KeyID returns the API key that the actor is authenticated by; nil for none.
+func (a Actor) KeyID() *ID { return known(a.Key) }
+
+// KeyCreatorID returns the person who created the key for the actor's user; nil for none.
+func (a Actor) KeyCreatorID() *ID { return known(a.KeyCreatedBy) }
+
+func known(id ID) *ID {
+	if id == (ID{}) {
 		return nil
 	}
-	return &a.User
+	return &id
 }
 
 // WritesAll reports whether the actor may write records owned by others.

@@ -63,6 +63,7 @@ type LogEntry struct {
 	ID      *ID     `json:"id" doc:"The record; null when op is bulk."`
 	Op      Op      `json:"op" enum:"created,updated,deleted,bulk"`
 	ActorID *ID     `json:"actor_id" doc:"Who changed it; null for the command line."`
+	KeyID   *ID     `json:"key_id" doc:"The API key that they used; null for none."`
 	At      Instant `json:"at"`
 	Refs    Refs    `json:"refs" doc:"The records that it refers to, before and after."`
 }

@@ -26,20 +26,28 @@ type Organisation struct {
 	Name            string        `json:"name"`
 	DefaultCurrency string        `json:"default_currency" doc:"ISO 4217."`
 	RepsSee         RepVisibility `json:"reps_see" enum:"everything,own" doc:"What reps see of what people own: everything, or only what they own themselves."`
+	KeyMaxDays      *int          `json:"key_max_days" doc:"The days after which a new API key expires at the latest; null: it need not expire."`
 	CreatedAt       Instant       `json:"-"`
 }
+
+// maxKeyDays bounds KeyMaxDays.
+const maxKeyDays = 3650
 
 // Version returns a number that differs between settings, for conditional changes.
 func (o *Organisation) Version() int64 {
 	h := fnv.New64a()
 	_, _ = fmt.Fprintf(h, "%q %q %q", o.Name, o.DefaultCurrency, o.RepsSee)
+	if o.KeyMaxDays != nil {
+		_, _ = fmt.Fprintf(h, " %d", *o.KeyMaxDays)
+	}
 	return int64(h.Sum64() >> 1)
 }
 
 // OrganisationPatch holds the settings of an organisation that an admin may write.
 type OrganisationPatch struct {
-	Name    Field[string] `json:"name"`
-	RepsSee Field[string] `json:"reps_see"`
+	Name       Field[string] `json:"name"`
+	RepsSee    Field[string] `json:"reps_see"`
+	KeyMaxDays Field[int]    `json:"key_max_days"`
 
 	DecodeErrors DecodeErrors `json:"-"`
 }
@@ -53,6 +61,7 @@ var Organisations = Declare(Entity[Organisation, OrganisationPatch, struct{}]{
 		{Name: "name", Rule: nameRule, At: func(o *Organisation, p *OrganisationPatch) (any, any) { return &o.Name, &p.Name }},
 		{Name: "default_currency", At: func(o *Organisation, _ *OrganisationPatch) (any, any) { return &o.DefaultCurrency, nil }},
 		{Name: "reps_see", At: func(o *Organisation, p *OrganisationPatch) (any, any) { return (*string)(&o.RepsSee), &p.RepsSee }},
+		{Name: "key_max_days", Min: 1, Max: maxKeyDays, At: func(o *Organisation, p *OrganisationPatch) (any, any) { return &o.KeyMaxDays, &p.KeyMaxDays }},
 		{Name: "created_at", At: func(o *Organisation, _ *OrganisationPatch) (any, any) { return &o.CreatedAt, nil }},
 	},
 })

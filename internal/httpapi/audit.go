@@ -5,6 +5,7 @@ import (
 	"reflect"
 
 	"sixty/internal/accounts"
+	"sixty/internal/crm"
 	"sixty/internal/server"
 )
 
@@ -15,7 +16,7 @@ func (a *API) auditTrail() operation {
 	a.schemas.named["AuditEntry"].Properties["details"] = a.schemas.value(reflect.TypeFor[map[string]string]())
 	pager := newPager(a, "audit", accounts.AuditTrail.Sorts, filtersOf(accounts.AuditTrail), a.Accounts.AuditTrail)
 	return operation{
-		method: http.MethodGet, path: "/api/audit", id: "listAudit", tag: "System",
+		method: http.MethodGet, path: "/api/audit", id: "listAudit", scope: crm.ScopeAdmin, tag: "System",
 		summary:     "List the audit trail",
 		description: "Sign-ins, data exports, and changes of people, keys and settings, newest first. For admins.",
 		query:       pager.query.document(),

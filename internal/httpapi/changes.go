@@ -66,6 +66,7 @@ func appendLogEntry(b []byte, e *crm.LogEntry) []byte {
 	b = appendOptional(append(b, `,"id":`...), e.ID, appendID)
 	b = appendString(append(b, `,"op":`...), string(e.Op))
 	b = appendOptional(append(b, `,"actor_id":`...), e.ActorID, appendID)
+	b = appendOptional(append(b, `,"key_id":`...), e.KeyID, appendID)
 	b = appendInstant(append(b, `,"at":`...), e.At)
 	b = append(b, `,"refs":{`...)
 	first := true

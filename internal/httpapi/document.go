@@ -34,10 +34,10 @@ func newDocument() *huma.OpenAPI {
 		"Ids are UUIDs, instants are RFC 3339 in UTC, dates are YYYY-MM-DD, money is an exact decimal with two places.",
 	}, "\n\n")
 	c.Servers = []*huma.Server{{URL: "/"}}
-	c.Security = []map[string][]string{{"bearer": {}}, {"session": {}}}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"bearer":  {Type: "http", Scheme: "bearer", Description: "An API key, as `sixty apikey create` prints it, or a token (JWT) of the identity provider that is configured."},
-		"session": {Type: "apiKey", In: "cookie", Name: "sixty_session", Description: "The session that POST /api/auth/login starts. Behind TLS it is called __Host-sixty_session."},
+		bearer: {Type: "http", Scheme: "bearer", Description: "An API key, as `sixty apikey create` prints it, or a token (JWT) of the identity provider that is configured. " +
+			"An API key needs the scope that an operation names; a token has them all."},
+		session: {Type: "apiKey", In: "cookie", Name: "sixty_session", Description: "The session that POST /api/auth/login starts. Behind TLS it is called __Host-sixty_session."},
 	}
 	c.Tags = []*huma.Tag{
 		{Name: "Companies", Description: "Accounts."},
@@ -55,11 +55,14 @@ func newDocument() *huma.OpenAPI {
 	return c.OpenAPI
 }
 
+// The security schemes of the document.
+const bearer, session = "bearer", "session"
+
 // problemDescriptions are the descriptions of the statuses of failure.
 var problemDescriptions = map[int]string{
 	http.StatusBadRequest:            "The request cannot be parsed: malformed JSON or cursor, or a malformed parameter.",
 	http.StatusUnauthorized:          "There is no valid API key, token or session, or the sign-in failed.",
-	http.StatusForbidden:             "The caller's role does not permit this.",
+	http.StatusForbidden:             "The caller's role does not permit this, or (code key.scope) the scopes of the API key do not.",
 	http.StatusNotFound:              "There is no such record in the caller's organisation.",
 	http.StatusConflict:              "It conflicts with stored data.",
 	http.StatusPreconditionFailed:    "The record no longer matches If-Match: it was changed meanwhile. Nothing was done.",
@@ -82,8 +85,9 @@ func (a *API) describe(op operation, p *server.Operation) *huma.Operation {
 		Parameters: slices.Concat(pathParameters(op.path), op.query, op.headers),
 		Responses:  map[string]*huma.Response{},
 	}
-	if op.public {
-		entry.Security = []map[string][]string{{}} // none is required
+	entry.Security = []map[string][]string{{}} // none is required
+	if !op.public {
+		entry.Security = []map[string][]string{{bearer: p.Scope.Names()}, {session: {}}}
 	}
 	if op.body != nil {
 		entry.RequestBody = &huma.RequestBody{
@@ -108,7 +112,7 @@ func (a *API) describe(op operation, p *server.Operation) *huma.Operation {
 	}
 	entry.Responses[strconv.Itoa(status)] = answer
 	problems := slices.Concat(op.problems, describeRepeats(p, entry, answer), []int{http.StatusInternalServerError, http.StatusServiceUnavailable})
-	if op.method != http.MethodGet {
+	if op.method != http.MethodGet || !op.public {
 		problems = append(problems, http.StatusForbidden)
 	}
 	if op.body != nil {

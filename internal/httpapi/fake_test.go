@@ -51,7 +51,7 @@ func (d fakeDeals) ByID(ctx context.Context, _ crm.ID, _ []crm.ID) ([]crm.Deal, 
 type everyone struct{}
 
 func (everyone) Authenticate(context.Context, string) (crm.Actor, error) {
-	return crm.Actor{Org: crm.ID{15: 1}, User: crm.ID{15: 2}, Role: crm.RoleManager}, nil
+	return crm.Actor{Org: crm.ID{15: 1}, User: crm.ID{15: 2}, Role: crm.RoleManager, Scopes: crm.AllScopes}, nil
 }
 
 func (everyone) Lookup(context.Context, string) (crm.Actor, bool) { return crm.Actor{}, false }

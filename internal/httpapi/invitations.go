@@ -41,12 +41,12 @@ func (a *API) invitationOperations() []operation {
 	const byHand = " The program sends no mail: pass the token on to the user. A later token replaces it."
 	return []operation{
 		{
-			method: http.MethodPost, path: "/api/auth/invite", id: "invite", tag: signInTag, secret: true, status: http.StatusCreated,
+			method: http.MethodPost, path: "/api/auth/invite", id: "invite", scope: crm.ScopeAdmin, tag: signInTag, secret: true, status: http.StatusCreated,
 			summary: "Invite a user", description: "For admins. Creates the user, a rep unless role says otherwise." + byHand,
 			body: ref("Invitation"), answer: invited, problems: []int{http.StatusConflict}, run: a.invite(),
 		},
 		{
-			method: http.MethodPost, path: "/api/auth/reset-request", id: "requestReset", tag: signInTag, secret: true,
+			method: http.MethodPost, path: "/api/auth/reset-request", id: "requestReset", scope: crm.ScopeAdmin, tag: signInTag, secret: true,
 			summary: "Create a password reset token", description: "For admins: for a user who has lost the password, or never had one." + byHand,
 			body: ref("ResetRequest"), answer: reset, problems: []int{http.StatusConflict}, run: a.requestReset(),
 		},

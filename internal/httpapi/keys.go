@@ -14,18 +14,19 @@ func (a *API) keyOperations() []operation {
 	const tag, uses = "API keys", "used_at is not in the change log"
 	a.schemas.record("APIKey", reflect.TypeFor[accounts.APIKey]())
 	a.schemas.patch("APIKeyNew", reflect.TypeFor[accounts.APIKeyPatch](), reflect.TypeFor[accounts.APIKey](), []string{"name", "role"})
+	a.schemas.named["APIKeyNew"].Properties["scopes"].Items = scopesSchema().Items
 	a.schemas.record("NewAPIKey", reflect.TypeFor[newKey]())
 	pager := newPager(a, "api-keys", accounts.APIKeys.Sorts, nil, a.Accounts.APIKeys)
 	return []operation{
 		{
-			method: http.MethodGet, path: "/api/keys", id: "listAPIKeys", tag: tag, caching: server.Uncached(uses),
+			method: http.MethodGet, path: "/api/keys", id: "listAPIKeys", scope: crm.ScopeAdmin, tag: tag, caching: server.Uncached(uses),
 			summary: "List the API keys", description: "Expired and revoked ones included, without their secrets. For admins.",
 			query: pager.query.document(), answer: a.schemas.list("APIKey"),
 			problems: []int{http.StatusBadRequest, http.StatusForbidden, http.StatusUnprocessableEntity},
 			run:      pager.run(with(appendJSON[accounts.APIKey])),
 		},
 		{
-			method: http.MethodGet, path: "/api/keys/{id}", id: "getAPIKey", tag: tag, caching: server.Uncached(uses),
+			method: http.MethodGet, path: "/api/keys/{id}", id: "getAPIKey", scope: crm.ScopeAdmin, tag: tag, caching: server.Uncached(uses),
 			summary: "Read an API key", description: "For admins.",
 			answer: a.schemas.envelope("APIKey"), problems: []int{http.StatusForbidden},
 			run: onID("API key", func(c *call, id crm.ID) error {
@@ -35,16 +36,18 @@ func (a *API) keyOperations() []operation {
 			}),
 		},
 		{
-			method: http.MethodPost, path: "/api/keys", id: "createAPIKey", tag: tag, secret: true, status: http.StatusCreated,
+			method: http.MethodPost, path: "/api/keys", id: "createAPIKey", scope: crm.ScopeAdmin, tag: tag, secret: true, status: http.StatusCreated,
 			summary: "Create an API key",
 			description: "The response has the secret (key), this once. Without a user_id, a service user is created for it. " +
-				"A key never has more permissions than its user, also after those were reduced. For admins.",
+				"A key never has more permissions than its user, also after those were reduced. Without scopes, it has those of its role: " +
+				"read and export for a viewer; also write and import for a rep or a manager; also admin for an admin. " +
+				"Where the organisation has set key_max_days, it must expire within them. For admins.",
 			body: ref("APIKeyNew"), answer: a.schemas.envelope("NewAPIKey"),
 			problems: []int{http.StatusConflict},
 			run:      a.createKey(),
 		},
 		{
-			method: http.MethodDelete, path: "/api/keys/{id}", id: "revokeAPIKey", tag: tag,
+			method: http.MethodDelete, path: "/api/keys/{id}", id: "revokeAPIKey", scope: crm.ScopeAdmin, tag: tag,
 			summary: "Revoke an API key", description: "Every instance rejects it within a second. It stays in the list. For admins.",
 			answer: a.schemas.deleted(),
 			run: onID("API key", func(c *call, id crm.ID) error {

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"time"
 
+	"sixty/internal/crm"
 	"sixty/internal/ratelimit"
 	"sixty/internal/server"
 )
@@ -23,7 +24,7 @@ type limitView struct {
 func (a *API) limitOperation() operation {
 	a.schemas.record("Limit", reflect.TypeFor[limitView]())
 	return operation{
-		method: http.MethodGet, path: "/api/limits", id: "listLimits", tag: "System",
+		method: http.MethodGet, path: "/api/limits", id: "listLimits", scope: crm.ScopeRead, tag: "System",
 		summary: "List the rate limits",
 		description: "Those of the caller and of the organisation. A cached response counts as a fifth of a request. " +
 			"Without rate limits, the list is empty.",

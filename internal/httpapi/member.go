@@ -102,6 +102,7 @@ func memberName(name string) string {
 
 var (
 	errNotText    = errors.New("must be a string")
+	errNotTexts   = errors.New("must be an array of strings")
 	errNotNumber  = errors.New("must be a number")
 	errNotInteger = errors.New("must be a whole number")
 	errNotBool    = errors.New("must be true or false")
@@ -113,6 +114,8 @@ func readMember(field any, value json.RawMessage) error {
 	switch f := field.(type) {
 	case *crm.Field[string]:
 		return setMember(f, null, value, readText)
+	case *crm.Field[[]string]:
+		return setMember(f, null, value, readTexts)
 	case *crm.Field[int]:
 		return setMember(f, null, value, readInteger)
 	case *crm.Field[bool]:
@@ -150,6 +153,13 @@ func readText(value []byte) (string, error) {
 		return "", errNotText
 	}
 	return s, nil
+}
+
+func readTexts(value []byte) (texts []string, err error) {
+	if value[0] != '[' || json.Unmarshal(value, &texts) != nil {
+		return nil, errNotTexts
+	}
+	return texts, nil
 }
 
 // textThen decodes a string with a domain type's own parser.

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -27,6 +28,7 @@ type operation struct {
 
 	// See server.Operation.
 	public      bool
+	scope       crm.Scopes // 0: see neededScope
 	cost        server.RateLimitCost
 	longRunning bool
 	secret      bool
@@ -51,7 +53,23 @@ func (op *operation) pipeline() *server.Operation {
 	}
 	return &server.Operation{
 		ID: op.id, Method: op.method, Path: op.path, Query: names, Status: op.status, HasBody: op.body != nil,
-		Public: op.public, Cost: op.cost, LongRunning: op.longRunning, Secret: op.secret, Caching: op.caching, Run: op.run, Stream: op.stream,
+		Public: op.public, Scope: op.neededScope(), Cost: op.cost, LongRunning: op.longRunning, Secret: op.secret, Caching: op.caching, Run: op.run, Stream: op.stream,
+	}
+}
+
+// recordTags are those of operations on records: what reads them needs the scope read, and
+// what changes them write. All others declare their scope.
+var recordTags = []string{"Companies", "Contacts", "Deals", "Deal stages", "Activities", "Tasks", "Search", "Dashboard", "Changes"}
+
+// neededScope returns the scope of an operation; 0 if it does not declare the one that it must.
+func (op *operation) neededScope() crm.Scopes {
+	switch {
+	case op.scope != 0 || !slices.Contains(recordTags, op.tag):
+		return op.scope
+	case op.method == http.MethodGet:
+		return crm.ScopeRead
+	default:
+		return crm.ScopeWrite
 	}
 }
 

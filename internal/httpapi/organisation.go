@@ -17,7 +17,7 @@ func (a *API) organisationOperations() []operation {
 	body := newBodyReader(crm.Organisations.DecodeErrors, view)
 	return []operation{
 		{
-			method: http.MethodGet, path: "/api/organisation", id: "getOrganisation", tag: "People",
+			method: http.MethodGet, path: "/api/organisation", id: "getOrganisation", scope: crm.ScopeRead, tag: "People",
 			caching: server.Cached(cache.Static, crm.EntityOrganisation),
 			summary: "Read the organisation's settings",
 			answer:  a.schemas.envelope("Organisation"),
@@ -28,7 +28,7 @@ func (a *API) organisationOperations() []operation {
 			},
 		},
 		{
-			method: http.MethodPatch, path: "/api/organisation", id: "patchOrganisation", tag: "People",
+			method: http.MethodPatch, path: "/api/organisation", id: "patchOrganisation", scope: crm.ScopeAdmin, tag: "People",
 			summary: "Change the organisation's settings",
 			description: "For admins. Changes the members that are sent and no others (RFC 7396). Where reps_see is own, " +
 				"a rep sees only the companies, contacts, deals and activities that they own, and the tasks that are assigned to them or created by them. " +

@@ -16,7 +16,7 @@ func (a *API) peopleOperations() []operation {
 	owners := newPager(a, "owners", crm.Owners.Sorts, nil, a.Service.Owners)
 	return []operation{
 		{
-			method: http.MethodGet, path: "/api/user", id: "getUser", tag: "People",
+			method: http.MethodGet, path: "/api/user", id: "getUser", scope: crm.ScopeRead, tag: "People",
 			caching: server.Caching{Tier: cache.Session, Entities: []string{crm.EntityOwner}, Personal: true},
 			summary: "Read the current user",
 			answer:  a.schemas.envelope("User"),
@@ -27,7 +27,7 @@ func (a *API) peopleOperations() []operation {
 			},
 		},
 		{
-			method: http.MethodGet, path: "/api/owners", id: "listOwners", tag: "People",
+			method: http.MethodGet, path: "/api/owners", id: "listOwners", scope: crm.ScopeRead, tag: "People",
 			caching: server.Cached(cache.Static, crm.EntityOwner, crm.EntityDeal, crm.EntityOrganisation),
 			summary: "List the users who own records, with their statistics",
 			query:   owners.query.document(),

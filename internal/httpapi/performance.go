@@ -40,7 +40,7 @@ func (a *API) performanceOperations() []operation {
 	}
 	return []operation{
 		{
-			method: http.MethodGet, path: "/api/performance/stats", id: "getPerformanceStats", tag: "Performance",
+			method: http.MethodGet, path: "/api/performance/stats", id: "getPerformanceStats", scope: crm.ScopeRead, tag: "Performance",
 			summary: "Read statistics of the cache", description: "Those of the instance that responds, since it was started.",
 			answer:  a.schemas.envelope("PerformanceStats"),
 			caching: server.Uncached("they change all the time"),
@@ -49,7 +49,7 @@ func (a *API) performanceOperations() []operation {
 			},
 		},
 		{
-			method: http.MethodPost, path: "/api/performance/clear-cache", id: "clearCache", tag: "Performance",
+			method: http.MethodPost, path: "/api/performance/clear-cache", id: "clearCache", scope: crm.ScopeAdmin, tag: "Performance",
 			summary: "Clear the cache",
 			description: "Removes the organisation's responses on all instances: all of them, or those of a tier, or those made from one kind of records. " +
 				"For admins. It is never necessary: cached responses are never stale.",

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 	"sixty/internal/server"
 )
@@ -22,6 +23,10 @@ func textSchema() *huma.Schema { return &huma.Schema{Type: huma.TypeString} }
 func idSchema() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: "uuid"} }
 
 func dateSchema() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: "date"} }
+
+func scopesSchema() *huma.Schema {
+	return &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString, Enum: anys(crm.ScopeNames())}}
+}
 
 func instantSchema() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: "date-time"} }
 
@@ -87,15 +92,16 @@ func (s schemas) member(f reflect.StructField, t reflect.Type) *huma.Schema {
 
 // forms are the schemas of the types that write their own JSON.
 var forms = map[reflect.Type]func() *huma.Schema{
-	reflect.TypeFor[crm.ID]():      idSchema,
-	reflect.TypeFor[crm.Instant](): instantSchema,
-	reflect.TypeFor[crm.Moment]():  textSchema, // its two forms have no format in common
-	reflect.TypeFor[crm.Date]():    dateSchema,
-	reflect.TypeFor[crm.Money]():   moneySchema,
-	reflect.TypeFor[crm.Ratio]():   func() *huma.Schema { return placesSchema(0.0001) },
-	reflect.TypeFor[crm.Days]():    func() *huma.Schema { return placesSchema(0.01) },
-	reflect.TypeFor[crm.Month]():   func() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Pattern: `^\d{4}-\d{2}$`} },
-	reflect.TypeFor[server.Null](): null,
+	reflect.TypeFor[crm.ID]():             idSchema,
+	reflect.TypeFor[accounts.ScopeList](): scopesSchema,
+	reflect.TypeFor[crm.Instant]():        instantSchema,
+	reflect.TypeFor[crm.Moment]():         textSchema, // its two forms have no format in common
+	reflect.TypeFor[crm.Date]():           dateSchema,
+	reflect.TypeFor[crm.Money]():          moneySchema,
+	reflect.TypeFor[crm.Ratio]():          func() *huma.Schema { return placesSchema(0.0001) },
+	reflect.TypeFor[crm.Days]():           func() *huma.Schema { return placesSchema(0.01) },
+	reflect.TypeFor[crm.Month]():          func() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Pattern: `^\d{4}-\d{2}$`} },
+	reflect.TypeFor[server.Null]():        null,
 }
 
 // value returns the schema of a Go type's JSON.

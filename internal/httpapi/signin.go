@@ -81,7 +81,7 @@ func (a *API) signInOperations() []operation {
 			},
 		},
 		{
-			method: http.MethodPost, path: "/api/auth/logout-all", id: "logOutAll", tag: signInTag, secret: true,
+			method: http.MethodPost, path: "/api/auth/logout-all", id: "logOutAll", scope: crm.ScopeWrite, tag: signInTag, secret: true,
 			summary: "Sign out everywhere", answer: out,
 			run: func(c *call) error {
 				if err := a.Sessions.EndAll(c.Context, c.Actor); err != nil {
@@ -91,12 +91,12 @@ func (a *API) signInOperations() []operation {
 			},
 		},
 		{
-			method: http.MethodGet, path: "/api/auth/sessions", id: "listSessions", tag: signInTag,
+			method: http.MethodGet, path: "/api/auth/sessions", id: "listSessions", scope: crm.ScopeRead, tag: signInTag,
 			summary: "List the caller's sessions, the last used first",
 			caching: server.Uncached("used_at is not in the change log"), answer: a.schemas.list("Session"), run: a.listSessions,
 		},
 		{
-			method: http.MethodPost, path: "/api/auth/password", id: "changePassword", tag: signInTag, secret: true,
+			method: http.MethodPost, path: "/api/auth/password", id: "changePassword", scope: crm.ScopeWrite, tag: signInTag, secret: true,
 			summary: "Change the caller's own password", description: "All sessions end, and a new one starts. " + cookie,
 			body: ref("PasswordChange"), answer: signedIn, problems: []int{http.StatusConflict}, run: a.changePassword(),
 		},

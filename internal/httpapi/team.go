@@ -36,27 +36,27 @@ func (a *API) teamOperations() []operation {
 	pager := newPager(a, "users", crm.Owners.Sorts, nil, a.Accounts.Members)
 	switched := func(path, id, summary, description string, change func(context.Context, crm.Actor, crm.ID) (accounts.Member, error)) operation {
 		return operation{
-			method: http.MethodPost, path: "/api/users/{id}/" + path, id: id, tag: tag, summary: summary, description: description + " For admins.",
+			method: http.MethodPost, path: "/api/users/{id}/" + path, id: id, scope: crm.ScopeAdmin, tag: tag, summary: summary, description: description + " For admins.",
 			answer: a.schemas.envelope("Member"),
 			run:    func(c *call) error { return a.answerMember(c, change) },
 		}
 	}
 	return []operation{
 		{
-			method: http.MethodGet, path: "/api/users", id: "listUsers", tag: tag, caching: server.Uncached(uncached),
+			method: http.MethodGet, path: "/api/users", id: "listUsers", scope: crm.ScopeAdmin, tag: tag, caching: server.Uncached(uncached),
 			summary: "List the users", description: "Deactivated ones included. For admins.",
 			query: pager.query.document(), answer: a.schemas.list("Member"),
 			problems: []int{http.StatusBadRequest, http.StatusForbidden, http.StatusUnprocessableEntity},
 			run:      pager.run(with(appendMember)),
 		},
 		{
-			method: http.MethodGet, path: "/api/users/{id}", id: "readUser", tag: tag, caching: server.Uncached(uncached),
+			method: http.MethodGet, path: "/api/users/{id}", id: "readUser", scope: crm.ScopeAdmin, tag: tag, caching: server.Uncached(uncached),
 			summary: "Read a user", description: "For admins.",
 			answer: a.schemas.envelope("Member"), problems: []int{http.StatusForbidden},
 			run: func(c *call) error { return a.answerMember(c, a.Accounts.Member) },
 		},
 		{
-			method: http.MethodPatch, path: "/api/users/{id}", id: "patchUser", tag: tag,
+			method: http.MethodPatch, path: "/api/users/{id}", id: "patchUser", scope: crm.ScopeAdmin, tag: tag,
 			summary: "Change a user",
 			description: "Changes the members that are sent and no others; an explicit null clears one (RFC 7396). A change of role signs the user out " +
 				"everywhere and limits their keys. Admins cannot change their own role, and the last active admin stays one. For admins.",
@@ -68,7 +68,7 @@ func (a *API) teamOperations() []operation {
 		switched("reactivate", "reactivateUser", "Reactivate a user",
 			"They may sign in again; keys that were not revoked are valid again.", a.Accounts.ReactivateOwner),
 		{
-			method: http.MethodPost, path: "/api/users/{id}/hand-over", id: "handOver", tag: tag,
+			method: http.MethodPost, path: "/api/users/{id}/hand-over", id: "handOver", scope: crm.ScopeAdmin, tag: tag,
 			cost: server.Expensive("it may change every record"), longRunning: true,
 			summary: "Transfer all records of a user to another",
 			description: "Companies, contacts, deals and activities that they own, and the tasks that are assigned to them: all or nothing. " +

@@ -124,10 +124,9 @@ func (s *Server) Authenticate(r *http.Request) (crm.Actor, error) {
 		return crm.Actor{}, &Problem{Status: http.StatusBadRequest, Detail: "There must be one Authorization header at most."}
 	}
 	if token := BearerToken(r); token != "" {
-		ctx := r.Context()
-		if strings.IndexByte(token, '.') >= 0 { // not a key but a JWT: its user may be provisioned, which the audit trail records
-			ctx = accounts.WithOrigin(ctx, accounts.Origin{Address: s.ClientAddress(r), RequestID: r.Header.Get(requestIDHeader)})
-		}
+		// The use of a key is recorded with its address; the user of a JWT may be provisioned,
+		// which the audit trail records.
+		ctx := accounts.WithOrigin(r.Context(), accounts.Origin{Address: s.ClientAddress(r), RequestID: r.Header.Get(requestIDHeader)})
 		return s.Bearers.Authenticate(ctx, token)
 	}
 	if token := s.SessionToken(r); token != "" {
@@ -137,6 +136,15 @@ func (s *Server) Authenticate(r *http.Request) (crm.Actor, error) {
 		Status: http.StatusUnauthorized,
 		Detail: "Sign in, or sign the request with an API key: Authorization: Bearer <key>.",
 		Header: `WWW-Authenticate: Bearer realm="sixty"`,
+	}
+}
+
+// missingScope returns the problem of a credential that lacks the scope of an operation. The
+// header field is that of RFC 6750 section 3.1.
+func missingScope(needed crm.Scopes) *Problem {
+	return &Problem{
+		Status: http.StatusForbidden, Code: codeKeyScope, Detail: "The API key does not have the scope " + needed.String() + ".",
+		Header: `WWW-Authenticate: Bearer realm="sixty", error="insufficient_scope", scope="` + needed.String() + `"`,
 	}
 }
 

@@ -24,7 +24,7 @@ import (
 type everyone struct{}
 
 func (everyone) Authenticate(context.Context, string) (crm.Actor, error) {
-	return crm.Actor{Org: crm.ID{15: 1}, User: crm.ID{15: 2}, Role: crm.RoleManager}, nil
+	return crm.Actor{Org: crm.ID{15: 1}, User: crm.ID{15: 2}, Role: crm.RoleManager, Scopes: crm.AllScopes}, nil
 }
 
 func (everyone) Lookup(context.Context, string) (crm.Actor, bool) { return crm.Actor{}, false }
@@ -82,6 +82,7 @@ func newServer(tb testing.TB, read func(*Call) error, change ...func(*Options)) 
 			return nil
 		}},
 	} {
+		op.Scope = crm.ScopeRead
 		s.Register(op)
 	}
 	s.HandleFile(File{Path: "/docs", ContentType: "text/html", Policy: "default-src 'none'", Content: func() ([]byte, error) { return []byte("<p>"), nil }})

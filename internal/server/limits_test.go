@@ -68,7 +68,7 @@ func limitedServer(tb testing.TB, known bool) (*Server, keys) {
 	org := crm.ID{15: 1}
 	k := keys{
 		good: map[string]crm.Actor{
-			"one": {Org: org, User: crm.ID{15: 2}, Role: crm.RoleManager}, "two": {Org: org, User: crm.ID{15: 3}, Role: crm.RoleManager},
+			"one": {Org: org, User: crm.ID{15: 2}, Role: crm.RoleManager, Scopes: crm.AllScopes}, "two": {Org: org, User: crm.ID{15: 3}, Role: crm.RoleManager, Scopes: crm.AllScopes},
 		},
 		known: known, asked: new(atomic.Int64),
 	}

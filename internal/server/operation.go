@@ -13,8 +13,9 @@ import (
 type Operation struct {
 	ID           string // unique
 	Method, Path string
-	Query        []string // the names of the query parameters that Run reads
-	Public       bool     // needs no credentials
+	Query        []string   // the names of the query parameters that Run reads
+	Public       bool       // needs no credentials
+	Scope        crm.Scopes // the scope that a credential needs, unless it is Public
 	Cost         RateLimitCost
 	Caching      Caching
 	HasBody      bool // the body is received before the operation takes a slot (bulkheads.go)

@@ -25,6 +25,9 @@ type Problem struct {
 	Cause  error  // for the log alone
 }
 
+// codeKeyScope is the code of a 403 because of the scopes of an API key.
+const codeKeyScope = "key.scope"
+
 // A ValidationError is what is wrong with one part of a request.
 type ValidationError struct {
 	InQuery bool   // Name is a query parameter's, and otherwise the path of a member of the body
@@ -178,7 +181,7 @@ type ProblemBody struct {
 	Instance string         `json:"instance" doc:"The path of the request."`
 	Errors   []ProblemError `json:"errors" doc:"Every bad field; empty when the problem is not about fields."`
 	Tier     string         `json:"tier,omitempty" enum:"global,api,expensive" doc:"Of a 429: the tier of which too many requests came."`
-	Code     string         `json:"code,omitempty" enum:"commit.unknown" doc:"Of a 503: it is not known whether the change was made. The same request, sent again, finds out."`
+	Code     string         `json:"code,omitempty" enum:"commit.unknown,key.scope" doc:"commit.unknown, of a 503: it is not known whether the change was made. The same request, sent again, finds out. key.scope, of a 403: the API key lacks the scope that the detail names."`
 	Data     Null           `json:"data" doc:"Always null."`
 	Error    string         `json:"error" doc:"The same as detail."`
 }

@@ -58,6 +58,10 @@ func (s *Server) serve(op *Operation, w http.ResponseWriter, r *http.Request) {
 	if !s.chargeRequest(w, r, op, actor) {
 		return
 	}
+	if !op.Public && !actor.Scopes.Has(op.Scope) {
+		s.fail(w, r, missingScope(op.Scope))
+		return
+	}
 	if op.Caching.Tier != "" {
 		s.respondCached(op, w, r, actor, stale)
 		return

@@ -16,11 +16,12 @@ import (
 
 // Authenticator resolves a token to the actor that holds it.
 type Authenticator interface {
-	// Lookup returns the actor if it is known in memory; otherwise false, and the caller
-	// goes on to Authenticate.
+	// Lookup returns the actor if it is known in memory and its use need not be recorded;
+	// otherwise false, and the caller goes on to Authenticate.
 	Lookup(ctx context.Context, token string) (crm.Actor, bool)
 	// Authenticate returns the actor, from the database if need be. The error's code is
-	// crm.CodeUnauthenticated if the token is not valid.
+	// crm.CodeUnauthenticated if the token is not valid. The context has the request's origin
+	// (package accounts).
 	Authenticate(ctx context.Context, token string) (crm.Actor, error)
 	// LastKnown returns the actor of an earlier authentication, for use while Authenticate
 	// is unavailable.
@@ -143,8 +144,12 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Register adds an operation.
+// Register adds an operation. One without a scope that is not public would be open to no one;
+// it panics instead.
 func (s *Server) Register(op *Operation) {
+	if !op.Public && op.Scope == 0 {
+		panic("server: the operation " + op.ID + " declares no scope")
+	}
 	s.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) { s.serve(op, w, r) })
 }
 

@@ -30,7 +30,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`}
 ON CONFLICT (org_id, user_id) DO UPDATE SET at = excluded.at`}
 	endSession = &Statement{"session.delete", `DELETE FROM sessions WHERE org_id = $1 AND id = $2`}
 	useSession = &Statement{"session.use", `UPDATE sessions SET used_at = $3 WHERE org_id = $1 AND id = $2 AND used_at <= $4`}
-	useKey     = &Statement{"api_key.use", `UPDATE api_keys SET used_at = $3 WHERE org_id = $1 AND id = $2 AND (used_at IS NULL OR used_at <= $4)`}
+	useKey     = &Statement{"api_key.use", `UPDATE api_keys SET used_at = $3, used_address = $5 WHERE org_id = $1 AND id = $2 AND (used_at IS NULL OR used_at <= $4)`}
 
 	oneTimeTokenByHash = &Statement{"ticket.holder", `SELECT org_id, user_id, purpose, hash, created_at, expires_at FROM tickets WHERE hash = $1`}
 	putOneTimeToken    = &Statement{"ticket.put", `INSERT INTO tickets (org_id, user_id, purpose, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
@@ -148,8 +148,8 @@ func (t *tx) UseSession(ctx context.Context, id crm.ID, since crm.Instant) error
 }
 
 // UseAPIKey implements accounts.Tx.
-func (t *tx) UseAPIKey(ctx context.Context, id crm.ID, since crm.Instant) error {
-	_, err := t.exec(ctx, useKey, t.by.Org, id, t.at, since)
+func (t *tx) UseAPIKey(ctx context.Context, id crm.ID, since crm.Instant, address string) error {
+	_, err := t.exec(ctx, useKey, t.by.Org, id, t.at, since, address)
 	return err
 }
 

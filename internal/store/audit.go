@@ -18,6 +18,7 @@ func auditTable() table[accounts.AuditEntry, accounts.AuditFilter] {
 		filters: filtersOf(accounts.AuditTrail, map[string]condition[accounts.AuditFilter]{
 			"action":  {sql: "t.action ="},
 			"actorId": {sql: "t.actor_id ="},
+			"keyId":   {sql: "t.key_id ="},
 			"from": {add: func(b *whereBuilder, f *accounts.AuditFilter) {
 				b.timeRange.column, b.timeRange.from = "t.at", new(crm.InstantOf(f.From.Time()))
 			}},

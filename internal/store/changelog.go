@@ -154,15 +154,16 @@ func (t *tx) logAppend(ctx context.Context) (*LogAppend, error) {
 	if err != nil {
 		return nil, err
 	}
-	log.Args = []any{t.by.Org, int64(len(rows)), t.actor(), t.at, string(entries), t.store.engine.Epoch()}
+	log.Args = []any{t.by.Org, int64(len(rows)), t.by.UserID(), t.at, string(entries), t.by.KeyID(), t.store.engine.Epoch()}
 	return log, nil
 }
 
 // number completes the entries when they are committed; seq is that of the last.
 func (t *tx) number(seq int64) {
 	n := int64(len(t.changes))
+	actor, key := t.by.UserID(), t.by.KeyID()
 	for i := range t.changes {
 		c := &t.changes[i]
-		c.Seq, c.ActorID, c.At = seq-n+int64(i)+1, t.actor(), t.at
+		c.Seq, c.ActorID, c.KeyID, c.At = seq-n+int64(i)+1, actor, key, t.at
 	}
 }

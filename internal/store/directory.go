@@ -10,15 +10,15 @@ import (
 // Organisations, API keys and settings.
 
 var (
-	organisations = &Statement{"organisation.all", `SELECT id, name, default_currency, reps_see, created_at FROM organisations ORDER BY name_key`}
-	organisation  = &Statement{"organisation.get", `SELECT id, name, default_currency, reps_see, created_at FROM organisations WHERE id = $1`}
+	organisations = &Statement{"organisation.all", `SELECT id, name, default_currency, reps_see, key_max_days, created_at FROM organisations ORDER BY name_key`}
+	organisation  = &Statement{"organisation.get", `SELECT id, name, default_currency, reps_see, key_max_days, created_at FROM organisations WHERE id = $1`}
 	putOrg        = &Statement{"organisation.insert", `INSERT INTO organisations (id, name, name_key, default_currency, reps_see, created_at) VALUES ($1, $2, $3, $4, $5, $6)`}
-	setOrg        = &Statement{"organisation.update", `UPDATE organisations SET name = $2, name_key = $3, reps_see = $4 WHERE id = $1`}
+	setOrg        = &Statement{"organisation.update", `UPDATE organisations SET name = $2, name_key = $3, reps_see = $4, key_max_days = $5 WHERE id = $1`}
 
-	putKey = &Statement{"api_key.insert", `INSERT INTO api_keys (org_id, id, user_id, name, role, prefix, hash, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`}
+	putKey = &Statement{"api_key.insert", `INSERT INTO api_keys (org_id, id, user_id, name, role, prefix, hash, created_at, expires_at, scopes, created_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`}
 	revokeKey = &Statement{"api_key.revoke", `UPDATE api_keys SET revoked_at = $3 WHERE org_id = $1 AND id = $2 AND revoked_at IS NULL RETURNING user_id`}
-	keyHolder = &Statement{"api_key.holder", `SELECT k.org_id, k.id, k.user_id, k.name, k.role, k.prefix, k.hash, k.created_at, k.expires_at, k.revoked_at, k.used_at, u.role, u.deactivated_at, o.reps_see
+	keyHolder = &Statement{"api_key.holder", `SELECT k.org_id, k.id, k.user_id, k.name, k.role, k.prefix, k.hash, k.created_at, k.expires_at, k.revoked_at, k.used_at, k.scopes, k.created_by, k.used_address, u.role, u.deactivated_at, o.reps_see
 FROM api_keys k JOIN users u ON u.org_id = k.org_id AND u.id = k.user_id JOIN organisations o ON o.id = k.org_id WHERE k.hash = $1 AND u.deleted_at IS NULL`}
 
 	getSetting = &Statement{"setting.get", `SELECT value FROM settings WHERE name = $1`}
@@ -26,7 +26,7 @@ FROM api_keys k JOIN users u ON u.org_id = k.org_id AND u.id = k.user_id JOIN or
 )
 
 func organisationDest(o *crm.Organisation) []any {
-	return []any{&o.ID, &o.Name, &o.DefaultCurrency, (*string)(&o.RepsSee), &o.CreatedAt}
+	return []any{&o.ID, &o.Name, &o.DefaultCurrency, (*string)(&o.RepsSee), &o.KeyMaxDays, &o.CreatedAt}
 }
 
 // Organisations implements accounts.Store.
@@ -61,7 +61,7 @@ func (t *tx) PutOrganisation(ctx context.Context, o crm.Organisation) error {
 func (t *tx) LockOrganisation(ctx context.Context) (crm.Organisation, error) {
 	s := t.store
 	st := s.statement("organisation.get_lock", func() *Statement {
-		return &Statement{"organisation.get_lock", "SELECT t.id, t.name, t.default_currency, t.reps_see, t.created_at FROM organisations t WHERE t.id = $1" + s.dialect.ForUpdate()}
+		return &Statement{"organisation.get_lock", "SELECT t.id, t.name, t.default_currency, t.reps_see, t.key_max_days, t.created_at FROM organisations t WHERE t.id = $1" + s.dialect.ForUpdate()}
 	})
 	rows, err := collect(ctx, s, t.db, st, organisationDest, t.by.Org)
 	if err != nil {
@@ -78,7 +78,7 @@ func (t *tx) UpdateOrganisation(ctx context.Context, o crm.Organisation) error {
 	if err := t.confine("record", o.ID); err != nil {
 		return err
 	}
-	n, err := t.exec(ctx, setOrg, o.ID, o.Name, crm.NameKey(o.Name), string(o.RepsSee))
+	n, err := t.exec(ctx, setOrg, o.ID, o.Name, crm.NameKey(o.Name), string(o.RepsSee), &o.KeyMaxDays)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (t *tx) UpdateOrganisation(ctx context.Context, o crm.Organisation) error {
 }
 
 func keyDest(k *accounts.APIKey) []any {
-	return []any{&k.OrgID, &k.ID, &k.UserID, &k.Name, (*string)(&k.Role), &k.Prefix, &k.Hash, &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt, &k.UsedAt}
+	return []any{&k.OrgID, &k.ID, &k.UserID, &k.Name, (*string)(&k.Role), &k.Prefix, &k.Hash, &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt, &k.UsedAt, (*string)(&k.Scopes), &k.CreatedBy, &k.UsedAddress}
 }
 
 // APIKeyPrincipal implements auth.Principals.
@@ -111,7 +111,7 @@ func (s *Store) APIKeyPrincipal(ctx context.Context, hash []byte) (accounts.APIK
 }
 
 func (t *tx) PutAPIKey(ctx context.Context, k accounts.APIKey) error {
-	_, err := t.exec(ctx, putKey, t.by.Org, k.ID, k.UserID, k.Name, string(k.Role), k.Prefix, k.Hash, k.CreatedAt, k.ExpiresAt)
+	_, err := t.exec(ctx, putKey, t.by.Org, k.ID, k.UserID, k.Name, string(k.Role), k.Prefix, k.Hash, k.CreatedAt, k.ExpiresAt, string(k.Scopes), k.CreatedBy)
 	if err != nil {
 		return err
 	}

@@ -86,7 +86,7 @@ type EngineTx interface {
 type LogAppend struct {
 	Org crm.ID
 	// Args are the organisation, the number of entries, the actor, the instant, a JSON array of
-	// [entity, id, op, refs], and the expected epoch; see Engine.Epoch.
+	// [entity, id, op, refs], the API key, and the expected epoch; see Engine.Epoch.
 	Args []any
 	// The entries are of deals, or of activities, whose sums are to be locked first.
 	Deals, Activities bool

@@ -117,14 +117,15 @@ type loggedEntry struct {
 	id     *crm.ID
 	op     *string
 	actor  *crm.ID
+	key    *crm.ID
 	at     *crm.Instant
 	refs   *string
 }
 
-const entryColumns = "coalesce(c.seq, 0), c.entity, c.entity_id, c.op, c.actor_id, c.at, CAST(c.refs AS text)"
+const entryColumns = "coalesce(c.seq, 0), c.entity, c.entity_id, c.op, c.actor_id, c.key_id, c.at, CAST(c.refs AS text)"
 
 func (e *loggedEntry) destinations(before ...any) []any {
-	return append(before, &e.seq, &e.entity, &e.id, &e.op, &e.actor, &e.at, &e.refs)
+	return append(before, &e.seq, &e.entity, &e.id, &e.op, &e.actor, &e.key, &e.at, &e.refs)
 }
 
 // entry returns the entry; false if there is none.
@@ -132,7 +133,7 @@ func (e *loggedEntry) entry(org crm.ID) (crm.LogEntry, bool, error) {
 	if e.seq == 0 {
 		return crm.LogEntry{}, false, nil
 	}
-	found := crm.LogEntry{Seq: e.seq, Entity: *e.entity, ID: e.id, Op: crm.Op(*e.op), ActorID: e.actor, At: *e.at}
+	found := crm.LogEntry{Seq: e.seq, Entity: *e.entity, ID: e.id, Op: crm.Op(*e.op), ActorID: e.actor, KeyID: e.key, At: *e.at}
 	if err := json.Unmarshal([]byte(*e.refs), &found.Refs); err != nil {
 		return found, true, fmt.Errorf("the refs of change %d of %s: %w", found.Seq, org, err)
 	}

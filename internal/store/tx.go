@@ -92,14 +92,6 @@ func (t *tx) Reads() crm.Reads { return &t.reader }
 
 func (t *tx) scope() Scope { return Scope{Org: t.by.Org} }
 
-// actor is the person who makes the change; nil for the operator.
-func (t *tx) actor() *crm.ID {
-	if t.by.User == (crm.ID{}) {
-		return nil
-	}
-	return &t.by.User
-}
-
 // confine rejects a row of another organisation than the transaction's, which is a bug of
 // the use case.
 func (t *tx) confine(what string, org crm.ID) error {

@@ -24,11 +24,11 @@ const (
 	enterLog      = `WITH counter AS (
   UPDATE organisations SET log_seq = log_seq + $2 WHERE id = $1 RETURNING log_seq
 ), entered AS (
-  INSERT INTO changes (org_id, seq, entity, entity_id, op, actor_id, at, refs)
-  SELECT $1::uuid, log_seq - $2 + n, entry ->> 0, (entry ->> 1)::uuid, entry ->> 2, $3::uuid, $4::timestamptz, entry -> 3
+  INSERT INTO changes (org_id, seq, entity, entity_id, op, actor_id, key_id, at, refs)
+  SELECT $1::uuid, log_seq - $2 + n, entry ->> 0, (entry ->> 1)::uuid, entry ->> 2, $3::uuid, $6::uuid, $4::timestamptz, entry -> 3
   FROM jsonb_array_elements($5::text::jsonb) WITH ORDINALITY e (entry, n) LEFT JOIN counter ON true
 )
-SELECT log_seq, expect_epoch($6), set_config('statement_timeout', '0', true) FROM counter`
+SELECT log_seq, expect_epoch($7), set_config('statement_timeout', '0', true) FROM counter`
 	unlimited = "SET LOCAL statement_timeout = 0"
 )
 

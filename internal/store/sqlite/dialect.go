@@ -65,8 +65,8 @@ func (dialect) InProgress(n int) string { return "$" + strconv.Itoa(n) + " IS NU
 // What takes numbers of the change log, and inserts the entries.
 const (
 	countLog = "UPDATE organisations SET log_seq = log_seq + $2 WHERE id = $1 RETURNING log_seq, " + currentEpoch
-	enterLog = `INSERT INTO changes (org_id, seq, entity, entity_id, op, actor_id, at, refs)
-SELECT $1, o.log_seq - $2 + e.key + 1, json_extract(e.value, '$[0]'), unhex(json_extract(e.value, '$[1]'), '-'), json_extract(e.value, '$[2]'), $3, $4, json_extract(e.value, '$[3]')
+	enterLog = `INSERT INTO changes (org_id, seq, entity, entity_id, op, actor_id, key_id, at, refs)
+SELECT $1, o.log_seq - $2 + e.key + 1, json_extract(e.value, '$[0]'), unhex(json_extract(e.value, '$[1]'), '-'), json_extract(e.value, '$[2]'), $3, $6, $4, json_extract(e.value, '$[3]')
 FROM organisations o, json_each($5) e WHERE o.id = $1 ORDER BY e.key`
 )
 

@@ -216,7 +216,7 @@ func (t *tx) enter(ctx context.Context, log *store.LogAppend) error {
 		return err
 	}
 	counted.Close() // before another statement runs on the connection
-	_, err = t.Exec(ctx, logEntries, log.Args[:5])
+	_, err = t.Exec(ctx, logEntries, log.Args[:6])
 	return err
 }
 

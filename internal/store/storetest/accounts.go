@@ -3,6 +3,7 @@ package storetest
 import (
 	"cmp"
 	"slices"
+	"strconv"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -226,7 +227,7 @@ func oneTimeTokens(f *fixture) {
 	there(second, false)
 }
 
-// apiKeysInUse tell when they were last used, to what the caller finds often enough.
+// apiKeysInUse tell when they were last used and from where, to what the caller finds often enough.
 func apiKeysInUse(f *fixture) {
 	o, ctx := f.home, f.Context()
 	key := accounts.APIKey{OrgID: o.ID, ID: crm.NewID(), UserID: o.owner.ID, Name: "Key", Role: crm.RoleRep, Prefix: "p", Hash: []byte("hash"), CreatedAt: at(1)}
@@ -237,9 +238,11 @@ func apiKeysInUse(f *fixture) {
 		n, since    int
 		wantChanged bool
 	}{{f.away, 5, 4, false}, {o, 10, 5, true}, {o, 20, 5, false}, {o, 80, 20, true}} {
-		f.write(step.by, step.n, func(tx store.Tx) error { return tx.UseAPIKey(ctx, key.ID, at(step.since)) })
+		f.write(step.by, step.n, func(tx store.Tx) error {
+			return tx.UseAPIKey(ctx, key.ID, at(step.since), "192.0.2."+strconv.Itoa(step.n))
+		})
 		if step.wantChanged {
-			key.UsedAt = ptr(at(step.n))
+			key.UsedAt, key.UsedAddress = ptr(at(step.n)), ptr("192.0.2."+strconv.Itoa(step.n))
 		}
 		if diff := gocmp.Diff([]accounts.APIKey{key}, keysOf(f, o)); diff != "" {
 			f.Errorf("used at %d (-want +got):\n%s", step.n, diff)

@@ -26,6 +26,7 @@ func auditTrails(f *fixture) {
 		if i%3 == 0 {
 			e.ActorID, e.Action, e.Target, e.TargetID = &f.home.owner.ID, accounts.ActionUserDeleted, crm.EntityOwner, ptr(crm.NewID())
 			e.Address, e.RequestID = "192.0.2.1", "request"
+			e.KeyID, e.KeyCreatedBy = &f.home.by.Key, ptr(crm.NewID())
 		}
 		want = append(want, e)
 	}
@@ -51,6 +52,7 @@ func auditTrails(f *fixture) {
 		"All":    {accounts.AuditFilter{}, func(accounts.AuditEntry) bool { return true }},
 		"Action": {accounts.AuditFilter{Action: ptr(string(accounts.ActionUserDeleted))}, func(e accounts.AuditEntry) bool { return e.Action == accounts.ActionUserDeleted }},
 		"Actor":  {accounts.AuditFilter{ActorID: &f.home.owner.ID}, func(e accounts.AuditEntry) bool { return e.ActorID != nil }},
+		"Key":    {accounts.AuditFilter{KeyID: &f.home.by.Key}, func(e accounts.AuditEntry) bool { return e.KeyID != nil }},
 		"Days": {accounts.AuditFilter{From: ptr(first + 1), To: ptr(first + 2)}, func(e accounts.AuditEntry) bool {
 			return e.At >= at(0)+day && e.At < at(0)+3*day
 		}},

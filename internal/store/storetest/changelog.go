@@ -24,11 +24,12 @@ type logged struct {
 	ID     *crm.ID
 	Op     string
 	Actor  *crm.ID
+	Key    *crm.ID
 	At     crm.Instant
 	Refs   map[string][]crm.ID // but for the import
 }
 
-var readLog = &store.Statement{Name: "test.changes", SQL: `SELECT seq, entity, entity_id, op, actor_id, at, CAST(refs AS TEXT)
+var readLog = &store.Statement{Name: "test.changes", SQL: `SELECT seq, entity, entity_id, op, actor_id, key_id, at, CAST(refs AS TEXT)
 FROM changes WHERE org_id = $1 ORDER BY seq`}
 
 // changeLog reads an organisation's change log.
@@ -43,7 +44,7 @@ func changeLog(f *fixture, o tenant) []logged {
 	for rows.Next() {
 		var l logged
 		var refs string
-		if err := rows.Scan(&l.Seq, &l.Entity, &l.ID, &l.Op, &l.Actor, &l.At, &refs); err != nil {
+		if err := rows.Scan(&l.Seq, &l.Entity, &l.ID, &l.Op, &l.Actor, &l.Key, &l.At, &refs); err != nil {
 			f.Fatal(err)
 		}
 		var named map[string]any
@@ -125,7 +126,7 @@ func logEntries(f *fixture) {
 	} {
 		got := entered(f, c.do)
 		for i := range c.want {
-			c.want[i].Actor = &f.home.by.User
+			c.want[i].Actor, c.want[i].Key = &f.home.by.User, &f.home.by.Key
 		}
 		if diff := cmp.Diff(c.want, got, cmpopts.IgnoreFields(logged{}, "Seq"), cmpopts.EquateEmpty()); diff != "" {
 			f.Errorf("%s (-want +got):\n%s", c.name, diff)
@@ -139,7 +140,7 @@ func logEntries(f *fixture) {
 			f.Fatal(err)
 		}
 	})
-	if len(got) != 1 || got[0].Actor != nil {
+	if len(got) != 1 || got[0].Actor != nil || got[0].Key != nil {
 		f.Errorf("a change of the operator is logged as %+v", got)
 	}
 	first := changeLog(f, f.home)[0]
@@ -222,7 +223,7 @@ func logCleared(f *fixture) {
 		})
 		for i := range step.want {
 			w := &step.want[i]
-			w.Op, w.At, w.Actor = "updated", at(20), &owner
+			w.Op, w.At, w.Actor, w.Key = "updated", at(20), &owner, &f.home.by.Key
 		}
 		ignore := cmpopts.IgnoreMapEntries(func(name string, _ []crm.ID) bool { return name == "owner_id" })
 		if diff := cmp.Diff(step.want, got, cmpopts.IgnoreFields(logged{}, "Seq"), cmpopts.EquateEmpty(), ignore); diff != "" {
@@ -256,7 +257,7 @@ func logImport(f *fixture) {
 	got = append(got, batch(3, other, func(store.Tx) error { return nil })...)
 	var want []logged
 	for _, e := range []logged{{Entity: "deal_stage", At: at(1)}, {Entity: "company", At: at(1)}, {Entity: "company", At: at(2)}} {
-		e.Op, e.Actor = "bulk", &f.home.by.User
+		e.Op, e.Actor, e.Key = "bulk", &f.home.by.User, &f.home.by.Key
 		want = append(want, e)
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(logged{}, "Seq", "Refs")); diff != "" {

@@ -48,8 +48,10 @@ func apiKeys(f *fixture) {
 		keys[i] = accounts.APIKey{
 			OrgID: o.ID, ID: crm.NewID(), UserID: people[i%3].ID, Name: "Key " + strconv.Itoa(i), Role: crm.RoleViewer,
 			Prefix: "sixty_" + strconv.Itoa(i), Hash: []byte{0, 0xff, byte(i)}, CreatedAt: at(i),
+			Scopes: "read,write",
 		}
 	}
+	keys[2].CreatedBy, keys[3].CreatedBy = &people[0].ID, &people[1].ID
 	keys[3].ExpiresAt = ptr(at(-1)) // of the holder
 	f.write(o, 1, func(tx store.Tx) error {
 		for _, k := range keys {
@@ -102,6 +104,20 @@ func apiKeys(f *fixture) {
 	again := keys[1]
 	again.ID = crm.NewID()
 	conflicts(f, f.fails(o, func(tx store.Tx) error { return tx.PutAPIKey(ctx, again) }), "")
+}
+
+// oldAPIKeys, which a program without scopes has created, have all of them.
+func oldAPIKeys(f *fixture) {
+	o := f.home
+	key := accounts.APIKey{
+		OrgID: o.ID, ID: crm.NewID(), UserID: o.owner.ID, Name: "Old", Role: crm.RoleRep, Prefix: "p", Hash: []byte("old"), CreatedAt: at(1),
+	}
+	f.outsideLog(&store.Statement{Name: "test.api_key", SQL: `INSERT INTO api_keys (org_id, id, user_id, name, role, prefix, hash, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`}, key.OrgID, key.ID, key.UserID, key.Name, string(key.Role), key.Prefix, key.Hash, key.CreatedAt)
+	got := keysOf(f, o)
+	if len(got) != 1 || got[0].Scopes.Set() != crm.AllScopes {
+		f.Errorf("%+v", got)
+	}
 }
 
 // keysOf reads the list of keys, oldest first, a few at a time.

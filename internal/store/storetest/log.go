@@ -65,7 +65,7 @@ func logReads(f *fixture) {
 
 	var want []crm.LogEntry
 	for _, l := range changeLog(f, f.home) {
-		want = append(want, crm.LogEntry{Seq: l.Seq, Entity: l.Entity, ID: l.ID, Op: crm.Op(l.Op), ActorID: l.Actor, At: l.At, Refs: crm.Refs{
+		want = append(want, crm.LogEntry{Seq: l.Seq, Entity: l.Entity, ID: l.ID, Op: crm.Op(l.Op), ActorID: l.Actor, KeyID: l.Key, At: l.At, Refs: crm.Refs{
 			Owner: l.Refs["owner_id"], Company: l.Refs["company_id"], Contact: l.Refs["contact_id"], Stage: l.Refs["stage_id"], Deal: l.Refs["deal_id"],
 		}})
 	}
@@ -144,8 +144,8 @@ func announcements(f *fixture) {
 		})
 	})
 	want := []logged{
-		{Seq: 4, Entity: "deal", Op: "bulk", Actor: &f.home.by.User, At: at(5), Refs: map[string][]crm.ID{}},
-		{Seq: 5, Entity: "cache.static", Op: "bulk", Actor: &f.home.by.User, At: at(5), Refs: map[string][]crm.ID{}},
+		{Seq: 4, Entity: "deal", Op: "bulk", Actor: &f.home.by.User, Key: &f.home.by.Key, At: at(5), Refs: map[string][]crm.ID{}},
+		{Seq: 5, Entity: "cache.static", Op: "bulk", Actor: &f.home.by.User, Key: &f.home.by.Key, At: at(5), Refs: map[string][]crm.ID{}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		f.Errorf("entered (-want +got):\n%s", diff)

@@ -418,7 +418,7 @@ func (m maker) account(f *fixture, o tenant, people []crm.ID, entries, keys int)
 	actions := []accounts.Action{accounts.ActionSignedIn, accounts.ActionSignedOut, accounts.ActionSignInFailed, accounts.ActionKeyCreated, accounts.ActionExported}
 	f.write(o, 1, func(tx store.Tx) error {
 		for range entries {
-			e := accounts.AuditEntry{OrgID: o.ID, ID: crm.NewID(), At: m.moment(), ActorID: some(m, people[:3]), Action: actions[m.IntN(len(actions))], Details: details}
+			e := accounts.AuditEntry{OrgID: o.ID, ID: crm.NewID(), At: m.moment(), ActorID: some(m, people[:3]), KeyID: some(m, people[3:6]), Action: actions[m.IntN(len(actions))], Details: details}
 			if err := tx.PutAudit(f.Context(), e); err != nil {
 				return err
 			}

@@ -152,6 +152,7 @@ func Run(t *testing.T, database func(tb testing.TB) Opener, only ...string) {
 		{"OrganisationSettings", organisationSettings},
 		{"APIKeys", apiKeys},
 		{"APIKeysInUse", apiKeysInUse},
+		{"OldAPIKeys", oldAPIKeys},
 		{"Passwords", passwords},
 		{"Sessions", sessions},
 		{"Identities", identities},
@@ -241,7 +242,7 @@ func (f *fixture) tenant(name string) tenant {
 	o := tenant{Organisation: crm.Organisation{ID: crm.NewID(), Name: name, DefaultCurrency: "GBP", RepsSee: crm.RepsSeeAll, CreatedAt: at(0)}}
 	o.owner = o.newOwner("Ada")
 	o.stage = o.newStage("Lead")
-	o.by = crm.Actor{Org: o.ID, User: o.owner.ID, Role: crm.RoleAdmin}
+	o.by = crm.Actor{Org: o.ID, User: o.owner.ID, Role: crm.RoleAdmin, Key: crm.NewID()}
 	f.write(o, 0, func(tx store.Tx) error {
 		if err := tx.PutOrganisation(f.Context(), o.Organisation); err != nil {
 			return err
