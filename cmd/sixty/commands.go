@@ -28,6 +28,9 @@ func (c migrateCmd) Run(ctx context.Context, env *environment) error {
 		if err := core.Store.RebuildDerived(ctx); err != nil {
 			return err
 		}
+		if err := printCollisions(ctx, core, env.stdout); err != nil {
+			return err
+		}
 		_, err := fmt.Fprintln(env.stdout, "The database schema is up to date.")
 		return err
 	})
@@ -43,6 +46,9 @@ func (reindexCmd) Help() string {
 func (reindexCmd) Run(ctx context.Context, env *environment) error {
 	return env.with(ctx, func(core *app.Core) error {
 		if err := core.Store.Reindex(ctx); err != nil {
+			return err
+		}
+		if err := printCollisions(ctx, core, env.stdout); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintln(env.stdout, "The search index and the dashboard sums are rebuilt.")

@@ -35,16 +35,17 @@ type ProvisioningPolicy struct {
 	Create bool
 }
 
-// LinkIdentity links an identity to the one active person with its address or, if the policy
+// LinkIdentity links an identity to the one active person whose stored address is its normal one or, if the policy
 // asks for it, to a rep who is created. From then on the person is known by the subject alone,
 // whatever address the provider names. CodeNotFound if there is no such person, or more than
 // one; CodeConflict if the person is another subject of the issuer, may not sign in, or has
 // been linked meanwhile.
 func (s *Service) LinkIdentity(ctx context.Context, n UnlinkedIdentity, w ProvisioningPolicy) error {
-	if n.Email == "" {
+	email, violation := crm.NormalEmail(n.Email)
+	if violation != "" {
 		return crm.NotFound("account")
 	}
-	account, err := s.AccountByEmail(ctx, n.Email, w.Organisation)
+	account, err := s.accountByEmail(ctx, email, w.Organisation, true)
 	switch {
 	case err == nil:
 		return s.link(ctx, account.OrgID, n, func(tx Tx) (crm.ID, error) {
@@ -58,7 +59,7 @@ func (s *Service) LinkIdentity(ctx context.Context, n UnlinkedIdentity, w Provis
 		return err
 	}
 	by, now := crm.Actor{Org: org}, s.clock()
-	p := crm.OwnerPatch{FirstName: crm.Of(cutName(n.FirstName)), LastName: crm.Of(cutName(n.LastName)), Email: crm.Of(n.Email)}
+	p := crm.OwnerPatch{FirstName: crm.Of(cutName(n.FirstName)), LastName: crm.Of(cutName(n.LastName)), Email: crm.Of(email)}
 	return s.link(ctx, org, n, func(tx Tx) (crm.ID, error) {
 		person, err := insertOwner(ctx, tx, by, now, p)
 		return person.ID, err

@@ -2,7 +2,6 @@ package accounts
 
 import (
 	"context"
-	"strings"
 
 	"sixty/internal/crm"
 )
@@ -21,16 +20,31 @@ const maxAccounts = 100
 // has it or, of several, the one in the organisation that is named, by name or id.
 // CodeNotFound in every other case.
 func (s *Service) AccountByEmail(ctx context.Context, email, organisation string) (Account, error) {
-	return s.accountByEmail(ctx, email, organisation, true)
+	return s.accountToSignIn(ctx, email, organisation, true)
 }
 
 // DeactivatedByEmail is AccountByEmail for people who were deactivated.
 func (s *Service) DeactivatedByEmail(ctx context.Context, email, organisation string) (Account, error) {
-	return s.accountByEmail(ctx, email, organisation, false)
+	return s.accountToSignIn(ctx, email, organisation, false)
 }
 
+// accountToSignIn returns the account of an address that a person writes. One that is stored
+// as it was before NormalEmail is found, too: the password says whether it is theirs.
+func (s *Service) accountToSignIn(ctx context.Context, email, organisation string, active bool) (Account, error) {
+	normal, legacy := crm.StoredEmails(email)
+	account, err := s.accountByEmail(ctx, normal, organisation, active)
+	if legacy != normal && crm.CodeOf(err) == crm.CodeNotFound {
+		account, err = s.accountByEmail(ctx, legacy, organisation, active)
+	}
+	return account, err
+}
+
+// accountByEmail returns the account with exactly this address.
 func (s *Service) accountByEmail(ctx context.Context, email, organisation string, active bool) (Account, error) {
-	all, err := s.store.AccountsByEmail(ctx, strings.ToLower(strings.TrimSpace(email)), active, maxAccounts)
+	if email == "" {
+		return Account{}, crm.NotFound("account")
+	}
+	all, err := s.store.AccountsByEmail(ctx, email, active, maxAccounts)
 	if err != nil {
 		return Account{}, err
 	}

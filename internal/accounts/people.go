@@ -2,7 +2,6 @@ package accounts
 
 import (
 	"context"
-	"strings"
 
 	"sixty/internal/crm"
 )
@@ -43,19 +42,23 @@ func applyOwner(ctx context.Context, tx TeamTx, p crm.OwnerPatch, o *crm.Owner) 
 	return err
 }
 
-// OwnerByEmail finds a person by e-mail address.
+// OwnerByEmail finds a person by e-mail address, also one that is stored as it was before
+// NormalEmail.
 func (s *Service) OwnerByEmail(ctx context.Context, by crm.Actor, email string) (crm.Owner, error) {
 	var out crm.Owner
 	err := s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
-		found, err := tx.Owners().Find(ctx, crm.KeyEmail, []string{strings.ToLower(strings.TrimSpace(email))})
-		if err != nil {
-			return err
+		normal, legacy := crm.StoredEmails(email)
+		for _, stored := range []string{normal, legacy} {
+			found, err := tx.Owners().Find(ctx, crm.KeyEmail, []string{stored})
+			if err != nil {
+				return err
+			}
+			if len(found) > 0 {
+				out, err = crm.LockOne(ctx, tx.Owners(), found[0].ID, "user")
+				return err
+			}
 		}
-		if len(found) == 0 {
-			return crm.NotFound("user")
-		}
-		out, err = crm.LockOne(ctx, tx.Owners(), found[0].ID, "user")
-		return err
+		return crm.NotFound("user")
 	})
 	return out, err
 }

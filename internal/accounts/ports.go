@@ -13,7 +13,7 @@ type Store interface {
 	// Write is that of crm.Store, with the transactions of this package.
 	Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func(Tx) error) error
 
-	// AccountsByEmail returns the accounts with an e-mail address, in lower case, at most
+	// AccountsByEmail returns the accounts with exactly this stored e-mail address, at most
 	// limit of them: of people who are active, or of those who were deactivated.
 	AccountsByEmail(ctx context.Context, email string, active bool, limit int) ([]Account, error)
 	// Account returns a person's; CodeNotFound if they have none, or were deactivated.

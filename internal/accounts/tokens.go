@@ -2,7 +2,6 @@ package accounts
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"sixty/internal/crm"
@@ -37,7 +36,7 @@ const (
 // Invite creates a person, who needs an e-mail address, and a one-time token with the given
 // hash, with which they set their first password.
 func (s *Service) Invite(ctx context.Context, by crm.Actor, p crm.OwnerPatch, hash []byte) (crm.Owner, OneTimeToken, error) {
-	if strings.TrimSpace(p.Email.Value) == "" {
+	if crm.Text(p.Email.Value) == "" {
 		p.DecodeErrors = append(p.DecodeErrors, crm.FieldError{Field: "email", Message: "must be there: an invited person signs in with it"})
 	}
 	var out crm.Owner

@@ -61,7 +61,7 @@ func (t *table[P]) key(name string, id *crm.ID) {
 		}
 		t.ids = append(t.ids, *value)
 		var err error
-		if *id, err = crm.ParseID(strings.TrimSpace(*value)); err != nil {
+		if *id, err = crm.ParseID(crm.Text(*value)); err != nil {
 			return err.Error()
 		}
 		return ""
@@ -119,7 +119,7 @@ func (t *table[P]) cut(name string, member *crm.Field[string], most int) {
 	// A little more than the limit is enough to see that it is too long; space around it
 	// does not count, if there is not too much of it.
 	t.columns = append(t.columns, column{name, most + maxShort, reading(member, func(s string) (string, error) {
-		s = strings.TrimSpace(s)
+		s = crm.Text(s)
 		if utf8.RuneCountInString(s) <= most {
 			return s, nil
 		}
@@ -131,10 +131,10 @@ func (t *table[P]) cut(name string, member *crm.Field[string], most int) {
 func reading[V any](member *crm.Field[V], parse func(string) (V, error)) func(*string) string {
 	return func(value *string) string {
 		*member = crm.Null[V]()
-		if value == nil || strings.TrimSpace(*value) == "" {
+		if value == nil || crm.Text(*value) == "" {
 			return ""
 		}
-		v, err := parse(strings.TrimSpace(*value))
+		v, err := parse(crm.Text(*value))
 		if near, ok := err.(*inexact); ok { //nolint:errorlint // parsers return it unwrapped
 			*member = crm.Of(v)
 			return near.what

@@ -95,10 +95,22 @@ func repeat(ctx context.Context, period time.Duration, work func() bool) {
 func (s *serving) rebuild(ctx context.Context) {
 	repeat(ctx, rebuildRetry, func() bool {
 		err := s.core.Store.RebuildDerived(ctx)
+		if err == nil {
+			err = s.warnOfCollisions(ctx)
+		}
 		if err == nil || ctx.Err() != nil {
 			return false
 		}
-		s.core.Log.Warn("searches are incomplete until their index is rebuilt; it is tried again", "error", err)
+		s.core.Log.Warn("what is derived from records is not rebuilt yet, so that searches may be incomplete; it is tried again", "error", err)
 		return true
 	})
+}
+
+// warnOfCollisions logs, once, that records have addresses that only one may have.
+func (s *serving) warnOfCollisions(ctx context.Context) error {
+	found, err := s.core.Store.AddressCollisions(ctx, crm.AddressCollision{}, 1)
+	if len(found) > 0 {
+		s.core.Log.Warn("records have the same address or domain as others, but for how it is written; `sixty migrate` lists them")
+	}
+	return err
 }

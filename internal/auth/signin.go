@@ -53,7 +53,10 @@ func (s *Sessions) SignIn(ctx context.Context, in SignIn) (NewSession, error) {
 	if err != nil {
 		return NewSession{}, err
 	}
-	a, err := s.admit(ctx, strings.ToLower(strings.TrimSpace(in.Email)), known, history, from)
+	// All ways to write an account's address count as one, those that it is found by in the old
+	// folding (crm.StoredEmails) among them.
+	normal, _ := crm.NormalEmail(in.Email)
+	a, err := s.admit(ctx, strings.ToLower(normal), known, history, from)
 	if err != nil {
 		return NewSession{}, err
 	}

@@ -49,7 +49,7 @@ func loadRows[T, P any](b *batchTx, begin func(*batchTx) kind[T, P], keyed keyed
 	for i := range rows {
 		b.refs.ask(rows[i].References)
 		b.refs.ask(rows[i].Fallback)
-		someStageless = someStageless || strings.TrimSpace(rows[i].Stage) == ""
+		someStageless = someStageless || crm.Text(rows[i].Stage) == ""
 	}
 	if err := b.refs.resolve(b.ctx); err != nil {
 		return nil, err

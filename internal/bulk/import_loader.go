@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"sixty/internal/crm"
 )
@@ -122,7 +121,7 @@ func creatableNames[P any](create []Reference, rows []ImportRow[P]) map[string]b
 	for i := range rows {
 		for _, ref := range create {
 			text := *rows[i].Of(ref)
-			if other := *rows[i].Fallback.Of(ref); strings.TrimSpace(other) != "" {
+			if other := *rows[i].Fallback.Of(ref); crm.Text(other) != "" {
 				text = other
 			}
 			names[crm.NameKey(text)] = true

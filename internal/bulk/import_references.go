@@ -197,7 +197,7 @@ type lookup[T any] struct {
 	create  func(name string, r *crm.Rules) (crm.ID, T) // nil: missing ones are not created
 	arrange func([]T) error                             // completes what is about to be inserted
 
-	targets map[string]*target[T] // by text, trimmed
+	targets map[string]*target[T] // by text, normalised
 	order   []string              // of targets
 	made    map[string]*created[T]
 	creates []*created[T] // in their order
@@ -227,7 +227,7 @@ func (t *target[T]) resolved() bool { return t.id != crm.ID{} || t.violation != 
 func (l *lookup[T]) reference() Reference { return l.ref }
 
 func (l *lookup[T]) ask(text string) {
-	text = strings.TrimSpace(text)
+	text = crm.Text(text)
 	if text == "" || l.targets[text] != nil {
 		return
 	}
@@ -245,7 +245,7 @@ func (l *lookup[T]) ask(text string) {
 // into sets the member of a patch to the id that a text refers to, or adds a validation error.
 func (l *lookup[T]) into(text string, f *crm.Field[crm.ID], r *crm.Rules) {
 	*f = crm.Field[crm.ID]{}
-	if text = strings.TrimSpace(text); text == "" {
+	if text = crm.Text(text); text == "" {
 		return
 	}
 	if t := l.targets[text]; t.violation != nil {
@@ -257,22 +257,22 @@ func (l *lookup[T]) into(text string, f *crm.Field[crm.ID], r *crm.Rules) {
 
 // fallback puts another text in the place of one that refers to nothing that exists.
 func (l *lookup[T]) fallback(text *string, other string) {
-	if strings.TrimSpace(other) == "" {
+	if crm.Text(other) == "" {
 		return
 	}
-	if t := l.targets[strings.TrimSpace(*text)]; t == nil || t.violation != nil || t.made != nil {
+	if t := l.targets[crm.Text(*text)]; t == nil || t.violation != nil || t.made != nil {
 		*text = other
 	}
 }
 
 func (l *lookup[T]) use(text string) {
-	if t := l.targets[strings.TrimSpace(text)]; t != nil && t.made != nil {
+	if t := l.targets[crm.Text(text)]; t != nil && t.made != nil {
 		t.made.used = true
 	}
 }
 
 func (l *lookup[T]) isMissing(text string) bool {
-	t := l.targets[strings.TrimSpace(text)]
+	t := l.targets[crm.Text(text)]
 	return t != nil && t.missing
 }
 
@@ -362,7 +362,8 @@ func (l *lookup[T]) byKey(ctx context.Context, key crm.Key) error {
 		case crm.KeyName:
 			value = crm.NameKey(text)
 		case crm.KeyEmail:
-			if value = strings.ToLower(text); !strings.Contains(value, "@") {
+			var violation string
+			if value, violation = crm.NormalEmail(text); violation != "" {
 				continue
 			}
 		}

@@ -62,9 +62,29 @@ func NormalDomain(s string) (normal, violation string) {
 	return host, ""
 }
 
-// LegacyEmail returns an e-mail address as it was stored before NormalEmail. It is no
-// identity, because different addresses may be the same by it.
-func LegacyEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+// StoredEmails returns what an e-mail address may be stored as: its normal form, and the one
+// that was stored before there was NormalEmail. That is no identity, since different addresses
+// may have the same. Each is "" if no address is stored so.
+func StoredEmails(s string) (normal, legacy string) {
+	normal, violation := NormalEmail(s)
+	if violation != "" {
+		normal = ""
+	}
+	if utf8.ValidString(s) && !strings.ContainsRune(s, 0) {
+		legacy = strings.ToLower(strings.TrimSpace(s))
+	}
+	return normal, legacy
+}
+
+// An AddressCollision says that a member of a record would be that of another, which no two may
+// have, if it were stored as NormalEmail, NormalDomain or Text returns it.
+type AddressCollision struct {
+	Org    ID
+	Entity string
+	ID     ID
+	Member string
+	Other  ID
+}
 
 // hosts maps and validates host names. Hyphens in the third and fourth place occur in names
 // that are registered.

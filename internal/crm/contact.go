@@ -75,7 +75,9 @@ var Contacts = Declare(Entity[Contact, ContactPatch, ContactFilter]{
 // Apply applies the patch by the rules of each member, and across members.
 func (p ContactPatch) Apply(c *Contact, r *Rules) {
 	Contacts.Apply(&p, c, r)
-	c.FullName = r.fullName(c.FirstName, c.LastName, c.Email)
+	if name := r.fullName(c.FirstName, c.LastName, c.Email); p.FirstName.Set || p.LastName.Set {
+		c.FullName = name
+	}
 	if c.IsPrimary && c.CompanyID == nil {
 		if p.IsPrimary.Set && c.IsPrimary && !p.CompanyID.Set {
 			r.Add("is_primary", "needs a company_id")

@@ -58,6 +58,8 @@ type Filter[T, F any] struct {
 	Match func(*T, *F) bool
 
 	Enum []string // nil: any value
+
+	rule *TextRule // of the property
 }
 
 // Declare completes an entity from the tags of T.
@@ -83,6 +85,7 @@ func Declare[T, P, F any](e Entity[T, P, F]) *Entity[T, P, F] {
 	for i := range e.Filters {
 		x := &e.Filters[i]
 		m := e.Property(x.Property)
+		x.rule = &m.Rule
 		if x.Enum = m.Enum; x.Match == nil {
 			x.Match = func(t *T, f *F) bool { return matches(m.Stored(t), x.At(f)) }
 		}
@@ -172,6 +175,30 @@ func (e *Entity[T, P, F]) Apply(p *P, t *T, r *Rules) {
 	}
 }
 
+// Normalise brings the texts of a stored record to the rules of today, by the function that
+// applies a patch. What breaks a rule stays as it is.
+func (e *Entity[T, P, F]) Normalise(t *T, apply func(P, *T, *Rules)) {
+	var p P
+	for i := range e.Properties {
+		m := &e.Properties[i]
+		stored, sent := m.At(t, &p)
+		field, isText := sent.(*Field[string])
+		if !isText || m.Settled || m.Enum != nil {
+			continue
+		}
+		switch text := stored.(type) {
+		case *string:
+			*field = Of(*text)
+		case **string:
+			if *text != nil {
+				*field = Of(**text)
+			}
+		}
+	}
+	var r Rules
+	apply(p, t, &r)
+}
+
 // besideTitle returns the texts that a record is found by beside its title, which is
 // never null.
 func (e *Entity[T, P, F]) besideTitle(t *T) (texts []*string) {
@@ -236,8 +263,8 @@ func set[V any](at **V, text string, parse func(string) (V, error)) error {
 	return err
 }
 
-// parseText reads one of the values of an enumerated property, or any text. No stored
-// text holds a NUL.
+// parseText reads one of the values of an enumerated property, or any text, which is compared
+// as it is stored. No stored text holds a NUL.
 func (x *Filter[T, F]) parseText(text string) (string, error) {
 	switch {
 	case x.Enum != nil && !slices.Contains(x.Enum, text):
@@ -246,6 +273,9 @@ func (x *Filter[T, F]) parseText(text string) (string, error) {
 		return "", fmt.Errorf("must not contain a NUL character")
 	case !utf8.ValidString(text):
 		return "", fmt.Errorf("must be valid UTF-8")
+	}
+	if normal, violation := x.rule.Check(text); violation == "" {
+		text = normal
 	}
 	return text, nil
 }

@@ -7,14 +7,14 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// NameKey folds a name to what it is sorted and found by: composed (NFC), in lower
-// case, with inner and outer space reduced to single blanks. Compared byte by byte
+// NameKey folds a name to what it is sorted and found by: as Text, in lower case, with inner
+// space reduced to single blanks. Compared byte by byte
 // it orders alike on every engine.
 func NameKey(name string) string {
 	if isPlain(name) {
 		return name
 	}
-	return norm.NFC.String(strings.ToLower(cleanSpace(norm.NFC.String(name))))
+	return norm.NFC.String(strings.ToLower(cleanSpace(Text(name))))
 }
 
 // isPlain reports whether folding would change nothing, which is so for most keys.
@@ -58,7 +58,7 @@ func (r *Rules) fullName(first, last, email *string) string {
 // SplitName splits a full name into the first word and the rest, which is how
 // files that know only one column for it are understood.
 func SplitName(full string) (first, last Field[string]) {
-	a, b, found := strings.Cut(cleanSpace(full), " ")
+	a, b, found := strings.Cut(cleanSpace(Text(full)), " ")
 	first, last = Of(a), Null[string]()
 	if found {
 		last = Of(b)

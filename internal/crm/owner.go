@@ -60,5 +60,7 @@ var Owners = Declare(Entity[Owner, OwnerPatch, OwnerFilter]{
 // Apply applies the patch by the rules of each member, and across members.
 func (p OwnerPatch) Apply(o *Owner, r *Rules) {
 	Owners.Apply(&p, o, r)
-	o.FullName = r.fullName(o.FirstName, o.LastName, o.Email)
+	if name := r.fullName(o.FirstName, o.LastName, o.Email); p.FirstName.Set || p.LastName.Set {
+		o.FullName = name
+	}
 }

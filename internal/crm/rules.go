@@ -45,19 +45,21 @@ func (r *Rules) Err() error {
 	return Invalid(r.Bad...)
 }
 
-// A TextRule checks a trimmed, non-empty text and may normalise it.
+// A TextRule normalises and checks a text. All text that is stored passes one.
 type TextRule struct {
 	Max   int                                       // characters
-	clean func(s string) string                     // before everything else; may be nil
+	clean func(s string) string                     // after Text, and before the checks; may be nil
 	check func(s string) (normal, violation string) // after everything else; may be nil
 }
 
-// Check returns the text as it is stored, and what is wrong with it, if anything.
+// Check returns the text as it is stored, and what is wrong with it, if anything. Nothing is
+// wrong with "", which is what a text becomes that shows nothing.
 func (r *TextRule) Check(s string) (normal, violation string) {
-	if r.clean != nil {
+	if s = Text(s); r.clean != nil {
 		s = r.clean(s)
 	}
 	switch {
+	case s == "":
 	case utf8.RuneCountInString(s) > r.Max:
 		return s, tooLong(r.Max)
 	case strings.ContainsRune(s, 0):
@@ -129,22 +131,22 @@ func CheckShortText(s string) string {
 	return violation
 }
 
-// text applies a member that may be cleared; a text of nothing but space clears.
+// text applies a member that may be cleared; a text that shows nothing clears.
 func (r *Rules) text(field string, f Field[string], dst **string, rule *TextRule) {
 	if !f.Set {
 		return
 	}
-	s := strings.TrimSpace(f.Value)
-	if f.Null || s == "" {
+	s, violation := rule.Check(f.Value)
+	switch {
+	case f.Null:
 		*dst = nil
-		return
-	}
-	s, violation := rule.Check(s)
-	if violation != "" {
+	case violation != "":
 		r.Add(field, "%s", violation)
-		return
+	case s == "":
+		*dst = nil
+	default:
+		*dst = &s
 	}
-	*dst = &s
 }
 
 // need applies a member that may not be empty.

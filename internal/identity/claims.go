@@ -14,7 +14,7 @@ import (
 type Claims struct {
 	// Subject is the user's permanent id at the issuer.
 	Subject string
-	// Email is the user's address if the provider has verified it, else "".
+	// Email is the user's address, as the provider writes it, if it has verified it; else "".
 	Email               string
 	FirstName, LastName string
 	// Until is when the token expires.
@@ -51,31 +51,35 @@ type jwtClaims struct {
 }
 
 // readClaims returns the claims of a payload with a valid signature, if it is from the issuer,
-// for one of the audiences, and currently valid.
-func readClaims(payload []byte, issuer string, audiences []string, now time.Time) (Claims, error) {
+// for one of our audiences and no others than trusted ones, and currently valid.
+func readClaims(payload []byte, issuer string, ours, trusted []string, now time.Time) (Claims, error) {
 	var s jwtClaims
-	if err := json.Unmarshal(payload, &s); err != nil {
+	if err := decode(payload, &s); err != nil {
 		return Claims{}, rejected("%s", err)
 	}
-	if err := s.check(issuer, audiences, now); err != nil {
+	if err := s.check(issuer, ours, trusted, now); err != nil {
 		return Claims{}, err
 	}
 	c := Claims{Subject: s.Subject, FirstName: clean(s.FirstName), LastName: clean(s.LastName), Until: s.Expires.Time, party: s.Party, nonce: s.Nonce}
 	if c.FirstName == "" && c.LastName == "" {
 		c.FirstName, c.LastName, _ = strings.Cut(clean(s.Name), " ")
 	}
-	if email := strings.ToLower(strings.TrimSpace(s.Email)); bool(s.EmailVerified) && len(email) <= maxEmail && !strings.ContainsFunc(email, unicode.IsControl) {
-		c.Email = email
+	if bool(s.EmailVerified) && len(s.Email) <= maxEmail && !strings.ContainsFunc(s.Email, unicode.IsControl) {
+		c.Email = s.Email
 	}
 	return c, nil
 }
 
 // check rejects a token of another issuer or audience, or one that is not currently valid.
-func (s *jwtClaims) check(issuer string, audiences []string, now time.Time) error {
+func (s *jwtClaims) check(issuer string, ours, trusted []string, now time.Time) error {
+	isOurs := func(a string) bool { return slices.Contains(ours, a) }
 	switch {
 	case s.Issuer != issuer:
 		return rejected("the issuer is %q", s.Issuer)
-	case !slices.ContainsFunc(s.Audience, func(a string) bool { return slices.Contains(audiences, a) }):
+	case !slices.ContainsFunc(s.Audience, isOurs),
+		// One that is not trusted could use the token here (OpenID Connect Core 1.0 section
+		// 3.1.3.7).
+		slices.ContainsFunc(s.Audience, func(a string) bool { return !isOurs(a) && !slices.Contains(trusted, a) }):
 		return rejected("the audience is %q", s.Audience)
 	case s.Expires.IsZero():
 		return rejected("no expiry")

@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"crypto/ed25519"
+	"encoding/json"
 	"errors"
 	"net/url"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	strictjson "github.com/go-jose/go-jose/v4/json"
 
 	"sixty/internal/identity"
 	"sixty/internal/identity/identitytest"
@@ -90,6 +92,63 @@ func FuzzAttempt(f *testing.F) {
 		returnTo, err := ours.Returned(shown, values)
 		if a, ok := identity.OpenAttempt(shown); err == nil && (!ok || values.Get("state") != a.State() || returnTo != a.ReturnTo()) {
 			t.Errorf("%q matches %q", shown, query)
+		}
+	})
+}
+
+// Whatever payload is accepted, another reader finds the same person in it: it has each claim
+// once, and no twin in another letter case.
+func FuzzClaims(f *testing.F) {
+	now := func() time.Time { return time.Unix(1_767_600_000, 0) }
+	o := identity.Options{Issuer: "https://id.example", Audiences: []string{identitytest.Audience}, Now: now, Secret: sharedSecret}
+	ours := identity.New(o)
+	f.Cleanup(ours.Close)
+	good := `{"iss":"https://id.example","sub":"ada","aud":"` + identitytest.Audience + `","exp":1767700000,"email":"ada@acme.example"}`
+	f.Add(good)
+	for _, members := range []map[string]string{ambiguous, unambiguous} {
+		for _, text := range members {
+			f.Add(insert(good, text))
+		}
+	}
+	f.Fuzz(func(t *testing.T, payload string) {
+		got, err := ours.Verify(t.Context(), identitytest.SignTextWith(t, jose.HS256, []byte(sharedSecret), "", []byte(payload)))
+		if err != nil {
+			return
+		}
+		d := json.NewDecoder(strings.NewReader(payload))
+		seen := map[string]int{}
+		for depth, name := 0, false; ; {
+			token, err := d.Token()
+			if err != nil {
+				break
+			}
+			if delim, ok := token.(json.Delim); ok {
+				if delim == '{' || delim == '[' {
+					depth++
+				} else {
+					depth--
+				}
+				name = depth == 1
+				continue
+			}
+			if text, ok := token.(string); ok && depth == 1 && name {
+				seen[strings.ToLower(strings.ToUpper(text))]++
+				name = false
+				continue
+			}
+			name = depth == 1
+		}
+		for _, claim := range []string{"iss", "sub", "aud", "azp", "nonce", "exp", "nbf", "iat", "email", "email_verified", "given_name", "family_name", "name"} {
+			if seen[claim] > 1 {
+				t.Errorf("%q is accepted with %d of %s", payload, seen[claim], claim)
+			}
+		}
+		var other map[string]any
+		if err := strictjson.Unmarshal([]byte(payload), &other); err != nil || other["sub"] != got.Subject {
+			t.Errorf("%q: %v, %v; another reader finds %v", payload, got.Subject, err, other["sub"])
+		}
+		if email := other["email"]; got.Email != "" && email != got.Email {
+			t.Errorf("%q: %q; another reader finds %v", payload, got.Email, email)
 		}
 	})
 }

@@ -4,6 +4,7 @@
 package identity
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -38,8 +39,8 @@ type Options struct {
 	// Issuer is the issuer in the provider's tokens: a URL below which its configuration is
 	// found (OpenID Connect Discovery 1.0 section 4).
 	Issuer string
-	// Audiences are the accepted audiences of bearer tokens. If empty, no bearer token is
-	// accepted.
+	// Audiences are the accepted audiences of bearer tokens, and those that ID tokens may have
+	// beside ClientID. If empty, no bearer token is accepted.
 	Audiences []string
 	// Secret is the secret that bearer tokens are signed with (HS256). If empty, they are
 	// signed with the provider's keys.
@@ -128,7 +129,7 @@ func (p *Provider) verify(ctx context.Context, token string) (Claims, error) {
 	if err != nil {
 		return Claims{}, err
 	}
-	return readClaims(payload, p.o.Issuer, p.o.Audiences, p.o.Now())
+	return readClaims(payload, p.o.Issuer, p.o.Audiences, nil, p.o.Now())
 }
 
 // signed returns the payload of a bearer token with a valid signature.
@@ -147,11 +148,22 @@ func (p *Provider) signed(ctx context.Context, token string) ([]byte, error) {
 	return payload, nil
 }
 
+// headerNames are the members of a token's header that affect how it is verified.
+var headerNames = []string{"alg", "kid", "crit", "b64"}
+
 // parse parses a token signed with one of the algorithms. The decoder would ignore line
 // breaks, which are not allowed (RFC 7515 section 2).
 func parse(token string, by []jose.SignatureAlgorithm) (*jose.JSONWebSignature, error) {
 	if strings.ContainsAny(token, "\r\n") {
 		return nil, rejected("line breaks in the token")
+	}
+	text, _, _ := strings.Cut(token, ".")
+	header, err := encoding.DecodeString(text)
+	if err == nil {
+		err = checkJSON(header, headerNames...)
+	}
+	if err != nil {
+		return nil, rejected("the header: %s", err)
 	}
 	jws, err := jose.ParseSignedCompact(token, by)
 	if err != nil {
@@ -174,24 +186,33 @@ func newClient() *http.Client {
 	}
 	transport.MaxIdleConnsPerHost, transport.MaxResponseHeaderBytes = 2, 64<<10
 	return &http.Client{
-		Transport:     bounded{transport},
+		Transport:     strict{transport},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-// bounded truncates response bodies.
-type bounded struct{ *http.Transport }
+// strict rejects answers that are longer than maxAnswer, and those to successful requests that
+// are not JSON as decode wants it, before a library decodes them.
+type strict struct{ *http.Transport }
 
 // RoundTrip implements http.RoundTripper.
-func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
-	res, err := b.Transport.RoundTrip(r)
+func (s strict) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := s.Transport.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
-	res.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.LimitReader(res.Body, maxAnswer), res.Body}
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	_ = res.Body.Close()
+	if err == nil && len(body) > maxAnswer {
+		err = errors.New("the provider's answer is too long")
+	}
+	if err == nil && res.StatusCode/100 == 2 {
+		err = checkJSON(body)
+	}
+	if err != nil {
+		return nil, err
+	}
+	res.Body = io.NopCloser(bytes.NewReader(body))
 	return res, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -17,7 +18,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/oauth2"
 )
@@ -184,33 +184,61 @@ func (m *remote) read(now time.Time) *reading {
 	return r
 }
 
+// configuration is what we need of a provider's configuration (OpenID Connect Discovery 1.0
+// section 3).
+type configuration struct {
+	Issuer string   `json:"issuer"`
+	Keys   string   `json:"jwks_uri"`
+	Auth   string   `json:"authorization_endpoint"`
+	Token  string   `json:"token_endpoint"`
+	Login  []string `json:"token_endpoint_auth_methods_supported"`
+}
+
 // fetch requests the provider's configuration and keys.
 func (m *remote) fetch(ctx context.Context, now time.Time) (*published, error) {
-	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, m.client), m.issuer)
-	if err != nil {
-		return nil, err
+	var c configuration
+	if err := m.request(ctx, strings.TrimSuffix(m.issuer, "/")+"/.well-known/openid-configuration", &c); err != nil {
+		return nil, fmt.Errorf("the provider's configuration: %w", err)
 	}
-	var more struct {
-		Keys  string   `json:"jwks_uri"`
-		Login []string `json:"token_endpoint_auth_methods_supported"`
+	if c.Issuer != m.issuer {
+		return nil, fmt.Errorf("the provider's configuration is of the issuer %q", c.Issuer)
 	}
-	if err := provider.Claims(&more); err != nil {
-		return nil, err
-	}
-	p := &published{at: now, endpoint: provider.Endpoint()}
+	p := &published{at: now, endpoint: oauth2.Endpoint{AuthURL: c.Auth, TokenURL: c.Token}}
 	// Set explicitly instead of probing (OpenID Connect Discovery 1.0 section 3: the
 	// default is client_secret_basic).
 	p.endpoint.AuthStyle = oauth2.AuthStyleInHeader
-	if len(more.Login) > 0 && !slices.Contains(more.Login, "client_secret_basic") {
+	if len(c.Login) > 0 && !slices.Contains(c.Login, "client_secret_basic") {
 		p.endpoint.AuthStyle = oauth2.AuthStyleInParams
 	}
-	for _, address := range []string{more.Keys, p.endpoint.AuthURL, p.endpoint.TokenURL} {
+	for _, address := range []string{c.Keys, c.Auth, c.Token} {
 		if err := m.checkURL(address); err != nil {
 			return nil, err
 		}
 	}
-	p.keys, err = m.fetchKeys(ctx, more.Keys)
+	var err error
+	p.keys, err = m.fetchKeys(ctx, c.Keys)
 	return p, err
+}
+
+// request requests JSON of the provider.
+func (m *remote) request(ctx context.Context, address string, into any) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return err
+	}
+	res, err := m.client.Do(r)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusOK {
+		return errors.New(res.Status)
+	}
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return err
+	}
+	return decode(body, into)
 }
 
 // checkURL rejects a URL that is less secure than the issuer's. An empty one is a feature that
@@ -231,22 +259,10 @@ func (m *remote) fetchKeys(ctx context.Context, address string) ([]jose.JSONWebK
 	if address == "" {
 		return nil, errors.New("the provider's configuration has no jwks_uri")
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	res, err := m.client.Do(r)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the provider's keys: %s", res.Status)
-	}
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
-	if err := json.NewDecoder(res.Body).Decode(&set); err != nil {
+	if err := m.request(ctx, address, &set); err != nil {
 		return nil, fmt.Errorf("the provider's keys: %w", err)
 	}
 	if len(set.Keys) > maxKeys {

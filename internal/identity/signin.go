@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 )
 
@@ -84,7 +83,7 @@ func (p *Provider) Begin(ctx context.Context, returnTo string) (secret, location
 		return "", "", err
 	}
 	a := newAttempt(p.o.Now(), returnTo)
-	return a.text, c.AuthCodeURL(a.state(), oidc.Nonce(a.nonce()), oauth2.S256ChallengeOption(a.verifier())), nil
+	return a.text, c.AuthCodeURL(a.state(), oauth2.SetAuthURLParam("nonce", a.nonce()), oauth2.S256ChallengeOption(a.verifier())), nil
 }
 
 // flow returns the configuration of the code flow as the provider publishes it.
@@ -95,7 +94,7 @@ func (p *Provider) flow(ctx context.Context) (*oauth2.Config, error) {
 	}
 	c := &oauth2.Config{
 		ClientID: p.o.ClientID, ClientSecret: p.secrets.Load().client, RedirectURL: p.o.RedirectURL,
-		Endpoint: known.endpoint, Scopes: []string{oidc.ScopeOpenID, "email", "profile"},
+		Endpoint: known.endpoint, Scopes: []string{"openid", "email", "profile"},
 	}
 	if c.ClientSecret == "" { // a public client authenticates by PKCE only
 		c.Endpoint.AuthStyle = oauth2.AuthStyleInParams
@@ -165,7 +164,7 @@ func (p *Provider) exchange(ctx context.Context, code, verifier string) (string,
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, p.client), exchangeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, p.client), exchangeTimeout)
 	defer cancel()
 	answer, err := c.Exchange(ctx, code, oauth2.VerifierOption(verifier))
 	if err != nil {
@@ -190,7 +189,7 @@ func (p *Provider) identified(ctx context.Context, token, nonce string) (Claims,
 	if err != nil {
 		return Claims{}, err
 	}
-	c, err := readClaims(payload, p.o.Issuer, []string{p.o.ClientID}, p.o.Now())
+	c, err := readClaims(payload, p.o.Issuer, []string{p.o.ClientID}, p.o.Audiences, p.o.Now())
 	if err != nil {
 		return Claims{}, err
 	}

@@ -72,7 +72,8 @@ func TestSignInRejected(t *testing.T) {
 		want   error
 	}{
 		{"Good", person, func(*string, url.Values) {}, nil},
-		{"ManyAudiences", person.With(claims{"aud": []string{identitytest.ClientID, "x"}, "azp": identitytest.ClientID}), func(*string, url.Values) {}, nil},
+		{"TrustedAudience", person.With(claims{"aud": []string{identitytest.ClientID, identitytest.Audience}, "azp": identitytest.ClientID}), func(*string, url.Values) {}, nil},
+		{"FurtherAudience", person.With(claims{"aud": []string{identitytest.ClientID, "x"}, "azp": identitytest.ClientID}), func(*string, url.Values) {}, identity.ErrRejected},
 		{"NoSecret", person, func(s *string, _ url.Values) { *s = "" }, identity.ErrNotBegun},
 		{"OtherSecret", person, func(s *string, _ url.Values) { *s, _ = begin(t, ours) }, identity.ErrNotBegun},
 		{"OtherReturn", person, func(s *string, _ url.Values) { *s += "A" }, identity.ErrNotBegun},
@@ -94,7 +95,7 @@ func TestSignInRejected(t *testing.T) {
 		{"OtherNonce", person.With(claims{"nonce": "of another sign-in"}), func(*string, url.Values) {}, identity.ErrRejected},
 		{"NoNonce", person.With(claims{"nonce": ""}), func(*string, url.Values) {}, identity.ErrRejected},
 		{"OtherAudience", person.With(claims{"aud": identitytest.Audience}), func(*string, url.Values) {}, identity.ErrRejected},
-		{"OtherClient", person.With(claims{"aud": []string{identitytest.ClientID, "x"}, "azp": "x"}), func(*string, url.Values) {}, identity.ErrRejected},
+		{"OtherClient", person.With(claims{"aud": []string{identitytest.ClientID, identitytest.Audience}, "azp": "x"}), func(*string, url.Values) {}, identity.ErrRejected},
 		{"OtherIssuer", person.With(claims{"iss": "https://evil.example"}), func(*string, url.Values) {}, identity.ErrRejected},
 		{"Expired", person.With(claims{"exp": c.now().Unix()}), func(*string, url.Values) {}, identity.ErrRejected},
 	} {

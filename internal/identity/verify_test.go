@@ -66,8 +66,8 @@ func expect(tb testing.TB, p *identity.Provider, token string, want error) ident
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	theirs, ours, c := newProvider(t)
-	ada := theirs.User("ada", " Ada@Acme.example")
-	want := identity.Claims{Subject: "ada", Email: "ada@acme.example", FirstName: "Ada", LastName: "King", Until: c.now().Add(time.Hour).Truncate(time.Second)}
+	ada := theirs.User("ada", "Ada@Acme.example")
+	want := identity.Claims{Subject: "ada", Email: "Ada@Acme.example", FirstName: "Ada", LastName: "King", Until: c.now().Add(time.Hour).Truncate(time.Second)}
 	for _, algorithm := range []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA} {
 		theirs.Rotate(algorithm)
 		c.pass(10 * time.Second) // so that the key may be read
@@ -77,7 +77,7 @@ func TestVerify(t *testing.T) {
 	}
 	now := c.now().Unix()
 	for name, change := range map[string]claims{
-		"Audiences":     {"aud": []string{"x", identitytest.Audience}},
+		"Audiences":     {"aud": []string{"other-api", identitytest.Audience}},
 		"ClockBehind":   {"iat": now + 59, "nbf": now + 59},
 		"FractionOfExp": {"exp": float64(now) + 0.5},
 		"NoName":        {"given_name": nil, "family_name": nil},
@@ -92,6 +92,8 @@ func TestVerify(t *testing.T) {
 		"NoIssuer":       {"iss": nil},
 		"OtherAudience":  {"aud": "another"},
 		"ManyAudiences":  {"aud": []string{"another", ""}},
+		"FurtherOne":     {"aud": []string{identitytest.Audience, "another"}},
+		"NoneOfSeveral":  {"aud": []string{}},
 		"NoAudience":     {"aud": nil},
 		"ClientAudience": {"aud": identitytest.ClientID},
 		"Expired":        {"exp": now},

@@ -11,8 +11,9 @@ import (
 	"sixty/internal/crm"
 )
 
-// Data that is computed from other tables (the index of searches, the sums) is kept up to
-// date by each transaction, and rebuilt when its version changes or an operator asks. A
+// Data that is computed from other tables (the index of searches, the sums), and the form that
+// texts are stored in, are kept up to date by each transaction, and rebuilt when their version
+// changes or an operator asks. A
 // rebuild is a series of small transactions, each of which also stores the position that
 // it has reached, so that it is resumed after an interruption, by any instance.
 
@@ -21,7 +22,12 @@ import (
 const (
 	searchVersion = 1
 	sumsVersion   = 1
+	textVersion   = 1
 )
+
+// writtenVersion says what a release writes of all of them, the text of records included. It
+// rises with any of the versions.
+const writtenVersion = 2
 
 // derivedData describes one of them.
 type derivedData struct {
@@ -40,6 +46,7 @@ type rebuildPart struct {
 
 func (s *Store) derivedData() []derivedData {
 	return []derivedData{
+		{"text", textVersion, s.textParts()}, // first, because others are derived from it
 		{"search", searchVersion, []rebuildPart{searchPart(&s.companies), searchPart(&s.contacts), searchPart(&s.deals)}},
 		{"sums", sumsVersion, []rebuildPart{{crm.EntityDeal, rebuildDealSums}, {crm.EntityActivity, rebuildActivitySums}}},
 	}
@@ -109,7 +116,7 @@ func (s *Store) RebuildDerived(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return s.recheckCollisions(ctx)
 }
 
 func (s *Store) derivedState(ctx context.Context, db Querier, name string) (derivedState, error) {

@@ -8,7 +8,8 @@ import (
 	"sixty/internal/crm"
 )
 
-// The registry of running servers. Times are the database's.
+// The registry of running servers. Times are the database's. The column search_version holds
+// the writtenVersion of a server's release.
 
 // HeartbeatPeriod is the time between two heartbeats of a server. A database that accepts no
 // writes is noticed by the next one.
@@ -24,7 +25,7 @@ func (s *Store) Heartbeat(ctx context.Context, id crm.ID) (now crm.Instant, err 
 	beat := s.statement("instance.heartbeat", func() *Statement {
 		now := s.dialect.SecondsAgo(0)
 		return &Statement{"instance.heartbeat", `INSERT INTO instances (id, search_version, started_at, seen_at) VALUES ($1, ` +
-			strconv.Itoa(searchVersion) + `, ` + now + `, ` + now + `) ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at RETURNING seen_at`}
+			strconv.Itoa(writtenVersion) + `, ` + now + `, ` + now + `) ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at RETURNING seen_at`}
 	})
 	gone := s.statement("instance.prune", func() *Statement {
 		return &Statement{"instance.prune", "DELETE FROM instances WHERE seen_at < " + s.dialect.SecondsAgo(10*instanceTimeout)}
@@ -54,7 +55,7 @@ func (s *Store) olderInstance(ctx context.Context) (older bool, err error) {
 		return &Statement{"instance.older", "SELECT 1 FROM instances WHERE search_version < $1 AND seen_at >= " +
 			s.dialect.SecondsAgo(instanceTimeout) + " LIMIT 1"}
 	})
-	err = s.query(ctx, s.service(), st, []any{int64(searchVersion)}, func(Rows) (bool, error) {
+	err = s.query(ctx, s.service(), st, []any{int64(writtenVersion)}, func(Rows) (bool, error) {
 		older = true
 		return false, nil
 	})

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"sixty/internal/bulk"
@@ -173,7 +172,7 @@ func (f *fields[P]) parse(m *mapping[P], cells []string) bulk.ImportRow[P] {
 	f.row = bulk.ImportRow[P]{}
 	f.labelled, f.companyNamed = m.feeds(string(bulk.RefCompany)), m.feeds(fieldCompanyName)
 	for _, b := range m.bindings {
-		cell := unguard(strings.TrimSpace(cells[b.column]))
+		cell := unguard(crm.Text(cells[b.column]))
 		if cell == "" {
 			continue
 		}

@@ -17,7 +17,7 @@ INSERT INTO companies (id, name, domain, size, website, description, owner_id, c
   ('00000000-0000-4000-8000-0000000000c4', '  ', NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 INSERT INTO contacts (id, first_name, last_name, email, phone, is_primary, company_id, owner_id, created_at) VALUES
   ('00000000-0000-4000-8000-0000000000b1', 'Grace', 'Hopper', 'grace@acme.com', '+1 555', 'yes', '00000000-0000-4000-8000-0000000000c1', '00000000-0000-4000-8000-0000000000a1', '2023-03-01'),
-  ('00000000-0000-4000-8000-0000000000b2', 'Alan', NULL, 'GRACE@acme.com', NULL, 'TRUE', '00000000-0000-4000-8000-0000000000c1', NULL, '2023-03-01'),
+  ('00000000-0000-4000-8000-0000000000b2', E'Zoe\u0308\u200B', NULL, E'\u200EGRACE@acme.com\u200B', NULL, 'TRUE', '00000000-0000-4000-8000-0000000000c1', NULL, '2023-03-01'),
   ('00000000-0000-4000-8000-0000000000b3', NULL, NULL, 'only@mail.org', repeat('5', 60), '1', '00000000-0000-4000-8000-0000000000cf', '00000000-0000-4000-8000-0000000000af', '2023-03-01'),
   ('00000000-0000-4000-8000-0000000000b4', NULL, ' ', 'not an address', NULL, 'maybe', NULL, NULL, '2023-03-01'),
   ('00000000-0000-4000-8000-0000000000b5', 'Mail', 'Less', 'nobody at example', NULL, 't', NULL, NULL, '2023-03-01');

@@ -62,6 +62,7 @@ type Provider struct {
 	down     bool
 	requests map[string]int // requests by path
 	user     Claims         // the user of the next sign-in
+	rewrite  func(what, text string) string
 	codes    map[string]grant
 }
 
@@ -146,6 +147,28 @@ func (p *Provider) Down(down bool) {
 	p.down = down
 }
 
+// Rewrite changes the JSON that the provider publishes and signs: that of a path, and of
+// "id_token".
+func (p *Provider) Rewrite(f func(what, text string) string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rewrite = f
+}
+
+func (p *Provider) rewritten(what string, value any) []byte {
+	p.tb.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		p.tb.Error(err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.rewrite == nil {
+		return text
+	}
+	return []byte(p.rewrite(what, string(text)))
+}
+
 // Requests returns the number of requests for a path.
 func (p *Provider) Requests(path string) int {
 	p.mu.Lock()
@@ -165,24 +188,40 @@ func (p *Provider) User(subject, email string) Claims {
 // Sign returns a token signed with the newest key.
 func (p *Provider) Sign(c Claims) string {
 	p.tb.Helper()
+	payload, err := json.Marshal(c)
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	return p.SignText(payload)
+}
+
+// SignText returns a token of any payload, signed with the newest key.
+func (p *Provider) SignText(payload []byte) string {
+	p.tb.Helper()
 	p.mu.Lock()
 	k := p.keys[len(p.keys)-1]
 	p.mu.Unlock()
-	return SignWith(p.tb, k.Algorithm, k.Private, k.ID, c)
+	return SignTextWith(p.tb, k.Algorithm, k.Private, k.ID, payload)
 }
 
 // SignWith returns a token signed with any key.
 func SignWith(tb testing.TB, algorithm jose.SignatureAlgorithm, key any, id string, c Claims) string {
+	tb.Helper()
+	payload, err := json.Marshal(c)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return SignTextWith(tb, algorithm, key, id, payload)
+}
+
+// SignTextWith returns a token of any payload, signed with any key.
+func SignTextWith(tb testing.TB, algorithm jose.SignatureAlgorithm, key any, id string, payload []byte) string {
 	tb.Helper()
 	o := (&jose.SignerOptions{}).WithType("JWT")
 	if id != "" {
 		o = o.WithHeader("kid", id)
 	}
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: key}, o)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	payload, err := json.Marshal(c)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -204,23 +243,24 @@ func (p *Provider) SignIn(c Claims) {
 	p.user = c
 }
 
-func (p *Provider) configuration(w http.ResponseWriter, _ *http.Request) {
-	answer(w, http.StatusOK, map[string]any{
+func (p *Provider) configuration(w http.ResponseWriter, r *http.Request) {
+	p.answer(w, r, http.StatusOK, map[string]any{
 		"issuer": p.Issuer, "authorization_endpoint": p.Issuer + "/authorize", "token_endpoint": p.Issuer + "/token", "jwks_uri": p.Issuer + "/keys",
 		"response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"}, "code_challenge_methods_supported": []string{"S256"},
 		"id_token_signing_alg_values_supported": []string{"RS256", "ES256"},
 	})
 }
 
-func (p *Provider) publishKeys(w http.ResponseWriter, _ *http.Request) {
+func (p *Provider) publishKeys(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	published := p.keys
+	p.mu.Unlock()
 	// The first is of an unknown type, as a provider may publish one day.
 	keys := []any{map[string]any{"kty": "XYZ", "kid": "unknown"}}
-	for _, k := range p.keys {
+	for _, k := range published {
 		keys = append(keys, jose.JSONWebKey{Key: k.Private.Public(), KeyID: k.ID, Algorithm: string(k.Algorithm), Use: "sig"})
 	}
-	answer(w, http.StatusOK, map[string]any{"keys": keys})
+	p.answer(w, r, http.StatusOK, map[string]any{"keys": keys})
 }
 
 // authorize signs the user in and redirects back.
@@ -251,7 +291,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	id, secret, ok := r.BasicAuth()
 	if !ok || id != ClientID || secret != url.QueryEscape(ClientSecret) {
-		answer(w, http.StatusUnauthorized, map[string]any{"error": "invalid_client"})
+		p.answer(w, r, http.StatusUnauthorized, map[string]any{"error": "invalid_client"})
 		return
 	}
 	code := r.PostFormValue("code")
@@ -262,18 +302,18 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	sum := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
 	if !known || r.PostFormValue("grant_type") != "authorization_code" || r.PostFormValue("redirect_uri") != p.RedirectURL ||
 		base64.RawURLEncoding.EncodeToString(sum[:]) != g.challenge {
-		answer(w, http.StatusBadRequest, map[string]any{"error": "invalid_grant"})
+		p.answer(w, r, http.StatusBadRequest, map[string]any{"error": "invalid_grant"})
 		return
 	}
 	claims := Claims{"aud": ClientID, "nonce": g.nonce}.With(g.user)
-	answer(w, http.StatusOK, map[string]any{
-		"access_token": rand.Text(), "token_type": "Bearer", "expires_in": 3600, "id_token": p.Sign(claims),
+	p.answer(w, r, http.StatusOK, map[string]any{
+		"access_token": rand.Text(), "token_type": "Bearer", "expires_in": 3600, "id_token": p.SignText(p.rewritten("id_token", claims)),
 	})
 }
 
-func answer(w http.ResponseWriter, status int, body any) {
+func (p *Provider) answer(w http.ResponseWriter, r *http.Request, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the client fails by itself
+	_, _ = w.Write(p.rewritten(r.URL.Path, body)) // the client fails by itself
 }

@@ -146,6 +146,8 @@ func Run(t *testing.T, database func(tb testing.TB) Opener, only ...string) {
 		{"SearchConfined", searchConfined},
 		{"SearchLimit", searchLimit},
 		{"SearchRebuilt", searchRebuilt},
+		{"TextRebuilt", textRebuilt},
+		{"TextRebuildInterrupted", textRebuildInterrupted},
 		{"OwnedReads", ownedReads},
 		{"OwnedWrites", ownedWrites},
 		{"Organisations", organisations},
