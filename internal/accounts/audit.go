@@ -29,6 +29,10 @@ const (
 	ActionSettingsChanged      Action = "settings.changed"
 	ActionExported             Action = "data.exported"
 	ActionCacheCleared         Action = "cache.cleared"
+	ActionKeyRejected          Action = "api_key.rejected"
+	ActionTokenRejected        Action = "token.rejected"
+	ActionForbidden            Action = "request.forbidden"
+	ActionFailuresOmitted      Action = "failures.omitted"
 )
 
 // AuditDetails are further names and values of an entry: a JSON object of texts, without
@@ -43,10 +47,10 @@ type AuditEntry struct {
 	OrgID        crm.ID       `json:"-"`
 	ID           crm.ID       `json:"id"`
 	At           crm.Instant  `json:"at"`
-	ActorID      *crm.ID      `json:"actor_id" doc:"Who did it; null for the command line, and for failed sign-ins."`
+	ActorID      *crm.ID      `json:"actor_id" doc:"Who did it; null for the command line, and for whom no credential has identified."`
 	KeyID        *crm.ID      `json:"key_id" doc:"The API key that they used; null for none."`
 	KeyCreatedBy *crm.ID      `json:"key_created_by" doc:"Who created that key, if it was created for another: for actor_id."`
-	Action       Action       `json:"action" enum:"session.signed_in,session.failed,session.signed_out,user.password_changed,user.identity_linked,user.created,user.role_changed,user.changed,user.deactivated,user.reactivated,user.handed_over,user.deleted,api_key.created,api_key.revoked,settings.changed,data.exported,cache.cleared"`
+	Action       Action       `json:"action" enum:"session.signed_in,session.failed,session.signed_out,user.password_changed,user.identity_linked,user.created,user.role_changed,user.changed,user.deactivated,user.reactivated,user.handed_over,user.deleted,api_key.created,api_key.revoked,settings.changed,data.exported,cache.cleared,api_key.rejected,token.rejected,request.forbidden,failures.omitted"`
 	Target       string       `json:"target" doc:"The type of the record that it was done to; empty for none."`
 	TargetID     *crm.ID      `json:"target_id" doc:"The record; it may be deleted."`
 	Address      string       `json:"address" doc:"Where the request came from; empty for the command line."`

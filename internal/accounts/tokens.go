@@ -83,11 +83,11 @@ func newToken(org, user crm.ID, purpose TokenPurpose, hash []byte, now crm.Insta
 }
 
 // OneTimeToken returns the token with a hash: CodeInvalid if there is no such token for this
-// purpose, or it has expired.
+// purpose, or it has expired, which is then returned too.
 func (s *Service) OneTimeToken(ctx context.Context, purpose TokenPurpose, hash []byte) (OneTimeToken, error) {
 	t, err := s.store.OneTimeToken(ctx, hash)
 	if crm.CodeOf(err) == crm.CodeNotFound || err == nil && (t.Purpose != purpose || t.ExpiresAt <= s.clock()) {
-		return OneTimeToken{}, crm.Invalid(InvalidOneTimeToken())
+		return t, crm.Invalid(InvalidOneTimeToken())
 	}
 	return t, err
 }

@@ -60,13 +60,14 @@ type Core struct {
 	Log       *slog.Logger
 	Clock     func() time.Time
 
-	hasher  *auth.Hasher
-	changes *changes.Follower // runs only in a server
-	lines   *telemetry.Lines  // that Log writes
-	metrics *telemetry.Metrics
-	turn    *turn // of background work
-	level   *slog.LevelVar
-	engine  engine
+	hasher   *auth.Hasher
+	failures *accounts.FailureTrail
+	changes  *changes.Follower // runs only in a server
+	lines    *telemetry.Lines  // that Log writes
+	metrics  *telemetry.Metrics
+	turn     *turn // of background work
+	level    *slog.LevelVar
+	engine   engine
 }
 
 // Open connects to the database of the settings, and migrates its schema under the
@@ -107,7 +108,9 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 	})
 	hasher := auth.NewHasher(auth.HasherOptions{})
 	people := accounts.NewService(changes.TrackedAccounts(s.Accounts()), o.Clock, currency)
-	return &Core{
+	failures := accounts.NewFailureTrail(people, o.Clock)
+	metrics.ObserveEach(failures.Observe)
+	c := &Core{
 		Store:     s,
 		Service:   crm.NewService(changes.Tracked(s.CRM(), o.Clock), o.Clock),
 		Accounts:  people,
@@ -117,13 +120,16 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 		Log:       log,
 		Clock:     o.Clock,
 		hasher:    hasher,
+		failures:  failures,
 		changes:   follower,
 		lines:     lines,
 		metrics:   metrics,
 		turn:      background,
 		level:     level,
 		engine:    engine,
-	}, nil
+	}
+	c.Keys.Trail = failures
+	return c, nil
 }
 
 // Hashed returns how many passwords were hashed.
@@ -133,6 +139,7 @@ func (c *Core) Hashed() int64 { return c.hasher.Hashed() }
 func (c *Core) Close() error {
 	defer c.lines.Close()
 	c.Keys.Close()
+	c.failures.Close()
 	return c.Store.Close()
 }
 

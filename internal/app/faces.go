@@ -1,8 +1,12 @@
 package app
 
 import (
+	"context"
+
+	"sixty/internal/accounts"
 	"sixty/internal/auth"
 	"sixty/internal/config"
+	"sixty/internal/crm"
 	"sixty/internal/httpapi"
 	"sixty/internal/ratelimit"
 	"sixty/internal/server"
@@ -26,6 +30,11 @@ func (a *App) faces(cfg config.Config, proxies ratelimit.Proxies) (*server.Serve
 		MaxRequests:      cfg.MaxRequests,
 		Connections:      cfg.MaxConns,
 		PrincipalStreams: cfg.StreamsPerPrincipal, OrganisationStreams: cfg.StreamsPerOrganisation,
+		Denied: func(ctx context.Context, by crm.Actor, operation string) {
+			core.failures.Record(ctx, accounts.FailedForbidden, by, accounts.AuditEvent{
+				Action: accounts.ActionForbidden, Details: map[string]string{"operation": operation},
+			})
+		},
 		FrontendOrigins: cfg.Origins(),
 		StrictTransport: cfg.Production(),
 	})

@@ -112,7 +112,7 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 	s.failures, s.devices = newFailures(core, s, device), auth.NewDevices(device)
 	sessions := auth.SessionOptions{
 		Store: core.Store, Service: core.Accounts, Hasher: core.hasher, Freshness: core.changes, Now: core.Clock,
-		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, Seal: seal, Failures: s.failures, Devices: s.devices,
+		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, Seal: seal, Failures: s.failures, Devices: s.devices, Trail: core.failures,
 	}
 	if s.shared != nil {
 		sessions.Shared = s.shared
@@ -147,6 +147,7 @@ func (s *serving) openIdentity(cfg config.SignIn) {
 	s.people = &auth.Identities{
 		Store: s.core.Store, Service: s.core.Accounts, Provider: s.identity,
 		Policy: accounts.ProvisioningPolicy{Organisation: cfg.SignInOrganisation, Create: cfg.SignInCreate},
+		Trail:  s.core.failures,
 	}
 	if s.identity.SignsTokens() {
 		s.tokens = auth.NewTokens(s.people, s.core.changes, s.core.Clock)

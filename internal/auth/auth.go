@@ -27,6 +27,8 @@ type Principals interface {
 type Keys struct {
 	store   Principals
 	service *accounts.Service
+	// Trail, if not nil, audits rejected keys. It is set before the first use.
+	Trail *accounts.FailureTrail
 	credentialCache
 }
 
@@ -85,6 +87,7 @@ func (k *Keys) Revoke(ctx context.Context, by crm.Actor, id crm.ID) error {
 func (k *Keys) Authenticate(ctx context.Context, token string) (crm.Actor, error) {
 	hash, ok := hashOfKey(token)
 	if !ok {
+		k.Trail.Count(accounts.FailedKey)
 		return crm.Actor{}, invalidToken()
 	}
 	c, err := k.get(ctx, hash)
@@ -95,12 +98,16 @@ func (k *Keys) Authenticate(ctx context.Context, token string) (crm.Actor, error
 func (k *Keys) findKey(ctx context.Context, hash digest, now time.Time) (credential, error) {
 	key, holder, err := k.store.APIKeyPrincipal(ctx, hash[:])
 	if crm.CodeOf(err) == crm.CodeNotFound {
+		k.Trail.Count(accounts.FailedKey)
 		return credential{}, invalidToken()
 	}
 	if err != nil {
 		return credential{}, err
 	}
 	if key.RevokedAt != nil || holder.DeactivatedAt != nil || key.ExpiresAt != nil && !now.Before(key.ExpiresAt.Time()) {
+		k.Trail.Record(ctx, accounts.FailedKey, crm.Actor{Org: key.OrgID}, accounts.AuditEvent{
+			Action: accounts.ActionKeyRejected, Target: crm.EntityAPIKey, TargetID: &key.ID,
+		})
 		return credential{}, invalidToken()
 	}
 	// At most the person's current role, should that have been reduced.

@@ -18,6 +18,7 @@ type Identities struct {
 	Service  *accounts.Service
 	Provider *identity.Provider
 	Policy   accounts.ProvisioningPolicy // for users without a linked account
+	Trail    *accounts.FailureTrail      // if not nil, audits rejected tokens
 }
 
 // principal returns a user's account. Without one, or with a deactivated one, the error is
@@ -45,6 +46,9 @@ func (s *Identities) principal(ctx context.Context, c identity.Claims) (accounts
 func (s *Identities) linked(ctx context.Context, c identity.Claims) (accounts.Principal, error) {
 	_, o, err := s.Store.IdentityPrincipal(ctx, s.Provider.Issuer(), c.Subject)
 	if err == nil && o.DeactivatedAt != nil {
+		s.Trail.Record(ctx, accounts.FailedToken, crm.Actor{Org: o.OrgID}, accounts.AuditEvent{
+			Action: accounts.ActionTokenRejected, Target: crm.EntityOwner, TargetID: &o.ID,
+		})
 		return accounts.Principal{}, invalidToken()
 	}
 	return o, err
@@ -94,6 +98,9 @@ func (t *Tokens) Authenticate(ctx context.Context, token string) (crm.Actor, err
 		return crm.Actor{}, invalidToken()
 	}
 	claims, err := t.o.Provider.Verify(ctx, token)
+	if errors.Is(err, identity.ErrRejected) {
+		t.o.Trail.Count(accounts.FailedToken)
+	}
 	if err != nil {
 		return crm.Actor{}, domainError(err)
 	}

@@ -40,7 +40,8 @@ func hashOfToken(token string) (digest, bool) {
 	return hashOf(token), true
 }
 
-// SessionOptions configure Sessions. All but Shared, Failures and Devices are required.
+// SessionOptions configure Sessions. All but Shared, Failures, Devices and Trail are
+// required.
 type SessionOptions struct {
 	Store     Principals
 	Service   *accounts.Service
@@ -58,6 +59,8 @@ type SessionOptions struct {
 	// instance alone.
 	Failures *ratelimit.Failures
 	Devices  *Devices
+	// Trail, if not nil, audits failures.
+	Trail *accounts.FailureTrail
 }
 
 // Sessions signs people in and authenticates their session tokens. It is safe for concurrent
@@ -139,6 +142,7 @@ func (s *Sessions) credential(ctx context.Context, token string) (credential, er
 func (s *Sessions) findSession(ctx context.Context, hash digest, now time.Time) (credential, error) {
 	x, holder, err := s.o.Store.SessionPrincipal(ctx, hash[:])
 	if crm.CodeOf(err) == crm.CodeNotFound {
+		s.o.Trail.Count(accounts.FailedSession)
 		return credential{}, noSession()
 	}
 	if err != nil {
@@ -146,6 +150,7 @@ func (s *Sessions) findSession(ctx context.Context, hash digest, now time.Time) 
 	}
 	end := s.end(&x)
 	if holder.DeactivatedAt != nil || !now.Before(end) {
+		s.o.Trail.Count(accounts.FailedSession) // as every session does in the end
 		return credential{}, noSession()
 	}
 	return credential{actor: holder.Actor(holder.Role), id: x.ID, used: &x.UsedAt, until: end}, nil

@@ -79,22 +79,29 @@ func (s *Sessions) SignIn(ctx context.Context, in SignIn) (NewSession, error) {
 }
 
 // auditFailure records a failed sign-in of an existing or deactivated person in the audit
-// trail: in the background, so that the response takes as long as for an unknown person. If
-// it fails, the entry is missing.
+// trail: in the background, so that the response takes as long as for an unknown person.
 func (s *Sessions) auditFailure(ctx context.Context, in SignIn, account accounts.Account) {
-	ctx = context.WithoutCancel(ctx) // the request ends first
-	s.running.Go(func() {
-		ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
-		defer cancel()
-		if account.UserID == (crm.ID{}) {
-			var err error
-			if account, err = s.o.Service.DeactivatedByEmail(ctx, in.Email, in.Organisation); err != nil {
-				return
-			}
-		}
-		_ = s.o.Service.RecordAudit(ctx, crm.Actor{Org: account.OrgID}, accounts.AuditEvent{
-			Action: accounts.ActionSignInFailed, Target: crm.EntityOwner, TargetID: &account.UserID,
-		})
+	event := func(user crm.ID) accounts.AuditEvent {
+		return accounts.AuditEvent{Action: accounts.ActionSignInFailed, Target: crm.EntityOwner, TargetID: &user}
+	}
+	if account.UserID != (crm.ID{}) {
+		s.o.Trail.Record(ctx, accounts.FailedSignIn, crm.Actor{Org: account.OrgID}, event(account.UserID))
+		return
+	}
+	s.o.Trail.Find(ctx, accounts.FailedSignIn, func(ctx context.Context) (crm.Actor, accounts.AuditEvent, error) {
+		account, err := s.o.Service.DeactivatedByEmail(ctx, in.Email, in.Organisation)
+		return crm.Actor{Org: account.OrgID}, event(account.UserID), err
+	})
+}
+
+// auditToken records that a one-time token was rejected, which is zero if it is unknown.
+func (s *Sessions) auditToken(ctx context.Context, t accounts.OneTimeToken) {
+	if t.UserID == (crm.ID{}) {
+		s.o.Trail.Count(accounts.FailedToken)
+		return
+	}
+	s.o.Trail.Record(ctx, accounts.FailedToken, crm.Actor{Org: t.OrgID}, accounts.AuditEvent{
+		Action: accounts.ActionTokenRejected, Target: crm.EntityOwner, TargetID: &t.UserID, Details: map[string]string{"purpose": string(t.Purpose)},
 	})
 }
 
@@ -214,7 +221,11 @@ func (s *Sessions) ConsumeToken(ctx context.Context, purpose accounts.TokenPurpo
 	if looksLikeToken(secret) {
 		hash := hashOf(secret)
 		var err error
-		if t, err = s.o.Service.OneTimeToken(ctx, purpose, hash[:]); err != nil && (crm.CodeOf(err) != crm.CodeInvalid || len(errs) == 0) {
+		if t, err = s.o.Service.OneTimeToken(ctx, purpose, hash[:]); err != nil {
+			s.auditToken(ctx, t)
+			t = accounts.OneTimeToken{}
+		}
+		if err != nil && (crm.CodeOf(err) != crm.CodeInvalid || len(errs) == 0) {
 			return NewSession{}, err
 		}
 	}

@@ -124,8 +124,8 @@ func (s *Server) Authenticate(r *http.Request) (crm.Actor, error) {
 		return crm.Actor{}, &Problem{Status: http.StatusBadRequest, Detail: "There must be one Authorization header at most."}
 	}
 	if token := BearerToken(r); token != "" {
-		// The use of a key is recorded with its address; the user of a JWT may be provisioned,
-		// which the audit trail records.
+		// The audit trail records users who are provisioned and rejected credentials, and the use
+		// of a key is recorded with its address.
 		ctx := accounts.WithOrigin(r.Context(), accounts.Origin{Address: s.ClientAddress(r), RequestID: r.Header.Get(requestIDHeader)})
 		return s.Bearers.Authenticate(ctx, token)
 	}

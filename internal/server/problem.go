@@ -140,6 +140,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	rec := recorderOf(w)
 	if rec != nil {
 		rec.err = err
+		if p.Status == http.StatusForbidden && s.Denied != nil && rec.op != nil && rec.actor.Org != (crm.ID{}) {
+			s.Denied(s.WithOrigin(r.Context(), w, r), rec.actor, rec.op.ID)
+		}
 	}
 	if errors.Is(r.Context().Err(), context.Canceled) {
 		// The client has gone, or the server ends, and the failure follows from that.

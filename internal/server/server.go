@@ -83,6 +83,9 @@ type Options struct {
 	// makes cookies Secure.
 	StrictTransport bool
 
+	// Denied, if not nil, is called when an operation has been forbidden to an actor. It must
+	// not block.
+	Denied func(ctx context.Context, by crm.Actor, operation string)
 	// Observe, if not nil, is called at the end of every request, with its context. It must
 	// not block.
 	Observe func(context.Context, OperationEvent)
