@@ -12,22 +12,22 @@ import (
 func TestNormalEmail(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"ada@acme.example":                "ada@acme.example",
-		" Ada.King+x@ACME.Example\t":      "ada.king+x@acme.example",
-		"\ufeffada@acme.example\u200b":    "ada@acme.example",
-		"jo\u0308@x.example":              "jö@x.example",
-		"JÖ@x.example":                    "jÖ@x.example", // Ö is not ASCII
-		"a@bücher.example":                "a@bücher.example",
-		"a@BU\u0308CHER.example":          "a@bücher.example",
-		"a@XN--bcher-kva.example":         "a@bücher.example",
-		"a@ｅｘａｍｐｌｅ．com":                   "a@example.com",
-		"a@faß.example":                   "a@faß.example", // UTS 46, not transitional
-		"a@localhost":                     "a@localhost",
-		"admin@acme.example":              "admin@acme.example",
-		"adm\u0130n@acme.example":         "adm\u0130n@acme.example",
-		"adm\u0131n@acme.example":         "adm\u0131n@acme.example",
-		"\u212Aay@acme.example":           "kay@acme.example", // the Kelvin sign is K in NFC
-		"o'neil/{x}~`^|!#$%&*=?_@a-b.com": "o'neil/{x}~`^|!#$%&*=?_@a-b.com",
+		"ada@acme.example":                    "ada@acme.example",
+		"\u0020Ada.King+x@ACME.Example\u0009": "ada.king+x@acme.example",
+		"\ufeffada@acme.example\u200b":        "ada@acme.example",
+		"jo\u0308@x.example":                  "jö@x.example",
+		"JÖ@x.example":                        "jÖ@x.example", // Ö is not ASCII
+		"a@bücher.example":                    "a@bücher.example",
+		"a@BU\u0308CHER.example":              "a@bücher.example",
+		"a@XN--bcher-kva.example":             "a@bücher.example",
+		"a@ｅｘａｍｐｌｅ．com":                       "a@example.com",
+		"a@faß.example":                       "a@faß.example", // UTS 46, not transitional
+		"a@localhost":                         "a@localhost",
+		"admin@acme.example":                  "admin@acme.example",
+		"adm\u0130n@acme.example":             "adm\u0130n@acme.example",
+		"adm\u0131n@acme.example":             "adm\u0131n@acme.example",
+		"\u212Aay@acme.example":               "kay@acme.example", // the Kelvin sign is K in NFC
+		"o'neil/{x}~`^|!#$%&*=?_@a-b.com":     "o'neil/{x}~`^|!#$%&*=?_@a-b.com",
 	} {
 		got, violation := NormalEmail(in)
 		if got != want || violation != "" {
@@ -74,7 +74,7 @@ func TestNormalEmail(t *testing.T) {
 func TestNormalDomain(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		" ACME.Example ":            "acme.example",
+		"\u0020ACME.Example\u0020":  "acme.example",
 		"उदाहरण.भारत":               "उदाहरण.भारत",
 		"உதாரணம்.இந்தியா":           "உதாரணம்.இந்தியா",
 		"ตัวอย่าง.ไทย":              "ตัวอย่าง.ไทย",

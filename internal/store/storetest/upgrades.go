@@ -70,6 +70,8 @@ const (
 	oldDeletedDeal
 	oldActivity
 	oldTask
+	oldTwin
+	oldOtherTwin
 )
 
 // populate returns the statements that insert rows into a schema of a version.
@@ -89,8 +91,13 @@ func populate(version int64, l Literals) []string {
 		"%s, %s, 'Ada Lovelace', 'ada lovelace', 'ada@example.com', 'admin', false, %s, %s, 1", org, user, made, made)
 	insert("companies", "org_id, id, name, name_key, domain, size, owner_id, created_at, updated_at, version",
 		"%s, %s, 'Acme', 'acme', 'acme.example', 'small', %s, %s, %s, 1", org, company, user, made, made)
-	insert("contacts", "org_id, id, full_name, name_key, is_primary, company_id, created_at, updated_at, version",
-		"%s, %s, 'Grace Hopper', 'grace hopper', true, %s, %s, %s, 1", org, contact, company, made, made)
+	// Of a release without rules for text, addresses and domains.
+	insert("companies", "org_id, id, name, name_key, domain, created_at, updated_at, version",
+		"%s, %s, 'Cre\u0300me\u200b', 'cre\u0300me\u200b', 'bücher.example', %s, %s, 1", org, id(oldTwin), made, made)
+	insert("companies", "org_id, id, name, name_key, domain, created_at, updated_at, version",
+		"%s, %s, 'Other', 'other', 'xn--bcher-kva.example', %s, %s, 1", org, id(oldOtherTwin), made, made)
+	insert("contacts", "org_id, id, full_name, name_key, email, is_primary, company_id, created_at, updated_at, version",
+		"%s, %s, 'Grace Hopper', 'grace hopper', 'grace@xn--kln-sna.example', true, %s, %s, %s, 1", org, contact, company, made, made)
 	insert("deal_stages", "org_id, id, name, name_key, order_position, default_probability, outcome, created_at, updated_at, version",
 		"%s, %s, 'Lead', 'lead', 1, 50, 'open', %s, %s, 1", org, stage, made, made)
 	const dealColumns = `org_id, id, name, name_key, company, company_id, primary_contact_id, value, currency, stage_id, stage_changed_at,
@@ -171,8 +178,15 @@ func upgrade(f *fixture, version int64, l Literals) {
 
 func checkUpgraded(f *fixture, version int64) {
 	ctx := f.Context()
+	twin, other := get(f, f.home, companies(), oldID(oldTwin)), get(f, f.home, companies(), oldID(oldOtherTwin))
+	collisions, err := f.store.AddressCollisions(ctx, crm.AddressCollision{}, 10)
+	if twin.Name != "Crème" || *twin.Domain != "bücher.example" || *other.Domain != "xn--bcher-kva.example" || err != nil || !slices.Equal(collisions, []crm.AddressCollision{
+		{Org: oldID(oldOrg), Entity: crm.EntityCompany, ID: other.ID, Member: "domain", Other: twin.ID},
+	}) {
+		f.Errorf("the twins: %+v, %+v, %+v, %v", twin, other, collisions, err)
+	}
 	company, contact := get(f, f.home, companies(), oldID(oldCompany)), get(f, f.home, contacts(), oldID(oldContact))
-	if company.Name != "Acme" || *company.OwnerID != oldID(oldUser) || !contact.IsPrimary || *contact.CompanyID != company.ID {
+	if company.Name != "Acme" || *company.OwnerID != oldID(oldUser) || !contact.IsPrimary || *contact.CompanyID != company.ID || *contact.Email != "grace@köln.example" {
 		f.Errorf("the company and its contact: %+v, %+v", company, contact)
 	}
 	byName := map[string]crm.Deal{}
