@@ -47,7 +47,6 @@ SELECT keep_apart('sign_in_networks');
 -- it acts for.
 ALTER TABLE audit ADD COLUMN IF NOT EXISTS key_id uuid;
 ALTER TABLE audit ADD COLUMN IF NOT EXISTS key_created_by uuid;
-CREATE INDEX IF NOT EXISTS audit_key ON audit (org_id, key_id, at, id) WHERE key_id IS NOT NULL;
 ALTER TABLE changes ADD COLUMN IF NOT EXISTS key_id uuid;
 -- The audit trail is entered and read. What is older than its retention the service removes.
 REVOKE UPDATE, DELETE ON audit FROM sixty_tenant;

@@ -44,7 +44,6 @@ CREATE TABLE IF NOT EXISTS sign_in_networks (
 -- it acts for.
 ALTER TABLE audit ADD COLUMN key_id BLOB;
 ALTER TABLE audit ADD COLUMN key_created_by BLOB;
-CREATE INDEX IF NOT EXISTS audit_key ON audit (org_id, key_id, at, id) WHERE key_id IS NOT NULL;
 ALTER TABLE changes ADD COLUMN key_id BLOB;
 
 -- Addresses and domains that two records would share once they are stored by the rule for
