@@ -85,6 +85,8 @@ type orgCmd struct {
 	Create orgCreateCmd `cmd:"" help:"Create an organisation and print its id."`
 	List   orgListCmd   `cmd:"" help:"List the organisations."`
 	Set    orgSetCmd    `cmd:"" help:"Change an organisation's settings."`
+	Bind   orgBindCmd   `cmd:"" help:"Bind an organisation to an identity provider and to domains of e-mail addresses."`
+	Unbind orgUnbindCmd `cmd:"" help:"Undo what bind did."`
 }
 
 type orgCreateCmd struct {
@@ -132,6 +134,8 @@ func (c *orgListCmd) Run(ctx context.Context, env *environment) error {
 		Name            string            `json:"name"`
 		DefaultCurrency string            `json:"default_currency"`
 		RepsSee         crm.RepVisibility `json:"reps_see"`
+		Issuer          *string           `json:"issuer"`
+		Domains         []string          `json:"domains"`
 		KeyMaxDays      *int              `json:"key_max_days"`
 		CreatedAt       crm.Instant       `json:"created_at"`
 	}
@@ -140,12 +144,20 @@ func (c *orgListCmd) Run(ctx context.Context, env *environment) error {
 		if err != nil {
 			return err
 		}
+		bindings, err := core.Accounts.Bindings(ctx)
+		if err != nil {
+			return err
+		}
 		rows := make([]row, len(orgs))
 		for i, o := range orgs {
-			rows[i] = row(o)
+			b := bindings[o.ID]
+			rows[i] = row{ID: o.ID, Name: o.Name, DefaultCurrency: o.DefaultCurrency, RepsSee: o.RepsSee, KeyMaxDays: o.KeyMaxDays, Domains: append([]string{}, b.Domains...), CreatedAt: o.CreatedAt}
+			if b.Issuer != "" {
+				rows[i].Issuer = &b.Issuer
+			}
 		}
-		return list(env.stdout, c.jsonFlag, []string{"ID", "NAME", "CURRENCY", "REPS SEE", "CREATED"}, rows, func(r row) []string {
-			return []string{r.ID.String(), r.Name, r.DefaultCurrency, string(r.RepsSee), r.CreatedAt.String()}
+		return list(env.stdout, c.jsonFlag, []string{"ID", "NAME", "CURRENCY", "REPS SEE", "ISSUER", "DOMAINS", "CREATED"}, rows, func(r row) []string {
+			return []string{r.ID.String(), r.Name, r.DefaultCurrency, string(r.RepsSee), or(r.Issuer), or(new(strings.Join(r.Domains, ", "))), r.CreatedAt.String()}
 		})
 	})
 }

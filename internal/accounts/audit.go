@@ -15,9 +15,13 @@ const (
 	ActionSignedIn             Action = "session.signed_in"
 	ActionSignInFailed         Action = "session.failed"
 	ActionSignedOut            Action = "session.signed_out"
+	ActionReauthenticated      Action = "session.reauthenticated"
 	ActionPasswordChanged      Action = "user.password_changed"
 	ActionIdentityLinked       Action = "user.identity_linked"
 	ActionUserCreated          Action = "user.created"
+	ActionUserInvited          Action = "user.invited"
+	ActionResetRequested       Action = "user.reset_requested"
+	ActionTokenWithdrawn       Action = "token.withdrawn"
 	ActionRoleChanged          Action = "user.role_changed"
 	ActionUserChanged          Action = "user.changed"
 	ActionUserDeactivated      Action = "user.deactivated"
@@ -27,6 +31,8 @@ const (
 	ActionKeyCreated           Action = "api_key.created"
 	ActionKeyRevoked           Action = "api_key.revoked"
 	ActionSettingsChanged      Action = "settings.changed"
+	ActionOrganisationBound    Action = "organisation.bound"
+	ActionOrganisationUnbound  Action = "organisation.unbound"
 	ActionExported             Action = "data.exported"
 	ActionCacheCleared         Action = "cache.cleared"
 	ActionKeyRejected          Action = "api_key.rejected"
@@ -50,7 +56,7 @@ type AuditEntry struct {
 	ActorID      *crm.ID      `json:"actor_id" doc:"Who did it; null for the command line, and for whom no credential has identified."`
 	KeyID        *crm.ID      `json:"key_id" doc:"The API key that they used; null for none."`
 	KeyCreatedBy *crm.ID      `json:"key_created_by" doc:"Who created that key, if it was created for another: for actor_id."`
-	Action       Action       `json:"action" enum:"session.signed_in,session.failed,session.signed_out,user.password_changed,user.identity_linked,user.created,user.role_changed,user.changed,user.deactivated,user.reactivated,user.handed_over,user.deleted,api_key.created,api_key.revoked,settings.changed,data.exported,cache.cleared,api_key.rejected,token.rejected,request.forbidden,failures.omitted"`
+	Action       Action       `json:"action" enum:"session.signed_in,session.failed,session.signed_out,session.reauthenticated,user.password_changed,user.identity_linked,user.created,user.invited,user.reset_requested,token.withdrawn,user.role_changed,user.changed,user.deactivated,user.reactivated,user.handed_over,user.deleted,api_key.created,api_key.revoked,settings.changed,organisation.bound,organisation.unbound,data.exported,cache.cleared,api_key.rejected,token.rejected,request.forbidden,failures.omitted"`
 	Target       string       `json:"target" doc:"The type of the record that it was done to; empty for none."`
 	TargetID     *crm.ID      `json:"target_id" doc:"The record; it may be deleted."`
 	Address      string       `json:"address" doc:"Where the request came from; empty for the command line."`

@@ -28,34 +28,34 @@ type UnlinkedIdentity struct {
 // ProvisioningPolicy says which person an unlinked identity is linked to, and whether one is
 // created.
 type ProvisioningPolicy struct {
-	// Organisation is that of the person, by name or id; "": the one that has a person with
-	// the address and, for a person who is created, the only one.
+	// Organisation is that of the person, by name or id; "": the only one or, of several, the one
+	// that is bound to the domain of the address.
 	Organisation string
 	// Create creates a rep for a user without an account.
 	Create bool
 }
 
-// LinkIdentity links an identity to the one active person whose stored address is its normal one or, if the policy
-// asks for it, to a rep who is created. From then on the person is known by the subject alone,
-// whatever address the provider names. CodeNotFound if there is no such person, or more than
-// one; CodeConflict if the person is another subject of the issuer, may not sign in, or has
-// been linked meanwhile.
+// LinkIdentity links an identity to the active person whose stored address is its normal one, in
+// the organisation of the policy, or, if the policy asks for it, to a rep who is created there.
+// From then on the person is known by the subject alone, whatever address the provider names.
+// CodeNotFound if there is no such organisation or person; CodeConflict if the person is another
+// subject of the issuer, may not sign in, or has been linked meanwhile.
 func (s *Service) LinkIdentity(ctx context.Context, n UnlinkedIdentity, w ProvisioningPolicy) error {
 	email, violation := crm.NormalEmail(n.Email)
 	if violation != "" {
 		return crm.NotFound("account")
 	}
-	account, err := s.accountByEmail(ctx, email, w.Organisation, true)
+	org, err := s.home(ctx, n.Issuer, email, w.Organisation)
+	if err != nil {
+		return err
+	}
+	account, err := s.accountByEmail(ctx, email, org.String(), true)
 	switch {
 	case err == nil:
-		return s.link(ctx, account.OrgID, n, func(tx Tx) (crm.ID, error) {
+		return s.link(ctx, org, n, func(tx Tx) (crm.ID, error) {
 			return account.UserID, lockActive(ctx, tx, account.UserID)
 		})
 	case crm.CodeOf(err) != crm.CodeNotFound || !w.Create:
-		return err
-	}
-	org, err := s.home(ctx, w.Organisation)
-	if err != nil {
 		return err
 	}
 	by, now := crm.Actor{Org: org}, s.clock()
@@ -83,17 +83,34 @@ func (s *Service) link(ctx context.Context, org crm.ID, n UnlinkedIdentity, who 
 	})
 }
 
-// home returns the organisation of people who are created: the one that is named, by name or
-// id, or the only one.
-func (s *Service) home(ctx context.Context, organisation string) (crm.ID, error) {
+// home returns the organisation of a provider's user who is not linked: the one that is named,
+// by name or id, the only one, or the one that is bound to the domain of the address. An
+// organisation that is bound to another provider has none of this one's users.
+func (s *Service) home(ctx context.Context, issuer, email, organisation string) (crm.ID, error) {
 	all, err := s.store.Organisations(ctx)
 	if err != nil {
 		return crm.ID{}, err
 	}
-	for _, o := range all {
-		if organisation == "" && len(all) == 1 || named(o, organisation) {
-			return o.ID, nil
+	var bound crm.ID
+	if organisation == "" && len(all) > 1 {
+		domain, _ := domainOf(email)
+		if bound, err = s.store.DomainHolder(ctx, domain); err != nil {
+			return crm.ID{}, err
 		}
+	}
+	for _, o := range all {
+		meant := o.ID == bound || named(o, organisation) || organisation == "" && len(all) == 1
+		if !meant {
+			continue
+		}
+		bindings, err := s.store.Bindings(ctx)
+		if err != nil {
+			return crm.ID{}, err
+		}
+		if only := bindings[o.ID].Issuer; only != "" && only != issuer {
+			break
+		}
+		return o.ID, nil
 	}
 	return crm.ID{}, crm.NotFound("organisation")
 }

@@ -87,6 +87,11 @@ func (s *Service) CreateAPIKey(ctx context.Context, by crm.Actor, p APIKeyPatch,
 	if err := RequireAdmin(by, managePeople); err != nil {
 		return APIKey{}, err
 	}
+	if p.Role.Value == string(crm.RoleAdmin) {
+		if err := s.requireProof(ctx, by); err != nil {
+			return APIKey{}, err
+		}
+	}
 	now := s.clock()
 	key := APIKey{OrgID: by.Org, ID: crm.NewID(), Prefix: prefix, Hash: hash, CreatedBy: by.UserID(), CreatedAt: now}
 	var r crm.Rules

@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"context"
+	"slices"
 
 	"sixty/internal/crm"
 )
@@ -17,8 +18,9 @@ type Account struct {
 const maxAccounts = 100
 
 // AccountByEmail returns the account that an address signs in to: that of the one person who
-// has it or, of several, the one in the organisation that is named, by name or id.
-// CodeNotFound in every other case.
+// has it and a password or, of several, the one in the organisation that is named, by name or
+// id. Without such a person, it is that of the one who has the address. CodeNotFound in every
+// other case.
 func (s *Service) AccountByEmail(ctx context.Context, email, organisation string) (Account, error) {
 	return s.accountToSignIn(ctx, email, organisation, true)
 }
@@ -33,10 +35,15 @@ func (s *Service) DeactivatedByEmail(ctx context.Context, email, organisation st
 func (s *Service) accountToSignIn(ctx context.Context, email, organisation string, active bool) (Account, error) {
 	normal, legacy := crm.StoredEmails(email)
 	account, err := s.accountByEmail(ctx, normal, organisation, active)
-	if legacy != normal && crm.CodeOf(err) == crm.CodeNotFound {
-		account, err = s.accountByEmail(ctx, legacy, organisation, active)
+	if legacy == normal || account.Password != "" || err != nil && crm.CodeOf(err) != crm.CodeNotFound {
+		return account, err
 	}
-	return account, err
+	// Nor does an invitation by the normal address compete with them.
+	old, oldErr := s.accountByEmail(ctx, legacy, organisation, active)
+	if err != nil || old.Password != "" {
+		return old, oldErr
+	}
+	return account, nil
 }
 
 // accountByEmail returns the account with exactly this address.
@@ -49,6 +56,10 @@ func (s *Service) accountByEmail(ctx context.Context, email, organisation string
 		return Account{}, err
 	}
 	if organisation == "" {
+		// Who was invited and has not accepted does not compete with those who can sign in.
+		if able := slices.DeleteFunc(slices.Clone(all), func(a Account) bool { return a.Password == "" }); len(able) > 0 {
+			all = able
+		}
 		if len(all) == 1 {
 			return all[0], nil
 		}
@@ -102,13 +113,16 @@ func (s *Service) SetPassword(ctx context.Context, by crm.Actor, user crm.ID, ha
 	})
 }
 
-// replacePassword sets the hash of a person's password, ends their sessions, revokes their
-// device cookies, and enters that in the audit trail.
+// replacePassword sets the hash of a person's password, ends their sessions and their one-time
+// token, revokes their device cookies, and enters that in the audit trail.
 func replacePassword(ctx context.Context, tx Tx, by crm.Actor, now crm.Instant, user crm.ID, hash string) error {
 	if err := tx.PutPassword(ctx, user, hash); err != nil {
 		return err
 	}
 	if err := tx.EndSessions(ctx, user, none); err != nil {
+		return err
+	}
+	if _, err := tx.EndOneTimeToken(ctx, user); err != nil {
 		return err
 	}
 	if err := tx.RevokeDevices(ctx, user); err != nil {

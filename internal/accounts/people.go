@@ -8,12 +8,30 @@ import (
 
 // CreateOwner creates a person; a rep unless the patch says otherwise.
 func (s *Service) CreateOwner(ctx context.Context, by crm.Actor, p crm.OwnerPatch) (crm.Owner, error) {
+	if err := s.checkNewOwner(ctx, by, p); err != nil {
+		return crm.Owner{}, err
+	}
 	var out crm.Owner
 	err := s.writeAsAdmin(ctx, by, managePeople, func(tx Tx, now crm.Instant) (err error) {
 		out, err = insertOwner(ctx, tx, by, now, p)
 		return err
 	})
 	return out, err
+}
+
+// checkNewOwner returns CodeForbidden unless the actor may create the person of a patch: admins
+// may, with an address that is not for another organisation, and an admin after a proof of who
+// they are.
+func (s *Service) checkNewOwner(ctx context.Context, by crm.Actor, p crm.OwnerPatch) error {
+	if err := RequireAdmin(by, managePeople); err != nil {
+		return err
+	}
+	if p.Role.Value == string(crm.RoleAdmin) {
+		if err := s.requireProof(ctx, by); err != nil {
+			return err
+		}
+	}
+	return s.checkAddress(ctx, by, p.Email)
 }
 
 // insertOwner creates a person.
@@ -88,6 +106,9 @@ func (s *Service) DeleteOwner(ctx context.Context, by crm.Actor, id crm.ID) erro
 			return crm.Conflict("This person owns records and can only be deactivated.")
 		}
 		if err := tx.Owners().Delete(ctx, o); err != nil {
+			return err
+		}
+		if _, err := tx.EndOneTimeToken(ctx, id); err != nil {
 			return err
 		}
 		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionUserDeleted, Target: crm.EntityOwner, TargetID: &id})

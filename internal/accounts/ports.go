@@ -25,7 +25,16 @@ type Store interface {
 	SignInHistory(ctx context.Context, org, user crm.ID, network string, since crm.Instant) (SignInHistory, error)
 	// OneTimeToken returns the token with this hash, expired or not.
 	OneTimeToken(ctx context.Context, hash []byte) (OneTimeToken, error)
+	// OneTimeTokens returns those of an organisation that expire after an instant, the newest
+	// first, at most limit of them.
+	OneTimeTokens(ctx context.Context, org crm.ID, after crm.Instant, limit int) ([]OneTimeToken, error)
 	Organisations(ctx context.Context) ([]crm.Organisation, error)
+	// Bindings returns what each of the organisations is bound to; those that are bound to
+	// nothing are left out.
+	Bindings(ctx context.Context) (map[crm.ID]Binding, error)
+	// DomainHolder returns the organisation that a domain is bound to; CodeNotFound if there is
+	// none.
+	DomainHolder(ctx context.Context, domain string) (crm.ID, error)
 
 	// Owners, APIKeys and Audit return the views of records that have no owner.
 	Owners() crm.View[crm.Owner, crm.OwnerFilter]
@@ -57,6 +66,8 @@ type TeamTx interface {
 	LockAdmins(ctx context.Context) ([]crm.ID, error)
 	// EndSessions ends those sessions of a person for which keep returns false.
 	EndSessions(ctx context.Context, user crm.ID, keep func(Session) bool) error
+	// EndOneTimeToken ends a person's one-time token (false: they have none).
+	EndOneTimeToken(ctx context.Context, user crm.ID) (bool, error)
 	// RevokeDevices revokes the device cookies of a person.
 	RevokeDevices(ctx context.Context, user crm.ID) error
 	// OwnerInUse reports whether any record refers to a person.
@@ -74,6 +85,9 @@ type SignInTx interface {
 	PutPassword(ctx context.Context, user crm.ID, hash string) error
 	// PutSession adds a session, and enters that its person has signed in.
 	PutSession(ctx context.Context, s Session) error
+	// VerifySession enters that the person of a session has proved who they are, at the time of
+	// the transaction; that is no change for the log.
+	VerifySession(ctx context.Context, id crm.ID) error
 	// PutSignInNetwork enters that a person has signed in from a network, of which those used
 	// last remain; that is no change for the log.
 	PutSignInNetwork(ctx context.Context, user crm.ID, network string, keep int) error
@@ -104,6 +118,12 @@ type OrganisationTx interface {
 	LockOrganisation(ctx context.Context) (crm.Organisation, error)
 	// UpdateOrganisation writes its settings.
 	UpdateOrganisation(ctx context.Context, org crm.Organisation) error
+	// SetIssuer binds the organisation to an identity provider; "" to none.
+	SetIssuer(ctx context.Context, issuer string) error
+	// BindDomain binds the organisation to a domain; CodeConflict if one is bound to it already.
+	// UnbindDomain undoes it (false: it was not bound).
+	BindDomain(ctx context.Context, domain string) error
+	UnbindDomain(ctx context.Context, domain string) (bool, error)
 	// Stages writes the pipeline of a new organisation.
 	Stages() crm.Table[crm.Stage]
 	// LogBulkChange adds a bulk entry for a type to the change log, so that answers made from

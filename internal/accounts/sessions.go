@@ -29,6 +29,8 @@ type Session struct {
 	CreatedAt crm.Instant
 	UsedAt    crm.Instant // to the minute, or so
 	ExpiresAt crm.Instant // even if it is used
+	// VerifiedAt is when the person last proved who they are: by signing in, or since.
+	VerifiedAt crm.Instant
 
 	// Of a new session alone: Network is that of the client, which becomes known, and
 	// DevicesSince is when the person's device cookies were revoked.
@@ -43,7 +45,7 @@ const maxSessions = 20
 // those that have expired, or are too many.
 func (s *Service) BeginSession(ctx context.Context, session Session) (Session, error) {
 	now := s.clock()
-	session.ID, session.CreatedAt, session.UsedAt = crm.NewID(), now, now
+	session.ID, session.CreatedAt, session.UsedAt, session.VerifiedAt = crm.NewID(), now, now, now
 	by := crm.Actor{Org: session.OrgID, User: session.UserID}
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
 		if err := lockActive(ctx, tx, session.UserID); err != nil {
@@ -78,30 +80,74 @@ func (s *Service) Sessions(ctx context.Context, by crm.Actor) ([]Session, error)
 	return s.store.Sessions(ctx, by.Org, by.User)
 }
 
-// EndSession ends one of the actor's sessions, if it is there.
+// EndSession ends one of the actor's sessions; CodeNotFound if it is not there.
 func (s *Service) EndSession(ctx context.Context, by crm.Actor, id crm.ID) error {
-	return s.endSessions(ctx, by, "one", func(other Session) bool { return other.ID != id })
+	return s.endSession(ctx, by, by.User, id)
 }
 
 // EndSessions ends all of the actor's sessions, and revokes their device cookies.
 func (s *Service) EndSessions(ctx context.Context, by crm.Actor) error {
-	return s.endSessions(ctx, by, "all", none)
+	now := s.clock()
+	return s.store.Write(ctx, by, now, func(tx Tx) error { return endSessions(ctx, tx, by, now, by.User, "all", none) })
 }
 
-func (s *Service) endSessions(ctx context.Context, by crm.Actor, which string, keep func(Session) bool) error {
-	now := s.clock()
-	return s.store.Write(ctx, by, now, func(tx Tx) error {
-		if err := tx.EndSessions(ctx, by.User, keep); err != nil {
+// SessionsOf lists the sessions of a person, for admins.
+func (s *Service) SessionsOf(ctx context.Context, by crm.Actor, user crm.ID) ([]Session, error) {
+	if err := RequireAdmin(by, managePeople); err != nil {
+		return nil, err
+	}
+	if _, err := crm.GetOne(ctx, s.store.Owners(), by.Org, user, "user"); err != nil {
+		return nil, err
+	}
+	return s.store.Sessions(ctx, by.Org, user)
+}
+
+// EndSessionOf ends one of a person's sessions, for admins; CodeNotFound if it is not there.
+func (s *Service) EndSessionOf(ctx context.Context, by crm.Actor, user, id crm.ID) error {
+	if err := RequireAdmin(by, managePeople); err != nil {
+		return err
+	}
+	return s.endSession(ctx, by, user, id)
+}
+
+// EndSessionsOf ends all of a person's sessions, for admins.
+func (s *Service) EndSessionsOf(ctx context.Context, by crm.Actor, user crm.ID) error {
+	return s.writeAsAdmin(ctx, by, managePeople, func(tx Tx, now crm.Instant) error {
+		if _, err := crm.LockOne(ctx, tx.Owners(), user, "user"); err != nil {
 			return err
 		}
-		if which == "all" {
-			if err := tx.RevokeDevices(ctx, by.User); err != nil {
-				return err
-			}
-		}
-		return Audit(ctx, tx, by, now, AuditEvent{
-			Action: ActionSignedOut, Target: crm.EntityOwner, TargetID: &by.User, Details: map[string]string{"sessions": which},
+		return endSessions(ctx, tx, by, now, user, "all", none)
+	})
+}
+
+func (s *Service) endSession(ctx context.Context, by crm.Actor, user, id crm.ID) error {
+	now := s.clock()
+	return s.store.Write(ctx, by, now, func(tx Tx) error {
+		found := false
+		err := endSessions(ctx, tx, by, now, user, "one", func(other Session) bool {
+			found = found || other.ID == id
+			return other.ID != id
 		})
+		if err == nil && !found {
+			err = crm.NotFound("session")
+		}
+		return err
+	})
+}
+
+// endSessions ends sessions of a person, and enters that in the audit trail. With all of them,
+// their device cookies are revoked.
+func endSessions(ctx context.Context, tx Tx, by crm.Actor, now crm.Instant, user crm.ID, which string, keep func(Session) bool) error {
+	if err := tx.EndSessions(ctx, user, keep); err != nil {
+		return err
+	}
+	if which == "all" {
+		if err := tx.RevokeDevices(ctx, user); err != nil {
+			return err
+		}
+	}
+	return Audit(ctx, tx, by, now, AuditEvent{
+		Action: ActionSignedOut, Target: crm.EntityOwner, TargetID: &user, Details: map[string]string{"sessions": which},
 	})
 }
 

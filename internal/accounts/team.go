@@ -78,15 +78,34 @@ func (s *Service) members(ctx context.Context, by crm.Actor, owners []crm.Owner)
 }
 
 // UpdateMember changes a person. A change of role signs the person out everywhere; no one
-// changes their own.
+// changes their own. It needs a proof of who the actor is, and so does another address of an
+// admin, who is known by it to the identity provider.
 func (s *Service) UpdateMember(ctx context.Context, by crm.Actor, id crm.ID, expected crm.VersionCondition, p crm.OwnerPatch) (Member, error) {
+	if err := RequireAdmin(by, managePeople); err != nil {
+		return Member{}, err
+	}
+	var proof, address error
+	if p.Role.Set || p.Email.Set {
+		proof, address = s.requireProof(ctx, by), s.checkAddress(ctx, by, p.Email)
+	}
 	return s.changeMember(ctx, by, id, func(tx Tx, before crm.Owner, now crm.Instant) (crm.Owner, error) {
 		if err := expected.Check(before.Version); err != nil {
 			return crm.Owner{}, err
 		}
 		after := before
-		err := applyOwner(ctx, tx, p, &after)
-		return after, err
+		if err := applyOwner(ctx, tx, p, &after); err != nil {
+			return crm.Owner{}, err
+		}
+		readdressed := !equal(before.Email, after.Email)
+		if after.Role != before.Role || readdressed && before.Role == crm.RoleAdmin {
+			if proof != nil {
+				return crm.Owner{}, proof
+			}
+		}
+		if readdressed && address != nil {
+			return crm.Owner{}, address
+		}
+		return after, nil
 	})
 }
 
@@ -146,11 +165,18 @@ func (s *Service) changeMember(ctx context.Context, by crm.Actor, id crm.ID, cha
 }
 
 // MemberChanged does what every change of a person requires: a person with another role, or
-// who is deactivated, is signed out, and the change is entered in the audit trail.
+// who is deactivated, is signed out. Their one-time token ends, also with another address, since
+// it was meant for who had the old one. The change is entered in the audit trail.
 func MemberChanged(ctx context.Context, tx TeamTx, by crm.Actor, now crm.Instant, before, after crm.Owner) error {
 	deactivated := after.DeactivatedAt != nil && before.DeactivatedAt == nil
-	if after.Role != before.Role || deactivated {
+	signedOut := after.Role != before.Role || deactivated
+	if signedOut {
 		if err := tx.EndSessions(ctx, after.ID, none); err != nil {
+			return err
+		}
+	}
+	if signedOut || !equal(before.Email, after.Email) {
+		if _, err := tx.EndOneTimeToken(ctx, after.ID); err != nil {
 			return err
 		}
 	}
@@ -209,11 +235,14 @@ func memberEvent(before, after crm.Owner) AuditEvent {
 	case after.DeactivatedAt == nil && before.DeactivatedAt != nil:
 		e.Action = ActionUserReactivated
 	}
-	if email := after.Email; email != nil && (before.Email == nil || *before.Email != *email) {
+	if email := after.Email; email != nil && !equal(before.Email, email) {
 		e.Details["email"] = *email // what they sign in with
 	}
 	return e
 }
+
+// equal reports whether two texts, which may be absent, are the same.
+func equal(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // TransferredRecords counts the records that were transferred from one person to another.
 type TransferredRecords struct {

@@ -22,7 +22,8 @@ type OneTimeToken struct {
 	OrgID     crm.ID
 	UserID    crm.ID
 	Purpose   TokenPurpose
-	Hash      []byte // of its secret
+	Hash      []byte  // of its secret
+	CreatedBy *crm.ID // who asked for it; nil: the operator
 	CreatedAt crm.Instant
 	ExpiresAt crm.Instant
 }
@@ -39,14 +40,17 @@ func (s *Service) Invite(ctx context.Context, by crm.Actor, p crm.OwnerPatch, ha
 	if crm.Text(p.Email.Value) == "" {
 		p.DecodeErrors = append(p.DecodeErrors, crm.FieldError{Field: "email", Message: "must be there: an invited person signs in with it"})
 	}
+	if err := s.checkNewOwner(ctx, by, p); err != nil {
+		return crm.Owner{}, OneTimeToken{}, err
+	}
 	var out crm.Owner
 	var token OneTimeToken
 	err := s.writeAsAdmin(ctx, by, managePeople, func(tx Tx, now crm.Instant) (err error) {
 		if out, err = insertOwner(ctx, tx, by, now, p); err != nil {
 			return err
 		}
-		token = newToken(by.Org, out.ID, PurposeInvitation, hash, now)
-		return tx.PutOneTimeToken(ctx, token)
+		token = newToken(by, out.ID, PurposeInvitation, hash, now)
+		return putToken(ctx, tx, by, token, ActionUserInvited)
 	})
 	return out, token, err
 }
@@ -54,6 +58,10 @@ func (s *Service) Invite(ctx context.Context, by crm.Actor, p crm.OwnerPatch, ha
 // CreateResetToken creates a one-time token with the given hash, with which a person who has
 // lost their password, or never had one, sets another.
 func (s *Service) CreateResetToken(ctx context.Context, by crm.Actor, user crm.ID, hash []byte) (OneTimeToken, error) {
+	if err := RequireAdmin(by, managePeople); err != nil {
+		return OneTimeToken{}, err
+	}
+	proof := s.requireProof(ctx, by)
 	var token OneTimeToken
 	err := s.writeAsAdmin(ctx, by, managePeople, func(tx Tx, now crm.Instant) error {
 		holder, err := crm.LockOne(ctx, tx.Owners(), user, "user")
@@ -64,21 +72,63 @@ func (s *Service) CreateResetToken(ctx context.Context, by crm.Actor, user crm.I
 			return crm.Conflict("This person has been deactivated and cannot sign in.")
 		case holder.Email == nil || holder.Service:
 			return crm.Conflict("Only people with an e-mail address can sign in.")
+		case holder.Role == crm.RoleAdmin && proof != nil: // who sets their password has their rights
+			return proof
 		}
-		token = newToken(by.Org, user, PurposeReset, hash, now)
-		return tx.PutOneTimeToken(ctx, token)
+		token = newToken(by, user, PurposeReset, hash, now)
+		return putToken(ctx, tx, by, token, ActionResetRequested)
 	})
 	return token, err
 }
 
-func newToken(org, user crm.ID, purpose TokenPurpose, hash []byte, now crm.Instant) OneTimeToken {
+// putToken adds a token, and enters in the audit trail who asked for it.
+func putToken(ctx context.Context, tx Tx, by crm.Actor, t OneTimeToken, action Action) error {
+	if err := tx.PutOneTimeToken(ctx, t); err != nil {
+		return err
+	}
+	return Audit(ctx, tx, by, t.CreatedAt, AuditEvent{Action: action, Target: crm.EntityOwner, TargetID: &t.UserID})
+}
+
+// maxTokens bounds the tokens that are listed.
+const maxTokens = 1000
+
+// OneTimeTokens lists the organisation's tokens that have not expired, the newest first, at most
+// a thousand.
+func (s *Service) OneTimeTokens(ctx context.Context, by crm.Actor) ([]OneTimeToken, error) {
+	if err := RequireAdmin(by, managePeople); err != nil {
+		return nil, err
+	}
+	return s.store.OneTimeTokens(ctx, by.Org, s.clock(), maxTokens)
+}
+
+// OneTimeTokenVersion is the version of every token: they are replaced, not changed.
+const OneTimeTokenVersion = 1
+
+// WithdrawOneTimeToken ends a person's token; CodeNotFound if they have none.
+func (s *Service) WithdrawOneTimeToken(ctx context.Context, by crm.Actor, user crm.ID, expected crm.VersionCondition) error {
+	return s.writeAsAdmin(ctx, by, managePeople, func(tx Tx, now crm.Instant) error {
+		was, err := tx.EndOneTimeToken(ctx, user)
+		switch {
+		case err != nil:
+			return err
+		case !was:
+			return crm.NotFound("one-time token")
+		}
+		if err := expected.Check(OneTimeTokenVersion); err != nil {
+			return err
+		}
+		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionTokenWithdrawn, Target: crm.EntityOwner, TargetID: &user})
+	})
+}
+
+func newToken(by crm.Actor, user crm.ID, purpose TokenPurpose, hash []byte, now crm.Instant) OneTimeToken {
 	lifetime := resetLifetime
 	if purpose == PurposeInvitation {
 		lifetime = invitationLifetime
 	}
 	return OneTimeToken{
-		OrgID: org, UserID: user, Purpose: purpose, Hash: hash,
-		CreatedAt: now, ExpiresAt: now + crm.Instant(lifetime.Microseconds()),
+		OrgID: by.Org, UserID: user, Purpose: purpose, Hash: hash,
+		CreatedBy: by.UserID(), CreatedAt: now, ExpiresAt: now + crm.Instant(lifetime.Microseconds()),
 	}
 }
 

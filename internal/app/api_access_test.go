@@ -88,6 +88,7 @@ type access struct {
 type caller struct {
 	kind        string // key or session; "" for none
 	key, cookie string
+	role        crm.Role // "" for none, and where the credential is not valid
 }
 
 func newAccess(t *testing.T, engine string) *access {
@@ -116,7 +117,7 @@ func newAccess(t *testing.T, engine string) *access {
 	}
 	for _, role := range roles {
 		a.people[role] = c.member(org, string(role)+"@acme.example", role)
-		a.callers[string(role)] = []caller{{kind: "session"}, {kind: "key", key: c.keyOf(org, a.people[role].ID, role)}}
+		a.callers[string(role)] = []caller{{kind: "session", role: role}, {kind: "key", role: role, key: c.keyOf(org, a.people[role].ID, role)}}
 	}
 	a.allScopes, a.only, a.allBut = a.callers[string(crm.RoleAdmin)][1], map[crm.Scopes]caller{}, map[crm.Scopes]caller{}
 	for _, name := range crm.ScopeNames() {
@@ -242,6 +243,14 @@ func (a *access) valid(op apiOperation, column string) (path string, body any, i
 		}
 		own = a.admin.oursOf(owner)
 	}
+	switch op.String() {
+	case "DELETE /api/auth/sessions/{id}": // the caller's own
+		if by := a.callers[column][0].role; by != "" {
+			own["session"] = a.sessionOf(a.people[by]).ID.String()
+		}
+	case "DELETE /api/auth/tokens/{user_id}":
+		own["owner"] = id(a.admin.make("/api/auth/invite", object{"email": a.newAddress()})["user"].(object))
+	}
 	kindsOfPath := pathIDs(a.t, op.path)
 	which := 0
 	if column == foreignIDs {
@@ -286,10 +295,6 @@ func (a *access) body(op apiOperation) object {
 	if op.body == nil {
 		return nil
 	}
-	email := func() string {
-		a.invitation++
-		return fmt.Sprintf("invited-%d@acme.example", a.invitation)
-	}
 	switch op.String() {
 	case "POST /api/contacts":
 		return object{"first_name": "Ada"}
@@ -297,21 +302,29 @@ func (a *access) body(op apiOperation) object {
 		return object{"name": "key", "role": "admin", "scopes": []string{"admin"}} // which a key with that scope may create
 	case "POST /api/auth/login":
 		return object{"email": "late@acme.example", "password": goodPassword}
+	case "POST /api/auth/reauthenticate":
+		return object{"password": goodPassword}
 	case "POST /api/auth/password":
 		return object{"old": goodPassword, "new": goodPassword}
 	case "POST /api/auth/invite":
-		return object{"email": email()}
+		return object{"email": a.newAddress()}
 	case "POST /api/auth/accept":
-		return object{"token": a.admin.make("/api/auth/invite", object{"email": email()})["token"], "password": goodPassword}
+		return object{"token": a.admin.make("/api/auth/invite", object{"email": a.newAddress()})["token"], "password": goodPassword}
 	case "POST /api/users/{id}/hand-over":
 		return object{"to": a.people[crm.RoleManager].ID}
 	case "POST /api/auth/reset-request":
 		return object{"user_id": a.people[crm.RoleViewer].ID}
 	case "POST /api/auth/reset":
-		user := a.admin.make("/api/auth/invite", object{"email": email()})["user"].(object)
+		user := a.admin.make("/api/auth/invite", object{"email": a.newAddress()})["user"].(object)
 		return object{"token": a.admin.record(http.StatusOK, "POST", "/api/auth/reset-request", object{"user_id": id(user)})["token"], "password": goodPassword}
 	}
 	return a.doc.minimal(op.body)
+}
+
+// newAddress returns an e-mail address that no one has.
+func (a *access) newAddress() string {
+	a.invitation++
+	return fmt.Sprintf("invited-%d@acme.example", a.invitation)
 }
 
 // try sends a request, and returns the status of the response, whether its data is empty, and

@@ -83,7 +83,7 @@ func (c *client) storedAs(org crm.ID, email string) crm.Owner {
 }
 
 // An address that is stored in the old folding is found for its password, and never for an
-// identity provider.
+// identity provider. Invitations elsewhere of the same address do not compete with it.
 func TestOldAddresses(t *testing.T) {
 	t.Parallel()
 	for _, engine := range engines {
@@ -95,6 +95,9 @@ func TestOldAddresses(t *testing.T) {
 			jo, admin := c.storedAs(org, "jö@acme.example"), c.member(org, "admin@acme.example", crm.RoleAdmin)
 			odd := c.storedAs(org, "odd@xn--bcher-kva.example")
 			b := &browser{client: c}
+			elsewhere := newUser(c, "Elsewhere", crm.RoleAdmin)
+			elsewhere.record(http.StatusCreated, "POST", "/api/auth/invite", object{"email": "jÖ@acme.example"})
+			c.bind(org, "acme.example", "bücher.example")
 			for written, want := range map[string]crm.Owner{
 				"JÖ@ACME.example\u0020": jo, "jo\u0308@acme.example": jo, "Odd@XN--bcher-kva.example": odd, "Admin@acme.example": admin,
 			} {

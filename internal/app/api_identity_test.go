@@ -70,9 +70,10 @@ func TestBearerOfProvider(t *testing.T) {
 			p := identitytest.New(t)
 			c := boot(t, engine, trusting(p))
 			org, there := c.organisation("Tokens").ID, c.organisation("Elsewhere").ID
+			c.bind(org, "acme.example")
 			ada, grace := c.person(org, "Ada King", "ada@acme.example", crm.RoleManager), c.person(org, "Grace", "grace@acme.example", crm.RoleViewer)
-			c.person(org, "Both", "both@acme.example", crm.RoleRep)
-			c.person(there, "Both", "both@acme.example", crm.RoleRep)
+			c.person(org, "Both", "both@other.example", crm.RoleRep)
+			c.person(there, "Both", "both@other.example", crm.RoleRep)
 			gone := c.person(org, "Gone", "gone@acme.example", crm.RoleRep)
 			if _, err := c.app.Core().Accounts.DeactivateOwner(t.Context(), crm.Operator(org), gone.ID); err != nil {
 				t.Fatal(err)
@@ -97,7 +98,7 @@ func TestBearerOfProvider(t *testing.T) {
 				t.Errorf("a viewer's: %d", status)
 			}
 
-			c.isRejected(p.Sign(p.User("4", "both@acme.example"))) // in several organisations
+			c.isRejected(p.Sign(p.User("4", "both@other.example"))) // in several organisations
 			c.isRejected(p.Sign(p.User("5", "gone@acme.example")))
 			c.isRejected(p.Sign(p.User("6", "unknown@acme.example")))
 			c.isRejected(p.Sign(p.User("7", "")))
@@ -178,6 +179,8 @@ func TestNewUsersOfTheProvider(t *testing.T) {
 			}
 			c.organisation("Another") // now the organisation is ambiguous
 			c.isRejected(p.Sign(p.User("6", "six@acme.example")))
+			c.bind(org, "acme.example") // now it is not
+			c.is(c.created(org, "six@acme.example", p.Sign(p.User("6", "six@acme.example"))), p.Sign(p.User("6", "")))
 			c.is(c.owner(org, "ada@acme.example"), p.Sign(p.User("1", "")))
 		})
 	}

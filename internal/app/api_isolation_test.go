@@ -42,7 +42,7 @@ func (u user) oursOf(owner string) records {
 		u.t.Fatal(err)
 	}
 	return records{
-		"user": person.ID.String(), "key": key.ID.String(),
+		"user": person.ID.String(), "key": key.ID.String(), "session": u.sessionOf(person).ID.String(),
 		"activity": id(activity), "task": id(task),
 		"company": id(company), "contact": id(contact), "deal": id(deal), "stage": id(stage), "owner": owner,
 	}
@@ -55,7 +55,7 @@ var kinds = map[string]string{
 	"contact_id": "contact", "primary_contact_id": "contact",
 	"activities": "activity", "tasks": "task", "dealId": "deal", "deal_id": "deal",
 	"assignedTo": "owner", "actorId": "owner", "actor_id": "owner", "assigned_to": "owner", "created_by": "owner", "user_id": "owner",
-	"users": "user", "keys": "key", "keyId": "key", "key_id": "key", "to": "owner",
+	"users": "user", "keys": "key", "keyId": "key", "key_id": "key", "to": "owner", "sessions": "session", "session_id": "session",
 }
 
 // A key of one organisation reaches nothing of another with any operation of the API

@@ -1,12 +1,14 @@
 package app_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 )
 
@@ -133,10 +135,11 @@ func TestLastAdminAtOnce(t *testing.T) {
 		admins[i] = c.person(org, "Ada Admin", fmt.Sprintf("ada%d@team.example", i), crm.RoleAdmin)
 	}
 	done := make(chan error, 2)
+	ctx := accounts.WithProof(t.Context(), func(context.Context) (crm.Instant, error) { return crm.InstantOf(time.Now()), nil })
 	for i := range admins {
 		by := crm.Actor{Org: org, User: admins[1-i].ID, Role: crm.RoleAdmin}
 		go func() {
-			_, err := service.UpdateMember(t.Context(), by, admins[i].ID, crm.VersionCondition{}, crm.OwnerPatch{Role: crm.Of("rep")})
+			_, err := service.UpdateMember(ctx, by, admins[i].ID, crm.VersionCondition{}, crm.OwnerPatch{Role: crm.Of("rep")})
 			done <- err
 		}()
 	}

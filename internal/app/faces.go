@@ -48,6 +48,7 @@ func (a *App) faces(cfg config.Config, proxies ratelimit.Proxies) (*server.Serve
 		Keys:       core.Keys,
 		Sessions:   a.serving.sessions,
 		Identities: a.serving.signIn(),
+		Tokens:     a.serving.tokens,
 		Sealer:     a.sealer,
 		Health:     health{a},
 		Docs:       true,

@@ -113,13 +113,22 @@ func (s *Sessions) End(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
-	return s.o.Service.EndSession(ctx, c.actor, c.id)
+	err = s.o.Service.EndSession(ctx, c.actor, c.id)
+	if crm.CodeOf(err) == crm.CodeNotFound { // it has ended since
+		return nil
+	}
+	return err
 }
 
 // List returns the actor's unexpired sessions, the most recently used one first, each with the
 // time when it expires if it is not used again.
 func (s *Sessions) List(ctx context.Context, by crm.Actor) ([]accounts.Session, error) {
 	all, err := s.o.Service.Sessions(ctx, by)
+	return s.live(all), err
+}
+
+// live returns the unexpired ones of sessions, with the time when they expire.
+func (s *Sessions) live(all []accounts.Session) []accounts.Session {
 	live := all[:0]
 	for _, x := range all {
 		if end := s.end(&x); s.o.Now().Before(end) {
@@ -127,7 +136,7 @@ func (s *Sessions) List(ctx context.Context, by crm.Actor) ([]accounts.Session, 
 			live = append(live, x)
 		}
 	}
-	return live, err
+	return live
 }
 
 func (s *Sessions) credential(ctx context.Context, token string) (credential, error) {

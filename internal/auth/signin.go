@@ -161,25 +161,9 @@ func (s *Sessions) ChangePassword(ctx context.Context, by crm.Actor, old, passwo
 	if errs := checkPassword("new", password, about...); len(errs) > 0 {
 		return NewSession{}, crm.Invalid(errs...)
 	}
-	account, client := accounts.Account{OrgID: by.Org, UserID: by.User}, s.client(from)
-	history, err := s.o.Service.SignInHistory(ctx, account, client.networkName())
-	if err != nil {
+	if err := s.requirePassword(ctx, by, "old", old, from); err != nil {
 		return NewSession{}, err
 	}
-	a, err := s.admit(ctx, "person "+by.User.String(), account, history, client)
-	if err != nil {
-		return NewSession{}, err
-	}
-	passwords := NewPasswords(s.o.Service, s.o.Hasher)
-	ok, err := passwords.Matches(ctx, by, old)
-	if err != nil {
-		a.undone(ctx)
-		return NewSession{}, err
-	}
-	if !ok {
-		return NewSession{}, a.failed(crm.Invalid(crm.FieldError{Field: "old", Message: "must be your current password"}))
-	}
-	a.succeeded(ctx)
 	hash, err := s.o.Hasher.Hash(ctx, password)
 	if err != nil {
 		return NewSession{}, err

@@ -43,6 +43,21 @@ func (s trackedAccounts) OneTimeToken(ctx context.Context, hash []byte) (account
 	return s.store.OneTimeToken(ctx, hash)
 }
 
+func (s trackedAccounts) OneTimeTokens(ctx context.Context, org crm.ID, after crm.Instant, limit int) ([]accounts.OneTimeToken, error) {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.OneTimeTokens(ctx, org, after, limit)
+}
+
+func (s trackedAccounts) Bindings(ctx context.Context) (map[crm.ID]accounts.Binding, error) {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.Bindings(ctx)
+}
+
+func (s trackedAccounts) DomainHolder(ctx context.Context, domain string) (crm.ID, error) {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.DomainHolder(ctx, domain)
+}
+
 func (s trackedAccounts) Organisations(ctx context.Context) ([]crm.Organisation, error) {
 	dependenciesOf(ctx).setUncacheable()
 	return s.store.Organisations(ctx)

@@ -14,7 +14,7 @@ type SignIn struct {
 	OIDCClientID       string   `name:"oidc-client-id" env:"SIXTY_OIDC_CLIENT_ID" placeholder:"ID" help:"Client id at the provider, which enables sign-in with it (OpenID Connect)." group:"server"`
 	OIDCClientSecret   Secret   `name:"oidc-client-secret" env:"SIXTY_OIDC_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret; not set for a public client." group:"server"`
 	OIDCRedirectURL    string   `name:"oidc-redirect-url" env:"SIXTY_OIDC_REDIRECT_URL" placeholder:"URL" help:"URL of this server's /api/auth/oidc/callback, as registered at the provider." group:"server"`
-	SignInOrganisation string   `name:"signin-organisation" env:"SIXTY_SIGNIN_ORGANISATION" placeholder:"NAME" help:"Organisation (name or id) of the provider's users; if not set, the one with an account for the email address." group:"server"`
+	SignInOrganisation string   `name:"signin-organisation" env:"SIXTY_SIGNIN_ORGANISATION" placeholder:"NAME" help:"Organisation (name or id) of the provider's users; if not set, the only one, or the one that is bound to the domain of the email address (sixty org bind)." group:"server"`
 	SignInCreate       bool     `name:"signin-create" env:"SIXTY_SIGNIN_CREATE" help:"Create an account (rep) at the first sign-in of a user without one, in that organisation or the only one." group:"server"`
 }
 

@@ -11,16 +11,17 @@ type Code string
 
 // The kinds of failure.
 const (
-	CodeMalformed       Code = "malformed"       // cannot be read at all
-	CodeInvalid         Code = "invalid"         // reads, but members break rules
-	CodeConflict        Code = "conflict"        // collides with what is stored
-	CodePrecondition    Code = "precondition"    // is not in the state that the caller expects
-	CodeNotFound        Code = "not_found"       // does not exist, or belongs to another organisation
-	CodeUnauthenticated Code = "unauthenticated" // the caller is not known
-	CodeForbidden       Code = "forbidden"       // the caller is known and may not
-	CodeUnavailable     Code = "unavailable"     // the database cannot be reached, is too slow, or has no room
-	CodeCommitUnknown   Code = "commit.unknown"  // it is not known whether the change was made; see UnknownCommit
-	CodeInternal        Code = "internal"        // a defect
+	CodeMalformed       Code = "malformed"                 // cannot be read at all
+	CodeInvalid         Code = "invalid"                   // reads, but members break rules
+	CodeConflict        Code = "conflict"                  // collides with what is stored
+	CodePrecondition    Code = "precondition"              // is not in the state that the caller expects
+	CodeNotFound        Code = "not_found"                 // does not exist, or belongs to another organisation
+	CodeUnauthenticated Code = "unauthenticated"           // the caller is not known
+	CodeForbidden       Code = "forbidden"                 // the caller is known and may not
+	CodeReauthenticate  Code = "reauthentication.required" // the caller must first prove again who they are
+	CodeUnavailable     Code = "unavailable"               // the database cannot be reached, is too slow, or has no room
+	CodeCommitUnknown   Code = "commit.unknown"            // it is not known whether the change was made; see UnknownCommit
+	CodeInternal        Code = "internal"                  // a defect
 )
 
 // FieldError is what is wrong with one member of what was sent.

@@ -27,6 +27,8 @@ type Options struct {
 
 	// Identities are the users of an identity provider; nil: there is none.
 	Identities *auth.Identities
+	// Tokens are its bearer tokens; nil: none are accepted.
+	Tokens *auth.Tokens
 	// Health is what health checks report; nil: the program can always serve.
 	Health Health
 	// Docs opens /docs and the API document.
@@ -88,6 +90,7 @@ func (a *API) operations() []operation {
 	all = append(all, a.peopleOperations()...)
 	all = append(all, a.organisationOperations()...)
 	all = append(all, a.signInOperations()...)
+	all = append(all, a.sessionOperations()...)
 	all = append(all, a.oidcOperations()...)
 	all = append(all, a.invitationOperations()...)
 	all = append(all, a.teamOperations()...)

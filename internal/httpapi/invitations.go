@@ -6,7 +6,9 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
+	"sixty/internal/server"
 )
 
 // The program sends no mail: an admin gets the token, once, and passes it on to the user.
@@ -25,8 +27,18 @@ type (
 	}
 )
 
+// tokenView is a one-time token in a response.
+type tokenView struct {
+	UserID    crm.ID                `json:"user_id" doc:"The user who sets a password with it."`
+	Purpose   accounts.TokenPurpose `json:"purpose" enum:"invitation,reset"`
+	CreatedBy *crm.ID               `json:"created_by" doc:"Who asked for it; null for the command line."`
+	CreatedAt crm.Instant           `json:"created_at"`
+	ExpiresAt crm.Instant           `json:"expires_at"`
+}
+
 // invitationOperations returns the operations by which admins let users set a password.
 func (a *API) invitationOperations() []operation {
+	a.schemas.record("Token", reflect.TypeFor[tokenView]())
 	a.schemas.patch("Invitation", reflect.TypeFor[invitePatch](), reflect.TypeFor[crm.Owner](), []string{"email"})
 	a.schemas.patch("ResetRequest", reflect.TypeFor[resetPatch](), nil, nil)
 	token := &huma.Schema{Type: huma.TypeString, Description: "Returned this once; it is not mailed."}
@@ -42,20 +54,31 @@ func (a *API) invitationOperations() []operation {
 	return []operation{
 		{
 			method: http.MethodPost, path: "/api/auth/invite", id: "invite", scope: crm.ScopeAdmin, tag: signInTag, secret: true, status: http.StatusCreated,
-			summary: "Invite a user", description: "For admins. Creates the user, a rep unless role says otherwise." + byHand,
+			summary: "Invite a user", description: "For admins. Creates the user, a rep unless role says otherwise. An admin " + needsProof + byHand,
 			body: ref("Invitation"), answer: invited, problems: []int{http.StatusConflict}, run: a.invite(),
 		},
 		{
 			method: http.MethodPost, path: "/api/auth/reset-request", id: "requestReset", scope: crm.ScopeAdmin, tag: signInTag, secret: true,
-			summary: "Create a password reset token", description: "For admins: for a user who has lost the password, or never had one." + byHand,
+			summary: "Create a password reset token", description: "For admins: for a user who has lost the password, or never had one. That of an admin " + needsProof + byHand,
 			body: ref("ResetRequest"), answer: reset, problems: []int{http.StatusConflict}, run: a.requestReset(),
+		},
+		{
+			method: http.MethodGet, path: "/api/auth/tokens", id: "listTokens", scope: crm.ScopeAdmin, tag: signInTag, caching: server.Uncached("one-time tokens are not in the change log"),
+			summary:     "List the one-time tokens that have been given out",
+			description: "Those that have neither been used nor expired, the newest first, at most 1,000, without their secrets. For admins.",
+			answer:      a.schemas.list("Token"), problems: []int{http.StatusForbidden}, run: a.listTokens,
+		},
+		{
+			method: http.MethodDelete, path: "/api/auth/tokens/{user_id}", id: "withdrawToken", scope: crm.ScopeAdmin, tag: signInTag,
+			summary: "Withdraw the one-time token of a user", description: "It cannot be used any more. For admins.",
+			answer: a.schemas.deleted(), run: a.withdrawToken,
 		},
 	}
 }
 
 func (a *API) invite() func(*call) error {
 	return withBody(newBodyReader(func(p *invitePatch) *crm.DecodeErrors { return &p.DecodeErrors }), func(c *call, p invitePatch) error {
-		token, person, created, err := a.Sessions.Invite(c.Context, c.Actor, crm.OwnerPatch{
+		token, person, created, err := a.Sessions.Invite(a.withProof(c), c.Actor, crm.OwnerPatch{
 			Email: p.Email, FirstName: p.FirstName, LastName: p.LastName, Role: p.Role, DecodeErrors: p.DecodeErrors,
 		})
 		if err != nil {
@@ -79,7 +102,7 @@ func (a *API) requestReset() func(*call) error {
 		if len(p.DecodeErrors) > 0 {
 			return crm.Invalid(p.DecodeErrors...)
 		}
-		token, created, err := a.Sessions.Reset(c.Context, c.Actor, p.UserID.Value)
+		token, created, err := a.Sessions.Reset(a.withProof(c), c.Actor, p.UserID.Value)
 		if crm.CodeOf(err) == crm.CodeNotFound {
 			return crm.Invalid(crm.FieldError{Field: "user_id", Message: "refers to a user that does not exist"})
 		}
@@ -91,4 +114,19 @@ func (a *API) requestReset() func(*call) error {
 		c.Out = append(c.Out, `},"error":null}`...)
 		return nil
 	})
+}
+
+func (a *API) listTokens(c *call) error {
+	all, err := a.Accounts.OneTimeTokens(c.Context, c.Actor)
+	return answerAll(c, all, err, func(b []byte, t *accounts.OneTimeToken) []byte {
+		return appendJSON(b, &tokenView{t.UserID, t.Purpose, t.CreatedBy, t.CreatedAt, t.ExpiresAt})
+	})
+}
+
+func (a *API) withdrawToken(c *call) error {
+	user, err := c.PathID("user_id", "one-time token")
+	if err != nil {
+		return err
+	}
+	return answerDeleted(c, user, a.Accounts.WithdrawOneTimeToken(c.Context, c.Actor, user, c.Expected))
 }

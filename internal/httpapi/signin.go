@@ -37,13 +37,18 @@ type (
 
 // sessionView is a session in a response.
 type sessionView struct {
-	ID        crm.ID      `json:"id"`
-	Current   bool        `json:"current" doc:"It is the session of the request."`
-	Address   string      `json:"address" doc:"The address from which it was started."`
-	UserAgent string      `json:"user_agent" doc:"The User-Agent with which it was started."`
-	CreatedAt crm.Instant `json:"created_at"`
-	UsedAt    crm.Instant `json:"used_at" doc:"The last use, to about a minute."`
-	ExpiresAt crm.Instant `json:"expires_at" doc:"Unless it is used again."`
+	ID         crm.ID      `json:"id"`
+	Current    bool        `json:"current" doc:"It is the session of the request."`
+	Address    string      `json:"address" doc:"The address from which it was started."`
+	UserAgent  string      `json:"user_agent" doc:"The User-Agent with which it was started."`
+	CreatedAt  crm.Instant `json:"created_at"`
+	UsedAt     crm.Instant `json:"used_at" doc:"The last use, to about a minute."`
+	ExpiresAt  crm.Instant `json:"expires_at" doc:"Unless it is used again."`
+	VerifiedAt crm.Instant `json:"verified_at" doc:"When the user last proved who they are: by signing in, or by POST /api/auth/reauthenticate."`
+}
+
+func newSessionView(s *accounts.Session, current crm.ID) *sessionView {
+	return &sessionView{s.ID, s.ID == current, s.Address, s.UserAgent, s.CreatedAt, s.UsedAt, s.ExpiresAt, s.VerifiedAt}
 }
 
 const signInTag = "Sign-in"
@@ -52,6 +57,7 @@ const signInTag = "Sign-in"
 func (a *API) signInOperations() []operation {
 	a.schemas.record("Session", reflect.TypeFor[sessionView]())
 	a.schemas.patch("LogIn", reflect.TypeFor[logInPatch](), nil, []string{"email", "password"})
+	a.schemas.patch("Reauthentication", reflect.TypeFor[reauthenticationPatch](), nil, []string{"password"})
 	a.schemas.patch("PasswordChange", reflect.TypeFor[passwordPatch](), nil, []string{"old", "new"})
 	a.schemas.patch("Redemption", reflect.TypeFor[tokenPatch](), nil, []string{"token", "password"})
 	signedIn := a.schemas.answer("SignedInAnswer", &huma.Schema{
@@ -130,7 +136,7 @@ func (a *API) clientInfo(r *http.Request) auth.ClientInfo {
 
 func (a *API) logIn() func(*call) error {
 	return withBody(newBodyReader(func(p *logInPatch) *crm.DecodeErrors { return &p.DecodeErrors }), func(c *call, p logInPatch) error {
-		if errs := requireTexts(p.DecodeErrors, "email", p.Email, "password", p.Password); len(errs) > 0 {
+		if errs := requireTexts(p.DecodeErrors, requiredText{"email", p.Email}, requiredText{"password", p.Password}); len(errs) > 0 {
 			return crm.Invalid(errs...)
 		}
 		started, err := a.Sessions.SignIn(c.Context, auth.SignIn{
@@ -148,7 +154,7 @@ func (a *API) changePassword() func(*call) error {
 		if server.BearerToken(c.Request) != "" {
 			return crm.Forbidden("A bearer token is no session. Sign in by cookie to change your password.")
 		}
-		if errs := requireTexts(p.DecodeErrors, "old", p.Old, "new", p.New); len(errs) > 0 {
+		if errs := requireTexts(p.DecodeErrors, requiredText{"old", p.Old}, requiredText{"new", p.New}); len(errs) > 0 {
 			return crm.Invalid(errs...)
 		}
 		started, err := a.Sessions.ChangePassword(c.Context, c.Actor, p.Old.Value, p.New.Value, a.clientInfo(c.Request))
@@ -158,7 +164,7 @@ func (a *API) changePassword() func(*call) error {
 
 func (a *API) setPasswordByToken(purpose accounts.TokenPurpose) func(*call) error {
 	return withBody(newBodyReader(func(p *tokenPatch) *crm.DecodeErrors { return &p.DecodeErrors }), func(c *call, p tokenPatch) error {
-		if errs := requireTexts(p.DecodeErrors, "token", p.Token, "password", p.Password); len(errs) > 0 {
+		if errs := requireTexts(p.DecodeErrors, requiredText{"token", p.Token}, requiredText{"password", p.Password}); len(errs) > 0 {
 			return crm.Invalid(errs...)
 		}
 		started, err := a.Sessions.ConsumeToken(c.Context, purpose, p.Token.Value, p.Password.Value, a.clientInfo(c.Request))
@@ -166,12 +172,15 @@ func (a *API) setPasswordByToken(purpose accounts.TokenPurpose) func(*call) erro
 	})
 }
 
-// requireTexts adds the errors of two texts that must not be empty.
-func requireTexts(errs crm.DecodeErrors, name1 string, f1 crm.Field[string], name2 string, f2 crm.Field[string]) crm.DecodeErrors {
-	for _, m := range []struct {
-		name  string
-		field crm.Field[string]
-	}{{name1, f1}, {name2, f2}} {
+// requiredText is a text that must not be empty, with its name.
+type requiredText struct {
+	name  string
+	field crm.Field[string]
+}
+
+// requireTexts adds the errors of texts that are empty.
+func requireTexts(errs crm.DecodeErrors, texts ...requiredText) crm.DecodeErrors {
+	for _, m := range texts {
 		known := slices.ContainsFunc(errs, func(e crm.FieldError) bool { return e.Field == m.name })
 		if m.field.Value == "" && !known {
 			errs = append(errs, crm.FieldError{Field: m.name, Message: "must not be empty"})
@@ -220,13 +229,11 @@ func (a *API) listSessions(c *call) error {
 	if err != nil {
 		return err
 	}
-	var current crm.ID
-	if server.BearerToken(c.Request) == "" {
-		if current, err = a.Sessions.ID(c.Context, a.Server.SessionToken(c.Request)); err != nil {
-			return err
-		}
+	current, err := a.currentSession(c)
+	if err != nil {
+		return err
 	}
 	return answerAll(c, all, nil, func(b []byte, s *accounts.Session) []byte {
-		return appendJSON(b, &sessionView{s.ID, s.ID == current, s.Address, s.UserAgent, s.CreatedAt, s.UsedAt, s.ExpiresAt})
+		return appendJSON(b, newSessionView(s, current))
 	})
 }

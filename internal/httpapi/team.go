@@ -59,7 +59,7 @@ func (a *API) teamOperations() []operation {
 			method: http.MethodPatch, path: "/api/users/{id}", id: "patchUser", scope: crm.ScopeAdmin, tag: tag,
 			summary: "Change a user",
 			description: "Changes the members that are sent and no others; an explicit null clears one (RFC 7396). A change of role signs the user out " +
-				"everywhere and limits their keys. Admins cannot change their own role, and the last active admin stays one. For admins.",
+				"everywhere and limits their keys; it, and another e-mail address of an admin, " + needsProof + " Admins cannot change their own role, and the last active admin stays one. For admins.",
 			body: ref("MemberInput"), answer: a.schemas.envelope("Member"), run: a.changeMember(),
 		},
 		switched("deactivate", "deactivateUser", "Deactivate a user",
@@ -90,8 +90,8 @@ func (a *API) answerMember(c *call, get func(context.Context, crm.Actor, crm.ID)
 
 func (a *API) changeMember() func(*call) error {
 	return withBody(newBodyReader(crm.Owners.DecodeErrors, reflect.TypeFor[memberView]()), func(c *call, p crm.OwnerPatch) error {
-		return a.answerMember(c, func(ctx context.Context, by crm.Actor, id crm.ID) (accounts.Member, error) {
-			return a.Accounts.UpdateMember(ctx, by, id, c.Expected, p)
+		return a.answerMember(c, func(_ context.Context, by crm.Actor, id crm.ID) (accounts.Member, error) {
+			return a.Accounts.UpdateMember(a.withProof(c), by, id, c.Expected, p)
 		})
 	})
 }

@@ -19,6 +19,8 @@ type Claims struct {
 	FirstName, LastName string
 	// Until is when the token expires.
 	Until time.Time
+	// AuthTime is when the provider last asked the user who they are; zero if it does not say.
+	AuthTime time.Time
 
 	party, nonce string
 }
@@ -43,6 +45,7 @@ type jwtClaims struct {
 	Expires       instant  `json:"exp"`
 	NotBefore     instant  `json:"nbf"`
 	Issued        instant  `json:"iat"`
+	AuthTime      instant  `json:"auth_time"`
 	Email         string   `json:"email"`
 	EmailVerified boolean  `json:"email_verified"`
 	FirstName     string   `json:"given_name"`
@@ -60,7 +63,7 @@ func readClaims(payload []byte, issuer string, ours, trusted []string, now time.
 	if err := s.check(issuer, ours, trusted, now); err != nil {
 		return Claims{}, err
 	}
-	c := Claims{Subject: s.Subject, FirstName: clean(s.FirstName), LastName: clean(s.LastName), Until: s.Expires.Time, party: s.Party, nonce: s.Nonce}
+	c := Claims{Subject: s.Subject, FirstName: clean(s.FirstName), LastName: clean(s.LastName), Until: s.Expires.Time, AuthTime: s.AuthTime.Time, party: s.Party, nonce: s.Nonce}
 	if c.FirstName == "" && c.LastName == "" {
 		c.FirstName, c.LastName, _ = strings.Cut(clean(s.Name), " ")
 	}

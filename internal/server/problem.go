@@ -100,6 +100,7 @@ var statuses = map[crm.Code]int{
 	crm.CodeNotFound:        http.StatusNotFound,
 	crm.CodeUnauthenticated: http.StatusUnauthorized,
 	crm.CodeForbidden:       http.StatusForbidden,
+	crm.CodeReauthenticate:  http.StatusForbidden,
 	crm.CodeUnavailable:     http.StatusServiceUnavailable,
 	crm.CodeCommitUnknown:   http.StatusServiceUnavailable,
 }
@@ -125,6 +126,8 @@ func ProblemOf(err error) *Problem {
 	case crm.CodeUnauthenticated:
 		// RFC 6750 section 3.1. A request without any token gets another header (credentials.go).
 		p.Header = `WWW-Authenticate: Bearer realm="sixty", error="invalid_token"`
+	case crm.CodeReauthenticate:
+		p.Code = string(e.Code)
 	case crm.CodeUnavailable:
 		p.Header = "Retry-After: 1"
 	case crm.CodeCommitUnknown:
@@ -184,7 +187,7 @@ type ProblemBody struct {
 	Instance string         `json:"instance" doc:"The path of the request."`
 	Errors   []ProblemError `json:"errors" doc:"Every bad field; empty when the problem is not about fields."`
 	Tier     string         `json:"tier,omitempty" enum:"global,api,expensive" doc:"Of a 429: the tier of which too many requests came."`
-	Code     string         `json:"code,omitempty" enum:"commit.unknown,key.scope" doc:"commit.unknown, of a 503: it is not known whether the change was made. The same request, sent again, finds out. key.scope, of a 403: the API key lacks the scope that the detail names."`
+	Code     string         `json:"code,omitempty" enum:"commit.unknown,key.scope,reauthentication.required" doc:"commit.unknown, of a 503: it is not known whether the change was made. The same request, sent again, finds out. key.scope, of a 403: the API key lacks the scope that the detail names. reauthentication.required, of a 403: see POST /api/auth/reauthenticate."`
 	Data     Null           `json:"data" doc:"Always null."`
 	Error    string         `json:"error" doc:"The same as detail."`
 }

@@ -13,33 +13,37 @@ import (
 var (
 	accountsByEmail = &Statement{"account.by_email", `SELECT u.org_id, u.id, coalesce(p.hash, '')
 FROM users u LEFT JOIN passwords p ON p.org_id = u.org_id AND p.user_id = u.id
-WHERE u.email = $1 AND u.deleted_at IS NULL AND NOT u.service AND (u.deactivated_at IS NULL) = $2 LIMIT $3`}
+WHERE u.email = $1 AND u.deleted_at IS NULL AND NOT u.service AND (u.deactivated_at IS NULL) = $2 ORDER BY p.hash IS NULL, u.org_id LIMIT $3`}
 	account = &Statement{"account.get", `SELECT u.org_id, u.id, coalesce(p.hash, '')
 FROM users u LEFT JOIN passwords p ON p.org_id = u.org_id AND p.user_id = u.id
 WHERE u.org_id = $1 AND u.id = $2 AND u.deleted_at IS NULL AND NOT u.service AND u.deactivated_at IS NULL`}
 	putPassword = &Statement{"password.put", `INSERT INTO passwords (org_id, user_id, hash, changed_at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (org_id, user_id) DO UPDATE SET hash = excluded.hash, changed_at = excluded.changed_at`}
 
-	sessionHolder = &Statement{"session.holder", `SELECT s.org_id, s.id, s.user_id, s.hash, s.address, s.user_agent, s.created_at, s.used_at, s.expires_at, u.role, u.deactivated_at, o.reps_see
+	sessionHolder = &Statement{"session.holder", `SELECT s.org_id, s.id, s.user_id, s.hash, s.address, s.user_agent, s.created_at, s.used_at, s.expires_at, coalesce(s.verified_at, s.created_at), u.role, u.deactivated_at, o.reps_see
 FROM sessions s JOIN users u ON u.org_id = s.org_id AND u.id = s.user_id JOIN organisations o ON o.id = s.org_id WHERE s.hash = $1 AND u.deleted_at IS NULL`}
-	sessions = &Statement{"session.all", `SELECT org_id, id, user_id, hash, address, user_agent, created_at, used_at, expires_at
+	sessions = &Statement{"session.all", `SELECT org_id, id, user_id, hash, address, user_agent, created_at, used_at, expires_at, coalesce(verified_at, created_at)
 FROM sessions WHERE org_id = $1 AND user_id = $2 ORDER BY used_at DESC, id DESC`}
-	putSession = &Statement{"session.insert", `INSERT INTO sessions (org_id, id, user_id, hash, address, user_agent, created_at, used_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`}
-	signedIn = &Statement{"sign_in.put", `INSERT INTO sign_ins (org_id, user_id, at) VALUES ($1, $2, $3)
+	putSession = &Statement{"session.insert", `INSERT INTO sessions (org_id, id, user_id, hash, address, user_agent, created_at, used_at, expires_at, verified_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`}
+	verifySession = &Statement{"session.verify", `UPDATE sessions SET verified_at = $3 WHERE org_id = $1 AND id = $2`}
+	signedIn      = &Statement{"sign_in.put", `INSERT INTO sign_ins (org_id, user_id, at) VALUES ($1, $2, $3)
 ON CONFLICT (org_id, user_id) DO UPDATE SET at = excluded.at`}
 	endSession = &Statement{"session.delete", `DELETE FROM sessions WHERE org_id = $1 AND id = $2`}
 	useSession = &Statement{"session.use", `UPDATE sessions SET used_at = $3 WHERE org_id = $1 AND id = $2 AND used_at <= $4`}
 	useKey     = &Statement{"api_key.use", `UPDATE api_keys SET used_at = $3, used_address = $5 WHERE org_id = $1 AND id = $2 AND (used_at IS NULL OR used_at <= $4)`}
 
-	oneTimeTokenByHash = &Statement{"ticket.holder", `SELECT org_id, user_id, purpose, hash, created_at, expires_at FROM tickets WHERE hash = $1`}
-	putOneTimeToken    = &Statement{"ticket.put", `INSERT INTO tickets (org_id, user_id, purpose, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (org_id, user_id) DO UPDATE SET purpose = excluded.purpose, hash = excluded.hash, created_at = excluded.created_at, expires_at = excluded.expires_at`}
+	oneTimeTokenByHash = &Statement{"ticket.holder", `SELECT org_id, user_id, purpose, hash, created_by, created_at, expires_at FROM tickets WHERE hash = $1`}
+	oneTimeTokens      = &Statement{"ticket.all", `SELECT org_id, user_id, purpose, hash, created_by, created_at, expires_at FROM tickets
+WHERE org_id = $1 AND expires_at > $2 ORDER BY created_at DESC, user_id DESC LIMIT $3`}
+	putOneTimeToken = &Statement{"ticket.put", `INSERT INTO tickets (org_id, user_id, purpose, hash, created_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (org_id, user_id) DO UPDATE SET purpose = excluded.purpose, hash = excluded.hash, created_by = excluded.created_by, created_at = excluded.created_at, expires_at = excluded.expires_at`}
 	pruneSessions = &Statement{"session.prune", `DELETE FROM sessions WHERE org_id = $1 AND id IN
 (SELECT id FROM sessions WHERE org_id = $1 AND expires_at < $2 ORDER BY expires_at LIMIT $3)`}
 	pruneOneTimeTokens = &Statement{"ticket.prune", `DELETE FROM tickets WHERE org_id = $1 AND user_id IN
 (SELECT user_id FROM tickets WHERE org_id = $1 AND expires_at < $2 ORDER BY expires_at LIMIT $3)`}
 	consumeOneTimeToken = &Statement{"ticket.delete", `DELETE FROM tickets WHERE org_id = $1 AND user_id = $2 AND hash = $3`}
+	endOneTimeToken     = &Statement{"ticket.end", `DELETE FROM tickets WHERE org_id = $1 AND user_id = $2`}
 )
 
 func accountDest(a *accounts.Account) []any { return []any{&a.OrgID, &a.UserID, &a.Password} }
@@ -62,7 +66,7 @@ func (s *Store) Account(ctx context.Context, org, user crm.ID) (accounts.Account
 }
 
 func sessionDest(s *accounts.Session) []any {
-	return []any{&s.OrgID, &s.ID, &s.UserID, &s.Hash, &s.Address, &s.UserAgent, &s.CreatedAt, &s.UsedAt, &s.ExpiresAt}
+	return []any{&s.OrgID, &s.ID, &s.UserID, &s.Hash, &s.Address, &s.UserAgent, &s.CreatedAt, &s.UsedAt, &s.ExpiresAt, &s.VerifiedAt}
 }
 
 // SessionPrincipal implements auth.Principals.
@@ -90,11 +94,18 @@ func (s *Store) Sessions(ctx context.Context, org, user crm.ID) ([]accounts.Sess
 	return collect(ctx, s, s.of(org), sessions, sessionDest, org, user)
 }
 
+func oneTimeTokenDest(t *accounts.OneTimeToken) []any {
+	return []any{&t.OrgID, &t.UserID, (*string)(&t.Purpose), &t.Hash, &t.CreatedBy, &t.CreatedAt, &t.ExpiresAt}
+}
+
+// OneTimeTokens implements accounts.Store.
+func (s *Store) OneTimeTokens(ctx context.Context, org crm.ID, after crm.Instant, limit int) ([]accounts.OneTimeToken, error) {
+	return collect(ctx, s, s.of(org), oneTimeTokens, oneTimeTokenDest, org, after, int64(limit))
+}
+
 // OneTimeToken implements accounts.Store.
 func (s *Store) OneTimeToken(ctx context.Context, hash []byte) (accounts.OneTimeToken, error) {
-	rows, err := collect(ctx, s, s.service(), oneTimeTokenByHash, func(t *accounts.OneTimeToken) []any {
-		return []any{&t.OrgID, &t.UserID, (*string)(&t.Purpose), &t.Hash, &t.CreatedAt, &t.ExpiresAt}
-	}, hash)
+	rows, err := collect(ctx, s, s.service(), oneTimeTokenByHash, oneTimeTokenDest, hash)
 	if err != nil {
 		return accounts.OneTimeToken{}, err
 	}
@@ -115,7 +126,7 @@ func (t *tx) PutSession(ctx context.Context, s accounts.Session) error {
 	if err := t.confine("session", s.OrgID); err != nil {
 		return err
 	}
-	_, err := t.exec(ctx, putSession, s.OrgID, s.ID, s.UserID, s.Hash, s.Address, s.UserAgent, s.CreatedAt, s.UsedAt, s.ExpiresAt)
+	_, err := t.exec(ctx, putSession, s.OrgID, s.ID, s.UserID, s.Hash, s.Address, s.UserAgent, s.CreatedAt, s.UsedAt, s.ExpiresAt, s.VerifiedAt)
 	if err != nil {
 		return err
 	}
@@ -139,6 +150,12 @@ func (r *reader) SignIns(ctx context.Context, org crm.ID, owners []crm.ID) (map[
 		out[i.user] = i.at
 	}
 	return out, err
+}
+
+// VerifySession implements accounts.Tx.
+func (t *tx) VerifySession(ctx context.Context, id crm.ID) error {
+	_, err := t.exec(ctx, verifySession, t.by.Org, id, t.at)
+	return err
 }
 
 // UseSession implements accounts.Tx.
@@ -179,12 +196,18 @@ func (t *tx) PutOneTimeToken(ctx context.Context, k accounts.OneTimeToken) error
 	if err := t.confine("one-time token", k.OrgID); err != nil {
 		return err
 	}
-	_, err := t.exec(ctx, putOneTimeToken, k.OrgID, k.UserID, string(k.Purpose), k.Hash, k.CreatedAt, k.ExpiresAt)
+	_, err := t.exec(ctx, putOneTimeToken, k.OrgID, k.UserID, string(k.Purpose), k.Hash, k.CreatedBy, k.CreatedAt, k.ExpiresAt)
 	return err
 }
 
 // ConsumeOneTimeToken implements accounts.Tx.
 func (t *tx) ConsumeOneTimeToken(ctx context.Context, user crm.ID, hash []byte) (bool, error) {
 	n, err := t.exec(ctx, consumeOneTimeToken, t.by.Org, user, hash)
+	return n > 0, err
+}
+
+// EndOneTimeToken implements accounts.Tx.
+func (t *tx) EndOneTimeToken(ctx context.Context, user crm.ID) (bool, error) {
+	n, err := t.exec(ctx, endOneTimeToken, t.by.Org, user)
 	return n > 0, err
 }

@@ -56,8 +56,11 @@ func passwords(f *fixture) {
 	expect(email, home, away)
 	before := len(changeLog(f, f.home))
 	home.Password, away.Password = "first", "another's"
-	set(f.home, home.UserID, home.Password)
 	set(f.away, away.UserID, away.Password)
+	if got, err := f.store.AccountsByEmail(ctx, email, true, 1); len(must(f, got, err)) != 1 || got[0] != away {
+		f.Errorf("the limit leaves out the one with a password: %+v", got)
+	}
+	set(f.home, home.UserID, home.Password)
 	expect(email, home, away)
 	home.Password = oddText
 	set(f.home, home.UserID, home.Password)
@@ -91,7 +94,7 @@ func passwords(f *fixture) {
 func (o tenant) newSession(user crm.ID, n int) accounts.Session {
 	return accounts.Session{
 		OrgID: o.ID, ID: crm.NewID(), UserID: user, Hash: []byte{0, 0xff, byte(n), o.ID[15]}, Address: "192.0.2.1", UserAgent: oddText,
-		CreatedAt: at(n), UsedAt: at(n), ExpiresAt: at(n + 1000),
+		CreatedAt: at(n), UsedAt: at(n), ExpiresAt: at(n + 1000), VerifiedAt: at(n),
 	}
 }
 
@@ -118,8 +121,14 @@ func sessions(f *fixture) {
 	use(all[0].ID, 70, 10)
 	use(all[1].ID, 60, 1) // it was used since
 	all[0].UsedAt = at(70)
+	verify := func(by tenant, n int) {
+		f.write(by, n, func(tx store.Tx) error { return tx.VerifySession(ctx, all[2].ID) })
+	}
+	verify(o, 80)
+	verify(f.away, 90)
+	all[2].VerifiedAt = at(80)
 	if n := len(changeLog(f, o)) - before; n != 0 {
-		f.Errorf("sessions that begin and are used made %d entries of the change log", n)
+		f.Errorf("sessions that begin, are used and are verified made %d entries of the change log", n)
 	}
 	listed, err := f.store.Sessions(ctx, o.ID, person.ID)
 	if diff := gocmp.Diff([]accounts.Session{all[0], all[2], all[1]}, must(f, listed, err)); diff != "" {
@@ -187,6 +196,14 @@ func oneTimeTokens(f *fixture) {
 		return accounts.OneTimeToken{OrgID: o.ID, UserID: o.owner.ID, Purpose: purpose, Hash: []byte{0xff, byte(n)}, CreatedAt: at(n), ExpiresAt: at(n + 10)}
 	}
 	first, second := oneTimeToken(1, accounts.PurposeInvitation), oneTimeToken(2, accounts.PurposeReset)
+	second.CreatedBy = ptr(o.owner.ID)
+	listed := func(o tenant, after, limit int, want ...accounts.OneTimeToken) {
+		f.Helper()
+		got, err := f.store.OneTimeTokens(ctx, o.ID, at(after), limit)
+		if diff := gocmp.Diff(want, must(f, got, err)); diff != "" {
+			f.Errorf("listed (-want +got):\n%s", diff)
+		}
+	}
 	there := func(k accounts.OneTimeToken, want bool) {
 		f.Helper()
 		got, err := f.store.OneTimeToken(ctx, k.Hash)
@@ -225,6 +242,33 @@ func oneTimeTokens(f *fixture) {
 	take(o, second, true)
 	take(o, second, false)
 	there(second, false)
+
+	grace := o.newOwner("Grace")
+	insert(f, o, owners(), grace)
+	third := oneTimeToken(3, accounts.PurposeReset)
+	third.UserID = grace.ID
+	listed(o, 0, 10)
+	put(second)
+	put(third)
+	listed(o, 0, 10, third, second)
+	listed(o, 0, 1, third)
+	listed(o, 12, 10, third) // the other has expired by then
+	listed(f.away, 0, 10)
+	end := func(by tenant, want bool) {
+		f.Helper()
+		f.write(by, 4, func(tx store.Tx) error {
+			was, err := tx.EndOneTimeToken(ctx, grace.ID)
+			if was != want {
+				f.Errorf("ended: %t, want %t", was, want)
+			}
+			return err
+		})
+	}
+	end(f.away, false)
+	end(o, true)
+	end(o, false)
+	there(third, false)
+	there(second, true)
 }
 
 // apiKeysInUse tell when they were last used and from where, to what the caller finds often enough.
