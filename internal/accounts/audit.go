@@ -53,7 +53,7 @@ type AuditEntry struct {
 	OrgID        crm.ID       `json:"-"`
 	ID           crm.ID       `json:"id"`
 	At           crm.Instant  `json:"at"`
-	ActorID      *crm.ID      `json:"actor_id" doc:"Who did it; null for the command line, and for whom no credential has identified."`
+	ActorID      *crm.ID      `json:"actor_id" doc:"Who did it; null for the command line, and where no credential has identified anyone."`
 	KeyID        *crm.ID      `json:"key_id" doc:"The API key that they used; null for none."`
 	KeyCreatedBy *crm.ID      `json:"key_created_by" doc:"Who created that key, if it was created for another: for actor_id."`
 	Action       Action       `json:"action" enum:"session.signed_in,session.failed,session.signed_out,session.reauthenticated,user.password_changed,user.identity_linked,user.created,user.invited,user.reset_requested,token.withdrawn,user.role_changed,user.changed,user.deactivated,user.reactivated,user.handed_over,user.deleted,api_key.created,api_key.revoked,settings.changed,organisation.bound,organisation.unbound,data.exported,cache.cleared,api_key.rejected,token.rejected,request.forbidden,failures.omitted"`

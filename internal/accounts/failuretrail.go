@@ -105,7 +105,7 @@ func (f *FailureTrail) Record(ctx context.Context, kind FailureKind, by crm.Acto
 	f.enter(queuedFailure{by, origin, e})
 }
 
-// Find counts a failure, and enters it if find returns whom it concerns. It does not wait.
+// Find counts a failure, and enters it if find returns an actor. It does not wait.
 func (f *FailureTrail) Find(ctx context.Context, kind FailureKind, find func(context.Context) (crm.Actor, AuditEvent, error)) {
 	if f == nil {
 		return

@@ -13,7 +13,7 @@ import (
 
 // A sign-in is admitted by one of several lanes, each with failures of its own, so that those
 // of others neither delay nor displace it: a device that has signed in to the account before
-// (Devices), a network from which somebody has, or neither of both.
+// (Devices), a network from which its user has, or neither of both.
 //
 // An account that does not exist is like one that no device and no network has signed in to:
 // the same queries are made and the same failures counted.
@@ -52,9 +52,9 @@ const (
 type attempt struct {
 	failures *ratelimit.Failures
 	level    TrustLevel
-	// forgotten are the subjects whose failures a success forgets, and counted those that
+	// reset are the subjects whose failures a success deletes, and counted those that
 	// keep others.
-	forgotten, counted []ratelimit.FailureSubject
+	reset, counted []ratelimit.FailureSubject
 	// wait, if not 0, is how long the attempt would have to wait if the account were unknown
 	// in its network, which a failure must not reveal.
 	wait time.Duration
@@ -106,7 +106,7 @@ func (s *Sessions) admit(ctx context.Context, name string, a accounts.Account, h
 		}
 	}
 	here := ratelimit.FailureSubject{Name: "account " + name + "\nnetwork " + c.networkName(), Free: freeForAccount}
-	out := attempt{failures: s.o.Failures, level: KnownNetwork, forgotten: []ratelimit.FailureSubject{here}, counted: c.networks(h.KnownNetwork)}
+	out := attempt{failures: s.o.Failures, level: KnownNetwork, reset: []ratelimit.FailureSubject{here}, counted: c.networks(h.KnownNetwork)}
 	if !h.KnownNetwork {
 		out.counted = append(out.counted, ratelimit.FailureSubject{Name: "strangers " + name, Free: freeForStrangers, Window: strangersWindow})
 	}
@@ -127,7 +127,7 @@ func (s *Sessions) admit(ctx context.Context, name string, a accounts.Account, h
 
 // admitDevice admits an attempt of a known device, unless it has failed too often.
 func (s *Sessions) admitDevice(ctx context.Context, c client) (attempt, bool) {
-	out := attempt{failures: s.o.Failures, level: Trusted, forgotten: []ratelimit.FailureSubject{c.deviceSubject()}}
+	out := attempt{failures: s.o.Failures, level: Trusted, reset: []ratelimit.FailureSubject{c.deviceSubject()}}
 	return out, s.o.Failures.Begin(ctx, out.all()...).Wait == 0
 }
 
@@ -146,12 +146,12 @@ func (s *Sessions) admitAnyone(ctx context.Context, c client) (attempt, error) {
 }
 
 func (a *attempt) all() []ratelimit.FailureSubject {
-	return append(a.forgotten[:len(a.forgotten):len(a.forgotten)], a.counted...)
+	return append(a.reset[:len(a.reset):len(a.reset)], a.counted...)
 }
 
 // succeeded ends a successful attempt.
 func (a *attempt) succeeded(ctx context.Context) {
-	for _, s := range a.forgotten {
+	for _, s := range a.reset {
 		a.failures.Forget(ctx, s)
 	}
 	if len(a.counted) > 0 {

@@ -21,7 +21,7 @@ import (
 const (
 	adasEmail    = "ada@acme.example"
 	adasPassword = "correct horse battery"
-	someone      = "2001:db8:77::1" // an address that nobody has signed in from
+	someone      = "2001:db8:77::1" // an address without a sign-in
 )
 
 // door is where people sign in to an instance.

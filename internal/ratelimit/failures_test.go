@@ -229,7 +229,7 @@ func TestSharedFailures(t *testing.T) {
 	}
 	here.Forget(ctx, account)
 	if r := there.Begin(ctx, account); r.Wait != 0 || r.Suspected {
-		t.Errorf("after all were forgotten: %+v", r)
+		t.Errorf("after all were deleted: %+v", r)
 	}
 	if r := there.Begin(ctx, window); r.Wait < 59*time.Minute || r.Wait > time.Hour {
 		t.Errorf("the window: %+v", r)

@@ -136,7 +136,7 @@ func testStreamsOfOne(t *testing.T, server *fleet.Process, key string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = res.Body.Close() }()
+		t.Cleanup(func() { _ = res.Body.Close() })
 		switch res.StatusCode {
 		case http.StatusOK:
 			open++
