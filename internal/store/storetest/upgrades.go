@@ -138,6 +138,9 @@ probability, status, expected_close_date, closed_at, owner_id, external_id, crea
 	if version >= 13 {
 		insert("identities", "org_id, user_id, issuer, subject, created_at", "%s, %s, 'https://issuer.example', 'ada', %s", org, user, made)
 	}
+	if version >= 17 { // as after an upgrade, before the rebuild
+		all = append(all, "UPDATE derived_data SET version = 0 WHERE name = 'text'")
+	}
 	return all
 }
 
