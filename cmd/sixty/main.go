@@ -31,17 +31,18 @@ const (
 type cli struct {
 	Settings config.Base `embed:""`
 
-	Serve   serveCmd   `cmd:"" help:"Serve the API."`
-	Migrate migrateCmd `cmd:"" help:"Upgrade the database schema."`
-	Reindex reindexCmd `cmd:"" help:"Rebuild the search index and the dashboard sums."`
-	Seed    seedCmd    `cmd:"" help:"Generate demo data."`
-	Import  importCmd  `cmd:"" help:"Import companies, contacts, deals, activities or owners from CSV files."`
-	Export  exportCmd  `cmd:"" help:"Export companies, contacts, deals, activities or the audit trail as CSV, JSON or XLSX."`
-	Adopt   adoptCmd   `cmd:"" help:"Copy the database of an existing sales dashboard into an organisation."`
-	Org     orgCmd     `cmd:"" help:"Manage organisations."`
-	User    userCmd    `cmd:"" help:"Manage the users of an organisation."`
-	APIKey  apikeyCmd  `cmd:"" name:"apikey" help:"Manage the API keys of an organisation."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Serve    serveCmd    `cmd:"" help:"Serve the API."`
+	Migrate  migrateCmd  `cmd:"" help:"Upgrade the database schema."`
+	Reindex  reindexCmd  `cmd:"" help:"Rebuild the search index and the dashboard sums."`
+	Seed     seedCmd     `cmd:"" help:"Generate demo data."`
+	Import   importCmd   `cmd:"" help:"Import companies, contacts, deals, activities or owners from CSV files."`
+	Export   exportCmd   `cmd:"" help:"Export companies, contacts, deals, activities or the audit trail as CSV, JSON or XLSX."`
+	Adopt    adoptCmd    `cmd:"" help:"Copy the database of an existing sales dashboard into an organisation."`
+	Org      orgCmd      `cmd:"" help:"Manage organisations."`
+	User     userCmd     `cmd:"" help:"Manage the users of an organisation."`
+	APIKey   apikeyCmd   `cmd:"" name:"apikey" help:"Manage the API keys of an organisation."`
+	Operator operatorCmd `cmd:"" help:"Manage the operators: those who may see and do what concerns the whole instance."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
 // environment holds what commands need besides their flags.

@@ -15,7 +15,7 @@ const defaultOrganisation = "Default"
 
 // orgFlag selects the organisation of a command.
 type orgFlag struct {
-	Org string `placeholder:"NAME" help:"Organisation, by name or id; not needed if there is only one."`
+	Org string `placeholder:"NAME" aliases:"organisation" help:"Organisation, by name or id; not needed if there is only one."`
 }
 
 // orDefault returns the organisation of the flag, or the only one. If there is none, it

@@ -32,7 +32,7 @@ func (c *serveCmd) Run(ctx context.Context, env *environment) (err error) {
 	defer func() { err = errors.Join(err, a.Close()) }()
 	tuneCollector(serverGrowth)
 	limitMemory(serverMemory + int64(c.Settings.CacheBytes))
-	base := baseURL(a.Addr())
+	base := baseURL(a.Addr(), cfg.ServesTLS())
 	if c.Demo {
 		access, err := a.Core().Demo(ctx, cfg.DataDir)
 		if err != nil {
@@ -75,10 +75,13 @@ func limitMemory(bytes int64) {
 }
 
 // baseURL returns the server's URL as seen from this machine.
-func baseURL(address string) string {
+func baseURL(address string, secure bool) string {
 	host, port, err := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); err == nil && ip.IsUnspecified() {
 		address = net.JoinHostPort("localhost", port)
+	}
+	if secure {
+		return "https://" + address
 	}
 	return "http://" + address
 }

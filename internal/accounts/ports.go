@@ -36,6 +36,11 @@ type Store interface {
 	// none.
 	DomainHolder(ctx context.Context, domain string) (crm.ID, error)
 
+	// IsOperator reports whether a person is an operator, or of the only organisation.
+	IsOperator(ctx context.Context, org, user crm.ID) (bool, error)
+	// Operators returns those of all organisations; those who are not deleted.
+	Operators(ctx context.Context) ([]Operator, error)
+
 	// Owners, APIKeys and Audit return the views of records that have no owner.
 	Owners() crm.View[crm.Owner, crm.OwnerFilter]
 	APIKeys() crm.View[APIKey, APIKeyFilter]
@@ -74,6 +79,10 @@ type TeamTx interface {
 	OwnerInUse(ctx context.Context, owner crm.ID) (bool, error)
 	// CountOwned counts what a person owns, or is to do, up to a limit of each kind.
 	CountOwned(ctx context.Context, owner crm.ID, limit int64) (int64, error)
+	// PutOperator makes a person an operator, DeleteOperator takes that away (false: they were
+	// one already, or none).
+	PutOperator(ctx context.Context, user crm.ID, at crm.Instant) (bool, error)
+	DeleteOperator(ctx context.Context, user crm.ID) (bool, error)
 	// TransferOwnership makes one person the owner of all records of another, and assigns their
 	// tasks to them.
 	TransferOwnership(ctx context.Context, from, to crm.ID) (TransferredRecords, error)

@@ -35,6 +35,7 @@ compares; ` + "`make update`" + ` rewrites this page.
 - The roles write to records that another user of their organisation owns, *rep, own* to a rep's own records; – if the
   operation does not write to an existing owned record. A created record is owned by its creator.
 - Each role is tried with an API key and with a session. One status means that both get the same.
+- There are two organisations. What only operators may do is thus forbidden to an admin too, who is none.
 - *scope* is the one that an API key needs: with it alone an admin's key gets what a key with all scopes does, and
   with all others a 403. A session has them all.
 

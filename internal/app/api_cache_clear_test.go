@@ -100,7 +100,7 @@ func TestClearCacheRejected(t *testing.T) {
 func TestCacheFigures(t *testing.T) {
 	t.Parallel()
 	a, b := instances(t, "sqlite", true)
-	u := newUser(a, "Figures", crm.RoleViewer)
+	u := newUser(a, "Figures", crm.RoleAdmin)
 	u.misses("/api/deals")
 	for range 3 {
 		u.hits("/api/deals")

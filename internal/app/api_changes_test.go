@@ -27,7 +27,7 @@ func (u user) changes(query string) (entries []object, next string, more, reset 
 func TestChanges(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
-		u := newUser(c, "Changes", crm.RoleManager)
+		u := newUser(c, "Changes", crm.RoleAdmin)
 		foreign := newUser(c, "Foreign", crm.RoleManager)
 		actor := u.get("/api/user")["id"]
 		ours, theirs := u.ours(), foreign.ours()

@@ -19,7 +19,7 @@ func TestEventsResume(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
 		const rounds, each = 10, 5
-		u := newUser(c, "Resume", crm.RoleManager)
+		u := newUser(c, "Resume", crm.RoleAdmin)
 		s, ready := u.begin("", "ready")
 		at := ready.seq
 		var writing sync.WaitGroup

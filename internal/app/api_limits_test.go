@@ -21,7 +21,7 @@ import (
 )
 
 // counted is a path of which every request costs a whole request of the tier api.
-const counted = "/api/performance/stats"
+const counted = "/api/changes"
 
 func TestLimits(t *testing.T) {
 	t.Parallel()

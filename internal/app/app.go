@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -44,6 +43,7 @@ type App struct {
 	sealer   *cursor.Sealer
 	listener net.Listener
 	server   *http.Server
+	cert     *certificate // nil: a proxy terminates TLS
 	drain    *drain
 	timeout  time.Duration           // of the requests in flight at shutdown
 	cutOff   context.CancelCauseFunc // ends the context of every request
@@ -80,7 +80,14 @@ func newApp(ctx context.Context, core *Core, cfg config.Config) (*App, error) {
 		return nil, err
 	}
 	a := &App{core: core, settings: cfg, serving: serving, sealer: sealer, drain: newDrain(cfg.Drain()), timeout: cfg.ShutdownTimeout}
+	if cfg.ServesTLS() {
+		if a.cert, err = openCertificate(cfg.TLS, core.Log); err != nil {
+			serving.close()
+			return nil, err
+		}
+	}
 	if err := a.open(ctx, cfg); err != nil {
+		a.closeCertificate()
 		serving.close()
 		return nil, err
 	}
@@ -118,7 +125,15 @@ func (a *App) open(ctx context.Context, cfg config.Config) error {
 		BaseContext:       func(net.Listener) context.Context { return requests },
 		ConnContext:       server.ConnContext,
 		ConnState:         connections.note,
-		ErrorLog:          slog.NewLogLogger(core.Log.Handler(), slog.LevelWarn),
+		ErrorLog:          serverErrors(core.Log),
+		HTTP2:             http2Config(),
+	}
+	if a.cert != nil {
+		a.server.TLSConfig = a.cert.config()
+	}
+	if cfg.Env == config.Development && !cfg.Loopback() {
+		core.Log.Warn("the server can be reached from other hosts with the settings of development: cookies and passwords may travel unencrypted, and pages of "+
+			"other origins are trusted. Set "+config.NameOf(cfg.Base, "Env")+" to "+config.Production+", or listen on 127.0.0.1", "setting", config.NameOf(cfg.Server, "Addr"))
 	}
 	a.server.RegisterOnShutdown(faces.EndStreams)
 	a.closing = sync.OnceValue(a.close)
@@ -155,7 +170,7 @@ func (a *App) Addr() string { return a.listener.Addr().String() }
 // listener failed by itself.
 func (a *App) Run(ctx context.Context) error {
 	served := make(chan error, 1)
-	go func() { served <- a.server.Serve(a.listener) }()
+	go func() { served <- a.serve() }()
 	a.core.Log.Info("listening", "address", a.Addr())
 	a.core.lines.Flush()
 	select {
@@ -166,6 +181,20 @@ func (a *App) Run(ctx context.Context) error {
 	}
 }
 
+// serve serves the listener, over TLS if there is a certificate.
+func (a *App) serve() error {
+	if a.cert != nil {
+		return a.server.ServeTLS(a.listener, "", "")
+	}
+	return a.server.Serve(a.listener)
+}
+
+func (a *App) closeCertificate() {
+	if a.cert != nil {
+		a.cert.close()
+	}
+}
+
 // Close cancels requests that Run has left, and frees everything, the database last. It
 // may be called more than once, but not while Run runs.
 func (a *App) Close() error { return a.closing() }
@@ -173,6 +202,7 @@ func (a *App) Close() error { return a.closing() }
 func (a *App) close() error {
 	a.endRequests()
 	_ = a.listener.Close() // closed already if Run ran
+	a.closeCertificate()
 	a.serving.close()
 	return a.core.Close()
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"container/list"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
@@ -109,6 +110,9 @@ func (l *boundedListener) remove(b *boundedConn) {
 // note is for http.Server.ConnState: it records which connections are idle. A connection
 // is idle until the header of a request has arrived.
 func (l *boundedListener) note(c net.Conn, state http.ConnState) {
+	if secured, ok := c.(*tls.Conn); ok {
+		c = secured.NetConn()
+	}
 	b, ok := c.(*boundedConn)
 	if !ok {
 		return

@@ -154,10 +154,17 @@ type engine interface {
 func openEngine(ctx context.Context, cfg config.Base, o Options, log *slog.Logger) (engine, error) {
 	if url := cfg.DatabaseURL.Reveal(); url != "" {
 		// Config has validated the scheme and the bounds.
-		return postgres.Open(ctx, postgres.Options{
+		e, err := postgres.Open(ctx, postgres.Options{
 			URL: url, DirectURL: cfg.DatabaseDirectURL.Reveal(), Logger: log,
 			MinConns: int32(cfg.MinConns), MaxConns: int32(cfg.MaxConns), StatementTimeout: cfg.StatementLimit,
+			VerifyRemote: cfg.MustVerify(config.InsecureDatabase),
 		})
+		if errors.Is(err, postgres.ErrUnverified) {
+			return nil, &config.Invalid{Problems: []string{config.NameOf(cfg, "DatabaseURL") + " has an sslmode that does not verify the server, which is on another host: " +
+				"in production leave it out or make it verify-full, and name the authority by sslrootcert; or set " +
+				config.NameOf(cfg, "AllowInsecure") + " to " + config.InsecureDatabase + ", if the network between them is trusted"}}
+		}
+		return e, err
 	}
 	path := filepath.Join(cfg.DataDir, databaseFile)
 	if o.Existing {

@@ -36,7 +36,7 @@ func (a *App) faces(cfg config.Config, proxies ratelimit.Proxies) (*server.Serve
 			})
 		},
 		FrontendOrigins: cfg.Origins(),
-		StrictTransport: cfg.Production(),
+		StrictTransport: cfg.SecureTransport(),
 	})
 	if err != nil {
 		return nil, err
@@ -55,6 +55,8 @@ func (a *App) faces(cfg config.Config, proxies ratelimit.Proxies) (*server.Serve
 	}); err != nil {
 		return nil, err
 	}
-	s.Handle("GET /metrics", core.metrics.Handler())
+	s.HandleInternal("GET /metrics", func(ctx context.Context, by crm.Actor) error {
+		return core.Accounts.RequireOperator(ctx, by, "read the metrics")
+	}, core.metrics.Handler())
 	return s, nil
 }

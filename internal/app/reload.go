@@ -6,8 +6,8 @@ import (
 	"sixty/internal/config"
 )
 
-// Reload takes over the settings that may change while the server runs: the log level and
-// secrets. An error, or settings that are invalid, change nothing. Passwords of the database
+// Reload takes over the settings that may change while the server runs: the log level,
+// secrets, and the certificate. An error, or settings that are invalid, change nothing. Passwords of the database
 // and of Redis are for new connections. Other changed settings are named in the log.
 func (a *App) Reload(cfg config.Config, err error) {
 	log := a.core.Log
@@ -43,6 +43,9 @@ func (a *App) Reload(cfg config.Config, err error) {
 	if old := config.Differences(now, cfg); len(old) > 0 {
 		log.Warn("settings have changed that apply only after a restart", "settings", strings.Join(old, ", "))
 	}
+	if a.cert != nil {
+		a.cert.refresh()
+	}
 	log.Info("the settings were reloaded", "level", cfg.LogLevel)
 	a.settings = now
 }
@@ -70,5 +73,6 @@ func (s *serving) replaceRedisPassword(cfg config.Redis) bool {
 	if err != nil || s.redis == nil {
 		return false
 	}
-	return s.redis.ReplacePassword(redisOptions(s.core, endpoint))
+	o, err := redisOptions(s.core, endpoint)
+	return err == nil && s.redis.ReplacePassword(o)
 }

@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"sync"
@@ -24,7 +26,7 @@ import (
 // programs up to schema version 15 also have it as the epoch of the change log.
 const settingDatabase = "log_epoch"
 
-// settingSessionSeal is the database-wide setting with the key that seals sessions in Redis.
+// settingSessionSeal is the database-wide setting with the key that seals what is in Redis.
 const settingSessionSeal = "session_seal"
 
 // settingDeviceKey is the database-wide setting with the key that signs device cookies, and
@@ -33,6 +35,13 @@ const settingDeviceKey = "device_key"
 
 // cacheJitter is the greatest part of a lifetime that is subtracted at random.
 const cacheJitter = 0.1
+
+// derivedKey returns the key for one purpose that is derived from the seal.
+func derivedKey(seal, purpose string) []byte {
+	h := hmac.New(sha256.New, []byte(seal))
+	h.Write([]byte("sixty derived key: " + purpose))
+	return h.Sum(nil)
+}
 
 // newDatabaseName returns a random name.
 func newDatabaseName() string { return rand.Text()[:10] }
@@ -105,7 +114,7 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 	}
 	if s.redis != nil {
 		s.shared = shared.New(s.redis, core.Log)
-		o.Shared = s.shared
+		o.Shared, o.Seal = s.shared, derivedKey(seal, "response cache")
 	}
 	s.cache = cache.New(o)
 	core.metrics.ObserveEach(s.cache.Observe)
@@ -169,10 +178,14 @@ func connectRedis(core *Core, cfg config.Redis) (*redis.Conn, error) {
 	if err != nil || len(endpoint.Addresses) == 0 {
 		return nil, err // never an error: Check has validated it
 	}
-	return redis.New(redisOptions(core, endpoint)), nil
+	o, err := redisOptions(core, endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", config.NameOf(cfg, "RedisCA"), err)
+	}
+	return redis.New(o), nil
 }
 
-func redisOptions(core *Core, endpoint config.RedisEndpoint) redis.Options {
+func redisOptions(core *Core, endpoint config.RedisEndpoint) (redis.Options, error) {
 	o := redis.Options{
 		Addresses: endpoint.Addresses, Mode: redis.Mode(endpoint.Mode), Master: endpoint.Master,
 		Credentials: redis.Credentials{Username: endpoint.Username, Password: endpoint.Password.Reveal()},
@@ -180,9 +193,13 @@ func redisOptions(core *Core, endpoint config.RedisEndpoint) redis.Options {
 		DB:          endpoint.DB, Logger: core.Log,
 	}
 	if endpoint.TLS {
-		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+		roots, err := authorities(endpoint.CA)
+		if err != nil {
+			return o, err
+		}
+		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
 	}
-	return o
+	return o, nil
 }
 
 // close stops the background work, waits for it, and frees everything.

@@ -75,7 +75,7 @@ func New(o Options) *Cache {
 		Logger:   otterLogger{o.Logger},
 	})
 	if o.Shared != nil {
-		c.shared = newSharedTier(o.Shared, o.Logger, o.Bytes/maxEntryShare)
+		c.shared = newSharedTier(o.Shared, o.Seal, o.Logger, o.Bytes/maxEntryShare)
 	}
 	return c
 }

@@ -1,16 +1,19 @@
 package cache
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"hash/crc32"
+	"hash"
+	"sync"
 
 	"sixty/internal/crm"
 )
 
 // formatVersion is the version of the format of shared values. Values of other versions
 // are ignored.
-const formatVersion = 2
+const formatVersion = 3
 
 // Encodings of a body in a shared value.
 const (
@@ -20,23 +23,48 @@ const (
 
 // Why a shared value is not used.
 var (
+	errSeal    = errors.New("it was not written by an instance on this database, or was altered")
 	errFormat  = errors.New("invalid format")
 	errForeign = errors.New("value of another key")
 )
 
-// checksumSize is the length of the CRC-32C that detects truncated or corrupted values.
-const checksumSize = crc32.Size
+// sealSize is the length of the HMAC-SHA256 that a value begins with. What can be written to the
+// shared tier by others is no answer of this program's.
+const sealSize = sha256.Size
 
-func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
+// seal computes the seals of shared values. It is safe for concurrent use.
+type seal struct{ pool sync.Pool }
 
-// writer appends the parts of a shared value, after room for the checksum.
-type writer struct{ b []byte }
-
-// sealed returns the value with its checksum.
-func (w *writer) sealed() []byte {
-	binary.BigEndian.PutUint32(w.b, checksum(w.b[checksumSize:]))
-	return w.b
+func newSeal(key []byte) *seal {
+	return &seal{sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
 }
+
+// appendTo appends the seal of a value's content.
+func (s *seal) appendTo(b, content []byte) []byte {
+	h := s.pool.Get().(hash.Hash)
+	defer s.pool.Put(h)
+	h.Reset()
+	h.Write(content)
+	return h.Sum(b)
+}
+
+// put sets the seal of a value.
+func (s *seal) put(value []byte) []byte {
+	s.appendTo(value[:0], value[sealSize:])
+	return value
+}
+
+// open returns the content of a value, if its seal is right.
+func (s *seal) open(value []byte) (content []byte, ok bool) {
+	if len(value) < sealSize {
+		return nil, false
+	}
+	var want [sealSize]byte
+	return value[sealSize:], hmac.Equal(s.appendTo(want[:0], value[sealSize:]), value[:sealSize])
+}
+
+// writer appends the parts of a shared value, after room for the seal.
+type writer struct{ b []byte }
 
 func (w *writer) uint(v uint64)  { w.b = binary.AppendUvarint(w.b, v) }
 func (w *writer) int(v int64)    { w.b = binary.AppendVarint(w.b, v) }
@@ -52,14 +80,6 @@ func (w *writer) string(v string) {
 type reader struct {
 	b   []byte
 	bad bool
-}
-
-// unsealed returns a reader of a value, if its checksum matches.
-func unsealed(value []byte) (*reader, bool) {
-	if len(value) < checksumSize || binary.BigEndian.Uint32(value) != checksum(value[checksumSize:]) {
-		return nil, false
-	}
-	return &reader{b: value[checksumSize:]}, true
 }
 
 func (r *reader) uint() uint64 {

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"log/slog"
+	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -20,15 +22,20 @@ const (
 
 // sharedTier encodes entries for a Shared, and decodes them.
 type sharedTier struct {
-	store   Shared
-	log     *slog.Logger
-	maxBody int64
-	encoder *zstd.Encoder
-	decoder *zstd.Decoder
+	store    Shared
+	log      *slog.Logger
+	maxBody  int64
+	seal     *seal
+	encoder  *zstd.Encoder
+	decoder  *zstd.Decoder
+	rejected atomic.Int64 // values that were not used, because they are not what put stores
 }
 
-func newSharedTier(store Shared, log *slog.Logger, maxEntry int64) *sharedTier {
-	t := &sharedTier{store: store, log: log, maxBody: min(maxEntry, maxShared)}
+func newSharedTier(store Shared, key []byte, log *slog.Logger, maxEntry int64) *sharedTier {
+	if len(key) == 0 {
+		panic("cache: a shared tier needs a key for its seals")
+	}
+	t := &sharedTier{store: store, log: log, maxBody: min(maxEntry, maxShared), seal: newSeal(key)}
 	// Both are safe for concurrent use and, without a stream, start no goroutines.
 	var err error
 	if t.encoder, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(maxShared)); err != nil {
@@ -44,6 +51,10 @@ func (t *sharedTier) close() {
 	t.decoder.Close()
 }
 
+// sharedPrefix is what all keys begin with. It has the version of the format, so that programs with
+// another one do not read each other's values.
+var sharedPrefix = "sixty:" + strconv.Itoa(formatVersion) + ":"
+
 // storageKey returns a hash of the key, because keys are long and contain user input. The
 // value contains the key itself, which is compared. Entries of another epoch of the change log
 // have other keys.
@@ -51,7 +62,7 @@ func storageKey(k key, epoch string) string {
 	h := sha256.New()
 	h.Write(k.org[:])
 	h.Write([]byte(k.name))
-	return "sixty:" + epoch + ":" + hex.EncodeToString(h.Sum(make([]byte, 0, sha256.Size)))
+	return sharedPrefix + epoch + ":" + hex.EncodeToString(h.Sum(make([]byte, 0, sha256.Size)))
 }
 
 // get returns the entry of a key with its expiry; nil if there is none. The caller checks
@@ -64,7 +75,9 @@ func (t *sharedTier) get(ctx context.Context, k key, epoch string) *Entry {
 	}
 	e, err := t.decode(value, k, epoch)
 	if err != nil {
-		t.log.WarnContext(ctx, "shared cache: ignored an invalid value", slog.String("key", name), slog.Any("error", err))
+		if t.rejected.Add(1) == 1 { // whoever writes them could otherwise fill the log
+			t.log.WarnContext(ctx, "shared cache: ignored an invalid value; further ones are only counted", slog.String("key", name), slog.Any("error", err))
+		}
 		return nil
 	}
 	return e
@@ -79,10 +92,10 @@ func (t *sharedTier) put(e *Entry, now time.Time) {
 	t.store.Set(storageKey(e.key, e.log.Epoch), t.encode(e), ttl)
 }
 
-// encode returns a shared value: the checksum of the rest, the format version, the header
+// encode returns a shared value: the seal of the rest, the format version, the header
 // fields, and the body.
 func (t *sharedTier) encode(e *Entry) []byte {
-	w := &writer{b: make([]byte, checksumSize, 512+len(e.tags)*24+len(e.Body)/2)}
+	w := &writer{b: make([]byte, sealSize, 512+len(e.tags)*24+len(e.Body)/2)}
 	w.uint(formatVersion)
 	w.bytes(e.key.org[:])
 	w.string(e.key.name)
@@ -110,13 +123,17 @@ func (t *sharedTier) encode(e *Entry) []byte {
 		w.uint(identity)
 		w.bytes(e.Body)
 	}
-	return w.sealed()
+	return t.seal.put(w.b)
 }
 
 // decode parses a value, which must belong to the key and the epoch.
 func (t *sharedTier) decode(value []byte, k key, epoch string) (*Entry, error) {
-	r, ok := unsealed(value)
-	if !ok || r.uint() != formatVersion {
+	content, ok := t.seal.open(value)
+	if !ok {
+		return nil, errSeal
+	}
+	r := &reader{b: content}
+	if r.uint() != formatVersion {
 		return nil, errFormat
 	}
 	var found key

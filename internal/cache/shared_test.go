@@ -53,7 +53,7 @@ func (s *store) only(t *testing.T) (key string, value []byte) {
 
 // sharing sets the shared tier.
 func sharing(s *store) func(*cache.Options) {
-	return func(o *cache.Options) { o.Shared = s }
+	return func(o *cache.Options) { o.Shared, o.Seal = s, []byte("key") }
 }
 
 // TestSharedRoundTrip reads the entry of one cache in another.
@@ -194,6 +194,20 @@ func TestSharedMalformed(t *testing.T) {
 	try("huge", make([]byte, 1<<20))
 }
 
+// TestSharedOfAnotherSeal reads a value that a program without the key has written: it is not used,
+// and counted.
+func TestSharedOfAnotherSeal(t *testing.T) {
+	t.Parallel()
+	s := &store{values: map[string][]byte{}}
+	newBench(t, sharing(s), func(o *cache.Options) { o.Seal = []byte("guessed") }).want(t, list(), text("forged"), "forged", cache.Miss)
+	b := newBench(t, sharing(s))
+	b.want(t, list(), text("true"), "true", cache.Miss)
+	if f := b.Stats().Shared; f.Rejected != 1 {
+		t.Errorf("%+v", f)
+	}
+	newBench(t, sharing(s)).want(t, list(), never(t), "true", cache.Hit)
+}
+
 // TestSharedHerd: concurrent callers share one Get.
 func TestSharedHerd(t *testing.T) {
 	t.Parallel()
@@ -201,7 +215,7 @@ func TestSharedHerd(t *testing.T) {
 		s := &store{values: map[string][]byte{}}
 		newBench(t, sharing(s)).want(t, list(), text("shared"), "shared", cache.Miss)
 		slow := &slowStore{store: s}
-		b := newBench(t, func(o *cache.Options) { o.Shared = slow })
+		b := newBench(t, func(o *cache.Options) { o.Shared, o.Seal = slow, []byte("key") })
 		first := b.ask(t.Context(), never(t))
 		synctest.Wait()
 		second := b.ask(t.Context(), never(t))

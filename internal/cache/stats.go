@@ -45,6 +45,9 @@ type SharedStats struct {
 	Errors  int64 `json:"errors"`  // no answer, or not in time
 	Skipped int64 `json:"skipped"` // not asked, because the breaker is open or Redis not connected
 	Dropped int64 `json:"dropped"` // not written: too many waiting, or too large
+	// Rejected counts values that were found and not used, because no instance on this database
+	// has written them so.
+	Rejected int64 `json:"rejected"`
 	// Breaker is the state of the circuit breaker: "closed" (in use), "open" (not in use),
 	// "half-open" (being tested), or "connecting" before the first connection.
 	Breaker string `json:"breaker"`
@@ -110,6 +113,7 @@ func (c *Cache) Stats() Stats {
 	}
 	if c.shared != nil {
 		s := c.shared.store.Stats()
+		s.Rejected = c.shared.rejected.Load()
 		all.Shared = &s
 	}
 	for _, o := range of {
@@ -144,7 +148,7 @@ func (c *Cache) Observe(emit func(name, help string, counter bool, value float64
 	for _, outcome := range []struct {
 		name  string
 		count int64
-	}{{"hit", f.Shared.Hits}, {"miss", f.Shared.Misses}, {"set", f.Shared.Sets}, {"error", f.Shared.Errors}, {"skipped", f.Shared.Skipped}, {"dropped", f.Shared.Dropped}} {
+	}{{"hit", f.Shared.Hits}, {"miss", f.Shared.Misses}, {"set", f.Shared.Sets}, {"error", f.Shared.Errors}, {"skipped", f.Shared.Skipped}, {"dropped", f.Shared.Dropped}, {"rejected", f.Shared.Rejected}} {
 		emit("sixty_cache_shared_total", "Calls of the shared tier by outcome.", true, float64(outcome.count), "outcome", outcome.name)
 	}
 	up := 0.0

@@ -60,6 +60,9 @@ type Options struct {
 	Freshness Freshness
 	// Shared is the tier behind memory; may be nil.
 	Shared Shared
+	// Seal is the key that shared values are authenticated with; required with Shared. All
+	// instances must have it, and nothing else that can write to Shared.
+	Seal []byte
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// Logger logs unexpected conditions. Required.

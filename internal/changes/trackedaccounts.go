@@ -63,6 +63,16 @@ func (s trackedAccounts) Organisations(ctx context.Context) ([]crm.Organisation,
 	return s.store.Organisations(ctx)
 }
 
+func (s trackedAccounts) IsOperator(ctx context.Context, org, user crm.ID) (bool, error) {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.IsOperator(ctx, org, user)
+}
+
+func (s trackedAccounts) Operators(ctx context.Context) ([]accounts.Operator, error) {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.Operators(ctx)
+}
+
 func (s trackedAccounts) Owners() crm.View[crm.Owner, crm.OwnerFilter] {
 	return uncacheableView[crm.Owner, crm.OwnerFilter]{s.store.Owners()}
 }

@@ -25,6 +25,7 @@ type Base struct {
 	DatabaseURL       Secret        `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL database, postgres://…; if not set, SQLite in the data directory." group:"common"`
 	DatabasePooler    string        `name:"database-pooler" env:"SIXTY_DATABASE_POOLER" default:"none" help:"Connection pooler that the database URL leads to: none, or transaction for PgBouncer in transaction mode." group:"common"`
 	DatabaseDirectURL Secret        `name:"database-direct-url" env:"SIXTY_DATABASE_DIRECT_URL" placeholder:"URL" help:"PostgreSQL database without the pooler, for migrations and notifications." group:"common"`
+	AllowInsecure     []string      `name:"allow-insecure" env:"SIXTY_ALLOW_INSECURE" sep:"," placeholder:"NAME" help:"In production: connections to other hosts that need not be encrypted and verified: database, redis." group:"common"`
 	DefaultCurrency   string        `name:"default-currency" env:"SIXTY_DEFAULT_CURRENCY" default:"GBP" help:"Currency (ISO 4217) of new organisations." group:"common"`
 	MinConns          int           `name:"db-min-conns" env:"SIXTY_DB_MIN_CONNS" default:"2" help:"Minimum number of open database connections." group:"common"`
 	MaxConns          int           `name:"db-max-conns" env:"SIXTY_DB_MAX_CONNS" default:"20" help:"Maximum number of database connections." group:"common"`
@@ -37,9 +38,10 @@ type Server struct {
 	Addr            string        `name:"addr" env:"SIXTY_ADDR" default:"127.0.0.1" help:"Address to listen on, HOST or HOST:PORT; a port given here overrides --port." group:"server"`
 	Port            int           `name:"port" env:"PORT" default:"8000" help:"Port to listen on; 0 selects a free one." group:"server"`
 	PaginationKeys  []Secret      `name:"pagination-key" env:"PAGINATION_KEY" sep:"," placeholder:"KEY" help:"Keys of the page cursors: the first seals, all open. If not set, a key is generated and stored in the database." group:"server"`
-	FrontendURLs    []string      `name:"frontend-url" env:"FRONTEND_URL" default:"http://localhost:5173" sep:"," help:"Allowed CORS origins." group:"server"`
+	FrontendURLs    []string      `name:"frontend-url" env:"FRONTEND_URL" sep:"," placeholder:"ORIGIN" help:"Allowed CORS origins; if not set, none in production and http://localhost:5173 otherwise." group:"server"`
 	DrainDelay      Optional      `name:"drain-delay" env:"SIXTY_DRAIN_DELAY" placeholder:"DURATION" help:"Time at shutdown during which requests are still accepted, and /readyz fails; if not set, 5s in production and 0s otherwise." group:"server"`
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"SIXTY_SHUTDOWN_TIMEOUT" default:"15s" help:"Time for requests in flight to end at shutdown." group:"server"`
+	TLS
 	Cache
 	Redis
 	Limits
@@ -93,10 +95,16 @@ func (c Config) Drain() time.Duration {
 	return 0
 }
 
+// developmentOrigin is where the front end is served from while it is developed.
+const developmentOrigin = "http://localhost:5173"
+
 // Origins returns the front ends' origins without trailing slashes, as browsers send them.
-func (s Server) Origins() []string {
-	origins := make([]string, len(s.FrontendURLs))
-	for i, u := range s.FrontendURLs {
+func (c Config) Origins() []string {
+	if len(c.FrontendURLs) == 0 && !c.Production() {
+		return []string{developmentOrigin}
+	}
+	origins := make([]string, len(c.FrontendURLs))
+	for i, u := range c.FrontendURLs {
 		origins[i] = strings.TrimSuffix(u, "/")
 	}
 	return origins

@@ -22,7 +22,7 @@ func TestDefault(t *testing.T) {
 			MinConns: 2, MaxConns: 20, StatementLimit: 5 * time.Second,
 		},
 		Server: config.Server{
-			Addr: "127.0.0.1", Port: 8000, FrontendURLs: []string{"http://localhost:5173"}, ShutdownTimeout: 15 * time.Second,
+			Addr: "127.0.0.1", Port: 8000, ShutdownTimeout: 15 * time.Second,
 			Cache: config.Cache{
 				CacheBytes: 64 << 20, CacheTTLFrequent: 5 * time.Minute, CacheTTLSession: time.Minute, CacheTTLStatic: time.Hour,
 				ChangesRetention: 7 * 24 * time.Hour, AuditRetention: 400 * 24 * time.Hour,
@@ -79,6 +79,24 @@ func TestCheck(t *testing.T) {
 		{"NoDrain", func(c *config.Config) { c.DrainDelay = config.Optional{Given: true} }, ""},
 		{"LongDrainDelay", func(c *config.Config) { c.DrainDelay.Duration = 2 * time.Hour }, "--drain-delay (SIXTY_DRAIN_DELAY) must be from 0s to 1h0m0s"},
 		{"NegativeDrain", func(c *config.Config) { c.DrainDelay.Duration = -1 }, "--drain-delay (SIXTY_DRAIN_DELAY) must be from 0s"},
+		{"TLS", func(c *config.Config) { c.TLSCert, c.TLSKey = "cert.pem", "key.pem" }, ""},
+		{"TLSCertAlone", func(c *config.Config) { c.TLSCert = "cert.pem" }, "--tls-cert (SIXTY_TLS_CERT) must not be given without --tls-key (SIXTY_TLS_KEY)"},
+		{"TLSKeyAlone", func(c *config.Config) { c.TLSKey = "key.pem" }, "--tls-key (SIXTY_TLS_KEY) must not be given without --tls-cert (SIXTY_TLS_CERT)"},
+		{"AllowInsecure", func(c *config.Config) { c.AllowInsecure = []string{"database", "redis"} }, ""},
+		{"AllowOther", func(c *config.Config) { c.AllowInsecure = []string{"all"} }, "--allow-insecure (SIXTY_ALLOW_INSECURE) must name database, redis or both"},
+		{"RedisRemote", func(c *config.Config) { c.RedisHost = "redis.example" }, ""},
+		{"RedisRemoteInProduction", func(c *config.Config) { c.Env, c.RedisHost = config.Production, "redis.example" }, "--redis-url (REDIS_URL) must begin with rediss:// (TLS) in production"},
+		{"RedisURLRemoteInProduction", func(c *config.Config) {
+			c.Env, c.RedisURL, c.RedisMode, c.RedisMaster = config.Production, "redis://:hidden@127.0.0.1,10.0.0.1", "sentinel", "m"
+		}, "--redis-url (REDIS_URL) must begin with rediss:// (TLS) in production"},
+		{"RedisAllowedInProduction", func(c *config.Config) {
+			c.Env, c.RedisHost, c.AllowInsecure = config.Production, "redis.example", []string{"redis"}
+		}, ""},
+		{"RedisTLSInProduction", func(c *config.Config) { c.Env, c.RedisURL = config.Production, "rediss://redis.example" }, ""},
+		{"RedisHereInProduction", func(c *config.Config) { c.Env, c.RedisURL = config.Production, "redis://[::1]:6379" }, ""},
+		{"RedisLocalhostInProduction", func(c *config.Config) { c.Env, c.RedisHost = config.Production, "localhost" }, ""},
+		{"RedisCA", func(c *config.Config) { c.RedisURL, c.RedisCA = "rediss://a", "ca.pem" }, ""},
+		{"RedisCAWithoutTLS", func(c *config.Config) { c.RedisURL, c.RedisCA = "redis://a", "ca.pem" }, "--redis-ca (SIXTY_REDIS_CA) must not be given without a --redis-url"},
 		{"SentinelPassword", func(c *config.Config) {
 			c.RedisURL, c.RedisMode, c.RedisMaster, c.RedisSentinelUsername, c.RedisSentinelPassword = "redis://a,b", "sentinel", "m", "u", "hidden"
 		}, ""},
@@ -264,7 +282,7 @@ func TestDifferences(t *testing.T) {
 
 func TestOrigins(t *testing.T) {
 	t.Parallel()
-	s := config.Server{FrontendURLs: []string{"http://localhost:5173/", "https://a.example"}}
+	s := config.Config{Server: config.Server{FrontendURLs: []string{"http://localhost:5173/", "https://a.example"}}}
 	if d := cmp.Diff([]string{"http://localhost:5173", "https://a.example"}, s.Origins()); d != "" {
 		t.Error(d)
 	}

@@ -17,6 +17,7 @@ type Redis struct {
 	RedisPassword Secret `name:"redis-password" env:"REDIS_PASSWORD" placeholder:"PASSWORD" help:"Password of Redis." group:"server"`
 	RedisDB       int    `name:"redis-db" env:"REDIS_DB" default:"0" help:"Number of the Redis database." group:"server"`
 	RedisURL      Secret `name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Redis as a URL, instead of the host: redis://user:password@host:6379/0, rediss:// for TLS, several hosts separated by commas." group:"server"`
+	RedisCA       string `name:"redis-ca" env:"SIXTY_REDIS_CA" placeholder:"FILE" help:"Certificates of the authorities (PEM) that Redis is verified by, instead of the system's; with rediss://." group:"server"`
 	RedisMode     string `name:"redis-mode" env:"SIXTY_REDIS_MODE" default:"single" help:"Kind of Redis deployment: single, sentinel (the hosts are the sentinels) or cluster." group:"server"`
 	RedisMaster   string `name:"redis-master" env:"SIXTY_REDIS_MASTER" help:"Name of the master that the sentinels monitor." group:"server"`
 
@@ -43,6 +44,7 @@ type RedisEndpoint struct {
 	Password  Secret
 	DB        int
 	TLS       bool
+	CA        string // a file; "": the authorities of the system
 	Mode      string
 	Master    string
 
@@ -52,7 +54,7 @@ type RedisEndpoint struct {
 
 // Endpoint returns the location of Redis. Its error contains no secret.
 func (r Redis) Endpoint() (RedisEndpoint, error) {
-	e := RedisEndpoint{Password: r.RedisPassword, DB: r.RedisDB, Mode: r.RedisMode, Master: r.RedisMaster,
+	e := RedisEndpoint{Password: r.RedisPassword, CA: r.RedisCA, DB: r.RedisDB, Mode: r.RedisMode, Master: r.RedisMaster,
 		SentinelUsername: r.RedisSentinelUsername, SentinelPassword: r.RedisSentinelPassword}
 	text := r.RedisURL.Reveal()
 	if text == "" {
@@ -113,6 +115,9 @@ func (r Redis) problems() []string {
 		c.add("RedisURL", "%s", err)
 	case r.RedisURL.Reveal() != "" && r.RedisHost != "":
 		c.add("RedisURL", "must not be given together with %s", NameOf(r, "RedisHost"))
+	}
+	if r.RedisCA != "" && err == nil && !e.TLS {
+		c.add("RedisCA", "must not be given without a %s that begins with rediss://", NameOf(r, "RedisURL"))
 	}
 	if r.RedisPort < 1 || r.RedisPort > maxPort {
 		c.add("RedisPort", "must be between 1 and %d, not %d", maxPort, r.RedisPort)

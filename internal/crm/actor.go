@@ -71,6 +71,11 @@ func IsOwned(entity string) bool {
 	return false
 }
 
+// isShared reports whether everyone in an organisation may read the records of a type.
+func isShared(entity string) bool {
+	return entity == EntityOrganisation || entity == EntityOwner || entity == EntityStage
+}
+
 // UserID returns the person that the actor is; nil for the operator.
 func (a Actor) UserID() *ID { return known(a.User) }
 
@@ -102,6 +107,21 @@ func (a Actor) checkWrite(owners ...*ID) error {
 	for _, o := range owners {
 		if o == nil || *o != a.User {
 			return Forbidden("A rep may write only what they own themselves.")
+		}
+	}
+	return nil
+}
+
+// checkPrimary rejects an actor who may not make a contact its company's primary one instead of
+// others, at most one. To a rep who sees only their own records, a company without a primary contact
+// looks like one whose primary contact is hidden, so both are rejected, in the same words.
+func (a Actor) checkPrimary(others []Contact) error {
+	if a.OwnerScope() != nil && len(others) == 0 {
+		others = []Contact{{}}
+	}
+	for _, c := range others {
+		if a.checkWrite(c.OwnerID) != nil {
+			return Forbidden("A rep may make a contact primary only instead of one of their own, or in a company that has none and whose contacts they all see.")
 		}
 	}
 	return nil

@@ -129,15 +129,13 @@ func (s *Service) Changes(ctx context.Context, by Actor, since LogPosition, limi
 	} else {
 		page.Reset, page.Last = since.Seq != end.Seq, end
 	}
-	if by.OwnerScope() != nil {
-		page.Entries = slices.DeleteFunc(page.Entries, func(e LogEntry) bool {
-			_, shown := by.VisibleEntry(e)
-			return !shown
-		})
-		for i := range page.Entries {
-			page.Entries[i], _ = by.VisibleEntry(page.Entries[i])
+	visible := make([]LogEntry, 0, len(page.Entries))
+	for _, e := range page.Entries {
+		if e, shown := by.VisibleEntry(e); shown {
+			visible = append(visible, e)
 		}
 	}
+	page.Entries = visible
 	return page, nil
 }
 
@@ -169,16 +167,16 @@ func ObserveEpoch(ctx context.Context, epoch string) {
 }
 
 // VisibleEntry returns what the actor may see of an entry of the change log; false: nothing.
-// An actor with an OwnerScope sees entries of their own records. A record that they lose is
-// deleted to them, and when the owner has changed they do not see what else it refers to. Bulk
-// entries are visible to everyone: they name no record.
+// Entries of what only admins may read, such as keys, are visible to them alone, and a session's
+// also to its person. An actor with an OwnerScope sees entries of their own records. A record that
+// they lose is deleted to them, and when the owner has changed they do not see what else it refers
+// to. Bulk entries of records are visible to everyone: they name none.
 func (a Actor) VisibleEntry(e LogEntry) (LogEntry, bool) {
-	own := a.OwnerScope()
-	if own == nil || e.ID == nil || e.Op == OpBulk {
-		return e, true
-	}
+	own, shared := a.OwnerScope(), isShared(e.Entity)
 	switch {
-	case e.Entity == EntityOrganisation, e.Entity == EntityOwner, e.Entity == EntityStage, strings.HasPrefix(e.Entity, EntityCache):
+	case !shared && !IsOwned(e.Entity):
+		return e, a.Role == RoleAdmin || e.Entity == EntitySession && slices.Contains(e.Refs.Owner, a.User)
+	case shared, own == nil, e.ID == nil, e.Op == OpBulk:
 		return e, true
 	case !slices.Contains(e.Refs.Owner, *own):
 		return LogEntry{}, false

@@ -11,7 +11,7 @@ type Contact struct {
 	Phone       *string `json:"phone"`
 	Title       *string `json:"title"`
 	LinkedInURL *string `json:"linkedin_url"`
-	IsPrimary   bool    `json:"is_primary" doc:"At most one contact of a company is; making one so ends it for the other."`
+	IsPrimary   bool    `json:"is_primary" doc:"At most one contact of a company is; making one so ends it for the other, which the caller must be allowed to write. A rep who sees only their own records may make one so only instead of one of their own."`
 	CompanyID   *ID     `json:"company_id"`
 	OwnerID     *ID     `json:"owner_id"`
 	ExternalID  *string `json:"external_id" doc:"The record's id in another system, unique within the organisation."`

@@ -39,18 +39,25 @@ func (s *Service) DeleteContact(ctx context.Context, by Actor, id ID, expected V
 }
 
 // endOtherPrimary ends the primary flag of another contact when a contact becomes its
-// company's primary one.
-func endOtherPrimary(ctx context.Context, tx Tx, before, after Contact) error {
+// company's primary one. The actor must be one who may write the other contact.
+func endOtherPrimary(ctx context.Context, tx Tx, by Actor, before, after Contact) error {
 	was := before.IsPrimary && !Differ(before.CompanyID, after.CompanyID)
-	if !after.IsPrimary || was {
+	if !after.IsPrimary || after.CompanyID == nil || was {
 		return nil
+	}
+	others, err := tx.LockPrimaryContacts(ctx, *after.CompanyID)
+	if err != nil {
+		return err
+	}
+	if err := by.checkPrimary(others); err != nil || len(others) == 0 {
+		return err
 	}
 	return tx.ClearPrimaryContacts(ctx, []ID{*after.CompanyID})
 }
 
 var contactWrites = writes[Contact, ContactPatch]{
 	what: "contact", table: Tx.Contacts, apply: ContactPatch.Apply,
-	check: (*checks).contact, prepare: endOtherPrimary, release: Tx.ClearContact,
+	prepare: endOtherPrimary, check: (*checks).contact, release: Tx.ClearContact,
 	permit: func(by Actor, before, after Contact) error { return by.checkWrite(before.OwnerID, after.OwnerID) },
 	stamps: func(c *Contact) (*Instant, *int64) { return &c.UpdatedAt, &c.Version },
 }

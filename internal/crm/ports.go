@@ -86,7 +86,7 @@ type View[T, F any] interface {
 
 // Tx is a transaction that writes. Every method is confined to the organisation of its actor,
 // and records that are hidden from the actor are neither read in it nor locked; only Find
-// returns the keys of all records.
+// returns the keys of all records, and LockPrimaryContacts any contact.
 type Tx interface {
 	Reads() Reads
 	Companies() Table[Company]
@@ -104,6 +104,10 @@ type Tx interface {
 	ClearContact(ctx context.Context, contact ID) error
 	// ClearDeal takes a deal off its activities and tasks.
 	ClearDeal(ctx context.Context, deal ID) error
+	// LockPrimaryContacts returns the primary contact of a company, if it has one, as
+	// LockForUpdate does, hidden ones included. Until the transaction ends, no other one that
+	// locks it makes a contact of the company primary.
+	LockPrimaryContacts(ctx context.Context, company ID) ([]Contact, error)
 	// ClearPrimaryContacts clears the primary flag of these companies' contacts.
 	ClearPrimaryContacts(ctx context.Context, companies []ID) error
 	// PutDealContact adds a contact to a deal, or changes its role there.

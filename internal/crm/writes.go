@@ -15,10 +15,12 @@ type writes[T, P any] struct {
 	apply  func(P, *T, *Rules)
 
 	// These may be nil.
-	settle  func(p P, t *T, isNew bool, now Instant, r *Rules) // sets what apply does not
+	settle func(p P, t *T, isNew bool, now Instant, r *Rules) // sets what apply does not
+	// prepare changes other records that the change concerns. It comes before check: it takes
+	// stronger locks, and a lock that is raised from a weaker one may deadlock.
+	prepare func(ctx context.Context, tx Tx, by Actor, before, after T) error
 	check   func(c *checks, before, after T)
-	prepare func(ctx context.Context, tx Tx, before, after T) error // before the record is written
-	release func(tx Tx, ctx context.Context, id ID) error           // before it is deleted
+	release func(tx Tx, ctx context.Context, id ID) error // before it is deleted
 }
 
 // create inserts initial with the patch applied.
@@ -63,13 +65,15 @@ func (w *writes[T, P]) patched(ctx context.Context, tx Tx, by Actor, now Instant
 	if err := w.allow(by, before, after, expected); err != nil {
 		return after, err
 	}
+	if w.prepare != nil {
+		if err := w.prepare(ctx, tx, by, before, after); err != nil {
+			return after, err
+		}
+	}
 	if w.check != nil {
 		w.check(&check, before, after)
 	}
-	if err := check.err(); err != nil || w.prepare == nil {
-		return after, err
-	}
-	return after, w.prepare(ctx, tx, before, after)
+	return after, check.err()
 }
 
 // allow rejects an actor who may not make the change, then a version that is not expected.

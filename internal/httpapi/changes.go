@@ -36,7 +36,7 @@ func (a *API) changeLog() operation {
 		summary: "List changes",
 		description: "Oldest first. pagination.nextCursor is the since of the next request: the epoch of the log and the last seq. Changes are retained for a week, unless SIXTY_CHANGES_KEPT is set. When those " +
 			"that follow since are no longer there, or the log has another epoch, because a backup was restored or another database server has taken over, meta.reset is true, and everything derived from earlier responses must be read again. " +
-			"A rep who sees only their own records gets the changes of those and of records without an owner: a record that they lose appears as deleted, and a page may have fewer changes than there are. " +
+			"Changes of what only admins may read, such as keys, and of others' sessions, are for admins. A rep who sees only their own records gets the changes of those and of records without an owner: a record that they lose appears as deleted, and a page may have fewer changes than there are. " +
 			"An update of the organisation may have changed what they see.",
 		query:  q.document(),
 		answer: a.schemas.changes(), problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},

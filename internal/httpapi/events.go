@@ -185,7 +185,7 @@ func (s *stream) run(ctx context.Context, sub *changes.Subscription) {
 // known what the client may see. If what the client sees has changed, it must read
 // everything again.
 func (s *stream) revoked() bool {
-	by, err := s.api.Server.Authenticate(s.r)
+	by, err := s.api.Server.Authenticate(s.w, s.r)
 	s.verified = err == nil
 	if !s.verified && crm.CodeOf(err) != crm.CodeUnauthenticated {
 		by, s.verified = s.api.Server.LastKnown(s.r)

@@ -26,7 +26,7 @@ func TestLimitsAreTold(t *testing.T) {
 	a := newAPI(t, func(o *testOptions) {
 		o.Limits = newLimiter(t, ratelimit.Options{Global: hour(1000), API: hour(10), Expensive: hour(5), PrincipalFactor: 1, OrganisationFactor: 3})
 	})
-	answerTo(t, a, "GET", "/api/performance/stats", "Authorization", "Bearer key")
+	answerTo(t, a, "GET", "/api/changes", "Authorization", "Bearer key")
 	var got struct{ Data []limitView }
 	w := answerTo(t, a, "GET", "/api/limits", "Authorization", "Bearer key")
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || len(got.Data) != 6 {

@@ -40,11 +40,15 @@ func (a *API) performanceOperations() []operation {
 	}
 	return []operation{
 		{
-			method: http.MethodGet, path: "/api/performance/stats", id: "getPerformanceStats", scope: crm.ScopeRead, tag: "Performance",
-			summary: "Read statistics of the cache", description: "Those of the instance that responds, since it was started.",
-			answer:  a.schemas.envelope("PerformanceStats"),
-			caching: server.Uncached("they change all the time"),
+			method: http.MethodGet, path: "/api/performance/stats", id: "getPerformanceStats", scope: crm.ScopeAdmin, tag: "Performance",
+			summary:     "Read statistics of the cache",
+			description: "Those of the instance that responds, since it was started. For operators: admins, if there is one organisation, else those whom `sixty operator add` made so.",
+			answer:      a.schemas.envelope("PerformanceStats"),
+			caching:     server.Uncached("they change all the time"),
 			run: func(c *call) error {
+				if err := a.Accounts.RequireOperator(c.Context, c.Actor, "read what concerns the whole server"); err != nil {
+					return err
+				}
 				return answerOne(c, &performanceStats{a.Server.Cache.Stats()}, nil, appendJSON)
 			},
 		},

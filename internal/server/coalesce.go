@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
@@ -34,6 +35,8 @@ type connKey struct{}
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	for {
 		switch v := c.(type) {
+		case *tls.Conn:
+			return ctx // what it writes are records, and with HTTP/2 those of several requests
 		case *coalescingConn:
 			return context.WithValue(ctx, connKey{}, v)
 		case interface{ NetConn() net.Conn }:

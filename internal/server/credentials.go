@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"sixty/internal/accounts"
 	"sixty/internal/crm"
+	"sixty/internal/ratelimit"
 )
 
 // A request is authenticated by a bearer token or by a session cookie. A browser sends
@@ -119,14 +119,14 @@ func (s *Server) lookup(r *http.Request) (crm.Actor, bool) {
 
 // Authenticate returns the caller. A bearer token takes precedence over a cookie, which
 // the client may send without knowing.
-func (s *Server) Authenticate(r *http.Request) (crm.Actor, error) {
+func (s *Server) Authenticate(w http.ResponseWriter, r *http.Request) (crm.Actor, error) {
 	if len(r.Header["Authorization"]) > 1 { // readers need not agree on which one counts
 		return crm.Actor{}, &Problem{Status: http.StatusBadRequest, Detail: "There must be one Authorization header at most."}
 	}
 	if token := BearerToken(r); token != "" {
 		// The audit trail records users who are provisioned and rejected credentials, and the use
 		// of a key is recorded with its address.
-		ctx := accounts.WithOrigin(r.Context(), accounts.Origin{Address: s.ClientAddress(r), RequestID: r.Header.Get(requestIDHeader)})
+		ctx := s.WithOrigin(r.Context(), w, r)
 		return s.Bearers.Authenticate(ctx, token)
 	}
 	if token := s.SessionToken(r); token != "" {
@@ -176,6 +176,9 @@ func (s *Server) rejectCrossSite(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if BearerToken(r) == "" {
 			if err := s.crossSite.Check(r); err != nil {
+				if !s.charge(w, r, s.addressOf(r), ratelimit.Global, ratelimit.Request) {
+					return
+				}
 				s.fail(w, r, &Problem{Status: http.StatusForbidden, Detail: "A page of another site may not change anything here.", Cause: err})
 				return
 			}

@@ -61,7 +61,7 @@ func FuzzCookie(f *testing.F) {
 		for _, a := range servers {
 			r := httptest.NewRequest(http.MethodGet, "/api/user", http.NoBody)
 			r.Header["Cookie"] = []string{line}
-			by, err := a.Authenticate(r)
+			by, err := a.Authenticate(httptest.NewRecorder(), r)
 			shown := strings.Contains(line, a.hostCookie(sessionCookie)) && strings.Contains(line, goodToken)
 			switch {
 			case err == nil && (!shown || by.User != store.session.UserID || by.Role != crm.RoleRep):

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/rs/cors"
+
+	"sixty/internal/ratelimit"
 )
 
 // varyByCaller is what responses under /api vary by before anything else.
@@ -76,7 +78,10 @@ func (s *Server) cors(origins []string) middleware {
 		crossing := c.Handler(next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if len(r.Header["Origin"]) > 0 {
-				crossing.ServeHTTP(w, r)
+				preflight := r.Method == http.MethodOptions && len(r.Header["Access-Control-Request-Method"]) > 0
+				if !preflight || s.charge(w, r, s.addressOf(r), ratelimit.Global, costOfPreflight) {
+					crossing.ServeHTTP(w, r)
+				}
 				return
 			}
 			// Another Origin would have had other headers.

@@ -20,17 +20,10 @@ const (
 	// an office of people with valid keys does not lock itself out.
 	costOfPreAuth   = ratelimit.Request / 10
 	costOfRejection = ratelimit.Request - costOfPreAuth
+	// costOfPreflight is charged to the address of a CORS preflight. It is low because
+	// browsers send them without credentials, so that an office shares a limit for them.
+	costOfPreflight = ratelimit.Request / 10
 )
-
-// ClientAddress returns the address that a request comes from.
-func (s *Server) ClientAddress(r *http.Request) string {
-	return s.Proxies.ClientAddr(r.RemoteAddr, r.Header["X-Forwarded-For"]).String()
-}
-
-// addressOf returns the address that a request comes from, as rate limits count it.
-func (s *Server) addressOf(r *http.Request) ratelimit.Caller {
-	return ratelimit.Address(s.Proxies.ClientAddr(r.RemoteAddr, r.Header["X-Forwarded-For"]))
-}
 
 // publicCaller returns the caller of a public operation: a device that has signed in before
 // does not suffer from others at its address.

@@ -46,7 +46,7 @@ func (s *Server) serve(op *Operation, w http.ResponseWriter, r *http.Request) {
 				return
 			}
 			var err error
-			if actor, stale, err = s.caller(op, r); err != nil {
+			if actor, stale, err = s.caller(op, w, r); err != nil {
 				s.rejectUnauthenticated(w, r, op, err)
 				return
 			}
@@ -84,8 +84,8 @@ func (s *Server) serve(op *Operation, w http.ResponseWriter, r *http.Request) {
 // caller returns the actor of a request. stale means that the database is unavailable,
 // that the actor is known from an earlier authentication, and that the request accepts a
 // stale response.
-func (s *Server) caller(op *Operation, r *http.Request) (actor crm.Actor, stale bool, err error) {
-	actor, err = s.Authenticate(r)
+func (s *Server) caller(op *Operation, w http.ResponseWriter, r *http.Request) (actor crm.Actor, stale bool, err error) {
+	actor, err = s.Authenticate(w, r)
 	if crm.CodeOf(err) != crm.CodeUnavailable || op.Caching.Tier == "" || staleIfError(r.Header["Cache-Control"]) == 0 {
 		return actor, false, err
 	}

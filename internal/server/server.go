@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"sixty/internal/cache"
@@ -113,6 +114,7 @@ type Server struct {
 	decompressor *decompressor
 	buffers      buffers
 	unconfirmed  unconfirmedWrites
+	unknownProxy sync.Once // logs that there is one
 	values       headerValues
 }
 
@@ -156,9 +158,30 @@ func (s *Server) Register(op *Operation) {
 	s.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) { s.serve(op, w, r) })
 }
 
-// Handle adds a handler that is no operation: behind the middleware, but without
-// credentials, rate limits and the rest.
-func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
+// HandleInternal adds a handler that is no operation, for monitoring: programs on this host may
+// use it, and callers for whom permit returns nil. Requests are charged to their address.
+func (s *Server) HandleInternal(pattern string, permit func(context.Context, crm.Actor) error, h http.Handler) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		if !s.charge(w, r, s.addressOf(r), ratelimit.Global, ratelimit.Request) {
+			return
+		}
+		if !isLocal(r) {
+			by, err := s.Authenticate(w, r)
+			switch {
+			case err != nil:
+			case !by.Scopes.Has(crm.ScopeAdmin):
+				err = missingScope(crm.ScopeAdmin)
+			default:
+				err = permit(r.Context(), by)
+			}
+			if err != nil {
+				s.fail(w, r, err)
+				return
+			}
+		}
+		h.ServeHTTP(w, r)
+	})
+}
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }

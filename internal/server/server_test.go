@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -240,15 +239,6 @@ func TestCrossOrigin(t *testing.T) {
 	}
 	if h := responseTo(t, newServer(t, nil), "GET", "/livez", "Origin", home).Header(); h.Get("Access-Control-Allow-Origin") != "" {
 		t.Error("an origin is allowed without configuration")
-	}
-}
-
-func TestHandle(t *testing.T) {
-	t.Parallel()
-	s := newServer(t, nil)
-	s.Handle("GET /metrics", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up 1\n") }))
-	if got := responseTo(t, s, "GET", "/metrics").Body.String(); got != "up 1\n" {
-		t.Errorf("got %q", got)
 	}
 }
 

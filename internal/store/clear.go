@@ -87,6 +87,20 @@ func (t *tx) clearDeals(ctx context.Context, column string, id crm.ID, set, wher
 	return t.touchMany(ctx, ids, t.at)
 }
 
+// LockPrimaryContacts implements crm.Tx. The company is locked first: where it has no primary
+// contact, there is nothing else that two transactions could both lock.
+func (t *tx) LockPrimaryContacts(ctx context.Context, company crm.ID) ([]crm.Contact, error) {
+	s, contacts := t.store, &t.store.contacts
+	if _, err := byID(ctx, s, t.db, &s.companies, t.by.Org, nil, []crm.ID{company}, false); err != nil {
+		return nil, err
+	}
+	st := s.statement("contact.primary_lock", func() *Statement {
+		return &Statement{"contact.primary_lock", "SELECT " + contacts.selectList(false) + " FROM contacts t WHERE t.org_id = $1 AND t.company_id = $2 AND t.is_primary AND t.deleted_at IS NULL" +
+			s.dialect.ForUpdate()}
+	})
+	return collect(ctx, s, t.db, st, contacts.destinations, t.by.Org, company)
+}
+
 // ClearPrimaryContacts implements crm.Tx.
 func (t *tx) ClearPrimaryContacts(ctx context.Context, companies []crm.ID) error {
 	s := t.store

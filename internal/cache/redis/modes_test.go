@@ -1,15 +1,8 @@
 package redis_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"log/slog"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -18,6 +11,7 @@ import (
 	"time"
 
 	"sixty/internal/redis"
+	"sixty/internal/servertest"
 )
 
 func TestPasswordAndDatabase(t *testing.T) {
@@ -149,7 +143,7 @@ func TestClusterOfSeveral(t *testing.T) {
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	authority := certify(t, dir)
+	authority := servertest.Certify(t, dir, "127.0.0.1")
 	s := newServer(t, "Ready to accept connections", "--port", "0", "--tls-port", "PORT", "--tls-auth-clients", "no",
 		"--tls-cert-file", filepath.Join(dir, "cert.pem"), "--tls-key-file", filepath.Join(dir, "key.pem"),
 		"--tls-ca-cert-file", filepath.Join(dir, "cert.pem"))
@@ -157,38 +151,6 @@ func TestTLS(t *testing.T) {
 	works(t, r, "over TLS")
 	rejected(t, s, "an unknown authority", func(o *redis.Options) { o.TLS = &tls.Config{MinVersion: tls.VersionTLS12} })
 	rejected(t, s, "no TLS", func(*redis.Options) {})
-}
-
-// certify writes a self-signed certificate for the loopback and its key, and returns the
-// pool that trusts it.
-func certify(t *testing.T, dir string) *x509.CertPool {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	for name, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: cert}, "key.pem": {Type: "PRIVATE KEY", Bytes: secret}} {
-		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if name == "cert.pem" {
-			pool.AppendCertsFromPEM(pem.EncodeToMemory(block))
-		}
-	}
-	return pool
 }
 
 // TestSentinel follows a sentinel to its master, and to another one after a failover. The

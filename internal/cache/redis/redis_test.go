@@ -193,7 +193,7 @@ func TestTwoCaches(t *testing.T) {
 		s := open(t, address)
 		works(t, s, fmt.Sprintf("for cache %d", i))
 		caches[i] = cache.New(cache.Options{
-			Bytes: 1 << 20, Freshness: unchanging{epoch}, Shared: s, Logger: slog.New(slog.DiscardHandler),
+			Bytes: 1 << 20, Freshness: unchanging{epoch}, Shared: s, Seal: []byte("key"), Logger: slog.New(slog.DiscardHandler),
 			TTL: map[cache.Tier]time.Duration{cache.Static: time.Hour},
 		})
 		t.Cleanup(caches[i].Close)

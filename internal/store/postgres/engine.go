@@ -31,6 +31,9 @@ type Options struct {
 	MinConns, MaxConns int32
 	// StatementTimeout bounds every statement (5 s if 0).
 	StatementTimeout time.Duration
+	// VerifyRemote makes connections to other hosts use TLS and verify the server: unless the URL
+	// has an sslmode, as verify-full does. Open returns ErrUnverified if it has one that does not.
+	VerifyRemote bool
 	// Logger is told when statements are no longer confined to organisations. It may be nil.
 	Logger *slog.Logger
 }
@@ -69,6 +72,15 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if o.StatementTimeout == 0 {
 		o.StatementTimeout = 5 * time.Second
 	}
+	given := o
+	if o.VerifyRemote {
+		for _, url := range []*string{&o.URL, &o.DirectURL} {
+			var err error
+			if *url, err = verified(*url); err != nil {
+				return nil, err
+			}
+		}
+	}
 	config, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
 		return nil, errURL
@@ -79,7 +91,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	c := config.ConnConfig
 	c.ConnectTimeout = connectTimeout
 	writableHost(c, o.URL)
-	e := &Engine{timeout: o.StatementTimeout, url: o.URL, directURL: o.DirectURL, direct: c, commits: newCommits(config.MaxConns)}
+	e := &Engine{timeout: o.StatementTimeout, url: given.URL, directURL: given.DirectURL, direct: c, commits: newCommits(config.MaxConns)}
 	e.writers = make(chan struct{}, max(1, config.MaxConns-config.MaxConns/4))
 	e.notifier = notifier{engine: e, ended: &e.commits.ended}
 	e.slots = newSlots(int(config.MaxConns), func() int {

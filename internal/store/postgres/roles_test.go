@@ -303,3 +303,41 @@ func TestOrdinaryUser(t *testing.T) {
 		t.Errorf("a tenant ends the row-level security: %v", err)
 	}
 }
+
+// An organisation's role enters and reads the audit trail, and cannot change it: what a defect in
+// a statement could do to it is bounded by the database.
+func TestAuditTrailIsAppendOnly(t *testing.T) {
+	t.Parallel()
+	_, conn := migrated(t, postgres.Options{URL: servertest.PostgresURL(t)})
+	ctx, org := t.Context(), crm.NewID()
+	if _, err := conn.Exec(ctx, `INSERT INTO organisations (id, name, name_key, default_currency, created_at) VALUES ($1, 'A', 'a', 'GBP', now())`, org.String()); err != nil {
+		t.Fatal(err)
+	}
+	insert := `INSERT INTO audit (org_id, id, at, action, target, address, request_id, details)
+VALUES ('` + org.String() + `', gen_random_uuid(), now(), 'settings.changed', '', '', '', '{}')`
+	for _, x := range []struct {
+		statement string
+		allowed   bool
+	}{
+		{insert, true},
+		{"SELECT count(*) FROM audit", true},
+		{"UPDATE audit SET details = '{}'", false},
+		{"DELETE FROM audit", false},
+		{"TRUNCATE audit", false},
+	} {
+		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, "SET LOCAL ROLE sixty_tenant"); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, "SELECT set_config('sixty.org', $1, true)", org.String()); err != nil {
+				return err
+			}
+			_, err := tx.Exec(ctx, x.statement)
+			return err
+		})
+		var denied *pgconn.PgError
+		if x.allowed && err != nil || !x.allowed && (!errors.As(err, &denied) || denied.Code != "42501") {
+			t.Errorf("%s: %v", x.statement, err)
+		}
+	}
+}

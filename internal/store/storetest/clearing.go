@@ -211,6 +211,15 @@ func clearPrimaryContacts(f *fixture) {
 	ordinary.CompanyID = &c.company.ID
 	insert(f, f.home, contacts(), ordinary)
 	f.write(f.home, 20, func(tx store.Tx) error {
+		for company, want := range map[crm.ID][]crm.ID{c.company.ID: {c.contact.ID}, crm.NewID(): nil} {
+			locked, err := tx.LockPrimaryContacts(f.Context(), company)
+			if err != nil {
+				return err
+			}
+			if got := idsOf(contacts(), locked); !slices.Equal(got, want) {
+				f.Errorf("the primary contacts are %v, want %v", got, want)
+			}
+		}
 		if err := tx.ClearPrimaryContacts(f.Context(), []crm.ID{c.company.ID, crm.NewID()}); err != nil {
 			return err
 		}

@@ -158,6 +158,7 @@ func Run(t *testing.T, database func(tb testing.TB) Opener, only ...string) {
 		{"Passwords", passwords},
 		{"Sessions", sessions},
 		{"Identities", identities},
+		{"Operators", operators},
 		{"Bindings", bindings},
 		{"OneTimeTokens", oneTimeTokens},
 		{"SignInsPruned", signInsPruned},

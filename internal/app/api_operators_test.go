@@ -1,0 +1,122 @@
+package app_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"sixty/internal/crm"
+)
+
+// What concerns the whole instance is for admins while there is one organisation, and for
+// operators from the second one on: from the next request.
+func TestOperators(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, c *client) {
+		const figures = "/api/performance/stats"
+		org := c.organisation("First").ID
+		ada, bob := c.member(org, "ada@first.example", crm.RoleAdmin), c.member(org, "bob@first.example", crm.RoleManager)
+		u := user{c, org, c.keyOf(org, ada.ID, crm.RoleAdmin)}
+		session := &browser{client: c}
+		session.logIn("ada@first.example", goodPassword)
+		people, ctx, by := c.app.Core().Accounts, t.Context(), crm.Operator(org)
+
+		u.get(figures)
+		session.ask(http.StatusOK, "GET", figures, nil)
+		for _, role := range []crm.Role{crm.RoleViewer, crm.RoleRep, crm.RoleManager} {
+			u.as(role).ask(http.StatusForbidden, "GET", figures, nil)
+		}
+
+		other := newUser(c, "Second", crm.RoleAdmin)
+		u.ask(http.StatusForbidden, "GET", figures, nil)
+		session.ask(http.StatusForbidden, "GET", figures, nil)
+		other.ask(http.StatusForbidden, "GET", figures, nil)
+		other.ask(http.StatusOK, "POST", "/api/performance/clear-cache", nil) // their own organisation's
+
+		for range 2 { // the second time changes nothing
+			if err := people.AddOperator(ctx, by, ada.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		u.get(figures)
+		session.ask(http.StatusOK, "GET", figures, nil)
+		other.ask(http.StatusForbidden, "GET", figures, nil)
+		// A key of an operator's has no more permission than its role.
+		user{c, org, c.keyOf(org, ada.ID, crm.RoleManager)}.ask(http.StatusForbidden, "GET", figures, nil)
+		if err := people.AddOperator(ctx, by, bob.ID); crm.CodeOf(err) != crm.CodeConflict {
+			t.Errorf("a manager is made an operator: %v", err)
+		}
+		if err := people.AddOperator(ctx, crm.Operator(other.org), ada.ID); crm.CodeOf(err) != crm.CodeNotFound {
+			t.Errorf("a person of another organisation: %v", err)
+		}
+		if err := people.AddOperator(ctx, crm.Actor{Org: org, User: ada.ID, Role: crm.RoleAdmin}, ada.ID); crm.CodeOf(err) != crm.CodeForbidden {
+			t.Errorf("by a person: %v", err)
+		}
+		all, err := people.Operators(ctx)
+		if err != nil || len(all) != 1 || all[0].Organisation != "First" || all[0].Person.ID != ada.ID || *all[0].Person.Email != "ada@first.example" {
+			t.Errorf("%+v, %v", all, err)
+		}
+		if err := people.RemoveOperator(ctx, by, ada.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := people.RemoveOperator(ctx, by, ada.ID); crm.CodeOf(err) != crm.CodeNotFound {
+			t.Errorf("removed twice: %v", err)
+		}
+		u.ask(http.StatusForbidden, "GET", figures, nil)
+		session.ask(http.StatusForbidden, "GET", figures, nil)
+		for action, n := range map[string]int{"operator.added": 1, "operator.removed": 1} {
+			if rows := c.audit(org, action); len(rows) != n || at(rows[0].(object), "target_id") != ada.ID.String() {
+				t.Errorf("%s: %v", action, rows)
+			}
+		}
+	})
+}
+
+// Keys, other people's sessions and cleared caches are named in the changes that admins read, and
+// in no others. The positions advance for everyone.
+func TestChangesHideAdministration(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, c *client) {
+		admin := newUser(c, "Hidden changes", crm.RoleAdmin)
+		viewer := admin.as(crm.RoleViewer)
+		ada := c.member(admin.org, "ada@hidden.example", crm.RoleViewer)
+		entities := func(u user) string {
+			rows, _, _, _ := u.changes("?limit=1000")
+			return mapped(rows, "entity")
+		}
+		stream, _ := viewer.begin("", "ready")
+		b := &browser{client: c}
+		b.logIn("ada@hidden.example", goodPassword)
+		b.ask(http.StatusOK, "POST", "/api/auth/logout", nil)
+		admin.ask(http.StatusOK, "POST", "/api/performance/clear-cache", nil)
+		viewer.as(crm.RoleRep)
+		admin.make("/api/companies", object{"name": "Visible"})
+		for _, entity := range []string{"api_key", "session", "cache"} {
+			if !strings.Contains(entities(admin), entity) {
+				t.Errorf("an admin does not see that a %s has changed", entity)
+			}
+			if strings.Contains(entities(viewer), entity) {
+				t.Errorf("a viewer sees that a %s has changed", entity)
+			}
+		}
+		if own := entities(user{c, admin.org, c.keyOf(admin.org, ada.ID, crm.RoleViewer)}); !strings.Contains(own, "session") || strings.Contains(own, "api_key") {
+			t.Errorf("the person of the session sees %s", own)
+		}
+		_, theirs, _, _ := admin.changes("?limit=1000")
+		if _, end, _, reset := viewer.changes("?limit=1000"); end != theirs || reset {
+			t.Errorf("the position is %s, and of an admin %s; reset %t", end, theirs, reset)
+		}
+		for {
+			e := stream.next()
+			if e.name != "change" {
+				t.Fatalf("%+v", e)
+			}
+			switch e.data["entity"] {
+			case "api_key", "session", "cache":
+				t.Errorf("a viewer is sent %v", e.data)
+			case "company":
+				return
+			}
+		}
+	})
+}
