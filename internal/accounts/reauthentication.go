@@ -7,7 +7,7 @@ import (
 	"sixty/internal/crm"
 )
 
-// Re-authentication: before people give somebody the rights of an admin, or change roles, they
+// Re-authentication: before people give another the rights of an admin, or change roles, they
 // must have proved who they are a short while ago. Who finds a browser that is signed in, or
 // steals its cookie, gets no lasting access by that.
 
