@@ -241,7 +241,7 @@ func (c *client) demote(org, user crm.ID) {
 	}
 }
 
-// Who gives away the rights of an admin proved who they are within ten minutes.
+// Giving a user the rights of an admin needs a proof of identity within ten minutes.
 func TestReauthentication(t *testing.T) {
 	t.Parallel()
 	for _, engine := range engines {

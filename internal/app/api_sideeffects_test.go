@@ -11,8 +11,8 @@ import (
 )
 
 // A write of a rep's that would change a member of another's record is rejected, and changes
-// nothing. References to a record that its owner deletes are cleared whoever owns the records
-// that have them.
+// nothing. References to a record that its owner deletes are cleared, also in records
+// that others own.
 func TestSideEffectsOnRecordsOfOthers(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {

@@ -131,7 +131,7 @@ func readPEM(name string) ([]byte, error) {
 	case !info.Mode().IsRegular() || info.Size() > maxPEM:
 		return nil, fmt.Errorf("%s is no file of certificates or keys", name)
 	}
-	return os.ReadFile(name)
+	return os.ReadFile(name) //nolint:gosec // the setting names it
 }
 
 // authorities returns the certificates of a file; nil, which stands for the system's, for "".

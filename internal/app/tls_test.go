@@ -88,7 +88,7 @@ func TestTLSVersion(t *testing.T) {
 	t.Parallel()
 	c := bootTLS(t, t.TempDir(), false)
 	for version, accepted := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
-		_, err := c.handshake(t, &tls.Config{InsecureSkipVerify: true, MinVersion: version, MaxVersion: version}) //nolint:gosec // the versions are what is tested
+		_, err := c.handshake(t, &tls.Config{InsecureSkipVerify: true, MinVersion: version, MaxVersion: version})
 		if (err == nil) != accepted {
 			t.Errorf("%s: %v", tls.VersionName(version), err)
 		}
@@ -134,7 +134,7 @@ func TestCertificateIsReloaded(t *testing.T) {
 	c := run(t, a)
 	serial := func() string {
 		t.Helper()
-		s, err := c.handshake(t, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // only the serial number matters
+		s, err := c.handshake(t, &tls.Config{InsecureSkipVerify: true})
 		if err != nil {
 			t.Fatal(err)
 		}

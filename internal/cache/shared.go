@@ -75,7 +75,7 @@ func (t *sharedTier) get(ctx context.Context, k key, epoch string) *Entry {
 	}
 	e, err := t.decode(value, k, epoch)
 	if err != nil {
-		if t.rejected.Add(1) == 1 { // whoever writes them could otherwise fill the log
+		if t.rejected.Add(1) == 1 { // an attacker could otherwise fill the log
 			t.log.WarnContext(ctx, "shared cache: ignored an invalid value; further ones are only counted", slog.String("key", name), slog.Any("error", err))
 		}
 		return nil

@@ -42,7 +42,7 @@ func (a *API) performanceOperations() []operation {
 		{
 			method: http.MethodGet, path: "/api/performance/stats", id: "getPerformanceStats", scope: crm.ScopeAdmin, tag: "Performance",
 			summary:     "Read statistics of the cache",
-			description: "Those of the instance that responds, since it was started. For operators: admins, if there is one organisation, else those whom `sixty operator add` made so.",
+			description: "Those of the instance that responds, since it was started. For operators: admins, if there is one organisation, else the users that `sixty operator add` has named.",
 			answer:      a.schemas.envelope("PerformanceStats"),
 			caching:     server.Uncached("they change all the time"),
 			run: func(c *call) error {

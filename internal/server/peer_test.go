@@ -57,7 +57,7 @@ func TestAddressesAreChargedForWhatIsNoOperation(t *testing.T) {
 	}
 }
 
-// Internal paths are for this host, and for whom permit lets in.
+// Internal paths are for this host, and for callers that permit accepts.
 func TestHandleInternal(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil)

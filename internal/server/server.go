@@ -159,7 +159,7 @@ func (s *Server) Register(op *Operation) {
 }
 
 // HandleInternal adds a handler that is no operation, for monitoring: programs on this host may
-// use it, and callers for whom permit returns nil. Requests are charged to their address.
+// use it, and callers that permit accepts. Requests are charged to their address.
 func (s *Server) HandleInternal(pattern string, permit func(context.Context, crm.Actor) error, h http.Handler) {
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		if !s.charge(w, r, s.addressOf(r), ratelimit.Global, ratelimit.Request) {
