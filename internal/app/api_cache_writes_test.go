@@ -107,6 +107,8 @@ var uncachedReads = map[string]string{
 	"/api/performance/stats":                "figures of the moment",
 	"/api/limits":                           "the same",
 	"/api/auth/sessions":                    "the time of its last use is not in the log",
+	"/api/users/{id}/sessions":              "the same",
+	"/api/auth/tokens":                      "they are not in the log",
 	"/api/audit":                            "readers of the trail look for what is new",
 	"/api/users":                            "the last sign-in is not in the change log",
 	"/api/users/{id}":                       "the same",

@@ -205,7 +205,7 @@ func (u user) count(path string, n int, tag string) (status int) {
 func TestRepresentationsOfEveryRead(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
-		u := newUser(c, "Representations", crm.RoleManager)
+		u := newUser(c, "Representations", crm.RoleAdmin)
 		ours := u.ours()
 		encoded := 0
 		for _, op := range c.document().operations() {

@@ -102,6 +102,10 @@ func TestChangesHideAdministration(t *testing.T) {
 		if own := entities(user{c, admin.org, c.keyOf(admin.org, ada.ID, crm.RoleViewer)}); !strings.Contains(own, "session") || strings.Contains(own, "api_key") {
 			t.Errorf("the person of the session sees %s", own)
 		}
+		reader := admin.ask(http.StatusCreated, "POST", "/api/keys", object{"name": "Reader", "role": "admin", "scopes": []string{"read"}})["data"].(object)
+		if seen := entities(user{c, admin.org, reader["key"].(string)}); strings.Contains(seen, "api_key") || strings.Contains(seen, "cache") {
+			t.Errorf("an admin's key without the scope admin sees %s", seen)
+		}
 		_, theirs, _, _ := admin.changes("?limit=1000")
 		if _, end, _, reset := viewer.changes("?limit=1000"); end != theirs || reset {
 			t.Errorf("the position is %s, and of an admin %s; reset %t", end, theirs, reset)

@@ -67,13 +67,14 @@ func (u user) estate(word string, value int) records {
 	if err != nil {
 		u.t.Fatal(err)
 	}
+	session := u.sessionOf(crm.Owner{OrgID: u.org, ID: person})
 	_, key, err := u.app.Core().Keys.Create(u.t.Context(), crm.Operator(u.org), word, crm.RoleRep, &person)
 	if err != nil {
 		u.t.Fatal(err)
 	}
 	return records{
 		"company": id(company), "contact": id(contact), "deal": id(deal), "activity": id(activity), "task": id(task),
-		"stage": deal["stage_id"].(string), "owner": owner, "user": owner, "key": key.ID.String(),
+		"stage": deal["stage_id"].(string), "owner": owner, "user": owner, "key": key.ID.String(), "session": session.ID.String(),
 	}
 }
 

@@ -175,7 +175,7 @@ func (a Actor) VisibleEntry(e LogEntry) (LogEntry, bool) {
 	own, shared := a.OwnerScope(), isShared(e.Entity)
 	switch {
 	case !shared && !IsOwned(e.Entity):
-		return e, a.Role == RoleAdmin || e.Entity == EntitySession && slices.Contains(e.Refs.Owner, a.User)
+		return e, a.Role == RoleAdmin && (a.Key == (ID{}) || a.Scopes.Has(ScopeAdmin)) || e.Entity == EntitySession && slices.Contains(e.Refs.Owner, a.User)
 	case shared, own == nil, e.ID == nil, e.Op == OpBulk:
 		return e, true
 	case !slices.Contains(e.Refs.Owner, *own):

@@ -274,6 +274,9 @@ func (x *Filter[T, F]) parseText(text string) (string, error) {
 	case !utf8.ValidString(text):
 		return "", fmt.Errorf("must be valid UTF-8")
 	}
+	if x.Enum != nil {
+		return text, nil
+	}
 	if normal, violation := x.rule.Check(text); violation == "" {
 		text = normal
 	}

@@ -52,14 +52,13 @@ type TextRule struct {
 	check func(s string) (normal, violation string) // after everything else; may be nil
 }
 
-// Check returns the text as it is stored, and what is wrong with it, if anything. Nothing is
-// wrong with "", which is what a text becomes that shows nothing.
+// Check returns the text as it is stored, and what is wrong with it, if anything. A text that
+// shows nothing becomes "".
 func (r *TextRule) Check(s string) (normal, violation string) {
 	if s = Text(s); r.clean != nil {
 		s = r.clean(s)
 	}
 	switch {
-	case s == "":
 	case utf8.RuneCountInString(s) > r.Max:
 		return s, tooLong(r.Max)
 	case strings.ContainsRune(s, 0):
@@ -138,12 +137,10 @@ func (r *Rules) text(field string, f Field[string], dst **string, rule *TextRule
 	}
 	s, violation := rule.Check(f.Value)
 	switch {
-	case f.Null:
+	case f.Null, s == "":
 		*dst = nil
 	case violation != "":
 		r.Add(field, "%s", violation)
-	case s == "":
-		*dst = nil
 	default:
 		*dst = &s
 	}
