@@ -65,11 +65,11 @@ func (f orgFlag) find(ctx context.Context, core *app.Core) (org crm.Organisation
 		}
 		return orgs[0], true, nil
 	}
+	if org, found = crm.FindOrganisation(orgs, f.Org); found {
+		return org, true, nil
+	}
 	names := make([]string, len(orgs))
 	for i, o := range orgs {
-		if f.Org != "" && (crm.NameKey(o.Name) == crm.NameKey(f.Org) || strings.EqualFold(o.ID.String(), f.Org)) {
-			return o, true, nil
-		}
 		names[i] = fmt.Sprintf("%q", o.Name)
 	}
 	switch {

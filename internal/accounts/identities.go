@@ -98,8 +98,9 @@ func (s *Service) home(ctx context.Context, issuer, email, organisation string) 
 			return crm.ID{}, err
 		}
 	}
+	named, _ := crm.FindOrganisation(all, organisation)
 	for _, o := range all {
-		meant := o.ID == bound || named(o, organisation) || organisation == "" && len(all) == 1
+		meant := o.ID == bound || o.ID == named.ID || organisation == "" && len(all) == 1
 		if !meant {
 			continue
 		}
@@ -113,11 +114,6 @@ func (s *Service) home(ctx context.Context, issuer, email, organisation string) 
 		return o.ID, nil
 	}
 	return crm.ID{}, crm.NotFound("organisation")
-}
-
-// named reports whether an organisation is meant by a name or id.
-func named(o crm.Organisation, text string) bool {
-	return text != "" && (o.ID.String() == text || crm.NameKey(o.Name) == crm.NameKey(text))
 }
 
 // cutName shortens a name from a provider to what can be stored.

@@ -82,7 +82,8 @@ func (s *Service) APIKey(ctx context.Context, by crm.Actor, id crm.ID) (APIKey, 
 // CreateAPIKey creates a key with the given prefix and hash. It acts for the user that the
 // patch names or, without one, for a service user that is created with the key's name. The
 // role is the key's own and not higher than the user's; if the user's role becomes lower, that
-// one counts. It must expire within the days that the organisation sets.
+// one counts. It must expire within the days that the organisation sets and, if a key creates
+// it, not after that one.
 func (s *Service) CreateAPIKey(ctx context.Context, by crm.Actor, p APIKeyPatch, prefix string, hash []byte) (APIKey, error) {
 	if err := RequireAdmin(by, managePeople); err != nil {
 		return APIKey{}, err
@@ -92,14 +93,21 @@ func (s *Service) CreateAPIKey(ctx context.Context, by crm.Actor, p APIKeyPatch,
 			return APIKey{}, err
 		}
 	}
+	creator, err := s.creatingKey(ctx, by)
+	if err != nil {
+		return APIKey{}, err
+	}
 	now := s.clock()
 	key := APIKey{OrgID: by.Org, ID: crm.NewID(), Prefix: prefix, Hash: hash, CreatedBy: by.UserID(), CreatedAt: now}
 	var r crm.Rules
 	p.apply(&key, &r, by)
+	if latest := creator.ExpiresAt; latest != nil && (key.ExpiresAt == nil || *key.ExpiresAt > *latest) {
+		r.Add("expires_at", "must be at most that of the key that creates it, %s", latest)
+	}
 	if err := r.Err(); err != nil {
 		return APIKey{}, err
 	}
-	err := s.store.Write(ctx, by, now, func(tx Tx) error {
+	err = s.store.Write(ctx, by, now, func(tx Tx) error {
 		if !p.UserID.Set || p.UserID.Null {
 			holder, err := insertServiceUser(ctx, tx, key)
 			if err != nil {
@@ -123,6 +131,15 @@ func (s *Service) CreateAPIKey(ctx context.Context, by crm.Actor, p APIKeyPatch,
 		return putKey(ctx, tx, by, key)
 	})
 	return key, err
+}
+
+// creatingKey returns the key that the actor is authenticated by; the zero APIKey for none.
+func (s *Service) creatingKey(ctx context.Context, by crm.Actor) (APIKey, error) {
+	id := by.KeyID()
+	if id == nil {
+		return APIKey{}, nil
+	}
+	return crm.GetOne(ctx, s.store.APIKeys(), by.Org, *id, "API key")
 }
 
 func (p APIKeyPatch) apply(key *APIKey, r *crm.Rules, by crm.Actor) {

@@ -69,10 +69,7 @@ func (s *Service) accountByEmail(ctx context.Context, email, organisation string
 	if err != nil {
 		return Account{}, err
 	}
-	for _, o := range orgs {
-		if !named(o, organisation) {
-			continue
-		}
+	if o, ok := crm.FindOrganisation(orgs, organisation); ok {
 		for _, a := range all {
 			if a.OrgID == o.ID {
 				return a, nil

@@ -40,6 +40,9 @@ func insertOwner(ctx context.Context, tx Tx, by crm.Actor, now crm.Instant, p cr
 	if err := applyOwner(ctx, tx, p, &out); err != nil {
 		return crm.Owner{}, err
 	}
+	if err := checkReach(by, out.Role); err != nil {
+		return crm.Owner{}, err
+	}
 	if err := tx.Owners().Insert(ctx, []crm.Owner{out}); err != nil {
 		return crm.Owner{}, err
 	}

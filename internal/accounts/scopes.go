@@ -49,3 +49,17 @@ func (p APIKeyPatch) applyScopes(key *APIKey, r *crm.Rules, by crm.Actor) {
 	}
 	key.Scopes = ScopeList(scopes.String())
 }
+
+// checkReach rejects a key that would let a person do what it may not do itself: a person with
+// any of the roles, who signs in, has all of the role's scopes.
+func checkReach(by crm.Actor, roles ...crm.Role) error {
+	if by.KeyID() == nil {
+		return nil
+	}
+	for _, role := range roles {
+		if lacking := role.Scopes() &^ by.Scopes; lacking != 0 {
+			return crm.Forbidden("The API key does not have the scope " + strings.Join(lacking.Names(), ", ") + ", which the role " + string(role) + " has.")
+		}
+	}
+	return nil
+}

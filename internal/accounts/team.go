@@ -151,6 +151,11 @@ func (s *Service) changeMember(ctx context.Context, by crm.Actor, id crm.ID, cha
 		if err := checkMember(by, before, after, admins); err != nil {
 			return err
 		}
+		if before.Role != after.Role || crm.Differ(before.Email, after.Email) {
+			if err := checkReach(by, before.Role, after.Role); err != nil {
+				return err
+			}
+		}
 		after.UpdatedAt = now
 		if err := tx.Owners().Update(ctx, []crm.Change[crm.Owner]{{Before: before, After: after}}); err != nil {
 			return err

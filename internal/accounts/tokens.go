@@ -75,6 +75,9 @@ func (s *Service) CreateResetToken(ctx context.Context, by crm.Actor, user crm.I
 		case holder.Role == crm.RoleAdmin && proof != nil: // who sets their password has their rights
 			return proof
 		}
+		if err := checkReach(by, holder.Role); err != nil {
+			return err
+		}
 		token = newToken(by, user, PurposeReset, hash, now)
 		return putToken(ctx, tx, by, token, ActionResetRequested)
 	})

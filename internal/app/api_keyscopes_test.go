@@ -86,6 +86,85 @@ func TestKeysCreateNoGreaterKeys(t *testing.T) {
 	})
 }
 
+// A key lets people do no more than it may do itself, and creates no key that outlives it.
+func TestKeysReachNoFurther(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, c *client) {
+		org, admin, me := c.admin("Reach")
+		viewer := c.member(org, "viewer@team.example", crm.RoleViewer)
+		narrow, reading := admin.scopedKey(org, crm.RoleAdmin, "admin"), admin.scopedKey(org, crm.RoleAdmin, "admin", "read", "export")
+		forbidden := func(by user, method, path string, body object, lacking string) {
+			t.Helper()
+			if detail := by.ask(http.StatusForbidden, method, path, body)["detail"].(string); !strings.Contains(detail, "scope "+lacking) {
+				t.Errorf("%s %s: %s", method, path, detail)
+			}
+		}
+		forbidden(narrow, "POST", "/api/auth/reset-request", object{"user_id": me.ID}, "read, write, import, export")
+		forbidden(narrow, "POST", "/api/auth/reset-request", object{"user_id": viewer.ID}, "read, export")
+		forbidden(reading, "POST", "/api/auth/reset-request", object{"user_id": me.ID}, "write, import")
+		reading.ask(http.StatusOK, "POST", "/api/auth/reset-request", object{"user_id": viewer.ID})
+
+		forbidden(narrow, "POST", "/api/auth/invite", object{"email": "a@team.example", "role": "viewer"}, "read, export")
+		forbidden(reading, "POST", "/api/auth/invite", object{"email": "a@team.example"}, "write, import")
+		reading.ask(http.StatusCreated, "POST", "/api/auth/invite", object{"email": "a@team.example", "role": "viewer"})
+
+		path := "/api/users/" + viewer.ID.String()
+		forbidden(narrow, "PATCH", path, object{"email": "b@team.example"}, "read, export")
+		forbidden(reading, "PATCH", path, object{"role": "rep"}, "write, import")
+		forbidden(reading, "PATCH", "/api/users/"+me.ID.String(), object{"email": "b@team.example"}, "write, import")
+		narrow.ask(http.StatusOK, "PATCH", path, object{"first_name": "Vera"})
+		expect(t, reading.change(path, object{"email": "b@team.example"}), object{"email": "b@team.example"})
+		admin.ask(http.StatusOK, "PATCH", path, object{"role": "rep"})
+		forbidden(reading, "PATCH", path, object{"role": "viewer"}, "write, import")
+
+		in := func(hours int) string {
+			return time.Now().Add(time.Duration(hours) * time.Hour).UTC().Format("2006-01-02T15:04:05.000000Z")
+		}
+		latest := in(24)
+		key := admin.ask(http.StatusCreated, "POST", "/api/keys", object{"name": "k", "role": "admin", "expires_at": latest})["data"].(object)
+		ending := user{c, org, key["key"].(string)}
+		for _, at := range []any{nil, in(25)} {
+			answer := ending.ask(http.StatusUnprocessableEntity, "POST", "/api/keys", object{"name": "k", "role": "viewer", "expires_at": at})
+			if got := invalid(answer); got != "#/expires_at" || !strings.Contains(answer["detail"].(string), latest) {
+				t.Errorf("until %v: %v", at, answer)
+			}
+		}
+		ending.make("/api/keys", object{"name": "k", "role": "viewer", "expires_at": latest})
+	})
+}
+
+// Without the scope read, the response to a write has the id alone, also when it is replayed.
+// TestAccess tries every operation.
+func TestWriteWithoutRead(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, c *client) {
+		org, admin, me := c.admin("Blind")
+		scoped := func(scopes ...string) user {
+			key := admin.ask(http.StatusCreated, "POST", "/api/keys", object{"name": "k", "role": "admin", "user_id": me.ID, "scopes": scopes})["data"].(object)
+			return user{c, org, key["key"].(string)}
+		}
+		writer, reader := scoped("write"), scoped("read", "write")
+		company := reader.make("/api/companies", object{"name": "Acme"})
+		path := "/api/companies/" + id(company)
+		if got := fmt.Sprint(writer.change(path, object{})); got != fmt.Sprint(object{"id": id(company)}) {
+			t.Errorf("it reads %s", got)
+		}
+		status, header, raw := c.raw("PATCH", path, writer.key, object{"name": "Acme 2"}, "If-Match", "*")
+		if want := `{"data":{"id":"` + id(company) + `"},"error":null}`; status != http.StatusOK || string(raw) != want || header.Get("ETag") == "" {
+			t.Errorf("%d %s, %v", status, raw, header)
+		}
+		if status, _, raw = c.raw("PATCH", path, writer.key, object{"name": "Acme 3"}, "If-Match", header.Get("ETag")); status != http.StatusOK {
+			t.Errorf("by the ETag: %d %s", status, raw)
+		}
+		for _, key := range []string{reader.key, writer.key} {
+			status, _, raw = c.raw("PATCH", path, key, object{"name": "Acme 4"}, "Idempotency-Key", "one")
+			if want := map[string]int{reader.key: http.StatusOK, writer.key: http.StatusUnprocessableEntity}[key]; status != want {
+				t.Errorf("repeated: %d %s, want %d", status, raw, want)
+			}
+		}
+	})
+}
+
 // Once an organisation has set the maximum, new keys expire within it. Older ones stay.
 func TestKeyMaxDays(t *testing.T) {
 	t.Parallel()

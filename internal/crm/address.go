@@ -45,6 +45,15 @@ func NormalEmail(s string) (normal, violation string) {
 	return s, ""
 }
 
+// emailText returns an e-mail address as NormalEmail does, and any other text as it is, unless
+// it has invisible characters, which may make it look like an address that it is not.
+func emailText(s string) (normal, violation string) {
+	if normal, violation := NormalEmail(s); violation == "" {
+		return normal, ""
+	}
+	return s, hidden(s)
+}
+
 // NormalDomain returns a domain as it is stored and compared, and what is wrong with it, "" if
 // nothing is: mapped by UTS 46 (not transitional), in Unicode, with more than one label.
 func NormalDomain(s string) (normal, violation string) {

@@ -133,7 +133,7 @@ var Deals = Declare(Entity[Deal, DealPatch, DealFilter]{
 		{Name: "company_id", At: func(d *Deal, p *DealPatch) (any, any) { return &d.CompanyID, &p.CompanyID }},
 		{Name: "primary_contact_id", At: func(d *Deal, p *DealPatch) (any, any) { return &d.PrimaryContactID, &p.PrimaryContactID }},
 		{Name: "contact_name", Searched: true, Rule: shortRule, At: func(d *Deal, p *DealPatch) (any, any) { return &d.ContactName, &p.ContactName }},
-		{Name: "contact_email", Rule: TextRule{Max: maxEmail}, At: func(d *Deal, p *DealPatch) (any, any) { return &d.ContactEmail, &p.ContactEmail }},
+		{Name: "contact_email", Rule: emailTextRule, At: func(d *Deal, p *DealPatch) (any, any) { return &d.ContactEmail, &p.ContactEmail }},
 		{Name: "contact_phone", Rule: phoneRule, At: func(d *Deal, p *DealPatch) (any, any) { return &d.ContactPhone, &p.ContactPhone }},
 		{Name: "contact_identifier", Rule: shortRule, At: func(d *Deal, p *DealPatch) (any, any) { return &d.ContactIdentifier, &p.ContactIdentifier }},
 		{Name: "contact_identifier_type", At: func(d *Deal, p *DealPatch) (any, any) { return &d.ContactIdentifierType, &p.ContactIdentifierType }},
@@ -187,6 +187,9 @@ var Deals = Declare(Entity[Deal, DealPatch, DealFilter]{
 // status and the closing time, which depend on each other.
 func (p DealPatch) Apply(d *Deal, r *Rules) {
 	Deals.Apply(&p, d, r)
+	if (p.ContactIdentifier.Set || p.ContactIdentifierType.Set) && d.ContactIdentifier != nil && d.ContactIdentifierType != nil && *d.ContactIdentifierType == "email" {
+		r.text("contact_identifier", Of(*d.ContactIdentifier), &d.ContactIdentifier, &identifierEmailRule)
+	}
 	if p.Status.Set && (p.Status.Null || !slices.Contains(Deals.Enum("status"), p.Status.Value)) {
 		r.Add("status", "must be one of %s", strings.Join(Deals.Enum("status"), ", "))
 	}

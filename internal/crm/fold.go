@@ -8,8 +8,7 @@ import (
 )
 
 // NameKey folds a name to what it is sorted and found by: as Text, in lower case, with inner
-// space reduced to single blanks. Compared byte by byte
-// it orders alike on every engine.
+// space reduced to single blanks. Compared byte by byte it orders alike on every engine.
 func NameKey(name string) string {
 	if isPlain(name) {
 		return name

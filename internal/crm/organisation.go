@@ -68,3 +68,34 @@ var Organisations = Declare(Entity[Organisation, OrganisationPatch, struct{}]{
 
 // Apply applies the patch by the rules of each member.
 func (p OrganisationPatch) Apply(o *Organisation, r *Rules) { Organisations.Apply(&p, o, r) }
+
+// FindOrganisation returns the organisation that a name or id means; false if none is, or more
+// than one. An id comes before a name, and a name that is stored by today's rule before one
+// from before it, which another organisation may have.
+func FindOrganisation(all []Organisation, text string) (found Organisation, ok bool) {
+	if text == "" {
+		return Organisation{}, false
+	}
+	if id, err := ParseID(text); err == nil {
+		for _, o := range all {
+			if o.ID == id {
+				return o, true
+			}
+		}
+	}
+	older := 0
+	for _, o := range all {
+		if NameKey(o.Name) != NameKey(text) {
+			continue
+		}
+		if normal, _ := nameRule.Check(o.Name); normal == o.Name {
+			return o, true
+		}
+		found = o
+		older++
+	}
+	if older != 1 {
+		return Organisation{}, false
+	}
+	return found, true
+}

@@ -79,7 +79,11 @@ var (
 	phoneRule = TextRule{Max: maxPhone}
 	longRule  = TextRule{Max: MaxTextLength}
 
-	emailRule  = TextRule{Max: maxEmail, check: NormalEmail}
+	emailRule = TextRule{Max: maxEmail, check: NormalEmail}
+	// A deal's own texts need not be addresses.
+	emailTextRule       = TextRule{Max: maxEmail, check: emailText}
+	identifierEmailRule = TextRule{Max: maxShort, check: emailText}
+
 	domainRule = TextRule{Max: maxDomain, check: NormalDomain}
 	// Clients show it as a link, so only the web's schemes are accepted.
 	urlRule = TextRule{Max: maxURL, check: func(s string) (string, string) {

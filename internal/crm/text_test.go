@@ -1,6 +1,7 @@
 package crm
 
 import (
+	"strings"
 	"testing"
 
 	"golang.org/x/text/unicode/norm"
@@ -52,6 +53,59 @@ func TestTextMembers(t *testing.T) {
 	var f CompanyFilter
 	if err := Companies.Filters[1].Set(&f, "Cre\u0300me\u200b"); err != nil || *f.Industry != "Crème" {
 		t.Errorf("%v, %v", f.Industry, err)
+	}
+}
+
+// The addresses in a deal are stored as all others are. Other text is accepted if all of it
+// is visible.
+func TestDealAddresses(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		kind     Field[string] // of the identifier
+		in       string
+		email    string // "": it is rejected
+		identity string
+	}{
+		{Of("email"), "\u200eJo\u0308@KO\u0308LN.Example ", "jö@köln.example", "jö@köln.example"},
+		{Of("email"), "dmİn@X.com", "dmİn@x.com", "dmİn@x.com"},
+		{Of("email"), "a\u200bdmİn@X.com", "", ""},
+		{Of("email"), "Ada\u202eKing", "", ""},
+		{Of("email"), "Ada King <ada@ACME.example>", "Ada King <ada@ACME.example>", "Ada King <ada@ACME.example>"},
+		{Of("email"), "to be asked", "to be asked", "to be asked"},
+		{Of("linkedin"), "In/Ada\u00a0King", "", "In/Ada\u00a0King"},
+		{Null[string](), "Ada@ACME.example", "ada@acme.example", "Ada@ACME.example"},
+	} {
+		d := Deal{Name: "Deal", Currency: "GBP"}
+		var r Rules
+		DealPatch{ContactEmail: Of(c.in), ContactIdentifier: Of(c.in), ContactIdentifierType: c.kind}.Apply(&d, &r)
+		var want []string
+		if c.email == "" {
+			want = append(want, "contact_email")
+		} else if d.ContactEmail == nil || *d.ContactEmail != c.email {
+			t.Errorf("%q: the address is %v", c.in, d.ContactEmail)
+		}
+		if c.identity == "" {
+			want = append(want, "contact_identifier")
+		} else if d.ContactIdentifier == nil || *d.ContactIdentifier != c.identity {
+			t.Errorf("%q: the identifier is %v", c.in, d.ContactIdentifier)
+		}
+		if got := fieldsOf(r.Err()); got != strings.Join(want, " ") {
+			t.Errorf("%q: complaints about %q, want %q", c.in, got, want)
+		}
+	}
+
+	// The type alone decides, too, and other changes do not touch what is stored.
+	d := Deal{Name: "Deal", Currency: "GBP", ContactIdentifier: new("Ada@ACME.example")}
+	var r Rules
+	DealPatch{ContactIdentifierType: Of("email")}.Apply(&d, &r)
+	if r.Err() != nil || *d.ContactIdentifier != "ada@acme.example" {
+		t.Errorf("%v, %v", *d.ContactIdentifier, r.Err())
+	}
+	d.ContactIdentifier = new("a\u200bb@x.example")
+	DealPatch{Name: Of("Other")}.Apply(&d, &r)
+	DealPatch{ContactIdentifier: Null[string]()}.Apply(&d, &r)
+	if r.Err() != nil || d.ContactIdentifier != nil {
+		t.Errorf("%v, %v", d.ContactIdentifier, r.Err())
 	}
 }
 

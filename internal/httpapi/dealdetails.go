@@ -28,7 +28,7 @@ func (a *API) dealDetailOperations() []operation {
 		{
 			method: http.MethodPut, path: item, id: "putDealContact", tag: "Deals",
 			summary: "Add a contact to a deal, or change its role", description: partOfDeal,
-			body: ref("DealContactInput"), answer: a.schemas.envelope("DealContact"),
+			body: ref("DealContactInput"), written: true, answer: a.schemas.envelope("DealContact"),
 			run: a.dealContactPutter(),
 		},
 		{
@@ -105,7 +105,7 @@ func (a *API) dealContactPutter() func(*call) error {
 			return err
 		}
 		person, err := a.Service.Contact(c.Context, c.Actor, contact)
-		return answerOne(c, &part, err, func(b []byte, p *crm.DealContact) []byte { return appendFurther(b, p.Role, &person) })
+		return answerWritten(c, contact, &part, err, func(b []byte, p *crm.DealContact) []byte { return appendFurther(b, p.Role, &person) })
 	}
 }
 

@@ -36,7 +36,7 @@ func newDocument() *huma.OpenAPI {
 	c.Servers = []*huma.Server{{URL: "/"}}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		bearer: {Type: "http", Scheme: "bearer", Description: "An API key, as `sixty apikey create` prints it, or a token (JWT) of the identity provider that is configured. " +
-			"An API key needs the scope that an operation names; a token has them all."},
+			"An API key needs the scope that an operation names; a token has them all. Without read, the data of a written record is its id alone."},
 		session: {Type: "apiKey", In: "cookie", Name: "sixty_session", Description: "The session that POST /api/auth/login starts. Behind TLS it is called __Host-sixty_session."},
 	}
 	c.Tags = []*huma.Tag{
@@ -100,7 +100,12 @@ func (a *API) describe(op operation, p *server.Operation) *huma.Operation {
 	}
 	answer := &huma.Response{Description: server.StatusText(status), Headers: map[string]*huma.Header{}}
 	if op.answer != nil {
-		answer.Content = map[string]*huma.MediaType{cmp.Or(op.media, "application/json"): {Schema: op.answer, Example: op.example}}
+		schema := op.answer
+		if op.written {
+			answer.Description += ". Without the scope read, an API key gets the id alone."
+			schema = &huma.Schema{AnyOf: []*huma.Schema{op.answer, a.schemas.written()}}
+		}
+		answer.Content = map[string]*huma.MediaType{cmp.Or(op.media, "application/json"): {Schema: schema, Example: op.example}}
 	}
 	if where, ok := locations[status]; ok {
 		answer.Headers["Location"] = &huma.Header{Description: where, Schema: &huma.Schema{Type: huma.TypeString, Format: "uri-reference"}}

@@ -50,7 +50,7 @@ func (a *API) invitationOperations() []operation {
 		Type: huma.TypeObject, Required: []string{"token", "expires_at"},
 		Properties: map[string]*huma.Schema{"token": token, "expires_at": instantSchema()},
 	})
-	const byHand = " The program sends no mail: pass the token on to the user. A later token replaces it."
+	const byHand = " An API key needs all scopes of the user's role. The program sends no mail: pass the token on to the user. A later token replaces it."
 	return []operation{
 		{
 			method: http.MethodPost, path: "/api/auth/invite", id: "invite", scope: crm.ScopeAdmin, tag: signInTag, secret: true, status: http.StatusCreated,

@@ -41,7 +41,7 @@ func (a *API) keyOperations() []operation {
 			description: "The response has the secret (key), this once. Without a user_id, a service user is created for it. " +
 				"A key never has more permissions than its user, also after those were reduced. Without scopes, it has those of its role: " +
 				"read and export for a viewer; also write and import for a rep or a manager; also admin for an admin. " +
-				"Where the organisation has set key_max_days, it must expire within them. That of an admin " + needsProof + " For admins.",
+				"Where the organisation has set key_max_days, it must expire within them. A key that a key creates has no more scopes than that one, and expires with it at the latest. That of an admin " + needsProof + " For admins.",
 			body: ref("APIKeyNew"), answer: a.schemas.envelope("NewAPIKey"),
 			problems: []int{http.StatusConflict},
 			run:      a.createKey(),

@@ -32,6 +32,7 @@ type operation struct {
 	cost        server.RateLimitCost
 	longRunning bool
 	secret      bool
+	written     bool // responds by answerWritten
 	caching     server.Caching
 	run         func(*call) error
 	stream      func(*call, http.ResponseWriter) error
@@ -110,6 +111,15 @@ func answerOne[T any](c *call, row *T, err error, write appender[T]) error {
 		c.Out = append(write(append(c.Out, `{"data":`...), row), `,"error":null}`...)
 	}
 	return err
+}
+
+// answerWritten appends the record that a write has created or changed: its id alone for a
+// credential that may not read.
+func answerWritten[T any](c *call, id crm.ID, row *T, err error, write appender[T]) error {
+	if !c.Actor.Scopes.Has(crm.ScopeRead) {
+		write = func(b []byte, _ *T) []byte { return append(appendID(append(b, `{"id":`...), id), '}') }
+	}
+	return answerOne(c, row, err, write)
 }
 
 // answerDeleted appends the response to a deletion.

@@ -34,11 +34,11 @@ func (a *API) organisationOperations() []operation {
 				"a rep sees only the companies, contacts, deals and activities that they own, and the tasks that are assigned to them or created by them. " +
 				"Records owned by others, or by no one, are hidden from them: they are not found, not listed, not counted, and null where they would be joined. " +
 				"Viewers, managers and admins see everything. A change takes effect on every instance within a second.",
-			body: ref("OrganisationInput"), answer: a.schemas.envelope("Organisation"),
+			body: ref("OrganisationInput"), written: true, answer: a.schemas.envelope("Organisation"),
 			run: withBody(body, func(c *call, patch crm.OrganisationPatch) error {
 				org, err := a.Accounts.UpdateOrganisation(c.Context, c.Actor, c.Expected, patch)
 				c.Version = org.Version()
-				return answerOne(c, &org, err, appendJSON)
+				return answerWritten(c, org.ID, &org, err, appendJSON)
 			}),
 		},
 	}

@@ -127,14 +127,14 @@ func (res *resource[T, F, P]) post(a *API, path string) operation {
 		method: http.MethodPost, path: path, id: "create" + res.name, tag: res.tag,
 		summary: "Create " + an(res.one), description: res.defaults,
 		body:   ref(res.name + "New"),
-		status: http.StatusCreated,
+		status: http.StatusCreated, written: true,
 		answer: a.schemas.envelope(res.name), example: res.exampleOne(),
 		run: withBody(res.body, func(c *call, patch P) error {
 			row, err := res.create(c.Context, c.Actor, patch)
 			var id crm.ID
 			id, c.Version = res.key(&row)
 			c.Location = path + "/" + id.String()
-			return answerOne(c, &row, err, res.write)
+			return answerWritten(c, id, &row, err, res.write)
 		}),
 	}
 }
@@ -194,8 +194,8 @@ func (res *resource[T, F, P]) change(a *API, method, path string, target func(*c
 		method: method, path: path, id: strings.ToLower(method) + res.name, tag: res.tag,
 		summary:     "Change " + an(res.one),
 		description: "Changes the members that are sent and no others; an explicit null clears one (RFC 7396).",
-		body:        ref(res.name + "Input"),
-		answer:      a.schemas.envelope(res.name), example: res.exampleOne(),
+		body:        ref(res.name + "Input"), written: true,
+		answer: a.schemas.envelope(res.name), example: res.exampleOne(),
 		problems: []int{http.StatusNotFound},
 		run: func(c *call) error {
 			id, err := target(c)
@@ -208,7 +208,7 @@ func (res *resource[T, F, P]) change(a *API, method, path string, target func(*c
 			}
 			row, err := res.update(c.Context, c.Actor, id, c.Expected, patch)
 			_, c.Version = res.key(&row)
-			return answerOne(c, &row, err, res.write)
+			return answerWritten(c, id, &row, err, res.write)
 		},
 	}
 }

@@ -188,6 +188,13 @@ func (s schemas) deleted() *huma.Schema {
 	})
 }
 
+// written returns the schema of the response to a write by a credential that may not read.
+func (s schemas) written() *huma.Schema {
+	return s.answer("WrittenAnswer", &huma.Schema{
+		Type: huma.TypeObject, Required: []string{"id"}, Properties: map[string]*huma.Schema{"id": idSchema()},
+	})
+}
+
 // answer returns the schema of the response with data that has no name of its own.
 func (s schemas) answer(name string, data *huma.Schema) *huma.Schema {
 	s.named[name] = &huma.Schema{

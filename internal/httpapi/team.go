@@ -37,8 +37,8 @@ func (a *API) teamOperations() []operation {
 	switched := func(path, id, summary, description string, change func(context.Context, crm.Actor, crm.ID) (accounts.Member, error)) operation {
 		return operation{
 			method: http.MethodPost, path: "/api/users/{id}/" + path, id: id, scope: crm.ScopeAdmin, tag: tag, summary: summary, description: description + " For admins.",
-			answer: a.schemas.envelope("Member"),
-			run:    func(c *call) error { return a.answerMember(c, change) },
+			answer: a.schemas.envelope("Member"), written: true,
+			run: func(c *call) error { return changeMember(c, change) },
 		}
 	}
 	return []operation{
@@ -53,14 +53,19 @@ func (a *API) teamOperations() []operation {
 			method: http.MethodGet, path: "/api/users/{id}", id: "readUser", scope: crm.ScopeAdmin, tag: tag, caching: server.Uncached(uncached),
 			summary: "Read a user", description: "For admins.",
 			answer: a.schemas.envelope("Member"), problems: []int{http.StatusForbidden},
-			run: func(c *call) error { return a.answerMember(c, a.Accounts.Member) },
+			run: onID("user", func(c *call, id crm.ID) error {
+				m, err := a.Accounts.Member(c.Context, c.Actor, id)
+				c.Version = m.Version
+				return answerOne(c, &m, err, appendMember)
+			}),
 		},
 		{
 			method: http.MethodPatch, path: "/api/users/{id}", id: "patchUser", scope: crm.ScopeAdmin, tag: tag,
 			summary: "Change a user",
 			description: "Changes the members that are sent and no others; an explicit null clears one (RFC 7396). A change of role signs the user out " +
-				"everywhere and limits their keys; it, and another e-mail address of an admin, " + needsProof + " Admins cannot change their own role, and the last active admin stays one. For admins.",
-			body: ref("MemberInput"), answer: a.schemas.envelope("Member"), run: a.changeMember(),
+				"everywhere and limits their keys; it, and another e-mail address of an admin, " + needsProof + " An API key changes role and email only with all scopes of the user's role. " +
+				"Admins cannot change their own role, and the last active admin stays one. For admins.",
+			body: ref("MemberInput"), written: true, answer: a.schemas.envelope("Member"), run: a.patchMember(),
 		},
 		switched("deactivate", "deactivateUser", "Deactivate a user",
 			"Ends their sessions; their keys are rejected, and they still own their records. Admins cannot deactivate themselves, nor the last active admin.",
@@ -79,18 +84,18 @@ func (a *API) teamOperations() []operation {
 	}
 }
 
-// answerMember responds with the user that get returns, which may change it.
-func (a *API) answerMember(c *call, get func(context.Context, crm.Actor, crm.ID) (accounts.Member, error)) error {
+// changeMember changes a user and responds with it.
+func changeMember(c *call, change func(context.Context, crm.Actor, crm.ID) (accounts.Member, error)) error {
 	return onID("user", func(c *call, id crm.ID) error {
-		m, err := get(c.Context, c.Actor, id)
+		m, err := change(c.Context, c.Actor, id)
 		c.Version = m.Version
-		return answerOne(c, &m, err, appendMember)
+		return answerWritten(c, id, &m, err, appendMember)
 	})(c)
 }
 
-func (a *API) changeMember() func(*call) error {
+func (a *API) patchMember() func(*call) error {
 	return withBody(newBodyReader(crm.Owners.DecodeErrors, reflect.TypeFor[memberView]()), func(c *call, p crm.OwnerPatch) error {
-		return a.answerMember(c, func(_ context.Context, by crm.Actor, id crm.ID) (accounts.Member, error) {
+		return changeMember(c, func(_ context.Context, by crm.Actor, id crm.ID) (accounts.Member, error) {
 			return a.Accounts.UpdateMember(a.withProof(c), by, id, c.Expected, p)
 		})
 	})

@@ -13,9 +13,9 @@ import (
 
 // Data that is computed from other tables (the index of searches, the sums), and the form that
 // texts are stored in, are kept up to date by each transaction, and rebuilt when their version
-// changes or an operator asks. A
-// rebuild is a series of small transactions, each of which also stores the position that
-// it has reached, so that it is resumed after an interruption, by any instance.
+// changes or an operator asks. A rebuild is a series of small transactions, each of which also
+// stores the position that it has reached, so that it is resumed after an interruption, by any
+// instance.
 
 // The versions of the derived data. A new one means that what is stored was computed
 // otherwise, and has to be rebuilt.

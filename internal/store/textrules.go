@@ -43,17 +43,18 @@ func (s *Store) textRules() []textRules {
 		&textRulesOf[crm.Deal, crm.DealPatch, crm.DealFilter]{&s.deals, crm.Deals, crm.DealPatch.Apply},
 		&textRulesOf[crm.Activity, crm.ActivityPatch, crm.ActivityFilter]{&s.activities, crm.Activities, crm.ActivityPatch.Apply},
 		&textRulesOf[crm.Task, crm.TaskPatch, crm.TaskFilter]{&s.tasks, crm.Tasks, crm.TaskPatch.Apply},
+		organisationName{},
 	}
 }
 
 // textParts rebuild the texts of all records.
 func (s *Store) textParts() []rebuildPart {
 	all := s.textRules()
-	parts := make([]rebuildPart, len(all))
-	for i, r := range all {
-		parts[i] = rebuildPart{r.of(), r.batch}
+	parts := make([]rebuildPart, 0, len(all)+1)
+	for _, r := range all {
+		parts = append(parts, rebuildPart{r.of(), r.batch})
 	}
-	return parts
+	return append(parts, rebuildPart{crm.EntityAPIKey, rebuildKeyNames})
 }
 
 // textRules brings the records of an entity to the rules.

@@ -147,6 +147,7 @@ func Run(t *testing.T, database func(tb testing.TB) Opener, only ...string) {
 		{"SearchLimit", searchLimit},
 		{"SearchRebuilt", searchRebuilt},
 		{"TextRebuilt", textRebuilt},
+		{"AccountTextRebuilt", accountTextRebuilt},
 		{"TextRebuildInterrupted", textRebuildInterrupted},
 		{"OwnedReads", ownedReads},
 		{"OwnedWrites", ownedWrites},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sixty/internal/accounts"
 	"sixty/internal/crm"
 	"sixty/internal/store"
 )
@@ -43,6 +44,8 @@ func textRebuilt(f *fixture) {
 	insert(f, f.home, owners(), user)
 	d, a, t := f.home.newDeal(nfd), f.home.newActivity("call"), f.home.newTask(nfd)
 	d.ExternalID, a.Description = ptr("D1\u00a0"), ptr(nfd)
+	d.PrimaryContactID, d.ContactEmail = nil, ptr("D@XN--KLN-SNA.example")
+	d.ContactIdentifier, d.ContactIdentifierType = ptr("\u200eD@XN--KLN-SNA.example"), ptr("email")
 	insert(f, f.home, deals(), d)
 	insert(f, f.home, activities(), a)
 	insert(f, f.home, tasks(), t)
@@ -71,6 +74,9 @@ func textRebuilt(f *fixture) {
 	}
 	if d, a, t := get(f, f.home, deals(), d.ID), get(f, f.home, activities(), a.ID), get(f, f.home, tasks(), t.ID); d.Name != nfc || *d.ExternalID != "D1" || *a.Description != nfc || t.Title != nfc {
 		f.Errorf("%q, %q, %q, %q", d.Name, *d.ExternalID, *a.Description, t.Title)
+	}
+	if d := get(f, f.home, deals(), d.ID); *d.ContactEmail != "d@köln.example" || *d.ContactIdentifier != "d@köln.example" {
+		f.Errorf("%q, %q", *d.ContactEmail, *d.ContactIdentifier)
 	}
 	if s := get(f, f.home, stages(), stage.ID); s.Name != nfc {
 		f.Errorf("a stage: %q", s.Name)
@@ -129,6 +135,87 @@ func textRebuilt(f *fixture) {
 		f.Errorf("what collided is %q", *c.Email)
 	}
 }
+
+// accountTextRebuilt brings the names of organisations and keys to the rules. A name that another
+// organisation has stays as it is, and is told.
+func accountTextRebuilt(f *fixture) {
+	ctx := f.Context()
+	rename := func(o tenant, name, key string) {
+		f.outsideLog(&store.Statement{Name: "test.organisation_name", SQL: `UPDATE organisations SET name = $2, name_key = $3 WHERE id = $1`}, o.ID, name, key)
+	}
+	rebuild := func() {
+		f.Helper()
+		f.asOwner("UPDATE derived_data SET version = 0 WHERE name = 'text'")
+		if err := f.store.RebuildDerived(ctx); err != nil {
+			f.Fatal(err)
+		}
+	}
+	names := func(home, away string, want ...crm.AddressCollision) {
+		f.Helper()
+		for o, want := range map[crm.ID]string{f.home.ID: home, f.away.ID: away} {
+			if got, err := f.store.Organisation(ctx, o); err != nil || got.Name != want {
+				f.Errorf("%q, want %q: %v", got.Name, want, err)
+			}
+		}
+		got, err := f.store.AddressCollisions(ctx, crm.AddressCollision{}, 10)
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			f.Errorf("collisions: %v\n%s", err, diff)
+		}
+	}
+	// taken reports whether another organisation may not have the name.
+	taken := func(name string) bool {
+		other := crm.Actor{Org: crm.NewID()}
+		err := f.store.Accounts().Write(ctx, other, at(3), func(tx accounts.Tx) error {
+			org := crm.Organisation{ID: other.Org, Name: name, DefaultCurrency: "GBP", RepsSee: crm.RepsSeeAll, CreatedAt: at(3)}
+			if err := tx.PutOrganisation(ctx, org); err != nil {
+				return err
+			}
+			return errUndone
+		})
+		if !errors.Is(err, errUndone) && crm.CodeOf(err) != crm.CodeConflict {
+			f.Fatal(err)
+		}
+		return crm.CodeOf(err) == crm.CodeConflict
+	}
+
+	keys := []accounts.APIKey{
+		{Name: "\u200eCre\u0300me \u200b"}, {Name: "Plain"}, {Name: "\u200b"},
+	}
+	f.write(f.home, 1, func(tx store.Tx) error {
+		for i, k := range keys {
+			k.OrgID, k.ID, k.UserID, k.Role, k.Prefix, k.Hash, k.CreatedAt = f.home.ID, crm.NewID(), f.home.owner.ID, crm.RoleViewer, "p", []byte{byte(i)}, at(i)
+			if err := tx.PutAPIKey(ctx, k); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+
+	rename(f.home, "Acme\u200b", "acme\u200b")
+	rename(f.away, "Other", "other")
+	rebuild()
+	names("Acme", "Other")
+	if !taken("ACME\u200b") || taken("Another") {
+		f.Error("a second organisation can have the name")
+	}
+	for i, k := range keysOf(f, f.home) {
+		if want := []string{"Crème", "Plain", "\u200b"}[i]; k.Name != want { // what breaks a rule stays
+			f.Errorf("a key is named %q, want %q", k.Name, want)
+		}
+	}
+
+	rename(f.away, "ACME\u2060", "acme\u2060")
+	rebuild()
+	collision := crm.AddressCollision{Org: f.away.ID, Entity: crm.EntityOrganisation, ID: f.away.ID, Member: "name", Other: f.home.ID}
+	names("Acme", "ACME\u2060", collision)
+	rename(f.home, "Home", "home")
+	if err := f.store.RebuildDerived(ctx); err != nil { // which checks collisions again
+		f.Fatal(err)
+	}
+	names("Home", "ACME")
+}
+
+var errUndone = errors.New("undone")
 
 // textRebuildInterrupted resumes a rebuild, and waits for servers of an older release.
 func textRebuildInterrupted(f *fixture) {
