@@ -14,11 +14,14 @@ import (
 // refers to them: policies and privileges, without which no row is visible. The roles are
 // made again (see ensureRoles), and this restores their privileges.
 
-// rightsMissing counts the tables of organisations that lack them, and the settings.
+// rightsMissing counts the tables of organisations that lack them, and the settings; also the
+// audit trail if it may be changed: programs up to schema version 16 take that for missing,
+// and restore it when they are started.
 const rightsMissing = `SELECT count(*) FROM pg_class c
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'
 AND (c.relname IN ('organisations', 'settings') OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'org_id' AND NOT a.attisdropped))
 AND (NOT has_table_privilege('` + serviceRole + `', c.oid, 'DELETE')
+  OR c.relname = 'audit' AND $1 >= 17 AND has_table_privilege('` + tenantRole + `', c.oid, 'UPDATE, DELETE')
   OR c.relname <> 'settings' AND (NOT has_table_privilege('` + tenantRole + `', c.oid, 'INSERT') OR NOT c.relforcerowsecurity
     OR 2 <> (SELECT count(*) FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname IN ('tenant', 'service'))))`
 
@@ -47,7 +50,7 @@ func restoreRights(ctx context.Context, db *sql.DB, migrations fs.FS) error {
 		return err
 	}
 	var missing int
-	if err := db.QueryRowContext(ctx, rightsMissing).Scan(&missing); err != nil || missing == 0 {
+	if err := db.QueryRowContext(ctx, rightsMissing, version).Scan(&missing); err != nil || missing == 0 {
 		return err
 	}
 	statements, err := grants(migrations, version)

@@ -107,3 +107,28 @@ func TestRestoredWithoutRoles(t *testing.T) {
 		t.Errorf("with another owner: %v", err)
 	}
 }
+
+// The audit trail cannot be changed by organisations' transactions, also after a program of
+// schema version 16 was started, which gives them privileges that it takes for missing.
+func TestAuditRightsAreTakenBack(t *testing.T) {
+	t.Parallel()
+	e, conn := migrated(t, postgres.Options{URL: servertest.PostgresURL(t)})
+	if _, err := conn.Exec(t.Context(), "SELECT keep_apart('audit')"); err != nil {
+		t.Fatal(err)
+	}
+	for _, privilege := range []string{"DELETE", "UPDATE"} {
+		var held bool
+		if err := conn.QueryRow(t.Context(), "SELECT has_table_privilege('sixty_tenant', 'audit', $1)", privilege).Scan(&held); err != nil || !held {
+			t.Fatalf("%s before: %t, %v", privilege, held, err)
+		}
+		if err := e.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.QueryRow(t.Context(), "SELECT has_table_privilege('sixty_tenant', 'audit', $1)", privilege).Scan(&held); err != nil || held {
+			t.Errorf("%s: %t, %v", privilege, held, err)
+		}
+		if _, err := conn.Exec(t.Context(), "GRANT UPDATE ON audit TO sixty_tenant"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
