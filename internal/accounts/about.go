@@ -17,11 +17,9 @@ func (s *Service) AboutPerson(ctx context.Context, org, user crm.ID) ([]string, 
 	if o.Email != nil {
 		about = append(about, *o.Email)
 	}
-	all, err := s.store.Organisations(ctx)
-	for _, other := range all {
-		if other.ID == org {
-			about = append(about, other.Name)
-		}
+	home, err := s.store.Organisation(ctx, org)
+	if err != nil {
+		return nil, err
 	}
-	return about, err
+	return append(about, home.Name), nil
 }

@@ -12,8 +12,8 @@ import (
 
 // The bounds of a FailureTrail.
 const (
-	// failuresAMinute bounds the entries of an organisation; further failures are counted in
-	// one more entry.
+	// failuresAMinute bounds the entries of an organisation of each kind, so that none hides
+	// another; further failures are counted in one more entry.
 	failuresAMinute = 30
 	// failureOrganisations bounds the organisations with failures in a minute that are known.
 	failureOrganisations = 4096
@@ -66,6 +66,7 @@ type FailureTrail struct {
 
 // queuedFailure is an entry that waits to be written.
 type queuedFailure struct {
+	kind   FailureKind
 	by     crm.Actor
 	origin Origin
 	event  AuditEvent
@@ -74,7 +75,7 @@ type queuedFailure struct {
 // failureMinute is what an organisation has failed in a minute.
 type failureMinute struct {
 	began   time.Time
-	entered int
+	entered [failureKinds]int
 	omitted int64
 	end     *time.Timer // enters what was omitted
 }
@@ -102,7 +103,7 @@ func (f *FailureTrail) Record(ctx context.Context, kind FailureKind, by crm.Acto
 	origin, _ := ctx.Value(originKey{}).(Origin)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.enter(queuedFailure{by, origin, e})
+	f.enter(queuedFailure{kind, by, origin, e})
 }
 
 // Find counts a failure, and enters it if find returns an actor. It does not wait.
@@ -132,7 +133,7 @@ func (f *FailureTrail) Find(ctx context.Context, kind FailureKind, find func(con
 		}
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.enter(queuedFailure{by, origin, e})
+		f.enter(queuedFailure{kind, by, origin, e})
 	})
 }
 
@@ -172,8 +173,8 @@ func (f *FailureTrail) enter(e queuedFailure) {
 	if m == nil {
 		return
 	}
-	if m.entered < failuresAMinute && f.push(e) {
-		m.entered++
+	if m.entered[e.kind] < failuresAMinute && f.push(e) {
+		m.entered[e.kind]++
 		return
 	}
 	if m.omitted++; m.end == nil && !f.closed {

@@ -49,7 +49,7 @@ func (s *Service) LinkIdentity(ctx context.Context, n UnlinkedIdentity, w Provis
 	if err != nil {
 		return err
 	}
-	account, err := s.accountByEmail(ctx, email, org.String(), true)
+	account, err := s.accountByEmail(ctx, email, signInTarget{org: org, named: true}, true)
 	switch {
 	case err == nil:
 		return s.link(ctx, org, n, func(tx Tx) (crm.ID, error) {

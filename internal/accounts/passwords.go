@@ -3,6 +3,8 @@ package accounts
 import (
 	"context"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"sixty/internal/crm"
 )
@@ -17,10 +19,14 @@ type Account struct {
 // maxAccounts bounds the organisations that one address is looked for in.
 const maxAccounts = 100
 
+// maxNameBytes bounds the name of an organisation that is looked for.
+const maxNameBytes = 4 * utf8.UTFMax * crm.MaxNameLength
+
 // AccountByEmail returns the account that an address signs in to: that of the one person who
-// has it and a password or, of several, the one in the organisation that is named, by name or
-// id. Without such a person, it is that of the one who has the address. CodeNotFound in every
-// other case.
+// has it and a password. Of several it is the one in the organisation that is named, by name or
+// id, or else the one that is bound to the domain of the address. Without such a person, it is
+// that of the one who has the address. CodeNotFound in every other case. What is read does not
+// depend on whether there is an account, which response times would reveal.
 func (s *Service) AccountByEmail(ctx context.Context, email, organisation string) (Account, error) {
 	return s.accountToSignIn(ctx, email, organisation, true)
 }
@@ -33,21 +39,54 @@ func (s *Service) DeactivatedByEmail(ctx context.Context, email, organisation st
 // accountToSignIn returns the account of an address that a person writes. One that is stored
 // as it was before NormalEmail is found, too: the password says whether it is theirs.
 func (s *Service) accountToSignIn(ctx context.Context, email, organisation string, active bool) (Account, error) {
+	in, err := s.signInTarget(ctx, email, organisation)
+	if err != nil {
+		return Account{}, err
+	}
 	normal, legacy := crm.StoredEmails(email)
-	account, err := s.accountByEmail(ctx, normal, organisation, active)
-	if legacy == normal || account.Password != "" || err != nil && crm.CodeOf(err) != crm.CodeNotFound {
+	account, err := s.accountByEmail(ctx, normal, in, active)
+	if legacy == normal || err != nil && crm.CodeOf(err) != crm.CodeNotFound {
 		return account, err
 	}
-	// Nor does an invitation by the normal address compete with them.
-	old, oldErr := s.accountByEmail(ctx, legacy, organisation, active)
-	if err != nil || old.Password != "" {
+	old, oldErr := s.accountByEmail(ctx, legacy, in, active)
+	if oldErr != nil && crm.CodeOf(oldErr) != crm.CodeNotFound {
+		return Account{}, oldErr
+	}
+	// An invitation by the normal address does not compete with them.
+	if account.Password == "" && (err != nil || old.Password != "") {
 		return old, oldErr
 	}
-	return account, nil
+	return account, err
+}
+
+// signInTarget is the organisation that a sign-in is for. Unless it was named, it is only
+// preferred to others.
+type signInTarget struct {
+	org   crm.ID // zero: none
+	named bool
+}
+
+// signInTarget returns the organisation that is named, by name or id, or that is bound to the
+// domain of an address.
+func (s *Service) signInTarget(ctx context.Context, email, organisation string) (signInTarget, error) {
+	in := signInTarget{named: organisation != ""}
+	var err error
+	if in.named {
+		if len(organisation) > maxNameBytes || !utf8.ValidString(organisation) || strings.ContainsRune(organisation, 0) {
+			return in, nil // no organisation is called so, and PostgreSQL does not take it
+		}
+		in.org, err = s.store.OrganisationNamed(ctx, organisation)
+	} else if domain, ok := domainOf(email); ok {
+		in.org, err = s.store.DomainHolder(ctx, domain)
+	}
+	if crm.CodeOf(err) == crm.CodeNotFound {
+		err = nil
+	}
+	return in, err
 }
 
 // accountByEmail returns the account with exactly this address.
-func (s *Service) accountByEmail(ctx context.Context, email, organisation string, active bool) (Account, error) {
+func (s *Service) accountByEmail(ctx context.Context, email string, in signInTarget, active bool) (Account, error) {
 	if email == "" {
 		return Account{}, crm.NotFound("account")
 	}
@@ -55,28 +94,24 @@ func (s *Service) accountByEmail(ctx context.Context, email, organisation string
 	if err != nil {
 		return Account{}, err
 	}
-	if organisation == "" {
-		// Who was invited and has not accepted does not compete with those who can sign in.
-		if able := slices.DeleteFunc(slices.Clone(all), func(a Account) bool { return a.Password == "" }); len(able) > 0 {
-			all = able
+	there := slices.IndexFunc(all, func(a Account) bool { return a.OrgID == in.org })
+	if in.named {
+		if there < 0 {
+			return Account{}, crm.NotFound("account")
 		}
-		if len(all) == 1 {
-			return all[0], nil
-		}
+		return all[there], nil
+	}
+	if there >= 0 && all[there].Password != "" {
+		return all[there], nil
+	}
+	// Who was invited and has not accepted does not compete with those who can sign in.
+	if able := slices.DeleteFunc(slices.Clone(all), func(a Account) bool { return a.Password == "" }); len(able) > 0 {
+		all = able
+	}
+	if len(all) != 1 {
 		return Account{}, crm.NotFound("account")
 	}
-	orgs, err := s.store.Organisations(ctx)
-	if err != nil {
-		return Account{}, err
-	}
-	if o, ok := crm.FindOrganisation(orgs, organisation); ok {
-		for _, a := range all {
-			if a.OrgID == o.ID {
-				return a, nil
-			}
-		}
-	}
-	return Account{}, crm.NotFound("account")
+	return all[0], nil
 }
 
 // OwnAccount returns the actor's.

@@ -29,6 +29,10 @@ type Store interface {
 	// first, at most limit of them.
 	OneTimeTokens(ctx context.Context, org crm.ID, after crm.Instant, limit int) ([]OneTimeToken, error)
 	Organisations(ctx context.Context) ([]crm.Organisation, error)
+	Organisation(ctx context.Context, id crm.ID) (crm.Organisation, error)
+	// OrganisationNamed returns the organisation with an id or, without one, with a name;
+	// CodeNotFound if there is none.
+	OrganisationNamed(ctx context.Context, nameOrID string) (crm.ID, error)
 	// Bindings returns what each of the organisations is bound to; those that are bound to
 	// nothing are left out.
 	Bindings(ctx context.Context) (map[crm.ID]Binding, error)

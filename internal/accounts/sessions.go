@@ -12,8 +12,8 @@ type Principal struct {
 	RepsSee crm.RepVisibility
 }
 
-// Actor returns the actor of a principal with a role, and with all scopes. It is the only way to set what an actor
-// sees: created without it, a rep sees only their own records.
+// Actor returns the actor of a principal with a role, and with all scopes. It is the only way to
+// set what an actor sees: created without it, a rep sees only their own records.
 func (p Principal) Actor(role crm.Role) crm.Actor {
 	return crm.Actor{Org: p.OrgID, User: p.ID, Role: role, SeesAll: p.RepsSee == crm.RepsSeeAll, Scopes: crm.AllScopes}
 }

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"sixty/internal/accounts"
@@ -54,6 +55,17 @@ func TestInvitationElsewhere(t *testing.T) {
 		expect(t, b.ask(http.StatusOK, "GET", "/api/user", nil)["data"].(object), object{"id": ada.ID})
 		b.logInTo("ada@acme.example", otherPassword, "Away")
 		expect(t, b.ask(http.StatusOK, "GET", "/api/user", nil)["data"].(object), object{"id": at(invited, "user", "id")})
+		for _, odd := range []string{"Nowhere", "a\x00b", strings.Repeat("long", 10_000)} {
+			if status, _, _ := b.send("POST", "/api/auth/login", object{"email": "ada@acme.example", "password": goodPassword, "organisation": odd}); status != http.StatusUnauthorized && status != http.StatusUnprocessableEntity {
+				t.Errorf("%.10q: %d", odd, status)
+			}
+		}
+
+		// Without a name, they mean the one that is bound to the domain.
+		c.bind(home, "acme.example")
+		b.logIn("ada@acme.example", goodPassword)
+		expect(t, b.ask(http.StatusOK, "GET", "/api/user", nil)["data"].(object), object{"id": ada.ID})
+		b.ask(http.StatusUnauthorized, "POST", "/api/auth/login", object{"email": "ada@acme.example", "password": otherPassword})
 	})
 }
 

@@ -147,3 +147,37 @@ func TestSignInDuringAFlood(t *testing.T) {
 		t.Error("nothing of the flood was rejected")
 	}
 }
+
+// Someone with an old device cookie uses up its own requests, and then those of their address:
+// neither the account's other devices nor the person elsewhere must wait.
+func TestOldDeviceCookie(t *testing.T) {
+	t.Parallel()
+	c := boot(t, "sqlite", behindProxy, func(cfg *config.Config) { cfg.LimitAPI = config.Rate{Requests: 20, Window: time.Hour} })
+	c.member(c.organisation("Shared").ID, "ada@acme.example", crm.RoleRep)
+	const office = "192.0.2.1"
+	left, laptop := &visitor{client: c, address: office}, &visitor{client: c, address: office}
+	for _, v := range []*visitor{left, laptop} {
+		if status, _ := v.enter("ada@acme.example", goodPassword); status != http.StatusOK {
+			t.Fatalf("%d", status)
+		}
+	}
+	finder := &visitor{client: c, address: "198.51.100.1", device: left.device}
+	admitted := 0
+	for range 40 {
+		if status, _ := finder.enter("x@acme.example", "wrong password"); status == http.StatusUnauthorized {
+			admitted++
+		}
+	}
+	if admitted > 6 { // for failures of an account in a network
+		t.Errorf("%d are admitted", admitted)
+	}
+	if status, _ := finder.enter("ada@acme.example", goodPassword); status != http.StatusTooManyRequests {
+		t.Errorf("at an address that has used up its requests: %d", status)
+	}
+	if status, after := laptop.enter("ada@acme.example", goodPassword); status != http.StatusOK {
+		t.Errorf("another device: %d, Retry-After %s", status, after)
+	}
+	if status, after := (&visitor{client: c, address: office, device: left.device}).enter("ada@acme.example", goodPassword); status != http.StatusOK {
+		t.Errorf("the same device at another address: %d, Retry-After %s", status, after)
+	}
+}

@@ -118,7 +118,7 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 	}
 	s.cache = cache.New(o)
 	core.metrics.ObserveEach(s.cache.Observe)
-	s.failures, s.devices = newFailures(core, s, device), auth.NewDevices(device)
+	s.failures, s.devices = newFailures(core, s, device), auth.NewDevices(device, core.Clock)
 	sessions := auth.SessionOptions{
 		Store: core.Store, Service: core.Accounts, Hasher: core.hasher, Freshness: core.changes, Now: core.Clock,
 		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, Seal: seal, Failures: s.failures, Devices: s.devices, Trail: core.failures,

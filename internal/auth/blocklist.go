@@ -50,11 +50,13 @@ func fold(s string) string { return strings.ToLower(norm.NFKC.String(s)) }
 
 const (
 	// longestAffix bounds the digits and signs around a common password that do not make
-	// another one of it.
+	// another one of it, unless they are a sequence or a pattern.
 	longestAffix = 8
 	// longestPattern is the length of a pattern that must not make a password by repetition,
 	// however often.
 	longestPattern = 4
+	// minSequence is the length of the shortest sequence that is taken for one.
+	minSequence = 3
 	// shortestName bounds the parts of names that are looked for.
 	shortestName = 4
 )
@@ -97,13 +99,25 @@ func has(password string) bool {
 }
 
 // core returns a password without the digits and signs around it, or all of it if they are too
-// many.
+// many to be tried.
 func core(password string) string {
-	text := strings.TrimFunc(password, func(r rune) bool { return !unicode.IsLetter(r) })
-	if text == "" || utf8.RuneCountInString(password)-utf8.RuneCountInString(text) > longestAffix {
+	notLetter := func(r rune) bool { return !unicode.IsLetter(r) }
+	end := strings.TrimLeftFunc(password, notLetter)
+	text := strings.TrimRightFunc(end, notLetter)
+	before, after := password[:len(password)-len(end)], end[len(text):]
+	if text == "" || affixLen(before)+affixLen(after) > longestAffix {
 		return password
 	}
 	return text
+}
+
+// affixLen returns the number of characters that must be guessed of the digits and signs on one
+// side of a password.
+func affixLen(affix string) int {
+	if n := utf8.RuneCountInString(affix); n < minSequence || !sequential(affix) && !repeats(affix) && !has(affix) {
+		return n
+	}
+	return 0
 }
 
 // period returns the length in bytes of the shortest beginning of a text that makes the text

@@ -97,6 +97,9 @@ func TestWeakness(t *testing.T) {
 		"!!!!football!!!!":   "one of the most common",
 		"ｐａｓｓｗｏｒｄ12345":      "one of the most common",
 		"letmeinletmein":     "one of the most common",
+		"password123456789":  "one of the most common",
+		"!!!!!!!!!!dragon":   "one of the most common",
+		"P4ssword9876543210": "one of the most common",
 
 		"Lovelace1815":                    "made of your name",
 		"lovelace-lovelace":               "made of your name",

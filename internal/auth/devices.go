@@ -18,10 +18,13 @@ const DeviceLifetime = 180 * 24 * time.Hour
 // Devices signs and verifies device cookies (OWASP: device cookies). Such a cookie shows that
 // a device has signed in to an account before, so that the failures of others do not delay
 // it. It is no credential: the password is still needed. It is safe for concurrent use.
-type Devices struct{ key []byte }
+type Devices struct {
+	key []byte
+	now func() time.Time
+}
 
-// NewDevices returns Devices with a key that all instances know.
-func NewDevices(key string) *Devices { return &Devices{key: []byte(key)} }
+// NewDevices returns Devices with a key that all instances know. now is the clock for expiry.
+func NewDevices(key string, now func() time.Time) *Devices { return &Devices{[]byte(key), now} }
 
 // device is what a cookie says. All of it is random, a keyed hash, or an instant, so that it
 // reveals no account.
@@ -40,7 +43,7 @@ const (
 var deviceEncoding = base64.RawURLEncoding.Strict()
 
 // sign returns the cookie of a new device of an account.
-func (d *Devices) sign(org, user crm.ID, since crm.Instant, now time.Time) string {
+func (d *Devices) sign(org, user crm.ID, since crm.Instant) string {
 	b := make([]byte, 0, deviceBytes)
 	b = append(b, deviceVersion)
 	var id [16]byte
@@ -49,7 +52,7 @@ func (d *Devices) sign(org, user crm.ID, since crm.Instant, now time.Time) strin
 	account := d.account(org, user)
 	b = append(b, account[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(since))
-	b = binary.BigEndian.AppendUint64(b, uint64(crm.InstantOf(now)))
+	b = binary.BigEndian.AppendUint64(b, uint64(crm.InstantOf(d.now())))
 	return deviceEncoding.EncodeToString(append(b, d.mac("device", b)...))
 }
 
@@ -74,19 +77,19 @@ func (d *Devices) parse(text string) (out device, ok bool) {
 }
 
 // current returns what a cookie says, unless it has expired.
-func (d *Devices) current(text string, now time.Time) (out device, ok bool) {
+func (d *Devices) current(text string) (out device, ok bool) {
 	out, ok = d.parse(text)
-	return out, ok && now.Before(out.at.Time().Add(DeviceLifetime))
+	return out, ok && d.now().Before(out.at.Time().Add(DeviceLifetime))
 }
 
-// ID returns an id that all cookies of an account have in common; false if the cookie was not
-// signed here.
-func (d *Devices) ID(text string) (id [16]byte, ok bool) {
+// ID returns the id of a device, and one that all devices of its account have in common; false
+// if the cookie was not signed here, or has expired. It may have been revoked.
+func (d *Devices) ID(text string) (id, account [16]byte, ok bool) {
 	if text == "" {
-		return id, false
+		return id, account, false
 	}
-	out, ok := d.parse(text)
-	return out.account, ok
+	out, ok := d.current(text)
+	return out.id, out.account, ok
 }
 
 // knows reports whether a device has signed in to an account since its device cookies were

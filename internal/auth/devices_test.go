@@ -20,23 +20,27 @@ func parsed(t *testing.T, address string) netip.Addr {
 	return a
 }
 
-// Cookies of an account have an id in common, and reveal nothing of it.
+// Each cookie has an id, those of an account have another in common until they expire, and
+// they reveal nothing of it.
 func TestDevices(t *testing.T) {
 	t.Parallel()
-	d := auth.NewDevices("a key")
-	org, ada, eve := crm.NewID(), crm.NewID(), crm.NewID()
 	now := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
-	first, second, third := d.Sign(org, ada, 0, now), d.Sign(org, ada, 7, now), d.Sign(org, eve, 0, now)
-	id := func(cookie string) [16]byte {
+	clock := func() time.Time { return now }
+	d := auth.NewDevices("a key", clock)
+	org, ada, eve := crm.NewID(), crm.NewID(), crm.NewID()
+	first, second, third := d.Sign(org, ada, 0), d.Sign(org, ada, 7), d.Sign(org, eve, 0)
+	ids := func(cookie string) (device, account [16]byte) {
 		t.Helper()
-		out, ok := d.ID(cookie)
+		device, account, ok := d.ID(cookie)
 		if !ok {
 			t.Fatal("a cookie is not recognised")
 		}
-		return out
+		return device, account
 	}
-	if first == second || id(first) != id(second) || id(first) == id(third) {
-		t.Error("the ids are not those of the accounts")
+	laptop, adas := ids(first)
+	phone, alsoAdas := ids(second)
+	if _, eves := ids(third); laptop == phone || adas != alsoAdas || adas == eves {
+		t.Error("the ids are not those of the devices and the accounts")
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(first)
 	if err != nil {
@@ -47,15 +51,19 @@ func TestDevices(t *testing.T) {
 			t.Error("the cookie names the account")
 		}
 	}
-	if _, ok := auth.NewDevices("another key").ID(first); ok {
+	if _, _, ok := auth.NewDevices("another key", clock).ID(first); ok {
 		t.Error("a cookie is accepted that another key has signed")
+	}
+	now = now.Add(auth.DeviceLifetime)
+	if _, _, ok := d.ID(first); ok {
+		t.Error("a cookie is accepted that has expired")
 	}
 }
 
 // FuzzDevices parses arbitrary cookies: only what was signed is accepted.
 func FuzzDevices(f *testing.F) {
-	d := auth.NewDevices("a key")
-	good := d.Sign(crm.ID{1}, crm.ID{2}, 0, time.Unix(1_767_600_000, 0))
+	d := auth.NewDevices("a key", func() time.Time { return time.Unix(1_767_600_000, 0) })
+	good := d.Sign(crm.ID{1}, crm.ID{2}, 0)
 	for _, text := range []string{
 		"", good, good[1:], good + "A", good[:len(good)-1] + "A", "B" + good[1:], strings.Repeat("A", len(good)),
 		strings.ReplaceAll(good, "A", "+"), good[:50] + "\n" + good[51:], strings.Repeat("=", len(good)), "\xff",
@@ -63,7 +71,7 @@ func FuzzDevices(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if _, ok := d.ID(text); ok != (text == good) {
+		if _, _, ok := d.ID(text); ok != (text == good) {
 			t.Errorf("%q: accepted %t", text, ok)
 		}
 	})

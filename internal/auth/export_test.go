@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"time"
 
 	"sixty/internal/crm"
 )
@@ -13,11 +12,14 @@ func (h *Hasher) Work(ctx context.Context, level TrustLevel, do func()) error {
 }
 
 // Sign returns the cookie of a new device.
-func (d *Devices) Sign(org, user crm.ID, since crm.Instant, now time.Time) string {
-	return d.sign(org, user, since, now)
+func (d *Devices) Sign(org, user crm.ID, since crm.Instant) string {
+	return d.sign(org, user, since)
 }
 
 // StoredHash returns the stored form of a hash.
 func StoredHash(c Cost, salt, hash []byte) string {
 	return passwordHash{cost: c, salt: salt, hash: hash}.String()
 }
+
+// AddressNames returns what failures in the name of an address are counted by.
+func AddressNames(email string) []string { return addressNames(email) }

@@ -64,16 +64,18 @@ func busy() error {
 	return &crm.Error{Code: crm.CodeUnavailable, Message: "Too many people are signing in at the moment. Try again shortly.", Cause: errBusy}
 }
 
-// Hash returns the stored form of a password, which is prepared before (RFC 8265). It returns CodeUnavailable if too many are
-// waiting, and the context's error if that ends first.
+// Hash returns the stored form of a password, which is prepared before (RFC 8265). It returns
+// CodeUnavailable if too many are waiting, and the context's error if that ends first.
 func (h *Hasher) Hash(ctx context.Context, password string) (stored string, err error) {
-	err = h.work(ctx, Trusted, func() { stored = hashPassword(prepare(password), h.cost).String(); h.hashed.Add(1) })
+	prepared := prepare(password)
+	err = h.work(ctx, Trusted, func() { stored = hashPassword(prepared, h.cost).String(); h.hashed.Add(1) })
 	return stored, err
 }
 
 // Verify reports whether a password matches the stored form, and whether that should be
-// replaced: because the cost has increased, or the password had not been prepared. If stored is "", no password matches, after the
-// same work. Errors are those of Hash.
+// replaced: because the cost has increased, or the password had not been prepared. If stored is
+// "" or the password is too long to be anyone's, it does not match, after the same work. Errors
+// are those of Hash.
 func (h *Hasher) Verify(ctx context.Context, level TrustLevel, password, stored string) (ok, outdated bool, err error) {
 	known := h.decoy
 	if stored != "" {
@@ -81,9 +83,12 @@ func (h *Hasher) Verify(ctx context.Context, level TrustLevel, password, stored 
 			return false, false, err
 		}
 	}
+	if isTooLong(password) {
+		password, known, stored = "", h.decoy, ""
+	}
+	prepared := prepare(password)
 	raw := false // it matches as it was hashed before passwords were prepared
 	err = h.work(ctx, level, func() {
-		prepared := prepare(password)
 		ok = known.matches(prepared) && stored != ""
 		h.hashed.Add(1)
 		if !ok && prepared != password { // one more hash for those whose text changes

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"golang.org/x/text/unicode/norm"
+
 	"sixty/internal/auth"
 	"sixty/internal/crm"
 )
@@ -163,4 +165,31 @@ func TestHasherPrefersTheTrusted(t *testing.T) {
 			t.Errorf("afterwards: %v", err)
 		}
 	})
+}
+
+// A password that is too long to be anyone's costs one hash, and no preparation of all of it.
+func TestLongPasswords(t *testing.T) {
+	t.Parallel()
+	h := auth.NewHasher(auth.HasherOptions{Cost: cheap()})
+	longest := strings.Repeat("\uac01", 256) // each is three characters when decomposed
+	stored, err := h.Hash(t.Context(), longest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		password, stored string
+		ok               bool
+	}{
+		"Longest":    {norm.NFD.String(longest), stored, true},
+		"OneMore":    {longest + "x", rawHash(longest + "x"), false},
+		"Decomposed": {norm.NFD.String(longest) + "x", stored, false},
+		"Megabyte":   {strings.Repeat("e\u0301", 1<<19), stored, false},
+		"NoAccount":  {strings.Repeat("e\u0301", 1<<19), "", false},
+	} {
+		before := h.Hashed()
+		ok, _, err := h.Verify(t.Context(), auth.Unknown, c.password, c.stored)
+		if n := h.Hashed() - before; err != nil || ok != c.ok || n != 1 {
+			t.Errorf("%s: %t after %d hashes, %v", name, ok, n, err)
+		}
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sixty/internal/accounts"
+	"sixty/internal/crm"
 	"sixty/internal/ratelimit"
 )
 
@@ -51,10 +52,8 @@ const (
 // succeeded is called.
 type attempt struct {
 	failures *ratelimit.Failures
+	counted  ratelimit.FailureResult
 	level    TrustLevel
-	// reset are the subjects whose failures a success deletes, and counted those that
-	// keep others.
-	reset, counted []ratelimit.FailureSubject
 	// wait, if not 0, is how long the attempt would have to wait if the account were unknown
 	// in its network, which a failure must not reveal.
 	wait time.Duration
@@ -71,7 +70,7 @@ type client struct {
 func (s *Sessions) client(from ClientInfo) client {
 	a, _ := netip.ParseAddr(from.Address) // the zero Addr stands for all unknown ones
 	c := client{network: ratelimit.Network(a), address: a}
-	c.device, c.signed = s.o.Devices.current(from.Device, s.o.Now())
+	c.device, c.signed = s.o.Devices.current(from.Device)
 	return c
 }
 
@@ -93,42 +92,81 @@ func (c *client) networks(observed bool) []ratelimit.FailureSubject {
 }
 
 func (c *client) deviceSubject() ratelimit.FailureSubject {
-	return ratelimit.FailureSubject{Name: "device " + hex.EncodeToString(c.device.id[:]), Free: freeForDevice, Window: deviceWindow}
+	return ratelimit.FailureSubject{Name: "device " + hex.EncodeToString(c.device.id[:]), Free: freeForDevice, Window: deviceWindow, Forgiving: true}
+}
+
+// subjects returns what failures of an account with these names are counted of, for a client
+// whose network is known to the account or not. A known one is not rejected because of others,
+// but counts like them, so that failures do not reveal it.
+func (c *client) subjects(names []string, known bool) []ratelimit.FailureSubject {
+	all := c.networks(known)
+	for _, name := range names {
+		all = append(all,
+			ratelimit.FailureSubject{Name: "account " + name + "\nnetwork " + c.networkName(), Free: freeForAccount, Forgiving: true},
+			ratelimit.FailureSubject{Name: "strangers " + name, Free: freeForStrangers, Window: strangersWindow, Observed: known})
+	}
+	return all
+}
+
+// addressNames returns what failures in the name of an address are counted by: each form in
+// which an account that it may sign in to may be stored (crm.StoredEmails), whether there is
+// one or not. So all ways to write the address of an account have a name in common.
+func addressNames(email string) []string {
+	normal, legacy := crm.StoredEmails(email)
+	names := []string{"address " + normal}
+	switch {
+	case normal == "":
+		names[0] += legacy
+	case legacy != "" && legacy != normal:
+		names = append(names, "address "+legacy)
+	}
+	return names
+}
+
+// personNames returns what failures in the name of a person who is signed in are counted by.
+func personNames(user crm.ID) []string { return []string{"person " + user.String()} }
+
+// rejected returns a *TooManyAttempts for an attempt that is rejected whatever is known of the
+// account and its client: as far as this instance knows, without asking the database. Others
+// that are rejected have been looked up, since their network may be known to the account. That
+// takes a few reads by index, and rate limits bound their number by address.
+func (s *Sessions) rejected(names []string, c client) error {
+	if c.signed {
+		return nil
+	}
+	if r := s.o.Failures.Peek(c.subjects(names, true)...); r.Wait > 0 {
+		return &TooManyAttempts{r.ObservedWait}
+	}
+	return nil
 }
 
 // admit admits an attempt to sign in to an account, which is the zero Account if there is
-// none. name is what the account is counted by. It returns a *TooManyAttempts if the attempt
-// is rejected.
-func (s *Sessions) admit(ctx context.Context, name string, a accounts.Account, h accounts.SignInHistory, c client) (attempt, error) {
+// none. names are what the account is counted by. It returns a *TooManyAttempts if the attempt
+// is rejected, with the same wait for accounts that are known in the network and others.
+func (s *Sessions) admit(ctx context.Context, names []string, a accounts.Account, h accounts.SignInHistory, c client) (attempt, error) {
 	if c.signed && s.o.Devices.knows(c.device, a, h) {
 		if out, ok := s.admitDevice(ctx, c); ok {
 			return out, nil
 		}
 	}
-	here := ratelimit.FailureSubject{Name: "account " + name + "\nnetwork " + c.networkName(), Free: freeForAccount}
-	out := attempt{failures: s.o.Failures, level: KnownNetwork, reset: []ratelimit.FailureSubject{here}, counted: c.networks(h.KnownNetwork)}
-	if !h.KnownNetwork {
-		out.counted = append(out.counted, ratelimit.FailureSubject{Name: "strangers " + name, Free: freeForStrangers, Window: strangersWindow})
-	}
-	r := s.o.Failures.Begin(ctx, out.all()...)
+	r := s.o.Failures.Begin(ctx, c.subjects(names, h.KnownNetwork)...)
 	if r.Wait > 0 {
-		return attempt{}, &TooManyAttempts{r.Wait}
+		return attempt{}, &TooManyAttempts{r.ObservedWait}
 	}
+	out := attempt{failures: s.o.Failures, counted: r, level: Unknown}
 	switch {
 	case h.KnownNetwork:
-		out.wait = r.ObservedWait
+		out.level, out.wait = KnownNetwork, r.ObservedWait
 	case r.Suspected:
 		out.level = Suspected
-	default:
-		out.level = Unknown
 	}
 	return out, nil
 }
 
 // admitDevice admits an attempt of a known device, unless it has failed too often.
 func (s *Sessions) admitDevice(ctx context.Context, c client) (attempt, bool) {
-	out := attempt{failures: s.o.Failures, level: Trusted, reset: []ratelimit.FailureSubject{c.deviceSubject()}}
-	return out, s.o.Failures.Begin(ctx, out.all()...).Wait == 0
+	r := s.o.Failures.Begin(ctx, c.deviceSubject())
+	return attempt{failures: s.o.Failures, counted: r, level: Trusted}, r.Wait == 0
 }
 
 // admitAnyone admits an attempt whose account is not known yet.
@@ -138,32 +176,21 @@ func (s *Sessions) admitAnyone(ctx context.Context, c client) (attempt, error) {
 			return out, nil
 		}
 	}
-	out := attempt{failures: s.o.Failures, level: Unknown, counted: c.networks(false)}
-	if r := s.o.Failures.Begin(ctx, out.all()...); r.Wait > 0 {
+	r := s.o.Failures.Begin(ctx, c.networks(false)...)
+	if r.Wait > 0 {
 		return attempt{}, &TooManyAttempts{r.Wait}
 	}
-	return out, nil
-}
-
-func (a *attempt) all() []ratelimit.FailureSubject {
-	return append(a.reset[:len(a.reset):len(a.reset)], a.counted...)
+	return attempt{failures: s.o.Failures, counted: r, level: Unknown}, nil
 }
 
 // succeeded ends a successful attempt.
-func (a *attempt) succeeded(ctx context.Context) {
-	for _, s := range a.reset {
-		a.failures.Forget(ctx, s)
-	}
-	if len(a.counted) > 0 {
-		a.failures.Succeeded(ctx, a.counted...)
-	}
-}
+func (a *attempt) succeeded(ctx context.Context) { a.failures.Succeeded(ctx, a.counted) }
 
 // undone ends an attempt that was not decided, which is no failure.
-func (a *attempt) undone(ctx context.Context) { a.failures.Succeeded(ctx, a.all()...) }
+func (a *attempt) undone(ctx context.Context) { a.failures.Undone(ctx, a.counted) }
 
 // overloaded ends an attempt that the hasher rejected.
-func (a *attempt) overloaded(ctx context.Context) { a.failures.Overloaded(ctx, a.all()...) }
+func (a *attempt) overloaded(ctx context.Context) { a.failures.Overloaded(ctx, a.counted) }
 
 // failed returns the error of a failed attempt: err, or what an unknown account would lead to.
 func (a *attempt) failed(err error) error {

@@ -42,7 +42,7 @@ func instance(t *testing.T, s *store.Store, c *clock, failures ratelimit.Failure
 	d := &door{t: t, clock: c, service: accounts.NewService(s.Accounts(), c.now, "GBP")}
 	d.sessions = auth.NewSessions(auth.SessionOptions{
 		Store: s, Service: d.service, Hasher: auth.NewHasher(auth.HasherOptions{Cost: cheap(), AtOnce: 1}), Freshness: &changeLog{}, Now: c.now,
-		Idle: time.Hour, Lifetime: time.Hour, Failures: counts, Devices: auth.NewDevices("key of devices"),
+		Idle: time.Hour, Lifetime: time.Hour, Failures: counts, Devices: auth.NewDevices("key of devices", c.now),
 	})
 	t.Cleanup(d.sessions.Close)
 	return d
@@ -181,11 +181,20 @@ func TestFailuresFromTheOffice(t *testing.T) {
 		t.Errorf("%v, others wait for %s", err, strangers)
 	}
 	d.enters(office, "")
+	if _, wait, _ := d.try("another@acme.example", "wrong password", office, ""); wait != strangers {
+		t.Errorf("after her sign-in others wait for %s, and %s before", wait, strangers)
+	}
 	for range 6 {
 		_, _, _ = d.try(adasEmail, "wrong password", office, "")
 	}
-	if wait := d.waits(office, ""); wait != time.Second {
-		t.Errorf("she waits for %s", wait)
+	// Nor does a rejected attempt.
+	if wait := d.waits(office, ""); wait != strangers {
+		t.Errorf("she waits for %s, others for %s", wait, strangers)
+	}
+	d.clock.advance(strangers)
+	d.enters(office, "")
+	for range 6 {
+		_, _, _ = d.try(adasEmail, "wrong password", office, "")
 	}
 	d.enters(office, laptop)
 	d.enters("2001:db8:1:2::ffff", "") // home, by another address

@@ -16,6 +16,9 @@ import (
 const (
 	minPassword = 12
 	maxPassword = 256
+	// maxPasswordBytes bounds a password before it is prepared. A character may be written as
+	// up to three times as many bytes as it is prepared to (Unicode Standard Annex 15).
+	maxPasswordBytes = 3 * utf8.UTFMax * maxPassword
 )
 
 // Passwords sets and checks passwords. It is safe for concurrent use.
@@ -74,20 +77,28 @@ func checkPassword(member, password string, about ...string) []crm.FieldError {
 	invalid := func(format string, args ...any) []crm.FieldError {
 		return []crm.FieldError{{Field: member, Message: fmt.Sprintf(format, args...)}}
 	}
+	if len(password) > maxPasswordBytes {
+		return invalid("must be at most %d characters long", maxPassword)
+	}
 	prepared, err := precis.OpaqueString.String(password)
 	if err != nil && password != "" {
 		return invalid("must not contain control characters, nor characters that Unicode does not define")
 	}
-	switch n := utf8.RuneCountInString(prepared); {
-	case n < minPassword:
+	switch {
+	case utf8.RuneCountInString(prepared) < minPassword:
 		return invalid("must be at least %d characters long", minPassword)
-	case n > maxPassword:
+	case isTooLong(prepared):
 		return invalid("must be at most %d characters long", maxPassword)
 	}
 	if w := weakness(prepared, about...); w != "" {
 		return invalid("must not be %s", w)
 	}
 	return nil
+}
+
+// isTooLong reports whether a text is longer than any password, prepared or not.
+func isTooLong(password string) bool {
+	return len(password) > maxPasswordBytes || utf8.RuneCountInString(prepare(password)) > maxPassword
 }
 
 // prepare returns a password as it is hashed (RFC 8265 section 4, OpaqueString). What cannot

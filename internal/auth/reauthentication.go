@@ -63,7 +63,7 @@ func (s *Sessions) requirePassword(ctx context.Context, by crm.Actor, member, pa
 	if err != nil {
 		return err
 	}
-	a, err := s.admit(ctx, "person "+by.User.String(), account, history, client)
+	a, err := s.admit(ctx, personNames(by.User), account, history, client)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func NewSessions(o SessionOptions) *Sessions {
 		o.Failures = ratelimit.NewFailures(ratelimit.FailuresOptions{Now: o.Now})
 	}
 	if o.Devices == nil {
-		o.Devices = NewDevices(rand.Text())
+		o.Devices = NewDevices(rand.Text(), o.Now)
 	}
 	s := &Sessions{o: o}
 	s.credentialCache = credentialCache{

@@ -44,19 +44,19 @@ func (s NewSession) Actor() crm.Actor {
 // all result in the same CodeUnauthenticated after the same work. After failures it may return
 // a *TooManyAttempts, and CodeUnavailable if too many people are signing in.
 func (s *Sessions) SignIn(ctx context.Context, in SignIn) (NewSession, error) {
+	from, names := s.client(in.ClientInfo), addressNames(in.Email)
+	if err := s.rejected(names, from); err != nil {
+		return NewSession{}, err
+	}
 	known, err := s.o.Service.AccountByEmail(ctx, in.Email, in.Organisation)
 	if err != nil && crm.CodeOf(err) != crm.CodeNotFound {
 		return NewSession{}, err
 	}
-	from := s.client(in.ClientInfo)
 	history, err := s.o.Service.SignInHistory(ctx, known, from.networkName())
 	if err != nil {
 		return NewSession{}, err
 	}
-	// All ways to write an account's address count as one, those that it is found by in the old
-	// folding (crm.StoredEmails) among them.
-	normal, _ := crm.NormalEmail(in.Email)
-	a, err := s.admit(ctx, strings.ToLower(normal), known, history, from)
+	a, err := s.admit(ctx, names, known, history, from)
 	if err != nil {
 		return NewSession{}, err
 	}
@@ -136,7 +136,7 @@ func (s *Sessions) begin(ctx context.Context, org, user crm.ID, from ClientInfo)
 		OrgID: org, UserID: user, Hash: hash[:], Address: from.Address, UserAgent: cut(from.UserAgent, maxUserAgent),
 		ExpiresAt: crm.InstantOf(s.o.Now().Add(s.o.Lifetime)), Network: client.networkName(),
 	})
-	return NewSession{Token: token, Session: x, Device: s.o.Devices.sign(org, user, x.DevicesSince, s.o.Now())}, err
+	return NewSession{Token: token, Session: x, Device: s.o.Devices.sign(org, user, x.DevicesSince)}, err
 }
 
 // maxUserAgent bounds the stored length of a User-Agent in bytes.

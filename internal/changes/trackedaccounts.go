@@ -63,6 +63,16 @@ func (s trackedAccounts) Organisations(ctx context.Context) ([]crm.Organisation,
 	return s.store.Organisations(ctx)
 }
 
+func (s trackedAccounts) Organisation(ctx context.Context, id crm.ID) (crm.Organisation, error) {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.Organisation(ctx, id)
+}
+
+func (s trackedAccounts) OrganisationNamed(ctx context.Context, nameOrID string) (crm.ID, error) {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.OrganisationNamed(ctx, nameOrID)
+}
+
 func (s trackedAccounts) IsOperator(ctx context.Context, org, user crm.ID) (bool, error) {
 	dependenciesOf(ctx).setUncacheable()
 	return s.store.IsOperator(ctx, org, user)

@@ -15,13 +15,13 @@ type Limits struct {
 	LimitGlobal             Rate     `name:"limit-global" env:"SIXTY_LIMIT_GLOBAL" default:"1000/15m" help:"Limit of all requests of an anonymous client's address." group:"server"`
 	LimitAPI                Rate     `name:"limit-api" env:"SIXTY_LIMIT_API" default:"100/1m" help:"Limit of its requests to operations of the API." group:"server"`
 	LimitExpensive          Rate     `name:"limit-expensive" env:"SIXTY_LIMIT_EXPENSIVE" default:"10/5m" help:"Limit of its requests to statistics, analysis and exports." group:"server"`
-	LimitPrincipalFactor    int      `name:"limit-principal-factor" env:"SIXTY_LIMIT_PRINCIPAL_FACTOR" default:"10" help:"Factor of these limits for a signed-in person or a key." group:"server"`
+	LimitPrincipalFactor    int      `name:"limit-principal-factor" env:"SIXTY_LIMIT_PRINCIPAL_FACTOR" default:"10" help:"Factor of these limits for a person, together with the keys made for them." group:"server"`
 	LimitOrganisationFactor int      `name:"limit-organisation-factor" env:"SIXTY_LIMIT_ORGANISATION_FACTOR" default:"100" help:"Factor of these limits for all requests of an organisation together." group:"server"`
 	MaxRequests             int      `name:"max-requests" env:"SIXTY_MAX_REQUESTS" default:"256" help:"Maximum number of concurrent requests; others wait in a short queue." group:"server"`
 	MaxConnections          int      `name:"max-connections" env:"SIXTY_MAX_CONNECTIONS" default:"6000" help:"Maximum number of client connections; beyond it, the one that has been idle longest is closed." group:"server"`
 	MaxConnsPerAddress      int      `name:"max-conns-per-address" env:"SIXTY_MAX_CONNS_PER_ADDRESS" default:"1024" help:"Maximum number of connections of one address, trusted proxies excepted; 0: no limit." group:"server"`
-	StreamsPerPrincipal     int      `name:"streams-per-principal" env:"SIXTY_STREAMS_PER_PRINCIPAL" default:"20" help:"Maximum number of open event streams of a signed-in person or a key." group:"server"`
-	StreamsPerOrganisation  int      `name:"streams-per-organisation" env:"SIXTY_STREAMS_PER_ORGANISATION" default:"500" help:"Maximum number of open event streams of an organisation." group:"server"`
+	StreamsPerPrincipal     int      `name:"streams-per-principal" env:"SIXTY_STREAMS_PER_PRINCIPAL" default:"20" help:"Maximum number of event streams that a person, together with the keys made for them, has open on an instance." group:"server"`
+	StreamsPerOrganisation  int      `name:"streams-per-organisation" env:"SIXTY_STREAMS_PER_ORGANISATION" default:"500" help:"Maximum number of event streams that an organisation has open on an instance." group:"server"`
 	TrustedProxies          []string `name:"trusted-proxies" env:"SIXTY_TRUSTED_PROXIES" sep:"," placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is trusted, as addresses or CIDRs." group:"server"`
 }
 

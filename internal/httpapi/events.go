@@ -39,7 +39,8 @@ func (a *API) eventStream() operation {
 			"change, for each change of the organisation as in /api/changes; reset, when the log no longer goes on from the Last-Event-ID or what the client sees has changed, so " +
 			"that everything must be read again; and end, with the reason, before the server closes the stream: the client is too slow, " +
 			"its credentials are no longer valid, or the server shuts down. A client that reconnects with Last-Event-ID misses nothing. " +
-			"A caller may have 20 streams open, and an organisation 500: 429 with Retry-After beyond that.",
+			"A user, together with the keys made for them, and an organisation may have a limited number of streams open on each " +
+			"instance: 20 and 500, unless the operator has set other limits. Beyond that the response is 429 with Retry-After.",
 		headers: []*huma.Param{{
 			Name: lastEventID, In: "header", Description: "The id of the last event that was received.",
 			Schema: &huma.Schema{Type: huma.TypeString},

@@ -1,7 +1,7 @@
 package ratelimit
 
-// Known returns the number of recorded subjects.
-func (f *Failures) Known() int {
+// Subjects returns the number of recorded subjects.
+func (f *Failures) Subjects() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.young) + len(f.old)

@@ -29,8 +29,11 @@ type FailureSubject struct {
 	// Window, if not 0, makes Free the number of failures in a window of time, which begins
 	// with the first of them. Further attempts are rejected until it ends.
 	Window time.Duration
-	// Observed subjects are counted, but do not reject attempts.
+	// Observed subjects do not reject attempts. An attempt is not counted against one that would
+	// have rejected it.
 	Observed bool
+	// Forgiving subjects have no failures after a success; others keep the earlier ones.
+	Forgiving bool
 }
 
 // FailureResult is the decision on an attempt.
@@ -42,6 +45,19 @@ type FailureResult struct {
 	// Suspected reports that a subject had more earlier failures or Overload than a quarter of
 	// its free ones, which is more than people mistype.
 	Suspected bool
+
+	// What the attempt added, by which it is uncounted.
+	all    []FailureSubject
+	keys   []failureKey
+	added  []addedFailure
+	shared bool // it was counted in Redis, too
+}
+
+// addedFailure is what an attempt added to a subject.
+type addedFailure struct {
+	counted bool
+	until   time.Time // the wait that began with it
+	shared  int64     // likewise, by the clock of Redis
 }
 
 // FailuresOptions configure Failures. Now is required, and with Redis, Prefix and Logger too.
@@ -103,45 +119,73 @@ func (f *Failures) Close() {
 // Begin counts an attempt against all subjects. If one of them must wait, the attempt is
 // rejected, and counted against none.
 func (f *Failures) Begin(ctx context.Context, all ...FailureSubject) FailureResult {
-	keys := f.keys(all)
+	r := FailureResult{all: all, keys: f.keys(all), added: make([]addedFailure, len(all))}
 	now := f.now()
-	if r, states, ok := f.shared.begin(ctx, now, keys, all); ok {
+	if states, ok := f.shared.begin(ctx, now, &r); ok {
+		r.shared = true
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		for i, k := range keys {
+		for i, k := range r.keys {
 			states[i].overload = f.of(k, now).overload
 			f.put(now, k, states[i])
+			r.added[i].until = states[i].until
 		}
-		r.Suspected = f.suspected(now, keys, all, r.Wait > 0)
+		r.Suspected = f.suspected(now, &r)
 		return r
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var r FailureResult
-	for i, k := range keys {
-		wait := f.of(k, now).until.Sub(now)
-		r.ObservedWait = max(r.ObservedWait, wait)
-		if !all[i].Observed {
-			r.Wait = max(r.Wait, wait)
-		}
-	}
-	if r.Wait > 0 {
+	if f.wait(now, &r); r.Wait > 0 {
 		return r
 	}
-	for i, k := range keys {
-		f.put(now, k, f.of(k, now).fail(now, &all[i]))
+	for i, k := range r.keys {
+		s := f.of(k, now)
+		if now.Before(s.until) {
+			continue
+		}
+		s = s.fail(now, &all[i])
+		r.added[i] = addedFailure{counted: true, until: s.until}
+		f.put(now, k, s)
 	}
-	r.Suspected = f.suspected(now, keys, all, false)
+	r.Suspected = f.suspected(now, &r)
 	return r
 }
 
+// Peek returns the decision on an attempt as this instance knows it, and counts nothing.
+func (f *Failures) Peek(all ...FailureSubject) FailureResult {
+	r := FailureResult{all: all, keys: f.keys(all)}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.wait(f.now(), &r)
+	return r
+}
+
+// wait sets how long an attempt must wait; the lock is held.
+func (f *Failures) wait(now time.Time, r *FailureResult) {
+	for i, k := range r.keys {
+		r.await(&r.all[i], f.of(k, now).until.Sub(now))
+	}
+}
+
+// await takes the wait of a subject into account.
+func (r *FailureResult) await(of *FailureSubject, wait time.Duration) {
+	r.ObservedWait = max(r.ObservedWait, wait)
+	if !of.Observed {
+		r.Wait = max(r.Wait, wait)
+	}
+}
+
 // suspected decides FailureResult.Suspected; the lock is held.
-func (f *Failures) suspected(now time.Time, keys []failureKey, all []FailureSubject, rejected bool) bool {
-	if rejected {
+func (f *Failures) suspected(now time.Time, r *FailureResult) bool {
+	if r.Wait > 0 {
 		return true
 	}
-	for i, k := range keys {
-		if s := f.of(k, now); s.count-1+s.overload > all[i].Free/4 {
+	for i, k := range r.keys {
+		earlier := f.of(k, now)
+		if r.added[i].counted {
+			earlier.count--
+		}
+		if earlier.count+earlier.overload > r.all[i].Free/4 {
 			return true
 		}
 	}
@@ -165,43 +209,53 @@ func (s failures) fail(now time.Time, of *FailureSubject) failures {
 	return s
 }
 
-// Succeeded uncounts a successful attempt, and its delays.
-func (f *Failures) Succeeded(ctx context.Context, all ...FailureSubject) {
-	f.uncount(ctx, all, func(s *failures) { s.overload = 0 })
+// Succeeded ends a successful attempt: what it added to its subjects is taken back, and those
+// that are forgiving lose their failures.
+func (f *Failures) Succeeded(ctx context.Context, r FailureResult) {
+	f.uncount(ctx, &r, true, 0)
+	var forgiven []failureKey
+	for i, k := range r.keys {
+		if r.all[i].Forgiving {
+			forgiven = append(forgiven, k)
+		}
+	}
+	f.shared.forget(ctx, forgiven)
 }
 
-// Overloaded uncounts an attempt that could not be decided because of overload. Repeated
+// Undone takes back what an attempt added that was not decided.
+func (f *Failures) Undone(ctx context.Context, r FailureResult) { f.uncount(ctx, &r, false, 0) }
+
+// Overloaded is Undone for an attempt that could not be decided because of overload. Repeated
 // overload makes its subjects suspected.
-func (f *Failures) Overloaded(ctx context.Context, all ...FailureSubject) {
-	f.uncount(ctx, all, func(s *failures) { s.overload++ })
-}
+func (f *Failures) Overloaded(ctx context.Context, r FailureResult) { f.uncount(ctx, &r, false, 1) }
 
-func (f *Failures) uncount(ctx context.Context, all []FailureSubject, also func(*failures)) {
-	keys, now := f.keys(all), f.now()
-	f.shared.uncount(ctx, keys)
+// uncount takes back what an attempt added. A wait that another one began goes on: people must
+// not end the waits of their network by signing in.
+func (f *Failures) uncount(ctx context.Context, r *FailureResult, forgive bool, overload int) {
+	now := f.now()
+	f.shared.uncount(ctx, r, forgive)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, k := range keys {
-		s := f.of(k, now)
-		s.count, s.until = max(0, s.count-1), now
+	for i, k := range r.keys {
+		s, added := f.of(k, now), &r.added[i]
+		if added.counted {
+			s.count = max(0, s.count-1)
+			if r.all[i].Window > 0 || s.until.Equal(added.until) {
+				s.until = now
+			}
+		}
+		if forgive && r.all[i].Forgiving {
+			s = failures{}
+		}
+		if s.overload += overload; s.count == 0 && s.overload == 0 {
+			f.remove(k)
+			continue
+		}
 		if s.expires.Before(now) {
 			s.expires = now.Add(failuresResetAfter)
 		}
-		if also(&s); s.count == 0 && s.overload == 0 {
-			f.remove(k)
-		} else {
-			f.put(now, k, s)
-		}
+		f.put(now, k, s)
 	}
-}
-
-// Forget deletes the failures of a subject.
-func (f *Failures) Forget(ctx context.Context, s FailureSubject) {
-	keys := f.keys([]FailureSubject{s})
-	f.shared.forget(ctx, keys)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.remove(keys[0])
 }
 
 // keys returns the keyed hashes of names, by which neither memory nor Redis reveals them.

@@ -4,9 +4,12 @@
 -- accepted and of when the count expires, in milliseconds since 1970 by this server's clock.
 -- ARGV: "begin" or "uncount"; the time, or '' for the server's; the first and the longest
 -- delay, and how long progressive delays last. For begin, of each subject: its free failures,
--- its window (0: progressive delays), and 1 if it is observed only.
+-- its window (0: progressive delays), and 1 if it is observed only. For uncount, of each: when
+-- the wait ends that the attempt began, which ends now if no other one has begun; '' for a
+-- subject with a window, whose wait ends with any uncounted attempt.
 -- Returns for begin whether it is accepted (1), and of each subject the wait before, and the
--- count, the time until the next attempt and until it expires; for uncount nothing.
+-- count, the time until the next attempt and until it expires, and when the next attempt is
+-- accepted; for uncount nothing.
 local now = tonumber(ARGV[2])
 if not now then
   local t = redis.call('TIME')
@@ -44,7 +47,9 @@ if ARGV[1] == 'uncount' then
   for i = 1, #KEYS do
     local s = states[i]
     s.count = math.max(0, s.count - 1)
-    s.free = now
+    if ARGV[5 + i] == '' or s.free == tonumber(ARGV[5 + i]) then
+      s.free = now
+    end
     save(i)
   end
   return {}
@@ -53,7 +58,7 @@ end
 local out = { accepted and 1 or 0 }
 for i = 1, #KEYS do
   local s = states[i]
-  if accepted then
+  if accepted and waits[i] == 0 then
     local allowed, window = tonumber(ARGV[3 + 3 * i]), tonumber(ARGV[4 + 3 * i])
     s.count = s.count + 1
     if window == 0 then
@@ -72,7 +77,7 @@ for i = 1, #KEYS do
     end
     save(i)
   end
-  for _, n in ipairs({ waits[i], s.count, math.max(0, s.free - now), math.max(0, s.expires - now) }) do
+  for _, n in ipairs({ waits[i], s.count, math.max(0, s.free - now), math.max(0, s.expires - now), s.free }) do
     out[#out + 1] = n
   end
 end

@@ -22,42 +22,56 @@ var failuresScript = rueidis.NewLuaScript(failuresText)
 type sharedFailures struct {
 	calls  *redis.Calls[[]int64]
 	prefix string
+	time   string // in milliseconds, of tests; "": that of Redis, because the clocks of instances differ
 }
 
-// begin is Failures.Begin, with the states afterwards; ok is false if Redis did not answer.
-func (s *sharedFailures) begin(ctx context.Context, now time.Time, keys []failureKey, all []FailureSubject) (r FailureResult, states []failures, ok bool) {
+// begin is Failures.Begin, and returns the states afterwards; ok is false if Redis did not
+// answer.
+func (s *sharedFailures) begin(ctx context.Context, now time.Time, r *FailureResult) (states []failures, ok bool) {
 	if s == nil || !s.calls.Ready() {
-		return r, nil, false
+		return nil, false
 	}
 	args := s.arguments("begin")
-	for i := range all {
-		args = append(args, strconv.Itoa(all[i].Free), strconv.FormatInt(all[i].Window.Milliseconds(), 10), flag(all[i].Observed))
+	for i := range r.all {
+		args = append(args, strconv.Itoa(r.all[i].Free), strconv.FormatInt(r.all[i].Window.Milliseconds(), 10), flag(r.all[i].Observed))
 	}
-	answer, ok := s.run(ctx, keys, args, 1+4*len(keys))
+	const perSubject = 5
+	answer, ok := s.run(ctx, r.keys, args, 1+perSubject*len(r.keys))
 	if !ok {
-		return r, nil, false
+		return nil, false
 	}
-	states = make([]failures, len(keys))
+	states = make([]failures, len(r.keys))
 	for i := range states {
-		a := answer[1+4*i:]
-		wait := milliseconds(a[0])
-		r.ObservedWait = max(r.ObservedWait, wait)
-		if !all[i].Observed {
-			r.Wait = max(r.Wait, wait)
-		}
+		a := answer[1+perSubject*i:]
+		r.await(&r.all[i], milliseconds(a[0]))
+		r.added[i] = addedFailure{counted: answer[0] == 1 && a[0] == 0, shared: a[4]}
 		states[i] = failures{count: int(a[1]), until: now.Add(milliseconds(a[2])), expires: now.Add(milliseconds(a[3]))}
 	}
-	return r, states, true
+	return states, true
 }
 
-func (s *sharedFailures) uncount(ctx context.Context, keys []failureKey) {
-	if s != nil && s.calls.Ready() {
-		_, _ = s.run(ctx, keys, s.arguments("uncount"), 0)
+func (s *sharedFailures) uncount(ctx context.Context, r *FailureResult, forgive bool) {
+	if s == nil || !r.shared || !s.calls.Ready() {
+		return
+	}
+	var keys []failureKey
+	args := s.arguments("uncount")
+	for i, k := range r.keys {
+		switch added := &r.added[i]; {
+		case !added.counted, r.all[i].Forgiving && forgive:
+		case r.all[i].Window > 0:
+			keys, args = append(keys, k), append(args, "")
+		default:
+			keys, args = append(keys, k), append(args, strconv.FormatInt(added.shared, 10))
+		}
+	}
+	if len(keys) > 0 {
+		_, _ = s.run(ctx, keys, args, 0)
 	}
 }
 
 func (s *sharedFailures) forget(ctx context.Context, keys []failureKey) {
-	if s == nil || !s.calls.Ready() {
+	if s == nil || len(keys) == 0 || !s.calls.Ready() {
 		return
 	}
 	_, _, _ = s.calls.Do(context.WithoutCancel(ctx), func(ctx context.Context, client rueidis.Client) ([]int64, error) {
@@ -78,10 +92,9 @@ func (s *sharedFailures) run(ctx context.Context, keys []failureKey, args []stri
 	return answer, err == nil
 }
 
-// arguments returns the arguments that both operations have. The time is the server's, because
-// the clocks of instances differ.
+// arguments returns the arguments that both operations have.
 func (s *sharedFailures) arguments(operation string) []string {
-	args := []string{operation, ""}
+	args := []string{operation, s.time}
 	for _, d := range []time.Duration{firstFailureDelay, longestFailureDelay, failuresResetAfter} {
 		args = append(args, strconv.FormatInt(d.Milliseconds(), 10))
 	}

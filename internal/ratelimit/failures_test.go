@@ -50,13 +50,18 @@ func TestFailures(t *testing.T) {
 		}
 		fail(time.Minute, account)
 		fail(0, ratelimit.FailureSubject{Name: "another", Free: 2})
-		f.Forget(ctx, account)
+		time.Sleep(time.Minute)
+		forgiving := account
+		forgiving.Forgiving = true
+		f.Succeeded(ctx, f.Begin(ctx, forgiving))
 		fail(0, account)
 		fail(0, account)
 		fail(0, account)
 		fail(time.Second, account)
-		f.Succeeded(ctx, account)
+		time.Sleep(time.Second)
+		f.Succeeded(ctx, f.Begin(ctx, account))
 		fail(0, account)
+		fail(2*time.Second, account)
 		time.Sleep(15 * time.Minute)
 		fail(0, account)
 		fail(0, account)
@@ -84,8 +89,7 @@ func TestFailuresInAWindow(t *testing.T) {
 			time.Sleep(57 * time.Minute)
 		}
 		f.Begin(ctx, shared)
-		f.Begin(ctx, shared)
-		f.Succeeded(ctx, shared)
+		f.Succeeded(ctx, f.Begin(ctx, shared))
 		f.Begin(ctx, shared)
 		if r := f.Begin(ctx, shared); r.Wait != 0 {
 			t.Errorf("a success counts: wait %s", r.Wait)
@@ -93,7 +97,7 @@ func TestFailuresInAWindow(t *testing.T) {
 	})
 }
 
-// Observed subjects are counted and reject nothing.
+// Observed subjects reject nothing. They are counted unless they would have rejected.
 func TestObservedFailures(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -108,7 +112,7 @@ func TestObservedFailures(t *testing.T) {
 		if r := f.Begin(ctx, observed); r.Wait != 0 || r.ObservedWait != time.Second {
 			t.Errorf("%+v", r)
 		}
-		if r := f.Begin(ctx, network); r.Wait != 2*time.Second {
+		if r := f.Begin(ctx, network); r.Wait != time.Second {
 			t.Errorf("%+v", r)
 		}
 	})
@@ -130,7 +134,8 @@ func TestSuspected(t *testing.T) {
 		try(false, account, address)
 		try(false, account, address)
 		try(true, account, address)
-		f.Forget(ctx, account)
+		account.Forgiving = true
+		f.Succeeded(ctx, f.Begin(ctx, account))
 		for range 3 {
 			try(false, address)
 		}
@@ -138,11 +143,12 @@ func TestSuspected(t *testing.T) {
 		try(false, ratelimit.FailureSubject{Name: "another", Free: 5})
 		time.Sleep(15 * time.Minute)
 		try(false, account, address)
-		f.Overloaded(ctx, account)
+		f.Succeeded(ctx, f.Begin(ctx, account))
+		f.Overloaded(ctx, f.Begin(ctx, account))
 		try(false, account)
-		f.Overloaded(ctx, account)
+		f.Overloaded(ctx, f.Begin(ctx, account))
 		try(true, account)
-		f.Succeeded(ctx, account)
+		f.Succeeded(ctx, f.Begin(ctx, account))
 		try(false, account)
 	})
 }
@@ -178,7 +184,7 @@ func TestFailuresAreBounded(t *testing.T) {
 	for i := range 200_000 {
 		f.Begin(t.Context(), ratelimit.FailureSubject{Name: strconv.Itoa(i), Free: 5})
 		if i%1000 == 0 {
-			most = max(most, f.Known())
+			most = max(most, f.Subjects())
 		}
 	}
 	if r := f.Begin(t.Context(), target); r.Wait != time.Hour {
@@ -216,20 +222,26 @@ func TestSharedFailures(t *testing.T) {
 	if r := there.Begin(ctx, account, window); r.Wait != 0 || !r.Suspected {
 		t.Errorf("second: %+v", r)
 	}
-	if r := here.Begin(ctx, account, window, observed); r.Wait != 0 || r.ObservedWait <= 0 || r.ObservedWait > time.Second {
-		t.Errorf("third: %+v", r)
+	third := here.Begin(ctx, account, window, observed)
+	if third.Wait != 0 || third.ObservedWait <= 0 || third.ObservedWait > time.Second {
+		t.Errorf("third: %+v", third)
 	}
 	r := there.Begin(ctx, account, window)
 	if r.Wait <= 0 || r.Wait > time.Second {
 		t.Errorf("fourth: %+v", r)
 	}
-	there.Succeeded(ctx, account)
-	if r := here.Begin(ctx, account, window); r.Wait != 0 {
-		t.Errorf("after a success: %+v", r)
+	there.Succeeded(ctx, third)
+	account.Forgiving = true
+	fourth := here.Begin(ctx, account, window)
+	if fourth.Wait != 0 {
+		t.Errorf("after a success: %+v", fourth)
 	}
-	here.Forget(ctx, account)
+	there.Succeeded(ctx, fourth)
 	if r := there.Begin(ctx, account); r.Wait != 0 || r.Suspected {
 		t.Errorf("after all were deleted: %+v", r)
+	}
+	for range 2 {
+		here.Begin(ctx, window)
 	}
 	if r := there.Begin(ctx, window); r.Wait < 59*time.Minute || r.Wait > time.Hour {
 		t.Errorf("the window: %+v", r)
@@ -289,4 +301,43 @@ func TestNetworks(t *testing.T) {
 	if ratelimit.Network(netip.Addr{}).IsValid() {
 		t.Error("the network of no address is valid")
 	}
+}
+
+// A success takes back what it added itself: it never ends a wait that others have begun, nor
+// one in which it was admitted because the subject is observed.
+func TestSuccessKeepsTheWaitsOfOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, ctx := newFailures(t), t.Context()
+		network := ratelimit.FailureSubject{Name: "network", Free: 20}
+		own := network
+		own.Observed = true
+		admitted := 0
+		for range 1000 {
+			if f.Begin(ctx, network).Wait == 0 {
+				admitted++
+			}
+			f.Succeeded(ctx, f.Begin(ctx, own))
+		}
+		if admitted != 21 {
+			t.Errorf("%d failures are admitted at once, want the free ones and the first with a delay", admitted)
+		}
+		slow := f.Begin(ctx, own)
+		if slow.Wait != 0 || slow.ObservedWait != time.Second {
+			t.Fatalf("%+v", slow)
+		}
+		f.Undone(ctx, slow)
+		f.Overloaded(ctx, f.Begin(ctx, own))
+		if r := f.Begin(ctx, network); r.Wait != time.Second {
+			t.Errorf("%+v", r)
+		}
+		time.Sleep(time.Second)
+		first := f.Begin(ctx, own)
+		time.Sleep(2 * time.Second)
+		f.Begin(ctx, network)
+		f.Succeeded(ctx, first)
+		if r := f.Begin(ctx, network); r.Wait != 4*time.Second {
+			t.Errorf("after a slow success: %+v", r)
+		}
+	})
 }

@@ -10,14 +10,17 @@ import (
 // Limiter decides whether requests are allowed. It is safe for concurrent use.
 type Limiter struct {
 	rules      penalties
-	addresses  [tiers]plan
-	principals [tiers]plan
+	plans      [callerKinds][tiers]plan
 	memory     *memory
 	shared     *shared // nil if there is none
 	now        func() time.Time
 	start      time.Time
 	delaySlots chan struct{} // holds one element per delayed request
 }
+
+// deviceDivisor is how many devices with revoked cookies it takes to use up what the devices of
+// an account may send.
+const deviceDivisor = 10
 
 // New returns a Limiter, which the caller must Close. Its error lists every invalid option.
 func New(o Options) (*Limiter, error) {
@@ -30,8 +33,9 @@ func New(o Options) (*Limiter, error) {
 		delaySlots: make(chan struct{}, max(0, o.Penalties.MaxDelayed)),
 	}
 	for t := range Tier(tiers) {
-		l.addresses[t] = newPlan(&o, t, share{ScopeAddress, 1})
-		l.principals[t] = newPlan(&o, t, share{ScopePrincipal, o.PrincipalFactor}, share{ScopeOrganisation, o.OrganisationFactor})
+		l.plans[byAddress][t] = newPlan(&o, t, share{ScopeAddress, 1, 1})
+		l.plans[byDevice][t] = newPlan(&o, t, share{ScopeDevice, 1, deviceDivisor}, share{ScopeAccount, 1, 1})
+		l.plans[byPrincipal][t] = newPlan(&o, t, share{ScopePrincipal, o.PrincipalFactor, 1}, share{ScopeOrganisation, o.OrganisationFactor, 1})
 	}
 	l.memory = newMemory(&l.rules, o.MaxSubjects)
 	if o.Redis != nil {
@@ -81,10 +85,7 @@ func (l *Limiter) Limits(ctx context.Context, c Caller) []LimitStatus {
 
 // decide decides a request. If it is rejected, delay is how long to delay it.
 func (l *Limiter) decide(ctx context.Context, c *Caller, of Tier, cost Cost, countViolation bool) (d Decision, delay time.Duration) {
-	t := attempt{caller: *c, plan: &l.addresses[of], cost: min(max(cost, 0), maxCost), countViolation: countViolation}
-	if c.signedIn {
-		t.plan = &l.principals[of]
-	}
+	t := attempt{caller: *c, plan: &l.plans[c.kind][of], cost: min(max(cost, 0), maxCost), countViolation: countViolation}
 	for i := range t.plan.limits {
 		t.charges[i] = t.plan.limits[i].charge(t.cost)
 	}

@@ -144,7 +144,7 @@ func (m *memory) merge(now int64, t *attempt) {
 
 func (m *memory) shardOf(c *Caller) *shard {
 	i := maphash.Comparable(m.seed, c.home) % shards
-	if c.signedIn {
+	if c.kind == byPrincipal {
 		return &m.signedIn[i]
 	}
 	return &m.anonymous[i]

@@ -28,10 +28,12 @@ const (
 	ScopeAddress      Scope = iota // an anonymous caller's address
 	ScopePrincipal                 // a person or a key
 	ScopeOrganisation              // all principals of an organisation together
+	ScopeDevice                    // a device that has signed in before
+	ScopeAccount                   // all devices of an account together
 )
 
 func (s Scope) String() string {
-	return [...]string{"address", "principal", "organisation"}[s]
+	return [...]string{"address", "principal", "organisation", "device", "account"}[s]
 }
 
 // Cost is in hundredths of a request.
@@ -67,10 +69,10 @@ type plan struct {
 	}
 }
 
-// share scales the limits of an address for one subject of a caller.
+// share scales the limits of an address for one subject of a caller, by factor/divisor.
 type share struct {
-	scope  Scope
-	factor int64
+	scope           Scope
+	factor, divisor int64
 }
 
 // newPlan returns the plan of a tier for callers whose subjects have these shares.
@@ -80,7 +82,7 @@ func newPlan(o *Options, of Tier, shares ...share) plan {
 	var policy []byte
 	for i, s := range shares {
 		for t, l := range o.tiers()[:of+1] {
-			l.Requests *= s.factor
+			l.Requests = max(1, l.Requests*s.factor/s.divisor)
 			e := quota{tier: Tier(t), scope: s.scope, subject: i, limit: l}
 			// Rounded up, so that never more than the limit is allowed.
 			e.interval = ceilDiv(l.Window.Microseconds(), l.Requests)
@@ -100,7 +102,7 @@ func newPlan(o *Options, of Tier, shares ...share) plan {
 
 // charge converts a cost.
 func (e *quota) charge(c Cost) charge {
-	return charge{cost: e.time(c), burst: e.burst, punishable: e.scope != ScopeOrganisation}
+	return charge{cost: e.time(c), burst: e.burst, punishable: e.scope != ScopeOrganisation && e.scope != ScopeAccount}
 }
 
 // time returns how long a cost takes to replenish.
@@ -113,8 +115,8 @@ func (e *quota) appendName(to []byte) []byte {
 		to = append(to, ", "...)
 	}
 	to = append(to, '"')
-	if e.scope == ScopeOrganisation {
-		to = append(to, "organisation-"...)
+	if e.scope == ScopeOrganisation || e.scope == ScopeAccount {
+		to = append(append(to, e.scope.String()...), '-')
 	}
 	to = append(to, e.tier.String()...)
 	return append(to, '"')

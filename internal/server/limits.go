@@ -25,15 +25,19 @@ const (
 	costOfPreflight = ratelimit.Request / 10
 )
 
-// publicCaller returns the caller of a public operation: a device that has signed in before
-// does not suffer from others at its address.
-func (s *Server) publicCaller(r *http.Request) ratelimit.Caller {
-	if s.Devices != nil {
-		if id, ok := s.Devices.ID(s.DeviceToken(r)); ok {
-			return ratelimit.Device(id)
+// chargePublic charges a public operation. A device that has signed in before does not suffer
+// from others at its address. Once it has used up its own limit, it is like any other there, and
+// neither delayed nor blocked: its cookie may have been revoked, and in anyone's hands.
+func (s *Server) chargePublic(w http.ResponseWriter, r *http.Request, t ratelimit.Tier) bool {
+	if s.Devices != nil && s.Limits != nil {
+		if id, account, ok := s.Devices.ID(s.DeviceToken(r)); ok {
+			if d := s.Limits.Try(r.Context(), ratelimit.Device(id, account), t, ratelimit.Request); d.Allowed {
+				setRateLimit(w, &d)
+				return true
+			}
 		}
 	}
-	return s.addressOf(r)
+	return s.charge(w, r, s.addressOf(r), t, ratelimit.Request)
 }
 
 // charge charges a request and sets the header fields of rate limits. It rejects a
@@ -106,7 +110,7 @@ func (s *Server) chargeRequest(w http.ResponseWriter, r *http.Request, op *Opera
 	case op.Cost.Free, s.Limits == nil:
 		return true
 	case op.Public:
-		return s.charge(w, r, s.publicCaller(r), op.Cost.Tier(), ratelimit.Request)
+		return s.chargePublic(w, r, op.Cost.Tier())
 	case op.Caching.Tier != "":
 		return s.charge(w, r, ratelimit.Principal(actor.Org, actor.User), op.Cost.Tier(), costOfHit)
 	default:

@@ -38,9 +38,9 @@ type IdempotentWriter interface {
 
 // Devices recognises devices that have signed in before.
 type Devices interface {
-	// ID returns an id that the device cookies of an account have in common; false if the
-	// cookie is not valid.
-	ID(cookie string) (id [16]byte, ok bool)
+	// ID returns the id of a device, and one that the devices of an account have in common;
+	// false if the cookie is not valid, or has expired.
+	ID(cookie string) (id, account [16]byte, ok bool)
 }
 
 // Options configures a server. Bearers, Sessions, Writes, Cache, Changes and Logger are

@@ -12,6 +12,7 @@ import (
 var (
 	organisations = &Statement{"organisation.all", `SELECT id, name, default_currency, reps_see, key_max_days, created_at FROM organisations ORDER BY name_key`}
 	organisation  = &Statement{"organisation.get", `SELECT id, name, default_currency, reps_see, key_max_days, created_at FROM organisations WHERE id = $1`}
+	namedOrg      = &Statement{"organisation.named", `SELECT id FROM organisations WHERE id = $1 OR name_key = $2 ORDER BY (CASE WHEN id = $1 THEN 0 ELSE 1 END) LIMIT 1`}
 	putOrg        = &Statement{"organisation.insert", `INSERT INTO organisations (id, name, name_key, default_currency, reps_see, created_at) VALUES ($1, $2, $3, $4, $5, $6)`}
 	setOrg        = &Statement{"organisation.update", `UPDATE organisations SET name = $2, name_key = $3, reps_see = $4, key_max_days = $5 WHERE id = $1`}
 
@@ -42,6 +43,19 @@ func (s *Store) Organisation(ctx context.Context, id crm.ID) (crm.Organisation, 
 	}
 	if len(rows) == 0 {
 		return crm.Organisation{}, crm.NotFound("organisation")
+	}
+	return rows[0], nil
+}
+
+// OrganisationNamed implements accounts.Store.
+func (s *Store) OrganisationNamed(ctx context.Context, nameOrID string) (crm.ID, error) {
+	id, _ := crm.ParseID(nameOrID) // the zero ID is no organisation's
+	rows, err := collect(ctx, s, s.service(), namedOrg, func(id *crm.ID) []any { return []any{id} }, id, crm.NameKey(nameOrID))
+	if err != nil {
+		return crm.ID{}, err
+	}
+	if len(rows) == 0 {
+		return crm.ID{}, crm.NotFound("organisation")
 	}
 	return rows[0], nil
 }

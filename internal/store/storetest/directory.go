@@ -27,6 +27,17 @@ func organisations(f *fixture) {
 	if _, err := f.store.Organisation(f.Context(), crm.NewID()); crm.CodeOf(err) != crm.CodeNotFound {
 		f.Errorf("an unknown organisation: %v", err)
 	}
+	// Another's id as a name does not stand for the other.
+	posing := f.tenant(f.home.ID.String())
+	for text, want := range map[string]crm.ID{
+		f.home.ID.String(): f.home.ID, posing.ID.String(): posing.ID, third.Name: third.ID, "HOUSE of  u\u0308mlauts": third.ID,
+		f.away.Name: f.away.ID, "": {}, "house": {}, crm.NewID().String(): {}, crm.ID{}.String(): {},
+	} {
+		got, err := f.store.OrganisationNamed(f.Context(), text)
+		if got != want || (err == nil) != (want != crm.ID{}) || err != nil && crm.CodeOf(err) != crm.CodeNotFound {
+			f.Errorf("%q names %s, want %s: %v", text, got, want, err)
+		}
+	}
 	missing := tenant{Organisation: crm.Organisation{ID: crm.NewID()}}
 	err = f.store.Write(f.Context(), crm.Operator(missing.ID), at(1), func(tx store.Tx) error {
 		return tx.Companies().Insert(f.Context(), []crm.Company{missing.newCompany("Missing")})
