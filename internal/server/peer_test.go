@@ -67,7 +67,7 @@ func TestHandleInternal(t *testing.T) {
 		}
 		return nil
 	}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up 1\n") }))
-	s.Options.Bearers = keys{good: map[string]crm.Actor{
+	s.Bearers = keys{good: map[string]crm.Actor{
 		"admin": {Role: crm.RoleAdmin, Scopes: crm.ScopeAdmin}, "viewer": {Role: crm.RoleViewer, Scopes: crm.ScopeAdmin}, "writer": {Role: crm.RoleAdmin, Scopes: crm.ScopeWrite},
 	}, asked: new(atomic.Int64)}
 	for name, c := range map[string]struct {
