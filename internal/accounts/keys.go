@@ -99,6 +99,9 @@ func (s *Service) CreateAPIKey(ctx context.Context, by crm.Actor, p APIKeyPatch,
 	}
 	now := s.clock()
 	key := APIKey{OrgID: by.Org, ID: crm.NewID(), Prefix: prefix, Hash: hash, CreatedBy: by.UserID(), CreatedAt: now}
+	if person := by.KeyCreatorID(); person != nil { // else a second key would be the user's own
+		key.CreatedBy = person
+	}
 	var r crm.Rules
 	p.apply(&key, &r, by)
 	if latest := creator.ExpiresAt; latest != nil && (key.ExpiresAt == nil || *key.ExpiresAt > *latest) {

@@ -18,7 +18,7 @@ func (s *Service) CreateOrganisation(ctx context.Context, name string) (crm.Orga
 	var r crm.Rules
 	now := s.clock()
 	org := crm.Organisation{ID: crm.NewID(), DefaultCurrency: s.defaultCurrency, RepsSee: crm.RepsSeeAll, CreatedAt: now}
-	r.Name(crm.Of(name), &org.Name)
+	crm.OrganisationPatch{Name: crm.Of(name)}.Apply(&org, &r)
 	if err := r.Err(); err != nil {
 		return crm.Organisation{}, err
 	}

@@ -87,6 +87,9 @@ type TeamTx interface {
 	// one already, or none).
 	PutOperator(ctx context.Context, user crm.ID, at crm.Instant) (bool, error)
 	DeleteOperator(ctx context.Context, user crm.ID) (bool, error)
+	// IsListedOperator reports whether PutOperator has made a person one, also if theirs is the
+	// only organisation.
+	IsListedOperator(ctx context.Context, user crm.ID) (bool, error)
 	// TransferOwnership makes one person the owner of all records of another, and assigns their
 	// tasks to them.
 	TransferOwnership(ctx context.Context, from, to crm.ID) (TransferredRecords, error)

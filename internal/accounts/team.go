@@ -79,14 +79,15 @@ func (s *Service) members(ctx context.Context, by crm.Actor, owners []crm.Owner)
 
 // UpdateMember changes a person. A change of role signs the person out everywhere; no one
 // changes their own. It needs a proof of who the actor is, and so does another address of an
-// admin, who is known by it to the identity provider.
+// admin, who is known by it to the identity provider. That of an operator only operators change.
 func (s *Service) UpdateMember(ctx context.Context, by crm.Actor, id crm.ID, expected crm.VersionCondition, p crm.OwnerPatch) (Member, error) {
 	if err := RequireAdmin(by, managePeople); err != nil {
 		return Member{}, err
 	}
-	var proof, address error
+	var proof, address, notOperator error
 	if p.Role.Set || p.Email.Set {
 		proof, address = s.requireProof(ctx, by), s.checkAddress(ctx, by, p.Email)
+		notOperator = s.RequireOperator(ctx, by, setOperatorAccess)
 	}
 	return s.changeMember(ctx, by, id, func(tx Tx, before crm.Owner, now crm.Instant) (crm.Owner, error) {
 		if err := expected.Check(before.Version); err != nil {
@@ -102,10 +103,13 @@ func (s *Service) UpdateMember(ctx context.Context, by crm.Actor, id crm.ID, exp
 				return crm.Owner{}, proof
 			}
 		}
-		if readdressed && address != nil {
+		if !readdressed {
+			return after, nil
+		}
+		if address != nil {
 			return crm.Owner{}, address
 		}
-		return after, nil
+		return after, requireOperatorFor(ctx, tx, id, notOperator)
 	})
 }
 

@@ -56,12 +56,12 @@ func (s *Service) Invite(ctx context.Context, by crm.Actor, p crm.OwnerPatch, ha
 }
 
 // CreateResetToken creates a one-time token with the given hash, with which a person who has
-// lost their password, or never had one, sets another.
+// lost their password, or never had one, sets another. An operator's only operators create.
 func (s *Service) CreateResetToken(ctx context.Context, by crm.Actor, user crm.ID, hash []byte) (OneTimeToken, error) {
 	if err := RequireAdmin(by, managePeople); err != nil {
 		return OneTimeToken{}, err
 	}
-	proof := s.requireProof(ctx, by)
+	proof, notOperator := s.requireProof(ctx, by), s.RequireOperator(ctx, by, setOperatorAccess)
 	var token OneTimeToken
 	err := s.writeAsAdmin(ctx, by, managePeople, func(tx Tx, now crm.Instant) error {
 		holder, err := crm.LockOne(ctx, tx.Owners(), user, "user")
@@ -76,6 +76,9 @@ func (s *Service) CreateResetToken(ctx context.Context, by crm.Actor, user crm.I
 			return proof
 		}
 		if err := checkReach(by, holder.Role); err != nil {
+			return err
+		}
+		if err := requireOperatorFor(ctx, tx, user, notOperator); err != nil {
 			return err
 		}
 		token = newToken(by, user, PurposeReset, hash, now)

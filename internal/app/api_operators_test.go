@@ -72,6 +72,107 @@ func TestOperators(t *testing.T) {
 	})
 }
 
+// No other admin of an operator's organisation becomes the operator: by a key for them, by what
+// resets their password, or by another address of theirs.
+func TestOperatorsAreProtected(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, c *client) {
+		const figures, ok, no = "/api/performance/stats", http.StatusOK, http.StatusForbidden
+		org := c.organisation("First").ID
+		mallory, olga := c.member(org, "mallory@first.example", crm.RoleAdmin), c.person(org, "Olga", "olga@first.example", crm.RoleAdmin)
+		mallorys, olgas := &browser{client: c}, &browser{client: c}
+		m := func(want int, method, path string, body any) object { return mallorys.ask(want, method, path, body) }
+		o := func(want int, method, path string, body any) object { return olgas.ask(want, method, path, body) }
+		mallorys.logIn("mallory@first.example", goodPassword)
+		key := func(by asker, of crm.Owner) user {
+			t.Helper()
+			return user{c, org, by(http.StatusCreated, "POST", "/api/keys", object{"name": "k", "role": "admin", "user_id": of.ID})["data"].(object)["key"].(string)}
+		}
+		reset := func(by asker, want int, of crm.Owner) object {
+			t.Helper()
+			return by(want, "POST", "/api/auth/reset-request", object{"user_id": of.ID})
+		}
+		readdress := func(by asker, want int, of crm.Owner, email string) {
+			t.Helper()
+			by(want, "PATCH", "/api/users/"+of.ID.String(), object{"email": email})
+		}
+
+		// While there is one organisation, its admins are operators.
+		readdress(m, ok, olga, "olga.o@first.example")
+		token := at(reset(m, ok, olga), "data", "token")
+		early := key(m, olga)
+		early.get(figures)
+
+		c.organisation("Second")
+		if err := c.app.Core().Accounts.AddOperator(t.Context(), crm.Operator(org), olga.ID); err != nil {
+			t.Fatal(err)
+		}
+		m(http.StatusUnprocessableEntity, "POST", "/api/auth/reset", object{"token": token, "password": otherPassword}) // it has ended
+		if err := c.app.Core().Passwords.Set(t.Context(), crm.Operator(org), olga.ID, goodPassword); err != nil {
+			t.Fatal(err)
+		}
+		olgas.logIn("olga.o@first.example", goodPassword)
+		o(ok, "GET", figures, nil)
+
+		late := key(m, olga)
+		second := key(late.ask, olga) // is Mallory's, too
+		service := user{c, org, m(http.StatusCreated, "POST", "/api/keys", object{"name": "s", "role": "admin"})["data"].(object)["key"].(string)}
+		for name, by := range map[string]asker{
+			"Session": m, "Early": early.ask, "Late": late.ask, "Second": second.ask, "Service": service.ask, "OfService": key(service.ask, olga).ask,
+		} {
+			by(no, "GET", figures, nil)
+			if answer := reset(by, no, olga); answer["code"] == "reauthentication.required" {
+				t.Errorf("%s: %v", name, answer)
+			}
+			readdress(by, no, olga, "mallory2@first.example")
+			by(ok, "PATCH", "/api/users/"+olga.ID.String(), object{"email": "OLGA.o@first.example", "stage": name}) // the same
+			reset(by, ok, mallory)
+		}
+		for _, k := range []user{early, late, second} {
+			if status, _, _ := c.raw("GET", "/metrics", k.key, nil, "X-Forwarded-For", "192.0.2.1"); status != no {
+				t.Errorf("the metrics, by a key that another admin has created: %d", status)
+			}
+		}
+
+		// Operators may, by their own session and keys, and by those that operators created.
+		own := key(o, olga)
+		bob := c.member(org, "bob@first.example", crm.RoleAdmin)
+		if err := c.app.Core().Accounts.AddOperator(t.Context(), crm.Operator(org), bob.ID); err != nil {
+			t.Fatal(err)
+		}
+		for i, by := range []asker{own.ask, key(own.ask, olga).ask, key(own.ask, bob).ask, user{c, org, c.keyOf(org, olga.ID, crm.RoleAdmin)}.ask, o} {
+			by(ok, "GET", figures, nil)
+			readdress(by, ok, bob, strings.Repeat("b", i+1)+"@first.example")
+			reset(by, ok, bob)
+			readdress(by, ok, olga, strings.Repeat("o", i+1)+"@first.example")
+		}
+	})
+}
+
+// An organisation that takes another's id as its name would be meant by it.
+func TestOrganisationsAreNotCalledIDs(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, c *client) {
+		acme, evil := c.organisation("Acme").ID, newUser(c, "Evil", crm.RoleAdmin)
+		for _, name := range []string{acme.String(), " " + strings.ToUpper(acme.String()), crm.NewID().String()} {
+			if got := invalid(evil.ask(http.StatusUnprocessableEntity, "PATCH", "/api/organisation", object{"name": name})); got != "#/name" {
+				t.Errorf("%q: it complains of %s", name, got)
+			}
+			if _, err := c.app.Core().Accounts.CreateOrganisation(t.Context(), name); crm.CodeOf(err) != crm.CodeInvalid {
+				t.Errorf("%q is created: %v", name, err)
+			}
+		}
+		c.member(acme, "ada@acme.example", crm.RoleRep)
+		c.member(evil.org, "ada@acme.example", crm.RoleRep)
+		b := &browser{client: c}
+		b.logInTo("ada@acme.example", goodPassword, strings.ToUpper(acme.String()))
+		expect(t, b.ask(http.StatusOK, "GET", "/api/user", nil)["data"].(object), object{"id": c.owner(acme, "ada@acme.example").ID})
+	})
+}
+
+// An asker is what a user asks with: ask of a key or a session.
+type asker func(want int, method, path string, body any) object
+
 // Keys, other people's sessions and cleared caches are named in the changes that admins read, and
 // in no others. The positions advance for everyone.
 func TestChangesHideAdministration(t *testing.T) {

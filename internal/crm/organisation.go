@@ -58,7 +58,7 @@ var Organisations = Declare(Entity[Organisation, OrganisationPatch, struct{}]{
 	DecodeErrors: func(p *OrganisationPatch) *DecodeErrors { return &p.DecodeErrors },
 	Properties: []Property[Organisation, OrganisationPatch]{
 		{Name: "id", At: func(o *Organisation, _ *OrganisationPatch) (any, any) { return &o.ID, nil }},
-		{Name: "name", Rule: nameRule, At: func(o *Organisation, p *OrganisationPatch) (any, any) { return &o.Name, &p.Name }},
+		{Name: "name", Rule: organisationNameRule, At: func(o *Organisation, p *OrganisationPatch) (any, any) { return &o.Name, &p.Name }},
 		{Name: "default_currency", At: func(o *Organisation, _ *OrganisationPatch) (any, any) { return &o.DefaultCurrency, nil }},
 		{Name: "reps_see", At: func(o *Organisation, p *OrganisationPatch) (any, any) { return (*string)(&o.RepsSee), &p.RepsSee }},
 		{Name: "key_max_days", Min: 1, Max: maxKeyDays, At: func(o *Organisation, p *OrganisationPatch) (any, any) { return &o.KeyMaxDays, &p.KeyMaxDays }},

@@ -76,6 +76,13 @@ func tooLong(most int) string { return fmt.Sprintf("must be at most %d character
 var (
 	nameRule  = TextRule{Max: MaxNameLength, clean: cleanSpace} // inner space is kept to single blanks
 	shortRule = TextRule{Max: maxShort}
+	// Where an organisation is meant by name or id, one must not pass for another.
+	organisationNameRule = TextRule{Max: MaxNameLength, clean: cleanSpace, check: func(s string) (string, string) {
+		if _, err := ParseID(NameKey(s)); err == nil {
+			return s, "must not be a UUID: ids of organisations are"
+		}
+		return s, ""
+	}}
 	phoneRule = TextRule{Max: maxPhone}
 	longRule  = TextRule{Max: MaxTextLength}
 

@@ -12,7 +12,8 @@ import (
 var (
 	isOperator = &Statement{"operator.check", `SELECT (SELECT count(*) FROM (SELECT 1 FROM organisations LIMIT 2) AS several),
 (SELECT count(*) FROM operators WHERE org_id = $1 AND user_id = $2)`}
-	operators = &Statement{"operator.all", `SELECT g.name, o.created_at, u.org_id, u.id, u.full_name, u.email, u.role, u.deactivated_at
+	listedOperator = &Statement{"operator.listed", `SELECT user_id FROM operators WHERE org_id = $1 AND user_id = $2`}
+	operators      = &Statement{"operator.all", `SELECT g.name, o.created_at, u.org_id, u.id, u.full_name, u.email, u.role, u.deactivated_at
 FROM operators o JOIN users u ON u.org_id = o.org_id AND u.id = o.user_id JOIN organisations g ON g.id = o.org_id
 WHERE u.deleted_at IS NULL ORDER BY g.name_key, u.name_key, u.id`}
 	putOperator    = &Statement{"operator.insert", `INSERT INTO operators (org_id, user_id, created_at) VALUES ($1, $2, $3) ON CONFLICT (org_id, user_id) DO NOTHING`}
@@ -35,6 +36,12 @@ func (s *Store) Operators(ctx context.Context) ([]accounts.Operator, error) {
 		p := &o.Person
 		return []any{&o.Organisation, &o.Since, &p.OrgID, &p.ID, &p.FullName, &p.Email, (*string)(&p.Role), &p.DeactivatedAt}
 	})
+}
+
+// IsListedOperator implements accounts.Tx.
+func (t *tx) IsListedOperator(ctx context.Context, user crm.ID) (bool, error) {
+	rows, err := collect(ctx, t.store, t.db, listedOperator, func(id *crm.ID) []any { return []any{id} }, t.by.Org, user)
+	return len(rows) > 0, err
 }
 
 // PutOperator implements accounts.Tx.

@@ -33,6 +33,13 @@ func operators(f *fixture) {
 		if got, err := f.store.IsOperator(ctx, o.OrgID, o.ID); must(f, got, err) != want {
 			f.Errorf("%s: %t, want %t", o.FullName, got, want)
 		}
+		f.write(map[crm.ID]tenant{f.home.ID: f.home, f.away.ID: f.away}[o.OrgID], 2, func(tx store.Tx) error {
+			got, err := tx.IsListedOperator(ctx, o.ID)
+			if got != want {
+				f.Errorf("in a transaction, %s: %t, want %t", o.FullName, got, want)
+			}
+			return err
+		})
 	}
 	before := len(changeLog(f, f.home))
 	is(ada, false)
