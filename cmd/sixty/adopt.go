@@ -33,6 +33,10 @@ func (c *adoptCmd) Run(ctx context.Context, env *environment) error {
 	if err := adopt.Check(c.From.Reveal(), env.config.DatabaseURL.Reveal()); err != nil {
 		return usage("--from (SIXTY_ADOPT_FROM) %v", err)
 	}
+	from, err := app.VerifiedSource(env.config, c.From.Reveal())
+	if err != nil {
+		return usage("--from (SIXTY_ADOPT_FROM) %v", err)
+	}
 	problems, err := newProblems(env, c.Errors)
 	if err != nil {
 		return usage("--errors: %v", err)
@@ -43,7 +47,7 @@ func (c *adoptCmd) Run(ctx context.Context, env *environment) error {
 			return errors.Join(err, problems.close())
 		}
 		summary, err := adopt.Run(ctx, core.Bulk, crm.Operator(org.ID), adopt.Options{
-			From: c.From.Reveal(), Problem: problems.report,
+			From: from, Problem: problems.report,
 		})
 		err = errors.Join(err, problems.close())
 		if err == nil || len(summary.Tables) > 0 {

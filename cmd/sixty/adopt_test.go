@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -163,5 +165,43 @@ func awaitLock(t *testing.T, url string) {
 		case <-deadline.C:
 			t.Fatalf("after %s, no session waits", patience)
 		}
+	}
+}
+
+// In production the source is verified as the database is.
+func TestAdoptVerifiesSource(t *testing.T) {
+	t.Parallel()
+	from, _ := database(t, oldRows)
+	u, err := url.Parse(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Host = net.JoinHostPort("0.0.0.0", u.Port()) // not known to be this host
+	u.RawQuery = ""
+	remote := u.String()
+	u.RawQuery = "sslmode=disable"
+	plain := u.String()
+	for name, c := range map[string]struct {
+		from string
+		env  []string
+		want string // "": it is read
+	}{
+		"NoMode":      {remote, []string{"NODE_ENV=production"}, "does not use TLS"},
+		"Disabled":    {plain, []string{"NODE_ENV=production"}, "has an sslmode that does not verify the server"},
+		"Allowed":     {plain, []string{"NODE_ENV=production", "SIXTY_ALLOW_INSECURE=database"}, ""},
+		"Development": {remote, nil, ""},
+		"Loopback":    {from, []string{"NODE_ENV=production"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			variables := append([]string{"SIXTY_DATA_DIR=" + t.TempDir(), "SIXTY_ADOPT_FROM=" + c.from}, c.env...)
+			if out, err := sixty(t, variables, "org", "create", "Adopted").CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			out, err := sixty(t, variables, "adopt").CombinedOutput()
+			if read := strings.Contains(string(out), "contacts"); err == nil || read != (c.want == "") || !strings.Contains(string(out), c.want) {
+				t.Errorf("%v: %s", err, out) // one row of the source is rejected
+			}
+		})
 	}
 }

@@ -14,9 +14,16 @@ import (
 // ProofLifetime is how long ago people may have proved who they are.
 const ProofLifetime = 10 * time.Minute
 
-// A Proof returns when the person behind a request last proved who they are; 0 if that is not
-// known.
-type Proof func(ctx context.Context) (crm.Instant, error)
+// A Proof says when the person behind a request last proved who they are.
+type Proof struct {
+	// At returns when that was; 0 if it is not known.
+	At func(ctx context.Context) (crm.Instant, error)
+	// Token is set for a token of the identity provider, which only the provider can renew.
+	Token bool
+}
+
+// SignInAgain is where the identity provider asks people again who they are.
+const SignInAgain = "/api/auth/oidc/start?reauthenticate=true"
 
 type proofKey struct{}
 
@@ -32,17 +39,26 @@ func (s *Service) requireProof(ctx context.Context, by crm.Actor) error {
 	if by.UserID() == nil || by.KeyID() != nil {
 		return nil
 	}
-	if proof, _ := ctx.Value(proofKey{}).(Proof); proof != nil {
-		at, err := proof(ctx)
+	proof, _ := ctx.Value(proofKey{}).(Proof)
+	if proof.At != nil {
+		at, err := proof.At(ctx)
 		if err != nil || at > s.clock()-crm.Instant(ProofLifetime.Microseconds()) {
 			return err
 		}
 	}
-	return &crm.Error{
-		Code: crm.CodeReauthenticate,
-		Message: "This needs a proof of who you are from the last 10 minutes. Send your password to /api/auth/reauthenticate, " +
-			"or sign in again if you have none, and repeat the request.",
+	advice := "Sign in again at the identity provider, and repeat the request with a token whose auth_time (or newest amr timestamp) is as recent."
+	if !proof.Token {
+		own, err := s.OwnAccount(ctx, by)
+		switch {
+		case err != nil:
+			return err
+		case own.Password == "":
+			advice = "Sign in again at GET " + SignInAgain + ", and repeat the request."
+		default:
+			advice = "Send your password to POST /api/auth/reauthenticate, and repeat the request."
+		}
 	}
+	return &crm.Error{Code: crm.CodeReauthenticate, Message: "This needs a proof of who you are from the last 10 minutes. " + advice}
 }
 
 // VerifySession enters that the person of a session, who is the actor, has proved who they are.

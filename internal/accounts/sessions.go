@@ -29,7 +29,8 @@ type Session struct {
 	CreatedAt crm.Instant
 	UsedAt    crm.Instant // to the minute, or so
 	ExpiresAt crm.Instant // even if it is used
-	// VerifiedAt is when the person last proved who they are: by signing in, or since.
+	// VerifiedAt is when the person last proved who they are: by signing in, or since. It is 0
+	// if that is not known, as of most who sign in at an identity provider.
 	VerifiedAt crm.Instant
 
 	// Of a new session alone: Network is that of the client, which becomes known, and
@@ -42,10 +43,11 @@ type Session struct {
 const maxSessions = 20
 
 // BeginSession begins a session of a person, who must not have been deactivated, and ends
-// those that have expired, or are too many.
+// those that have expired, or are too many. The caller says in VerifiedAt when the person has
+// proved who they are.
 func (s *Service) BeginSession(ctx context.Context, session Session) (Session, error) {
 	now := s.clock()
-	session.ID, session.CreatedAt, session.UsedAt, session.VerifiedAt = crm.NewID(), now, now, now
+	session.ID, session.CreatedAt, session.UsedAt = crm.NewID(), now, now
 	by := crm.Actor{Org: session.OrgID, User: session.UserID}
 	err := s.store.Write(ctx, by, now, func(tx Tx) error {
 		if err := lockActive(ctx, tx, session.UserID); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -196,11 +197,17 @@ func TestWrongSource(t *testing.T) {
 	empty := newSource(t)
 	own := newSource(t)
 	own.exec("CREATE TABLE organisations (id uuid, log_seq bigint); CREATE TABLE companies (id uuid, name text)")
+	host, err := url.Parse(empty.url)
+	if err != nil {
+		t.Fatal(err)
+	}
 	keyless := newSource(t)
 	keyless.exec("CREATE TABLE companies (name text); CREATE TABLE deals (id uuid, name text)")
 	for _, c := range []struct{ name, url, want string }{
 		{"NoURL", "sqlite:geheim", "must be the URL of a PostgreSQL database: postgres://…"},
 		{"Unknown", "postgres://geheim:geheim@127.0.0.1:1/geheim", "cannot connect to the source: it does not answer"},
+		{"NoTLS", "postgres://geheim:geheim@" + host.Host + "/geheim?sslmode=verify-full", "cannot connect to the source: it does not use TLS, " +
+			"or has no trusted certificate of its host name (see sslmode and sslrootcert and, in production, SIXTY_ALLOW_INSECURE)"},
 		{"Empty", empty.url, "the source has no table of a sales dashboard in its schema public, or none that this user may read"},
 		{"Own", own.url, "the source is a database of this program, not of a sales dashboard"},
 		{"NoID", keyless.url, "the source's table companies has no column id that this user may read"},

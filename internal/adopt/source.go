@@ -94,6 +94,11 @@ func unreachable(ctx context.Context, err error) error {
 		return context.Cause(ctx)
 	}
 	reason := "it does not answer"
+	for _, sign := range [...]string{"tls error: ", "tls: ", "x509: "} { // most of these errors have no types
+		if strings.Contains(err.Error(), sign) {
+			reason = "it does not use TLS, or has no trusted certificate of its host name (see sslmode and sslrootcert and, in production, SIXTY_ALLOW_INSECURE)"
+		}
+	}
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
 		reason = map[string]string{

@@ -74,9 +74,18 @@ func (b *wanderer) get(path string) (status int, header http.Header, detail stri
 // begin starts a sign-in, goes to the provider, and returns the path of its redirect.
 func (b *wanderer) begin(returnTo string) string {
 	b.t.Helper()
+	if returnTo == "" {
+		return b.beginWith("")
+	}
+	return b.beginWith("return_to=" + url.QueryEscape(returnTo))
+}
+
+// beginWith is begin with a query.
+func (b *wanderer) beginWith(query string) string {
+	b.t.Helper()
 	path := "/api/auth/oidc/start"
-	if returnTo != "" {
-		path += "?return_to=" + url.QueryEscape(returnTo)
+	if query != "" {
+		path += "?" + query
 	}
 	status, header, detail := b.get(path)
 	if status != http.StatusFound || header.Get("Cache-Control") != "no-store" {

@@ -135,7 +135,7 @@ func TestLastAdminAtOnce(t *testing.T) {
 		admins[i] = c.person(org, "Ada Admin", fmt.Sprintf("ada%d@team.example", i), crm.RoleAdmin)
 	}
 	done := make(chan error, 2)
-	ctx := accounts.WithProof(t.Context(), func(context.Context) (crm.Instant, error) { return crm.InstantOf(time.Now()), nil })
+	ctx := accounts.WithProof(t.Context(), accounts.Proof{At: func(context.Context) (crm.Instant, error) { return crm.InstantOf(time.Now()), nil }})
 	for i := range admins {
 		by := crm.Actor{Org: org, User: admins[1-i].ID, Role: crm.RoleAdmin}
 		go func() {

@@ -160,9 +160,7 @@ func openEngine(ctx context.Context, cfg config.Base, o Options, log *slog.Logge
 			VerifyRemote: cfg.MustVerify(config.InsecureDatabase),
 		})
 		if errors.Is(err, postgres.ErrUnverified) {
-			return nil, &config.Invalid{Problems: []string{config.NameOf(cfg, "DatabaseURL") + " has an sslmode that does not verify the server, which is on another host: " +
-				"in production leave it out or make it verify-full, and name the authority by sslrootcert; or set " +
-				config.NameOf(cfg, "AllowInsecure") + " to " + config.InsecureDatabase + ", if the network between them is trusted"}}
+			return nil, &config.Invalid{Problems: []string{config.NameOf(cfg, "DatabaseURL") + " " + unverified(cfg)}}
 		}
 		return e, err
 	}
@@ -183,8 +181,14 @@ func openEngine(ctx context.Context, cfg config.Base, o Options, log *slog.Logge
 	})
 }
 
-// advised says what to set where there is a pooler in front of the database.
+// advised says what to set where there is a pooler in front of the database, or where it cannot be
+// verified.
 func advised(cfg config.Base, err error) error {
+	var verification *postgres.VerificationError
+	if errors.As(err, &verification) {
+		return fmt.Errorf("%w; in production the server, which is on another host, must use TLS and have a certificate of its host name: "+
+			"name its authority by sslrootcert in %s, %s", err, config.NameOf(cfg, "DatabaseURL"), orTrusted(cfg))
+	}
 	var pooler *postgres.PoolerError
 	if !errors.As(err, &pooler) {
 		return err

@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -215,6 +217,28 @@ func TestUnverifiedServersAreRejectedInProduction(t *testing.T) {
 				t.Errorf("%v, want it to name %s", err, c.want)
 			}
 		})
+	}
+}
+
+// Where a URL has no sslmode and the server, on another host, has no TLS, the error says what was added
+// to it and what to set.
+func TestFailedVerificationIsExplained(t *testing.T) {
+	t.Parallel()
+	u, err := url.Parse(servertest.PostgresURL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Host, u.RawQuery = net.JoinHostPort("0.0.0.0", u.Port()), ""
+	cfg := config.Default()
+	cfg.Env, cfg.Port, cfg.DatabaseURL = config.Production, 0, config.Secret(u.String())
+	a, err := app.New(t.Context(), cfg, app.Options{})
+	if err == nil {
+		t.Fatal("it is accepted", a.Close())
+	}
+	for _, want := range []string{"must use TLS", "sslrootcert", "(DATABASE_URL)", "(SIXTY_ALLOW_INSECURE) to database"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want it to name %s", err, want)
+		}
 	}
 }
 

@@ -155,10 +155,11 @@ const (
 	MaxReturnTo = identity.MaxReturnTo
 )
 
-// Begin starts a sign-in at the provider. The browser must store secret, invisible to others,
+// Begin starts a sign-in at the provider, which asks the user again who they are if reauthenticate
+// is set. The browser must store secret, invisible to others,
 // and be redirected to location. It returns CodeUnavailable if the provider is down.
-func (s *Identities) Begin(ctx context.Context, returnTo string) (secret, location string, err error) {
-	secret, location, err = s.Provider.Begin(ctx, returnTo)
+func (s *Identities) Begin(ctx context.Context, returnTo string, reauthenticate bool) (secret, location string, err error) {
+	secret, location, err = s.Provider.Begin(ctx, returnTo, reauthenticate)
 	return secret, location, domainError(err)
 }
 
@@ -174,29 +175,32 @@ func (s *Sessions) SignInWithProvider(ctx context.Context, i *Identities, secret
 	if err != nil {
 		return NewSession{}, "", err
 	}
-	o, err := i.signedIn(ctx, secret, q)
+	o, verified, err := i.signedIn(ctx, secret, q)
 	if crm.CodeOf(err) != crm.CodeUnauthenticated {
 		a.undone(ctx)
 	}
 	if err != nil {
 		return NewSession{}, "", err
 	}
-	started, err = s.begin(ctx, o.OrgID, o.ID, from)
+	started, err = s.begin(ctx, o.OrgID, o.ID, verified, from)
 	return started, returnTo, err
 }
 
-// signedIn returns the account of the user that the provider has signed in.
-func (s *Identities) signedIn(ctx context.Context, secret string, q url.Values) (accounts.Principal, error) {
+// signedIn returns the account of the user that the provider has signed in, and when it has asked
+// them who they are: 0 if it does not say.
+func (s *Identities) signedIn(ctx context.Context, secret string, q url.Values) (accounts.Principal, crm.Instant, error) {
 	c, err := s.Provider.Finish(ctx, secret, q)
-	if errors.Is(err, identity.ErrRejected) {
-		return accounts.Principal{}, &crm.Error{Code: crm.CodeUnauthenticated, Message: "The identity provider has not signed you in. Try again."}
-	}
-	if err != nil {
-		return accounts.Principal{}, domainError(err)
+	switch {
+	case errors.Is(err, identity.ErrNotAsked):
+		return accounts.Principal{}, 0, &crm.Error{Code: crm.CodeUnauthenticated, Message: "The identity provider does not say that it has asked you again who you are (auth_time)."}
+	case errors.Is(err, identity.ErrRejected):
+		return accounts.Principal{}, 0, &crm.Error{Code: crm.CodeUnauthenticated, Message: "The identity provider has not signed you in. Try again."}
+	case err != nil:
+		return accounts.Principal{}, 0, domainError(err)
 	}
 	o, err := s.principal(ctx, c)
 	if crm.CodeOf(err) == crm.CodeUnauthenticated {
 		err = &crm.Error{Code: crm.CodeUnauthenticated, Message: "The identity provider has signed you in, but you have no account here."}
 	}
-	return o, err
+	return o, verifiedAt(c), err
 }

@@ -5,12 +5,13 @@ import (
 
 	"sixty/internal/accounts"
 	"sixty/internal/crm"
+	"sixty/internal/identity"
 )
 
 // Proof returns when the person of a session last proved who they are, from the database: it
 // takes effect on all instances at once.
 func (s *Sessions) Proof(token string) accounts.Proof {
-	return func(ctx context.Context) (crm.Instant, error) {
+	return accounts.Proof{At: func(ctx context.Context) (crm.Instant, error) {
 		hash, ok := hashOfToken(token)
 		if !ok {
 			return 0, noSession()
@@ -20,19 +21,25 @@ func (s *Sessions) Proof(token string) accounts.Proof {
 			return 0, noSession()
 		}
 		return x.VerifiedAt, err
-	}
+	}}
 }
 
 // Proof returns when the identity provider last asked the person of a token who they are, as the
 // token says.
 func (t *Tokens) Proof(token string) accounts.Proof {
-	return func(ctx context.Context) (crm.Instant, error) {
+	return accounts.Proof{Token: true, At: func(ctx context.Context) (crm.Instant, error) {
 		claims, err := t.o.Provider.Verify(ctx, token)
-		if err != nil || claims.AuthTime.IsZero() {
-			return 0, domainError(err)
-		}
-		return crm.InstantOf(claims.AuthTime), nil
+		return verifiedAt(claims), domainError(err)
+	}}
+}
+
+// verifiedAt returns when the identity provider last asked a person who they are; 0 if it does not
+// say.
+func verifiedAt(c identity.Claims) crm.Instant {
+	if c.AuthTime.IsZero() {
+		return 0
 	}
+	return crm.InstantOf(c.AuthTime)
 }
 
 // Reauthenticate proves by the actor's password who the person of a session is, and returns when.
@@ -47,7 +54,7 @@ func (s *Sessions) Reauthenticate(ctx context.Context, by crm.Actor, password st
 		return 0, err
 	}
 	if own.Password == "" {
-		return 0, crm.Conflict("You have no password here. Sign in again at the identity provider.")
+		return 0, crm.Conflict("You have no password here. Sign in again at GET " + accounts.SignInAgain + ".")
 	}
 	if err := s.requirePassword(ctx, by, "password", password, from); err != nil {
 		return 0, err

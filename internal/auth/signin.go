@@ -75,7 +75,7 @@ func (s *Sessions) SignIn(ctx context.Context, in SignIn) (NewSession, error) {
 			return NewSession{}, err
 		}
 	}
-	return s.begin(ctx, known.OrgID, known.UserID, in.ClientInfo)
+	return s.begin(ctx, known.OrgID, known.UserID, crm.InstantOf(s.o.Now()), in.ClientInfo)
 }
 
 // auditFailure records a failed sign-in of an existing or deactivated person in the audit
@@ -122,8 +122,9 @@ func (s *Sessions) rehash(ctx context.Context, account accounts.Account, passwor
 	return s.o.Service.RehashPassword(ctx, account, hash)
 }
 
-// begin begins a session and ends the client's previous one.
-func (s *Sessions) begin(ctx context.Context, org, user crm.ID, from ClientInfo) (NewSession, error) {
+// begin begins a session of a person who proved who they are at an instant, and ends the client's
+// previous one.
+func (s *Sessions) begin(ctx context.Context, org, user crm.ID, verified crm.Instant, from ClientInfo) (NewSession, error) {
 	if from.Token != "" {
 		if err := s.End(ctx, from.Token); err != nil {
 			return NewSession{}, err
@@ -135,6 +136,7 @@ func (s *Sessions) begin(ctx context.Context, org, user crm.ID, from ClientInfo)
 	x, err := s.o.Service.BeginSession(ctx, accounts.Session{
 		OrgID: org, UserID: user, Hash: hash[:], Address: from.Address, UserAgent: cut(from.UserAgent, maxUserAgent),
 		ExpiresAt: crm.InstantOf(s.o.Now().Add(s.o.Lifetime)), Network: client.networkName(),
+		VerifiedAt: verified,
 	})
 	return NewSession{Token: token, Session: x, Device: s.o.Devices.sign(org, user, x.DevicesSince)}, err
 }
@@ -172,7 +174,7 @@ func (s *Sessions) ChangePassword(ctx context.Context, by crm.Actor, old, passwo
 		return NewSession{}, err
 	}
 	from.Token = "" // its session has ended with the others
-	return s.begin(ctx, by.Org, by.User, from)
+	return s.begin(ctx, by.Org, by.User, crm.InstantOf(s.o.Now()), from)
 }
 
 // EndAll ends all of the actor's sessions.
@@ -234,5 +236,5 @@ func (s *Sessions) ConsumeToken(ctx context.Context, purpose accounts.TokenPurpo
 	if err := s.o.Service.ConsumeOneTimeToken(ctx, t, hash); err != nil {
 		return NewSession{}, err
 	}
-	return s.begin(ctx, t.OrgID, t.UserID, from)
+	return s.begin(ctx, t.OrgID, t.UserID, crm.InstantOf(s.o.Now()), from)
 }

@@ -89,6 +89,18 @@ func TestCheck(t *testing.T) {
 		{"RedisURLRemoteInProduction", func(c *config.Config) {
 			c.Env, c.RedisURL, c.RedisMode, c.RedisMaster = config.Production, "redis://:hidden@127.0.0.1,10.0.0.1", "sentinel", "m"
 		}, "--redis-url (REDIS_URL) must begin with rediss:// (TLS) in production"},
+		{"SentinelHereInProduction", func(c *config.Config) {
+			c.Env, c.RedisURL, c.RedisMode, c.RedisMaster = config.Production, "redis://:hidden@127.0.0.1:26379", "sentinel", "m"
+		}, "--redis-url (REDIS_URL) must begin with rediss:// (TLS) in production, where sentinels and clusters may name other hosts; or set --allow-insecure (SIXTY_ALLOW_INSECURE) to redis"},
+		{"ClusterHereInProduction", func(c *config.Config) {
+			c.Env, c.RedisURL, c.RedisMode = config.Production, "redis://127.0.0.1:7000", "cluster"
+		}, "--redis-url (REDIS_URL) must begin with rediss:// (TLS) in production, where sentinels and clusters may name other hosts"},
+		{"SentinelAllowedInProduction", func(c *config.Config) {
+			c.Env, c.RedisHost, c.RedisMode, c.RedisMaster, c.AllowInsecure = config.Production, "127.0.0.1", "sentinel", "m", []string{"redis"}
+		}, ""},
+		{"ClusterTLSInProduction", func(c *config.Config) {
+			c.Env, c.RedisURL, c.RedisMode = config.Production, "rediss://redis.example", "cluster"
+		}, ""},
 		{"RedisAllowedInProduction", func(c *config.Config) {
 			c.Env, c.RedisHost, c.AllowInsecure = config.Production, "redis.example", []string{"redis"}
 		}, ""},

@@ -54,20 +54,26 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || err == nil && a.Unmap().IsLoopback()
 }
 
-// redisProblems returns what is wrong with an unencrypted connection to Redis.
+// redisProblems returns what is wrong with an unencrypted connection to Redis. Of sentinels and
+// clusters the addresses say nothing: they name the servers that are then connected to.
 func (c Config) redisProblems() []string {
 	e, err := c.Endpoint()
-	if err != nil || e.TLS || !c.MustVerify(InsecureRedis) {
+	if err != nil || e.TLS || len(e.Addresses) == 0 || !c.MustVerify(InsecureRedis) {
 		return nil
 	}
-	for _, address := range e.Addresses {
-		if host, _, err := net.SplitHostPort(address); err != nil || isLoopback(host) {
-			continue
-		}
-		found := checker{settings: c.Redis}
-		found.add("RedisURL", "must begin with rediss:// (TLS) in production, where Redis is on another host; or set %s to %s, if the network between them is trusted",
-			NameOf(c.Base, "AllowInsecure"), InsecureRedis)
-		return found.found
+	isRemote := func(address string) bool {
+		host, _, err := net.SplitHostPort(address)
+		return err == nil && !isLoopback(host)
 	}
-	return nil
+	where := "where Redis is on another host"
+	switch {
+	case c.RedisMode != RedisSingle:
+		where = "where sentinels and clusters may name other hosts"
+	case !slices.ContainsFunc(e.Addresses, isRemote):
+		return nil
+	}
+	found := checker{settings: c.Redis}
+	found.add("RedisURL", "must begin with rediss:// (TLS) in production, %s; or set %s to %s, if the network between them is trusted",
+		where, NameOf(c.Base, "AllowInsecure"), InsecureRedis)
+	return found.found
 }

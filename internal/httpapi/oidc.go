@@ -43,6 +43,10 @@ func (a *API) oidcOperations() []operation {
 			query: []*huma.Param{{
 				Name: "return_to", In: "query", Schema: &huma.Schema{Type: huma.TypeString, MaxLength: new(auth.MaxReturnTo)},
 				Description: "Where the browser is redirected in the end: a path of this server, or a URL of a front end's origin. By default, the front end.",
+			}, {
+				Name: "reauthenticate", In: "query", Schema: &huma.Schema{Type: huma.TypeBoolean, Default: false},
+				Description: "Whether the provider must ask the user again who they are (max_age=0), which proves it for 10 minutes. " +
+					"The sign-in is rejected if the ID token has no recent auth_time.",
 			}},
 			problems: []int{http.StatusBadRequest, http.StatusNotFound}, stream: a.startOIDC,
 		},
@@ -87,13 +91,18 @@ func (a *API) startOIDC(c *call, w http.ResponseWriter) error {
 	if err := a.checkRedirect(c); err != nil {
 		return err
 	}
-	returnTo, ok := a.returnTo(c.Request.URL.Query().Get("return_to"))
+	q := c.Request.URL.Query()
+	returnTo, ok := a.returnTo(q.Get("return_to"))
 	if !ok {
 		return server.InvalidQuery([]server.ValidationError{server.InQuery("return_to", "must be a path of this server, or a URL of a front end")}, true)
 	}
+	again := q.Get("reauthenticate") == "true"
+	if !again && q.Has("reauthenticate") && q.Get("reauthenticate") != "false" {
+		return server.InvalidQuery([]server.ValidationError{server.InQuery("reauthenticate", "must be true or false")}, true)
+	}
 	ctx, cancel := a.Server.WithTimeout(c.Context)
 	defer cancel()
-	secret, location, err := a.Identities.Begin(ctx, returnTo)
+	secret, location, err := a.Identities.Begin(ctx, returnTo, again)
 	if err != nil {
 		return err
 	}

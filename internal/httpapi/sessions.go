@@ -42,10 +42,11 @@ func (a *API) sessionOperations() []operation {
 		{
 			method: http.MethodPost, path: "/api/auth/reauthenticate", id: "reauthenticate", scope: crm.ScopeWrite, tag: signInTag, secret: true,
 			summary: "Prove again who the user of the session is",
-			description: "By the password. It is asked for where the user last proved who they are, which signing in does, more than 10 minutes ago: " +
+			description: "By the password. It is asked for where the user last proved who they are, which signing in with the password does, more than 10 minutes ago: " +
 				"before they create the API key of an admin, invite an admin, change a role, or change an admin's e-mail address or ask for an admin's reset token. " +
-				"Those requests are then a 403 with the code reauthentication.required. A user without a password signs in again at the identity provider; " +
-				"its bearer tokens must have an auth_time that is as recent. API keys are exempt. Failures count as failed sign-ins.",
+				"Those requests are then a 403 with the code reauthentication.required. A user without a password signs in again at GET " + accounts.SignInAgain + "; " +
+				"a session that was started by the provider is as recent as the auth_time of the ID token. The provider's bearer tokens must have an auth_time, " +
+				"or else an amr timestamp, that is as recent. API keys are exempt. Failures count as failed sign-ins.",
 			body: ref("Reauthentication"), answer: verified, problems: []int{http.StatusConflict}, run: a.reauthenticate(),
 		},
 		{
@@ -111,7 +112,7 @@ func (a *API) listSessionsOf(c *call, user crm.ID) error {
 func (a *API) reauthenticate() func(*call) error {
 	return withBody(newBodyReader(func(p *reauthenticationPatch) *crm.DecodeErrors { return &p.DecodeErrors }), func(c *call, p reauthenticationPatch) error {
 		if server.BearerToken(c.Request) != "" {
-			return crm.Forbidden("A bearer token is no session. Sign in by cookie to prove who you are.")
+			return crm.Forbidden("This proves who the user of a session is. A token of the identity provider is renewed there, and an API key needs no proof.")
 		}
 		if errs := requireTexts(p.DecodeErrors, requiredText{"password", p.Password}); len(errs) > 0 {
 			return crm.Invalid(errs...)

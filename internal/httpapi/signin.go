@@ -37,18 +37,22 @@ type (
 
 // sessionView is a session in a response.
 type sessionView struct {
-	ID         crm.ID      `json:"id"`
-	Current    bool        `json:"current" doc:"It is the session of the request."`
-	Address    string      `json:"address" doc:"The address from which it was started."`
-	UserAgent  string      `json:"user_agent" doc:"The User-Agent with which it was started."`
-	CreatedAt  crm.Instant `json:"created_at"`
-	UsedAt     crm.Instant `json:"used_at" doc:"The last use, to about a minute."`
-	ExpiresAt  crm.Instant `json:"expires_at" doc:"Unless it is used again."`
-	VerifiedAt crm.Instant `json:"verified_at" doc:"When the user last proved who they are: by signing in, or by POST /api/auth/reauthenticate."`
+	ID         crm.ID       `json:"id"`
+	Current    bool         `json:"current" doc:"It is the session of the request."`
+	Address    string       `json:"address" doc:"The address from which it was started."`
+	UserAgent  string       `json:"user_agent" doc:"The User-Agent with which it was started."`
+	CreatedAt  crm.Instant  `json:"created_at"`
+	UsedAt     crm.Instant  `json:"used_at" doc:"The last use, to about a minute."`
+	ExpiresAt  crm.Instant  `json:"expires_at" doc:"Unless it is used again."`
+	VerifiedAt *crm.Instant `json:"verified_at" doc:"When the user last proved who they are: by signing in, or by POST /api/auth/reauthenticate. Null if the identity provider did not say when it asked them."`
 }
 
 func newSessionView(s *accounts.Session, current crm.ID) *sessionView {
-	return &sessionView{s.ID, s.ID == current, s.Address, s.UserAgent, s.CreatedAt, s.UsedAt, s.ExpiresAt, s.VerifiedAt}
+	v := &sessionView{s.ID, s.ID == current, s.Address, s.UserAgent, s.CreatedAt, s.UsedAt, s.ExpiresAt, nil}
+	if s.VerifiedAt != 0 {
+		v.VerifiedAt = &s.VerifiedAt
+	}
+	return v
 }
 
 const signInTag = "Sign-in"

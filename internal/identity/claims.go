@@ -19,7 +19,8 @@ type Claims struct {
 	FirstName, LastName string
 	// Until is when the token expires.
 	Until time.Time
-	// AuthTime is when the provider last asked the user who they are; zero if it does not say.
+	// AuthTime is when the provider last asked the user who they are, which is never in the
+	// future; zero if it does not say.
 	AuthTime time.Time
 
 	party, nonce string
@@ -46,6 +47,7 @@ type jwtClaims struct {
 	NotBefore     instant  `json:"nbf"`
 	Issued        instant  `json:"iat"`
 	AuthTime      instant  `json:"auth_time"`
+	Methods       methods  `json:"amr"`
 	Email         string   `json:"email"`
 	EmailVerified boolean  `json:"email_verified"`
 	FirstName     string   `json:"given_name"`
@@ -63,7 +65,7 @@ func readClaims(payload []byte, issuer string, ours, trusted []string, now time.
 	if err := s.check(issuer, ours, trusted, now); err != nil {
 		return Claims{}, err
 	}
-	c := Claims{Subject: s.Subject, FirstName: clean(s.FirstName), LastName: clean(s.LastName), Until: s.Expires.Time, AuthTime: s.AuthTime.Time, party: s.Party, nonce: s.Nonce}
+	c := Claims{Subject: s.Subject, FirstName: clean(s.FirstName), LastName: clean(s.LastName), Until: s.Expires.Time, AuthTime: s.authTime(now), party: s.Party, nonce: s.Nonce}
 	if c.FirstName == "" && c.LastName == "" {
 		c.FirstName, c.LastName, _ = strings.Cut(clean(s.Name), " ")
 	}
@@ -96,6 +98,22 @@ func (s *jwtClaims) check(issuer string, ours, trusted []string, now time.Time) 
 	return nil
 }
 
+// authTime returns auth_time or, without it, when the newest of the methods was used. An instant in
+// the future, which would stay recent, counts as none.
+func (s *jwtClaims) authTime(now time.Time) time.Time {
+	at := s.AuthTime.Time
+	if at.IsZero() {
+		at = s.Methods.newest
+	}
+	switch {
+	case at.After(now.Add(leeway)):
+		return time.Time{}
+	case at.After(now):
+		return now
+	}
+	return at
+}
+
 // clean replaces control characters in a name and trims it.
 func clean(s string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
@@ -104,6 +122,38 @@ func clean(s string) string {
 		}
 		return r
 	}, s))
+}
+
+// methods are the methods by which a user was authenticated (RFC 8176): names, or objects that say
+// when, as Supabase has them.
+type methods struct{ newest time.Time }
+
+// tokenRefresh is the method of a renewed token, for which the user is not asked anything.
+const tokenRefresh = "token_refresh"
+
+// UnmarshalJSON accepts any claim, as most providers' has no times. An object of the array must be
+// understood.
+func (m *methods) UnmarshalJSON(text []byte) error {
+	var all []json.RawMessage
+	if json.Unmarshal(text, &all) != nil {
+		return nil
+	}
+	for _, one := range all {
+		if one[0] != '{' {
+			continue
+		}
+		var used struct {
+			Method string  `json:"method"`
+			At     instant `json:"timestamp"`
+		}
+		if err := decode(one, &used); err != nil {
+			return err
+		}
+		if used.Method != tokenRefresh && used.At.After(m.newest) {
+			m.newest = used.At.Time
+		}
+	}
+	return nil
 }
 
 // audience is a string or an array of strings.

@@ -23,6 +23,8 @@ import (
 var (
 	// ErrRejected means that the token or the sign-in is invalid.
 	ErrRejected = errors.New("rejected")
+	// ErrNotAsked is an ErrRejected: the provider has not asked the user again who they are.
+	ErrNotAsked = fmt.Errorf("%w: no recent auth_time after max_age=0", ErrRejected)
 	// ErrNotBegun means that this browser has not started the sign-in, or too long ago.
 	ErrNotBegun = errors.New("sign-in not started by this browser")
 	// ErrUnavailable means that the provider is needed and cannot be reached.

@@ -29,26 +29,34 @@ const (
 )
 
 // An attempt is a started sign-in: a random secret known only to the browser that started
-// it, the start time, and the URL to return to. All parameters sent to the provider are
-// derived from all of it, so that no part can be changed afterwards.
+// it, the start time, the URL to return to, and whether the provider must ask the user again
+// who they are. All parameters sent to the provider are derived from all of it, so that no part
+// can be changed afterwards.
 type attempt struct {
-	text     string // SECRET.SECONDS.RETURN-TO
-	began    time.Time
-	returnTo string
+	text           string // SECRET.SECONDS.RETURN-TO, and .reauthenticate if it must
+	began          time.Time
+	returnTo       string
+	reauthenticate bool
 }
+
+const reauthenticateMark = ".reauthenticate"
 
 var encoding = base64.RawURLEncoding.Strict()
 
-func newAttempt(now time.Time, returnTo string) attempt {
+func newAttempt(now time.Time, returnTo string, reauthenticate bool) attempt {
 	var secret [32]byte
 	_, _ = rand.Read(secret[:]) // never fails: crypto/rand ends the program instead
 	text := encoding.EncodeToString(secret[:]) + "." + strconv.FormatInt(now.Unix(), 10) + "." + encoding.EncodeToString([]byte(returnTo))
-	return attempt{text, time.Unix(now.Unix(), 0), returnTo}
+	if reauthenticate {
+		text += reauthenticateMark
+	}
+	return attempt{text, time.Unix(now.Unix(), 0), returnTo, reauthenticate}
 }
 
 // openAttempt parses the text of an attempt.
 func openAttempt(text string) (attempt, bool) {
-	secret, rest, _ := strings.Cut(text, ".")
+	parts, reauthenticate := strings.CutSuffix(text, reauthenticateMark)
+	secret, rest, _ := strings.Cut(parts, ".")
 	seconds, where, found := strings.Cut(rest, ".")
 	if random, err := encoding.DecodeString(secret); err != nil || !found || len(random) != 32 {
 		return attempt{}, false
@@ -61,7 +69,7 @@ func openAttempt(text string) (attempt, bool) {
 	if err != nil || len(returnTo) > MaxReturnTo {
 		return attempt{}, false
 	}
-	return attempt{text, time.Unix(began, 0), string(returnTo)}, true
+	return attempt{text, time.Unix(began, 0), string(returnTo), reauthenticate}, true
 }
 
 // derived returns the value of one of the provider's parameters: 43 characters, the minimum
@@ -75,15 +83,20 @@ func (a attempt) state() string    { return a.derived("state") }
 func (a attempt) nonce() string    { return a.derived("nonce") }
 func (a attempt) verifier() string { return a.derived("verifier") }
 
-// Begin starts a sign-in. The browser must store secret, invisible to others, and be
-// redirected to location. It returns ErrUnavailable if the provider is down.
-func (p *Provider) Begin(ctx context.Context, returnTo string) (secret, location string, err error) {
+// Begin starts a sign-in, at which the provider asks the user again who they are if reauthenticate
+// is set. The browser must store secret, invisible to others, and be redirected to location. It
+// returns ErrUnavailable if the provider is down.
+func (p *Provider) Begin(ctx context.Context, returnTo string, reauthenticate bool) (secret, location string, err error) {
 	c, err := p.flow(ctx)
 	if err != nil {
 		return "", "", err
 	}
-	a := newAttempt(p.o.Now(), returnTo)
-	return a.text, c.AuthCodeURL(a.state(), oauth2.SetAuthURLParam("nonce", a.nonce()), oauth2.S256ChallengeOption(a.verifier())), nil
+	a := newAttempt(p.o.Now(), returnTo, reauthenticate)
+	parameters := []oauth2.AuthCodeOption{oauth2.SetAuthURLParam("nonce", a.nonce()), oauth2.S256ChallengeOption(a.verifier())}
+	if reauthenticate { // OpenID Connect Core 1.0 section 3.1.2.1
+		parameters = append(parameters, oauth2.SetAuthURLParam("max_age", "0"))
+	}
+	return a.text, c.AuthCodeURL(a.state(), parameters...), nil
 }
 
 // flow returns the configuration of the code flow as the provider publishes it.
@@ -122,7 +135,8 @@ func (p *Provider) attempt(secret string, q url.Values) (attempt, error) {
 }
 
 // Finish exchanges the code in the query for the claims of the user. Errors are those of
-// Returned, ErrRejected and ErrUnavailable, or the context's.
+// Returned, ErrRejected and ErrUnavailable, or the context's; ErrNotAsked if the provider was to
+// ask the user again who they are, and does not say that it has.
 func (p *Provider) Finish(ctx context.Context, secret string, q url.Values) (Claims, error) {
 	c, err := p.finish(ctx, secret, q)
 	if errors.Is(err, ErrRejected) {
@@ -155,7 +169,11 @@ func (p *Provider) finish(ctx context.Context, secret string, q url.Values) (Cla
 	if err != nil {
 		return Claims{}, err
 	}
-	return p.identified(ctx, token, a.nonce())
+	claims, err := p.identified(ctx, token, a.nonce())
+	if err == nil && a.reauthenticate && claims.AuthTime.Before(a.began.Add(-leeway)) {
+		return Claims{}, ErrNotAsked
+	}
+	return claims, err
 }
 
 // exchange exchanges a code for the ID token.

@@ -35,7 +35,7 @@ func visit(tb testing.TB, location string) url.Values {
 
 func begin(tb testing.TB, p *identity.Provider) (secret string, q url.Values) {
 	tb.Helper()
-	secret, location, err := p.Begin(tb.Context(), "/deals?a=b#c")
+	secret, location, err := p.Begin(tb.Context(), "/deals?a=b#c", false)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestSignInOutage(t *testing.T) {
 	theirs, ours, c := newProvider(t)
 	theirs.SignIn(theirs.User("ada", "ada@acme.example").With(claims{"aud": identitytest.ClientID}))
 	theirs.Down(true)
-	if _, _, err := ours.Begin(t.Context(), "/"); !errors.Is(err, identity.ErrUnavailable) {
+	if _, _, err := ours.Begin(t.Context(), "/", false); !errors.Is(err, identity.ErrUnavailable) {
 		t.Errorf("begun: %v", err)
 	}
 	theirs.Down(false)

@@ -129,7 +129,7 @@ func TestAmbiguousAnswers(t *testing.T) {
 			theirs.SignIn(theirs.User("ada", "ada@acme.example").With(claims{"aud": identitytest.ClientID}))
 			if test.path != token {
 				expect(t, ours, theirs.Sign(theirs.User("ada", "ada@acme.example")), identity.ErrUnavailable)
-				if _, _, err := ours.Begin(t.Context(), "/"); !errors.Is(err, identity.ErrUnavailable) {
+				if _, _, err := ours.Begin(t.Context(), "/", false); !errors.Is(err, identity.ErrUnavailable) {
 					t.Errorf("begun: %v", err)
 				}
 				return

@@ -17,11 +17,11 @@ func (s *Server) addressOf(r *http.Request) ratelimit.Caller {
 }
 
 func (s *Server) clientAddr(r *http.Request) netip.Addr {
-	if len(s.Proxies) == 0 && isForwarded(r) {
+	if len(s.Proxies) == 0 && isForwarded(r) && isNear(r) {
 		s.unknownProxy.Do(func() {
 			s.Logger.LogAttrs(r.Context(), slog.LevelWarn,
-				"a proxy seems to be in front of this server, and is not trusted: rate limits and the audit trail take its address for that of every client. "+
-					"Set SIXTY_TRUSTED_PROXIES to the proxy's address. This is logged once",
+				"a request from a loopback, private or link-local address has a proxy's headers, which are not trusted. If a proxy is there, rate limits and "+
+					"the audit trail take its address for that of every client: set SIXTY_TRUSTED_PROXIES to it. This is logged once",
 				slog.String("address", r.RemoteAddr))
 		})
 	}
@@ -36,6 +36,14 @@ func isForwarded(r *http.Request) bool {
 		}
 	}
 	return false
+}
+
+// isNear reports whether a request comes from an address that a proxy of this server would have, and
+// not any client on the internet, who sends headers at will.
+func isNear(r *http.Request) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	a := peer.Addr().Unmap()
+	return err == nil && (a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast())
 }
 
 // isLocal reports whether a request comes from this host, and not through a proxy on it that says so.

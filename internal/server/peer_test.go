@@ -101,19 +101,27 @@ func TestHandleInternal(t *testing.T) {
 	}
 }
 
-// A proxy that is not trusted is logged once, and one that is not at all.
+// A proxy that is not trusted is logged once, and a trusted one is never logged. A client at a public
+// address is not taken for a proxy, and does not keep one from being logged.
 func TestUnknownProxyIsLoggedOnce(t *testing.T) {
 	t.Parallel()
+	const private = "10.0.0.7:5000"
 	for name, c := range map[string]struct {
-		header  string
-		trusted ratelimit.Proxies
-		want    int
+		remote, header string
+		trusted        ratelimit.Proxies
+		want           int
 	}{
-		"XForwardedFor": {header: "X-Forwarded-For", want: 1},
-		"Forwarded":     {header: "Forwarded", want: 1},
-		"XRealIP":       {header: "X-Real-IP", want: 1},
-		"Direct":        {header: "X-Other", want: 0},
-		"Trusted":       {"X-Forwarded-For", ratelimit.Proxies{netip.MustParsePrefix("192.0.2.0/24")}, 0},
+		"XForwardedFor": {remote: private, header: "X-Forwarded-For", want: 1},
+		"Forwarded":     {remote: private, header: "Forwarded", want: 1},
+		"XRealIP":       {remote: private, header: "X-Real-IP", want: 1},
+		"Loopback":      {remote: "127.0.0.1:5000", header: "X-Forwarded-For", want: 1},
+		"Mapped":        {remote: "[::ffff:192.168.0.7]:5000", header: "X-Forwarded-For", want: 1},
+		"UniqueLocal":   {remote: "[fd00::7]:5000", header: "X-Forwarded-For", want: 1},
+		"LinkLocal":     {remote: "[fe80::7%eth0]:5000", header: "X-Forwarded-For", want: 1},
+		"Public":        {remote: "203.0.113.7:5000", header: "X-Forwarded-For", want: 0},
+		"PublicIPv6":    {remote: "[2001:db8::7]:5000", header: "X-Forwarded-For", want: 0},
+		"Direct":        {remote: private, header: "X-Other", want: 0},
+		"Trusted":       {private, "X-Forwarded-For", ratelimit.Proxies{netip.MustParsePrefix("10.0.0.0/8")}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -122,12 +130,20 @@ func TestUnknownProxyIsLoggedOnce(t *testing.T) {
 				o.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 				o.Limits, o.Proxies = hourly(t), c.trusted
 			})
-			for range 3 {
-				responseTo(t, s, "GET", "/api/deals", c.header, "198.51.100.7")
+			logged := func(remote string, want int) {
+				t.Helper()
+				for range 3 {
+					r := httptest.NewRequestWithContext(t.Context(), "GET", "/api/deals", http.NoBody)
+					r.RemoteAddr = remote
+					r.Header.Set(c.header, "198.51.100.7")
+					s.ServeHTTP(httptest.NewRecorder(), r)
+				}
+				if n := strings.Count(log.String(), "SIXTY_TRUSTED_PROXIES"); n != want || n > 0 && strings.Contains(log.String(), "203.0.113.7") {
+					t.Errorf("%s: it is logged %d times, want %d: %s", remote, n, want, &log)
+				}
 			}
-			if n := strings.Count(log.String(), "SIXTY_TRUSTED_PROXIES"); n != c.want {
-				t.Errorf("it is logged %d times, want %d: %s", n, c.want, &log)
-			}
+			logged("203.0.113.7:5000", 0)
+			logged(c.remote, c.want)
 		})
 	}
 }

@@ -236,7 +236,8 @@ func SignTextWith(tb testing.TB, algorithm jose.SignatureAlgorithm, key any, id 
 	return token
 }
 
-// SignIn sets the user of the next sign-in.
+// SignIn sets the user of the next sign-in. With max_age the auth_time is now, unless the claims have
+// another one, or nil for none.
 func (p *Provider) SignIn(c Claims) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -281,7 +282,11 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		back.Set("error", "access_denied")
 	default:
 		code := rand.Text()
-		p.codes[code] = grant{challenge: q.Get("code_challenge"), nonce: q.Get("nonce"), user: p.user}
+		user := p.user
+		if q.Has("max_age") {
+			user = Claims{"auth_time": p.Now().Unix()}.With(user)
+		}
+		p.codes[code] = grant{challenge: q.Get("code_challenge"), nonce: q.Get("nonce"), user: user}
 		back.Set("code", code)
 	}
 	http.Redirect(w, r, p.RedirectURL+"?"+back.Encode(), http.StatusFound)

@@ -49,6 +49,7 @@ const (
 // Engine implements store.Engine.
 type Engine struct {
 	url, directURL string // of Options
+	addedMode      bool   // one of these had no sslmode, and got one by which the server is verified
 	pool           *pgxpool.Pool
 	reserved       *pgxpool.Pool // of one connection; see store.Scope
 	slots          *slots
@@ -76,7 +77,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if o.VerifyRemote {
 		for _, url := range []*string{&o.URL, &o.DirectURL} {
 			var err error
-			if *url, err = verified(*url); err != nil {
+			if *url, err = Verified(*url); err != nil {
 				return nil, err
 			}
 		}
@@ -91,7 +92,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	c := config.ConnConfig
 	c.ConnectTimeout = connectTimeout
 	writableHost(c, o.URL)
-	e := &Engine{timeout: o.StatementTimeout, url: given.URL, directURL: given.DirectURL, direct: c, commits: newCommits(config.MaxConns)}
+	e := &Engine{timeout: o.StatementTimeout, url: given.URL, directURL: given.DirectURL, addedMode: o.URL != given.URL || o.DirectURL != given.DirectURL, direct: c, commits: newCommits(config.MaxConns)}
 	e.writers = make(chan struct{}, max(1, config.MaxConns-config.MaxConns/4))
 	e.notifier = notifier{engine: e, ended: &e.commits.ended}
 	e.slots = newSlots(int(config.MaxConns), func() int {

@@ -16,6 +16,3 @@ func (e *Engine) MigrateTo(ctx context.Context, version int64) error {
 
 // CheckIsolation does what is done periodically.
 func (e *Engine) CheckIsolation(ctx context.Context) { e.guard.note(e.verifyIsolation(ctx)) }
-
-// Verified is verified.
-func Verified(url string) (string, error) { return verified(url) }

@@ -21,9 +21,10 @@ var markUnfilled = store.SQLMigration(5, store.MarkUnfilledSearch)
 
 // Migrate brings the schema up to date, under an advisory lock, so that instances
 // that start together do it once. It returns a PoolerError if there is a pooler where none is
-// expected, and an UnconfinedError if statements would reach the rows of other organisations.
-// From then on that is checked periodically.
-func (e *Engine) Migrate(ctx context.Context) error {
+// expected, an UnconfinedError if statements would reach the rows of other organisations, and a
+// VerificationError. From then on the isolation is checked periodically.
+func (e *Engine) Migrate(ctx context.Context) (err error) {
+	defer func() { err = e.asVerification(err) }()
 	if err := e.checkDirect(ctx); err != nil {
 		return err
 	}

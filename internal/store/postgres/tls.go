@@ -14,9 +14,32 @@ import (
 // ErrUnverified says that a URL has an sslmode with which another host is not verified.
 var ErrUnverified = errors.New("the sslmode of the database URL does not verify the server, which is on another host")
 
-// verified returns a URL with which every server on another host is verified: with verify-full,
+// VerificationError is a failure of TLS where the URL has no sslmode, and verify-full was added.
+type VerificationError struct{ Err error }
+
+// Error returns the driver's message.
+func (e *VerificationError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the failure.
+func (e *VerificationError) Unwrap() error { return e.Err }
+
+// asVerification returns a VerificationError for an error of TLS if verify-full was added. Most of
+// these errors have no types.
+func (e *Engine) asVerification(err error) error {
+	if err == nil || !e.addedMode {
+		return err
+	}
+	for _, sign := range [...]string{"tls error: ", "tls: ", "x509: "} {
+		if strings.Contains(err.Error(), sign) {
+			return &VerificationError{err}
+		}
+	}
+	return err
+}
+
+// Verified returns a URL with which every server on another host is verified: with verify-full,
 // if no sslmode is given.
-func verified(text string) (string, error) {
+func Verified(text string) (string, error) {
 	if text == "" {
 		return "", nil
 	}

@@ -69,11 +69,14 @@ func TestRemoteServerIsVerified(t *testing.T) {
 	for name, c := range map[string]struct {
 		port, query string
 		works       bool
+		verifies    bool // that verify-full was added is why it does not
 	}{
-		"Trusted":       {port, "sslrootcert=" + url.QueryEscape(filepath.Join(dir, "cert.pem")), true},
-		"UnknownToHost": {port, "", false},
-		"WithoutTLS":    {plainPort, "sslrootcert=" + url.QueryEscape(filepath.Join(dir, "cert.pem")), false},
-		"WithoutTLSToo": {plainPort, "", false},
+		"Trusted":       {port, "sslrootcert=" + url.QueryEscape(filepath.Join(dir, "cert.pem")), true, false},
+		"UnknownToHost": {port, "", false, true},
+		"WithoutTLS":    {plainPort, "sslrootcert=" + url.QueryEscape(filepath.Join(dir, "cert.pem")), false, true},
+		"WithoutTLSToo": {plainPort, "", false, true},
+		"Given":         {plainPort, "sslmode=verify-full", false, false},
+		"NoServer":      {"1", "", false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -84,8 +87,10 @@ func TestRemoteServerIsVerified(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = e.Close() }()
-			if err := e.Migrate(t.Context()); (err == nil) != c.works {
-				t.Errorf("it works: %v", err)
+			err = e.Migrate(t.Context())
+			var unverified *postgres.VerificationError
+			if (err == nil) != c.works || errors.As(err, &unverified) != c.verifies {
+				t.Errorf("%v, of %T", err, err)
 			}
 		})
 	}
