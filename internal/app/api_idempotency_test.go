@@ -209,3 +209,21 @@ func TestIdempotencyKey(t *testing.T) {
 		late(http.StatusCreated, "true")
 	})
 }
+
+// A change of a user that asks about other organisations and about the session is repeated
+// safely, too.
+func TestIdempotentChangeOfUser(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, c *client) {
+		org := c.organisation("Users").ID
+		c.member(org, "ada@users.example", crm.RoleAdmin)
+		rep := c.person(org, "Rita Rep", "rita@users.example", crm.RoleRep)
+		b := &browser{client: c}
+		b.logIn("ada@users.example", goodPassword)
+		body := object{"email": "rita@elsewhere.example", "role": "manager"}
+		for range 2 {
+			answer := b.ask(http.StatusOK, "PATCH", "/api/users/"+rep.ID.String(), body, "Idempotency-Key", "change")
+			expect(t, answer["data"].(object), body)
+		}
+	})
+}

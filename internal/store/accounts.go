@@ -75,7 +75,7 @@ func (s *Store) SessionPrincipal(ctx context.Context, hash []byte) (accounts.Ses
 		session accounts.Session
 		user    accounts.Principal
 	}
-	rows, err := collect(ctx, s, s.service(), sessionHolder, func(h *holder) []any {
+	rows, err := collect(ctx, s, s.apart(), sessionHolder, func(h *holder) []any {
 		return append(sessionDest(&h.session), (*string)(&h.user.Role), &h.user.DeactivatedAt, (*string)(&h.user.RepsSee))
 	}, hash)
 	if err != nil {

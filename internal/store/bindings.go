@@ -46,7 +46,7 @@ func (s *Store) Bindings(ctx context.Context) (map[crm.ID]accounts.Binding, erro
 
 // DomainHolder implements accounts.Store.
 func (s *Store) DomainHolder(ctx context.Context, domain string) (crm.ID, error) {
-	rows, err := collect(ctx, s, s.service(), domainHolder, func(id *crm.ID) []any { return []any{id} }, domain)
+	rows, err := collect(ctx, s, s.apart(), domainHolder, func(id *crm.ID) []any { return []any{id} }, domain)
 	if err != nil {
 		return crm.ID{}, err
 	}

@@ -23,7 +23,7 @@ WHERE u.deleted_at IS NULL ORDER BY g.name_key, u.name_key, u.id`}
 // IsOperator implements accounts.Store.
 func (s *Store) IsOperator(ctx context.Context, org, user crm.ID) (bool, error) {
 	type counts struct{ organisations, listed int64 }
-	rows, err := collect(ctx, s, s.service(), isOperator, func(c *counts) []any { return []any{&c.organisations, &c.listed} }, org, user)
+	rows, err := collect(ctx, s, s.apart(), isOperator, func(c *counts) []any { return []any{&c.organisations, &c.listed} }, org, user)
 	if err != nil {
 		return false, err
 	}

@@ -113,16 +113,23 @@ func (s *Store) Reads(by crm.Actor) crm.Reads { return &reader{store: s, owner: 
 type pooled struct {
 	store *Store
 	scope Scope
+	apart bool // from the transaction that the context has joined
 }
 
 // of returns what runs an organisation's statements, and service those of all organisations.
-func (s *Store) of(org crm.ID) Querier { return pooled{s, Scope{Org: org}} }
-func (s *Store) service() Querier      { return pooled{s, Scope{Service: true}} }
-
-// following is service for what follows the change log, which has a reserved connection.
+func (s *Store) of(org crm.ID) Querier { return pooled{store: s, scope: Scope{Org: org}} }
+func (s *Store) service() Querier      { return pooled{store: s, scope: Scope{Service: true}} }
 
 // reserved runs statements of all organisations on the reserved connection, if no other is free.
-func (s *Store) reserved() Querier { return pooled{s, Scope{Service: true, Reserved: true}} }
+func (s *Store) reserved() Querier {
+	return pooled{store: s, scope: Scope{Service: true, Reserved: true}}
+}
+
+// apart is service for what a use case asks about other organisations and about credentials,
+// also within a transaction that the context has joined: it sees what was committed.
+func (s *Store) apart() Querier {
+	return pooled{store: s, scope: Scope{Service: true}, apart: true}
+}
 
 // logReader runs statements that read the change log: on the reserved connection for what
 // follows it, and like any other for requests.
@@ -144,6 +151,8 @@ func (p pooled) Query(ctx context.Context, st *Statement, args []any) (Rows, err
 			return nil, err
 		}
 		return p.store.engine.Query(ctx, p.scope, st, args)
+	case p.apart: // without waiting for transactions that wait for the same
+		return p.store.engine.Query(ctx, Scope{Service: true, Reserved: true}, st, args)
 	case p.scope != t.scope():
 		return nil, errNotJoined
 	}
