@@ -85,24 +85,27 @@ func (s *Service) link(ctx context.Context, org crm.ID, n UnlinkedIdentity, who 
 
 // home returns the organisation of a provider's user who is not linked: the one that is named,
 // by name or id, the only one, or the one that is bound to the domain of the address. An
-// organisation that is bound to another provider has none of this one's users.
+// organisation that is bound to another provider has none of this one's users, nor those whose
+// domain another organisation is bound to.
 func (s *Service) home(ctx context.Context, issuer, email, organisation string) (crm.ID, error) {
 	all, err := s.store.Organisations(ctx)
 	if err != nil {
 		return crm.ID{}, err
 	}
-	var bound crm.ID
-	if organisation == "" && len(all) > 1 {
-		domain, _ := domainOf(email)
-		if bound, err = s.store.DomainHolder(ctx, domain); err != nil {
-			return crm.ID{}, err
-		}
+	domain, _ := domainOf(email)
+	bound, err := s.store.DomainHolder(ctx, domain)
+	if err != nil && crm.CodeOf(err) != crm.CodeNotFound {
+		return crm.ID{}, err
 	}
+	isBound := err == nil
 	named, _ := crm.FindOrganisation(all, organisation)
 	for _, o := range all {
-		meant := o.ID == bound || o.ID == named.ID || organisation == "" && len(all) == 1
+		meant := o.ID == named.ID || organisation == "" && (len(all) == 1 || isBound && o.ID == bound)
 		if !meant {
 			continue
+		}
+		if isBound && o.ID != bound {
+			break
 		}
 		bindings, err := s.store.Bindings(ctx)
 		if err != nil {

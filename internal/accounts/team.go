@@ -124,9 +124,16 @@ func (s *Service) DeactivateOwner(ctx context.Context, by crm.Actor, id crm.ID) 
 }
 
 // ReactivateOwner undoes a deactivation. Their password and keys work again, their sessions do
-// not.
+// not. An admin has their rights again, which needs a proof of who the actor is.
 func (s *Service) ReactivateOwner(ctx context.Context, by crm.Actor, id crm.ID) (Member, error) {
+	if err := RequireAdmin(by, managePeople); err != nil {
+		return Member{}, err
+	}
+	proof := s.requireProof(ctx, by)
 	return s.changeMember(ctx, by, id, func(_ Tx, o crm.Owner, _ crm.Instant) (crm.Owner, error) {
+		if o.Role == crm.RoleAdmin && o.DeactivatedAt != nil && proof != nil {
+			return crm.Owner{}, proof
+		}
 		o.DeactivatedAt = nil
 		return o, nil
 	})

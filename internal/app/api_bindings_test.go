@@ -159,6 +159,24 @@ func TestBindings(t *testing.T) {
 	}
 }
 
+// The organisation that is set for a provider's users has none whose domain is another's.
+func TestBindingsOfAnother(t *testing.T) {
+	t.Parallel()
+	for _, engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			p := identitytest.New(t)
+			c := boot(t, engine, trusting(p, func(cfg *config.Config) { cfg.SignInOrganisation, cfg.SignInCreate = "Home", true }))
+			home, away := c.organisation("Home").ID, c.organisation("Away").ID
+			c.bind(away, "away.example")
+			c.person(home, "Guest", "guest@away.example", crm.RoleRep)
+			c.isRejected(p.Sign(p.User("1", "guest@away.example")))
+			c.isRejected(p.Sign(p.User("2", "new@away.example")))
+			c.created(home, "new@home.example", p.Sign(p.User("3", "new@home.example")))
+		})
+	}
+}
+
 // Browsers that come back from the provider are linked by the same rule.
 func TestBindingsOfBrowsers(t *testing.T) {
 	t.Parallel()

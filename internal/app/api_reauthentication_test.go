@@ -206,6 +206,7 @@ func TestSessionsAreEnded(t *testing.T) {
 func (c *client) guarded(org crm.ID, admin crm.Owner) map[string]func(send func(method, path string, body any) int) int {
 	c.t.Helper()
 	other, rep := c.member(org, "other@team.example", crm.RoleAdmin), c.member(org, "rep@team.example", crm.RoleRep)
+	idle := c.person(org, "Idle", "idle@team.example", crm.RoleAdmin)
 	return map[string]func(send func(method, path string, body any) int) int{
 		"Key": func(send func(method, path string, body any) int) int {
 			return send("POST", "/api/keys", object{"name": "An admin's", "role": "admin"})
@@ -226,6 +227,12 @@ func (c *client) guarded(org crm.ID, admin crm.Owner) map[string]func(send func(
 		},
 		"ResetOfOwn": func(send func(method, path string, body any) int) int {
 			return send("POST", "/api/auth/reset-request", object{"user_id": admin.ID})
+		},
+		"ReactivationOfAdmin": func(send func(method, path string, body any) int) int {
+			if _, err := c.app.Core().Accounts.DeactivateOwner(c.t.Context(), crm.Operator(org), idle.ID); err != nil {
+				c.t.Fatal(err)
+			}
+			return send("POST", "/api/users/"+idle.ID.String()+"/reactivate", nil)
 		},
 		"AddressOfAdmin": func(send func(method, path string, body any) int) int {
 			return send("PATCH", "/api/users/"+other.ID.String(), object{"email": strings.ToLower(rand.Text()) + "@team.example"})

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"sixty/internal/accounts"
 	"sixty/internal/auth"
 	"sixty/internal/crm"
 	"sixty/internal/demo"
@@ -110,7 +111,11 @@ func (c *Core) demoKey(ctx context.Context, by crm.Actor, d DemoAccess) (string,
 	if err := c.revokeDemoKeys(ctx, by); err != nil {
 		return "", err
 	}
-	key, _, err = c.Keys.Create(ctx, by, demoKeyName, crm.RoleAdmin, &d.Admin.ID)
+	p := accounts.APIKeyPatch{Name: crm.Of(demoKeyName), Role: crm.Of(string(crm.RoleAdmin)), UserID: crm.Of(d.Admin.ID)}
+	if days := d.Organisation.KeyMaxDays; days != nil {
+		p.ExpiresAt = crm.Of(crm.InstantOf(c.Clock().UTC().AddDate(0, 0, *days)))
+	}
+	key, _, err = c.Keys.Issue(ctx, by, p)
 	if err != nil {
 		return "", err
 	}

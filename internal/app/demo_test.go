@@ -60,11 +60,17 @@ func TestDemo(t *testing.T) {
 		if err != nil || elsewhere.Key == first.Key || elsewhere.Organisation != first.Organisation {
 			t.Errorf("a run without the key's file: %+v, %v", elsewhere.Organisation, err)
 		}
+		by := crm.Operator(first.Organisation.ID)
+		if _, err := core.Accounts.UpdateOrganisation(t.Context(), by, crm.VersionCondition{}, crm.OrganisationPatch{KeyMaxDays: crm.Of(30)}); err != nil {
+			t.Fatal(err)
+		}
+		if elsewhere, err = core.Demo(t.Context(), t.TempDir()); err != nil {
+			t.Fatalf("where keys must expire: %v", err)
+		}
 		if d := cmp.Diff(want, c.counts(elsewhere.Key)); d != "" {
 			t.Errorf("the data is not what it was: %s", d)
 		}
-		by := crm.Operator(first.Organisation.ID)
-		if keys, err := core.Keys.List(t.Context(), by); err != nil || len(keys) != 2 || keys[0].RevokedAt == nil || keys[1].RevokedAt != nil {
+		if keys, err := core.Keys.List(t.Context(), by); err != nil || len(keys) != 3 || keys[1].RevokedAt == nil || keys[2].RevokedAt != nil || keys[2].ExpiresAt == nil {
 			t.Errorf("the lost key was not revoked: %+v, %v", keys, err)
 		}
 	})

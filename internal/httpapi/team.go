@@ -38,7 +38,7 @@ func (a *API) teamOperations() []operation {
 		return operation{
 			method: http.MethodPost, path: "/api/users/{id}/" + path, id: id, scope: crm.ScopeAdmin, tag: tag, summary: summary, description: description + " For admins.",
 			answer: a.schemas.envelope("Member"), written: true,
-			run: func(c *call) error { return changeMember(c, change) },
+			run: func(c *call) error { return a.changeMember(c, change) },
 		}
 	}
 	return []operation{
@@ -85,9 +85,9 @@ func (a *API) teamOperations() []operation {
 }
 
 // changeMember changes a user and responds with it.
-func changeMember(c *call, change func(context.Context, crm.Actor, crm.ID) (accounts.Member, error)) error {
+func (a *API) changeMember(c *call, change func(context.Context, crm.Actor, crm.ID) (accounts.Member, error)) error {
 	return onID("user", func(c *call, id crm.ID) error {
-		m, err := change(c.Context, c.Actor, id)
+		m, err := change(a.withProof(c), c.Actor, id)
 		c.Version = m.Version
 		return answerWritten(c, id, &m, err, appendMember)
 	})(c)
@@ -95,8 +95,8 @@ func changeMember(c *call, change func(context.Context, crm.Actor, crm.ID) (acco
 
 func (a *API) patchMember() func(*call) error {
 	return withBody(newBodyReader(crm.Owners.DecodeErrors, reflect.TypeFor[memberView]()), func(c *call, p crm.OwnerPatch) error {
-		return changeMember(c, func(_ context.Context, by crm.Actor, id crm.ID) (accounts.Member, error) {
-			return a.Accounts.UpdateMember(a.withProof(c), by, id, c.Expected, p)
+		return a.changeMember(c, func(ctx context.Context, by crm.Actor, id crm.ID) (accounts.Member, error) {
+			return a.Accounts.UpdateMember(ctx, by, id, c.Expected, p)
 		})
 	})
 }
