@@ -26,7 +26,7 @@ func TestSharedFailuresAreThoseInMemory(t *testing.T) {
 	}
 	t.Cleanup(client.Close)
 	for seed := range uint64(20) {
-		r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // it is repeatable
+		r := rand.New(rand.NewPCG(seed, 1))
 		now := time.UnixMilli(1_767_600_000_000)
 		clock := func() time.Time { return now }
 		memory, shared := NewFailures(FailuresOptions{Now: clock}), NewFailures(FailuresOptions{Now: clock})
