@@ -71,7 +71,7 @@ func (a *API) teamOperations() []operation {
 			"Ends their sessions; their keys are rejected, and they still own their records. Admins cannot deactivate themselves, nor the last active admin.",
 			a.Accounts.DeactivateOwner),
 		switched("reactivate", "reactivateUser", "Reactivate a user",
-			"They may sign in again; keys that were not revoked are valid again.", a.Accounts.ReactivateOwner),
+			"They may sign in again; keys that were not revoked are valid again. For an admin it "+needsProof, a.Accounts.ReactivateOwner),
 		{
 			method: http.MethodPost, path: "/api/users/{id}/hand-over", id: "handOver", scope: crm.ScopeAdmin, tag: tag,
 			cost: server.Expensive("it may change every record"), longRunning: true,

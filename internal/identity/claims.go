@@ -134,9 +134,12 @@ const tokenRefresh = "token_refresh"
 // UnmarshalJSON accepts any claim, as most providers' has no times. An object of the array must be
 // understood.
 func (m *methods) UnmarshalJSON(text []byte) error {
-	var all []json.RawMessage
-	if json.Unmarshal(text, &all) != nil {
+	if text[0] != '[' {
 		return nil
+	}
+	var all []json.RawMessage
+	if err := json.Unmarshal(text, &all); err != nil {
+		return err
 	}
 	for _, one := range all {
 		if one[0] != '{' {
