@@ -97,7 +97,7 @@ func (s *Service) UpdateMember(ctx context.Context, by crm.Actor, id crm.ID, exp
 		if err := applyOwner(ctx, tx, p, &after); err != nil {
 			return crm.Owner{}, err
 		}
-		readdressed := !equal(before.Email, after.Email)
+		readdressed := crm.Differ(before.Email, after.Email)
 		if after.Role != before.Role || readdressed && before.Role == crm.RoleAdmin {
 			if proof != nil {
 				return crm.Owner{}, proof
@@ -191,7 +191,7 @@ func MemberChanged(ctx context.Context, tx TeamTx, by crm.Actor, now crm.Instant
 			return err
 		}
 	}
-	if signedOut || !equal(before.Email, after.Email) {
+	if signedOut || crm.Differ(before.Email, after.Email) {
 		if _, err := tx.EndOneTimeToken(ctx, after.ID); err != nil {
 			return err
 		}
@@ -251,14 +251,11 @@ func memberEvent(before, after crm.Owner) AuditEvent {
 	case after.DeactivatedAt == nil && before.DeactivatedAt != nil:
 		e.Action = ActionUserReactivated
 	}
-	if email := after.Email; email != nil && !equal(before.Email, email) {
+	if email := after.Email; email != nil && crm.Differ(before.Email, email) {
 		e.Details["email"] = *email // what they sign in with
 	}
 	return e
 }
-
-// equal reports whether two texts, which may be absent, are the same.
-func equal(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // TransferredRecords counts the records that were transferred from one person to another.
 type TransferredRecords struct {

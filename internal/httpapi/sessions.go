@@ -11,8 +11,8 @@ import (
 	"sixty/internal/server"
 )
 
-// Sessions are listed and ended one by one, by their users and by admins. Before a user gives
-// away the rights of an admin, they prove again who they are.
+// Sessions are listed and ended one by one, by their users and by admins. Granting the
+// rights of an admin requires a recent proof of who the user is.
 
 // needsProof is what operations say that need a recent proof of who the user is.
 const needsProof = "needs a recent proof of who the caller is (see POST /api/auth/reauthenticate)."

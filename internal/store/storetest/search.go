@@ -256,21 +256,7 @@ func searchRebuilt(f *fixture) {
 	// One that is interrupted goes on, whatever has been done.
 	for n := 1; n < 12; n++ {
 		outdate()
-		ctx, cancel := context.WithCancel(ctx)
-		steps := 0
-		interrupted := store.New(f.opener(f.T, patience), store.Options{Observe: func(context.Context, store.StatementEvent) {
-			if steps++; steps == 3*n {
-				cancel()
-			}
-		}})
-		err := interrupted.RebuildDerived(ctx)
-		cancel()
-		if cerr := interrupted.Close(); cerr != nil {
-			f.Error(cerr)
-		}
-		if err == nil && n < 4 {
-			f.Errorf("after %d statements it is done", 3*n)
-		}
+		f.interruptRebuild(3 * n)
 		if err := rebuilt.store.RebuildDerived(f.Context()); err != nil {
 			f.Fatal(err)
 		}
@@ -299,4 +285,24 @@ func searchRebuilt(f *fixture) {
 		f.Fatal(err)
 	}
 	findsJust(&rebuilt, f.home, "kept", before...)
+}
+
+// interruptRebuild begins a rebuild, and cancels it after a number of statements.
+func (f *fixture) interruptRebuild(after int) {
+	f.Helper()
+	ctx, cancel := context.WithCancel(f.Context())
+	defer cancel()
+	steps := 0
+	interrupted := store.New(f.opener(f.T, patience), store.Options{Observe: func(context.Context, store.StatementEvent) {
+		if steps++; steps == after {
+			cancel()
+		}
+	}})
+	err := interrupted.RebuildDerived(ctx)
+	if cerr := interrupted.Close(); cerr != nil {
+		f.Error(cerr)
+	}
+	if err == nil && after <= 12 {
+		f.Errorf("after %d statements it is done", after)
+	}
 }

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"context"
 	"errors"
 	"slices"
 
@@ -241,21 +240,7 @@ func textRebuildInterrupted(f *fixture) {
 	}
 	for n := 1; n < 12; n++ {
 		spoil()
-		ctx, cancel := context.WithCancel(f.Context())
-		steps := 0
-		interrupted := store.New(f.opener(f.T, patience), store.Options{Observe: func(context.Context, store.StatementEvent) {
-			if steps++; steps == 4*n {
-				cancel()
-			}
-		}})
-		err := interrupted.RebuildDerived(ctx)
-		cancel()
-		if cerr := interrupted.Close(); cerr != nil {
-			f.Error(cerr)
-		}
-		if err == nil && n < 4 {
-			f.Errorf("after %d statements it is done", 4*n)
-		}
+		f.interruptRebuild(4 * n)
 		if err := f.store.RebuildDerived(f.Context()); err != nil || !done() {
 			f.Fatalf("resumed after %d statements: %v", 4*n, err)
 		}
