@@ -168,9 +168,11 @@ func TestEveryReadIsCached(t *testing.T) {
 // a record in braces stands for its id.
 func queriesOf(op apiOperation) []string {
 	all := []string{""}
-	naming := false // records and their sub-resources are addressed by query
-	for _, p := range op.query {
-		naming = naming || p["name"] == "id"
+	if op.method == "GET" && op.path == "/api/contacts" { // older forms
+		all = append(all, "?id={contact}")
+		for _, part := range []string{"stats", "deals", "activities", "owner", "tasks"} {
+			all = append(all, "?id={contact}&"+part+"=true")
+		}
 	}
 	for _, p := range op.query {
 		name := p["name"].(string)
@@ -188,8 +190,6 @@ func queriesOf(op apiOperation) []string {
 			value = "{" + kinds[name] + "}"
 		case format == "date":
 			value = "2024-04-07"
-		case kind == "boolean" && naming && !strings.HasPrefix(name, "include"):
-			name, value = "id", "{contact}&"+name+"=true"
 		case kind == "boolean":
 			value = "true"
 		}

@@ -53,15 +53,14 @@ func (d apiDocument) all() []apiOperation {
 			}
 			parameters, _ := e["parameters"].([]any)
 			for _, p := range parameters {
-				if p := p.(object); p["in"] == "query" {
+				if p := d.resolve(p.(object)); p["in"] == "query" {
+					p["schema"] = d.resolve(p["schema"].(object))
 					op.query = append(op.query, p)
 				}
 			}
 			if security := e["security"].([]any); len(security) == 1 && len(security[0].(object)) == 0 {
 				op.open = true
-			} else if scopes, _ := at(security[0].(object), "bearer").([]any); len(scopes) == 1 {
-				op.scope, _ = scopes[0].(string)
-			} else {
+			} else if op.scope, _ = e["x-scope"].(string); op.scope == "" {
 				d.t.Errorf("%s declares no scope", op)
 			}
 			if schema, ok := at(e, "requestBody", "content", "application/json", "schema").(object); ok {
@@ -107,7 +106,7 @@ func (d apiDocument) minimal(schema object) object {
 	body := object{}
 	required, _ := schema["required"].([]any)
 	for _, name := range required {
-		p := at(schema, "properties", name.(string)).(object)
+		p := d.resolve(at(schema, "properties", name.(string)).(object))
 		values, _ := p["enum"].([]any)
 		switch {
 		case len(values) > 0:

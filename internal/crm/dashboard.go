@@ -80,7 +80,7 @@ type OwnerNumbers struct {
 
 // ActivityNumbers are the numbers of the activities of one type.
 type ActivityNumbers struct {
-	Type   string `json:"type" enum:"outbound,meeting,proposal,sale,call,email,note"`
+	Type   string `json:"type" enum:"outbound,meeting,proposal,sale,call,email,note" schema:"ActivityType"`
 	Count  int64  `json:"count"`
 	Amount Money  `json:"amount" doc:"In the organisation's default currency."`
 }

@@ -61,7 +61,7 @@ type LogEntry struct {
 	Seq     int64   `json:"seq" doc:"Ascends by one with every change of the organisation, in the order of the commits."`
 	Entity  string  `json:"entity" doc:"The type of the record that changed."`
 	ID      *ID     `json:"id" doc:"The record; null when op is bulk."`
-	Op      Op      `json:"op" enum:"created,updated,deleted,bulk"`
+	Op      Op      `json:"op" enum:"created,updated,deleted,bulk" schema:"ChangeOperation"`
 	ActorID *ID     `json:"actor_id" doc:"Who changed it; null for the command line."`
 	KeyID   *ID     `json:"key_id" doc:"The API key that they used; null for none."`
 	At      Instant `json:"at"`

@@ -47,7 +47,10 @@ func (r *Rules) Err() error {
 
 // A TextRule normalises and checks a text. All text that is stored passes one.
 type TextRule struct {
-	Max   int                                       // characters
+	Max int // characters
+	// Format and Pattern describe to clients what the rule accepts (JSON Schema).
+	Format, Pattern string
+
 	clean func(s string) string                     // after Text, and before the checks; may be nil
 	check func(s string) (normal, violation string) // after everything else; may be nil
 }
@@ -86,14 +89,14 @@ var (
 	phoneRule = TextRule{Max: maxPhone}
 	longRule  = TextRule{Max: MaxTextLength}
 
-	emailRule = TextRule{Max: maxEmail, check: NormalEmail}
+	emailRule = TextRule{Max: maxEmail, Format: "idn-email", check: NormalEmail}
 	// A deal's own texts need not be addresses.
 	emailTextRule       = TextRule{Max: maxEmail, check: emailText}
 	identifierEmailRule = TextRule{Max: maxShort, check: emailText}
 
-	domainRule = TextRule{Max: maxDomain, check: NormalDomain}
+	domainRule = TextRule{Max: maxDomain, Format: "idn-hostname", check: NormalDomain}
 	// Clients show it as a link, so only the web's schemes are accepted.
-	urlRule = TextRule{Max: maxURL, check: func(s string) (string, string) {
+	urlRule = TextRule{Max: maxURL, Format: "uri", Pattern: "^https?://", check: func(s string) (string, string) {
 		u, err := url.Parse(s)
 		if err != nil || strings.ContainsAny(s, " \t\r\n") {
 			return s, "must be a web address"
@@ -103,13 +106,13 @@ var (
 		}
 		return s, ""
 	}}
-	colorRule = TextRule{Max: 7, check: func(s string) (string, string) {
+	colorRule = TextRule{Max: 7, Pattern: colorPattern.String(), check: func(s string) (string, string) {
 		if !colorPattern.MatchString(s) {
 			return s, "must be a colour such as #3B82F6"
 		}
 		return s, ""
 	}}
-	currencyRule = TextRule{Max: 3, check: func(s string) (string, string) {
+	currencyRule = TextRule{Max: 3, Pattern: "^[A-Z]{3}$", check: func(s string) (string, string) {
 		u, err := currency.ParseISO(strings.ToUpper(s))
 		if err != nil {
 			return s, "must be an ISO 4217 currency such as GBP"

@@ -19,7 +19,7 @@ type Stage struct {
 	Color              *string `json:"color" doc:"#RRGGBB."`
 	OrderPosition      int     `json:"order_position"`
 	DefaultProbability int     `json:"default_probability" doc:"Percent, 0 to 100."`
-	Outcome            Outcome `json:"outcome" enum:"open,won,lost"`
+	Outcome            Outcome `json:"outcome" enum:"open,won,lost" schema:"StageOutcome"`
 	CreatedAt          Instant `json:"created_at"`
 	UpdatedAt          Instant `json:"updated_at"`
 

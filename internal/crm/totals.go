@@ -76,7 +76,7 @@ type FollowUp struct {
 	ID          ID       `json:"id" doc:"The id of that task, activity or deal."`
 	Title       string   `json:"title"`
 	Description *string  `json:"description"`
-	Priority    string   `json:"priority" enum:"low,medium,high,urgent"`
+	Priority    string   `json:"priority" enum:"low,medium,high,urgent" schema:"TaskPriority"`
 	DueDate     *Instant `json:"due_date"`
 	Completed   bool     `json:"completed"`
 }

@@ -16,6 +16,7 @@ func (a *API) activities() *activityResource {
 		tier:  cache.Frequent, of: []string{crm.EntityActivity},
 		pager:    newPager(a, "activities", crm.Activities.Sorts, filtersOf(crm.Activities), a.Service.Activities),
 		body:     newBodyReader(crm.Activities.DecodeErrors, reflect.TypeFor[crm.Activity]()),
+		limit:    limitsOf(crm.Activities),
 		required: []string{"type"},
 		defaults: "Defaults: the status is completed, the date now, the owner the caller.",
 		example:  exampleActivity(),

@@ -54,8 +54,8 @@ func New(o Options) (*API, error) {
 		o.Health = healthy{}
 	}
 	a := &API{Options: o, openAPI: newDocument()}
-	a.schemas = schemas{a.openAPI.Components.Schemas.Map()}
-	conditionComponents(a.openAPI.Components)
+	a.schemas = newSchemas(a.openAPI.Components.Schemas.Map())
+	sharedComponents(a.openAPI.Components)
 	for _, op := range a.operations() {
 		a.register(op)
 	}

@@ -21,19 +21,22 @@ func (a *API) contacts() *contactResource {
 		paths: []string{"/api/contacts"},
 		tier:  cache.Frequent, of: []string{crm.EntityContact, crm.EntityCompany},
 		subresourceEntities: []string{crm.EntityDeal, crm.EntityActivity, crm.EntityOwner, crm.EntityTask, crm.EntityStage, crm.EntityOrganisation},
-		target:              targetQuery("contact", parts, func(n *target) *target { return n }),
-		pager:               newPager(a, "contacts", crm.Contacts.Sorts, append(append(filtersOf(crm.Contacts), expanded(company, func(a *listArgs[crm.ContactFilter]) *bool { return &a.expanded })...), targetQuery("contact", parts, func(a *listArgs[crm.ContactFilter]) *target { return &a.target })...), a.Service.Contacts),
+		target:              targetQuery(parts, func(n *target) *target { return n }),
+		pager:               newPager(a, "contacts", crm.Contacts.Sorts, append(append(filtersOf(crm.Contacts), expanded(company, func(a *listArgs[crm.ContactFilter]) *bool { return &a.expanded })...), targetQuery(parts, func(a *listArgs[crm.ContactFilter]) *target { return &a.target })...), a.Service.Contacts),
 		body:                newBodyReader(crm.Contacts.DecodeErrors, reflect.TypeFor[contactView]()),
-		defaults:            "Without an owner_id, the caller owns the contact.",
-		example:             exampleContact(),
-		key:                 func(c *crm.Contact) (crm.ID, int64) { return c.ID, c.Version },
-		read:                a.Service.Contact,
-		create:              a.Service.CreateContact,
-		update:              a.Service.UpdateContact,
-		remove:              a.Service.DeleteContact,
-		write:               appendContact,
-		expand:              company,
-		view:                reflect.TypeFor[contactView](),
+		limit:               limitsOf(crm.Contacts),
+		listNote: "With id, an older form, it returns one contact, as GET /api/contacts/{id} does; and with one of stats, deals, activities, owner and tasks beside it (stats=true), " +
+			"what GET /api/contacts/{id}/stats and so on return.",
+		defaults: "Without an owner_id, the caller owns the contact.",
+		example:  exampleContact(),
+		key:      func(c *crm.Contact) (crm.ID, int64) { return c.ID, c.Version },
+		read:     a.Service.Contact,
+		create:   a.Service.CreateContact,
+		update:   a.Service.UpdateContact,
+		remove:   a.Service.DeleteContact,
+		write:    appendContact,
+		expand:   company,
+		view:     reflect.TypeFor[contactView](),
 	}
 }
 
@@ -56,6 +59,8 @@ func (a *API) contactsByQuery(contacts *contactResource) []operation {
 	for i := range ops {
 		ops[i].id += "ByQuery"
 		ops[i].summary += ", by the id in the query"
+		ops[i].description = "An older form of the path of one contact."
+		ops[i].deprecated = true
 		ops[i].query = named.document()
 	}
 	return ops
@@ -102,7 +107,7 @@ type companySummary struct {
 	ID       crm.ID  `json:"id"`
 	Name     string  `json:"name"`
 	Domain   *string `json:"domain"`
-	Size     *string `json:"size"`
+	Size     *string `json:"size" schema:"CompanySize"`
 	Industry *string `json:"industry"`
 	Website  *string `json:"website"`
 }

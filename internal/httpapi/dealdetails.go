@@ -12,9 +12,9 @@ import (
 
 // dealDetailOperations returns the operations on a deal's further contacts and history.
 func (a *API) dealDetailOperations() []operation {
-	a.schemas.record("DealContact", reflect.TypeFor[furtherContact]())
+	a.schemas.record("DealContact", reflect.TypeFor[dealContact]())
 	a.schemas.record("StageHistoryEntry", reflect.TypeFor[stageEntry]())
-	a.schemas.patch("DealContactInput", reflect.TypeFor[rolePatch](), reflect.TypeFor[furtherContact](), []string{"role"})
+	a.schemas.patch("DealContactInput", reflect.TypeFor[rolePatch](), reflect.TypeFor[dealContact](), []string{"role"})
 	const partOfDeal = "This changes the deal: If-Match takes the deal's ETag."
 	const item = "/api/deals/{id}/contacts/{contactId}"
 	return []operation{
@@ -87,7 +87,7 @@ type rolePatch struct {
 }
 
 func (a *API) dealContactPutter() func(*call) error {
-	body := newBodyReader(func(p *rolePatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[furtherContact]())
+	body := newBodyReader(func(p *rolePatch) *crm.DecodeErrors { return &p.DecodeErrors }, reflect.TypeFor[dealContact]())
 	return func(c *call) error {
 		deal, contact, err := dealContactIDs(c)
 		if err != nil {

@@ -17,6 +17,7 @@ func (a *API) deals() *resource[crm.Deal, crm.DealFilter, crm.DealPatch] {
 		tier:  cache.Frequent, of: []string{crm.EntityDeal, crm.EntityContact, crm.EntityCompany, crm.EntityStage},
 		pager:    newPager(a, "deals", crm.Deals.Sorts, append(filtersOf(crm.Deals), expanded(relations, func(a *listArgs[crm.DealFilter]) *bool { return &a.expanded })...), a.Service.Deals),
 		body:     newBodyReader(crm.Deals.DecodeErrors, reflect.TypeFor[dealView]()),
+		limit:    limitsOf(crm.Deals),
 		required: []string{"name"},
 		defaults: "Defaults: the owner is the caller, the stage the first one, the probability the stage's, the company label the deal's name, the currency the organisation's.",
 		example:  exampleDeal(),
@@ -40,18 +41,18 @@ type dealView struct {
 // dealRelations is what includeRelationships adds: flat for the front end's tables,
 // and the same as objects.
 type dealRelations struct {
-	CompanyName      *string          `json:"company_name" doc:"With includeRelationships=true."`
-	CompanyDomain    *string          `json:"company_domain" doc:"With includeRelationships=true."`
-	CompanySize      *string          `json:"company_size" doc:"With includeRelationships=true."`
-	CompanyIndustry  *string          `json:"company_industry" doc:"With includeRelationships=true."`
-	ContactTitle     *string          `json:"contact_title" doc:"With includeRelationships=true."`
-	StageName        *string          `json:"stage_name" doc:"With includeRelationships=true."`
-	StageColor       *string          `json:"stage_color" doc:"With includeRelationships=true."`
-	StageProbability *int             `json:"stage_probability" doc:"With includeRelationships=true: the stage's default_probability."`
-	Companies        *dealCompany     `json:"companies" doc:"With includeRelationships=true."`
-	Contacts         *dealContact     `json:"contacts" doc:"With includeRelationships=true: the primary contact."`
-	DealStages       *dealStage       `json:"deal_stages" doc:"With includeRelationships=true."`
-	DealContacts     []furtherContact `json:"deal_contacts" doc:"With includeRelationships=true: the further contacts."`
+	CompanyName      *string             `json:"company_name" doc:"With includeRelationships=true."`
+	CompanyDomain    *string             `json:"company_domain" doc:"With includeRelationships=true."`
+	CompanySize      *string             `json:"company_size" schema:"CompanySize" doc:"With includeRelationships=true."`
+	CompanyIndustry  *string             `json:"company_industry" doc:"With includeRelationships=true."`
+	ContactTitle     *string             `json:"contact_title" doc:"With includeRelationships=true."`
+	StageName        *string             `json:"stage_name" doc:"With includeRelationships=true."`
+	StageColor       *string             `json:"stage_color" doc:"With includeRelationships=true."`
+	StageProbability *int                `json:"stage_probability" doc:"With includeRelationships=true: the stage's default_probability."`
+	Companies        *dealCompany        `json:"companies" doc:"With includeRelationships=true."`
+	Contacts         *dealPrimaryContact `json:"contacts" doc:"With includeRelationships=true: the primary contact."`
+	DealStages       *dealStageSummary   `json:"deal_stages" doc:"With includeRelationships=true."`
+	DealContacts     []dealContact       `json:"deal_contacts" doc:"With includeRelationships=true: the further contacts."`
 }
 
 // dealCompany is a company as part of a deal.
@@ -60,8 +61,8 @@ type dealCompany struct {
 	LinkedInURL *string `json:"linkedin_url"`
 }
 
-// dealContact is a primary contact as part of a deal.
-type dealContact struct {
+// dealPrimaryContact is a primary contact as part of a deal.
+type dealPrimaryContact struct {
 	ID          crm.ID  `json:"id"`
 	FirstName   *string `json:"first_name"`
 	LastName    *string `json:"last_name"`
@@ -73,16 +74,16 @@ type dealContact struct {
 	IsPrimary   bool    `json:"is_primary"`
 }
 
-// dealStage is a stage as part of a deal.
-type dealStage struct {
+// dealStageSummary is a stage as part of a deal.
+type dealStageSummary struct {
 	ID                 crm.ID  `json:"id"`
 	Name               string  `json:"name"`
 	Color              *string `json:"color"`
 	DefaultProbability int     `json:"default_probability"`
 }
 
-// furtherContact is a contact that takes part in a deal.
-type furtherContact struct {
+// dealContact is a contact that takes part in a deal.
+type dealContact struct {
 	ContactID crm.ID       `json:"contact_id"`
 	Role      string       `json:"role" enum:"decision_maker,influencer,stakeholder,champion,blocker"`
 	Contact   contactBrief `json:"contact"`

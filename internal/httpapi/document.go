@@ -31,12 +31,18 @@ func newDocument() *huma.OpenAPI {
 			"Request bodies may be compressed too (`Content-Encoding`); they are at most 1 MiB long when decoded. Every path that takes GET takes HEAD.",
 		"A write whose outcome is unknown may be repeated with the same `Idempotency-Key`: it is done once, and for 24 hours its response is replayed. " +
 			"The key is scoped to the caller, the method and the path; with another body it is a 422. Failed requests are not stored.",
-		"Ids are UUIDs, instants are RFC 3339 in UTC, dates are YYYY-MM-DD, money is an exact decimal with two places.",
+		"Ids are UUIDs, instants are RFC 3339 in UTC, dates are YYYY-MM-DD.",
+		"Money is an exact decimal with two places, written as a JSON number of at most 14 digits. A double carries 15 digits exactly: a client that reads it as one, " +
+			"and rounds what it calculates to two places, loses nothing. An amount with more than two places is a 422.",
+		"The schemas of request bodies are the strict form. Beyond it, forms may be sent as browsers fill them in: a number as a decimal string (`\"1250.00\"`), an instant as a date, which is its midnight in UTC, " +
+			"and an empty string for a number, id, date, enumerated value, e-mail address, domain or URL, which is as if it were not sent in a POST, and null in a PUT or PATCH. Read-only members of the record are ignored.",
+		"What is marked as deprecated goes on working for existing clients: the names of query parameters in snake_case, and the older forms of some paths.",
 	}, "\n\n")
+	c.Info.Contact = &huma.Contact{Name: "The operator of this server"}
 	c.Servers = []*huma.Server{{URL: "/"}}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		bearer: {Type: "http", Scheme: "bearer", Description: "An API key, as `sixty apikey create` prints it, or a token (JWT) of the identity provider that is configured. " +
-			"An API key needs the scope that an operation names; a token has them all. Without read, the data of a written record is its id alone."},
+			"An API key needs the scope that an operation names (x-scope); a token has them all. Without read, the data of a written record is its id alone."},
 		session: {Type: "apiKey", In: "cookie", Name: "sixty_session", Description: "The session that POST /api/auth/login starts. Behind TLS it is called __Host-sixty_session."},
 	}
 	c.Tags = []*huma.Tag{
@@ -48,15 +54,22 @@ func newDocument() *huma.OpenAPI {
 		{Name: "Tasks", Description: "Work that is assigned to users."},
 		{Name: "Search", Description: "Companies, contacts and deals together."},
 		{Name: "Dashboard", Description: "The team's numbers."},
+		{Name: "Changes", Description: "The change log, as a list or a stream."},
 		{Name: "People", Description: "The users who own records, and their organisation."},
 		{Name: "Sign-in", Description: "Sessions, passwords, invitations and the identity provider."},
-		{Name: "System", Description: "For operators."},
+		{Name: "API keys", Description: "The credentials of programs."},
+		{Name: "Performance", Description: "The cache and its statistics."},
+		{Name: "System", Description: "Health, rate limits and the audit trail."},
 	}
 	return c.OpenAPI
 }
 
 // The security schemes of the document.
-const bearer, session = "bearer", "session"
+const bearer, session = "bearer", "sessionCookie"
+
+// scopeExtension is the scope that an API key needs for an operation. A security requirement
+// of OpenAPI has scopes of OAuth alone.
+const scopeExtension = "x-scope"
 
 // problemDescriptions are the descriptions of the statuses of failure.
 var problemDescriptions = map[int]string{
@@ -74,49 +87,36 @@ var problemDescriptions = map[int]string{
 	http.StatusInternalServerError:   "A defect of the program.",
 }
 
-// locations are the descriptions of Location, by the statuses that have it.
-var locations = map[int]string{http.StatusCreated: "The path of the new record.", http.StatusFound: "Where the browser is sent."}
-
 // describe returns an operation's entry in the API document.
 func (a *API) describe(op operation, p *server.Operation) *huma.Operation {
 	entry := &huma.Operation{
-		Method: op.method, Path: op.path, OperationID: op.id, Tags: []string{op.tag},
-		Summary: op.summary, Description: op.description,
+		Method: op.method, Path: op.path, OperationID: op.id, Tags: []string{op.tag}, Deprecated: op.deprecated,
+		Summary: op.summary, Description: cmp.Or(op.description, op.summary+"."),
 		Parameters: slices.Concat(pathParameters(op.path), op.query, op.headers),
 		Responses:  map[string]*huma.Response{},
 	}
 	entry.Security = []map[string][]string{{}} // none is required
 	if !op.public {
-		entry.Security = []map[string][]string{{bearer: p.Scope.Names()}, {session: {}}}
+		entry.Security = []map[string][]string{{bearer: {}}, {session: {}}}
+		entry.Extensions = map[string]any{scopeExtension: strings.Join(p.Scope.Names(), " ")}
 	}
 	if op.body != nil {
-		entry.RequestBody = &huma.RequestBody{
-			Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: op.body}},
+		entry.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
+		for _, media := range bodyTypes(op.method) {
+			entry.RequestBody.Content[media] = &huma.MediaType{Schema: op.body, Example: op.bodyExample}
 		}
 	}
-	status := http.StatusOK
-	if op.status != 0 {
-		status = op.status
-	}
-	answer := &huma.Response{Description: server.StatusText(status), Headers: map[string]*huma.Header{}}
+	status := cmp.Or(op.status, http.StatusOK)
+	answer := &huma.Response{Description: server.StatusText(status), Headers: answerHeaders(&op, p)}
 	if op.answer != nil {
-		schema := op.answer
-		if op.written {
-			answer.Description += ". Without the scope read, an API key gets the id alone."
-			schema = &huma.Schema{AnyOf: []*huma.Schema{op.answer, a.schemas.written()}}
-		}
-		answer.Content = map[string]*huma.MediaType{cmp.Or(op.media, "application/json"): {Schema: schema, Example: op.example}}
+		answer.Content = map[string]*huma.MediaType{cmp.Or(op.media, "application/json"): {Schema: op.answer, Example: op.example}}
 	}
-	if where, ok := locations[status]; ok {
-		answer.Headers["Location"] = &huma.Header{Description: where, Schema: &huma.Schema{Type: huma.TypeString, Format: "uri-reference"}}
-	}
-	if op.answer != nil && strings.HasSuffix(op.answer.Ref, "List") {
-		answer.Headers["Link"] = &huma.Header{
-			Description: "The pages around this one, rel=next and rel=prev (RFC 8288).", Schema: &huma.Schema{Type: huma.TypeString},
-		}
+	if op.written {
+		answer.Description += ". An API key without the scope read gets data with the id alone."
 	}
 	entry.Responses[strconv.Itoa(status)] = answer
-	problems := slices.Concat(op.problems, describeRepeats(p, entry, answer), []int{http.StatusInternalServerError, http.StatusServiceUnavailable})
+	problems := slices.Concat(op.problems, describeRepeats(p, entry), describeConditions(p, entry),
+		[]int{http.StatusInternalServerError, http.StatusServiceUnavailable})
 	if op.method != http.MethodGet || !op.public {
 		problems = append(problems, http.StatusForbidden)
 	}
@@ -131,7 +131,6 @@ func (a *API) describe(op operation, p *server.Operation) *huma.Operation {
 	}
 	if !op.public {
 		problems = append(problems, http.StatusUnauthorized)
-		problems = append(problems, describeConditions(p, entry, answer)...)
 	}
 	for _, p := range problems {
 		entry.Responses[strconv.Itoa(p)] = &huma.Response{Ref: "#/components/responses/" + a.problemResponse(p)}
@@ -139,22 +138,28 @@ func (a *API) describe(op operation, p *server.Operation) *huma.Operation {
 	return entry
 }
 
+// bodyTypes returns the media types of a request body. A PATCH is a merge patch (RFC 7396).
+func bodyTypes(method string) []string {
+	if method == http.MethodPatch {
+		return []string{"application/json", "application/merge-patch+json"}
+	}
+	return []string{"application/json"}
+}
+
 // The components of the document for conditional and repeated requests.
 const (
 	repeatKey     = "IdempotencyKey"
-	replayed      = "IdempotencyReplayed"
-	tagHeader     = "ETag"
 	unlikeTags    = "IfNoneMatch"
 	matchingTags  = "IfMatch"
 	unchangedTags = "NotModified"
 )
 
-// conditionComponents adds them to the document, once for all operations.
-func conditionComponents(c *huma.Components) {
-	text := &huma.Schema{Type: huma.TypeString}
-	c.Headers = map[string]*huma.Header{
-		tagHeader: {Description: "Identifies these bytes and the version of the record (RFC 9110 section 8.8.3).", Schema: text},
-		replayed:  {Description: "true: this is the replayed response to an earlier request.", Schema: text},
+// sharedComponents adds the components that many operations refer to.
+func sharedComponents(c *huma.Components) {
+	text := textSchema()
+	c.Headers = map[string]*huma.Header{}
+	for name, h := range sentHeaders {
+		c.Headers[name] = &huma.Header{Description: h.doc, Schema: h.schema}
 	}
 	c.Parameters = map[string]*huma.Param{
 		unlikeTags: {Name: "If-None-Match", In: "header", Description: "The ETags of the client's copies: 304 if one is current.", Schema: text},
@@ -165,21 +170,15 @@ func conditionComponents(c *huma.Components) {
 		matchingTags: {Name: "If-Match", In: "header", Description: "The ETags of the client's copies: 412 if the record has changed since.", Schema: text},
 	}
 	c.Responses = map[string]*huma.Response{
-		unchangedTags: {
-			Description: "The client's copy is current.",
-			Headers:     map[string]*huma.Header{"ETag": {Ref: "#/components/headers/" + tagHeader}},
-		},
+		unchangedTags: {Description: "The client's copy is current.", Headers: refer(slices.Concat(everywhere, []string{"ETag"}))},
 	}
 }
 
 // describeConditions documents the preconditions of an operation, and returns the
 // statuses of their failure.
-func describeConditions(op *server.Operation, entry *huma.Operation, answer *huma.Response) []int {
-	if op.Method != http.MethodPut && op.Method != http.MethodDelete {
-		answer.Headers["ETag"] = &huma.Header{Ref: "#/components/headers/" + tagHeader}
-	}
+func describeConditions(op *server.Operation, entry *huma.Operation) []int {
 	switch {
-	case op.Method == http.MethodGet:
+	case op.Method == http.MethodGet && op.Stream == nil:
 		entry.Parameters = append(entry.Parameters, &huma.Param{Ref: "#/components/parameters/" + unlikeTags})
 		entry.Responses["304"] = &huma.Response{Ref: "#/components/responses/" + unchangedTags}
 	case op.Conditional():
@@ -191,12 +190,11 @@ func describeConditions(op *server.Operation, entry *huma.Operation, answer *hum
 
 // describeRepeats documents the idempotency key of an operation, and returns the statuses
 // of its failure.
-func describeRepeats(op *server.Operation, entry *huma.Operation, answer *huma.Response) []int {
+func describeRepeats(op *server.Operation, entry *huma.Operation) []int {
 	if !op.Repeatable() {
 		return nil
 	}
 	entry.Parameters = append(entry.Parameters, &huma.Param{Ref: "#/components/parameters/" + repeatKey})
-	answer.Headers[server.IdempotencyReplayed] = &huma.Header{Ref: "#/components/headers/" + replayed}
 	return []int{http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity}
 }
 
@@ -206,6 +204,7 @@ func (a *API) problemResponse(status int) string {
 	c := a.openAPI.Components
 	c.Responses[name] = &huma.Response{
 		Description: problemDescriptions[status],
+		Headers:     refer(slices.Concat(everywhere, problemHeaders[status])),
 		Content: map[string]*huma.MediaType{
 			"application/problem+json": {Schema: a.schemas.record("Problem", reflect.TypeFor[server.ProblemBody]())},
 		},

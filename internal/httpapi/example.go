@@ -20,6 +20,20 @@ func (res *resource[T, F, P]) exampleList() any {
 	return json.RawMessage(appendListTail(b, listTail{count: 1, limit: defaultLimit}))
 }
 
+// exampleBody returns the members of the example that clients can write.
+func (res *resource[T, F, P]) exampleBody() any {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(res.write(nil, &res.example), &all); err != nil {
+		panic(err) // at the start, so that every test finds it
+	}
+	for name, value := range all {
+		if _, writable := res.body.members[name]; !writable || string(value) == "null" || name == "completed_at" {
+			delete(all, name)
+		}
+	}
+	return all
+}
+
 // exampleID returns an id that looks like a new one.
 func exampleID(n byte) crm.ID {
 	return crm.ID{0x01, 0x9a, 0x3c, 0x5e, 0x70, 0x00, 0x70, 0, 0x80, 15: n}

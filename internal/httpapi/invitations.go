@@ -39,8 +39,10 @@ type tokenView struct {
 // invitationOperations returns the operations by which admins let users set a password.
 func (a *API) invitationOperations() []operation {
 	a.schemas.record("Token", reflect.TypeFor[tokenView]())
-	a.schemas.patch("Invitation", reflect.TypeFor[invitePatch](), reflect.TypeFor[crm.Owner](), []string{"email"})
-	a.schemas.patch("ResetRequest", reflect.TypeFor[resetPatch](), nil, nil)
+	a.schemas.patch("Invitation", reflect.TypeFor[invitePatch](), reflect.TypeFor[crm.Owner](), []string{"email"}, limitsOf(crm.Owners), func(s *huma.Schema) {
+		s.Properties["email"].Nullable = false
+	})
+	a.schemas.patch("ResetRequest", reflect.TypeFor[resetPatch](), nil, []string{"user_id"})
 	token := &huma.Schema{Type: huma.TypeString, Description: "Returned this once; it is not mailed."}
 	invited := a.schemas.answer("InvitedAnswer", &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"user", "token", "expires_at"},
@@ -53,7 +55,7 @@ func (a *API) invitationOperations() []operation {
 	const byHand = " An API key needs all scopes of the user's role. The program sends no mail: pass the token on to the user. A later token replaces it."
 	return []operation{
 		{
-			method: http.MethodPost, path: "/api/auth/invite", id: "invite", scope: crm.ScopeAdmin, tag: signInTag, secret: true, status: http.StatusCreated,
+			method: http.MethodPost, path: "/api/auth/invite", id: "inviteUser", scope: crm.ScopeAdmin, tag: signInTag, secret: true, status: http.StatusCreated,
 			summary: "Invite a user", description: "For admins. Creates the user, a rep unless role says otherwise. An admin " + needsProof + byHand,
 			body: ref("Invitation"), answer: invited, problems: []int{http.StatusConflict}, run: a.invite(),
 		},
@@ -69,7 +71,7 @@ func (a *API) invitationOperations() []operation {
 			answer:      a.schemas.list("Token"), problems: []int{http.StatusForbidden}, run: a.listTokens,
 		},
 		{
-			method: http.MethodDelete, path: "/api/auth/tokens/{user_id}", id: "withdrawToken", scope: crm.ScopeAdmin, tag: signInTag,
+			method: http.MethodDelete, path: "/api/auth/tokens/{user_id}", id: "deleteToken", scope: crm.ScopeAdmin, tag: signInTag,
 			summary: "Withdraw the one-time token of a user", description: "It cannot be used any more. For admins.",
 			answer: a.schemas.deleted(), run: a.withdrawToken,
 		},

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"reflect"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"sixty/internal/accounts"
 	"sixty/internal/crm"
 	"sixty/internal/server"
@@ -13,8 +15,10 @@ import (
 func (a *API) keyOperations() []operation {
 	const tag, uses = "API keys", "used_at is not in the change log"
 	a.schemas.record("APIKey", reflect.TypeFor[accounts.APIKey]())
-	a.schemas.patch("APIKeyNew", reflect.TypeFor[accounts.APIKeyPatch](), reflect.TypeFor[accounts.APIKey](), []string{"name", "role"})
-	a.schemas.named["APIKeyNew"].Properties["scopes"].Items = scopesSchema().Items
+	a.schemas.patch("APIKeyNew", reflect.TypeFor[accounts.APIKeyPatch](), reflect.TypeFor[accounts.APIKey](), []string{"name", "role"}, func(s *huma.Schema) {
+		s.Properties["scopes"].Items = a.schemas.scopes().Items
+		s.Properties["name"].MinLength, s.Properties["name"].MaxLength = new(1), new(crm.MaxNameLength)
+	})
 	a.schemas.record("NewAPIKey", reflect.TypeFor[newKey]())
 	pager := newPager(a, "api-keys", accounts.APIKeys.Sorts, nil, a.Accounts.APIKeys)
 	return []operation{
@@ -47,7 +51,7 @@ func (a *API) keyOperations() []operation {
 			run:      a.createKey(),
 		},
 		{
-			method: http.MethodDelete, path: "/api/keys/{id}", id: "revokeAPIKey", scope: crm.ScopeAdmin, tag: tag,
+			method: http.MethodDelete, path: "/api/keys/{id}", id: "deleteAPIKey", scope: crm.ScopeAdmin, tag: tag,
 			summary: "Revoke an API key", description: "Every instance rejects it within a second. It stays in the list. For admins.",
 			answer: a.schemas.deleted(),
 			run: onID("API key", func(c *call, id crm.ID) error {

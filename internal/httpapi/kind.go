@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -164,7 +166,7 @@ func filterParameter[T, F any](x *crm.Filter[T, F]) parameter[listArgs[F]] {
 	case **string:
 		p.schema, text = &huma.Schema{Type: huma.TypeString}, true
 		if x.Enum != nil {
-			p.schema.Enum = anys(x.Enum)
+			p.schema = ref(filteredEnum[T](cmp.Or(x.Property, x.Name)))
 		}
 	}
 	p.read = func(dst *listArgs[F], value string) error {
@@ -180,4 +182,10 @@ func filterParameter[T, F any](x *crm.Filter[T, F]) parameter[listArgs[F]] {
 		return nil
 	}
 	return p
+}
+
+// filteredEnum returns the name of the enumeration of a record's member.
+func filteredEnum[T any](member string) string {
+	t := reflect.TypeFor[T]()
+	return enumName(t, fieldByJSON(t, member))
 }

@@ -18,8 +18,10 @@ type operation struct {
 	summary      string
 	description  string
 	query        []*huma.Param
+	deprecated   bool
 	body         *huma.Schema // nil: it takes none
-	status       int          // of success; 0 is 200
+	bodyExample  any
+	status       int // of success; 0 is 200
 	answer       *huma.Schema
 	example      any
 	headers      []*huma.Param

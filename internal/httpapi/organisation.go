@@ -13,7 +13,7 @@ import (
 func (a *API) organisationOperations() []operation {
 	view := reflect.TypeFor[crm.Organisation]()
 	a.schemas.record("Organisation", view)
-	a.schemas.patch("OrganisationInput", reflect.TypeFor[crm.OrganisationPatch](), view, nil)
+	a.schemas.patch("OrganisationInput", reflect.TypeFor[crm.OrganisationPatch](), view, nil, limitsOf(crm.Organisations))
 	body := newBodyReader(crm.Organisations.DecodeErrors, view)
 	return []operation{
 		{
@@ -28,7 +28,7 @@ func (a *API) organisationOperations() []operation {
 			},
 		},
 		{
-			method: http.MethodPatch, path: "/api/organisation", id: "patchOrganisation", scope: crm.ScopeAdmin, tag: "People",
+			method: http.MethodPatch, path: "/api/organisation", id: "updateOrganisation", scope: crm.ScopeAdmin, tag: "People",
 			summary: "Change the organisation's settings",
 			description: "For admins. Changes the members that are sent and no others (RFC 7396). Where reps_see is own, " +
 				"a rep sees only the companies, contacts, deals and activities that they own, and the tasks that are assigned to them or created by them. " +

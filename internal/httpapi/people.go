@@ -16,7 +16,7 @@ func (a *API) peopleOperations() []operation {
 	owners := newPager(a, "owners", crm.Owners.Sorts, nil, a.Service.Owners)
 	return []operation{
 		{
-			method: http.MethodGet, path: "/api/user", id: "getUser", scope: crm.ScopeRead, tag: "People",
+			method: http.MethodGet, path: "/api/user", id: "getCurrentUser", scope: crm.ScopeRead, tag: "People",
 			caching: server.Caching{Tier: cache.Session, Entities: []string{crm.EntityOwner}, Personal: true},
 			summary: "Read the current user",
 			answer:  a.schemas.envelope("User"),

@@ -21,6 +21,7 @@ type parameter[A any] struct {
 	doc      string
 	schema   *huma.Schema
 	required bool
+	hidden   bool // of an older form, which the API document has in words alone
 	// read parses a value that is not empty. The error's text is "must be …". An
 	// unreadable one leads to a 400, any other to a 422.
 	read func(dst *A, value string) error
@@ -109,12 +110,36 @@ func (q query[A]) document() []*huma.Param {
 	var all []*huma.Param
 	for i := range q {
 		p := &q[i]
+		if p.hidden {
+			continue
+		}
 		all = append(all, &huma.Param{Name: p.name, In: "query", Description: p.doc, Required: p.required, Schema: p.schema})
 		if p.alias != "" {
-			all = append(all, &huma.Param{Name: p.alias, In: "query", Description: "The same as " + p.name + ".", Schema: p.schema})
+			all = append(all, aliasParameter(p.alias, p.name, p.schema))
 		}
 	}
 	return all
+}
+
+// aliasParameter documents another name of a parameter. Generators of Go clients would make
+// one name of both.
+func aliasParameter(alias, name string, schema *huma.Schema) *huma.Param {
+	goName := "Deprecated" + strings.ToUpper(name[:1]) + name[1:]
+	return &huma.Param{
+		Name: alias, In: "query", Description: "The same as " + name + ".", Deprecated: true, Schema: schema,
+		Extensions: map[string]any{"x-go-name": goName, "x-ogen-name": goName},
+	}
+}
+
+// undocumented returns the names that document leaves out.
+func (q query[A]) undocumented() []string {
+	var names []string
+	for i := range q {
+		if q[i].hidden {
+			names = append(names, q[i].name)
+		}
+	}
+	return names
 }
 
 // without returns the query less the parameters of these names.

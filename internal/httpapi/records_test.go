@@ -72,7 +72,7 @@ func TestDeclaredPropertiesAreWritten(t *testing.T) {
 // TestDealContactRoles: the roles that the document names are those that crm accepts.
 func TestDealContactRoles(t *testing.T) {
 	t.Parallel()
-	role := fieldByJSON(reflect.TypeFor[furtherContact](), "role")
+	role := fieldByJSON(reflect.TypeFor[dealContact](), "role")
 	if diff := cmp.Diff(crm.DealContactRoles, strings.Split(role.Tag.Get("enum"), ",")); diff != "" {
 		t.Errorf("(-accepted +documented)\n%s", diff)
 	}
@@ -137,7 +137,7 @@ func TestDealWithRelations(t *testing.T) {
 	deals, companies, contacts, stages := arbitrary[crm.Deal](), arbitrary[crm.Company](), arbitrary[crm.Contact](), arbitrary[crm.Stage]()
 	rapid.Check(t, func(t *rapid.T) {
 		deal := deals.Draw(t, "deal")
-		view := dealView{deal, &dealRelations{DealContacts: []furtherContact{}}}
+		view := dealView{deal, &dealRelations{DealContacts: []dealContact{}}}
 		rel := relations{
 			companies: map[crm.ID]*crm.Company{}, contacts: map[crm.ID]*crm.Contact{},
 			stages: map[crm.ID]*crm.Stage{}, further: map[crm.ID][]crm.DealContact{},
@@ -153,15 +153,15 @@ func TestDealWithRelations(t *testing.T) {
 			c.ID = *deal.PrimaryContactID
 			rel.contacts[c.ID] = &c
 			view.ContactTitle = c.Title
-			view.Contacts = &dealContact{c.ID, c.FirstName, c.LastName, c.FullName, c.Email, c.Phone, c.Title, c.LinkedInURL, c.IsPrimary}
+			view.Contacts = &dealPrimaryContact{c.ID, c.FirstName, c.LastName, c.FullName, c.Email, c.Phone, c.Title, c.LinkedInURL, c.IsPrimary}
 			rel.further[deal.ID] = []crm.DealContact{{ContactID: c.ID, Role: "champion"}, {ContactID: crm.ID{15: 1}, Role: "gone"}}
-			view.DealContacts = []furtherContact{{c.ID, "champion", contactBrief{c.ID, c.FullName, c.Email, c.Title}}}
+			view.DealContacts = []dealContact{{c.ID, "champion", contactBrief{c.ID, c.FullName, c.Email, c.Title}}}
 		}
 		if rapid.Bool().Draw(t, "has stage") {
 			s := stages.Draw(t, "stage")
 			rel.stages[deal.StageID] = &s
 			view.StageName, view.StageColor, view.StageProbability = &s.Name, s.Color, &s.DefaultProbability
-			view.DealStages = &dealStage{s.ID, s.Name, s.Color, s.DefaultProbability}
+			view.DealStages = &dealStageSummary{s.ID, s.Name, s.Color, s.DefaultProbability}
 		}
 		same(t, rel.append(nil, &deal), view)
 	})

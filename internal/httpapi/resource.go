@@ -24,8 +24,9 @@ type resource[T, F, P any] struct {
 	paths     []string // of the collection; the first is canonical, the others are aliases
 	pager     pager[T, F]
 	body      *bodyReader[P]
-	required  []string // members that a new one must have
-	defaults  string   // of members that a new one does not have
+	limit     func(*huma.Schema) // adds the limits of the members
+	required  []string           // members that a new one must have
+	defaults  string             // of members that a new one does not have
 	example   T
 
 	key    func(*T) (crm.ID, int64) // its id and version
@@ -33,6 +34,8 @@ type resource[T, F, P any] struct {
 	create func(context.Context, crm.Actor, P) (T, error)
 	update func(context.Context, crm.Actor, crm.ID, crm.VersionCondition, P) (T, error)
 	remove func(context.Context, crm.Actor, crm.ID, crm.VersionCondition) error
+
+	listNote string // the description of the list
 
 	tier cache.Tier // of the responses that read it
 	of   []string   // the kinds of records that these are made from
@@ -75,8 +78,8 @@ func (res *resource[T, F, P]) show(c *call, asked bool, rows []T) (appender[T], 
 // operations returns the operations on the resource.
 func (res *resource[T, F, P]) operations(a *API) []operation {
 	a.schemas.record(res.name, res.view)
-	a.schemas.patch(res.name+"Input", reflect.TypeFor[P](), res.view, nil)
-	a.schemas.patch(res.name+"New", reflect.TypeFor[P](), res.view, res.required)
+	a.schemas.patch(res.name+"Input", reflect.TypeFor[P](), res.view, nil, res.limit)
+	a.schemas.patch(res.name+"New", reflect.TypeFor[P](), res.view, res.required, res.limit)
 	var all []operation
 	for i, path := range res.paths {
 		ops := append([]operation{res.list(a, path), res.post(a, path)}, res.item(a, path+"/{id}")...)
@@ -84,6 +87,7 @@ func (res *resource[T, F, P]) operations(a *API) []operation {
 			if i > 0 {
 				ops[j].id += "Alias"
 				ops[j].description = "The same as under " + res.paths[0] + "."
+				ops[j].deprecated = true
 			}
 		}
 		all = append(all, ops...)
@@ -94,10 +98,11 @@ func (res *resource[T, F, P]) operations(a *API) []operation {
 func (res *resource[T, F, P]) list(a *API, path string) operation {
 	return operation{
 		method: http.MethodGet, path: path, id: "list" + res.names, tag: res.tag,
-		caching: server.Cached(res.tier, slices.Concat(res.of, res.subresourceEntities)...),
-		summary: "List " + res.many,
-		query:   res.pager.query.document(), reads: res.subresourceParameters(),
-		answer: res.listAnswer(a), example: res.exampleList(),
+		caching:     server.Cached(res.tier, slices.Concat(res.of, res.subresourceEntities)...),
+		summary:     "List " + res.many,
+		description: res.listNote,
+		query:       res.pager.query.document(), reads: slices.Concat(res.pager.query.undocumented(), res.subresourceParameters()),
+		answer: a.schemas.list(res.name), example: res.exampleList(),
 		problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
 		run: func(c *call) error {
 			if op, id, ok := res.addressed(c); ok {
@@ -126,7 +131,7 @@ func (res *resource[T, F, P]) post(a *API, path string) operation {
 	return operation{
 		method: http.MethodPost, path: path, id: "create" + res.name, tag: res.tag,
 		summary: "Create " + an(res.one), description: res.defaults,
-		body:   ref(res.name + "New"),
+		body: ref(res.name + "New"), bodyExample: res.exampleBody(),
 		status: http.StatusCreated, written: true,
 		answer: a.schemas.envelope(res.name), example: res.exampleOne(),
 		run: withBody(res.body, func(c *call, patch P) error {
@@ -188,13 +193,16 @@ func (res *resource[T, F, P]) answerItem(c *call, id crm.ID, asked bool) error {
 	return answerOne(c, &rows[0], nil, write)
 }
 
+// changeVerbs are what the ids of operations that change a record begin with.
+var changeVerbs = map[string]string{http.MethodPatch: "update", http.MethodPut: "put"}
+
 // change returns the operation that changes a record; target returns its id.
 func (res *resource[T, F, P]) change(a *API, method, path string, target func(*call) (crm.ID, error)) operation {
 	return operation{
-		method: method, path: path, id: strings.ToLower(method) + res.name, tag: res.tag,
+		method: method, path: path, id: changeVerbs[method] + res.name, tag: res.tag,
 		summary:     "Change " + an(res.one),
 		description: "Changes the members that are sent and no others; an explicit null clears one (RFC 7396).",
-		body:        ref(res.name + "Input"), written: true,
+		body:        ref(res.name + "Input"), bodyExample: res.exampleBody(), written: true,
 		answer: a.schemas.envelope(res.name), example: res.exampleOne(),
 		problems: []int{http.StatusNotFound},
 		run: func(c *call) error {

@@ -15,8 +15,16 @@ import (
 
 // schemas derives the named schemas of the API document from the Go types of requests and
 // responses. A member that may be null is a pointer; one that is present only on request
-// is promoted from an embedded pointer.
-type schemas struct{ named map[string]*huma.Schema }
+// is promoted from an embedded pointer. A name stands for one type, and a type has one name.
+type schemas struct {
+	named map[string]*huma.Schema
+	types map[string]reflect.Type // of those that are derived from one
+	names map[reflect.Type]string
+}
+
+func newSchemas(named map[string]*huma.Schema) schemas {
+	return schemas{named, map[string]reflect.Type{}, map[reflect.Type]string{}}
+}
 
 func textSchema() *huma.Schema { return &huma.Schema{Type: huma.TypeString} }
 
@@ -24,26 +32,48 @@ func idSchema() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format
 
 func dateSchema() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: "date"} }
 
-func scopesSchema() *huma.Schema {
-	return &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString, Enum: anys(crm.ScopeNames())}}
+func (s schemas) scopes() *huma.Schema {
+	return &huma.Schema{Type: huma.TypeArray, Items: s.enum("Scope", crm.ScopeNames())}
 }
 
 func instantSchema() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: "date-time"} }
 
-func moneySchema() *huma.Schema { return placesSchema(0.01) }
+// moneySchema has no multipleOf: most hundredths are no exact binary fractions, so that
+// validators that divide would reject them.
+func moneySchema() *huma.Schema {
+	return &huma.Schema{Type: huma.TypeNumber, Format: "double"}
+}
 
-// placesSchema returns the schema of a decimal number that is a multiple of unit.
-func placesSchema(unit float64) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeNumber, MultipleOf: &unit}
+func ratioSchema() *huma.Schema { return &huma.Schema{Type: huma.TypeNumber, Format: "double"} }
+
+// define adds a schema under a name. Another one under a name that is taken panics at the
+// start, so that every test finds it.
+func (s schemas) define(name string, schema *huma.Schema) *huma.Schema {
+	if known, taken := s.named[name]; taken && !reflect.DeepEqual(known, schema) {
+		panic(fmt.Sprintf("httpapi: there are two schemas of the name %s", name))
+	}
+	s.named[name] = schema
+	return ref(name)
+}
+
+// enum adds the schema of an enumeration, under a name.
+func (s schemas) enum(name string, values []string) *huma.Schema {
+	return s.define(name, &huma.Schema{Type: huma.TypeString, Enum: anys(values)})
 }
 
 // record adds the schema of a struct in responses, under a name.
 func (s schemas) record(name string, t reflect.Type) *huma.Schema {
-	if _, known := s.named[name]; !known {
-		s.named[name] = nil // known while its members are described
-		s.named[name] = s.object(t)
+	if s.names[t] == name {
+		return ref(name)
 	}
-	return ref(name)
+	if other, named := s.names[t]; named {
+		panic(fmt.Sprintf("httpapi: %s is already the schema %s", t, other))
+	}
+	if other, taken := s.types[name]; taken {
+		panic(fmt.Sprintf("httpapi: the schema %s cannot be both %s and %s", name, other, t))
+	}
+	s.names[t], s.types[name] = name, t // known while its members are described
+	return s.define(name, s.object(t))
 }
 
 func (s schemas) object(t reflect.Type) *huma.Schema {
@@ -53,7 +83,7 @@ func (s schemas) object(t reflect.Type) *huma.Schema {
 		if name == "" {
 			continue
 		}
-		o.Properties[name] = s.member(f, f.Type)
+		o.Properties[name] = s.member(t, f, f.Type)
 		if !isJoined(t, f) && !strings.Contains(f.Tag.Get("json"), ",omitempty") {
 			o.Required = append(o.Required, name)
 		}
@@ -67,41 +97,71 @@ func isJoined(t reflect.Type, f reflect.StructField) bool {
 	return len(f.Index) > 1 && t.Field(f.Index[0]).Type.Kind() == reflect.Pointer
 }
 
-// member returns the schema of a struct's field of the JSON type t, with the field's tags.
-func (s schemas) member(f reflect.StructField, t reflect.Type) *huma.Schema {
+// member returns the schema of a field of the struct, of the JSON type t, with the field's tags.
+func (s schemas) member(in reflect.Type, f reflect.StructField, t reflect.Type) *huma.Schema {
 	nullable := t.Kind() == reflect.Pointer
 	if nullable {
 		t = t.Elem()
 	}
-	m := s.value(t)
-	if enum := f.Tag.Get("enum"); enum != "" {
-		m.Enum = anys(strings.Split(enum, ","))
-		if nullable {
-			m.Enum = append(m.Enum, nil)
-		}
+	var m *huma.Schema
+	switch name, values := f.Tag.Get("schema"), f.Tag.Get("enum"); {
+	case values != "":
+		m = s.enum(enumName(in, f), strings.Split(values, ","))
+	case name != "":
+		m = ref(name)
+	default:
+		m = s.value(t)
 	}
-	switch {
-	case nullable && m.Ref != "":
-		m = &huma.Schema{AnyOf: []*huma.Schema{m, null()}}
-	case nullable:
-		m.Nullable = true
+	if nullable {
+		m = orNull(m)
 	}
 	m.Description = f.Tag.Get("doc")
 	return m
 }
 
+// orNull returns the schema of a value that may be null.
+func orNull(m *huma.Schema) *huma.Schema {
+	if m.Ref != "" {
+		return &huma.Schema{AnyOf: []*huma.Schema{m, null()}}
+	}
+	m.Nullable = true
+	return m
+}
+
+// enumName returns the name of an enumeration that is declared with a field: that of its tag,
+// or its type's, or else the struct's with the field's.
+func enumName(in reflect.Type, f reflect.StructField) string {
+	if name := f.Tag.Get("schema"); name != "" {
+		return name
+	}
+	if t := unpointed(f.Type); t.Kind() == reflect.String && t != reflect.TypeFor[string]() {
+		return t.Name()
+	}
+	for _, i := range f.Index[:len(f.Index)-1] {
+		in = unpointed(in.Field(i).Type) // where it is promoted from
+	}
+	name := strings.TrimSuffix(strings.TrimSuffix(in.Name(), "View"), "Patch")
+	return strings.ToUpper(name[:1]) + name[1:] + f.Name
+}
+
+func unpointed(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Pointer {
+		return t.Elem()
+	}
+	return t
+}
+
 // forms are the schemas of the types that write their own JSON.
 var forms = map[reflect.Type]func() *huma.Schema{
-	reflect.TypeFor[crm.ID]():             idSchema,
-	reflect.TypeFor[accounts.ScopeList](): scopesSchema,
-	reflect.TypeFor[crm.Instant]():        instantSchema,
-	reflect.TypeFor[crm.Moment]():         textSchema, // its two forms have no format in common
-	reflect.TypeFor[crm.Date]():           dateSchema,
-	reflect.TypeFor[crm.Money]():          moneySchema,
-	reflect.TypeFor[crm.Ratio]():          func() *huma.Schema { return placesSchema(0.0001) },
-	reflect.TypeFor[crm.Days]():           func() *huma.Schema { return placesSchema(0.01) },
-	reflect.TypeFor[crm.Month]():          func() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Pattern: `^\d{4}-\d{2}$`} },
-	reflect.TypeFor[server.Null]():        null,
+	reflect.TypeFor[crm.ID]():      idSchema,
+	reflect.TypeFor[crm.Instant](): instantSchema,
+	reflect.TypeFor[crm.Moment]():  instantSchema, // a date is accepted too
+	reflect.TypeFor[crm.Date]():    dateSchema,
+	reflect.TypeFor[crm.Money]():   moneySchema,
+	reflect.TypeFor[crm.Ratio]():   ratioSchema,
+	reflect.TypeFor[crm.Days]():    ratioSchema,
+	reflect.TypeFor[crm.Month]():   func() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Pattern: `^\d{4}-\d{2}$`} },
+	reflect.TypeFor[server.Null](): null,
 }
 
 // value returns the schema of a Go type's JSON.
@@ -109,18 +169,26 @@ func (s schemas) value(t reflect.Type) *huma.Schema {
 	if form, ok := forms[t]; ok {
 		return form()
 	}
+	if t == reflect.TypeFor[accounts.ScopeList]() {
+		return s.scopes()
+	}
 	switch t.Kind() {
 	case reflect.String:
 		return &huma.Schema{Type: huma.TypeString}
 	case reflect.Bool:
 		return &huma.Schema{Type: huma.TypeBoolean}
-	case reflect.Int, reflect.Int64:
+	case reflect.Int:
 		return &huma.Schema{Type: huma.TypeInteger}
+	case reflect.Int64:
+		return &huma.Schema{Type: huma.TypeInteger, Format: "int64"}
 	case reflect.Slice:
 		return &huma.Schema{Type: huma.TypeArray, Items: s.value(t.Elem())}
 	case reflect.Map:
 		return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: s.value(t.Elem())}
 	case reflect.Struct:
+		if name, named := s.names[t]; named {
+			return ref(name)
+		}
 		return s.record(strings.ToUpper(t.Name()[:1])+t.Name()[1:], t)
 	}
 	panic(fmt.Sprintf("httpapi: %s has no JSON schema", t)) // at the start, so that every test finds it
@@ -128,11 +196,14 @@ func (s schemas) value(t reflect.Type) *huma.Schema {
 
 // patch adds the schema of a body that creates or changes a record, under a name: the
 // members of the patch, each described as in the record, and nullable if it is there. record
-// is nil for a body that is no record: the patch describes its members itself.
-func (s schemas) patch(name string, patch, record reflect.Type, required []string) {
+// is nil for a body that is no record: the patch describes its members itself. limits add
+// the limits of the members.
+func (s schemas) patch(name string, patch, record reflect.Type, required []string, limits ...func(*huma.Schema)) {
 	o := &huma.Schema{
-		Type: huma.TypeObject, Properties: map[string]*huma.Schema{}, Required: required,
-		Description: "Unknown members are rejected; read-only ones are ignored.",
+		Type: huma.TypeObject, Properties: map[string]*huma.Schema{}, Required: required, AdditionalProperties: false,
+	}
+	if record != nil {
+		o.Description = "Read-only members of the record are ignored, other unknown members are rejected."
 	}
 	for i := range patch.NumField() {
 		f := patch.Field(i)
@@ -140,18 +211,25 @@ func (s schemas) patch(name string, patch, record reflect.Type, required []strin
 		if member == "" {
 			continue
 		}
-		described := f
+		in, described := patch, f
 		if record != nil {
-			described = fieldByJSON(record, member)
+			in, described = record, fieldByJSON(record, member)
 		}
 		value, _ := f.Type.FieldByName("Value")
 		t := value.Type
 		if described.Type.Kind() == reflect.Pointer || f.Tag.Get("nullable") == "true" {
 			t = reflect.PointerTo(t)
 		}
-		o.Properties[member] = s.member(described, t)
+		m := s.member(in, described, t)
+		if m.Ref == "" && m.AnyOf == nil {
+			limitByTags(m, f.Tag)
+		}
+		o.Properties[member] = m
 	}
-	s.named[name] = o
+	for _, limit := range limits {
+		limit(o)
+	}
+	s.define(name, o)
 }
 
 // fieldByJSON returns the field of a struct by its JSON name. A wrong name panics at the
@@ -174,7 +252,7 @@ func (s schemas) envelope(name string) *huma.Schema {
 
 // envelopeOrNull is envelope for a record that may be missing.
 func (s schemas) envelopeOrNull(name string) *huma.Schema {
-	return s.answer(name+"AnswerOrNull", &huma.Schema{AnyOf: []*huma.Schema{ref(name), null()}})
+	return s.answer(name+"AnswerOrNull", orNull(ref(name)))
 }
 
 // deleted returns the schema of the response to a deletion.
@@ -188,20 +266,12 @@ func (s schemas) deleted() *huma.Schema {
 	})
 }
 
-// written returns the schema of the response to a write by a credential that may not read.
-func (s schemas) written() *huma.Schema {
-	return s.answer("WrittenAnswer", &huma.Schema{
-		Type: huma.TypeObject, Required: []string{"id"}, Properties: map[string]*huma.Schema{"id": idSchema()},
-	})
-}
-
 // answer returns the schema of the response with data that has no name of its own.
 func (s schemas) answer(name string, data *huma.Schema) *huma.Schema {
-	s.named[name] = &huma.Schema{
+	return s.define(name, &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"data", "error"},
 		Properties: map[string]*huma.Schema{"data": data, "error": null()},
-	}
-	return ref(name)
+	})
 }
 
 // list returns the schema of the response with a page of records.
@@ -213,14 +283,14 @@ func (s schemas) list(name string) *huma.Schema {
 // changes returns the schema of the response with a page of the change log.
 func (s schemas) changes() *huma.Schema {
 	s.record("Change", reflect.TypeFor[crm.LogEntry]())
-	delete(s.named["Change"].Properties["refs"].Properties, "lost_by") // not in responses
+	delete(s.named["Refs"].Properties, "lost_by") // not in responses
 	s.record("ChangesMeta", reflect.TypeFor[changesMeta]())
 	return s.page("Change", "ChangesMeta")
 }
 
 func (s schemas) page(name, meta string) *huma.Schema {
 	s.record("Pagination", reflect.TypeFor[pagination]())
-	s.named[name+"List"] = &huma.Schema{
+	return s.define(name+"List", &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"data", "error", "count", "pagination", "meta"},
 		Properties: map[string]*huma.Schema{
 			"data":       {Type: huma.TypeArray, Items: ref(name)},
@@ -229,8 +299,7 @@ func (s schemas) page(name, meta string) *huma.Schema {
 			"pagination": ref("Pagination"),
 			"meta":       ref(meta),
 		},
-	}
-	return ref(name + "List")
+	})
 }
 
 // pagination and the metas are the schema of what appendListTail writes.
@@ -245,7 +314,7 @@ type (
 	}
 	listMeta struct {
 		TotalCount *int64 `json:"totalCount" doc:"The rows of the whole list, when asked for by count."`
-		Direction  string `json:"direction" enum:"forward,backward"`
+		Direction  string `json:"direction" enum:"forward,backward" schema:"Direction"`
 		Truncated  bool   `json:"truncated,omitempty" doc:"True when a search did not look at everything, because its index is being rebuilt. There is no totalCount then."`
 	}
 	changesMeta struct {

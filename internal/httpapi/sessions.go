@@ -19,7 +19,7 @@ const needsProof = "needs a recent proof of who the caller is (see POST /api/aut
 
 // reauthenticationPatch is the body that proves who the user is.
 type reauthenticationPatch struct {
-	Password     crm.Field[string] `json:"password"`
+	Password     crm.Field[string] `json:"password" minLength:"1"`
 	DecodeErrors crm.DecodeErrors  `json:"-"`
 }
 

@@ -18,19 +18,19 @@ import (
 // The bodies of sign-in.
 type (
 	logInPatch struct {
-		Email        crm.Field[string] `json:"email"`
-		Password     crm.Field[string] `json:"password"`
+		Email        crm.Field[string] `json:"email" minLength:"1"`
+		Password     crm.Field[string] `json:"password" minLength:"1"`
 		Organisation crm.Field[string] `json:"organisation" nullable:"true" doc:"Name or id; required if the address is known in several organisations."`
 		DecodeErrors crm.DecodeErrors  `json:"-"`
 	}
 	passwordPatch struct {
-		Old          crm.Field[string] `json:"old"`
-		New          crm.Field[string] `json:"new" doc:"12 to 256 characters."`
+		Old          crm.Field[string] `json:"old" minLength:"1"`
+		New          crm.Field[string] `json:"new" minLength:"12" maxLength:"256" doc:"12 to 256 characters."`
 		DecodeErrors crm.DecodeErrors  `json:"-"`
 	}
 	tokenPatch struct {
-		Token        crm.Field[string] `json:"token" doc:"As an admin got it."`
-		Password     crm.Field[string] `json:"password" doc:"12 to 256 characters."`
+		Token        crm.Field[string] `json:"token" minLength:"1" doc:"As an admin got it."`
+		Password     crm.Field[string] `json:"password" minLength:"12" maxLength:"256" doc:"12 to 256 characters."`
 		DecodeErrors crm.DecodeErrors  `json:"-"`
 	}
 )

@@ -1,8 +1,6 @@
 package httpapi
 
 import (
-	"github.com/danielgtaylor/huma/v2"
-
 	"sixty/internal/crm"
 )
 
@@ -26,12 +24,11 @@ type target struct {
 }
 
 // targetQuery declares the parameters of a target.
-func targetQuery[A any](one string, parts []string, at func(*A) *target) query[A] {
-	q := query[A]{optional(idParameter, "Returns this "+one+" instead of a list. (An older form of the paths of one "+one+".)",
-		idKind(), func(dst *A) **crm.ID { return &at(dst).id })}
+func targetQuery[A any](parts []string, at func(*A) *target) query[A] {
+	q := query[A]{optional(idParameter, "", idKind(), func(dst *A) **crm.ID { return &at(dst).id })}
 	for _, name := range parts {
 		q = append(q, parameter[A]{
-			name: name, doc: "With id: returns the " + one + "'s " + name + ".", schema: boolKind().schema,
+			name: name,
 			read: func(dst *A, value string) error {
 				asked, err := boolKind().parse(value)
 				n := at(dst)
@@ -45,6 +42,9 @@ func targetQuery[A any](one string, parts []string, at func(*A) *target) query[A
 				return nil
 			},
 		})
+	}
+	for i := range q {
+		q[i].hidden = true
 	}
 	return q
 }
@@ -73,19 +73,4 @@ func (res *resource[T, F, P]) subresourceParameters() []string {
 		}
 	}
 	return all
-}
-
-// listAnswer returns the schema of the responses at the list's path.
-func (res *resource[T, F, P]) listAnswer(a *API) *huma.Schema {
-	list := a.schemas.list(res.name)
-	if len(res.subresources) == 0 {
-		return list
-	}
-	all := []*huma.Schema{list, a.schemas.envelope(res.name)}
-	for _, p := range res.target {
-		if op, ok := res.subresources[p.name]; ok {
-			all = append(all, op.answer)
-		}
-	}
-	return &huma.Schema{AnyOf: all}
 }

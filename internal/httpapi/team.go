@@ -30,7 +30,7 @@ type transferPatch struct {
 func (a *API) teamOperations() []operation {
 	const tag, uncached = "People", "signed_in_at is not in the change log"
 	a.schemas.record("Member", reflect.TypeFor[memberView]())
-	a.schemas.patch("MemberInput", reflect.TypeFor[crm.OwnerPatch](), reflect.TypeFor[crm.Owner](), nil)
+	a.schemas.patch("MemberInput", reflect.TypeFor[crm.OwnerPatch](), reflect.TypeFor[crm.Owner](), nil, limitsOf(crm.Owners))
 	a.schemas.patch("Transfer", reflect.TypeFor[transferPatch](), nil, []string{"to"})
 	a.schemas.record("TransferredRecords", reflect.TypeFor[accounts.TransferredRecords]())
 	pager := newPager(a, "users", crm.Owners.Sorts, nil, a.Accounts.Members)
@@ -50,7 +50,7 @@ func (a *API) teamOperations() []operation {
 			run:      pager.run(with(appendMember)),
 		},
 		{
-			method: http.MethodGet, path: "/api/users/{id}", id: "readUser", scope: crm.ScopeAdmin, tag: tag, caching: server.Uncached(uncached),
+			method: http.MethodGet, path: "/api/users/{id}", id: "getUser", scope: crm.ScopeAdmin, tag: tag, caching: server.Uncached(uncached),
 			summary: "Read a user", description: "For admins.",
 			answer: a.schemas.envelope("Member"), problems: []int{http.StatusForbidden},
 			run: onID("user", func(c *call, id crm.ID) error {
@@ -60,7 +60,7 @@ func (a *API) teamOperations() []operation {
 			}),
 		},
 		{
-			method: http.MethodPatch, path: "/api/users/{id}", id: "patchUser", scope: crm.ScopeAdmin, tag: tag,
+			method: http.MethodPatch, path: "/api/users/{id}", id: "updateUser", scope: crm.ScopeAdmin, tag: tag,
 			summary: "Change a user",
 			description: "Changes the members that are sent and no others; an explicit null clears one (RFC 7396). A change of role signs the user out " +
 				"everywhere and limits their keys; it, and another e-mail address of an admin, " + needsProof + " An API key changes role and email only with all scopes of the user's role. " +
@@ -73,7 +73,7 @@ func (a *API) teamOperations() []operation {
 		switched("reactivate", "reactivateUser", "Reactivate a user",
 			"They may sign in again; keys that were not revoked are valid again. For an admin it "+needsProof, a.Accounts.ReactivateOwner),
 		{
-			method: http.MethodPost, path: "/api/users/{id}/hand-over", id: "handOver", scope: crm.ScopeAdmin, tag: tag,
+			method: http.MethodPost, path: "/api/users/{id}/hand-over", id: "transferOwnership", scope: crm.ScopeAdmin, tag: tag,
 			cost: server.Expensive("it may change every record"), longRunning: true,
 			summary: "Transfer all records of a user to another",
 			description: "Companies, contacts, deals and activities that they own, and the tasks that are assigned to them: all or nothing. " +

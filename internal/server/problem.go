@@ -186,7 +186,7 @@ type ProblemBody struct {
 	Detail   string         `json:"detail" doc:"What happened, with every bad field."`
 	Instance string         `json:"instance" doc:"The path of the request."`
 	Errors   []ProblemError `json:"errors" doc:"Every bad field; empty when the problem is not about fields."`
-	Tier     string         `json:"tier,omitempty" enum:"global,api,expensive" doc:"Of a 429: the tier of which too many requests came."`
+	Tier     string         `json:"tier,omitempty" enum:"global,api,expensive" schema:"LimitTier" doc:"Of a 429: the tier of which too many requests came."`
 	Code     string         `json:"code,omitempty" enum:"commit.unknown,key.scope,reauthentication.required" doc:"commit.unknown, of a 503: it is not known whether the change was made. The same request, sent again, finds out. key.scope, of a 403: the API key lacks the scope that the detail names. reauthentication.required, of a 403: see POST /api/auth/reauthenticate."`
 	Data     Null           `json:"data" doc:"Always null."`
 	Error    string         `json:"error" doc:"The same as detail."`
