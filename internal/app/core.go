@@ -112,7 +112,7 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 	metrics.ObserveEach(failures.Observe)
 	c := &Core{
 		Store:     s,
-		Service:   crm.NewService(changes.Tracked(s.CRM(), o.Clock), o.Clock),
+		Service:   crm.NewService(changes.Tracked(s.CRM()), o.Clock),
 		Accounts:  people,
 		Bulk:      bulk.NewService(changes.TrackedBulk(s.Bulk()), o.Clock),
 		Keys:      auth.NewKeys(s, people, follower, o.Clock),

@@ -107,7 +107,7 @@ func newWorld(t *testing.T, engine string, seed uint64) *world {
 	open := enginetest.Opener(t, engine)
 	here, there := open(store.Options{Commits: w.follower}), open(store.Options{})
 	w.log, w.store = here, here
-	w.here = services{crm.NewService(changes.Tracked(here.CRM(), clock), clock), accounts.NewService(changes.TrackedAccounts(here.Accounts()), clock, "GBP")}
+	w.here = services{crm.NewService(changes.Tracked(here.CRM()), clock), accounts.NewService(changes.TrackedAccounts(here.Accounts()), clock, "GBP")}
 	w.there = services{crm.NewService(there.CRM(), clock), accounts.NewService(there.Accounts(), clock, "GBP")}
 
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))

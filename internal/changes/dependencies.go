@@ -36,7 +36,7 @@ type dependenciesKey struct{}
 // they depend on.
 func Track(ctx context.Context) (context.Context, *Dependencies) {
 	d := &Dependencies{}
-	ctx = crm.WithTimeDependent(ctx, d.setUncacheable)
+	ctx = crm.WithValidity(ctx, d.changesAt)
 	ctx = crm.WithEpochObserver(ctx, d.setEpoch)
 	return context.WithValue(ctx, dependenciesKey{}, d), d
 }

@@ -34,6 +34,8 @@ type shelfReads struct {
 	crm.Reads
 	deals []crm.Deal
 	tasks []crm.Task
+
+	nextDue crm.Instant
 }
 
 func (s *shelfReads) Companies() crm.View[crm.Company, crm.CompanyFilter] {
@@ -50,6 +52,10 @@ func (s *shelfReads) Tasks() crm.View[crm.Task, crm.TaskFilter] {
 
 func (s *shelfReads) CompanyStats(context.Context, crm.ID, []crm.ID) (map[crm.ID]crm.CompanyStats, error) {
 	return nil, nil
+}
+
+func (s *shelfReads) NextDue(_ context.Context, _ crm.ID, from crm.Instant) (crm.Instant, bool, error) {
+	return s.nextDue, s.nextDue >= from, nil
 }
 
 type shelfView[T, F any] []T
@@ -76,6 +82,7 @@ func TestDependencies(t *testing.T) {
 	t.Parallel()
 	org, other, a, b, contact := crm.NewID(), crm.NewID(), crm.NewID(), crm.NewID(), crm.NewID()
 	now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	clock := func() time.Time { return now }
 	due := func(days int, status string) crm.Task {
 		at := crm.InstantOf(now.AddDate(0, 0, days))
 		return crm.Task{ID: crm.NewID(), Status: status, DueDate: &at}
@@ -83,8 +90,9 @@ func TestDependencies(t *testing.T) {
 	store := &shelf{shelfReads: shelfReads{
 		deals: []crm.Deal{{ID: a, PrimaryContactID: &contact}, {ID: b}},
 		tasks: []crm.Task{
-			due(-1, crm.TaskPending), due(1, crm.TaskCompleted), due(3, crm.TaskPending), due(2, crm.TaskInProgress), {Status: crm.TaskPending},
+			due(2, crm.TaskInProgress), due(-1, crm.TaskPending), due(1, crm.TaskCompleted), due(3, crm.TaskPending), {Status: crm.TaskPending},
 		},
+		nextDue: crm.InstantOf(now.Add(time.Hour)),
 	}}
 	inTwoDays := crm.InstantOf(now.AddDate(0, 0, 2)) + 1
 	overdue, done := crm.TaskOverdue, crm.TaskCompleted
@@ -127,8 +135,7 @@ func TestDependencies(t *testing.T) {
 				_, _ = s.Reads(crm.Actor{}).Companies().Page(ctx, org, crm.List[crm.CompanyFilter]{Filter: crm.CompanyFilter{OwnerID: &a}, Count: crm.CountExact})
 				_, _ = s.Reads(crm.Actor{}).Tasks().Page(ctx, org, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{AssignedTo: &a, DealID: &b, Status: &done}})
 			},
-			tags:  []crm.Tag{{Entity: crm.EntityCompany, By: crm.ByOwner, ID: a}, {Entity: crm.EntityTask, By: crm.ByDeal, ID: b}},
-			until: inTwoDays,
+			tags: []crm.Tag{{Entity: crm.EntityCompany, By: crm.ByOwner, ID: a}, {Entity: crm.EntityTask, By: crm.ByDeal, ID: b}},
 		},
 		"ASearchLooksAtAll": {
 			do: func(ctx context.Context, s crm.Store) {
@@ -148,8 +155,7 @@ func TestDependencies(t *testing.T) {
 				_, _ = r.Companies().Page(ctx, org, crm.List[crm.CompanyFilter]{})
 				_, _ = r.Tasks().Page(ctx, org, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{DealID: &b, Status: &done}})
 			},
-			tags:  []crm.Tag{{Entity: crm.EntityCompany, By: crm.ByOwner, ID: a}, {Entity: crm.EntityTask, By: crm.ByDeal, ID: b}},
-			until: inTwoDays,
+			tags: []crm.Tag{{Entity: crm.EntityCompany, By: crm.ByOwner, ID: a}, {Entity: crm.EntityTask, By: crm.ByDeal, ID: b}},
 		},
 		"WithinASnapshot": {
 			do: func(ctx context.Context, s crm.Store) {
@@ -162,18 +168,31 @@ func TestDependencies(t *testing.T) {
 		},
 		"ATaskBecomesOverdue": {
 			do: func(ctx context.Context, s crm.Store) {
-				_, _ = s.Reads(crm.Actor{}).Tasks().ByID(ctx, org, []crm.ID{a})
+				_, _ = crm.NewService(s, clock).Task(ctx, crm.Actor{Org: org}, a)
 			},
 			tags:  []crm.Tag{{Entity: crm.EntityTask, By: crm.ByID, ID: a}},
 			until: inTwoDays,
 		},
-		"TasksByTheClock": {
+		"OneOfAPageOfTasks": {
 			do: func(ctx context.Context, s crm.Store) {
-				_, _ = s.Reads(crm.Actor{}).Tasks().Page(ctx, org, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{Status: &overdue, Now: crm.InstantOf(now)}})
+				_, _ = crm.NewService(s, clock).Tasks(ctx, crm.Actor{Org: org}, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{DealID: &b, Status: &done}})
 			},
-			tags:        []crm.Tag{{Entity: crm.EntityTask}},
-			until:       inTwoDays,
-			uncacheable: true,
+			tags:  []crm.Tag{{Entity: crm.EntityTask, By: crm.ByDeal, ID: b}},
+			until: inTwoDays,
+		},
+		"ATaskEntersAPage": {
+			do: func(ctx context.Context, s crm.Store) {
+				_, _ = crm.NewService(s, clock).Tasks(ctx, crm.Actor{Org: org}, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{Status: &overdue}})
+			},
+			tags:  []crm.Tag{{Entity: crm.EntityTask}},
+			until: crm.InstantOf(now.Add(time.Hour)) + 1,
+		},
+		"TasksUntilMidnight": {
+			do: func(ctx context.Context, s crm.Store) {
+				_, _ = crm.NewService(s, func() time.Time { return now.Add(2 * time.Hour) }).Tasks(ctx, crm.Actor{Org: org}, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{Status: &overdue}})
+			},
+			tags:  []crm.Tag{{Entity: crm.EntityTask}},
+			until: crm.InstantOf(time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)),
 		},
 		"AnEstimate": {
 			do: func(ctx context.Context, s crm.Store) {
@@ -200,7 +219,7 @@ func TestDependencies(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tracked := changes.Tracked(store, func() time.Time { return now })
+			tracked := changes.Tracked(store)
 			ctx, d := changes.Track(t.Context())
 			test.do(ctx, tracked)
 			test.do(t.Context(), tracked) // without Dependencies
@@ -219,7 +238,7 @@ func TestDependencies(t *testing.T) {
 
 func TestDependenciesConcurrently(t *testing.T) {
 	t.Parallel()
-	store := changes.Tracked(&shelf{}, time.Now)
+	store := changes.Tracked(&shelf{})
 	ctx, d := changes.Track(t.Context())
 	org := crm.NewID()
 	var all sync.WaitGroup

@@ -3,29 +3,25 @@ package changes
 import (
 	"cmp"
 	"context"
-	"time"
 
 	"sixty/internal/crm"
 )
 
 // Tracked returns a store whose reads record what they depend on in the Dependencies of
 // their context, if it has any. Every method is written out, so that a new one cannot
-// forget to. The clock must be that of the use cases.
-func Tracked(store crm.Store, clock func() time.Time) crm.Store {
-	return trackedStore{store, clock}
-}
+// forget to.
+func Tracked(store crm.Store) crm.Store { return trackedStore{store} }
 
 type trackedStore struct {
 	store crm.Store
-	clock func() time.Time
 }
 
 func (s trackedStore) Reads(by crm.Actor) crm.Reads {
-	return trackedReads{s.store.Reads(by), s.clock, by.OwnerScope()}
+	return trackedReads{s.store.Reads(by), by.OwnerScope()}
 }
 
 func (s trackedStore) Snapshot(ctx context.Context, by crm.Actor, fn func(crm.Reads) error) error {
-	return s.store.Snapshot(ctx, by, func(r crm.Reads) error { return fn(trackedReads{r, s.clock, by.OwnerScope()}) })
+	return s.store.Snapshot(ctx, by, func(r crm.Reads) error { return fn(trackedReads{r, by.OwnerScope()}) })
 }
 
 // Answers to writes are not cached.
@@ -60,7 +56,6 @@ func (s trackedStore) Organisation(ctx context.Context, id crm.ID) (crm.Organisa
 // trackedReads are the reads of a Tracked store.
 type trackedReads struct {
 	reads crm.Reads
-	clock func() time.Time
 	owner *crm.ID // the owner whose records alone are visible; nil: all are
 }
 
@@ -101,10 +96,15 @@ func (r trackedReads) Activities() crm.View[crm.Activity, crm.ActivityFilter] {
 }
 
 func (r trackedReads) Tasks() crm.View[crm.Task, crm.TaskFilter] {
-	return trackedTasks{trackedView[crm.Task, crm.TaskFilter]{view: r.reads.Tasks(), entity: crm.EntityTask, listTag: func(f crm.TaskFilter) crm.Tag {
+	return trackedView[crm.Task, crm.TaskFilter]{view: r.reads.Tasks(), entity: crm.EntityTask, listTag: func(f crm.TaskFilter) crm.Tag {
 		f.AssignedTo = cmp.Or(f.AssignedTo, r.owner) // a task's creator counts as an owner too
 		return taskTag(f)
-	}}, r.clock}
+	}}
+}
+
+// NextDue bounds how long an answer is valid; what the answer is made from is read besides.
+func (r trackedReads) NextDue(ctx context.Context, org crm.ID, from crm.Instant) (crm.Instant, bool, error) {
+	return r.reads.NextDue(ctx, org, from)
 }
 
 // Search depends on everything of the types it searches.

@@ -2,7 +2,6 @@ package changes
 
 import (
 	"context"
-	"time"
 
 	"sixty/internal/crm"
 )
@@ -106,55 +105,6 @@ func activityTag(f crm.ActivityFilter) crm.Tag {
 func taskTag(f crm.TaskFilter) crm.Tag {
 	return filterTag(crm.EntityTask, refFilter{crm.ByDeal, f.DealID}, refFilter{crm.ByContact, f.ContactID},
 		refFilter{crm.ByCompany, f.CompanyID}, refFilter{crm.ByOwner, f.AssignedTo})
-}
-
-// trackedTasks is the view of tasks, which become overdue without a write.
-type trackedTasks struct {
-	trackedView[crm.Task, crm.TaskFilter]
-	clock func() time.Time
-}
-
-// Page is uncacheable for a status that depends on the time, since a task that is not on
-// the page may become overdue and enter it. All other pages are valid until one of their
-// tasks becomes overdue.
-func (v trackedTasks) Page(ctx context.Context, org crm.ID, q crm.List[crm.TaskFilter]) (crm.Page[crm.Task], error) {
-	d := dependenciesOf(ctx)
-	if d == nil {
-		return v.view.Page(ctx, org, q)
-	}
-	if s := q.Filter.Status; s != nil && (*s == crm.TaskPending || *s == crm.TaskInProgress || *s == crm.TaskOverdue) {
-		d.setUncacheable()
-	}
-	now := q.Filter.Now
-	if now == 0 {
-		now = crm.InstantOf(v.clock())
-	}
-	page, err := v.trackedView.Page(ctx, org, q)
-	addOverdue(d, page.Rows, now)
-	return page, err
-}
-
-// ByID reads the clock first: reading it after the query could miss a task becoming overdue.
-func (v trackedTasks) ByID(ctx context.Context, org crm.ID, ids []crm.ID) ([]crm.Task, error) {
-	d := dependenciesOf(ctx)
-	if d == nil {
-		return v.view.ByID(ctx, org, ids)
-	}
-	now := crm.InstantOf(v.clock())
-	rows, err := v.trackedView.ByID(ctx, org, ids)
-	addOverdue(d, rows, now)
-	return rows, err
-}
-
-// addOverdue records when the next of the tasks becomes overdue, which is just after its
-// due date.
-func addOverdue(d *Dependencies, tasks []crm.Task, now crm.Instant) {
-	for i := range tasks {
-		t := &tasks[i]
-		if t.DueDate != nil && *t.DueDate >= now && t.StatusAt(*t.DueDate+1) == crm.TaskOverdue {
-			d.changesAt(*t.DueDate + 1)
-		}
-	}
 }
 
 // uncacheableView is a view of records that are not in the change log.

@@ -53,6 +53,10 @@ type Reads interface {
 	Activities() View[Activity, ActivityFilter]
 	Tasks() View[Task, TaskFilter]
 
+	// NextDue returns the earliest due date from an instant on that any task has, whatever its
+	// status, and hidden or not; ok is false if there is none.
+	NextDue(ctx context.Context, org ID, from Instant) (due Instant, ok bool, err error)
+
 	// Search returns a page of the results of a search of all types, ByRank. search.go defines
 	// what search means; a view's Page searches within its list.
 	Search(ctx context.Context, org ID, q List[HitFilter]) (Page[Hit], error)

@@ -141,6 +141,31 @@ func TestStatusAt(t *testing.T) {
 	}
 }
 
+// A task that is due on a day is late when the day has ended, in years before 1970 too.
+func TestStatusOfDueDays(t *testing.T) {
+	t.Parallel()
+	for _, day := range []string{"2026-01-31", "1969-12-31", "1970-01-01", "1582-10-04"} {
+		midnight, err := ParseMoment(day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		due := Instant(midnight)
+		task := Task{Status: TaskPending, DueDate: &due}
+		for at, want := range map[Instant]string{
+			due - 1: TaskPending, due: TaskPending, due + 1: TaskPending, due + oneDay - 1: TaskPending, due + oneDay: TaskOverdue,
+		} {
+			if got := task.StatusAt(at); got != want {
+				t.Errorf("due %s, at %s: %s, want %s", day, at, got, want)
+			}
+		}
+		for at, want := range map[Instant]Instant{due - 1: due, due: due + oneDay, due + oneDay - 1: due + oneDay} {
+			if got := at.NextMidnight(); got != want {
+				t.Errorf("the midnight after %s is %s", at, got)
+			}
+		}
+	}
+}
+
 func TestRolesOfTasks(t *testing.T) {
 	t.Parallel()
 	me, other := NewID(), NewID()

@@ -10,7 +10,7 @@ const (
 	TaskPending    = "pending"
 	TaskInProgress = "in_progress"
 	TaskCompleted  = "completed"
-	TaskOverdue    = "overdue" // shown, not stored: an open task whose due date has passed
+	TaskOverdue    = "overdue" // shown, not stored: an open task that is late
 )
 
 // Task is an action that a person is to take.
@@ -20,11 +20,11 @@ type Task struct {
 	Title       string   `json:"title"`
 	Description *string  `json:"description"`
 	Notes       *string  `json:"notes"`
-	DueDate     *Instant `json:"due_date" doc:"A date without a time is read as its midnight in UTC."`
+	DueDate     *Instant `json:"due_date" doc:"A date without a time is read as its midnight in UTC; exactly midnight means that day."`
 	Completed   bool     `json:"completed" doc:"The status is completed: each sets the other."`
 	CompletedAt *Instant `json:"completed_at"`
 	Priority    string   `json:"priority" enum:"low,medium,high,urgent"`
-	Status      string   `json:"status" enum:"pending,in_progress,completed,cancelled,overdue" doc:"overdue is what an open task is shown as once its due_date has passed; sent, it leaves the task as open as it was."`
+	Status      string   `json:"status" enum:"pending,in_progress,completed,cancelled,overdue" doc:"overdue is what an open task is shown as once its due day has ended, or its due instant has passed; sent, it leaves the task as open as it was."`
 	TaskType    string   `json:"task_type" enum:"call,email,meeting,follow_up,proposal,demo,general"`
 	AssignedTo  *ID      `json:"assigned_to"`
 	CreatedBy   *ID      `json:"created_by"`

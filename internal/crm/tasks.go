@@ -2,32 +2,67 @@ package crm
 
 import "context"
 
-// StatusAt is the status that a task is shown with at a time: overdue while it is
-// open and its due date has passed, else the one that is kept.
+// overdueFrom returns the first instant at which an open task is overdue: when its due day has
+// ended, or just after its due instant. A due date of exactly midnight UTC is a day.
+func overdueFrom(due Instant) Instant {
+	if due == due.Midnight() {
+		return due + oneDay
+	}
+	return due + 1
+}
+
+// StatusAt returns the status that a task is shown with at a time: overdue, or the one that is
+// stored.
 func (t *Task) StatusAt(now Instant) string {
-	open := t.Status == TaskPending || t.Status == TaskInProgress
-	if open && t.DueDate != nil && *t.DueDate < now {
+	if t.isOpen() && t.DueDate != nil && overdueFrom(*t.DueDate) <= now {
 		return TaskOverdue
 	}
 	return t.Status
 }
 
+func (t *Task) isOpen() bool { return t.Status == TaskPending || t.Status == TaskInProgress }
+
+// show sets the status that a task is shown with, until it becomes overdue.
+func (t *Task) show(ctx context.Context, now Instant) {
+	if t.isOpen() && t.DueDate != nil && now < overdueFrom(*t.DueDate) {
+		ValidUntil(ctx, overdueFrom(*t.DueDate))
+	}
+	t.Status = t.StatusAt(now)
+}
+
 // Tasks lists tasks, each with the status that it is shown with. The filter's Now is
 // the clock's.
 func (s *Service) Tasks(ctx context.Context, by Actor, q List[TaskFilter]) (Page[Task], error) {
-	now := s.clock()
+	now, reads := s.clock(), s.store.Reads(by)
 	q.Filter.Now = now
-	page, err := s.store.Reads(by).Tasks().Page(ctx, by.Org, q)
+	if q.Filter.dependsOnTime() {
+		// A task that is not on the page may become overdue, and enter it.
+		ValidUntil(ctx, now.NextMidnight())
+		due, ok, err := reads.NextDue(ctx, by.Org, now)
+		if err != nil {
+			return Page[Task]{}, err
+		}
+		if ok {
+			ValidUntil(ctx, due+1)
+		}
+	}
+	page, err := reads.Tasks().Page(ctx, by.Org, q)
 	for i := range page.Rows {
-		page.Rows[i].Status = page.Rows[i].StatusAt(now)
+		page.Rows[i].show(ctx, now)
 	}
 	return page, err
 }
 
+// dependsOnTime reports whether tasks enter or leave the list by the clock.
+func (f *TaskFilter) dependsOnTime() bool {
+	return f.Status != nil && (*f.Status == TaskOverdue || *f.Status == TaskPending || *f.Status == TaskInProgress)
+}
+
 // Task reads one task, with the status that it is shown with.
 func (s *Service) Task(ctx context.Context, by Actor, id ID) (Task, error) {
+	now := s.clock()
 	t, err := GetOne(ctx, s.store.Reads(by).Tasks(), by.Org, id, "task")
-	t.Status = t.StatusAt(s.clock())
+	t.show(ctx, now)
 	return t, err
 }
 

@@ -90,8 +90,6 @@ const (
 
 // When and how urgently one follows up.
 const (
-	oneDay Instant = secondsPerDay * 1e6
-
 	followActivity = 3 * oneDay  // after it was
 	activitiesFor  = 30 * oneDay // they call for it
 	followDeal     = 7 * oneDay  // after its last change
@@ -110,7 +108,6 @@ func (s *Service) ContactTasks(ctx context.Context, by Actor, contact ID) ([]Fol
 	if _, err := s.Contact(ctx, by, contact); err != nil {
 		return nil, err
 	}
-	momentary(ctx) // activities come and go with their date
 	now, reads := s.clock(), s.store.Reads(by)
 	var all []FollowUp
 	// Of each source the newest ten are enough.
@@ -133,7 +130,17 @@ func (s *Service) ContactTasks(ctx context.Context, by Actor, contact ID) ([]Fol
 	for _, a := range activities.Rows {
 		if a.Date >= now-activitiesFor {
 			all = append(all, a.followUp())
+			ValidUntil(ctx, a.Date+activitiesFor+1)
 		}
+	}
+	next, err := reads.Activities().Page(ctx, by.Org, List[ActivityFilter]{
+		Filter: ActivityFilter{ContactID: &contact}, Sort: Sort{"date", false}, Limit: 1, From: &Position{Number: int64(now), ID: uuid.Max},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(next.Rows) > 0 {
+		ValidUntil(ctx, next.Rows[0].Date)
 	}
 	for _, status := range []string{StatusActive, StatusWon} {
 		deals, err := reads.Deals().Page(ctx, by.Org, List[DealFilter]{

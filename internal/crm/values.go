@@ -50,6 +50,14 @@ func InstantOf(t time.Time) Instant { return Instant(t.UnixMicro()) }
 // Time returns the instant as a time.Time in UTC.
 func (i Instant) Time() time.Time { return time.UnixMicro(int64(i)).UTC() }
 
+const oneDay Instant = secondsPerDay * 1e6
+
+// Midnight returns the midnight, UTC, with which the instant's day begins.
+func (i Instant) Midnight() Instant { return i - ((i%oneDay)+oneDay)%oneDay }
+
+// NextMidnight returns the midnight, UTC, with which the instant's day ends.
+func (i Instant) NextMidnight() Instant { return i.Midnight() + oneDay }
+
 // AppendText appends the wire form.
 func (i Instant) AppendText(b []byte) ([]byte, error) {
 	return i.Time().AppendFormat(b, instantLayout), nil

@@ -129,7 +129,7 @@ func cachedAPI(tb testing.TB, page func(context.Context) (crm.Page[crm.Deal], er
 		running.Wait()
 		responses.Close()
 	})
-	store := changes.Tracked(&fakeStore{deals: fakeDeals{page}}, time.Now)
+	store := changes.Tracked(&fakeStore{deals: fakeDeals{page}})
 	return newAPI(tb, append([]func(*testOptions){func(o *testOptions) {
 		o.Service, o.Cache, o.Changes = crm.NewService(store, time.Now), responses, follower
 	}}, change...)...)

@@ -54,7 +54,7 @@ func (a *API) contactTasks() operation {
 	a.schemas.record("FollowUp", reflect.TypeFor[crm.FollowUp]())
 	return subresourceOf("contact", operation{
 		method: http.MethodGet, path: "/api/contacts/{id}/tasks", id: "listContactTasks", tag: "Contacts",
-		caching: server.Uncached("what is to be followed up changes by the clock"),
+		caching: server.Cached(cache.Frequent, crm.EntityContact, crm.EntityTask, crm.EntityActivity, crm.EntityDeal),
 		summary: "List a contact's tasks and follow-ups",
 		description: "Its tasks, a follow-up 3 days after each activity of its last 30 days, and one 7 days after each of its deals " +
 			"that is not lost was last changed; by due date, newest first, at most 10.",

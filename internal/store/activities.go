@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"slices"
 
 	"sixty/internal/crm"
@@ -74,11 +75,23 @@ func addTaskStatus(b *whereBuilder, f *crm.TaskFilter) {
 	switch *f.Status {
 	case crm.TaskOverdue:
 		// In the words of the partial index, so that the engines recognise it.
-		b.add("t.status NOT IN ('completed', 'cancelled') AND t.due_or_never <", f.Now)
+		b.add("t.status NOT IN ('completed', 'cancelled') AND t.overdue_from <=", f.Now)
 	case crm.TaskPending, crm.TaskInProgress:
 		b.add("t.status =", f.Status)
-		b.add("t.due_or_never >=", f.Now)
+		b.add("t.overdue_from >", f.Now)
 	default:
 		b.add("t.status =", f.Status)
 	}
 }
+
+// NextDue implements crm.Reads.
+func (r *reader) NextDue(ctx context.Context, org crm.ID, from crm.Instant) (due crm.Instant, ok bool, err error) {
+	found, err := collect(ctx, r.store, r.of(org), nextDue, func(i *crm.Instant) []any { return []any{i} }, org, from)
+	if len(found) == 0 {
+		return 0, false, err
+	}
+	return found[0], true, err
+}
+
+var nextDue = &Statement{"task.next_due", `SELECT t.due_asc FROM tasks t
+WHERE t.org_id = $1 AND t.due_asc >= $2 AND t.due_date IS NOT NULL AND t.deleted_at IS NULL ORDER BY t.due_asc LIMIT 1`}

@@ -93,6 +93,8 @@ func (m maker) newID() (id crm.ID) {
 
 func (m maker) instant() crm.Instant { return at(m.IntN(40) - 20) }
 
+func (m maker) day() crm.Instant { return (at(0) + crm.Instant(m.IntN(9)-4)*24*60*60*1e6).Midnight() }
+
 func (m maker) name() string {
 	names := []string{
 		"Acme", "acme", " ACME ", "Acme Ltd", "Zeta", "zeta", "Ångström", "A\u030angstro\u0308m", "Éclair", "Eclair", "東京", "\U0001F600",

@@ -91,8 +91,11 @@ func taskList(f *fixture) *list[crm.Task, crm.TaskFilter] {
 			t.Completed, t.CompletedAt = true, ptr(m.instant())
 		}
 		t.AssignedTo, t.ContactID, t.CompanyID, t.DealID = some(m, people), some(m, persons), some(m, firms), some(m, chances)
-		if m.IntN(4) > 0 {
+		switch m.IntN(4) {
+		case 0, 1:
 			t.DueDate = ptr(m.instant())
+		case 2: // due on a day
+			t.DueDate = ptr(m.day())
 		}
 		t.CreatedAt, t.UpdatedAt = m.instant(), m.instant()
 		return t
@@ -104,7 +107,10 @@ func taskList(f *fixture) *list[crm.Task, crm.TaskFilter] {
 // times, and meets each task under exactly one.
 func taskStatuses(f *fixture) {
 	l := taskList(f)
-	for _, now := range []crm.Instant{firstTime, at(-5), at(0), at(1), lastTime} {
+	noon := at(0).Midnight() + 12*60*60*1e6
+	for _, now := range []crm.Instant{
+		firstTime, at(-5), at(0), at(1), at(0).Midnight(), at(0).NextMidnight() - 1, at(0).NextMidnight(), noon, noon.NextMidnight() + 1, lastTime,
+	} {
 		total := 0
 		for _, status := range []string{crm.TaskPending, crm.TaskInProgress, crm.TaskCompleted, "cancelled", crm.TaskOverdue} {
 			shown := condition[crm.Task, crm.TaskFilter]{
@@ -122,6 +128,23 @@ func taskStatuses(f *fixture) {
 		if total != len(l.rows) {
 			f.Errorf("at %s, %d of %d tasks have a status", now, total, len(l.rows))
 		}
+		l.nextDue(f, now)
+	}
+}
+
+// nextDue checks when the first of the tasks is due from an instant on.
+func (l *list[T, F]) nextDue(f *fixture, from crm.Instant) {
+	f.Helper()
+	var want *crm.Instant
+	for i := range l.rows {
+		due := any(&l.rows[i]).(*crm.Task).DueDate
+		if due != nil && *due >= from && (want == nil || *due < *want) {
+			want = due
+		}
+	}
+	got, ok, err := f.store.Reads(crm.Actor{}).NextDue(f.Context(), f.home.ID, from)
+	if err != nil || ok != (want != nil) || ok && got != *want {
+		f.Errorf("the next due date from %s is %s (%t, %v), want %v", from, got, ok, err, want)
 	}
 }
 
