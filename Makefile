@@ -43,6 +43,15 @@ test-fast: ## Run the tests on SQLite alone, without servers, and count the skip
 lint: ## Check formatting, go vet, golangci-lint, and the scripts
 	scripts/lint $(GOLANGCI_LINT)
 
+.PHONY: clients
+clients: ## Generate clients from api/openapi.yaml, and run each, and a front end in a browser, against a server
+	scripts/install-servers chromium
+	scripts/clients
+
+.PHONY: lint-api
+lint-api: ## Lint api/openapi.yaml with redocly and spectral
+	scripts/clients lint
+
 .PHONY: verify
 verify: ## Check that generated code and go.mod are current, and that everything builds
 	scripts/verify

@@ -118,7 +118,7 @@ func touchSources(t *testing.T, root string) {
 			return err
 		}
 		name := entry.Name()
-		if entry.IsDir() && path != root && (strings.HasPrefix(name, ".") || name == "bin" || name == "data") {
+		if entry.IsDir() && path != root && (strings.HasPrefix(name, ".") || name == "bin" || name == "data" || name == "node_modules") {
 			return filepath.SkipDir
 		}
 		if filepath.Ext(name) == ".go" || name == "go.mod" {
