@@ -157,7 +157,7 @@ func dayOfContacts(t *testing.T, u user, deal, company, ada, grace, lead object)
 	expect(t, full, object{
 		"company_name": "Acme Corporation", "company_domain": "acme.example", "company_size": "medium", "company_industry": "toys",
 		"contact_name": "Ada King", "contact_email": "ada@acme.example", "contact_title": nil,
-		"stage_name": "Lead", "stage_color": lead["color"], "stage_probability": 10,
+		"stage_name": "Lead", "stage_color": lead["color"], "stage_probability": 10, "default_probability": 10, "daysInStage": 0,
 	})
 	for member, want := range map[string]object{
 		"companies":   {"id": id(company), "name": "Acme Corporation", "domain": "acme.example", "size": "medium", "industry": "toys", "website": nil, "linkedin_url": nil},
@@ -227,6 +227,7 @@ func dayOfQueries(t *testing.T, u user, grace, company object) {
 	owner, me := u.get("/api/contacts/"+id(grace)+"/owner"), u.get("/api/user")
 	delete(me, "is_admin")
 	expect(t, owner, me) // who made her
+	expect(t, owner, object{"name": me["full_name"], "title": me["stage"], "assigned_date": grace["created_at"]})
 	expect(t, u.change(plain, object{"title": "CEO"}), object{"title": "CEO", "first_name": "Grace"})
 
 	made := u.make("/api/contacts", object{"last_name": "Brief"})

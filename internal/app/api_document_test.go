@@ -115,6 +115,8 @@ func (d apiDocument) minimal(schema object) object {
 			body[name.(string)] = crm.NewID().String() // of no record
 		case p["type"] == "string" && p["format"] == nil:
 			body[name.(string)] = "text"
+		case p["type"] == "number":
+			body[name.(string)] = 1
 		default:
 			d.t.Fatalf("cannot make a %s: teach the test", name)
 		}

@@ -42,16 +42,17 @@ func (a *App) faces(cfg config.Config, proxies ratelimit.Proxies) (*server.Serve
 		return nil, err
 	}
 	if _, err := httpapi.New(httpapi.Options{
-		Server:     s,
-		Service:    core.Service,
-		Accounts:   core.Accounts,
-		Keys:       core.Keys,
-		Sessions:   a.serving.sessions,
-		Identities: a.serving.signIn(),
-		Tokens:     a.serving.tokens,
-		Sealer:     a.sealer,
-		Health:     health{a},
-		Docs:       true,
+		Server:       s,
+		Service:      core.Service,
+		Accounts:     core.Accounts,
+		Keys:         core.Keys,
+		Sessions:     a.serving.sessions,
+		Identities:   a.serving.signIn(),
+		Tokens:       a.serving.tokens,
+		Sealer:       a.sealer,
+		Health:       health{a},
+		ObserveVital: func(v httpapi.WebVital) { core.metrics.ObserveVital(v.Name, v.Value) },
+		Docs:         true,
 	}); err != nil {
 		return nil, err
 	}

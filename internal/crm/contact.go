@@ -11,7 +11,7 @@ type Contact struct {
 	Phone       *string `json:"phone"`
 	Title       *string `json:"title"`
 	LinkedInURL *string `json:"linkedin_url"`
-	IsPrimary   bool    `json:"is_primary" doc:"At most one contact of a company is; making one so ends it for the other, which the caller must be allowed to write. A rep who sees only their own records may make one so only instead of one of their own."`
+	IsPrimary   bool    `json:"is_primary" doc:"At most one contact of a company is; without a company it is stored as false. Making one so ends it for the other, which the caller must be allowed to write. A rep who sees only their own records may make one so only instead of one of their own."`
 	CompanyID   *ID     `json:"company_id"`
 	OwnerID     *ID     `json:"owner_id"`
 	ExternalID  *string `json:"external_id" doc:"The record's id in another system, unique within the organisation."`
@@ -78,10 +78,5 @@ func (p ContactPatch) Apply(c *Contact, r *Rules) {
 	if name := r.fullName(c.FirstName, c.LastName, c.Email); p.FirstName.Set || p.LastName.Set {
 		c.FullName = name
 	}
-	if c.IsPrimary && c.CompanyID == nil {
-		if p.IsPrimary.Set && c.IsPrimary && !p.CompanyID.Set {
-			r.Add("is_primary", "needs a company_id")
-		}
-		c.IsPrimary = false // without a company it is not a primary contact
-	}
+	c.IsPrimary = c.IsPrimary && c.CompanyID != nil
 }

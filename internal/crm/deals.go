@@ -210,6 +210,14 @@ func (s *Service) DeleteDealContact(ctx context.Context, by Actor, deal, contact
 	})
 }
 
+// DaysInStage returns a function of the whole days, UTC, that a deal has been in its stage. The
+// answer is valid until the day has ended.
+func (s *Service) DaysInStage(ctx context.Context) func(*Deal) int {
+	today := DateOf(s.now())
+	ValidUntil(ctx, (today + 1).Instant())
+	return func(d *Deal) int { return max(0, int(today-DateOf(d.StageChangedAt.Time()))) }
+}
+
 // HistoryEntry returns the stage history entry that begins with the deal as it is.
 func (d Deal) HistoryEntry(by Actor) StageHistoryEntry {
 	return StageHistoryEntry{OrgID: d.OrgID, ID: NewID(), DealID: d.ID, StageID: d.StageID, EnteredAt: d.StageChangedAt, UserID: by.UserID()}

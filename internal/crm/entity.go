@@ -136,6 +136,10 @@ func (m *Property[T, P]) Writable() bool {
 	return sent != nil
 }
 
+// HasFormat reports whether a text must have a format, so that an empty one is no value:
+// an enumerated one, an e-mail address, a domain, a web address, a currency.
+func (m *Property[T, P]) HasFormat() bool { return m.Rule.check != nil }
+
 // Apply applies a patch by the rules of each member alone.
 func (e *Entity[T, P, F]) Apply(p *P, t *T, r *Rules) {
 	r.Bad = append(r.Bad, *e.DecodeErrors(p)...)

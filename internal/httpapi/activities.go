@@ -15,7 +15,7 @@ func (a *API) activities() *activityResource {
 		paths: []string{"/api/activities"},
 		tier:  cache.Frequent, of: []string{crm.EntityActivity},
 		pager:    newPager(a, "activities", crm.Activities.Sorts, filtersOf(crm.Activities), a.Service.Activities),
-		body:     newBodyReader(crm.Activities.DecodeErrors, reflect.TypeFor[crm.Activity]()),
+		body:     newRecordReader(crm.Activities, reflect.TypeFor[activityView]()),
 		limit:    limitsOf(crm.Activities),
 		required: []string{"type"},
 		defaults: "Defaults: the status is completed, the date now, the owner the caller.",
@@ -26,8 +26,34 @@ func (a *API) activities() *activityResource {
 		update:   a.Service.UpdateActivity,
 		remove:   a.Service.DeleteActivity,
 		write:    appendActivity,
-		view:     reflect.TypeFor[crm.Activity](),
+		view:     reflect.TypeFor[activityView](),
 	}
+}
+
+// activityView is an activity in a response, with what can be joined to it.
+type activityView struct {
+	crm.Activity
+	*activityCompany
+}
+
+// activityCompany is what the lists of a record's activities add.
+type activityCompany struct {
+	CompanyName *string `json:"company_name" doc:"In the activities of a company, a contact or a deal."`
+}
+
+// loadActivityCompany joins the name of an activity's company to it.
+func (a *API) loadActivityCompany(c *call, rows []crm.Activity) (appender[crm.Activity], error) {
+	companies, err := a.companiesByID(c, idsOf(rows, func(r *crm.Activity) *crm.ID { return r.CompanyID }))
+	if err != nil {
+		return nil, err
+	}
+	return func(b []byte, row *crm.Activity) []byte {
+		b = append(reopen(appendActivity(b, row)), `,"company_name":`...)
+		if company := at(companies, row.CompanyID); company != nil {
+			return append(appendString(b, company.Name), '}')
+		}
+		return append(b, "null}"...)
+	}, nil
 }
 
 func appendActivity(b []byte, a *crm.Activity) []byte {

@@ -31,6 +31,8 @@ type Options struct {
 	Tokens *auth.Tokens
 	// Health is what health checks report; nil: the program can always serve.
 	Health Health
+	// ObserveVital, if not nil, is called with each measurement of a page. It must not block.
+	ObserveVital func(WebVital)
 	// Docs opens /docs and the API document.
 	Docs bool
 }
@@ -75,11 +77,12 @@ func (a *API) Document() ([]byte, error) { return a.asYAML() }
 func (a *API) operations() []operation {
 	companies, contacts, deals, stages := a.companies(), a.contacts(), a.deals(), a.stages()
 	activities, tasks := a.activities(), a.tasks()
+	activitiesOf := activities.joining(a.loadActivityCompany)
 	contacts.subresources = map[string]operation{
 		"stats": a.contactTotals(),
-		"deals": deals.within(a, parent{"contact", []string{crm.EntityContact}, "/api/contacts/{id}/deals", "listContactDeals", "contactId", contacts.exists},
+		"deals": deals.joining(a.loadDealStages).within(a, parent{"contact", []string{crm.EntityContact}, "/api/contacts/{id}/deals", "listContactDeals", "contactId", contacts.exists},
 			func(f *crm.DealFilter, id *crm.ID) { f.ContactID = id }),
-		"activities": activities.within(a, parent{"contact", []string{crm.EntityContact}, "/api/contacts/{id}/activities", "listContactActivities", "contactId", contacts.exists},
+		"activities": activitiesOf.within(a, parent{"contact", []string{crm.EntityContact, crm.EntityCompany}, "/api/contacts/{id}/activities", "listContactActivities", "contactId", contacts.exists},
 			func(f *crm.ActivityFilter, id *crm.ID) { f.ContactID = id }),
 		"owner": a.contactOwner(),
 		"tasks": a.contactTasks(),
@@ -103,6 +106,7 @@ func (a *API) operations() []operation {
 	all = append(all, stages.operations(a)...)
 	all = append(all, a.searchOperation(), a.dashboard(), a.changeLog(), a.eventStream(), a.auditTrail())
 	all = append(all, a.performanceOperations()...)
+	all = append(all, a.webVitals())
 	all = append(all, activities.operations(a)...)
 	all = append(all, tasks.operations(a)...)
 	for _, name := range slices.Sorted(maps.Keys(contacts.subresources)) {
@@ -113,9 +117,9 @@ func (a *API) operations() []operation {
 			func(f *crm.ContactFilter, id *crm.ID) { f.CompanyID = id }),
 		deals.within(a, parent{"company", []string{crm.EntityCompany}, "/api/companies/{id}/deals", "listCompanyDeals", "companyId", companies.exists},
 			func(f *crm.DealFilter, id *crm.ID) { f.CompanyID = id }),
-		activities.within(a, parent{"company", []string{crm.EntityCompany}, "/api/companies/{id}/activities", "listCompanyActivities", "companyId", companies.exists},
+		activitiesOf.within(a, parent{"company", []string{crm.EntityCompany}, "/api/companies/{id}/activities", "listCompanyActivities", "companyId", companies.exists},
 			func(f *crm.ActivityFilter, id *crm.ID) { f.CompanyID = id }),
-		activities.within(a, parent{"deal", []string{crm.EntityDeal, crm.EntityContact}, "/api/deals/{id}/activities", "listDealActivities", "dealId", deals.exists},
+		activitiesOf.within(a, parent{"deal", []string{crm.EntityDeal, crm.EntityContact, crm.EntityCompany}, "/api/deals/{id}/activities", "listDealActivities", "dealId", deals.exists},
 			func(f *crm.ActivityFilter, id *crm.ID) { f.DealID = id }),
 		a.companyTotals(),
 	)

@@ -21,7 +21,7 @@ func request(body, contentType string) *http.Request {
 }
 
 func dealBody() *bodyReader[crm.DealPatch] {
-	return newBodyReader(crm.Deals.DecodeErrors, reflect.TypeFor[dealView]())
+	return newRecordReader(crm.Deals, reflect.TypeFor[dealView]())
 }
 
 func TestAcceptedBodies(t *testing.T) {
@@ -51,14 +51,18 @@ func TestMembers(t *testing.T) {
 	id, _ := crm.ParseID(someID)
 	day, _ := crm.ParseDate("2026-01-31")
 	for body, want := range map[string]crm.DealPatch{
-		`{}`:                                        {},
-		`{"name":"a\nb"}`:                           {Name: crm.Of("a\nb")},
-		`{"name":null,"value":null}`:                {Name: crm.Null[string](), Value: crm.Null[crm.Money]()},
-		`{"probability":1.0}`:                       {Probability: crm.Of(1)},
-		`{"probability":1e1}`:                       {Probability: crm.Of(10)},
-		`{"probability":1e400}`:                     {Probability: crm.Of(1 << 53)},
-		`{"probability":-99999999999999999999}`:     {Probability: crm.Of(-1 << 53)},
-		`{"value":12.5}`:                            {Value: crm.Of(crm.Money(1250))},
+		`{}`:                                          {},
+		`{"name":"a\nb"}`:                             {Name: crm.Of("a\nb")},
+		`{"name":null,"value":null}`:                  {Name: crm.Null[string](), Value: crm.Null[crm.Money]()},
+		`{"probability":1.0}`:                         {Probability: crm.Of(1)},
+		`{"probability":1e1}`:                         {Probability: crm.Of(10)},
+		`{"probability":1e400}`:                       {Probability: crm.Of(1 << 53)},
+		`{"probability":-99999999999999999999}`:       {Probability: crm.Of(-1 << 53)},
+		`{"value":12.5}`:                              {Value: crm.Of(crm.Money(1250))},
+		`{"value":"1234567.89","probability":"5.00"}`: {Value: crm.Of(crm.Money(123456789)), Probability: crm.Of(5)},
+		`{"value":"-0007.5","probability":"-3"}`:      {Value: crm.Of(crm.Money(-750)), Probability: crm.Of(-3)},
+		`{"name":"","value":"","probability":"","owner_id":"","expected_close_date":"","closed_at":"","priority":"","currency":"","contact_email":""}`: {Name: crm.Of("")},
+		`{"close_date":"2026-01-31","client_name":1,"details":{},"sales_rep":[],"user_id":null}`:                                                       {},
 		`{"value":1.25E+2}`:                         {Value: crm.Of(crm.Money(12500))},
 		`{"owner_id":"` + someID + `"}`:             {OwnerID: crm.Of(id)},
 		`{"expected_close_date":"2026-01-31"}`:      {ExpectedCloseDate: crm.Of(day)},
@@ -77,20 +81,50 @@ func TestMembers(t *testing.T) {
 	}
 }
 
+// TestEmptyValuesOfAChange: what a POST takes as not sent, PUT and PATCH take as null.
+func TestEmptyValuesOfAChange(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{http.MethodPut, http.MethodPatch} {
+		r := request(`{"name":"","value":"","probability":"","owner_id":"","expected_close_date":"","closed_at":"","priority":"","currency":"","contact_email":"","contact_phone":""}`, "application/json")
+		r.Method = method
+		got, err := dealBody().read(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := crm.DealPatch{
+			Name: crm.Of(""), ContactPhone: crm.Of(""), Value: crm.Null[crm.Money](), Probability: crm.Null[int](), OwnerID: crm.Null[crm.ID](),
+			ExpectedCloseDate: crm.Null[crm.Date](), ClosedAt: crm.Null[crm.Instant](), Priority: crm.Null[string](), Currency: crm.Null[string](), ContactEmail: crm.Null[string](),
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", method, diff)
+		}
+	}
+}
+
 func TestDecodeErrors(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]crm.DecodeErrors{
 		`{"name":1}`:                                {{Field: "name", Message: "must be a string"}},
 		`{"name":["x"]}`:                            {{Field: "name", Message: "must be a string"}},
 		`{"probability":1.5}`:                       {{Field: "probability", Message: "must be a whole number"}},
-		`{"probability":"1"}`:                       {{Field: "probability", Message: "must be a whole number"}},
-		`{"value":"12"}`:                            {{Field: "value", Message: "must be a number"}},
+		`{"probability":"1.5"}`:                     {{Field: "probability", Message: `must be a whole number, not "1.5"`}},
+		`{"probability":"1e1"}`:                     {{Field: "probability", Message: `must be a whole number, not "1e1"`}},
+		`{"value":"1,000"}`:                         {{Field: "value", Message: `must be a number with at most two decimal places, not "1,000"`}},
+		`{"value":"1e3"}`:                           {{Field: "value", Message: `must be a number with at most two decimal places, not "1e3"`}},
+		`{"value":" 5 "}`:                           {{Field: "value", Message: `must be a number with at most two decimal places, not " 5 "`}},
+		`{"value":"1.005"}`:                         {{Field: "value", Message: `must be a number with at most two decimal places, not "1.005"`}},
+		`{"value":"5."}`:                            {{Field: "value", Message: `must be a number with at most two decimal places, not "5."`}},
+		`{"value":"+5"}`:                            {{Field: "value", Message: `must be a number with at most two decimal places, not "+5"`}},
+		`{"value":"5\n"}`:                           {{Field: "value", Message: `must be a number with at most two decimal places, not "5\n"`}},
+		`{"value":"` + "\u200b" + `"}`:              {{Field: "value", Message: `must be a number with at most two decimal places, not "\u200b"`}},
+		`{"priority":"` + "\u200b" + `"}`:           {{Field: "priority", Message: `must not be blank, as "\u200b" is`}},
+		`{"contact_email":" "}`:                     {{Field: "contact_email", Message: `must not be blank, as " " is`}},
 		`{"value":1.005}`:                           {{Field: "value", Message: "must have at most two decimal places"}},
 		`{"value":true}`:                            {{Field: "value", Message: "must be a number"}},
-		`{"owner_id":"x"}`:                          {{Field: "owner_id", Message: "must be a UUID"}},
+		`{"owner_id":"x"}`:                          {{Field: "owner_id", Message: `must be a UUID, not "x"`}},
 		`{"owner_id":7}`:                            {{Field: "owner_id", Message: "must be a string"}},
-		`{"expected_close_date":"2026-02-30"}`:      {{Field: "expected_close_date", Message: "must be a date such as 2026-01-31"}},
-		`{"closed_at":"yesterday"}`:                 {{Field: "closed_at", Message: "must be a date-time such as 2026-01-31T09:30:00Z"}},
+		`{"expected_close_date":"2026-02-30"}`:      {{Field: "expected_close_date", Message: `must be a date such as 2026-01-31, not "2026-02-30"`}},
+		`{"closed_at":"yesterday"}`:                 {{Field: "closed_at", Message: `must be a date-time such as 2026-01-31T09:30:00Z, not "yesterday"`}},
 		`{"colour":1}`:                              {{Field: "colour", Message: "is not a known member"}},
 		`{"a/b~c":1}`:                               {{Field: "a~1b~0c", Message: "is not a known member"}},
 		`{"":1}`:                                    {{Field: "", Message: "is not a known member"}},
@@ -112,7 +146,7 @@ func TestDecodeErrors(t *testing.T) {
 
 func TestIsPrimaryIsTrueOrFalse(t *testing.T) {
 	t.Parallel()
-	b := newBodyReader(crm.Contacts.DecodeErrors, reflect.TypeFor[contactView]())
+	b := newRecordReader(crm.Contacts, reflect.TypeFor[contactView]())
 	for body, want := range map[string]crm.ContactPatch{
 		`{"is_primary":true}`:  {IsPrimary: crm.Of(true)},
 		`{"is_primary":false}`: {IsPrimary: crm.Of(false)},

@@ -16,7 +16,7 @@ func (a *API) companies() *resource[crm.Company, crm.CompanyFilter, crm.CompanyP
 		paths: []string{"/api/companies"},
 		tier:  cache.Frequent, of: []string{crm.EntityCompany, crm.EntityContact, crm.EntityDeal, crm.EntityOrganisation},
 		pager:    newPager(a, "companies", crm.Companies.Sorts, append(filtersOf(crm.Companies), expanded(stats, func(a *listArgs[crm.CompanyFilter]) *bool { return &a.expanded })...), a.Service.Companies),
-		body:     newBodyReader(crm.Companies.DecodeErrors, reflect.TypeFor[companyView]()),
+		body:     newRecordReader(crm.Companies, reflect.TypeFor[companyView]()),
 		limit:    limitsOf(crm.Companies),
 		required: []string{"name"},
 		defaults: "Without an owner_id, the caller owns the company.",

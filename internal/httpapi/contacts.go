@@ -14,7 +14,7 @@ type contactResource = resource[crm.Contact, crm.ContactFilter, crm.ContactPatch
 func (a *API) contacts() *contactResource {
 	parts := []string{"stats", "deals", "activities", "owner", "tasks"}
 	company := expansion[crm.Contact]{
-		parameter: "includeCompany", doc: "Adds the contact's company, as companies and as company.", load: a.loadContactCompany,
+		parameter: "includeCompany", doc: "Adds the contact's company: its members, and the company itself as companies and as company.", load: a.loadContactCompany,
 	}
 	return &contactResource{
 		one: "contact", many: "contacts", name: "Contact", names: "Contacts", tag: "Contacts",
@@ -23,7 +23,7 @@ func (a *API) contacts() *contactResource {
 		subresourceEntities: []string{crm.EntityDeal, crm.EntityActivity, crm.EntityOwner, crm.EntityTask, crm.EntityStage, crm.EntityOrganisation},
 		target:              targetQuery(parts, func(n *target) *target { return n }),
 		pager:               newPager(a, "contacts", crm.Contacts.Sorts, append(append(filtersOf(crm.Contacts), expanded(company, func(a *listArgs[crm.ContactFilter]) *bool { return &a.expanded })...), targetQuery(parts, func(a *listArgs[crm.ContactFilter]) *target { return &a.target })...), a.Service.Contacts),
-		body:                newBodyReader(crm.Contacts.DecodeErrors, reflect.TypeFor[contactView]()),
+		body:                newRecordReader(crm.Contacts, reflect.TypeFor[contactView]()),
 		limit:               limitsOf(crm.Contacts),
 		listNote: "With id, an older form, it returns one contact, as GET /api/contacts/{id} does; and with one of stats, deals, activities, owner and tasks beside it (stats=true), " +
 			"what GET /api/contacts/{id}/stats and so on return.",
@@ -68,12 +68,13 @@ func (a *API) contactsByQuery(contacts *contactResource) []operation {
 
 // contactOwner returns the operation that reads a contact's owner.
 func (a *API) contactOwner() operation {
+	a.schemas.record("ContactOwner", reflect.TypeFor[contactOwner]())
 	return subresourceOf("contact", operation{
 		method: http.MethodGet, path: "/api/contacts/{id}/owner", id: "getContactOwner", tag: "Contacts",
 		caching:     server.Cached(cache.Frequent, crm.EntityContact, crm.EntityOwner),
 		summary:     "Read a contact's owner",
 		description: "data is null if the contact has no owner.",
-		answer:      a.schemas.envelopeOrNull("Owner"),
+		answer:      a.schemas.envelopeOrNull("ContactOwner"),
 		forID: func(c *call, id crm.ID) error {
 			contact, err := a.Service.Contact(c.Context, c.Actor, id)
 			if err != nil {
@@ -84,9 +85,25 @@ func (a *API) contactOwner() operation {
 				return nil
 			}
 			owner, err := a.Service.Owner(c.Context, c.Actor, *contact.OwnerID)
-			return answerOne(c, &owner, err, appendOwner)
+			return answerOne(c, &owner, err, func(b []byte, o *crm.Owner) []byte { return appendContactOwner(b, o, contact.CreatedAt) })
 		},
 	})
+}
+
+// contactOwner is the owner of a contact in a response, with the members under the names that
+// the front end's contact pages read.
+type contactOwner struct {
+	crm.Owner
+	Name         string      `json:"name" doc:"The same as full_name."`
+	Title        *string     `json:"title" doc:"The same as stage."`
+	AssignedDate crm.Instant `json:"assigned_date" doc:"When the contact was created."`
+}
+
+func appendContactOwner(b []byte, o *crm.Owner, assigned crm.Instant) []byte {
+	b = reopen(appendOwner(b, o))
+	b = appendString(append(b, `,"name":`...), o.FullName)
+	b = appendText(append(b, `,"title":`...), o.Stage)
+	return append(appendInstant(append(b, `,"assigned_date":`...), assigned), '}')
 }
 
 // contactView is a contact in a response, with what can be joined to it.
@@ -95,11 +112,16 @@ type contactView struct {
 	*contactCompany
 }
 
-// contactCompany is what includeCompany adds: the company twice, under the name that
-// the front end's lists read and the one that its pages read.
+// contactCompany is what includeCompany adds: flat for the front end's tables, and as an
+// object under the name that its lists read and the one that its pages read.
 type contactCompany struct {
-	Companies *companySummary `json:"companies" doc:"With includeCompany=true."`
-	Company   *companySummary `json:"company" doc:"The same as companies."`
+	CompanyName     *string         `json:"company_name" doc:"With includeCompany=true."`
+	CompanyDomain   *string         `json:"company_domain" doc:"With includeCompany=true."`
+	CompanySize     *string         `json:"company_size" schema:"CompanySize" doc:"With includeCompany=true."`
+	CompanyIndustry *string         `json:"company_industry" doc:"With includeCompany=true."`
+	CompanyWebsite  *string         `json:"company_website" doc:"With includeCompany=true."`
+	Companies       *companySummary `json:"companies" doc:"With includeCompany=true."`
+	Company         *companySummary `json:"company" doc:"The same as companies."`
 }
 
 // companySummary is a company as part of a contact.
@@ -120,10 +142,27 @@ func (a *API) loadContactCompany(c *call, rows []crm.Contact) (appender[crm.Cont
 	return func(b []byte, row *crm.Contact) []byte {
 		company := at(companies, row.CompanyID)
 		b = reopen(appendContact(b, row))
+		b = appendFlatCompany(b, company)
 		b = appendCompanySummary(append(b, `,"companies":`...), company)
 		b = appendCompanySummary(append(b, `,"company":`...), company)
 		return append(b, '}')
 	}, nil
+}
+
+// appendFlatCompany appends the members of a contact's company as the contact's own.
+func appendFlatCompany(b []byte, c *crm.Company) []byte {
+	if c == nil {
+		return append(b, `,"company_name":null,"company_domain":null,"company_size":null,"company_industry":null,"company_website":null`...)
+	}
+	return appendText(append(appendCompanyMembers(b, c), `,"company_website":`...), c.Website)
+}
+
+// appendCompanyMembers appends the members that every record with a company joined to it has.
+func appendCompanyMembers(b []byte, c *crm.Company) []byte {
+	b = appendString(append(b, `,"company_name":`...), c.Name)
+	b = appendText(append(b, `,"company_domain":`...), c.Domain)
+	b = appendText(append(b, `,"company_size":`...), c.Size)
+	return appendText(append(b, `,"company_industry":`...), c.Industry)
 }
 
 func appendCompanySummary(b []byte, c *crm.Company) []byte {

@@ -16,7 +16,7 @@ func (a *API) deals() *resource[crm.Deal, crm.DealFilter, crm.DealPatch] {
 		paths: []string{"/api/deals"},
 		tier:  cache.Frequent, of: []string{crm.EntityDeal, crm.EntityContact, crm.EntityCompany, crm.EntityStage},
 		pager:    newPager(a, "deals", crm.Deals.Sorts, append(filtersOf(crm.Deals), expanded(relations, func(a *listArgs[crm.DealFilter]) *bool { return &a.expanded })...), a.Service.Deals),
-		body:     newBodyReader(crm.Deals.DecodeErrors, reflect.TypeFor[dealView]()),
+		body:     newRecordReader(crm.Deals, reflect.TypeFor[dealView]()),
 		limit:    limitsOf(crm.Deals),
 		required: []string{"name"},
 		defaults: "Defaults: the owner is the caller, the stage the first one, the probability the stage's, the company label the deal's name, the currency the organisation's.",
@@ -41,18 +41,20 @@ type dealView struct {
 // dealRelations is what includeRelationships adds: flat for the front end's tables,
 // and the same as objects.
 type dealRelations struct {
-	CompanyName      *string             `json:"company_name" doc:"With includeRelationships=true."`
-	CompanyDomain    *string             `json:"company_domain" doc:"With includeRelationships=true."`
-	CompanySize      *string             `json:"company_size" schema:"CompanySize" doc:"With includeRelationships=true."`
-	CompanyIndustry  *string             `json:"company_industry" doc:"With includeRelationships=true."`
-	ContactTitle     *string             `json:"contact_title" doc:"With includeRelationships=true."`
-	StageName        *string             `json:"stage_name" doc:"With includeRelationships=true."`
-	StageColor       *string             `json:"stage_color" doc:"With includeRelationships=true."`
-	StageProbability *int                `json:"stage_probability" doc:"With includeRelationships=true: the stage's default_probability."`
-	Companies        *dealCompany        `json:"companies" doc:"With includeRelationships=true."`
-	Contacts         *dealPrimaryContact `json:"contacts" doc:"With includeRelationships=true: the primary contact."`
-	DealStages       *dealStageSummary   `json:"deal_stages" doc:"With includeRelationships=true."`
-	DealContacts     []dealContact       `json:"deal_contacts" doc:"With includeRelationships=true: the further contacts."`
+	CompanyName        *string             `json:"company_name" doc:"With includeRelationships=true."`
+	CompanyDomain      *string             `json:"company_domain" doc:"With includeRelationships=true."`
+	CompanySize        *string             `json:"company_size" schema:"CompanySize" doc:"With includeRelationships=true."`
+	CompanyIndustry    *string             `json:"company_industry" doc:"With includeRelationships=true."`
+	ContactTitle       *string             `json:"contact_title" doc:"With includeRelationships=true."`
+	StageName          *string             `json:"stage_name" doc:"With includeRelationships=true, and of a contact's deals."`
+	StageColor         *string             `json:"stage_color" doc:"With includeRelationships=true, and of a contact's deals."`
+	StageProbability   *int                `json:"stage_probability" doc:"With includeRelationships=true: the stage's default_probability."`
+	DefaultProbability *int                `json:"default_probability" doc:"With includeRelationships=true, and of a contact's deals: the stage's."`
+	DaysInStage        *int                `json:"daysInStage" doc:"With includeRelationships=true: the days, UTC, since stage_changed_at."`
+	Companies          *dealCompany        `json:"companies" doc:"With includeRelationships=true."`
+	Contacts           *dealPrimaryContact `json:"contacts" doc:"With includeRelationships=true: the primary contact."`
+	DealStages         *dealStageSummary   `json:"deal_stages" doc:"With includeRelationships=true."`
+	DealContacts       []dealContact       `json:"deal_contacts" doc:"With includeRelationships=true: the further contacts."`
 }
 
 // dealCompany is a company as part of a deal.
@@ -103,10 +105,11 @@ type relations struct {
 	contacts  map[crm.ID]*crm.Contact
 	stages    map[crm.ID]*crm.Stage
 	further   map[crm.ID][]crm.DealContact // by deal
+	days      func(*crm.Deal) int          // in its stage
 }
 
 func (a *API) loadDealRelations(c *call, rows []crm.Deal) (appender[crm.Deal], error) {
-	var rel relations
+	rel := relations{days: a.Service.DaysInStage(c.Context)}
 	var err error
 	if rel.companies, err = a.companiesByID(c, idsOf(rows, func(d *crm.Deal) *crm.ID { return d.CompanyID })); err != nil {
 		return nil, err
@@ -141,6 +144,7 @@ func (rel *relations) append(b []byte, d *crm.Deal) []byte {
 	company, contact := at(rel.companies, d.CompanyID), at(rel.contacts, d.PrimaryContactID)
 	b = appendDealCompany(b, company)
 	b = appendDealStage(b, rel.stages[d.StageID])
+	b = appendInt(append(b, `,"daysInStage":`...), rel.days(d))
 	b = appendDealContact(b, contact)
 	b = append(b, `,"deal_contacts":[`...)
 	first := true
@@ -162,20 +166,36 @@ func appendDealCompany(b []byte, c *crm.Company) []byte {
 	if c == nil {
 		return append(b, `,"company_name":null,"company_domain":null,"company_size":null,"company_industry":null,"companies":null`...)
 	}
-	b = appendString(append(b, `,"company_name":`...), c.Name)
-	b = appendText(append(b, `,"company_domain":`...), c.Domain)
-	b = appendText(append(b, `,"company_size":`...), c.Size)
-	b = appendText(append(b, `,"company_industry":`...), c.Industry)
+	b = appendCompanyMembers(b, c)
 	b = appendCompanyCore(append(b, `,"companies":`...), c)
 	return append(appendText(append(b, `,"linkedin_url":`...), c.LinkedInURL), '}')
 }
 
-func appendDealStage(b []byte, s *crm.Stage) []byte {
+// loadDealStages joins a deal's stage to it.
+func (a *API) loadDealStages(c *call, rows []crm.Deal) (appender[crm.Deal], error) {
+	stages, err := a.stagesByID(c, idsOf(rows, func(d *crm.Deal) *crm.ID { return &d.StageID }))
+	if err != nil {
+		return nil, err
+	}
+	return func(b []byte, d *crm.Deal) []byte {
+		return append(appendStageMembers(reopen(appendDeal(b, d)), stages[d.StageID]), '}')
+	}, nil
+}
+
+func appendStageMembers(b []byte, s *crm.Stage) []byte {
 	if s == nil {
-		return append(b, `,"stage_name":null,"stage_color":null,"stage_probability":null,"deal_stages":null`...)
+		return append(b, `,"stage_name":null,"stage_color":null,"default_probability":null`...)
 	}
 	b = appendString(append(b, `,"stage_name":`...), s.Name)
 	b = appendText(append(b, `,"stage_color":`...), s.Color)
+	return appendInt(append(b, `,"default_probability":`...), s.DefaultProbability)
+}
+
+func appendDealStage(b []byte, s *crm.Stage) []byte {
+	b = appendStageMembers(b, s)
+	if s == nil {
+		return append(b, `,"stage_probability":null,"deal_stages":null`...)
+	}
 	b = appendInt(append(b, `,"stage_probability":`...), s.DefaultProbability)
 	b = appendID(append(b, `,"deal_stages":{"id":`...), s.ID)
 	b = appendString(append(b, `,"name":`...), s.Name)

@@ -19,9 +19,10 @@ const maxDecodeErrors = 64
 
 // A bodyReader decodes a JSON object into a patch P, a struct of crm.Field members.
 type bodyReader[P any] struct {
-	members map[string]int  // JSON name to index of the struct's field
-	ignored map[string]bool // read-only members of the record
-	unread  func(*P) *crm.DecodeErrors
+	members   map[string]int  // JSON name to index of the struct's field
+	ignored   map[string]bool // read-only members of the record
+	formatted map[string]bool // texts of which an empty one is no value
+	unread    func(*P) *crm.DecodeErrors
 }
 
 // newBodyReader returns a reader of patches. Members of the views that the patch does not
@@ -37,13 +38,37 @@ func newBodyReader[P any](unread func(*P) *crm.DecodeErrors, views ...reflect.Ty
 	for _, view := range views {
 		for _, f := range reflect.VisibleFields(view) {
 			if name := jsonName(f); name != "" {
-				if _, writable := b.members[name]; !writable {
-					b.ignored[name] = true
-				}
+				b.ignore(name)
 			}
 		}
 	}
 	return b
+}
+
+// sentAlong are members of no record that the front end's forms send with every kind.
+var sentAlong = []string{"close_date", "client_name", "details", "sales_rep", "user_id"}
+
+// newRecordReader returns a reader of patches of the records that an entity declares, which
+// are shown as view.
+func newRecordReader[T, P, F any](e *crm.Entity[T, P, F], view reflect.Type) *bodyReader[P] {
+	b := newBodyReader(e.DecodeErrors, view)
+	b.ignore(sentAlong...)
+	b.formatted = map[string]bool{}
+	for i := range e.Properties {
+		if p := &e.Properties[i]; p.HasFormat() {
+			b.formatted[p.Name] = true
+		}
+	}
+	return b
+}
+
+// ignore makes members read-only that the patch does not have.
+func (b *bodyReader[P]) ignore(names ...string) {
+	for _, name := range names {
+		if _, writable := b.members[name]; !writable {
+			b.ignored[name] = true
+		}
+	}
 }
 
 // jsonName returns the JSON name of a struct's field; "" if it has none.
@@ -77,8 +102,17 @@ func (b *bodyReader[P]) read(r *http.Request) (P, error) {
 		case !known:
 			message = "is not a known member"
 		default:
-			if err := readMember(v.Field(i).Addr().Interface(), value); err != nil {
+			field := v.Field(i).Addr().Interface()
+			if string(value) == `""` && b.isNoValue(name, field) {
+				if r.Method == http.MethodPost {
+					break
+				}
+				value = jsonNull
+			}
+			if err := readMember(field, value); err != nil {
 				message = err.Error()
+			} else if text, ok := field.(*crm.Field[string]); ok && b.formatted[name] && text.Value != "" && crm.Text(text.Value) == "" {
+				message = "must not be blank, as " + shown(text.Value) + " is"
 			}
 		}
 		seen[name] = true
@@ -101,9 +135,12 @@ func memberName(name string) string {
 }
 
 var (
+	jsonNull = json.RawMessage("null")
+
 	errNotText    = errors.New("must be a string")
 	errNotTexts   = errors.New("must be an array of strings")
 	errNotNumber  = errors.New("must be a number")
+	errNotDecimal = errors.New("must be a number with at most two decimal places")
 	errNotInteger = errors.New("must be a whole number")
 	errNotBool    = errors.New("must be true or false")
 )
@@ -170,7 +207,8 @@ func textThen[V any](parse func(string) (V, error)) func([]byte) (V, error) {
 			var none V
 			return none, err
 		}
-		return parse(s)
+		v, err := parse(s)
+		return v, not(err, s)
 	}
 }
 
@@ -179,6 +217,13 @@ func isNumber(value []byte) bool { return value[0] == '-' || '0' <= value[0] && 
 // readInteger decodes a number without a fraction: 1, and also 1.0 and 1e2. A number
 // beyond ±2^53 is clamped to it, and the member's own rule rejects it.
 func readInteger(value []byte) (int, error) {
+	if text, err := readText(value); err == nil {
+		if value, err = decimal(text, errNotInteger); err != nil {
+			return 0, err
+		}
+		n, err := readInteger(value)
+		return n, not(err, text)
+	}
 	if !isNumber(value) {
 		return 0, errNotInteger
 	}
@@ -209,6 +254,11 @@ func readBool(value []byte) (bool, error) {
 }
 
 func readMoney(value []byte) (crm.Money, error) {
+	if text, err := readText(value); err == nil {
+		if value, err = decimal(text, errNotDecimal); err != nil {
+			return 0, err
+		}
+	}
 	if !isNumber(value) {
 		return 0, errNotNumber
 	}

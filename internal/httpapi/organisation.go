@@ -14,7 +14,7 @@ func (a *API) organisationOperations() []operation {
 	view := reflect.TypeFor[crm.Organisation]()
 	a.schemas.record("Organisation", view)
 	a.schemas.patch("OrganisationInput", reflect.TypeFor[crm.OrganisationPatch](), view, nil, limitsOf(crm.Organisations))
-	body := newBodyReader(crm.Organisations.DecodeErrors, view)
+	body := newRecordReader(crm.Organisations, view)
 	return []operation{
 		{
 			method: http.MethodGet, path: "/api/organisation", id: "getOrganisation", scope: crm.ScopeRead, tag: "People",

@@ -137,10 +137,11 @@ func TestDealWithRelations(t *testing.T) {
 	deals, companies, contacts, stages := arbitrary[crm.Deal](), arbitrary[crm.Company](), arbitrary[crm.Contact](), arbitrary[crm.Stage]()
 	rapid.Check(t, func(t *rapid.T) {
 		deal := deals.Draw(t, "deal")
-		view := dealView{deal, &dealRelations{DealContacts: []dealContact{}}}
+		view := dealView{deal, &dealRelations{DealContacts: []dealContact{}, DaysInStage: new(7)}}
 		rel := relations{
 			companies: map[crm.ID]*crm.Company{}, contacts: map[crm.ID]*crm.Contact{},
 			stages: map[crm.ID]*crm.Stage{}, further: map[crm.ID][]crm.DealContact{},
+			days: func(*crm.Deal) int { return 7 },
 		}
 		if rapid.Bool().Draw(t, "has company") && deal.CompanyID != nil {
 			c := companies.Draw(t, "company")
@@ -160,7 +161,7 @@ func TestDealWithRelations(t *testing.T) {
 		if rapid.Bool().Draw(t, "has stage") {
 			s := stages.Draw(t, "stage")
 			rel.stages[deal.StageID] = &s
-			view.StageName, view.StageColor, view.StageProbability = &s.Name, s.Color, &s.DefaultProbability
+			view.StageName, view.StageColor, view.StageProbability, view.DefaultProbability = &s.Name, s.Color, &s.DefaultProbability, &s.DefaultProbability
 			view.DealStages = &dealStageSummary{s.ID, s.Name, s.Color, s.DefaultProbability}
 		}
 		same(t, rel.append(nil, &deal), view)

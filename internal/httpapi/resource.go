@@ -41,6 +41,7 @@ type resource[T, F, P any] struct {
 	of   []string   // the kinds of records that these are made from
 
 	write  appender[T]
+	join   func(*call, []T) (appender[T], error) // as expansion.load, of rows that are not expanded; may be nil
 	expand expansion[T]
 	view   reflect.Type // T with what can be joined to it
 
@@ -69,10 +70,22 @@ func expanded[T, A any](e expansion[T], at func(*A) *bool) query[A] {
 
 // show returns the function that writes rows, expanded if that was asked for.
 func (res *resource[T, F, P]) show(c *call, asked bool, rows []T) (appender[T], error) {
-	if !asked || len(rows) == 0 {
+	switch {
+	case len(rows) == 0:
 		return res.write, nil
+	case asked:
+		return res.expand.load(c, rows)
+	case res.join != nil:
+		return res.join(c, rows)
 	}
-	return res.expand.load(c, rows)
+	return res.write, nil
+}
+
+// joining returns the resource with what load reads joined to its rows.
+func (res *resource[T, F, P]) joining(load func(*call, []T) (appender[T], error)) *resource[T, F, P] {
+	joined := *res
+	joined.join = load
+	return &joined
 }
 
 // operations returns the operations on the resource.

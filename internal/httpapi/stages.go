@@ -13,7 +13,7 @@ func (a *API) stages() *resource[crm.Stage, crm.StageFilter, crm.StagePatch] {
 		paths: []string{"/api/deal-stages", "/api/stages"},
 		tier:  cache.Static, of: []string{crm.EntityStage},
 		pager:    newPager(a, "deal-stages", crm.Stages.Sorts, nil, a.Service.Stages),
-		body:     newBodyReader(crm.Stages.DecodeErrors, reflect.TypeFor[crm.Stage]()),
+		body:     newRecordReader(crm.Stages, reflect.TypeFor[crm.Stage]()),
 		limit:    limitsOf(crm.Stages),
 		required: []string{"name"},
 		defaults: "Defaults: the stage is the last one, and open.",

@@ -36,6 +36,28 @@ type contactStats struct {
 	TotalDealsValue           crm.Money            `json:"totalDealsValue" doc:"The sum in the organisation's default currency."`
 	TotalDealsValueByCurrency map[string]crm.Money `json:"totalDealsValueByCurrency,omitempty" doc:"Where other currencies occur: the sums in all of them."`
 	EngagementScore           int64                `json:"engagementScore" doc:"15 a meeting, 5 an e-mail, 10 a call; at most 100."`
+	RecentActivities          []activityView       `json:"recentActivities" doc:"The latest 5, newest first."`
+}
+
+// contactNumbers are what a contact's statistics are written from.
+type contactNumbers struct {
+	crm.ContactTotals
+	recent []crm.Activity
+}
+
+// recentActivities is how many a contact's statistics have.
+const recentActivities = 5
+
+// contactNumbers reads them.
+func (a *API) contactNumbers(ctx context.Context, by crm.Actor, id crm.ID) (contactNumbers, error) {
+	totals, err := a.Service.ContactTotals(ctx, by, id)
+	if err != nil {
+		return contactNumbers{}, err
+	}
+	recent, err := a.Service.Activities(ctx, by, crm.List[crm.ActivityFilter]{
+		Filter: crm.ActivityFilter{ContactID: &id}, Sort: crm.Sort{Field: "date", Desc: true}, Limit: recentActivities,
+	})
+	return contactNumbers{totals, recent.Rows}, err
 }
 
 func (a *API) companyTotals() operation {
@@ -44,8 +66,9 @@ func (a *API) companyTotals() operation {
 }
 
 func (a *API) contactTotals() operation {
+	a.schemas.record("Activity", reflect.TypeFor[activityView]())
 	a.schemas.record("ContactStats", reflect.TypeFor[contactStats]())
-	return statsOf(a, "contact", crm.EntityContact, "/api/contacts/{id}/stats", "ContactStats", "Contacts", a.Service.ContactTotals, appendContactTotals)
+	return statsOf(a, "contact", crm.EntityContact, "/api/contacts/{id}/stats", "ContactStats", "Contacts", a.contactNumbers, appendContactTotals)
 }
 
 // statsOf returns the operation that reads the statistics of one record.
@@ -83,12 +106,13 @@ func appendCompanyTotals(b []byte, t *crm.CompanyTotals, currency string) []byte
 	return append(appendOptional(append(b, `,"lastActivityAt":`...), t.LastActivity, appendInstant), '}')
 }
 
-func appendContactTotals(b []byte, t *crm.ContactTotals, currency string) []byte {
+func appendContactTotals(b []byte, t *contactNumbers, currency string) []byte {
 	b = appendInt(append(b, `{"meetings":`...), t.Meetings)
 	b = appendInt(append(b, `,"emails":`...), t.Emails)
 	b = appendInt(append(b, `,"calls":`...), t.Calls)
 	b = appendInt(append(b, `,"totalDeals":`...), t.Deals.All.Deals)
 	b = appendInt(append(b, `,"activeDeals":`...), t.Deals.Open.Deals)
 	b = appendSums(b, "totalDealsValue", t.Deals.All.Value, currency)
-	return append(appendInt(append(b, `,"engagementScore":`...), t.Engagement()), '}')
+	b = appendInt(append(b, `,"engagementScore":`...), t.Engagement())
+	return append(appendRows(append(b, `,"recentActivities":`...), t.recent, appendActivity), '}')
 }

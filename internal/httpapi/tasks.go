@@ -15,7 +15,7 @@ func (a *API) tasks() *resource[crm.Task, crm.TaskFilter, crm.TaskPatch] {
 		paths: []string{"/api/tasks"},
 		tier:  cache.Frequent, of: []string{crm.EntityTask},
 		pager:    newPager(a, "tasks", crm.Tasks.Sorts, filtersOf(crm.Tasks), a.Service.Tasks),
-		body:     newBodyReader(crm.Tasks.DecodeErrors, reflect.TypeFor[crm.Task]()),
+		body:     newRecordReader(crm.Tasks, reflect.TypeFor[crm.Task]()),
 		limit:    limitsOf(crm.Tasks),
 		required: []string{"title"},
 		defaults: "Defaults: the priority is medium, the status pending, the type general; the task is created by and assigned to the caller.",

@@ -94,7 +94,7 @@ func (a *API) changeMember(c *call, change func(context.Context, crm.Actor, crm.
 }
 
 func (a *API) patchMember() func(*call) error {
-	return withBody(newBodyReader(crm.Owners.DecodeErrors, reflect.TypeFor[memberView]()), func(c *call, p crm.OwnerPatch) error {
+	return withBody(newRecordReader(crm.Owners, reflect.TypeFor[memberView]()), func(c *call, p crm.OwnerPatch) error {
 		return a.changeMember(c, func(ctx context.Context, by crm.Actor, id crm.ID) (accounts.Member, error) {
 			return a.Accounts.UpdateMember(ctx, by, id, c.Expected, p)
 		})

@@ -135,8 +135,10 @@ func (s *Server) confirm(w http.ResponseWriter, r *http.Request, c confirmation)
 		body = s.compressor.compress(encoding, body)
 		h["Content-Encoding"] = s.values.encoding(encoding)
 	}
-	h["Content-Type"] = s.values.json
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	if c.Status != http.StatusNoContent {
+		h["Content-Type"] = s.values.json
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+	}
 	if c.Location != "" {
 		h.Set("Location", c.Location)
 	}
@@ -144,5 +146,7 @@ func (s *Server) confirm(w http.ResponseWriter, r *http.Request, c confirmation)
 		h.Set("Etag", encodedTag(c.Tag, encoding))
 	}
 	w.WriteHeader(c.Status)
-	_, _ = w.Write(body) // the error would be the client's
+	if len(body) > 0 {
+		_, _ = w.Write(body) // the error would be the client's
+	}
 }

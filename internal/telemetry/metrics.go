@@ -15,6 +15,8 @@ import (
 type Metrics struct {
 	registry   *prometheus.Registry
 	statements *prometheus.HistogramVec
+	vitals     *prometheus.HistogramVec
+	shifts     prometheus.Histogram
 	observers  sync.Map // run → prometheus.Observer, to avoid the lookup by labels
 }
 
@@ -33,8 +35,18 @@ func NewMetrics() *Metrics {
 			Help:    "Time from sending a statement until its last row was read, by the statement's name and its outcome (ok, error).",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 		}, []string{"statement", "outcome"}),
+		vitals: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "sixty_web_vital_seconds",
+			Help:    "Times that browsers measured of the front end's pages, by the metric's name (LCP, INP, FCP, TTFB, FID).",
+			Buckets: []float64{.05, .1, .2, .5, .8, 1.8, 2.5, 3, 4, 6, 10},
+		}, []string{"name"}),
+		shifts: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "sixty_web_vital_layout_shift",
+			Help:    "Layout shift (CLS) that browsers measured of the front end's pages.",
+			Buckets: []float64{.01, .05, .1, .25, .5, 1},
+		}),
 	}
-	m.registry.MustRegister(m.statements,
+	m.registry.MustRegister(m.statements, m.vitals, m.shifts,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -52,6 +64,19 @@ func (m *Metrics) ObserveStatement(name string, took time.Duration, err error) {
 		o, _ = m.observers.LoadOrStore(key, m.statements.WithLabelValues(name, outcome))
 	}
 	o.(prometheus.Observer).Observe(took.Seconds())
+}
+
+// layoutShift is the metric of a page that is a score and no time.
+const layoutShift = "CLS"
+
+// ObserveVital records what a browser measured of a page, in milliseconds. Each name becomes a
+// time series, so there must be few.
+func (m *Metrics) ObserveVital(name string, value float64) {
+	if name == layoutShift {
+		m.shifts.Observe(value)
+		return
+	}
+	m.vitals.WithLabelValues(name).Observe(value / 1000)
 }
 
 // ObservePool registers gauges of a connection pool: open connections, connections in use,
