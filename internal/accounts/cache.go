@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"context"
+	"strings"
 
 	"sixty/internal/crm"
 )
@@ -11,7 +12,7 @@ import (
 // records of a type (EntityDeal and so on). Other instances learn of it from the change log,
 // as of any change. Validation errors of the request are returned only to those who may clear
 // caches.
-func (s *Service) ClearCache(ctx context.Context, by crm.Actor, entity string, invalid ...crm.FieldError) error {
+func (s *Service) ClearCache(ctx context.Context, by crm.Actor, entities []string, invalid ...crm.FieldError) error {
 	if err := RequireAdmin(by, "clear caches"); err != nil {
 		return err
 	}
@@ -20,9 +21,11 @@ func (s *Service) ClearCache(ctx context.Context, by crm.Actor, entity string, i
 	}
 	now := s.clock()
 	return s.store.Write(ctx, by, now, func(tx Tx) error {
-		if err := tx.LogBulkChange(ctx, entity); err != nil {
-			return err
+		for _, entity := range entities {
+			if err := tx.LogBulkChange(ctx, entity); err != nil {
+				return err
+			}
 		}
-		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionCacheCleared, Target: entity})
+		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionCacheCleared, Target: strings.Join(entities, ", ")})
 	})
 }

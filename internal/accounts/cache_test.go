@@ -47,7 +47,7 @@ func TestClearCache(t *testing.T) {
 	} {
 		by.Role = role
 		s := new(announcing)
-		err := accounts.NewService(s, time.Now, "GBP").ClearCache(t.Context(), by, crm.EntityCache+".static")
+		err := accounts.NewService(s, time.Now, "GBP").ClearCache(t.Context(), by, []string{crm.EntityCache + ".static"})
 		if crm.CodeOf(err) != want {
 			t.Errorf("%s: %v, want code %q", role, err, want)
 		}

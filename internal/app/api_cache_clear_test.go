@@ -30,6 +30,10 @@ func TestClearCache(t *testing.T) {
 			{"Frequent", object{"tier": "frequent"}, "frequent", []string{"/api/deals", "/api/companies"}},
 			{"Static", object{"tier": "static"}, "static", []string{"/api/deal-stages"}},
 			{"Deals", object{"kind": "deal"}, "deal", []string{"/api/deals"}},
+			{"AllTiers", object{"tier": "all", "kind": nil}, "all", all},
+			{"DealsOfAllTiers", object{"tier": "all", "kind": "deal"}, "deal", []string{"/api/deals"}},
+			{"PatternOfKind", object{"pattern": "Stage"}, "deal_stage", []string{"/api/deal-stages"}},
+			{"PatternOfOperations", object{"pattern": "listcompan"}, "company, contact, deal, activity", []string{"/api/deals", "/api/companies"}},
 			{"Owners", object{"kind": "owner"}, "owner", []string{"/api/user"}},
 		} {
 			t.Run(test.name, func(t *testing.T) {
@@ -85,6 +89,10 @@ func TestClearCacheRejected(t *testing.T) {
 		{object{"kind": "deals"}, http.StatusUnprocessableEntity, "#/kind"},
 		{object{"kind": "cache"}, http.StatusUnprocessableEntity, "#/kind"},
 		{object{"tier": "static", "kind": "deal"}, http.StatusUnprocessableEntity, "#/kind"},
+		{object{"tier": "static", "pattern": "deal"}, http.StatusUnprocessableEntity, "#/pattern"},
+		{object{"kind": "deal", "pattern": "deal"}, http.StatusUnprocessableEntity, "#/pattern"},
+		{object{"pattern": "deals:*"}, http.StatusUnprocessableEntity, "#/pattern"},
+		{object{"pattern": ""}, http.StatusUnprocessableEntity, "#/pattern"},
 		{object{"all": true}, http.StatusUnprocessableEntity, "#/all"},
 		{`{"tier":`, http.StatusBadRequest, ""},
 		{`[]`, http.StatusBadRequest, ""},
@@ -112,10 +120,10 @@ func TestCacheFigures(t *testing.T) {
 		u.fill(path)
 		return strings.HasSuffix(other.looked("GET", path).detail, "-shared")
 	})
-	if shared := at(other.get("/api/performance/stats"), "cache", "shared").(object); shared["hits"] == float64(0) || shared["breaker"] != "closed" {
+	if shared := at(other.ask(http.StatusOK, "GET", "/api/performance/stats", nil), "cacheStats", "shared").(object); shared["hits"] == float64(0) || shared["breaker"] != "closed" {
 		t.Errorf("%v", shared)
 	}
-	figures := u.get("/api/performance/stats")["cache"].(object)
+	figures := u.ask(http.StatusOK, "GET", "/api/performance/stats", nil)["cacheStats"].(object)
 	var of object
 	for _, o := range figures["operations"].([]any) {
 		if o := o.(object); o["operation"] == "listDeals" {

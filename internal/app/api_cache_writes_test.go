@@ -103,17 +103,18 @@ func setOf(all []string) map[string]bool {
 // uncachedReads are the reads that are not cached, and why. A path without a query stands
 // for all of its queries.
 var uncachedReads = map[string]string{
-	"/api/changes":             "it is what tells caches what has changed",
-	"/api/performance/stats":   "figures of the moment",
-	"/api/limits":              "the same",
-	"/api/auth/sessions":       "the time of its last use is not in the log",
-	"/api/users/{id}/sessions": "the same",
-	"/api/auth/tokens":         "they are not in the log",
-	"/api/audit":               "readers of the trail look for what is new",
-	"/api/users":               "the last sign-in is not in the change log",
-	"/api/users/{id}":          "the same",
-	"/api/keys":                "when a key was used last is not in the log",
-	"/api/keys/{id}":           "the same",
+	"/api/changes":              "it is what tells caches what has changed",
+	"/api/performance/stats":    "figures of the moment",
+	"/api/performance/analysis": "the same",
+	"/api/limits":               "the same",
+	"/api/auth/sessions":        "the time of its last use is not in the log",
+	"/api/users/{id}/sessions":  "the same",
+	"/api/auth/tokens":          "they are not in the log",
+	"/api/audit":                "readers of the trail look for what is new",
+	"/api/users":                "the last sign-in is not in the change log",
+	"/api/users/{id}":           "the same",
+	"/api/keys":                 "when a key was used last is not in the log",
+	"/api/keys/{id}":            "the same",
 }
 
 // Every read of the API document, with each of its parameters, is cached unless there is a

@@ -151,7 +151,7 @@ func rowsOf(data any) (rows []object) {
 
 func hasMembers(tb testing.TB, what string, record object, want string) {
 	tb.Helper()
-	var got []string
+	got := []string{}
 	for name := range record {
 		got = append(got, name)
 	}

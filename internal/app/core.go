@@ -60,14 +60,15 @@ type Core struct {
 	Log       *slog.Logger
 	Clock     func() time.Time
 
-	hasher   *auth.Hasher
-	failures *accounts.FailureTrail
-	changes  *changes.Follower // runs only in a server
-	lines    *telemetry.Lines  // that Log writes
-	metrics  *telemetry.Metrics
-	turn     *turn // of background work
-	level    *slog.LevelVar
-	engine   engine
+	hasher     *auth.Hasher
+	failures   *accounts.FailureTrail
+	changes    *changes.Follower // runs only in a server
+	lines      *telemetry.Lines  // that Log writes
+	metrics    *telemetry.Metrics
+	statements *telemetry.Statements
+	turn       *turn // of background work
+	level      *slog.LevelVar
+	engine     engine
 }
 
 // Open connects to the database of the settings, and migrates its schema under the
@@ -99,9 +100,11 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 	metrics.ObservePool(engine.Stats)
 	follower := changes.New(changes.Options{Logger: log})
 	background := &turn{}
+	statements := &telemetry.Statements{}
 	s := store.New(engine, store.Options{
 		Observe: func(_ context.Context, e store.StatementEvent) {
 			metrics.ObserveStatement(e.Name, e.End.Sub(e.Start), e.Err)
+			statements.Observe(e.Name, e.End.Sub(e.Start), e.Rows, e.Err)
 		},
 		Commits:    follower,
 		Background: background.take,
@@ -111,22 +114,23 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 	failures := accounts.NewFailureTrail(people, o.Clock)
 	metrics.ObserveEach(failures.Observe)
 	c := &Core{
-		Store:     s,
-		Service:   crm.NewService(changes.Tracked(s.CRM()), o.Clock),
-		Accounts:  people,
-		Bulk:      bulk.NewService(changes.TrackedBulk(s.Bulk()), o.Clock),
-		Keys:      auth.NewKeys(s, people, follower, o.Clock),
-		Passwords: auth.NewPasswords(people, hasher),
-		Log:       log,
-		Clock:     o.Clock,
-		hasher:    hasher,
-		failures:  failures,
-		changes:   follower,
-		lines:     lines,
-		metrics:   metrics,
-		turn:      background,
-		level:     level,
-		engine:    engine,
+		Store:      s,
+		Service:    crm.NewService(changes.Tracked(s.CRM()), o.Clock),
+		Accounts:   people,
+		Bulk:       bulk.NewService(changes.TrackedBulk(s.Bulk()), o.Clock),
+		Keys:       auth.NewKeys(s, people, follower, o.Clock),
+		Passwords:  auth.NewPasswords(people, hasher),
+		Log:        log,
+		Clock:      o.Clock,
+		hasher:     hasher,
+		failures:   failures,
+		changes:    follower,
+		lines:      lines,
+		metrics:    metrics,
+		statements: statements,
+		turn:       background,
+		level:      level,
+		engine:     engine,
 	}
 	c.Keys.Trail = failures
 	return c, nil

@@ -32,7 +32,7 @@ func (w *world) write(s services) string {
 	case n < 98:
 		what, err = w.transferOwnership(s)
 	default:
-		what, err = "a cleared cache", s.accounts.ClearCache(w.Context(), w.by, one(w, crm.EntityCache, crm.EntityDeal))
+		what, err = "a cleared cache", s.accounts.ClearCache(w.Context(), w.by, []string{one(w, crm.EntityCache, crm.EntityDeal)})
 	}
 	if w.rejected(what, err) {
 		what += " (rejected)"

@@ -33,6 +33,8 @@ type Options struct {
 	Health Health
 	// ObserveVital, if not nil, is called with each measurement of a page. It must not block.
 	ObserveVital func(WebVital)
+	// Figures returns what the instance has counted; nil: nothing is.
+	Figures func() Figures
 	// Docs opens /docs and the API document.
 	Docs bool
 }
@@ -40,6 +42,8 @@ type Options struct {
 // API is the REST face.
 type API struct {
 	Options // not to be changed
+
+	cachedBy map[string]string // the first kind of records of each operation whose responses are cached
 
 	openAPI *huma.OpenAPI
 	schemas schemas
@@ -55,11 +59,14 @@ func New(o Options) (*API, error) {
 	if o.Health == nil {
 		o.Health = healthy{}
 	}
-	a := &API{Options: o, openAPI: newDocument()}
+	a := &API{Options: o, openAPI: newDocument(), cachedBy: map[string]string{}}
 	a.schemas = newSchemas(a.openAPI.Components.Schemas.Map())
 	sharedComponents(a.openAPI.Components)
 	for _, op := range a.operations() {
 		a.register(op)
+		if len(op.caching.Entities) > 0 {
+			a.cachedBy[op.id] = op.caching.Entities[0]
+		}
 	}
 	// Written when first requested: it takes longer than the rest of the start.
 	a.asJSON = sync.OnceValues(func() ([]byte, error) { return json.Marshal(a.openAPI) })

@@ -240,6 +240,13 @@ func (s *Server) Background(ctx context.Context) (leave func(), err error) {
 	return b.leave, nil
 }
 
+// Waiting returns how many operations wait for a slot.
+func (s *Server) Waiting() int {
+	s.bulkheads.mu.Lock()
+	defer s.bulkheads.mu.Unlock()
+	return s.bulkheads.waiting
+}
+
 const shedHelp = "Requests rejected because of overload, by class and reason (full, late, displaced; of streams, also principal and organisation)."
 
 // ObserveOverload emits metrics of the operations that run, wait and were rejected.
