@@ -32,8 +32,8 @@ func TestSearch(t *testing.T) {
 		u, other := newUser(c, "Searching", crm.RoleManager), newUser(c, "Other", crm.RoleManager)
 		other.make("/api/companies", object{"name": "Acme of others"})
 		acme := u.make("/api/companies", object{"name": "Acme", "domain": "acme.example", "industry": "toys"})
-		u.make("/api/companies", object{"name": "Acmeville Ltd", "industry": "mining"})
-		jorg := u.make("/api/contacts", object{"first_name": "Jörg", "last_name": "Müller", "title": "Geschäftsführer", "company_id": id(acme)})
+		u.make("/api/companies", object{"name": "Acmeville Ltd", "industry": "mining", "phone": "+44 (0)20 7946 0958"})
+		jorg := u.make("/api/contacts", object{"first_name": "Jörg", "last_name": "Müller", "title": "Geschäftsführer", "email": "mul@post.test", "company_id": id(acme)})
 		deal := u.make("/api/deals", object{"name": "200 licences", "company": "Acme", "company_id": id(acme), "primary_contact_id": id(jorg), "value": 5})
 		u.make("/api/deals", object{"name": "Licences for Acmeville", "value": 7})
 
@@ -55,11 +55,13 @@ func TestSearch(t *testing.T) {
 		for _, test := range []struct{ typed, want string }{
 			{"acme", "Acme, Acmeville Ltd, Licences for Acmeville, 200 licences"},
 			{"ACME ltd", "Acmeville Ltd"},
-			{"jorg muller", "Jörg Müller"},
-			{"jörg mül", "Jörg Müller"},
+			{"jorg muller", "Jörg Müller, 200 licences"},
+			{"jörg mül", "Jörg Müller, 200 licences"},
 			{"mu\u0308ller geschafts", "Jörg Müller"},
 			{"200", "200 licences"},
-			{"cme", ""}, {"acme nothing", ""}, {"others", ""}, {"", ""}, {"%", ""}, {`"`, ""}, {"'", ""}, {"🦀", ""}, {"\x00", ""}, {"\xff", ""},
+			{"cme", "Licences for Acmeville, Acmeville Ltd, Acme, 200 licences"}, {"me", ""}, {"acme nothing", ""}, {"others", ""}, {"", ""}, {"%", ""}, {`"`, ""}, {"'", ""}, {"🦀", ""}, {"\x00", ""}, {"\xff", ""},
+			{"https://www.acme.example/path?x=1", "Acme"}, {"7946 0958", "Acmeville Ltd"}, {"02079460958", "Acmeville Ltd"}, {"licences jorg", "200 licences"}, {"licences mul@post.test", "200 licences"},
+			{"\u200b", ""}, {strings.Repeat("w ", 1000), ""},
 			{`"acme" OR x`, ""}, {"acme*", "Acme, Acmeville Ltd, Licences for Acmeville, 200 licences"},
 			{strings.Repeat("a", 10_000), ""}, {strings.Repeat("200 ", 2_500), "200 licences"}, {strings.Repeat("ü", 10_000), ""}, {strings.Repeat("%", 10_000), ""}, {strings.Repeat("🦀", 10_000), ""},
 		} {
@@ -80,8 +82,26 @@ func TestSearch(t *testing.T) {
 		t.Run("KeepsUp", func(t *testing.T) {
 			u := u.in(t)
 			u.change("/api/companies/"+id(acme), object{"name": "Renamed"})
-			if got := u.found("/api/search", url.Values{"q": {"renam"}}); got != "Renamed" {
+			if got := u.found("/api/search", url.Values{"q": {"renam"}}); got != "Renamed, 200 licences" {
 				t.Errorf("found %q", got)
+			}
+			// A search of deals is not stale when a contact or company of theirs changes.
+			contact, deals := "/api/contacts/"+id(jorg), url.Values{"search": {"grete"}}
+			if got := u.found("/api/deals", deals); got != "" {
+				t.Errorf("found %q", got)
+			}
+			u.change(contact, object{"first_name": "Grete"})
+			if got := u.found("/api/deals", deals); got != "200 licences" {
+				t.Errorf("found %q", got)
+			}
+			if got := u.found("/api/search", url.Values{"q": {"grete"}, "kind": {"deal"}}); got != "200 licences" {
+				t.Errorf("found %q", got)
+			}
+			u.ask(http.StatusOK, "DELETE", contact, nil)
+			for path, q := range map[string]url.Values{"/api/deals": deals, "/api/search": {"q": {"grete"}, "kind": {"deal"}}} {
+				if got := u.found(path, q); got != "" {
+					t.Errorf("%s: found %q", path, got)
+				}
 			}
 			u.ask(http.StatusOK, "DELETE", "/api/deals/"+id(deal), nil)
 			if got := u.found("/api/search", url.Values{"q": {"licences"}}); got != "Licences for Acmeville" {

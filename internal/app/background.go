@@ -16,6 +16,8 @@ const (
 	pruneAtOnce = 100_000
 	// rebuildRetry is the time between two attempts to rebuild derived data.
 	rebuildRetry = 30 * time.Second
+	// reindexEvery is the interval at which deals that wait for being indexed are looked for.
+	reindexEvery = 5 * time.Second
 )
 
 // turn is where background work waits while requests wait: at the server's bulkheads, once
@@ -103,6 +105,19 @@ func (s *serving) rebuild(ctx context.Context) {
 		}
 		s.core.Log.Warn("what is derived from records is not rebuilt yet, so that searches may be incomplete; it is tried again", "error", err)
 		return true
+	})
+}
+
+// reindex indexes the deals that wait for it, periodically until ctx ends.
+func (s *serving) reindex(ctx context.Context) {
+	failed := false
+	repeat(ctx, reindexEvery, func() bool {
+		err := s.core.Store.ReindexPending(ctx)
+		if err != nil && !failed && ctx.Err() == nil {
+			s.core.Log.Warn("deals wait for being indexed, so that searches may be incomplete; it is tried again", "error", err)
+		}
+		failed = err != nil
+		return ctx.Err() == nil
 	})
 }
 

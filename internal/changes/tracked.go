@@ -77,7 +77,7 @@ func (r trackedReads) Deals() crm.View[crm.Deal, crm.DealFilter] {
 	return trackedView[crm.Deal, crm.DealFilter]{view: r.reads.Deals(), entity: crm.EntityDeal, listTag: func(f crm.DealFilter) crm.Tag {
 		f.OwnerID = cmp.Or(f.OwnerID, r.owner)
 		return dealTag(f)
-	}, rowTag: primaryContactTag}
+	}, rowTag: primaryContactTag, searched: []string{crm.EntityCompany, crm.EntityContact}}
 }
 
 func (r trackedReads) Stages() crm.View[crm.Stage, crm.StageFilter] {
@@ -107,12 +107,13 @@ func (r trackedReads) NextDue(ctx context.Context, org crm.ID, from crm.Instant)
 	return r.reads.NextDue(ctx, org, from)
 }
 
-// Search depends on everything of the types it searches.
+// Search depends on everything of the types it searches. Deals are found by what they show of
+// companies and contacts.
 func (r trackedReads) Search(ctx context.Context, org crm.ID, q crm.List[crm.HitFilter]) (crm.Page[crm.Hit], error) {
 	for _, kind := range [...]struct{ hit, entity string }{
 		{crm.KindCompany, crm.EntityCompany}, {crm.KindContact, crm.EntityContact}, {crm.KindDeal, crm.EntityDeal},
 	} {
-		if q.Filter.Kind == nil || *q.Filter.Kind == kind.hit {
+		if q.Filter.Kind == nil || *q.Filter.Kind == kind.hit || *q.Filter.Kind == crm.KindDeal {
 			dependenciesOf(ctx).add(org, filterTag(kind.entity, refFilter{crm.ByOwner, r.owner}))
 		}
 	}

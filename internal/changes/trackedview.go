@@ -12,10 +12,13 @@ type trackedView[T, F any] struct {
 	entity  string
 	listTag func(F) crm.Tag                  // invalidated by every change of a list's members
 	rowTag  func(*T) (other crm.Tag, _ bool) // of another entity that a row contains; may be nil
+	// searched are the other entities whose texts the records are found by.
+	searched []string
 }
 
 // Page depends on a single tag of the list, which is invalidated whenever a record enters,
-// leaves or moves within the list. A search depends on all entities of the type.
+// leaves or moves within the list. A search depends on all entities of the type,
+// and on those whose texts it is found by.
 func (v trackedView[T, F]) Page(ctx context.Context, org crm.ID, q crm.List[F]) (crm.Page[T], error) {
 	d := dependenciesOf(ctx)
 	if d == nil {
@@ -23,6 +26,9 @@ func (v trackedView[T, F]) Page(ctx context.Context, org crm.ID, q crm.List[F]) 
 	}
 	if q.Search != nil {
 		d.add(org, crm.Tag{Entity: v.entity})
+		for _, entity := range v.searched {
+			d.add(org, crm.Tag{Entity: entity})
+		}
 	} else {
 		d.add(org, v.listTag(q.Filter))
 		if q.Count == crm.CountEstimated {

@@ -58,7 +58,7 @@ var Companies = Declare(Entity[Company, CompanyPatch, CompanyFilter]{
 		{Name: "size", At: func(c *Company, p *CompanyPatch) (any, any) { return &c.Size, &p.Size }},
 		{Name: "website", Rule: urlRule, At: func(c *Company, p *CompanyPatch) (any, any) { return &c.Website, &p.Website }},
 		{Name: "address", Rule: longRule, At: func(c *Company, p *CompanyPatch) (any, any) { return &c.Address, &p.Address }},
-		{Name: "phone", Rule: phoneRule, At: func(c *Company, p *CompanyPatch) (any, any) { return &c.Phone, &p.Phone }},
+		{Name: "phone", Searched: true, Phone: true, Rule: phoneRule, At: func(c *Company, p *CompanyPatch) (any, any) { return &c.Phone, &p.Phone }},
 		{Name: "description", Rule: longRule, At: func(c *Company, p *CompanyPatch) (any, any) { return &c.Description, &p.Description }},
 		{Name: "linkedin_url", Rule: urlRule, At: func(c *Company, p *CompanyPatch) (any, any) { return &c.LinkedInURL, &p.LinkedInURL }},
 		{Name: "owner_id", At: func(c *Company, p *CompanyPatch) (any, any) { return &c.OwnerID, &p.OwnerID }},

@@ -54,7 +54,7 @@ var Contacts = Declare(Entity[Contact, ContactPatch, ContactFilter]{
 		{Name: "last_name", Rule: nameRule, At: func(c *Contact, p *ContactPatch) (any, any) { return &c.LastName, &p.LastName }},
 		{Name: "full_name", Searched: true, At: func(c *Contact, _ *ContactPatch) (any, any) { return &c.FullName, nil }},
 		{Name: "email", Searched: true, Rule: emailRule, At: func(c *Contact, p *ContactPatch) (any, any) { return &c.Email, &p.Email }},
-		{Name: "phone", Rule: phoneRule, At: func(c *Contact, p *ContactPatch) (any, any) { return &c.Phone, &p.Phone }},
+		{Name: "phone", Searched: true, Phone: true, Rule: phoneRule, At: func(c *Contact, p *ContactPatch) (any, any) { return &c.Phone, &p.Phone }},
 		{Name: "title", Searched: true, Rule: shortRule, At: func(c *Contact, p *ContactPatch) (any, any) { return &c.Title, &p.Title }},
 		{Name: "linkedin_url", Rule: urlRule, At: func(c *Contact, p *ContactPatch) (any, any) { return &c.LinkedInURL, &p.LinkedInURL }},
 		{Name: "is_primary", At: func(c *Contact, p *ContactPatch) (any, any) { return &c.IsPrimary, &p.IsPrimary }},

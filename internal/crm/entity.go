@@ -31,8 +31,8 @@ type Property[T, P any] struct {
 	Rule TextRule
 	// Min and Max bound a whole number.
 	Min, Max int
-	// Searched texts are found by their words.
-	Searched bool
+	// Searched texts are found by their words, a Phone by its digits alone.
+	Searched, Phone bool
 	// Settled properties depend on each other: not Apply, but their entity sets them.
 	Settled bool
 
@@ -203,17 +203,24 @@ func (e *Entity[T, P, F]) Normalise(t *T, apply func(P, *T, *Rules)) {
 	apply(p, t, &r)
 }
 
-// besideTitle returns the texts that a record is found by beside its title, which is
-// never null.
-func (e *Entity[T, P, F]) besideTitle(t *T) (texts []*string) {
+// besideTitle returns the texts, and the phone numbers, that a record is found by beside its
+// title, which is never null.
+func (e *Entity[T, P, F]) besideTitle(t *T) (texts, phones []string) {
 	for i := range e.Properties {
-		if p := &e.Properties[i]; p.Searched {
-			if text, ok := p.Stored(t).(**string); ok {
-				texts = append(texts, *text)
-			}
+		p := &e.Properties[i]
+		if !p.Searched {
+			continue
+		}
+		text, ok := p.Stored(t).(**string)
+		switch {
+		case !ok || *text == nil:
+		case p.Phone:
+			phones = append(phones, **text)
+		default:
+			texts = append(texts, **text)
 		}
 	}
-	return texts
+	return texts, phones
 }
 
 // Value returns a pointer to the filter's value, nil when it does not narrow.

@@ -83,7 +83,7 @@ type Page[T any] struct {
 	HasMore     bool      // there are rows after these
 	HasPrevious bool      // there are rows before these
 	Total       *int64    // when counted
-	// Truncated says that a search did not look at everything: what it searches is being
-	// rebuilt. There is no Total then.
+	// Truncated says that a search did not look at everything: there are more matches than it
+	// looks at, or what it searches is being rebuilt. There is no Total then.
 	Truncated bool
 }

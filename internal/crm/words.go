@@ -8,26 +8,132 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// anyNumber of words.
-const anyNumber = -1
+// A token is a word as it stands in a text: a run of letters and digits, folded. A run of
+// Chinese, Japanese or Korean characters is a word of its own.
+type token struct {
+	text   string
+	joined bool // only hyphens separate it from the token before
+}
 
-// words returns the words of a text, at most so many: its runs of letters and digits,
-// folded so that what looks alike is alike. They are taken apart (NFKD), lose their
-// marks, go in lower case, and the letters that do not come apart are spelled out: Ł is
-// l, ß is ss. Folding what is folded changes nothing.
-func words(text string, most int) []string {
-	var out []string
-	rest := foldWords(text)
-	for len(out) != most {
-		rest = strings.TrimLeft(rest, " ")
-		if rest == "" {
-			break
+// tokens returns the first tokens of a text.
+func tokens(text string, most int) []token {
+	var out []token
+	folded := foldWords(text)
+	joined := false
+	for i := 0; i < len(folded) && len(out) < most; {
+		switch folded[i] {
+		case ' ':
+			joined = false
+			i++
+			continue
+		case '-':
+			i++
+			continue
 		}
-		var word string
-		word, rest, _ = strings.Cut(rest, " ")
-		out = append(out, firstRunes(word, maxWordRunes))
+		n := wordEnd(folded[i:])
+		out = append(out, token{firstRunes(folded[i:i+n], maxWordRunes), joined})
+		i += n
+		joined = i < len(folded) && folded[i] == '-'
 	}
 	return out
+}
+
+// wordEnd returns the length of the word that a folded text begins with.
+func wordEnd(folded string) int {
+	first, _ := utf8.DecodeRuneInString(folded)
+	for i, r := range folded {
+		if r == ' ' || r == '-' || isCJK(r) != isCJK(first) {
+			return i
+		}
+	}
+	return len(folded)
+}
+
+// isCJK reports whether words are written with a character without blanks between them.
+func isCJK(r rune) bool {
+	return r >= 0x1100 && (unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul) || r == 'ー')
+}
+
+// allText is every token of a text.
+const allText = int(^uint(0) >> 1)
+
+// wordsOf returns the words that a text is found by: its tokens (parts), and besides (whole)
+// those that hyphens join, written as one.
+func wordsOf(text string) (parts, whole []string) {
+	all := tokens(text, allText)
+	parts = make([]string, len(all))
+	for i := range all {
+		parts[i] = all[i].text
+	}
+	for i := 0; i < len(all); {
+		end := i + 1
+		for end < len(all) && all[end].joined {
+			end++
+		}
+		if end > i+1 {
+			whole = append(whole, joinedWord(parts[i:end]))
+		}
+		i = end
+	}
+	return parts, whole
+}
+
+// joinedWord returns tokens written as one word.
+func joinedWord(parts []string) string { return firstRunes(strings.Join(parts, ""), maxWordRunes) }
+
+// digitsOf returns the digits of a phone number as one word. A trunk zero in parentheses is
+// not dialled with the country's code, and is left out.
+func digitsOf(phone string) string {
+	return firstRunes(strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, norm.NFKD.String(strings.ReplaceAll(phone, trunkZero, ""))), maxWordRunes)
+}
+
+const trunkZero = "(0)"
+
+// isPhone reports whether a text is nothing but a phone number.
+func isPhone(text string) bool {
+	return len(text) >= minPhoneDigits && strings.Trim(text, "0123456789+-()./ ") == "" && len(digitsOf(text)) >= minPhoneDigits
+}
+
+// allDigits reports whether a word is a number.
+func allDigits(word string) bool {
+	return strings.IndexFunc(word, func(r rune) bool { return !unicode.IsDigit(r) }) < 0
+}
+
+// findsInside reports whether a word that is typed is also found within words: if it has three
+// characters, or two that are Chinese, Japanese or Korean.
+func findsInside(word string) bool {
+	first, _ := utf8.DecodeRuneInString(word)
+	need := 3
+	if isCJK(first) {
+		need = 2
+	}
+	if !startsCharacter(first) {
+		return false
+	}
+	for _, r := range word {
+		if startsCharacter(r) {
+			need--
+		}
+	}
+	return need <= 0
+}
+
+// startsCharacter reports whether a character of a word begins here: folded, a Korean syllable
+// is its letters (jamo), of which the second and the third continue it.
+func startsCharacter(r rune) bool { return r < 0x1160 || r > 0x11ff && r < 0xd7b0 || r > 0xd7ff }
+
+// insides calls each with the ends of a word that can be searched for: those that findsInside.
+func insides(word string, each func(end string)) {
+	for i, r := range word {
+		if i > 0 && startsCharacter(r) && findsInside(word[i:]) {
+			each(word[i:])
+		}
+	}
 }
 
 // firstRunes returns the beginning of a word.
@@ -44,19 +150,23 @@ func firstRunes(word string, most int) string {
 	return word
 }
 
-// foldWords folds a text, with blanks for what is between its words.
+// foldWords folds a text so that what looks alike is alike. Characters are taken apart (NFKD),
+// lose their marks, go in lower case, and the letters that do not come apart are spelled out: Ł
+// is l, ß is ss. Apostrophes are left out, hyphens stay, and there are blanks for everything
+// else that is between words. Folding what is folded changes nothing.
 func foldWords(text string) string {
-	folded := make([]byte, len(text))
+	folded := make([]byte, 0, len(text))
 	for i := range len(text) {
 		switch c := text[i]; {
 		case c >= utf8.RuneSelf:
 			return foldUnicode(text)
 		case 'A' <= c && c <= 'Z':
-			folded[i] = c + ('a' - 'A')
-		case 'a' <= c && c <= 'z' || '0' <= c && c <= '9':
-			folded[i] = c
+			folded = append(folded, c+('a'-'A'))
+		case 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-':
+			folded = append(folded, c)
+		case c == '\'' || c == '`':
 		default:
-			folded[i] = ' '
+			folded = append(folded, ' ')
 		}
 	}
 	return string(folded)
@@ -65,11 +175,10 @@ func foldWords(text string) string {
 func foldUnicode(text string) string {
 	var b strings.Builder
 	b.Grow(len(text))
-	for _, r := range norm.NFKD.String(text) {
+	for _, r := range norm.NFKD.String(strings.ReplaceAll(text, "\u00b4", "'")) { // an accent alone, typed for an apostrophe
 		switch {
-		// Marks; what is not seen, such as a soft hyphen; and the letters that stand
-		// for an apostrophe, which few type as such.
-		case unicode.In(r, unicode.M, unicode.Cf) || r == '\u02bb' || r == '\u02bc':
+		// Marks, and what is not seen, such as a soft hyphen.
+		case unicode.In(r, unicode.M, unicode.Cf) || isApostrophe(r):
 		case unicode.IsLetter(r) || unicode.IsNumber(r):
 			r = unicode.ToLower(r)
 			if spelled := spellOut(r); spelled != "" {
@@ -77,11 +186,22 @@ func foldUnicode(text string) string {
 			} else {
 				b.WriteRune(r)
 			}
+		case r == '-' || r == '\u2010' || r == '\u2011':
+			b.WriteByte('-')
 		default:
 			b.WriteByte(' ')
 		}
 	}
 	return b.String()
+}
+
+// isApostrophe reports whether a character is an apostrophe, or a letter that stands for one.
+func isApostrophe(r rune) bool {
+	switch r {
+	case '\'', '`', '\u2018', '\u2019', '\u02bb', '\u02bc':
+		return true
+	}
+	return false
 }
 
 // spellOut returns what is typed for a letter that has no parts; "" for all others.

@@ -204,7 +204,7 @@ type listTail struct {
 	backward             bool
 	hasMore, hasPrevious bool
 	next, previous       string // "" for none
-	truncated            bool   // a search did not look at everything
+	truncated            bool   // see crm.Page
 	reset                *bool  // of the change log; nil for other lists
 }
 

@@ -315,7 +315,7 @@ type (
 	listMeta struct {
 		TotalCount *int64 `json:"totalCount" doc:"The rows of the whole list, when asked for by count."`
 		Direction  string `json:"direction" enum:"forward,backward" schema:"Direction"`
-		Truncated  bool   `json:"truncated,omitempty" doc:"True when a search did not look at everything, because its index is being rebuilt. There is no totalCount then."`
+		Truncated  bool   `json:"truncated,omitempty" doc:"True when a search did not look at everything: there are more matches than it considers, or its index is being rebuilt. There is no totalCount then."`
 	}
 	changesMeta struct {
 		listMeta

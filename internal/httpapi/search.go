@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
@@ -35,16 +36,18 @@ func searching[F any](name, doc string) parameter[listArgs[F]] {
 
 // searchWithin declares the search parameter of a list.
 func searchWithin[F any]() parameter[listArgs[F]] {
-	return searching[F]("search", "Only records with each of these words, or words that start with it: the 1000 newest of them. "+
-		"Accents, case and punctuation do not matter. Without sort, the best come first.")
+	return searching[F]("search", fmt.Sprintf("Only records with each of these words, or words that start with it, or hold it if it has three characters (two "+
+		"in Chinese, Japanese and Korean). Accents, case, apostrophes, hyphens and other punctuation do not matter; phone numbers are found by their digits, a web "+
+		"address that is pasted by its host. Without sort, the best come first, of the %d matches that were written last; with another sort, of the %d.",
+		crm.MaxHits, crm.MaxSorted))
 }
 
 // searchOperation returns the operation that searches all kinds of records.
 func (a *API) searchOperation() operation {
 	a.schemas.record("SearchHit", reflect.TypeFor[crm.Hit]())
 	p := newPager(a, "search", crm.Sorts{Default: crm.ByRank}, []parameter[listArgs[crm.HitFilter]]{
-		searching[crm.HitFilter]("q", "The words, or beginnings of words, to search for in names, e-mail addresses, domains, titles and labels. "+
-			"Without a word, nothing is found."),
+		searching[crm.HitFilter]("q", "The words, or parts of words, to search for in names, e-mail addresses, domains, phone numbers, titles and labels; see the parameter search of "+
+			"lists. Without a word, nothing is found."),
 		filterParameter(&crm.HitKindFilter),
 	}, a.Service.Search)
 	p.query = p.query.without("sort")
@@ -54,7 +57,8 @@ func (a *API) searchOperation() operation {
 		method: http.MethodGet, path: "/api/search", id: "search", tag: "Search",
 		caching: server.Cached(cache.Frequent, crm.EntityCompany, crm.EntityContact, crm.EntityDeal),
 		summary: "Search companies, contacts and deals together",
-		description: "The best come first, among equals the newest. Of each kind, the 1000 newest matches are considered. " +
+		description: fmt.Sprintf("The best come first, among equals the newest. Of each kind, the %d newest matches are considered. ", crm.MaxHits) +
+			"Deals are also found by the names of their company and contacts. " +
 			"The rank depends on the query and the record alone, so that a cursor stays valid while other records change.",
 		query:  p.query.document(),
 		answer: a.schemas.list("SearchHit"), example: json.RawMessage(appendListTail(b, listTail{count: 1, limit: defaultLimit})),

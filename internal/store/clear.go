@@ -50,7 +50,11 @@ func (t *tx) ClearDeal(ctx context.Context, deal crm.ID) error {
 
 // ClearCompany implements crm.Tx.
 func (t *tx) ClearCompany(ctx context.Context, company crm.ID) error {
-	if err := t.clearDeals(ctx, "company_id", company, "company_id = NULL", "company_id = $2"); err != nil {
+	deals, err := t.clearDeals(ctx, "company_id", company, "company_id = NULL", "company_id = $2")
+	if err != nil {
+		return err
+	}
+	if err := t.reindexDeals(ctx, deals); err != nil {
 		return err
 	}
 	if err := clearReference(ctx, t, &t.store.contacts, "company_id", company, "is_primary = false, "); err != nil {
@@ -61,7 +65,7 @@ func (t *tx) ClearCompany(ctx context.Context, company crm.ID) error {
 
 // ClearContact implements crm.Tx.
 func (t *tx) ClearContact(ctx context.Context, contact crm.ID) error {
-	err := t.clearDeals(ctx, "primary_contact_id", contact,
+	deals, err := t.clearDeals(ctx, "primary_contact_id", contact,
 		"primary_contact_id = CASE WHEN primary_contact_id = $2 THEN NULL ELSE primary_contact_id END",
 		"id IN (SELECT deal_id FROM deal_contacts WHERE org_id = $1 AND contact_id = $2)")
 	if err != nil {
@@ -70,11 +74,14 @@ func (t *tx) ClearContact(ctx context.Context, contact crm.ID) error {
 	if _, err := t.exec(ctx, dropContactLinks, t.by.Org, contact); err != nil {
 		return err
 	}
+	if err := t.reindexDeals(ctx, deals); err != nil {
+		return err
+	}
 	return t.clearWork(ctx, "contact_id", contact)
 }
 
-// clearDeals clears a reference of deals, and keeps deal_contacts in step.
-func (t *tx) clearDeals(ctx context.Context, column string, id crm.ID, set, where string) error {
+// clearDeals clears a reference of deals, keeps deal_contacts in step, and returns the deals.
+func (t *tx) clearDeals(ctx context.Context, column string, id crm.ID, set, where string) ([]crm.ID, error) {
 	deals := &t.store.deals
 	st := t.store.statement("deal.clear_"+column, func() *Statement {
 		return &Statement{"deal.clear_" + column, "UPDATE deals SET " + set + ", updated_at = $3, version = version + 1 WHERE org_id = $1 AND " + where +
@@ -82,9 +89,9 @@ func (t *tx) clearDeals(ctx context.Context, column string, id crm.ID, set, wher
 	})
 	ids, err := logChanged(ctx, t, deals, st, column, id, t.by.Org, id, t.at)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return t.touchMany(ctx, ids, t.at)
+	return ids, t.touchMany(ctx, ids, t.at)
 }
 
 // LockPrimaryContacts implements crm.Tx. The company is locked first: where it has no primary

@@ -40,7 +40,12 @@ func dealTable() table[crm.Deal, crm.DealFilter] {
 		refs: func(d *crm.Deal) crm.Refs {
 			return crm.Refs{Owner: idsOf(d.OwnerID), Company: idsOf(d.CompanyID), Contact: idsOf(d.PrimaryContactID), Stage: []crm.ID{d.StageID}}
 		},
-		search: &searchSpec[crm.Deal]{crm.KindDeal, "d", searchedColumns(crm.Deals), (*crm.Deal).Searched},
+		search: &searchSpec[crm.Deal]{
+			kind: crm.KindDeal, prefix: "d", endPrefix: "z", columns: searchedColumns(crm.Deals), searched: (*crm.Deal).Searched,
+			relinked: func(before, after *crm.Deal) bool {
+				return !sameID(before.CompanyID, after.CompanyID) || !sameID(before.PrimaryContactID, after.PrimaryContactID)
+			},
+		},
 	}
 }
 
@@ -52,3 +57,5 @@ func addDealContact(b *whereBuilder, f *crm.DealFilter) {
 	b.searchJoin = " JOIN deal_contacts l ON l.org_id = t.org_id AND l.deal_id = t.id"
 	b.add("l.contact_id =", f.ContactID)
 }
+
+func sameID(a, b *crm.ID) bool { return a == b || a != nil && b != nil && *a == *b }

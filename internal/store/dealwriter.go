@@ -1,7 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"slices"
 
 	"sixty/internal/crm"
 )
@@ -120,7 +122,7 @@ func (t *tx) touch(ctx context.Context, d crm.Deal, contact crm.ID) error {
 	}
 	involved := unite(t.store.deals.refs(&d), crm.Refs{Contact: []crm.ID{contact}})
 	t.log(crm.EntityDeal, &d.ID, crm.OpUpdated, involved)
-	return nil
+	return t.reindexDeals(ctx, []crm.ID{d.ID})
 }
 
 // PutDealContact implements crm.Tx.
@@ -138,11 +140,19 @@ func (t *tx) InsertDealContacts(ctx context.Context, deals []crm.Deal, contacts 
 		updatedAt[deals[i].ID] = deals[i].UpdatedAt
 	}
 	args := make([]any, 0, len(linkColumns))
-	return t.load(ctx, "deal_contacts", linkColumns, len(contacts), func(i int) []any {
+	if err := t.load(ctx, "deal_contacts", linkColumns, len(contacts), func(i int) []any {
 		c := &contacts[i]
 		args = append(args[:0], t.by.Org, c.DealID, c.ContactID, c.Role, false, updatedAt[c.DealID])
 		return args
-	})
+	}); err != nil {
+		return err
+	}
+	var linked []crm.ID
+	for i := range contacts {
+		linked = append(linked, contacts[i].DealID)
+	}
+	slices.SortFunc(linked, func(a, b crm.ID) int { return bytes.Compare(a[:], b[:]) })
+	return t.reindexDeals(ctx, slices.Compact(linked))
 }
 
 // DeleteDealContact implements crm.Tx.

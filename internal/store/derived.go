@@ -20,14 +20,14 @@ import (
 // The versions of the derived data. A new one means that what is stored was computed
 // otherwise, and has to be rebuilt.
 const (
-	searchVersion = 1
+	searchVersion = 2
 	sumsVersion   = 1
 	textVersion   = 1
 )
 
 // writtenVersion says what a release writes of all of them, the text of records included. It
 // rises with any of the versions.
-const writtenVersion = 2
+const writtenVersion = 3
 
 // derivedData describes one of them.
 type derivedData struct {
@@ -88,8 +88,8 @@ func (s *Store) Reindex(ctx context.Context) error {
 	return s.RebuildDerived(ctx)
 }
 
-// RebuildDerived rebuilds the derived data of an old version, and resumes rebuilds that were
-// interrupted. Several instances may do so at once: they take turns. It returns
+// RebuildDerived rebuilds the derived data of an old version, resumes rebuilds that were
+// interrupted, and indexes the deals that wait for it. Several instances may do so at once: they take turns. It returns
 // ErrOlderInstance if it has to wait for an instance of an older release.
 func (s *Store) RebuildDerived(ctx context.Context) error {
 	for _, d := range s.derivedData() {
@@ -115,6 +115,9 @@ func (s *Store) RebuildDerived(ctx context.Context) error {
 				return err
 			}
 		}
+	}
+	if err := s.ReindexPending(ctx); err != nil {
+		return err
 	}
 	return s.recheckCollisions(ctx)
 }
@@ -257,18 +260,4 @@ func (t *tx) rebuildSums(ctx context.Context, table string, of any) error {
 		}
 	}
 	return nil
-}
-
-// searchComplete reports whether the index of searches has the current version.
-func (r *reader) searchComplete(ctx context.Context, org crm.ID) (bool, error) {
-	s := r.store
-	if s.searchable.Load() {
-		return true, nil
-	}
-	state, err := s.derivedState(ctx, r.of(org), "search")
-	if err != nil || state.version < searchVersion {
-		return false, err
-	}
-	s.searchable.Store(true)
-	return true, nil
 }

@@ -168,11 +168,10 @@ type Dialect interface {
 	// SumBig sums a bigint column to a bigint, 0 for nothing.
 	SumBig(column string) string
 	// Matches composes what finds rows of the table search: the tables to read, s
-	// among them, the condition that a row's terms begin with each of those in $n, and
-	// the column that is highest for the latest entry. Prefixes returns the argument.
-	// Terms are letters and digits.
+	// among them, the condition that a row's terms match the query in $n, and
+	// the column that is highest for the latest entry. TermSyntax is that of the query.
 	Matches(n int) (tables, condition, newest string)
-	Prefixes(terms []string) any
+	TermSyntax() TermSyntax
 	// AnyOf composes "expr is one of the query's results", which are few: the table is to be
 	// searched by an index, whatever the statistics say.
 	AnyOf(expr, query string) string
@@ -189,6 +188,10 @@ type Dialect interface {
 	// committed. After any other error it is unknown.
 	RolledBack(err error) bool
 }
+
+// TermSyntax is how an engine's index of terms is asked: for the terms that begin with one, which
+// is of letters and digits, between Before and After, and for several conditions, in parentheses.
+type TermSyntax struct{ Before, After, And, Or string }
 
 // Fault is a classified error of an engine.
 type Fault struct {

@@ -16,11 +16,14 @@ func companyTable() table[crm.Company, crm.CompanyFilter] {
 			"industry": {sql: "t.industry ="},
 			"size":     {sql: "t.size ="},
 		}),
-		keys:   map[crm.Key]string{crm.KeyExternalID: "external_id", crm.KeyDomain: "domain", crm.KeyName: "name_key"},
-		id:     func(c *crm.Company) crm.ID { return c.ID },
-		org:    func(c *crm.Company) crm.ID { return c.OrgID },
-		refs:   func(c *crm.Company) crm.Refs { return crm.Refs{Owner: idsOf(c.OwnerID)} },
-		search: &searchSpec[crm.Company]{crm.KindCompany, "c", searchedColumns(crm.Companies), (*crm.Company).Searched},
+		keys: map[crm.Key]string{crm.KeyExternalID: "external_id", crm.KeyDomain: "domain", crm.KeyName: "name_key"},
+		id:   func(c *crm.Company) crm.ID { return c.ID },
+		org:  func(c *crm.Company) crm.ID { return c.OrgID },
+		refs: func(c *crm.Company) crm.Refs { return crm.Refs{Owner: idsOf(c.OwnerID)} },
+		search: &searchSpec[crm.Company]{
+			kind: crm.KindCompany, prefix: "c", endPrefix: "x", columns: searchedColumns(crm.Companies), searched: (*crm.Company).Searched,
+			shown: func(c *crm.Company) [2]string { return [2]string{c.Name} }, ofDeals: dealsOfCompanies,
+		},
 	}
 }
 
@@ -34,11 +37,14 @@ func contactTable() table[crm.Contact, crm.ContactFilter] {
 			"ownerId":   {sql: "t.owner_id ="},
 			"companyId": {sql: "t.company_id ="},
 		}),
-		keys:   map[crm.Key]string{crm.KeyExternalID: "external_id", crm.KeyEmail: "email", crm.KeyName: "name_key"},
-		id:     func(c *crm.Contact) crm.ID { return c.ID },
-		org:    func(c *crm.Contact) crm.ID { return c.OrgID },
-		refs:   func(c *crm.Contact) crm.Refs { return crm.Refs{Owner: idsOf(c.OwnerID), Company: idsOf(c.CompanyID)} },
-		search: &searchSpec[crm.Contact]{crm.KindContact, "p", searchedColumns(crm.Contacts), (*crm.Contact).Searched},
+		keys: map[crm.Key]string{crm.KeyExternalID: "external_id", crm.KeyEmail: "email", crm.KeyName: "name_key"},
+		id:   func(c *crm.Contact) crm.ID { return c.ID },
+		org:  func(c *crm.Contact) crm.ID { return c.OrgID },
+		refs: func(c *crm.Contact) crm.Refs { return crm.Refs{Owner: idsOf(c.OwnerID), Company: idsOf(c.CompanyID)} },
+		search: &searchSpec[crm.Contact]{
+			kind: crm.KindContact, prefix: "p", endPrefix: "y", columns: searchedColumns(crm.Contacts), searched: (*crm.Contact).Searched,
+			shown: func(c *crm.Contact) [2]string { return [2]string{c.FullName, textOf(c.Email)} }, ofDeals: dealsOfContacts,
+		},
 	}
 }
 
@@ -80,4 +86,12 @@ func personName(full string, email *string) string {
 		return *email
 	}
 	return full
+}
+
+// textOf returns an optional text, "" for none.
+func textOf(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
 }

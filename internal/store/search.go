@@ -17,10 +17,16 @@ import (
 
 // A searchSpec says how the records of an entity are searched.
 type searchSpec[T any] struct {
-	kind     string   // the hits' kind
-	prefix   string   // of the entity's terms in the index
-	columns  []string // what searched reads, besides id, owner_id and updated_at
-	searched func(*T) crm.Searched
+	kind              string   // the hits' kind
+	prefix, endPrefix string   // of the entity's terms in the index; see termKey
+	columns           []string // what searched reads, besides id, owner_id and updated_at
+	searched          func(*T) crm.Searched
+	// relinked reports whether a record, which is a deal, may have other links than before; nil: it has
+	// none.
+	relinked func(before, after *T) bool
+	// shown is what deals show of the record, and ofDeals finds these; nil: nothing.
+	shown   func(*T) [2]string
+	ofDeals dealsOf
 }
 
 // match is a record that was found, and its position in the order.
@@ -29,52 +35,79 @@ type match struct {
 	position crm.Position
 }
 
-// matches returns what matches a query and a list's filters, in the list's order.
-func matches[T, F any](ctx context.Context, r *reader, t *table[T, F], org crm.ID, q *crm.List[F]) ([]match, error) {
-	words := q.Search.Words()
-	if len(words) == 0 {
-		return nil, nil
+// matches returns what matches a query and a list's filters, in the list's order, and whether
+// there are more than are looked at.
+func matches[T, F any](ctx context.Context, r *reader, t *table[T, F], org crm.ID, q *crm.List[F]) (found []match, cut bool, err error) {
+	if len(q.Search.Terms()) == 0 {
+		return nil, false, nil
 	}
-	b := newWhere(org, r.store.dialect.Prefixes(termsOf(org, t.search.prefix, words)))
+	b := newWhere(org, t.search.key(org).ask(q.Search, r.store.dialect.TermSyntax()))
 	t.restrictTo(r.owner, &b)
 	t.filter(q.Filter, &b)
-	byRank := q.Sort == crm.ByRank
-	key := commonSorts["updated_at"]
-	if !byRank {
-		key = t.sorts[q.Sort.Field]
+	byRank, most := q.Sort == crm.ByRank, crm.MaxSorted
+	key := t.sorts[q.Sort.Field]
+	if byRank {
+		key, most = commonSorts["updated_at"], crm.MaxHits
 	}
 
 	var row T
 	value := sortValue{key: key, desc: q.Sort.Desc}
 	dest := append(t.destinationsOf(&row, t.search.columns), value.destination())
-	var found []match
-	st := matchStatement(r.store, t, &b, q.Sort, key)
-	err := r.store.query(ctx, r.of(org), st, b.args, func(rows Rows) (bool, error) {
-		if err := rows.Scan(dest...); err != nil {
-			return false, err
-		}
-		s := t.search.searched(&row)
-		rank, fits := q.Search.Rank(&s)
-		if !fits { // it has changed since the index was read
-			return true, nil
-		}
-		m := match{s.Hit, value.position(s.ID)}
+	var unranked []crm.Searched // what may be found by its links
+	var positions []crm.Position
+	add := func(s crm.Searched, rank int64, at crm.Position) {
+		m := match{s.Hit, at}
 		if m.hit.Rank = rank; byRank {
 			m.position.Rank = rank
 		}
 		found = append(found, m)
+	}
+	read := 0
+	st := matchStatement(r.store, t, &b, q.Sort, key, most+1) // one more shows that there are more
+	err = r.store.query(ctx, r.of(org), st, b.args, func(rows Rows) (bool, error) {
+		if err := rows.Scan(dest...); err != nil {
+			return false, err
+		}
+		read++
+		s := t.search.searched(&row)
+		switch rank, fits := q.Search.Rank(&s); {
+		case fits:
+			add(s, rank, value.position(s.ID))
+		case t.search.relinked != nil:
+			unranked, positions = append(unranked, s), append(positions, value.position(s.ID))
+		} // else it has changed since the index was read
 		return true, nil
 	})
+	if err != nil {
+		return nil, false, err
+	}
+	if len(unranked) > 0 {
+		ids := make([]crm.ID, len(unranked))
+		for i := range unranked {
+			ids[i] = unranked[i].ID
+		}
+		links, err := dealLinks(ctx, r.store, r.of(org), org, r.owner, ids)
+		if err != nil {
+			return nil, false, err
+		}
+		for i := range unranked {
+			s := &unranked[i]
+			s.Links = links[s.ID]
+			if rank, fits := q.Search.Rank(s); fits {
+				add(*s, rank, positions[i])
+			}
+		}
+	}
 	order := orderOf(q.Sort)
 	slices.SortFunc(found, func(a, b match) int { return order(&a.position, &b.position) })
-	return found, err
+	return found[:min(len(found), most)], read > most, nil
 }
 
 // matchStatement returns the statement that finds an entity's matches: first only their
 // ids, in the index alone if there is no filter. The terms begin with the organisation, and
 // the table that the records are then read from is restricted to it.
-func matchStatement[T, F any](s *Store, t *table[T, F], b *whereBuilder, sort crm.Sort, key sortKey) *Statement {
-	return s.composed(listKey("search", t.entity, b, sort, keysetScan{}, crm.MaxHits), func() *Statement {
+func matchStatement[T, F any](s *Store, t *table[T, F], b *whereBuilder, sort crm.Sort, key sortKey, most int) *Statement {
+	return s.composed(listKey("search", t.entity, b, sort, keysetScan{}, most), func() *Statement {
 		tables, fits, newest := s.dialect.Matches(2)
 		inner := "SELECT s.id FROM " + tables
 		if len(b.where) > 0 {
@@ -82,7 +115,7 @@ func matchStatement[T, F any](s *Store, t *table[T, F], b *whereBuilder, sort cr
 			// A selective filter may be evaluated first, and its rows be looked up here.
 			fits += " AND s.org_id = $1 AND s.kind = '" + t.search.kind + "'"
 		}
-		inner += " WHERE " + fits + string(b.where) + " ORDER BY " + newest + " DESC LIMIT " + strconv.Itoa(crm.MaxHits)
+		inner += " WHERE " + fits + string(b.where) + " ORDER BY " + newest + " DESC LIMIT " + strconv.Itoa(most)
 		return &Statement{Name: t.entity + ".search", SQL: "SELECT t." + strings.Join(t.search.columns, ", t.") + ", t." + key.column +
 			" FROM " + t.name + " t WHERE t.org_id = $1 AND " + s.dialect.AnyOf("t.id", inner) + " AND t.deleted_at IS NULL"}
 	})
@@ -120,9 +153,8 @@ func orderOf(sort crm.Sort) func(a, b *crm.Position) int {
 	}
 }
 
-// cutPage cuts a page from the matches.
-func cutPage[T, F any](ctx context.Context, r *reader, org crm.ID, found []match, q *crm.List[F]) (rows []match, p crm.Page[T], err error) {
-	complete, err := r.searchComplete(ctx, org)
+// cutPage cuts a page from the matches, which are all of them if complete.
+func cutPage[T, F any](found []match, complete bool, q *crm.List[F]) (rows []match, p crm.Page[T]) {
 	p.Truncated = !complete
 	start, end := 0, len(found)
 	limit := min(max(q.Limit, 1), crm.MaxLimit)
@@ -147,19 +179,20 @@ func cutPage[T, F any](ctx context.Context, r *reader, org crm.ID, found []match
 	if rows = found[start:end]; len(rows) > 0 {
 		p.First, p.Last = &rows[0].position, &rows[len(rows)-1].position
 	}
-	return rows, p, err
+	return rows, p
 }
 
 // searchPage returns a page of a searched list.
 func searchPage[T, F any](ctx context.Context, r *reader, t *table[T, F], org crm.ID, q crm.List[F]) (crm.Page[T], error) {
-	found, err := matches(ctx, r, t, org, &q)
+	complete, err := r.searchComplete(ctx, org, t.search.relinked != nil)
 	if err != nil {
 		return crm.Page[T]{}, err
 	}
-	cut, p, err := cutPage[T](ctx, r, org, found, &q)
+	found, more, err := matches(ctx, r, t, org, &q)
 	if err != nil {
-		return p, err
+		return crm.Page[T]{}, err
 	}
+	cut, p := cutPage[T](found, complete && !more, &q)
 	ids := make([]crm.ID, len(cut))
 	index := make(map[crm.ID]int, len(cut))
 	for i := range cut {
@@ -175,32 +208,36 @@ func searchPage[T, F any](ctx context.Context, r *reader, t *table[T, F], org cr
 // Search implements crm.Reads.
 func (r *reader) Search(ctx context.Context, org crm.ID, q crm.List[crm.HitFilter]) (crm.Page[crm.Hit], error) {
 	s := r.store
+	complete, err := r.searchComplete(ctx, org, q.Filter.Kind == nil || *q.Filter.Kind == crm.KindDeal)
+	if err != nil {
+		return crm.Page[crm.Hit]{}, err
+	}
 	var found []match
-	for _, find := range []func() ([]match, error){
-		func() ([]match, error) { return hits(ctx, r, &s.companies, org, &q) },
-		func() ([]match, error) { return hits(ctx, r, &s.contacts, org, &q) },
-		func() ([]match, error) { return hits(ctx, r, &s.deals, org, &q) },
+	for _, find := range []func() ([]match, bool, error){
+		func() ([]match, bool, error) { return hits(ctx, r, &s.companies, org, &q) },
+		func() ([]match, bool, error) { return hits(ctx, r, &s.contacts, org, &q) },
+		func() ([]match, bool, error) { return hits(ctx, r, &s.deals, org, &q) },
 	} {
-		of, err := find()
+		of, more, err := find()
 		if err != nil {
 			return crm.Page[crm.Hit]{}, err
 		}
-		found = append(found, of...)
+		found, complete = append(found, of...), complete && !more
 	}
 	order := orderOf(crm.ByRank)
 	slices.SortFunc(found, func(a, b match) int { return order(&a.position, &b.position) })
-	cut, p, err := cutPage[crm.Hit](ctx, r, org, found, &q)
+	cut, p := cutPage[crm.Hit](found, complete, &q)
 	p.Rows = make([]crm.Hit, len(cut))
 	for i := range cut {
 		p.Rows[i] = cut[i].hit
 	}
-	return p, err
+	return p, nil
 }
 
 // hits returns the matches of an entity, none if the search is for another kind.
-func hits[T, F any](ctx context.Context, r *reader, t *table[T, F], org crm.ID, q *crm.List[crm.HitFilter]) ([]match, error) {
+func hits[T, F any](ctx context.Context, r *reader, t *table[T, F], org crm.ID, q *crm.List[crm.HitFilter]) (_ []match, more bool, _ error) {
 	if q.Filter.Kind != nil && *q.Filter.Kind != t.search.kind {
-		return nil, nil
+		return nil, false, nil
 	}
 	return matches(ctx, r, t, org, &crm.List[F]{Search: q.Search, Sort: crm.ByRank})
 }

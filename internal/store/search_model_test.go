@@ -3,12 +3,14 @@ package store_test
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"sixty/internal/crm"
 	"sixty/internal/store"
@@ -26,15 +28,16 @@ type searchModel struct {
 
 // A thing is one of three, and its words.
 type thing struct {
-	company       *crm.Company
-	contact       *crm.Contact
-	deal          *crm.Deal
-	hit           crm.Hit
-	created       crm.Instant
-	title, beside []string
+	company               *crm.Company
+	contact               *crm.Contact
+	deal                  *crm.Deal
+	hit                   crm.Hit
+	created               crm.Instant
+	asOne                 string // the title, written as one
+	title, beside, linked []string
 }
 
-func (t *thing) all() []string { return slices.Concat(t.title, t.beside) }
+func (t *thing) all() []string { return slices.Concat(t.title, t.beside, t.linked) }
 
 var epoch = crm.InstantOf(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 
@@ -64,13 +67,13 @@ func (m *searchModel) newThing(i int) *thing {
 	if i%4 == 0 {
 		name, words = name+" "+strconv.Itoa(i), append(words, strconv.Itoa(i))
 	}
-	t.title = words
+	t.title, t.asOne = spell(words), strings.ReplaceAll(strings.Join(words, ""), "-", "")
 	label := func(odds int) *string {
 		if m.random.IntN(odds) > 0 {
 			return nil
 		}
 		text, words := randomPieces(m.random, 1)
-		t.beside = append(t.beside, words...)
+		t.beside = append(t.beside, spell(words)...)
 		return &text
 	}
 	var owner *crm.ID
@@ -87,6 +90,10 @@ func (m *searchModel) newThing(i int) *thing {
 			domain := "d" + strconv.Itoa(i) + ".example"
 			c.Domain, t.beside = &domain, append(t.beside, "d"+strconv.Itoa(i), "example")
 		}
+		if i%7 == 0 {
+			phone := fmt.Sprintf("+44 (0)20 7946-%04d", i%1000)
+			c.Phone, t.beside = &phone, append(t.beside, fmt.Sprintf("442079460%03d", i%1000))
+		}
 		if t.hit.Kind, t.hit.Subtitle = crm.KindCompany, c.Domain; c.Domain == nil {
 			t.hit.Subtitle = c.Industry
 		}
@@ -101,6 +108,21 @@ func (m *searchModel) newThing(i int) *thing {
 			Status: crm.StatusActive, OwnerID: owner, CreatedAt: t.created, UpdatedAt: updated, Version: 1,
 		}
 		t.hit.Kind, t.hit.Subtitle = crm.KindDeal, d.Company
+		for range m.random.IntN(3) { // what it is linked to is stored before
+			if len(m.things) == 0 {
+				break
+			}
+			other := m.things[m.random.IntN(len(m.things))]
+			switch {
+			case other.company != nil && d.CompanyID == nil:
+				d.CompanyID = &other.hit.ID
+			case other.contact != nil && d.PrimaryContactID == nil:
+				d.PrimaryContactID = &other.hit.ID
+			default:
+				continue
+			}
+			t.linked = append(t.linked, other.title...)
+		}
 		t.deal = &d
 	}
 	return t
@@ -152,64 +174,94 @@ func (m *searchModel) store(t *testing.T, s *store.Store) {
 	}
 }
 
-// found returns the matches, of one kind and owner if these are given, with their rank: of
-// each kind those entered last.
-func (m *searchModel) found(q typed, kind string, owner *crm.ID) []*thing {
-	var all []*thing
-	taken := map[string]int{}
+// found returns the matches of a kind, and of an owner if one is given, in an order: of those
+// entered last as many as are looked at. cut says that there are more.
+func (m *searchModel) found(q string, kind string, owner *crm.ID, most int, order func(a, b *thing) int) (all []*thing, cut bool) {
+	query := crm.ParseQuery(q)
 	for _, t := range slices.Backward(m.things) {
-		if kind != "" && t.hit.Kind != kind || owner != nil && (t.hit.OwnerID == nil || *t.hit.OwnerID != *owner) {
+		if t.hit.Kind != kind || owner != nil && (t.hit.OwnerID == nil || *t.hit.OwnerID != *owner) {
 			continue
 		}
-		rank := rankOf(t, q.words)
-		if rank == 0 || taken[t.hit.Kind] == 1000 {
+		rank := rankOf(t, query.Terms())
+		if rank == 0 || len(all) > most {
 			continue
 		}
-		taken[t.hit.Kind]++
 		ranked := *t
 		ranked.hit.Rank = rank
 		all = append(all, &ranked)
 	}
-	return all
+	slices.SortFunc(all, order)
+	return all[:min(len(all), most)], len(all) > most
 }
 
 // rankOf returns the rank of a record, 0 if it does not match.
-func rankOf(t *thing, words []string) (rank int64) {
-	var different []string
-	for _, w := range words {
-		if !slices.Contains(different, w) {
-			different = append(different, w)
+func rankOf(t *thing, terms []crm.QueryTerm) (rank int64) {
+	var typed strings.Builder
+	for _, term := range terms {
+		worth := int64(0)
+		for _, part := range term.Parts {
+			typed.WriteString(part)
+			of := worthOf(t, part)
+			if of == 0 {
+				worth = -10_000
+			}
+			worth += of
 		}
-	}
-	for _, w := range different {
-		begins := func(word string) bool { return strings.HasPrefix(word, w) }
-		switch {
-		case slices.Contains(t.title, w):
-			rank += 40
-		case slices.ContainsFunc(t.title, begins):
-			rank += 30
-		case slices.Contains(t.beside, w):
-			rank += 20
-		case slices.ContainsFunc(t.beside, begins):
-			rank += 10
-		default:
+		if term.Joined != "" {
+			worth = max(worth, int64(len(term.Parts))*worthOf(t, term.Joined))
+		}
+		if worth <= 0 {
 			return 0
 		}
+		rank += worth
 	}
-	query, title := strings.Join(different, " "), strings.Join(t.title, " ")
 	switch {
-	case query == "":
-	case query == title:
+	case rank == 0:
+	case typed.String() == t.asOne:
 		rank += 1280
-	case strings.HasPrefix(title, query):
+	case strings.HasPrefix(t.asOne, typed.String()):
 		rank += 640
 	}
 	return rank
 }
 
+// worthOf returns what a word counts for.
+func worthOf(t *thing, w string) int64 {
+	begins := func(word string) bool { return strings.HasPrefix(word, w) }
+	holds := func(word string) bool {
+		n := utf8.RuneCountInString(w)
+		return (n >= 3 || n == 2 && strings.ContainsAny(w, "東京都株式会社コーヒ")) && strings.Contains(word, w)
+	}
+	switch {
+	case slices.Contains(t.title, w):
+		return 40
+	case slices.ContainsFunc(t.title, begins):
+		return 30
+	case slices.Contains(t.beside, w):
+		return 20
+	case slices.ContainsFunc(t.beside, begins):
+		return 10
+	case slices.ContainsFunc(t.title, holds):
+		return 5
+	case slices.ContainsFunc(t.beside, holds):
+		return 4
+	case slices.Contains(t.linked, w):
+		return 3
+	case slices.ContainsFunc(t.linked, begins):
+		return 2
+	case slices.ContainsFunc(t.linked, holds):
+		return 1
+	}
+	return 0
+}
+
 // hits returns the expected hits of a search of all kinds.
-func (m *searchModel) hits(q typed) []crm.Hit {
-	all := m.found(q, "", nil)
+func (m *searchModel) hits(q string) []crm.Hit {
+	var all []*thing
+	for _, kind := range []string{crm.KindCompany, crm.KindContact, crm.KindDeal} {
+		found, _ := m.found(q, kind, nil, crm.MaxHits, byRank)
+		all = append(all, found...)
+	}
 	slices.SortFunc(all, byRank)
 	hits := make([]crm.Hit, len(all))
 	for i, t := range all {
@@ -223,9 +275,12 @@ func byRank(a, b *thing) int {
 }
 
 // list returns the expected ids of a searched list.
-func (m *searchModel) list(q typed, kind string, owner *crm.ID, sort crm.Sort) []crm.ID {
-	all := m.found(q, kind, owner)
-	slices.SortFunc(all, func(a, b *thing) int {
+func (m *searchModel) list(q string, kind string, owner *crm.ID, sort crm.Sort) (ids []crm.ID, cut bool) {
+	most := crm.MaxSorted
+	if sort == crm.ByRank {
+		most = crm.MaxHits
+	}
+	all, cut := m.found(q, kind, owner, most, func(a, b *thing) int {
 		switch sort.Field {
 		case "updated_at":
 			return cmp.Or(cmp.Compare(b.hit.UpdatedAt, a.hit.UpdatedAt), bytes.Compare(b.hit.ID[:], a.hit.ID[:]))
@@ -236,9 +291,9 @@ func (m *searchModel) list(q typed, kind string, owner *crm.ID, sort crm.Sort) [
 		}
 		return byRank(a, b)
 	})
-	ids := make([]crm.ID, len(all))
+	ids = make([]crm.ID, len(all))
 	for i, t := range all {
 		ids[i] = t.hit.ID
 	}
-	return ids
+	return ids, cut
 }

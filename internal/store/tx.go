@@ -20,6 +20,8 @@ type tx struct {
 	logged  map[string]int // the number of entries in changes, by entity; -1 for one that is bulk
 	batch   *importBatch   // nil: the transaction is not part of an import
 	failed  error          // of a Write that is part of it; see joined
+	// reindexed is the number of deals whose terms were replaced because of other records.
+	reindexed int
 }
 
 // Transactions that the engine wants run again are, so many times at most, after a

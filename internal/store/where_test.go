@@ -117,7 +117,7 @@ func checkStatements[T, F any](t *testing.T, s *Store, table *table[T, F]) {
 				key := table.sorts["updated_at"]
 				b.args = append(b.args, nil)
 				clear(uncached.statements)
-				if cached, fresh := matchStatement(s, table, &b, crm.ByRank, key), matchStatement(uncached, table, &b, crm.ByRank, key); cached.SQL != fresh.SQL {
+				if cached, fresh := matchStatement(s, table, &b, crm.ByRank, key, 11), matchStatement(uncached, table, &b, crm.ByRank, key, 11); cached.SQL != fresh.SQL {
 					t.Fatalf("the cache answers\n%s\nwith\n%s", fresh.SQL, cached.SQL)
 				}
 			}

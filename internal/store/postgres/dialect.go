@@ -140,9 +140,9 @@ func (dialect) Matches(n int) (tables, condition, newest string) {
 	return "own_search s", "search_vector(s.terms) @@ $" + strconv.Itoa(n) + "::tsquery", "s.pos"
 }
 
-// Prefixes writes a tsquery; terms in quotes are nothing but terms.
-func (dialect) Prefixes(terms []string) any {
-	return "'" + strings.Join(terms, "':* & '") + "':*"
+// TermSyntax is that of a tsquery; terms in quotes are nothing but terms.
+func (dialect) TermSyntax() store.TermSyntax {
+	return store.TermSyntax{Before: "'", After: "':*", And: " & ", Or: " | "}
 }
 
 func (dialect) AnyOf(expr, query string) string { return expr + " = ANY (ARRAY(" + query + "))" }

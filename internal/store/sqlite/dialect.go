@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
-	"strings"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -110,14 +109,15 @@ func (dialect) RebuildSums(table string) []string {
 func (dialect) SumBig(column string) string { return "coalesce(sum(" + column + "), 0)" }
 
 // Matches come from the full-text index in the order of its rows, newest first, so
-// that no more of them are read than are asked for.
+// that no more of them are read than are asked for. Rows are long for their terms, so that
+// their ids are read from an index of their own.
 func (dialect) Matches(n int) (tables, condition, newest string) {
-	return "search_index i CROSS JOIN search s ON s.pos = i.rowid", "i.search_index MATCH $" + strconv.Itoa(n), "i.rowid"
+	return "search_index i CROSS JOIN search s INDEXED BY search_ids ON s.pos = i.rowid", "i.search_index MATCH $" + strconv.Itoa(n), "i.rowid"
 }
 
-// Prefixes writes a query of FTS5's; terms in quotes are nothing but terms.
-func (dialect) Prefixes(terms []string) any {
-	return `"` + strings.Join(terms, `"* AND "`) + `"*`
+// TermSyntax is that of FTS5; terms in quotes are nothing but terms.
+func (dialect) TermSyntax() store.TermSyntax {
+	return store.TermSyntax{Before: `"`, After: `"*`, And: " AND ", Or: " OR "}
 }
 
 func (dialect) AnyOf(expr, query string) string { return expr + " IN (" + query + ")" }

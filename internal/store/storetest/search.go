@@ -51,8 +51,9 @@ func searches(f *fixture) {
 		"strasse": "Acme", "straße acme": "Acme", "o'neill": "O'Neill & Söhne", "SOHNE": "O'Neill & Söhne",
 		"ada@acme.example": "ada@acme.example", "lodz 200": "Łódź – 200 licences", "d-17 jörg": "Łódź – 200 licences",
 		`"acmeville"*`: "Acmeville", "acmeville; DROP TABLE search": "", "acmeville OR acme": "", "acmeville -acme": "Acmeville",
-		"cme": "", "acme xyz": "", "example acme neill": "O'Neill & Söhne",
-		"": "", `'`: "", `"`: "", "%": "", "_": "", `\`: "", "*": "", "' OR 1=1 --": "", "acm*ville": "", "🦀": "", "\x00": "",
+		"acme xyz": "", "me": "", "cmevil": "Acmeville", "neill": "O'Neill & Söhne", "oneill": "O'Neill & Söhne", "o’neill": "O'Neill & Söhne", "acmeoneill": "O'Neill & Söhne",
+		"d17": "Łódź – 200 licences", "https://www.acme-oneill.example/path?x=1#y": "O'Neill & Söhne", "\u200b": "", strings.Repeat("acmeville-", 1000): "Acmeville", "example acme neill": "O'Neill & Söhne",
+		"": "", `'`: "", `"`: "", "%": "", "_": "", `\`: "", "*": "", "' OR 1=1 --": "", "acm*ville": "Acmeville", "🦀": "", "\x00": "",
 		"NEAR(acme)": "", "title:acme": "", "acmeville & !x": "", "acmeville:*": "Acmeville", "(acmeville)": "Acmeville", "^acmeville": "Acmeville",
 		strings.Repeat("acmeville ", 1000): "Acmeville", strings.Repeat("x", 10_000): "", strings.Repeat("🦀", 10_000): "", strings.Repeat("'\"%", 3000): "",
 	} {
@@ -114,7 +115,7 @@ func searchKeepsUp(f *fixture) {
 	update(f, f.home, companies(), 2, func(c *crm.Company) { c.Name = "Second" }, c.ID)
 	update(f, f.home, companies(), 3, func(c *crm.Company) { c.Phone = ptr("1") }, c.ID)
 	findsJust(f, f.home, "first", "Ship")
-	findsJust(f, f.home, "second", "Second")
+	findsJust(f, f.home, "second", "Second", "Ship")
 
 	remove(f, f.home, deals(), 4, d.ID)
 	findsJust(f, f.home, "ship")
@@ -169,32 +170,100 @@ func searchConfined(f *fixture) {
 	findsJust(f, f.away, "shared")
 }
 
-// searchLimit looks at what was entered last.
+// searchLimit looks at what was entered last, and says so. A list in another order looks at more.
 func searchLimit(f *fixture) {
 	rows := make([]crm.Company, crm.MaxHits+100)
 	for i := range rows {
 		rows[i] = f.home.newCompany(fmt.Sprintf("Row %d", i))
+		rows[i].Industry = ptr("of " + strings.Repeat("i", i/crm.MaxHits+1))
 	}
 	insert(f, f.home, companies(), rows...)
-	q := crm.ParseQuery("row")
-	p, err := f.store.Reads(crm.Actor{}).Companies().Page(f.Context(), f.home.ID, crm.List[crm.CompanyFilter]{Search: &q, Sort: crm.ByRank, Limit: crm.MaxLimit, Count: crm.CountExact})
-	must(f, p, err)
-	if len(p.Rows) != crm.MaxHits || *p.Total != crm.MaxHits || p.HasMore {
-		f.Fatalf("found %d, counted %d, more %v", len(p.Rows), *p.Total, p.HasMore)
+	page := func(typed string, sort crm.Sort) crm.Page[crm.Company] {
+		q := crm.ParseQuery(typed)
+		p, err := f.store.Reads(crm.Actor{}).Companies().Page(f.Context(), f.home.ID, crm.List[crm.CompanyFilter]{Search: &q, Sort: sort, Limit: crm.MaxLimit, Count: crm.CountExact})
+		return must(f, p, err)
+	}
+	p := page("row", crm.ByRank)
+	if len(p.Rows) != crm.MaxHits || p.Total != nil || !p.Truncated || p.HasMore {
+		f.Fatalf("found %d, counted %v, truncated %t, more %v", len(p.Rows), p.Total, p.Truncated, p.HasMore)
 	}
 	for _, r := range p.Rows {
-		if slices.ContainsFunc(rows[:100], func(c crm.Company) bool { return c.ID == r.ID }) {
+		if slices.ContainsFunc(rows[:99], func(c crm.Company) bool { return c.ID == r.ID }) {
 			f.Fatalf("%s is among the last %d", r.Name, crm.MaxHits)
 		}
 	}
+	q := crm.ParseQuery("row")
+	hits, err := f.store.Reads(crm.Actor{}).Search(f.Context(), f.home.ID, crm.List[crm.HitFilter]{Search: &q, Sort: crm.ByRank, Limit: 5, Count: crm.CountExact})
+	if err != nil || hits.Total != nil || !hits.Truncated || len(hits.Rows) != 5 {
+		f.Errorf("a search of everything: %+v, %v", hits, err)
+	}
+	// Exactly as many as are looked at are all.
+	if p := page("row iii", crm.ByRank); p.Total == nil || *p.Total != 0 || p.Truncated {
+		f.Errorf("nothing: %+v", p)
+	}
+	f.write(f.home, 2, func(tx store.Tx) error {
+		locked, err := tx.Companies().LockForUpdate(f.Context(), []crm.ID{rows[0].ID})
+		if err != nil {
+			return err
+		}
+		for i := range 100 {
+			row := rows[i]
+			if i == 0 {
+				row = locked[0]
+			}
+			if err := tx.Companies().Delete(f.Context(), row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if p := page("row", crm.ByRank); len(p.Rows) != crm.MaxHits || p.Total == nil || *p.Total != crm.MaxHits || p.Truncated {
+		f.Errorf("all that are looked at: found %d, counted %v, truncated %t", len(p.Rows), p.Total, p.Truncated)
+	}
+	rows = rows[100:]
+	more := make([]crm.Company, 100)
+	for i := range more {
+		more[i] = f.home.newCompany(fmt.Sprintf("Row x%d", i))
+	}
+	insert(f, f.home, companies(), more...)
+	// In another order, all are found and counted.
+	byName := crm.Sort{Field: "name"}
+	if p := page("row", byName); len(p.Rows) != crm.MaxLimit || p.Total == nil || *p.Total != crm.MaxHits+100 || p.Truncated || !p.HasMore || p.Rows[0].Name != "Row 100" {
+		f.Errorf("by name: found %d, counted %v, truncated %t, more %t, first %q", len(p.Rows), p.Total, p.Truncated, p.HasMore, p.Rows[0].Name)
+	}
 	// By what fewer have, the oldest are found too.
-	if got := titles(f, f.home, "row 7"); len(got) != 1+10+100 || got[0] != "Row 7" {
-		f.Errorf("found %d, the first of them %q", len(got), got[0])
+	if got := titles(f, f.home, "row 107"); len(got) != 11 || got[0] != "Row 107" || got[1] != "Row 1079" {
+		f.Errorf("found %q", got)
 	}
 	// What is entered anew is among the last.
-	update(f, f.home, companies(), 2, func(c *crm.Company) { c.Industry = ptr("Mining") }, rows[3].ID)
+	update(f, f.home, companies(), 3, func(c *crm.Company) { c.Industry = ptr("Mining") }, rows[3].ID)
 	if !slices.Contains(titles(f, f.home, "row"), rows[3].Name) {
 		f.Error("what was changed last is not found")
+	}
+}
+
+// searchSortLimit bounds what a list in another order looks at.
+func searchSortLimit(f *fixture) {
+	rows := make([]crm.Company, crm.MaxSorted+1)
+	for i := range rows {
+		rows[i] = f.home.newCompany(fmt.Sprintf("Row %05d", i))
+	}
+	insert(f, f.home, companies(), rows...)
+	q := crm.ParseQuery("row")
+	list := crm.List[crm.CompanyFilter]{Search: &q, Sort: crm.Sort{Field: "name"}, Limit: 3, Count: crm.CountExact}
+	view := f.store.Reads(crm.Actor{}).Companies()
+	p, err := view.Page(f.Context(), f.home.ID, list)
+	if must(f, p, err); p.Total != nil || !p.Truncated || !p.HasMore || p.Rows[0].Name != "Row 00000" {
+		f.Errorf("the first page: %+v", p)
+	}
+	list.From, list.Backward = nil, true
+	p, err = view.Page(f.Context(), f.home.ID, list)
+	if must(f, p, err); p.Rows[2].Name != fmt.Sprintf("Row %05d", crm.MaxSorted-1) || p.HasMore || !p.HasPrevious {
+		f.Errorf("the last page: %+v", p)
+	}
+	remove(f, f.home, companies(), 2, rows[5].ID)
+	if p, err = view.Page(f.Context(), f.home.ID, list); err != nil || p.Total == nil || *p.Total != crm.MaxSorted || p.Truncated {
+		f.Errorf("all that are looked at: %+v, %v", p, err)
 	}
 }
 
@@ -254,7 +323,7 @@ func searchRebuilt(f *fixture) {
 	rebuild("a rebuild")
 
 	// One that is interrupted goes on, whatever has been done.
-	for n := 1; n < 12; n++ {
+	for n := 1; n < 14; n++ {
 		outdate()
 		f.interruptRebuild(3 * n)
 		if err := rebuilt.store.RebuildDerived(f.Context()); err != nil {

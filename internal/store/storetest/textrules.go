@@ -89,7 +89,7 @@ func textRebuilt(f *fixture) {
 		}
 		return nil
 	})
-	findsJust(f, f.home, "köln", "Zoë", nfc)
+	findsJust(f, f.home, "köln", nfc, "Zoë", nfc) // the deal, the contact and the company
 	if c := get(f, f.away, companies(), far.ID); *c.Domain != "bücher.example" {
 		f.Errorf("in another organisation: %s", *c.Domain)
 	}
