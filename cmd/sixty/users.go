@@ -16,6 +16,8 @@ type userCmd struct {
 	Deactivate userDeactivateCmd `cmd:"" help:"Deactivate a user. They keep their records."`
 	Reactivate userReactivateCmd `cmd:"" help:"Reactivate a user."`
 	HandOver   userHandOverCmd   `cmd:"" help:"Transfer everything that a user owns to another user."`
+	Link       userLinkCmd       `cmd:"" help:"Link a user to a user of the identity provider, who then signs in as them."`
+	Unlink     userUnlinkCmd     `cmd:"" help:"Unlink a user from the identity provider and end their sessions."`
 	Delete     userDeleteCmd     `cmd:"" help:"Delete a user who owns nothing."`
 }
 

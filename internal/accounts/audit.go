@@ -18,6 +18,7 @@ const (
 	ActionReauthenticated      Action = "session.reauthenticated"
 	ActionPasswordChanged      Action = "user.password_changed"
 	ActionIdentityLinked       Action = "user.identity_linked"
+	ActionIdentityUnlinked     Action = "user.identity_unlinked"
 	ActionUserCreated          Action = "user.created"
 	ActionUserInvited          Action = "user.invited"
 	ActionResetRequested       Action = "user.reset_requested"
@@ -58,7 +59,7 @@ type AuditEntry struct {
 	ActorID      *crm.ID      `json:"actor_id" doc:"Who did it; null for the command line, and where no credential has identified anyone."`
 	KeyID        *crm.ID      `json:"key_id" doc:"The API key that they used; null for none."`
 	KeyCreatedBy *crm.ID      `json:"key_created_by" doc:"Who created that key, if it was created for another: for actor_id."`
-	Action       Action       `json:"action" schema:"AuditAction" enum:"session.signed_in,session.failed,session.signed_out,session.reauthenticated,user.password_changed,user.identity_linked,user.created,user.invited,user.reset_requested,token.withdrawn,user.role_changed,user.changed,user.deactivated,user.reactivated,user.handed_over,user.deleted,api_key.created,api_key.revoked,settings.changed,organisation.bound,organisation.unbound,data.exported,cache.cleared,api_key.rejected,token.rejected,request.forbidden,failures.omitted,operator.added,operator.removed"`
+	Action       Action       `json:"action" schema:"AuditAction" enum:"session.signed_in,session.failed,session.signed_out,session.reauthenticated,user.password_changed,user.identity_linked,user.identity_unlinked,user.created,user.invited,user.reset_requested,token.withdrawn,user.role_changed,user.changed,user.deactivated,user.reactivated,user.handed_over,user.deleted,api_key.created,api_key.revoked,settings.changed,organisation.bound,organisation.unbound,data.exported,cache.cleared,api_key.rejected,token.rejected,request.forbidden,failures.omitted,operator.added,operator.removed"`
 	Target       string       `json:"target" doc:"The type of the record that it was done to; empty for none."`
 	TargetID     *crm.ID      `json:"target_id" doc:"The record; it may be deleted."`
 	Address      string       `json:"address" doc:"Where the request came from; empty for the command line."`

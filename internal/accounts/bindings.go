@@ -18,6 +18,9 @@ type Binding struct {
 	Domains []string // of e-mail addresses, in order
 }
 
+// permits reports whether the users of an identity provider may belong to the organisation.
+func (b Binding) permits(issuer string) bool { return b.Issuer == "" || b.Issuer == issuer }
+
 // Bindings returns those of all organisations that are bound to anything.
 func (s *Service) Bindings(ctx context.Context) (map[crm.ID]Binding, error) {
 	return s.store.Bindings(ctx)

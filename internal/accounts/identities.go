@@ -74,12 +74,11 @@ func (s *Service) link(ctx context.Context, org crm.ID, n UnlinkedIdentity, who 
 		if err != nil {
 			return err
 		}
-		if err := tx.PutIdentity(ctx, Identity{OrgID: org, UserID: user, Issuer: n.Issuer, Subject: n.Subject, CreatedAt: now}); err != nil {
+		i := Identity{OrgID: org, UserID: user, Issuer: n.Issuer, Subject: n.Subject, CreatedAt: now}
+		if err := tx.PutIdentity(ctx, i); err != nil {
 			return err
 		}
-		return Audit(ctx, tx, by, now, AuditEvent{Action: ActionIdentityLinked, Target: crm.EntityOwner, TargetID: &user, Details: map[string]string{
-			"issuer": n.Issuer, "subject": n.Subject,
-		}})
+		return Audit(ctx, tx, by, now, identityEvent(ActionIdentityLinked, i))
 	})
 }
 
@@ -111,12 +110,37 @@ func (s *Service) home(ctx context.Context, issuer, email, organisation string) 
 		if err != nil {
 			return crm.ID{}, err
 		}
-		if only := bindings[o.ID].Issuer; only != "" && only != issuer {
+		if !bindings[o.ID].permits(issuer) {
 			break
 		}
 		return o.ID, nil
 	}
 	return crm.ID{}, crm.NotFound("organisation")
+}
+
+// ProvidersOrganisation returns the organisation that has the users of an identity provider: the
+// one that is named, by name or id, or the only one. CodeNotFound if there is none, or if it is
+// bound to another provider.
+func (s *Service) ProvidersOrganisation(ctx context.Context, issuer, organisation string) (crm.ID, error) {
+	all, err := s.store.Organisations(ctx)
+	if err != nil {
+		return crm.ID{}, err
+	}
+	named, found := crm.FindOrganisation(all, organisation)
+	if organisation == "" && len(all) == 1 {
+		named, found = all[0], true
+	}
+	if !found {
+		return crm.ID{}, crm.NotFound("organisation")
+	}
+	bindings, err := s.store.Bindings(ctx)
+	if err != nil {
+		return crm.ID{}, err
+	}
+	if !bindings[named.ID].permits(issuer) {
+		return crm.ID{}, crm.NotFound("organisation")
+	}
+	return named.ID, nil
 }
 
 // cutName shortens a name from a provider to what can be stored.

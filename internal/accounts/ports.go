@@ -117,6 +117,10 @@ type SignInTx interface {
 	// organisation loses; that is no change for the log. CodeConflict if the person is
 	// another subject of the issuer, or another person is this one.
 	PutIdentity(ctx context.Context, i Identity) error
+	// Identities returns those of a person, and DeleteIdentity removes that of an issuer (false:
+	// they have none). The latter is no change for the log.
+	Identities(ctx context.Context, user crm.ID) ([]Identity, error)
+	DeleteIdentity(ctx context.Context, user crm.ID, issuer string) (bool, error)
 	// PutOneTimeToken adds a person's token, instead of one that they may have.
 	PutOneTimeToken(ctx context.Context, t OneTimeToken) error
 	// ConsumeOneTimeToken removes it (false: the person does not have this one).

@@ -38,7 +38,7 @@ compares; ` + "`make update`" + ` rewrites this page.
 - There are two organisations. What only operators may do is thus forbidden to an admin too, who is none.
 - *scope* is the one that an API key needs: with it alone an admin's key gets what a key with all scopes does, and
   with all others a 403. A session has them all. Without read, the data of a changed record is its id alone. To
-  invite a user or to reset a password, a key needs the scopes of the user's role too.
+  invite a user, to reset a password or to link a user, a key needs the scopes of the user's role too.
 
 `
 
@@ -117,6 +117,7 @@ func newAccess(t *testing.T, engine string) *access {
 	if err := c.app.Core().Keys.Revoke(t.Context(), crm.Operator(org), key.ID); err != nil {
 		t.Fatal(err)
 	}
+	c.bindTo(org, accounts.BindingChange{Issuer: new(anIssuer)})
 	for _, role := range roles {
 		a.people[role] = c.member(org, string(role)+"@acme.example", role)
 		a.callers[string(role)] = []caller{{kind: "session", role: role}, {kind: "key", role: role, key: c.keyOf(org, a.people[role].ID, role)}}
@@ -229,7 +230,7 @@ func (a *access) checkScope(op apiOperation) {
 	}
 	want, _ := try(a.allScopes)
 	switch op.String() {
-	case "POST /api/auth/invite", "POST /api/auth/reset-request":
+	case "POST /api/auth/invite", "POST /api/auth/reset-request", "PUT /api/users/{id}/identity", "DELETE /api/users/{id}/identity":
 		want = http.StatusForbidden // the user would have more scopes (TestKeysReachNoFurther)
 	}
 	status, answer := try(a.only[scope])
@@ -266,6 +267,10 @@ func (a *access) valid(op apiOperation, column string) (path string, body any, i
 		if by := a.callers[column][0].role; by != "" {
 			own["session"] = a.sessionOf(a.people[by]).ID.String()
 		}
+	case "PUT /api/users/{id}/identity": // of a user who is active
+		own = a.admin.oursOf("")
+	case "DELETE /api/users/{id}/identity":
+		a.admin.record(http.StatusOK, "PUT", "/api/users/"+own["user"]+"/identity", a.linking())
 	case "DELETE /api/auth/tokens/{user_id}":
 		own["owner"] = id(a.admin.make("/api/auth/invite", object{"email": a.newAddress()})["user"].(object))
 	}
@@ -328,6 +333,8 @@ func (a *access) body(op apiOperation) object {
 		return object{"email": a.newAddress()}
 	case "POST /api/auth/accept":
 		return object{"token": a.admin.make("/api/auth/invite", object{"email": a.newAddress()})["token"], "password": goodPassword}
+	case "PUT /api/users/{id}/identity":
+		return a.linking()
 	case "POST /api/users/{id}/hand-over":
 		return object{"to": a.people[crm.RoleManager].ID}
 	case "POST /api/auth/reset-request":
@@ -337,6 +344,14 @@ func (a *access) body(op apiOperation) object {
 		return object{"token": a.admin.record(http.StatusOK, "POST", "/api/auth/reset-request", object{"user_id": id(user)})["token"], "password": goodPassword}
 	}
 	return a.doc.minimal(op.body)
+}
+
+// anIssuer is an identity provider that an organisation is bound to.
+const anIssuer = "https://id.example"
+
+// linking returns the body that links a user to a subject that no one is.
+func (a *access) linking() object {
+	return object{"issuer": anIssuer, "subject": a.newAddress()}
 }
 
 // newAddress returns an e-mail address that no one has.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sixty/internal/accounts"
 	"sixty/internal/config"
 	"sixty/internal/crm"
 )
@@ -53,6 +54,14 @@ func TestIdempotentOperations(t *testing.T) {
 				switch op.path {
 				case "/api/users/{id}/hand-over":
 					body = object{"to": iso.own["owner"]}
+				case "/api/users/{id}/identity":
+					c.bindTo(u.org, accounts.BindingChange{Issuer: new(anIssuer)})
+					link := object{"issuer": anIssuer, "subject": t.Name()}
+					if op.method == http.MethodPut {
+						body = link
+					} else {
+						u.record(http.StatusOK, "PUT", path, link)
+					}
 				case "/api/auth/tokens/{user_id}":
 					u.record(http.StatusOK, "POST", "/api/auth/reset-request", object{"user_id": iso.own["user"]})
 					path = "/api/auth/tokens/" + iso.own["user"]

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -155,13 +156,16 @@ func http2Config() *http.HTTP2Config {
 	return &http.HTTP2Config{MaxConcurrentStreams: maxHTTP2Streams}
 }
 
-// serverErrors returns the log of the HTTP server. Handshakes that fail are the clients', and
-// anyone can cause them: they are of level debug.
+// clientsErrors are in lines of the HTTP server's log that any client can cause. A semicolon in
+// a query is no error here.
+var clientsErrors = [][]byte{[]byte("TLS handshake error"), []byte("URL query contains semicolon")}
+
+// serverErrors returns the log of the HTTP server, in which what clients cause is of level debug.
 func serverErrors(to *slog.Logger) *log.Logger {
 	warn := slog.NewLogLogger(to.Handler(), slog.LevelWarn)
 	debug := slog.NewLogLogger(to.Handler(), slog.LevelDebug)
 	return log.New(writerFunc(func(line []byte) (int, error) {
-		if bytes.Contains(line, []byte("TLS handshake error")) {
+		if slices.ContainsFunc(clientsErrors, func(text []byte) bool { return bytes.Contains(line, text) }) {
 			debug.Print(string(line))
 		} else {
 			warn.Print(string(line))

@@ -36,6 +36,7 @@ func (a *App) faces(cfg config.Config, proxies ratelimit.Proxies) (*server.Serve
 			})
 		},
 		FrontendOrigins: cfg.Origins(),
+		Development:     cfg.Env == config.Development,
 		StrictTransport: cfg.SecureTransport(),
 	})
 	if err != nil {
@@ -47,7 +48,7 @@ func (a *App) faces(cfg config.Config, proxies ratelimit.Proxies) (*server.Serve
 		Accounts:     core.Accounts,
 		Keys:         core.Keys,
 		Sessions:     a.serving.sessions,
-		Identities:   a.serving.signIn(),
+		Identities:   a.serving.people,
 		Tokens:       a.serving.tokens,
 		Sealer:       a.sealer,
 		Health:       health{a},
@@ -57,8 +58,10 @@ func (a *App) faces(cfg config.Config, proxies ratelimit.Proxies) (*server.Serve
 	}); err != nil {
 		return nil, err
 	}
-	s.HandleInternal("GET /metrics", func(ctx context.Context, by crm.Actor) error {
-		return core.Accounts.RequireOperator(ctx, by, "read the metrics")
-	}, core.metrics.Handler())
+	for _, path := range []string{"/metrics", "/api/metrics"} {
+		s.HandleInternal("GET "+path, func(ctx context.Context, by crm.Actor) error {
+			return core.Accounts.RequireOperator(ctx, by, "read the metrics")
+		}, core.metrics.Handler())
+	}
 	return s, nil
 }

@@ -156,20 +156,16 @@ func (s *serving) openIdentity(cfg config.SignIn) {
 	})
 	s.people = &auth.Identities{
 		Store: s.core.Store, Service: s.core.Accounts, Provider: s.identity,
-		Policy: accounts.ProvisioningPolicy{Organisation: cfg.SignInOrganisation, Create: cfg.SignInCreate},
-		Trail:  s.core.failures,
+		Policy:        accounts.ProvisioningPolicy{Organisation: cfg.SignInOrganisation, Create: cfg.SignInCreate},
+		SubjectIsUser: cfg.JWTSubject == config.SubjectUser,
+		Trail:         s.core.failures, Logger: s.core.Log,
+	}
+	if s.people.SubjectIsUser && cfg.SignInCreate {
+		s.core.Log.Warn("no account is created at sign-in: the subject of a token must be a user's id", "setting", config.NameOf(cfg, "JWTSubject"))
 	}
 	if s.identity.SignsTokens() {
 		s.tokens = auth.NewTokens(s.people, s.core.changes, s.core.Clock)
 	}
-}
-
-// signIn returns the identity provider's users; nil if it does not sign users in.
-func (s *serving) signIn() *auth.Identities {
-	if s.identity == nil || !s.identity.SignsIn() {
-		return nil
-	}
-	return s.people
 }
 
 // connectRedis returns the connection that the cache and the rate limits share; nil if

@@ -21,6 +21,8 @@ type Principals interface {
 	APIKeyPrincipal(ctx context.Context, hash []byte) (accounts.APIKey, accounts.Principal, error)
 	// IdentityPrincipal returns the identity with this subject of an issuer.
 	IdentityPrincipal(ctx context.Context, issuer, subject string) (accounts.Identity, accounts.Principal, error)
+	// PersonPrincipal returns a person of an organisation, which the user of an API key is not.
+	PersonPrincipal(ctx context.Context, org, user crm.ID) (accounts.Principal, error)
 }
 
 // Keys creates and authenticates API keys. It is safe for concurrent use.

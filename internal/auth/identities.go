@@ -3,7 +3,9 @@ package auth
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"sixty/internal/accounts"
@@ -18,12 +20,22 @@ type Identities struct {
 	Service  *accounts.Service
 	Provider *identity.Provider
 	Policy   accounts.ProvisioningPolicy // for users without a linked account
-	Trail    *accounts.FailureTrail      // if not nil, audits rejected tokens
+	// SubjectIsUser has a subject that is the id of a person of the policy's organisation be that
+	// person, as of a provider that the people were adopted from. Then no email address is looked
+	// at, and no one is created.
+	SubjectIsUser bool
+	Trail         *accounts.FailureTrail // if not nil, audits rejected tokens
+	Logger        *slog.Logger           // if not nil, is told why valid tokens are rejected
+
+	told atomic.Int64 // when the logger was told last, in seconds
 }
 
 // principal returns a user's account. Without one, or with a deactivated one, the error is
 // always the same CodeUnauthenticated.
 func (s *Identities) principal(ctx context.Context, c identity.Claims) (accounts.Principal, error) {
+	if s.SubjectIsUser {
+		return s.person(ctx, c)
+	}
 	o, err := s.linked(ctx, c)
 	if crm.CodeOf(err) != crm.CodeNotFound {
 		return o, err
@@ -37,7 +49,36 @@ func (s *Identities) principal(ctx context.Context, c identity.Claims) (accounts
 	}
 	// Also after a conflict: another request may have been first.
 	if o, err = s.linked(ctx, c); crm.CodeOf(err) == crm.CodeNotFound {
-		return accounts.Principal{}, invalidToken()
+		return accounts.Principal{}, s.unknownUser(ctx, c, "no user is linked to it, or has the e-mail address that the provider has verified")
+	}
+	return o, err
+}
+
+// person is principal where the subject is the id of a person or, without one, linked to one.
+// They are of the policy's organisation.
+func (s *Identities) person(ctx context.Context, c identity.Claims) (accounts.Principal, error) {
+	org, err := s.Service.ProvidersOrganisation(ctx, s.Provider.Issuer(), s.Policy.Organisation)
+	if crm.CodeOf(err) == crm.CodeNotFound {
+		return accounts.Principal{}, s.unknownUser(ctx, c, "there is no organisation of the provider's users, or several")
+	}
+	if err != nil {
+		return accounts.Principal{}, err
+	}
+	id, malformed := crm.ParseID(c.Subject)
+	if malformed == nil {
+		o, err := s.Store.PersonPrincipal(ctx, org, id)
+		if crm.CodeOf(err) != crm.CodeNotFound {
+			return s.active(ctx, c, o, err)
+		}
+	}
+	o, err := s.linked(ctx, c)
+	switch {
+	case crm.CodeOf(err) == crm.CodeNotFound && malformed != nil:
+		return o, s.unknownUser(ctx, c, "the subject is no UUID, and no user is linked to it")
+	case crm.CodeOf(err) == crm.CodeNotFound:
+		return o, s.unknownUser(ctx, c, "the subject is the id of no user of the organisation, and no user is linked to it")
+	case err == nil && o.OrgID != org:
+		return accounts.Principal{}, s.unknownUser(ctx, c, "the user is of another organisation")
 	}
 	return o, err
 }
@@ -45,14 +86,34 @@ func (s *Identities) principal(ctx context.Context, c identity.Claims) (accounts
 // linked returns the account linked to the subject; CodeNotFound if there is none.
 func (s *Identities) linked(ctx context.Context, c identity.Claims) (accounts.Principal, error) {
 	_, o, err := s.Store.IdentityPrincipal(ctx, s.Provider.Issuer(), c.Subject)
+	return s.active(ctx, c, o, err)
+}
+
+// active returns an account that was found, unless it is deactivated.
+func (s *Identities) active(ctx context.Context, c identity.Claims, o accounts.Principal, err error) (accounts.Principal, error) {
 	if err == nil && o.DeactivatedAt != nil {
 		s.Trail.Record(ctx, accounts.FailedToken, crm.Actor{Org: o.OrgID}, accounts.AuditEvent{
 			Action: accounts.ActionTokenRejected, Target: crm.EntityOwner, TargetID: &o.ID,
 		})
-		return accounts.Principal{}, invalidToken()
+		return accounts.Principal{}, s.unknownUser(ctx, c, "the user is deactivated")
 	}
 	return o, err
 }
+
+// unknownUser returns the error of a valid token that is no active user's here, and tells the
+// log why: once a second at most, since anyone may have an account at the provider.
+func (s *Identities) unknownUser(ctx context.Context, c identity.Claims, reason string) error {
+	if s.Logger != nil {
+		now, last := time.Now().Unix(), s.told.Load()
+		if now > last && s.told.CompareAndSwap(last, now) {
+			s.Logger.WarnContext(ctx, "a valid token of the identity provider is no user's here", "issuer", s.Provider.Issuer(), "subject", c.Subject, "reason", reason)
+		}
+	}
+	return &crm.Error{Code: crm.CodeUnauthenticated, Reason: reasonUnknownUser, Message: "The API key or token is not valid."}
+}
+
+// reasonUnknownUser is the reason of a token that is valid and no active user's here.
+const reasonUnknownUser = "token.unknown_user"
 
 // domainError converts an error of the identity provider.
 func domainError(err error) error {
@@ -200,7 +261,7 @@ func (s *Identities) signedIn(ctx context.Context, secret string, q url.Values) 
 	}
 	o, err := s.principal(ctx, c)
 	if crm.CodeOf(err) == crm.CodeUnauthenticated {
-		err = &crm.Error{Code: crm.CodeUnauthenticated, Message: "The identity provider has signed you in, but you have no account here."}
+		err = &crm.Error{Code: crm.CodeUnauthenticated, Reason: reasonUnknownUser, Message: "The identity provider has signed you in, but you have no account here."}
 	}
 	return o, verifiedAt(c), err
 }

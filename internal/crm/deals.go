@@ -1,6 +1,9 @@
 package crm
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Deals lists deals.
 func (s *Service) Deals(ctx context.Context, by Actor, q List[DealFilter]) (Page[Deal], error) {
@@ -168,9 +171,10 @@ func (s *Service) DealContacts(ctx context.Context, by Actor, deals []ID) ([]Dea
 }
 
 // PutDealContact adds a contact to a deal, or changes the part it plays there. What is
-// expected is the deal, which is changed by it.
+// expected is the deal, which is changed by it, and whether the contact is on it already.
 func (s *Service) PutDealContact(ctx context.Context, by Actor, deal, contact ID, expected VersionCondition, role string) (DealContact, error) {
 	out := DealContact{DealID: deal, ContactID: contact, Role: role}
+	expected, part := expected.OfPart()
 	err := s.store.Write(ctx, by, s.clock(), func(tx Tx) error {
 		d, err := dealWrites.lock(ctx, tx, by, deal, expected)
 		if err != nil {
@@ -180,6 +184,15 @@ func (s *Service) PutDealContact(ctx context.Context, by Actor, deal, contact ID
 			return err
 		} else if len(held) == 0 {
 			return NotFound("contact")
+		}
+		if part != MayExist {
+			there, err := tx.Reads().DealContacts(ctx, by.Org, []ID{deal})
+			if err != nil {
+				return err
+			}
+			if err := part.Check(slices.ContainsFunc(there, func(c DealContact) bool { return c.ContactID == contact })); err != nil {
+				return err
+			}
 		}
 		if _, violation := contactRoleRule.Check(role); violation != "" {
 			return Invalid(FieldError{"role", violation})

@@ -34,6 +34,7 @@ type FieldError struct {
 // show to the caller; Cause is for the log alone.
 type Error struct {
 	Code    Code
+	Reason  string // a stable name of the failure, where the code does not say enough; "" otherwise
 	Message string
 	Fields  []FieldError
 	Cause   error

@@ -14,6 +14,8 @@ func TestExpected(t *testing.T) {
 		"Other":    {VersionIn(6, 8), false},
 		"Nothing":  {VersionIn(), false},
 		"NoneOf":   {VersionNotIn(6, 8), true},
+		"New":      {(VersionCondition{}).New(), false},
+		"Existing": {VersionIn(7).Existing(), true},
 		"NotSame":  {VersionNotIn(6, 7), false},
 	} {
 		err := test.expected.Check(7)

@@ -25,7 +25,7 @@ type Options struct {
 	Sessions *auth.Sessions
 	Sealer   *cursor.Sealer
 
-	// Identities are the users of an identity provider; nil: there is none.
+	// Identities are the users of the identity provider; nil: there is none.
 	Identities *auth.Identities
 	// Tokens are its bearer tokens; nil: none are accepted.
 	Tokens *auth.Tokens
@@ -104,6 +104,7 @@ func (a *API) operations() []operation {
 	all = append(all, a.oidcOperations()...)
 	all = append(all, a.invitationOperations()...)
 	all = append(all, a.teamOperations()...)
+	all = append(all, a.identityOperations()...)
 	all = append(all, a.keyOperations()...)
 	all = append(all, companies.operations(a)...)
 	all = append(all, contacts.operations(a)...)

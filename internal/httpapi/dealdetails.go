@@ -27,8 +27,9 @@ func (a *API) dealDetailOperations() []operation {
 		},
 		{
 			method: http.MethodPut, path: item, id: "putDealContact", tag: "Deals",
-			summary: "Add a contact to a deal, or change its role", description: partOfDeal,
-			body: ref("DealContactInput"), written: true, answer: a.schemas.envelope("DealContact"),
+			summary:     "Add a contact to a deal, or change its role",
+			description: partOfDeal + " If-None-Match: * adds the contact and never changes its role; If-Match: * does the reverse.",
+			body:        ref("DealContactInput"), written: true, answer: a.schemas.envelope("DealContact"),
 			run: a.dealContactPutter(),
 		},
 		{

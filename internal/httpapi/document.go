@@ -191,6 +191,10 @@ func describeConditions(op *server.Operation, entry *huma.Operation) []int {
 // describeRepeats documents the idempotency key of an operation, and returns the statuses
 // of its failure.
 func describeRepeats(op *server.Operation, entry *huma.Operation) []int {
+	if op.Unrepeatable() {
+		entry.Description += " With an Idempotency-Key it is a 400: its response is told once."
+		return []int{http.StatusBadRequest}
+	}
 	if !op.Repeatable() {
 		return nil
 	}

@@ -21,6 +21,8 @@ const (
 	streamWriteTimeout = 10 * time.Second
 	// lastEventID is the header with the id of the last event that a client received.
 	lastEventID = "Last-Event-ID"
+	// lastEventParameter is the same as a query parameter, for clients that cannot set a header.
+	lastEventParameter = "lastEventId"
 )
 
 // Causes that end a stream.
@@ -41,6 +43,7 @@ func (a *API) eventStream() operation {
 			"its credentials are no longer valid, or the server shuts down. A client that reconnects with Last-Event-ID misses nothing. " +
 			"A user, together with the keys made for them, and an organisation may have a limited number of streams open on each " +
 			"instance: 20 and 500, unless the operator has set other limits. Beyond that the response is 429 with Retry-After.",
+		query: lastEventQuery.document(),
 		headers: []*huma.Param{{
 			Name: lastEventID, In: "header", Description: "The id of the last event that was received.",
 			Schema: &huma.Schema{Type: huma.TypeString},
@@ -87,16 +90,34 @@ func (a *API) streamEvents(c *call, w http.ResponseWriter) error {
 	return nil
 }
 
+// lastEventQuery is the query of a stream.
+var lastEventQuery = query[string]{{
+	name: lastEventParameter,
+	doc: "The same as the header Last-Event-ID, which takes precedence: a browser's EventSource cannot set it for the first request, " +
+		"and sends it with a later id when it reconnects to the same address.",
+	schema: &huma.Schema{Type: huma.TypeString},
+	read: func(dst *string, value string) error {
+		*dst = value
+		return nil
+	},
+}}
+
 // lastEvent returns the position of the last event that a client received; sent is false if
 // there is none.
 func lastEvent(r *http.Request) (at crm.LogPosition, sent bool, err error) {
-	text := r.Header.Get(lastEventID)
+	text, name := r.Header.Get(lastEventID), lastEventID
+	if text == "" {
+		name = lastEventParameter
+		if errs, malformed := lastEventQuery.read(r.URL.RawQuery, &text); len(errs) > 0 {
+			return at, false, server.InvalidQuery(errs, malformed)
+		}
+	}
 	if text == "" {
 		return at, false, nil
 	}
 	at, ok := crm.ParseLogPosition(text)
 	if !ok {
-		return at, false, server.BadRequest(lastEventID + " must be the id of an event, as it was sent.")
+		return at, false, server.BadRequest(name + " must be the id of an event, as it was sent.")
 	}
 	return at, true, nil
 }
@@ -118,7 +139,8 @@ type stream struct {
 func beginStream(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no") // proxies must not buffer it
+	h.Set("Cache-Control", "private, no-cache, no-transform") // proxies must not compress it
+	h.Set("X-Accel-Buffering", "no")                          // nor buffer it
 	w.WriteHeader(http.StatusOK)
 }
 

@@ -253,29 +253,19 @@ func pageLinks(u *url.URL, next, previous string) string {
 	return links
 }
 
-const upperHex = "0123456789ABCDEF"
-
 // pageLink returns a link to the request's own address with another cursor. Bytes that
-// may not occur between angle brackets are percent-encoded.
+// may not occur in a URI are percent-encoded.
 func pageLink(u *url.URL, token, direction, rel string) string {
 	var b strings.Builder
 	b.WriteByte('<')
-	b.WriteString(u.EscapedPath())
+	b.WriteString(server.EscapeURI(u.EscapedPath()))
 	b.WriteByte('?')
 	for pair := range strings.SplitSeq(u.RawQuery, "&") {
 		name, _, _ := strings.Cut(pair, "=")
 		if pair == "" || name == "cursor" || name == "direction" {
 			continue
 		}
-		for i := range len(pair) {
-			if c := pair[i]; c <= ' ' || c >= 0x7f || c == '<' || c == '>' || c == '"' {
-				b.WriteByte('%')
-				b.WriteByte(upperHex[c>>4])
-				b.WriteByte(upperHex[c&15])
-			} else {
-				b.WriteByte(c)
-			}
-		}
+		b.WriteString(server.EscapeURI(pair))
 		b.WriteByte('&')
 	}
 	b.WriteString("direction=" + direction + "&cursor=" + token + `>; rel="` + rel + `"`)

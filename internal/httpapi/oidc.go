@@ -70,7 +70,7 @@ func (a *API) oidcOperations() []operation {
 // the method is HEAD, which must change nothing.
 func (a *API) checkRedirect(c *call) error {
 	switch {
-	case a.Identities == nil:
+	case a.Identities == nil || !a.Identities.Provider.SignsIn():
 		return server.NotFound("No identity provider is configured here.")
 	case c.Request.Method != http.MethodGet:
 		return &server.Problem{Status: http.StatusMethodNotAllowed, Detail: "This path takes GET alone.", Header: "Allow: " + http.MethodGet}
@@ -91,7 +91,10 @@ func (a *API) startOIDC(c *call, w http.ResponseWriter) error {
 	if err := a.checkRedirect(c); err != nil {
 		return err
 	}
-	q := c.Request.URL.Query()
+	q, err := server.ParseQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		return server.BadRequest("The query cannot be read: it must be percent-encoded.")
+	}
 	returnTo, ok := a.returnTo(q.Get("return_to"))
 	if !ok {
 		return server.InvalidQuery([]server.ValidationError{server.InQuery("return_to", "must be a path of this server, or a URL of a front end")}, true)
@@ -115,12 +118,16 @@ func (a *API) finishOIDC(c *call, w http.ResponseWriter) error {
 	if err := a.checkRedirect(c); err != nil {
 		return err
 	}
+	q, err := server.ParseQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		return server.BadRequest("The query cannot be read: it must be percent-encoded.")
+	}
 	ctx, cancel := a.Server.WithTimeout(c.Context)
 	defer cancel()
 	from := a.clientInfo(c.Request)
 	ctx = a.Server.WithOrigin(ctx, w, c.Request)
 	secret := a.Server.Cookie(c.Request, attemptCookie)
-	started, returnTo, err := a.Sessions.SignInWithProvider(ctx, a.Identities, secret, c.Request.URL.Query(), from)
+	started, returnTo, err := a.Sessions.SignInWithProvider(ctx, a.Identities, secret, q, from)
 	if crm.CodeOf(err) != crm.CodeUnavailable { // then it may be tried again
 		http.SetCookie(w, a.newAttemptCookie(""))
 	}
@@ -128,7 +135,9 @@ func (a *API) finishOIDC(c *call, w http.ResponseWriter) error {
 	case errors.Is(err, auth.ErrNotBegun):
 		return &server.Problem{Status: http.StatusBadRequest, Detail: "This sign-in was not started in this browser, or too long ago. Start again."}
 	case crm.CodeOf(err) == crm.CodeUnauthenticated:
-		return &server.Problem{Status: http.StatusUnauthorized, Detail: err.Error(), Header: `WWW-Authenticate: Bearer realm="sixty"`}
+		return &server.Problem{
+			Status: http.StatusUnauthorized, Code: server.ProblemOf(err).Code, Detail: err.Error(), Header: `WWW-Authenticate: Bearer realm="sixty"`,
+		}
 	case err != nil:
 		return signInError(err)
 	}

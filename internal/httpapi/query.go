@@ -46,7 +46,7 @@ func (q query[A]) read(raw string, dst *A) (errs []server.ValidationError, malfo
 	if raw == "" && !q.requiresAny() {
 		return nil, false
 	}
-	values, err := url.ParseQuery(raw)
+	values, err := server.ParseQuery(raw)
 	if err != nil {
 		return []server.ValidationError{server.InQuery("?", "must be percent-encoded as application/x-www-form-urlencoded")}, true
 	}

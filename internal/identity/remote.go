@@ -197,7 +197,13 @@ type configuration struct {
 // fetch requests the provider's configuration and keys.
 func (m *remote) fetch(ctx context.Context, now time.Time) (*published, error) {
 	var c configuration
-	if err := m.request(ctx, strings.TrimSuffix(m.issuer, "/")+"/.well-known/openid-configuration", &c); err != nil {
+	below := strings.TrimSuffix(m.issuer, "/") + "/.well-known/"
+	if err := m.request(ctx, below+"openid-configuration", &c); err != nil {
+		if errors.Is(err, errAbsent) { // a provider of tokens alone, such as Supabase before 2026
+			if keys, err := m.fetchKeys(ctx, below+"jwks.json"); err == nil {
+				return &published{at: now, keys: keys}, nil
+			}
+		}
 		return nil, fmt.Errorf("the provider's configuration: %w", err)
 	}
 	if c.Issuer != m.issuer {
@@ -220,6 +226,9 @@ func (m *remote) fetch(ctx context.Context, now time.Time) (*published, error) {
 	return p, err
 }
 
+// errAbsent means that the provider publishes nothing at an address.
+var errAbsent = errors.New("404 Not Found")
+
 // request requests JSON of the provider.
 func (m *remote) request(ctx context.Context, address string, into any) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
@@ -231,7 +240,11 @@ func (m *remote) request(ctx context.Context, address string, into any) error {
 		return err
 	}
 	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
+	switch res.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound:
+		return errAbsent
+	default:
 		return errors.New(res.Status)
 	}
 	body, err := io.ReadAll(res.Body)

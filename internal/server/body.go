@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -23,7 +24,7 @@ const (
 // ReadJSON returns the JSON text of a request's body: complete, of bounded size and
 // depth, valid, and UTF-8. The error is a problem.
 func ReadJSON(r *http.Request) ([]byte, error) {
-	if err := checkContentType(r.Header.Get("Content-Type")); err != nil {
+	if err := checkContentType(r); err != nil {
 		return nil, err
 	}
 	text, err := readAll(r)
@@ -75,25 +76,40 @@ func tooLarge() *Problem {
 	return &Problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("The body is larger than %d bytes.", maxBody)}
 }
 
+// patchFormats are the types of a PATCH's body, as Accept-Patch lists them (RFC 5789 section 3.1).
+const (
+	acceptPatch  = "Accept-Patch"
+	patchFormats = "application/merge-patch+json, application/json"
+)
+
 // checkContentType accepts JSON, under its own name and those built on it (such as
-// application/merge-patch+json), in UTF-8 (RFC 8259 section 8.1). A body without a
-// type is taken as JSON.
-func checkContentType(header string) error {
+// application/merge-patch+json), in UTF-8 (RFC 8259 section 8.1) or the part of it that is
+// ASCII. A body without a type is taken as JSON. A JSON patch (RFC 6902) means something else.
+func checkContentType(r *http.Request) error {
+	header := r.Header.Get("Content-Type")
 	if header == "" {
 		return nil
 	}
 	media, parameters, err := mime.ParseMediaType(header)
 	isJSON := media == "application/json" ||
-		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
-	charset := parameters["charset"]
-	if err != nil || !isJSON || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return &Problem{
-			Status: http.StatusUnsupportedMediaType,
-			Detail: "The body must be JSON in UTF-8 (Content-Type: application/json).",
-			Header: "Accept: application/json", // RFC 9110 section 15.5.16
-		}
+		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json") && media != "application/json-patch+json"
+	isUTF8 := true
+	if charset, sent := parameters["charset"]; sent {
+		isUTF8 = slices.Contains([]string{"", "utf-8", "utf8", "us-ascii"}, strings.ToLower(charset))
 	}
-	return nil
+	if err == nil && isJSON && isUTF8 {
+		return nil
+	}
+	p := &Problem{
+		Status: http.StatusUnsupportedMediaType,
+		Detail: "The body must be JSON in UTF-8 (Content-Type: application/json).",
+		Header: "Accept: application/json", // RFC 9110 section 15.5.16
+	}
+	if r.Method == http.MethodPatch {
+		p.Detail = "The body must be a merge patch: JSON in UTF-8 with the members to change (Content-Type: application/merge-patch+json or application/json)."
+		p.Header = acceptPatch + ": " + patchFormats // RFC 5789 section 2.2
+	}
+	return p
 }
 
 // tooDeep reports whether a JSON text is nested beyond maxDepth. It runs before anything

@@ -126,7 +126,7 @@ func (s *Server) fill(ctx context.Context, op *Operation, r *http.Request, query
 			return nil, err
 		}
 		answer.Status = p.Status
-		answer.Body = p.appendJSON(nil, r.URL.Path)
+		answer.Body = p.appendJSON(nil, instanceOf(r))
 		// If no row was looked for, no change can end the entry.
 		answer.NoStore = answer.NoStore || len(answer.Tags) == 0
 		return answer, nil

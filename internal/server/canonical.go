@@ -17,12 +17,12 @@ func CanonicalQuery(names []string, raw string) string {
 	pairs := room[:0]
 	for pair := range strings.SplitSeq(raw, "&") {
 		name, value, _ := strings.Cut(pair, "=")
-		if strings.ContainsAny(pair, "%+;") {
+		if strings.ContainsAny(pair, "%+") {
 			var err error
 			if name, err = url.QueryUnescape(name); err != nil {
 				return raw
 			}
-			if value, err = url.QueryUnescape(value); err != nil || strings.Contains(pair, ";") {
+			if value, err = url.QueryUnescape(value); err != nil {
 				return raw
 			}
 		}
@@ -32,6 +32,12 @@ func CanonicalQuery(names []string, raw string) string {
 	}
 	slices.Sort(pairs)
 	return strings.Join(slices.Compact(pairs), "&")
+}
+
+// ParseQuery parses a query string (application/x-www-form-urlencoded). Unlike url.ParseQuery it
+// takes a semicolon for a character, as RFC 3986 section 3.4 and WHATWG URL section 5.1 do.
+func ParseQuery(raw string) (url.Values, error) {
+	return url.ParseQuery(strings.ReplaceAll(raw, ";", "%3B"))
 }
 
 // isCanonical reports whether a query has that form already, as those of programs that

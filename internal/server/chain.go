@@ -18,7 +18,8 @@ type middleware func(http.Handler) http.Handler
 // to the last; the order matters for the reasons given.
 func (s *Server) chain() http.Handler {
 	list := []middleware{
-		s.observed,                         // outermost: sees the status of everything below, problems and panics included
+		s.framed,                           // outermost: concerns the connection, whatever is answered
+		s.observed,                         // sees the status of everything below, problems and panics included
 		s.identify,                         // every response and every line of the log names the request
 		s.recoverPanic,                     // a defect in one request must not end the others
 		securityHeaders(s.StrictTransport), // problems carry these headers too

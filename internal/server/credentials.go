@@ -88,8 +88,13 @@ func cookie(r *http.Request, name string) (value string, sent bool) {
 	return "", false
 }
 
+// apiKeyHeader is a header with which the front end sends its anonymous key at its identity
+// provider. It is no credential here.
+const apiKeyHeader = "Apikey"
+
 // BearerToken returns the bearer token of a request (RFC 6750 section 2.1); "" if there
-// is none or more than one. The scheme is compared without regard to case.
+// is none or more than one. The scheme is compared without regard to case. A token that is also
+// the anonymous key, as the front end sends it until a user signs in, counts as none.
 func BearerToken(r *http.Request) string {
 	lines := r.Header["Authorization"]
 	if len(lines) != 1 {
@@ -99,7 +104,13 @@ func BearerToken(r *http.Request) string {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return ""
 	}
-	return strings.TrimSpace(token)
+	token = strings.TrimSpace(token)
+	for _, key := range r.Header[apiKeyHeader] {
+		if key == token {
+			return ""
+		}
+	}
+	return token
 }
 
 // lookup returns the caller if it is known in memory, as most are.
@@ -107,7 +118,7 @@ func (s *Server) lookup(r *http.Request) (crm.Actor, bool) {
 	if token := BearerToken(r); token != "" {
 		return s.Bearers.Lookup(r.Context(), token)
 	}
-	if len(r.Header["Authorization"]) > 0 {
+	if len(r.Header["Authorization"]) > 1 {
 		return crm.Actor{}, false
 	}
 	token := s.SessionToken(r)

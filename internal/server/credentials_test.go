@@ -29,3 +29,27 @@ func TestCookie(t *testing.T) {
 		}
 	}
 }
+
+// A bearer token that is also the anonymous key of the identity provider counts as none. The
+// key itself is no credential.
+func TestAnonymousKey(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		authorization string
+		keys          []string
+		want          string
+	}{
+		{"Bearer a", nil, "a"},
+		{"Bearer a", []string{"b"}, "a"},
+		{"Bearer a", []string{"a"}, ""},
+		{"bearer  a ", []string{"a"}, ""},
+		{"Bearer a", []string{"b", "a"}, ""},
+		{"", []string{"a"}, ""},
+		{"Bearer ", []string{""}, ""},
+	} {
+		r := &http.Request{Header: http.Header{"Authorization": {c.authorization}, "Apikey": c.keys}}
+		if got := BearerToken(r); got != c.want {
+			t.Errorf("%q, %q: %q, want %q", c.authorization, c.keys, got, c.want)
+		}
+	}
+}

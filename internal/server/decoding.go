@@ -46,8 +46,8 @@ func (d *decompressor) decode(ctx context.Context, coding string, body []byte) (
 	}
 	var plain []byte
 	var err error
-	switch coding = strings.ToLower(strings.Trim(coding, " \t")); coding {
-	case "", identity:
+	switch coding = normalCoding(coding); coding {
+	case identity:
 		plain = body
 	case encodingBrotli:
 		plain, err = readBounded(brotli.NewReader(bytes.NewReader(body)))
@@ -56,17 +56,13 @@ func (d *decompressor) decode(ctx context.Context, coding string, body []byte) (
 		if errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, zstd.ErrWindowSizeExceeded) {
 			return nil, tooLarge()
 		}
-	case encodingGzip, "x-gzip": // RFC 9110 section 8.4.1.3
+	case encodingGzip:
 		var z *gzip.Reader
 		if z, err = gzip.NewReader(bytes.NewReader(body)); err == nil {
 			plain, err = readBounded(z)
 		}
 	default:
-		return nil, &Problem{
-			Status: http.StatusUnsupportedMediaType,
-			Detail: "The body's Content-Encoding must be one of " + encodingsKnown + ".",
-			Header: "Accept-Encoding: " + encodingsKnown, // RFC 9110 section 15.5.16
-		}
+		return nil, unknownCoding()
 	}
 	switch {
 	case len(plain) > maxBody:
@@ -75,6 +71,34 @@ func (d *decompressor) decode(ctx context.Context, coding string, body []byte) (
 		return nil, BadRequest(fmt.Sprintf("The body is not valid %s.", coding))
 	}
 	return plain, nil
+}
+
+// normalCoding returns a Content-Encoding as encodings are named here.
+func normalCoding(coding string) string {
+	switch coding = strings.ToLower(strings.Trim(coding, " \t")); coding {
+	case "":
+		return identity
+	case "x-gzip": // RFC 9110 section 8.4.1.3
+		return encodingGzip
+	}
+	return coding
+}
+
+// isKnownCoding reports whether decode can decode a Content-Encoding.
+func isKnownCoding(coding string) bool {
+	switch normalCoding(coding) {
+	case identity, encodingBrotli, encodingZstd, encodingGzip:
+		return true
+	}
+	return false
+}
+
+func unknownCoding() *Problem {
+	return &Problem{
+		Status: http.StatusUnsupportedMediaType,
+		Detail: "The body's Content-Encoding must be one of " + encodingsKnown + ".",
+		Header: "Accept-Encoding: " + encodingsKnown, // RFC 9110 section 15.5.16
+	}
 }
 
 // readBounded reads to the end, but at most one byte more than a body may have.
@@ -112,16 +136,32 @@ func (b *encodedBody) Read(p []byte) (int, error) {
 	return b.plain.Read(p)
 }
 
-// limitBody bounds a body, whatever length it claims to have, and decodes it.
+// limitBody bounds a body, whatever length it claims to have, and decodes it. One that is
+// rejected by its header fields alone is not received.
+//
+// The next handlers get a copy of the request: net/http looks at the body of its own to tell
+// whether a client that waits for "100 Continue" was asked for it.
 func (s *Server) limitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-			if coding := r.Header["Content-Encoding"]; coding != nil {
-				r.Body = &encodedBody{ReadCloser: r.Body, ctx: r.Context(), with: s.decompressor, coding: strings.Join(coding, ",")}
-				r.ContentLength = -1 // the decoded length is not known yet
-			}
+		if r.Body == nil || r.Body == http.NoBody {
+			next.ServeHTTP(w, r)
+			return
 		}
-		next.ServeHTTP(w, r)
+		bounded := new(http.Request)
+		*bounded = *r
+		coding, encoded := r.Header["Content-Encoding"]
+		switch {
+		case r.ContentLength > maxBody:
+			bounded.Body = io.NopCloser(failingReader{tooLarge()})
+		case encoded && !isKnownCoding(strings.Join(coding, ",")):
+			bounded.Body = io.NopCloser(failingReader{unknownCoding()})
+		case encoded:
+			raw := http.MaxBytesReader(w, r.Body, maxBody)
+			bounded.Body = &encodedBody{ReadCloser: raw, ctx: r.Context(), with: s.decompressor, coding: strings.Join(coding, ",")}
+			bounded.ContentLength = -1 // the decoded length is not known yet
+		default:
+			bounded.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		}
+		next.ServeHTTP(w, bounded)
 	})
 }

@@ -113,17 +113,23 @@ func expectedVersion(r *http.Request) (crm.VersionCondition, error) {
 		return crm.VersionCondition{}, err
 	}
 	noneOf, unmatched, err := versionsIn(r.Header, "If-None-Match", false)
-	switch {
-	case err != nil:
+	if err != nil {
 		return crm.VersionCondition{}, err
-	case unmatched == anyTag: // no existing record will do
-		return crm.VersionIn(), nil
-	case matched == someTags:
-		return crm.VersionIn(slices.DeleteFunc(match, func(v int64) bool { return slices.Contains(noneOf, v) })...), nil
-	case unmatched == someTags:
-		return crm.VersionNotIn(noneOf...), nil
 	}
-	return crm.VersionCondition{}, nil
+	var expected crm.VersionCondition
+	switch {
+	case matched == someTags:
+		expected = crm.VersionIn(slices.DeleteFunc(match, func(v int64) bool { return slices.Contains(noneOf, v) })...)
+	case unmatched == someTags:
+		expected = crm.VersionNotIn(noneOf...)
+	}
+	switch {
+	case unmatched == anyTag:
+		expected = expected.New()
+	case matched == anyTag:
+		expected = expected.Existing()
+	}
+	return expected, nil
 }
 
 // tagForm is the form of a header with entity tags.

@@ -89,15 +89,16 @@ func TestExpectedVersion(t *testing.T) {
 		unreadable    string // the header that is
 	}{
 		"Nothing":           {"-", "-", crm.VersionCondition{}, ""},
-		"Any":               {"*", "-", crm.VersionCondition{}, ""},
+		"Any":               {"*", "-", (crm.VersionCondition{}).Existing(), ""},
 		"One":               {`"7.` + hash + `"`, "-", crm.VersionIn(7), ""},
 		"Several":           {`"7.` + hash + `-br", "8.` + hash + `"`, "-", crm.VersionIn(7, 8), ""},
 		"Weak":              {`W/"7.` + hash + `"`, "-", crm.VersionIn(), ""},
 		"List":              {`"` + hash + `"`, "-", crm.VersionIn(), ""},
 		"Foreign":           {`"abc"`, "-", crm.VersionIn(), ""},
-		"None":              {"-", "*", crm.VersionIn(), ""},
+		"None":              {"-", "*", (crm.VersionCondition{}).New(), ""},
 		"Unlike":            {"-", `W/"7.` + hash + `-gzip"`, crm.VersionNotIn(7), ""},
 		"Both":              {`"7.` + hash + `", "8.` + hash + `"`, `"8.` + hash + `"`, crm.VersionIn(7), ""},
+		"OneAndNone":        {`"7.` + hash + `"`, "*", crm.VersionIn(7).New(), ""},
 		"Unquoted":          {"7." + hash, "-", crm.VersionCondition{}, "If-Match"},
 		"Empty":             {"", "-", crm.VersionCondition{}, "If-Match"},
 		"StarAmongOthers":   {`*, "7.` + hash + `"`, "-", crm.VersionCondition{}, "If-Match"},

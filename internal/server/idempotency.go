@@ -100,6 +100,13 @@ func (s *Server) writeOnce(op *Operation, w http.ResponseWriter, c *Call, buffer
 	return nil
 }
 
+// unrepeatable returns the problem of a write with an idempotency key whose response is stored
+// nowhere. To ignore the key would create a second secret when the request is repeated.
+func unrepeatable() *Problem {
+	return BadRequest(IdempotencyKey + " is not accepted here: the response is told once and stored nowhere, so that it cannot be repeated. " +
+		"Send the request without it. If no response arrives, find out what the request did before you send it again.")
+}
+
 // once runs a write with an idempotency key, in a slot of its operation's bulkhead.
 func (s *Server) once(op *Operation, c *Call, r crm.IdempotentRequest, fn func(context.Context) ([]byte, error)) (crm.IdempotentResult, error) {
 	b := s.bulkheads.of(op)

@@ -36,6 +36,12 @@ func (op *Operation) Repeatable() bool {
 	return op.Method != http.MethodGet && !op.Public && !op.Secret
 }
 
+// Unrepeatable reports whether the operation rejects an Idempotency-Key: its response is stored
+// nowhere, and ignoring the key would do it twice. A public one ignores the key.
+func (op *Operation) Unrepeatable() bool {
+	return op.Method != http.MethodGet && !op.Public && op.Secret
+}
+
 // Conditional reports whether the operation takes If-Match and If-None-Match as
 // conditions on the record that it changes; see Call.Expected.
 func (op *Operation) Conditional() bool {

@@ -119,6 +119,7 @@ func ProblemOf(err error) *Problem {
 		return &Problem{Status: http.StatusInternalServerError, Detail: "Something went wrong on our side.", Cause: err}
 	}
 	p = &Problem{Status: cmp.Or(statuses[e.Code], http.StatusInternalServerError), Detail: e.Message, Cause: e.Cause}
+	p.Code = e.Reason
 	for _, f := range e.Fields {
 		p.Errors = append(p.Errors, ValidationError{Name: f.Field, Message: f.Message})
 	}
@@ -167,7 +168,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 			slog.String("method", r.Method), slog.String("path", r.URL.Path),
 			slog.Int("status", p.Status), slog.Any("error", cause))
 	}
-	b := p.appendJSON(nil, r.URL.Path)
+	b := p.appendJSON(nil, instanceOf(r))
 	h := w.Header()
 	h["Content-Type"] = s.values.problem
 	h.Set("Content-Length", strconv.Itoa(len(b)))
@@ -184,10 +185,10 @@ type ProblemBody struct {
 	Title    string         `json:"title" doc:"The status in words."`
 	Status   int            `json:"status"`
 	Detail   string         `json:"detail" doc:"What happened, with every bad field."`
-	Instance string         `json:"instance" doc:"The path of the request."`
+	Instance string         `json:"instance" doc:"The path of the request, as a URI reference."`
 	Errors   []ProblemError `json:"errors" doc:"Every bad field; empty when the problem is not about fields."`
 	Tier     string         `json:"tier,omitempty" enum:"global,api,expensive" schema:"LimitTier" doc:"Of a 429: the tier of which too many requests came."`
-	Code     string         `json:"code,omitempty" enum:"commit.unknown,key.scope,reauthentication.required" doc:"commit.unknown, of a 503: it is not known whether the change was made. The same request, sent again, finds out. key.scope, of a 403: the API key lacks the scope that the detail names. reauthentication.required, of a 403: see POST /api/auth/reauthenticate."`
+	Code     string         `json:"code,omitempty" enum:"commit.unknown,key.scope,reauthentication.required,token.unknown_user" doc:"commit.unknown, of a 503: it is not known whether the change was made. The same request, sent again, finds out. key.scope, of a 403: the API key lacks the scope that the detail names. reauthentication.required, of a 403: see POST /api/auth/reauthenticate. token.unknown_user, of a 401: the token of the identity provider is valid, but it is no active user's here."`
 	Data     Null           `json:"data" doc:"Always null."`
 	Error    string         `json:"error" doc:"The same as detail."`
 }
@@ -223,14 +224,31 @@ func (p *Problem) appendJSON(b []byte, instance string) []byte {
 	return append(b, text...)
 }
 
+// instanceOf returns the path of a request as a URI reference (RFC 3986 section 4.1).
+func instanceOf(r *http.Request) string {
+	path := EscapeURI(r.URL.EscapedPath())
+	if strings.HasPrefix(path, "//") { // what follows would be read as a host
+		path = "/." + path
+	}
+	return path
+}
+
+// EscapeURI returns a path or a query in which what a URI may not have there is escaped (RFC 3986
+// sections 3.3 and 3.4), and escapes remain.
+func EscapeURI(s string) string {
+	return escaped(s, func(c byte) bool { return isFragment(c) || c == '%' })
+}
+
 // pointer returns the JSON pointer of a member in its URI fragment form (RFC 6901 section
 // 6). The steps of the path are escaped already.
-func pointer(path string) string {
+func pointer(path string) string { return "#/" + escaped(path, isFragment) }
+
+// escaped returns a text with the bytes escaped that do not fit.
+func escaped(s string, fits func(byte) bool) string {
 	const hex = "0123456789ABCDEF"
-	b := []byte("#/")
-	for i := range len(path) {
-		c := path[i]
-		if isFragment(c) {
+	b := make([]byte, 0, len(s)+16)
+	for i := range len(s) {
+		if c := s[i]; fits(c) {
 			b = append(b, c)
 		} else {
 			b = append(b, '%', hex[c>>4], hex[c&15])

@@ -32,11 +32,13 @@ type headerValues struct {
 	json, problem, brotli, zstd, gzip []string
 	bypass, written                   []string // Cache-Status (RFC 9211)
 	vary, varyEncoded                 []string
+	noStore, closing                  []string // Cache-Control, Connection
 }
 
 func newHeaderValues() headerValues {
 	return headerValues{
 		json: []string{"application/json"}, problem: []string{"application/problem+json"},
+		noStore: []string{"no-store"}, closing: []string{"close"},
 		bypass: []string{"sixty; fwd=bypass"}, written: []string{"sixty; fwd=method"},
 		vary: []string{varyByCaller + ", Origin"}, varyEncoded: []string{varyByCaller + ", Origin, Accept-Encoding"},
 		brotli: []string{encodingBrotli}, zstd: []string{encodingZstd}, gzip: []string{encodingGzip},

@@ -122,7 +122,9 @@ func (s *Server) read(op *Operation, w http.ResponseWriter, c *Call) error {
 	var cancel context.CancelFunc
 	c.Context, cancel = context.WithTimeout(c.Context, s.timeLimit(op))
 	defer cancel()
-	if !op.Public {
+	if op.Public { // a health check, which is of now
+		w.Header()["Cache-Control"] = s.values.noStore
+	} else {
 		w.Header()["Cache-Status"] = s.values.bypass
 	}
 	buffer := s.buffers.get()
@@ -143,6 +145,14 @@ func (s *Server) write(op *Operation, w http.ResponseWriter, c *Call) error {
 	c.Context = s.WithOrigin(ctx, w, c.Request)
 	if !op.Public {
 		w.Header()["Cache-Status"] = s.values.written
+	}
+	if op.HasBody { // before the client is asked for it
+		if err := checkContentType(c.Request); err != nil {
+			return err
+		}
+	}
+	if op.Unrepeatable() && len(c.Request.Header[IdempotencyKey]) > 0 {
+		return unrepeatable()
 	}
 	if op.Conditional() {
 		var err error
@@ -166,7 +176,7 @@ func (s *Server) write(op *Operation, w http.ResponseWriter, c *Call) error {
 		http.SetCookie(w, cookie)
 	}
 	if op.Secret { // not even the browser stores it
-		w.Header().Set("Cache-Control", "no-store")
+		w.Header()["Cache-Control"] = s.values.noStore
 	}
 	s.setConsistencyToken(w, c.Request, c.Actor.Org, s.Changes.Known(c.Actor.Org))
 	s.confirm(w, c.Request, c.confirmation(op))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -80,6 +81,8 @@ type Options struct {
 	// FrontendOrigins are the origins whose pages may call from another host (CORS), such
 	// as http://localhost:5173. They are compared exactly.
 	FrontendOrigins []string
+	// Development has the log say why a preflight is rejected.
+	Development bool
 	// StrictTransport declares that clients connect over TLS: it sets HSTS (RFC 6797) and
 	// makes cookies Secure.
 	StrictTransport bool
@@ -204,6 +207,9 @@ func (s *Server) unrouted(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, NotFound("There is nothing at this path."))
 	case r.Method == http.MethodOptions:
 		w.Header().Set("Allow", allow)
+		if strings.Contains(allow, http.MethodPatch) {
+			w.Header().Set(acceptPatch, patchFormats)
+		}
 		w.WriteHeader(http.StatusNoContent)
 	default:
 		w.Header().Set("Allow", allow)

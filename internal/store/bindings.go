@@ -26,14 +26,14 @@ func (s *Store) Bindings(ctx context.Context) (map[crm.ID]accounts.Binding, erro
 	}
 	dest := func(r *row) []any { return []any{&r.org, &r.text} }
 	out := map[crm.ID]accounts.Binding{}
-	rows, err := collect(ctx, s, s.service(), issuers, dest)
+	rows, err := collect(ctx, s, s.apart(), issuers, dest)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range rows {
 		out[r.org] = accounts.Binding{Issuer: r.text}
 	}
-	if rows, err = collect(ctx, s, s.service(), domains, dest); err != nil {
+	if rows, err = collect(ctx, s, s.apart(), domains, dest); err != nil {
 		return nil, err
 	}
 	for _, r := range rows {

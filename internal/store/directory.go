@@ -50,7 +50,7 @@ func (s *Store) Organisation(ctx context.Context, id crm.ID) (crm.Organisation, 
 // OrganisationNamed implements accounts.Store.
 func (s *Store) OrganisationNamed(ctx context.Context, nameOrID string) (crm.ID, error) {
 	id, _ := crm.ParseID(nameOrID) // the zero ID is no organisation's
-	rows, err := collect(ctx, s, s.service(), namedOrg, func(id *crm.ID) []any { return []any{id} }, id, crm.NameKey(nameOrID))
+	rows, err := collect(ctx, s, s.apart(), namedOrg, func(id *crm.ID) []any { return []any{id} }, id, crm.NameKey(nameOrID))
 	if err != nil {
 		return crm.ID{}, err
 	}

@@ -54,6 +54,8 @@ type Provider struct {
 	// RedirectURL is the only accepted redirect URL.
 	RedirectURL string
 	Now         func() time.Time
+	// KeysAlone has it publish keys at /.well-known/jwks.json, and no configuration.
+	KeysAlone bool
 
 	tb testing.TB
 
@@ -86,6 +88,13 @@ func New(tb testing.TB) *Provider {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", p.configuration)
 	mux.HandleFunc("GET /keys", p.publishKeys)
+	mux.HandleFunc("GET /.well-known/jwks.json", func(w http.ResponseWriter, r *http.Request) {
+		if !p.KeysAlone {
+			http.NotFound(w, r)
+			return
+		}
+		p.publishKeys(w, r)
+	})
 	mux.HandleFunc("GET /authorize", p.authorize)
 	mux.HandleFunc("POST /token", p.token)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -245,6 +254,10 @@ func (p *Provider) SignIn(c Claims) {
 }
 
 func (p *Provider) configuration(w http.ResponseWriter, r *http.Request) {
+	if p.KeysAlone {
+		http.NotFound(w, r)
+		return
+	}
 	p.answer(w, r, http.StatusOK, map[string]any{
 		"issuer": p.Issuer, "authorization_endpoint": p.Issuer + "/authorize", "token_endpoint": p.Issuer + "/token", "jwks_uri": p.Issuer + "/keys",
 		"response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"}, "code_challenge_methods_supported": []string{"S256"},

@@ -58,6 +58,45 @@ func identities(f *fixture) {
 	gone(issuer, "3")
 	gone("https://other.example", "1")
 
+	of := func(o crm.Owner, want ...accounts.Identity) {
+		f.Helper()
+		f.write(f.home, 3, func(tx store.Tx) error {
+			got, err := tx.Identities(ctx, o.ID)
+			if diff := gocmp.Diff(want, must(f, got, err)); diff != "" {
+				f.Errorf("(-want +got):\n%s", diff)
+			}
+			return nil
+		})
+	}
+	of(ada, odd, identity(ada, other, "1"))
+	of(f.home.newOwner("Missing"))
+	end := func(o crm.Owner, issuer string, want bool) {
+		f.Helper()
+		f.write(f.home, 3, func(tx store.Tx) error {
+			if was, err := tx.DeleteIdentity(ctx, o.ID, issuer); must(f, was, err) != want {
+				f.Errorf("the one of %s was there: %v", issuer, was)
+			}
+			return nil
+		})
+	}
+	end(ada, other, true)
+	end(ada, other, false)
+	end(away, issuer, false)
+	of(ada, odd)
+	put(f.home, identity(ada, other, "1"))
+
+	person := func(org tenant, o crm.Owner) (accounts.Principal, error) {
+		return f.store.PersonPrincipal(ctx, org.ID, o.ID)
+	}
+	if got, err := person(f.home, ada); err != nil || got.ID != ada.ID || got.OrgID != f.home.ID || got.Role != crm.RoleManager || got.DeactivatedAt != nil {
+		f.Errorf("%+v, %v", got, err)
+	}
+	for _, missing := range []crm.Owner{away, f.home.newOwner("Missing")} {
+		if got, err := person(f.home, missing); crm.CodeOf(err) != crm.CodeNotFound {
+			f.Errorf("%+v, %v", got, err)
+		}
+	}
+
 	taken(f.home, identity(ada, issuer, "3"))  // is another subject
 	taken(f.home, identity(grace, other, "1")) // another person is
 	taken(f.away, identity(away, issuer, "1")) // in another organisation
@@ -68,8 +107,14 @@ func identities(f *fixture) {
 	if o := holder(identity(grace, issuer, "1")); o.DeactivatedAt == nil {
 		f.Error("the holder is not deactivated")
 	}
+	if got, err := person(f.home, grace); err != nil || got.DeactivatedAt == nil {
+		f.Errorf("%+v, %v", got, err)
+	}
 	taken(f.home, identity(f.home.owner, issuer, "1"))
 	remove(f, f.home, owners(), 7, grace.ID)
+	if got, err := person(f.home, grace); crm.CodeOf(err) != crm.CodeNotFound {
+		f.Errorf("deleted: %+v, %v", got, err)
+	}
 	gone(issuer, "1")
 	taken(f.away, identity(f.away.owner, issuer, "1"))
 	put(f.home, identity(f.home.owner, issuer, "1"))
