@@ -1,6 +1,6 @@
 // A front end's calls in a browser: from a page of another origin with the tokens of an identity
 // provider, and from a page that a proxy serves beside the API, with the session's cookie. It needs
-// the program (scripts/clients), and chromium.
+// what scripts/clients sets: SIXTY_PROGRAM and CHROMIUM, the paths of both programs.
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { after, before, describe, test } from "node:test";
@@ -49,7 +49,7 @@ before(async () => {
   const answer = await fetch(`${program.url}/api/user`, { headers: { Authorization: `Bearer ${program.key}` } });
   user = (await answer.json()).data;
   Object.assign(headers, { apikey: anonymousKey, Authorization: `Bearer ${userToken(user)}`, "x-client-info": "supabase-js-web/2.50.0" });
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox"] });
 });
 
 after(async () => {

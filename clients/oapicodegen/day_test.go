@@ -146,7 +146,7 @@ func TestFilter(t *testing.T) {
 	id := company.JSON201.Data.Id
 	newDeal(t, c, oapi.DealNew{Name: "small", Value: nullable.NewNullableWithValue(100.0), CompanyId: nullable.NewNullableWithValue(id)})
 	large := newDeal(t, c, oapi.DealNew{Name: "large", Value: nullable.NewNullableWithValue(5000.0), CompanyId: nullable.NewNullableWithValue(id)})
-	list, err := c.ListDealsWithResponse(t.Context(), &oapi.ListDealsParams{CompanyId: &id, MinValue: of(1000.0), IncludeRelationships: of(true)})
+	list, err := c.ListCompanyDealsWithResponse(t.Context(), id, &oapi.ListCompanyDealsParams{MinValue: of(1000.0), IncludeRelationships: of(true)})
 	must(t, err, list, http.StatusOK)
 	if rows := list.JSON200.Data; len(rows) != 1 || rows[0].Id != large.Id || rows[0].Companies.MustGet().Name != company.JSON201.Data.Name {
 		t.Errorf("the list is %+v, want the deal %v with its company", rows, large.Id)

@@ -161,8 +161,8 @@ func TestFilter(t *testing.T) {
 	company := answer[*ogen.CompanyAnswerHeaders](t, created, err).Response.Data
 	newDeal(t, c, ogen.DealNew{Name: "small", Value: ogen.NewOptNilFloat64(100), CompanyID: ogen.NewOptNilUUID(company.ID)})
 	large := newDeal(t, c, ogen.DealNew{Name: "large", Value: ogen.NewOptNilFloat64(5000), CompanyID: ogen.NewOptNilUUID(company.ID)})
-	r, err := c.ListDeals(t.Context(), ogen.ListDealsParams{
-		CompanyId: ogen.NewOptUUID(company.ID), MinValue: ogen.NewOptFloat64(1000), IncludeRelationships: ogen.NewOptBool(true),
+	r, err := c.ListCompanyDeals(t.Context(), ogen.ListCompanyDealsParams{
+		ID: company.ID, MinValue: ogen.NewOptFloat64(1000), IncludeRelationships: ogen.NewOptBool(true),
 	})
 	if rows := answer[*ogen.DealListHeaders](t, r, err).Response.Data; len(rows) != 1 || rows[0].ID != large.ID || rows[0].Companies.Value.Name != company.Name {
 		t.Errorf("the list is %+v, want the deal %v with its company", rows, large.ID)

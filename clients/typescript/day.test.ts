@@ -92,8 +92,8 @@ test("a list is filtered", async () => {
   const company = given(await api.POST("/api/companies", { body: { name: `Filter ${mine}` } }), 201).data;
   await newDeal({ name: "small", value: 100, company_id: company.id });
   const large = await newDeal({ name: "large", value: 5000, company_id: company.id });
-  const query = { companyId: company.id, minValue: 1000, includeRelationships: true };
-  const list = given(await api.GET("/api/deals", { params: { query } }), 200);
+  const query = { minValue: 1000, includeRelationships: true };
+  const list = given(await api.GET("/api/companies/{id}/deals", { params: { path: { id: company.id }, query } }), 200);
   assert.deepEqual(list.data.map((deal) => deal.id), [large.id]);
   assert.equal(list.data[0]?.companies?.name, company.name);
 });
