@@ -101,7 +101,7 @@ func (a *API) describe(op operation, p *server.Operation) *huma.Operation {
 		entry.Extensions = map[string]any{scopeExtension: strings.Join(p.Scope.Names(), " ")}
 	}
 	if op.body != nil {
-		entry.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
+		entry.RequestBody = &huma.RequestBody{Required: !op.bodyOptional, Content: map[string]*huma.MediaType{}}
 		for _, media := range bodyTypes(op.method) {
 			entry.RequestBody.Content[media] = &huma.MediaType{Schema: op.body, Example: op.bodyExample}
 		}
@@ -170,7 +170,7 @@ func sharedComponents(c *huma.Components) {
 		matchingTags: {Name: "If-Match", In: "header", Description: "The ETags of the client's copies: 412 if the record has changed since.", Schema: text},
 	}
 	c.Responses = map[string]*huma.Response{
-		unchangedTags: {Description: "The client's copy is current.", Headers: refer(slices.Concat(everywhere, []string{"ETag"}))},
+		unchangedTags: {Description: "The client's copy is current.", Headers: refer(slices.Concat(everywhere, handled, []string{"ETag"}))},
 	}
 }
 

@@ -36,16 +36,25 @@ var sentHeaders = map[string]struct {
 }
 
 // everywhere are the header fields that every response to an operation can have.
-var everywhere = []string{"Cache-Status", "RateLimit", "RateLimit-Policy", "Server-Timing", "X-Request-Id"}
+var everywhere = []string{"RateLimit", "RateLimit-Policy", "X-Request-Id"}
+
+// handled are those of responses to requests that have reached their operation.
+var handled = []string{"Cache-Status", "Server-Timing"}
 
 // problemHeaders are those of failures besides.
 var problemHeaders = map[int][]string{
-	http.StatusUnauthorized:         {"WWW-Authenticate"},
-	http.StatusForbidden:            {"WWW-Authenticate"},
-	http.StatusConflict:             {"Retry-After"},
-	http.StatusUnsupportedMediaType: {"Accept", "Accept-Encoding"},
-	http.StatusTooManyRequests:      {"Retry-After"},
-	http.StatusServiceUnavailable:   {"Retry-After"},
+	http.StatusBadRequest:            handled,
+	http.StatusUnauthorized:          {"WWW-Authenticate"},
+	http.StatusForbidden:             {"WWW-Authenticate", "Cache-Status", "Server-Timing"},
+	http.StatusNotFound:              handled,
+	http.StatusConflict:              {"Retry-After", "Cache-Status", "Server-Timing"},
+	http.StatusPreconditionFailed:    handled,
+	http.StatusRequestEntityTooLarge: handled,
+	http.StatusUnsupportedMediaType:  {"Accept", "Accept-Encoding", "Accept-Patch", "Cache-Status", "Server-Timing"},
+	http.StatusUnprocessableEntity:   handled,
+	http.StatusTooManyRequests:       {"Retry-After"},
+	http.StatusInternalServerError:   handled,
+	http.StatusServiceUnavailable:    {"Retry-After", "Cache-Status", "Server-Timing"},
 }
 
 // refer returns references to header components.

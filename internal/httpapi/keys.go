@@ -17,6 +17,7 @@ func (a *API) keyOperations() []operation {
 	a.schemas.record("APIKey", reflect.TypeFor[accounts.APIKey]())
 	a.schemas.patch("APIKeyNew", reflect.TypeFor[accounts.APIKeyPatch](), reflect.TypeFor[accounts.APIKey](), []string{"name", "role"}, func(s *huma.Schema) {
 		s.Properties["scopes"].Items = a.schemas.scopes().Items
+		s.Properties["scopes"].MinItems = new(1)
 		s.Properties["name"].MinLength, s.Properties["name"].MaxLength = new(1), new(crm.MaxNameLength)
 	})
 	a.schemas.record("NewAPIKey", reflect.TypeFor[newKey]())

@@ -20,6 +20,7 @@ type operation struct {
 	query        []*huma.Param
 	deprecated   bool
 	body         *huma.Schema // nil: it takes none
+	bodyOptional bool
 	bodyExample  any
 	status       int // of success; 0 is 200
 	answer       *huma.Schema

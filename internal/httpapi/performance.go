@@ -59,7 +59,7 @@ func (a *API) performanceOperations() []operation {
 			summary: "Clear the cache",
 			description: "Removes the organisation's responses on all instances: all of them, or those of a tier, or those made from some kinds of records. " +
 				"For admins. It is never necessary: cached responses are never stale.",
-			body: ref("CacheClearing"), answer: a.schemas.answer("CacheClearedAnswer", cleared),
+			body: ref("CacheClearing"), bodyOptional: true, answer: a.schemas.answer("CacheClearedAnswer", cleared),
 			cost: server.Expensive("all responses must be made anew"),
 			run:  a.cacheClearer(),
 		},

@@ -167,7 +167,7 @@ func (res *resource[T, F, P]) item(a *API, path string) []operation {
 		summary: "Read " + an(res.one),
 		query:   single.document(),
 		answer:  a.schemas.envelope(res.name), example: res.exampleOne(),
-		problems: []int{http.StatusBadRequest},
+		problems: malformedQuery(single),
 		run: func(c *call) error {
 			var asked bool
 			if errs, malformed := single.read(c.Request.URL.RawQuery, &asked); len(errs) > 0 {
@@ -184,6 +184,15 @@ func (res *resource[T, F, P]) item(a *API, path string) []operation {
 		all = append(all, res.change(a, method, path, inPath))
 	}
 	return append(all, res.drop(a, path, inPath))
+}
+
+// malformedQuery returns the status of a query that cannot be parsed, if there is anything to
+// parse.
+func malformedQuery[A any](q query[A]) []int {
+	if len(q) == 0 {
+		return nil
+	}
+	return []int{http.StatusBadRequest}
 }
 
 // exists returns a not-found error if there is no such record.

@@ -59,6 +59,9 @@ func (a *API) sessionOperations() []operation {
 			summary: "Sign a user out everywhere", description: "Every instance rejects the sessions within a second. For admins.",
 			answer: ended,
 			run: onID("user", func(c *call, user crm.ID) error {
+				if err := c.Expected.Check(sessionVersion); err != nil {
+					return err
+				}
 				if err := a.Accounts.EndSessionsOf(c.Context, c.Actor, user); err != nil {
 					return err
 				}
@@ -75,6 +78,9 @@ func (a *API) sessionOperations() []operation {
 				if err != nil {
 					return err
 				}
+				if err := c.Expected.Check(sessionVersion); err != nil {
+					return err
+				}
 				return answerDeleted(c, session, a.Accounts.EndSessionOf(c.Context, c.Actor, user, session))
 			}),
 		},
@@ -89,7 +95,13 @@ func (a *API) currentSession(c *call) (crm.ID, error) {
 	return a.Sessions.ID(c.Context, a.Server.SessionToken(c.Request))
 }
 
+// sessionVersion is the version of every session: there is nothing of it that a client changes.
+const sessionVersion = 1
+
 func (a *API) endSession(c *call, id crm.ID) error {
+	if err := c.Expected.Check(sessionVersion); err != nil {
+		return err
+	}
 	current, err := a.currentSession(c)
 	if err != nil {
 		return err

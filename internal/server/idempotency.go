@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"sixty/internal/crm"
 )
@@ -60,6 +61,7 @@ func (s *Server) writeOnce(op *Operation, w http.ResponseWriter, c *Call, buffer
 		content = append(content, "\nid"...)
 	}
 	digest := sha256.Sum256(content)
+	start := time.Now()
 	request := crm.IdempotentRequest{Key: key, Target: op.Method + " " + c.Request.URL.EscapedPath(), Digest: digest[:]}
 	result, err := s.once(op, c, request, func(ctx context.Context) ([]byte, error) {
 		attempt := Call{Context: ctx, Request: c.Request.Clone(ctx), Actor: c.Actor, Expected: c.Expected, Out: (*buffer)[:0]}
@@ -71,6 +73,8 @@ func (s *Server) writeOnce(op *Operation, w http.ResponseWriter, c *Call, buffer
 		}
 		return attempt.confirmation(op).pack()
 	})
+	took := time.Since(start)
+	w.Header().Set("Server-Timing", string(appendServerTiming(nil, 0, took, took)))
 	switch {
 	case errors.Is(err, crm.ErrKeyReused):
 		return &Problem{

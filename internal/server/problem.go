@@ -21,7 +21,7 @@ type Problem struct {
 	Errors []ValidationError
 	Header string // "Name: value", to be sent with it; "" for none
 	Tier   string // of a 429: the tier of rate limits that is used up
-	Code   string // names the problem, where the status does not; "" otherwise
+	Code   string // names the problem, where the status does not; "" otherwise (codes.go)
 	Cause  error  // for the log alone
 }
 
@@ -188,7 +188,7 @@ type ProblemBody struct {
 	Instance string         `json:"instance" doc:"The path of the request, as a URI reference."`
 	Errors   []ProblemError `json:"errors" doc:"Every bad field; empty when the problem is not about fields."`
 	Tier     string         `json:"tier,omitempty" enum:"global,api,expensive" schema:"LimitTier" doc:"Of a 429: the tier of which too many requests came."`
-	Code     string         `json:"code,omitempty" enum:"commit.unknown,key.scope,reauthentication.required,token.unknown_user" doc:"commit.unknown, of a 503: it is not known whether the change was made. The same request, sent again, finds out. key.scope, of a 403: the API key lacks the scope that the detail names. reauthentication.required, of a 403: see POST /api/auth/reauthenticate. token.unknown_user, of a 401: the token of the identity provider is valid, but it is no active user's here."`
+	Code     string         `json:"code" doc:"A stable name of the failure for programs, such as conflict.email; docs/api.md lists them. New ones may be added."`
 	Data     Null           `json:"data" doc:"Always null."`
 	Error    string         `json:"error" doc:"The same as detail."`
 }
@@ -210,7 +210,7 @@ func (Null) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
 func (p *Problem) appendJSON(b []byte, instance string) []byte {
 	body := ProblemBody{
 		Type: "about:blank", Title: StatusText(p.Status), Status: p.Status, Detail: p.Error(), Instance: instance,
-		Errors: make([]ProblemError, len(p.Errors)), Tier: p.Tier, Code: p.Code, Error: p.Error(),
+		Errors: make([]ProblemError, len(p.Errors)), Tier: p.Tier, Code: p.code(), Error: p.Error(),
 	}
 	for i, e := range p.Errors {
 		body.Errors[i].Detail = e.Message
