@@ -175,7 +175,7 @@ func TestKeyMaxDays(t *testing.T) {
 			t.Helper()
 			return admin.ask(want, "PATCH", "/api/organisation", object{"key_max_days": days})
 		}
-		for _, bad := range []any{0, -1, 3651, "30"} {
+		for _, bad := range []any{0, -1, 3651, "30 days"} {
 			if got := invalid(set(bad, http.StatusUnprocessableEntity)); got != "#/key_max_days" {
 				t.Errorf("%v: it complains of %s", bad, got)
 			}
