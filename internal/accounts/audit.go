@@ -69,9 +69,9 @@ type AuditEntry struct {
 
 // AuditFilter narrows the audit trail; nil members do not.
 type AuditFilter struct {
-	Action  *string
-	ActorID *crm.ID
-	KeyID   *crm.ID
+	Action  crm.OneOf[string]
+	ActorID crm.OneOf[crm.ID]
+	KeyID   crm.OneOf[crm.ID]
 	From    *crm.Date // that day in UTC or later
 	To      *crm.Date // that day in UTC or earlier
 }
@@ -98,7 +98,7 @@ var AuditTrail = crm.Declare(crm.Entity[AuditEntry, struct{}, AuditFilter]{
 		{Name: "keyId", Property: "key_id", Doc: "Only what was done by this API key.", At: func(f *AuditFilter) any { return &f.KeyID }},
 		{Name: "from", Property: "at", Doc: "Only what was done on this UTC day or later.", At: func(f *AuditFilter) any { return &f.From },
 			Match: func(e *AuditEntry, f *AuditFilter) bool { return crm.DateOf(e.At.Time()) >= *f.From }},
-		{Name: "to", Property: "at", Doc: "Only what was done on this UTC day or earlier.", At: func(f *AuditFilter) any { return &f.To },
+		{Name: "to", Property: "at", NotBelow: "from", Doc: "Only what was done on this UTC day or earlier.", At: func(f *AuditFilter) any { return &f.To },
 			Match: func(e *AuditEntry, f *AuditFilter) bool { return crm.DateOf(e.At.Time()) <= *f.To }},
 	},
 	Sorts: crm.Sorts{Fields: []string{"at"}, Default: crm.Sort{Field: "at", Desc: true}},

@@ -186,8 +186,10 @@ func queriesOf(op apiOperation) []string {
 			value = "{contact}"
 		case format == "uuid":
 			value = "{" + kinds[name] + "}"
-		case format == "date":
+		case format == "date", at(p, "schema", "examples") != nil:
 			value = "2024-04-07"
+		case name == "domain", name == "email":
+			value = map[string]string{"domain": "acme.example", "email": "ada@acme.example"}[name]
 		case kind == "boolean":
 			value = "true"
 		}

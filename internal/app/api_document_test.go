@@ -54,7 +54,7 @@ func (d apiDocument) all() []apiOperation {
 			parameters, _ := e["parameters"].([]any)
 			for _, p := range parameters {
 				if p := d.resolve(p.(object)); p["in"] == "query" {
-					p["schema"] = d.resolve(p["schema"].(object))
+					p["schema"] = d.oneValue(p["schema"].(object))
 					op.query = append(op.query, p)
 				}
 			}
@@ -73,6 +73,28 @@ func (d apiDocument) all() []apiOperation {
 		d.t.Fatalf("the API document has %d operations: it is read wrongly", len(all))
 	}
 	return all
+}
+
+// oneValue returns the schema of one value of a parameter that takes several. A pattern of ids
+// that allows null is one of ids.
+func (d apiDocument) oneValue(schema object) object {
+	schema = d.resolve(schema)
+	items, several := schema["items"].(object)
+	if !several {
+		return schema
+	}
+	if pattern, _ := items["pattern"].(string); strings.HasPrefix(pattern, "^(null|") {
+		return object{"type": "string", "format": "uuid"}
+	}
+	return d.resolve(items)
+}
+
+// asking returns the query with those of the parameters that the operation has.
+func (op apiOperation) asking(parameters ...string) string {
+	return "?" + strings.Join(slices.DeleteFunc(parameters, func(parameter string) bool {
+		name, _, _ := strings.Cut(parameter, "=")
+		return !slices.ContainsFunc(op.query, func(p object) bool { return p["name"] == name })
+	}), "&")
 }
 
 // resolve follows a schema's reference.

@@ -227,7 +227,7 @@ func (iso isolation) answer(t *testing.T, op apiOperation) int {
 	if op.method != http.MethodGet {
 		return 0
 	}
-	path := iso.fill(op.path, pathIDs(t, op.path), 0) + "?limit=1000&includeStats=true&includeCompany=true&includeRelationships=true"
+	path := iso.fill(op.path, pathIDs(t, op.path), 0) + op.asking("limit=1000", "includeStats=true", "includeCompany=true", "includeRelationships=true")
 	status, _, answer := iso.by.raw(op.method, path, iso.by.key, nil)
 	if forOperators := strings.HasPrefix(op.path, "/api/performance/"); forOperators != (status == http.StatusForbidden) || !forOperators && status != http.StatusOK {
 		t.Errorf("%s %s: %d %s", op.method, path, status, answer)

@@ -241,7 +241,7 @@ func (o office) references(doc apiDocument, op apiOperation) int {
 // readings returns the requests about the user's own records by an operation that reads.
 func (o office) readings(op apiOperation) []string {
 	path := isolation{own: o.ritas}.fill(op.path, pathIDs(o.rita.t, op.path), 0)
-	all := []string{path, path + "?limit=1000&includeStats=true&includeCompany=true&includeRelationships=true&count=exact"}
+	all := []string{path, path + op.asking("limit=1000", "includeStats=true", "includeCompany=true", "includeRelationships=true", "count=exact")}
 	for _, p := range op.query {
 		switch name := p["name"].(string); name {
 		case "q", "search":

@@ -285,7 +285,7 @@ func TestSessionsEndEverywhere(t *testing.T) {
 		t.Helper()
 		action := string(accounts.ActionRoleChanged)
 		page, err := service.AuditTrail(t.Context(), crm.Operator(org), crm.List[accounts.AuditFilter]{
-			Filter: accounts.AuditFilter{Action: &action}, Sort: accounts.AuditTrail.Sorts.Default, Limit: 1,
+			Filter: accounts.AuditFilter{Action: crm.Only(action)}, Sort: accounts.AuditTrail.Sorts.Default, Limit: 1,
 		})
 		if err != nil || len(page.Rows) == 0 || page.Rows[0].TargetID == nil || *page.Rows[0].TargetID != who || !strings.Contains(string(page.Rows[0].Details), `"to":"`+to+`"`) {
 			t.Errorf("the audit trail does not tell of the change to %s: %+v %v", to, page.Rows, err)

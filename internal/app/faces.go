@@ -51,6 +51,7 @@ func (a *App) faces(cfg config.Config, proxies ratelimit.Proxies) (*server.Serve
 		Identities:   a.serving.people,
 		Tokens:       a.serving.tokens,
 		Sealer:       a.sealer,
+		ListLimit:    cfg.ListLimit,
 		Health:       health{a},
 		Figures:      func() httpapi.Figures { return a.figures(cfg.DatabasePooler) },
 		ObserveVital: func(v httpapi.WebVital) { core.metrics.ObserveVital(v.Name, v.Value) },

@@ -78,7 +78,7 @@ func (w *world) someRead(kind int) read {
 		func() read { return listed(w, "deals", crm.Deals.Sorts, w.dealFilter(), s.Deals) },
 		func() read {
 			contact := w.any(w.contacts)
-			return listed(w, "deals", crm.Deals.Sorts, crm.DealFilter{ContactID: &contact}, s.Deals)
+			return listed(w, "deals", crm.Deals.Sorts, crm.DealFilter{ContactID: crm.Only(contact)}, s.Deals)
 		},
 		func() read { return listed(w, "stages", crm.Stages.Sorts, crm.StageFilter{}, s.Stages) },
 		func() read { return listed(w, "owners", crm.Owners.Sorts, crm.OwnerFilter{}, s.Owners) },
@@ -86,7 +86,7 @@ func (w *world) someRead(kind int) read {
 		func() read { return listed(w, "tasks", crm.Tasks.Sorts, w.taskFilter(), s.Tasks) },
 		func() read {
 			status := one(w, crm.TaskPending, crm.TaskInProgress, crm.TaskOverdue)
-			return listed(w, "tasks", crm.Tasks.Sorts, crm.TaskFilter{Status: &status}, s.Tasks)
+			return listed(w, "tasks", crm.Tasks.Sorts, crm.TaskFilter{Status: crm.Only(status)}, s.Tasks)
 		},
 
 		func() read { return searched(w, "companies with", w.companyFilter(), s.Companies) },
@@ -95,7 +95,7 @@ func (w *world) someRead(kind int) read {
 		func() read { return searched(w, "all with", crm.HitFilter{}, s.Search) },
 		func() read {
 			hit := one(w, crm.KindCompany, crm.KindContact, crm.KindDeal)
-			return searched(w, hit, crm.HitFilter{Kind: &hit}, s.Search)
+			return searched(w, hit, crm.HitFilter{Kind: crm.Only(hit)}, s.Search)
 		},
 
 		func() read { return byID(w, "company", w.companies, s.Company) },
@@ -138,8 +138,20 @@ func (w *world) someRead(kind int) read {
 	return reads[kind%len(reads)]()
 }
 
+// choice returns none, one or several of the ids, or those and none.
+func (w *world) choice(ids []crm.ID) (of crm.OneOf[crm.ID]) {
+	for range w.r.IntN(8) / 3 {
+		id := w.any(ids)
+		if !of.Has(&id) {
+			of.Values = append(of.Values, id)
+		}
+	}
+	of.Null = w.r.IntN(12) == 0
+	return of
+}
+
 func (w *world) companyFilter() crm.CompanyFilter {
-	f := crm.CompanyFilter{OwnerID: w.sometimes(w.owners)}
+	f := crm.CompanyFilter{OwnerID: w.choice(w.owners)}
 	if w.r.IntN(5) == 0 {
 		industry := w.word()
 		f.Industry = &industry
@@ -148,20 +160,20 @@ func (w *world) companyFilter() crm.CompanyFilter {
 }
 
 func (w *world) contactFilter() crm.ContactFilter {
-	return crm.ContactFilter{OwnerID: w.sometimes(w.owners), CompanyID: w.sometimes(w.companies)}
+	return crm.ContactFilter{OwnerID: w.choice(w.owners), CompanyID: w.choice(w.companies)}
 }
 
 func (w *world) dealFilter() crm.DealFilter {
 	f := crm.DealFilter{
-		OwnerID: w.sometimes(w.owners), StageID: w.sometimes(w.stages),
-		CompanyID: w.sometimes(w.companies), ContactID: w.sometimes(w.contacts),
+		OwnerID: w.choice(w.owners), StageID: w.choice(w.stages),
+		CompanyID: w.choice(w.companies), ContactID: w.choice(w.contacts),
 	}
 	if w.r.IntN(2) == 0 {
 		f = crm.DealFilter{ContactID: f.ContactID}
 	}
 	if w.r.IntN(5) == 0 {
 		status := one(w, crm.StatusActive, crm.StatusWon, crm.StatusLost)
-		f.Status = &status
+		f.Status = crm.Only(status)
 	}
 	if w.r.IntN(5) == 0 {
 		least := crm.Money(w.r.IntN(1000))
@@ -172,22 +184,22 @@ func (w *world) dealFilter() crm.DealFilter {
 
 func (w *world) activityFilter() crm.ActivityFilter {
 	return crm.ActivityFilter{
-		OwnerID: w.sometimes(w.owners), ContactID: w.sometimes(w.contacts),
-		CompanyID: w.sometimes(w.companies), DealID: w.sometimes(w.deals),
+		OwnerID: w.choice(w.owners), ContactID: w.choice(w.contacts),
+		CompanyID: w.choice(w.companies), DealID: w.choice(w.deals),
 	}
 }
 
 func (w *world) taskFilter() crm.TaskFilter {
 	f := crm.TaskFilter{
-		AssignedTo: w.sometimes(w.owners), ContactID: w.sometimes(w.contacts),
-		CompanyID: w.sometimes(w.companies), DealID: w.sometimes(w.deals),
+		AssignedTo: w.choice(w.owners), ContactID: w.choice(w.contacts),
+		CompanyID: w.choice(w.companies), DealID: w.choice(w.deals),
 	}
 	if w.r.IntN(2) == 0 {
 		f = crm.TaskFilter{}
 	}
 	if w.r.IntN(3) == 0 {
 		status := one(w, crm.TaskPending, crm.TaskInProgress, crm.TaskCompleted, crm.TaskOverdue)
-		f.Status = &status
+		f.Status = crm.Only(status)
 	}
 	return f
 }

@@ -132,20 +132,20 @@ func TestDependencies(t *testing.T) {
 		},
 		"TheNarrowestFilter": {
 			do: func(ctx context.Context, s crm.Store) {
-				_, _ = s.Reads(crm.Actor{}).Companies().Page(ctx, org, crm.List[crm.CompanyFilter]{Filter: crm.CompanyFilter{OwnerID: &a}, Count: crm.CountExact})
-				_, _ = s.Reads(crm.Actor{}).Tasks().Page(ctx, org, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{AssignedTo: &a, DealID: &b, Status: &done}})
+				_, _ = s.Reads(crm.Actor{}).Companies().Page(ctx, org, crm.List[crm.CompanyFilter]{Filter: crm.CompanyFilter{OwnerID: crm.Only(a)}, Count: crm.CountExact})
+				_, _ = s.Reads(crm.Actor{}).Tasks().Page(ctx, org, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{AssignedTo: crm.Only(a), DealID: crm.Only(b), Status: crm.Only(done)}})
 			},
 			tags: []crm.Tag{{Entity: crm.EntityCompany, By: crm.ByOwner, ID: a}, {Entity: crm.EntityTask, By: crm.ByDeal, ID: b}},
 		},
 		"ASearchLooksAtAll": {
 			do: func(ctx context.Context, s crm.Store) {
-				_, _ = s.Reads(crm.Actor{}).Companies().Page(ctx, org, crm.List[crm.CompanyFilter]{Filter: crm.CompanyFilter{OwnerID: &a}, Search: &query, Count: crm.CountEstimated})
+				_, _ = s.Reads(crm.Actor{}).Companies().Page(ctx, org, crm.List[crm.CompanyFilter]{Filter: crm.CompanyFilter{OwnerID: crm.Only(a)}, Search: &query, Count: crm.CountEstimated})
 			},
 			tags: []crm.Tag{{Entity: crm.EntityCompany}},
 		},
 		"WhatADealShows": {
 			do: func(ctx context.Context, s crm.Store) {
-				_, _ = s.Reads(crm.Actor{}).Deals().Page(ctx, org, crm.List[crm.DealFilter]{Filter: crm.DealFilter{StageID: &b}})
+				_, _ = s.Reads(crm.Actor{}).Deals().Page(ctx, org, crm.List[crm.DealFilter]{Filter: crm.DealFilter{StageID: crm.Only(b)}})
 			},
 			tags: []crm.Tag{{Entity: crm.EntityContact, By: crm.ByID, ID: contact}, {Entity: crm.EntityDeal, By: crm.ByStage, ID: b}},
 		},
@@ -153,7 +153,7 @@ func TestDependencies(t *testing.T) {
 			do: func(ctx context.Context, s crm.Store) {
 				r := s.Reads(crm.Actor{User: a, Role: crm.RoleRep})
 				_, _ = r.Companies().Page(ctx, org, crm.List[crm.CompanyFilter]{})
-				_, _ = r.Tasks().Page(ctx, org, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{DealID: &b, Status: &done}})
+				_, _ = r.Tasks().Page(ctx, org, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{DealID: crm.Only(b), Status: crm.Only(done)}})
 			},
 			tags: []crm.Tag{{Entity: crm.EntityCompany, By: crm.ByOwner, ID: a}, {Entity: crm.EntityTask, By: crm.ByDeal, ID: b}},
 		},
@@ -175,21 +175,21 @@ func TestDependencies(t *testing.T) {
 		},
 		"OneOfAPageOfTasks": {
 			do: func(ctx context.Context, s crm.Store) {
-				_, _ = crm.NewService(s, clock).Tasks(ctx, crm.Actor{Org: org}, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{DealID: &b, Status: &done}})
+				_, _ = crm.NewService(s, clock).Tasks(ctx, crm.Actor{Org: org}, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{DealID: crm.Only(b), Status: crm.Only(done)}})
 			},
 			tags:  []crm.Tag{{Entity: crm.EntityTask, By: crm.ByDeal, ID: b}},
 			until: inTwoDays,
 		},
 		"ATaskEntersAPage": {
 			do: func(ctx context.Context, s crm.Store) {
-				_, _ = crm.NewService(s, clock).Tasks(ctx, crm.Actor{Org: org}, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{Status: &overdue}})
+				_, _ = crm.NewService(s, clock).Tasks(ctx, crm.Actor{Org: org}, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{Status: crm.Only(overdue)}})
 			},
 			tags:  []crm.Tag{{Entity: crm.EntityTask}},
 			until: crm.InstantOf(now.Add(time.Hour)) + 1,
 		},
 		"TasksUntilMidnight": {
 			do: func(ctx context.Context, s crm.Store) {
-				_, _ = crm.NewService(s, func() time.Time { return now.Add(2 * time.Hour) }).Tasks(ctx, crm.Actor{Org: org}, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{Status: &overdue}})
+				_, _ = crm.NewService(s, func() time.Time { return now.Add(2 * time.Hour) }).Tasks(ctx, crm.Actor{Org: org}, crm.List[crm.TaskFilter]{Filter: crm.TaskFilter{Status: crm.Only(overdue)}})
 			},
 			tags:  []crm.Tag{{Entity: crm.EntityTask}},
 			until: crm.InstantOf(time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)),

@@ -59,23 +59,31 @@ type trackedReads struct {
 	owner *crm.ID // the owner whose records alone are visible; nil: all are
 }
 
+// ownedBy returns the owners that a list shows records of.
+func (r trackedReads) ownedBy(asked crm.OneOf[crm.ID]) crm.OneOf[crm.ID] {
+	if r.owner != nil && asked.Single() == nil {
+		return crm.Only(*r.owner)
+	}
+	return asked
+}
+
 func (r trackedReads) Companies() crm.View[crm.Company, crm.CompanyFilter] {
 	return trackedView[crm.Company, crm.CompanyFilter]{view: r.reads.Companies(), entity: crm.EntityCompany, listTag: func(f crm.CompanyFilter) crm.Tag {
-		f.OwnerID = cmp.Or(f.OwnerID, r.owner)
+		f.OwnerID = r.ownedBy(f.OwnerID)
 		return companyTag(f)
 	}}
 }
 
 func (r trackedReads) Contacts() crm.View[crm.Contact, crm.ContactFilter] {
 	return trackedView[crm.Contact, crm.ContactFilter]{view: r.reads.Contacts(), entity: crm.EntityContact, listTag: func(f crm.ContactFilter) crm.Tag {
-		f.OwnerID = cmp.Or(f.OwnerID, r.owner)
+		f.OwnerID = r.ownedBy(f.OwnerID)
 		return contactTag(f)
 	}}
 }
 
 func (r trackedReads) Deals() crm.View[crm.Deal, crm.DealFilter] {
 	return trackedView[crm.Deal, crm.DealFilter]{view: r.reads.Deals(), entity: crm.EntityDeal, listTag: func(f crm.DealFilter) crm.Tag {
-		f.OwnerID = cmp.Or(f.OwnerID, r.owner)
+		f.OwnerID = r.ownedBy(f.OwnerID)
 		return dealTag(f)
 	}, rowTag: primaryContactTag, searched: []string{crm.EntityCompany, crm.EntityContact}}
 }
@@ -90,14 +98,14 @@ func (r trackedReads) Owners() crm.View[crm.Owner, crm.OwnerFilter] {
 
 func (r trackedReads) Activities() crm.View[crm.Activity, crm.ActivityFilter] {
 	return trackedView[crm.Activity, crm.ActivityFilter]{view: r.reads.Activities(), entity: crm.EntityActivity, listTag: func(f crm.ActivityFilter) crm.Tag {
-		f.OwnerID = cmp.Or(f.OwnerID, r.owner)
+		f.OwnerID = r.ownedBy(f.OwnerID)
 		return activityTag(f)
 	}}
 }
 
 func (r trackedReads) Tasks() crm.View[crm.Task, crm.TaskFilter] {
 	return trackedView[crm.Task, crm.TaskFilter]{view: r.reads.Tasks(), entity: crm.EntityTask, listTag: func(f crm.TaskFilter) crm.Tag {
-		f.AssignedTo = cmp.Or(f.AssignedTo, r.owner) // a task's creator counts as an owner too
+		f.AssignedTo = r.ownedBy(f.AssignedTo) // a task's creator counts as an owner too
 		return taskTag(f)
 	}}
 }
@@ -113,7 +121,7 @@ func (r trackedReads) Search(ctx context.Context, org crm.ID, q crm.List[crm.Hit
 	for _, kind := range [...]struct{ hit, entity string }{
 		{crm.KindCompany, crm.EntityCompany}, {crm.KindContact, crm.EntityContact}, {crm.KindDeal, crm.EntityDeal},
 	} {
-		if q.Filter.Kind == nil || *q.Filter.Kind == kind.hit || *q.Filter.Kind == crm.KindDeal {
+		if !q.Filter.Kind.Narrows() || q.Filter.Kind.Has(&kind.hit) || q.Filter.Kind.Has(new(crm.KindDeal)) {
 			dependenciesOf(ctx).add(org, filterTag(kind.entity, refFilter{crm.ByOwner, r.owner}))
 		}
 	}

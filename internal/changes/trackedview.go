@@ -74,8 +74,8 @@ type refFilter struct {
 	id     *crm.ID
 }
 
-// filterTag returns the tag of the first filter that is set, or that of the whole type. One
-// is enough, since every member of the list matches all filters.
+// filterTag returns the tag of the first filter that is set to one value, or that of the whole
+// type. One is enough, since every member of the list matches all filters.
 func filterTag(entity string, filters ...refFilter) crm.Tag {
 	for _, f := range filters {
 		if f.id != nil {
@@ -86,17 +86,17 @@ func filterTag(entity string, filters ...refFilter) crm.Tag {
 }
 
 func companyTag(f crm.CompanyFilter) crm.Tag {
-	return filterTag(crm.EntityCompany, refFilter{crm.ByOwner, f.OwnerID})
+	return filterTag(crm.EntityCompany, refFilter{crm.ByOwner, f.OwnerID.Single()})
 }
 
 func contactTag(f crm.ContactFilter) crm.Tag {
-	return filterTag(crm.EntityContact, refFilter{crm.ByCompany, f.CompanyID}, refFilter{crm.ByOwner, f.OwnerID})
+	return filterTag(crm.EntityContact, refFilter{crm.ByCompany, f.CompanyID.Single()}, refFilter{crm.ByOwner, f.OwnerID.Single()})
 }
 
 // dealTag does not use the contact: the refs of a deal's entries do not contain its further
 // contacts.
 func dealTag(f crm.DealFilter) crm.Tag {
-	return filterTag(crm.EntityDeal, refFilter{crm.ByCompany, f.CompanyID}, refFilter{crm.ByOwner, f.OwnerID}, refFilter{crm.ByStage, f.StageID})
+	return filterTag(crm.EntityDeal, refFilter{crm.ByCompany, f.CompanyID.Single()}, refFilter{crm.ByOwner, f.OwnerID.Single()}, refFilter{crm.ByStage, f.StageID.Single()})
 }
 
 func stageTag(crm.StageFilter) crm.Tag { return crm.Tag{Entity: crm.EntityStage} }
@@ -104,13 +104,13 @@ func stageTag(crm.StageFilter) crm.Tag { return crm.Tag{Entity: crm.EntityStage}
 func ownerTag(crm.OwnerFilter) crm.Tag { return crm.Tag{Entity: crm.EntityOwner} }
 
 func activityTag(f crm.ActivityFilter) crm.Tag {
-	return filterTag(crm.EntityActivity, refFilter{crm.ByDeal, f.DealID}, refFilter{crm.ByContact, f.ContactID},
-		refFilter{crm.ByCompany, f.CompanyID}, refFilter{crm.ByOwner, f.OwnerID})
+	return filterTag(crm.EntityActivity, refFilter{crm.ByDeal, f.DealID.Single()}, refFilter{crm.ByContact, f.ContactID.Single()},
+		refFilter{crm.ByCompany, f.CompanyID.Single()}, refFilter{crm.ByOwner, f.OwnerID.Single()})
 }
 
 func taskTag(f crm.TaskFilter) crm.Tag {
-	return filterTag(crm.EntityTask, refFilter{crm.ByDeal, f.DealID}, refFilter{crm.ByContact, f.ContactID},
-		refFilter{crm.ByCompany, f.CompanyID}, refFilter{crm.ByOwner, f.AssignedTo})
+	return filterTag(crm.EntityTask, refFilter{crm.ByDeal, f.DealID.Single()}, refFilter{crm.ByContact, f.ContactID.Single()},
+		refFilter{crm.ByCompany, f.CompanyID.Single()}, refFilter{crm.ByOwner, f.AssignedTo.Single()})
 }
 
 // uncacheableView is a view of records that are not in the change log.

@@ -17,6 +17,7 @@ type Limits struct {
 	LimitExpensive          Rate     `name:"limit-expensive" env:"SIXTY_LIMIT_EXPENSIVE" default:"10/5m" help:"Limit of its requests to statistics, analysis and exports." group:"server"`
 	LimitPrincipalFactor    int      `name:"limit-principal-factor" env:"SIXTY_LIMIT_PRINCIPAL_FACTOR" default:"10" help:"Factor of these limits for a person, together with the keys made for them." group:"server"`
 	LimitOrganisationFactor int      `name:"limit-organisation-factor" env:"SIXTY_LIMIT_ORGANISATION_FACTOR" default:"100" help:"Factor of these limits for all requests of an organisation together." group:"server"`
+	ListLimit               int      `name:"list-limit" env:"SIXTY_LIST_LIMIT" default:"50" help:"Maximum number of rows of a list's page if the request does not say." group:"server"`
 	MaxRequests             int      `name:"max-requests" env:"SIXTY_MAX_REQUESTS" default:"256" help:"Maximum number of concurrent requests; others wait in a short queue." group:"server"`
 	MaxConnections          int      `name:"max-connections" env:"SIXTY_MAX_CONNECTIONS" default:"6000" help:"Maximum number of client connections; beyond it, the one that has been idle longest is closed." group:"server"`
 	MaxConnsPerAddress      int      `name:"max-conns-per-address" env:"SIXTY_MAX_CONNS_PER_ADDRESS" default:"1024" help:"Maximum number of connections of one address, trusted proxies excepted; 0: no limit." group:"server"`
@@ -88,6 +89,7 @@ func (l Limits) problems() []string {
 	c.rate("LimitExpensive", l.LimitExpensive, factor)
 	c.between("LimitPrincipalFactor", l.LimitPrincipalFactor, 1, maxRate)
 	c.between("LimitOrganisationFactor", l.LimitOrganisationFactor, 1, maxRate)
+	c.between("ListLimit", l.ListLimit, 1, 1000)
 	c.between("MaxRequests", l.MaxRequests, 1, maxAtOnce)
 	c.between("MaxConnections", l.MaxConnections, 1, maxAtOnce)
 	c.between("MaxConnsPerAddress", l.MaxConnsPerAddress, 0, maxAtOnce)

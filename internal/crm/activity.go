@@ -49,12 +49,14 @@ type ActivityPatch struct {
 
 // ActivityFilter narrows activities; nil members do not.
 type ActivityFilter struct {
-	OwnerID   *ID
-	ContactID *ID
-	CompanyID *ID
-	DealID    *ID
-	Type      *string
-	Status    *string
+	OwnerID   OneOf[ID]
+	ContactID OneOf[ID]
+	CompanyID OneOf[ID]
+	DealID    OneOf[ID]
+	Type      OneOf[string]
+	Status    OneOf[string]
+	StartDate *Span
+	EndDate   *Span
 }
 
 // Activities declares activities.
@@ -87,8 +89,12 @@ var Activities = Declare(Entity[Activity, ActivityPatch, ActivityFilter]{
 		{Name: "contactId", Property: "contact_id", Doc: "Only activities with this contact.", At: func(f *ActivityFilter) any { return &f.ContactID }},
 		{Name: "companyId", Property: "company_id", Doc: "Only activities with this company.", At: func(f *ActivityFilter) any { return &f.CompanyID }},
 		{Name: "dealId", Property: "deal_id", Doc: "Only activities for this deal.", At: func(f *ActivityFilter) any { return &f.DealID }},
+		{Name: "startDate", Property: "date", Doc: "Only activities of this UTC day, or instant, or later.", At: func(f *ActivityFilter) any { return &f.StartDate },
+			Match: func(a *Activity, f *ActivityFilter) bool { return a.Date >= f.StartDate.First }},
+		{Name: "endDate", Property: "date", NotBelow: "startDate", Doc: "Only activities of this UTC day, or instant, or earlier.", At: func(f *ActivityFilter) any { return &f.EndDate },
+			Match: func(a *Activity, f *ActivityFilter) bool { return a.Date <= f.EndDate.Last }},
 	},
-	Sorts: Sorts{[]string{"updated_at", "created_at", "date"}, Sort{"updated_at", true}},
+	Sorts: Sorts{[]string{"date", "updated_at", "created_at"}, Sort{"date", true}},
 })
 
 // Apply applies the patch by the rules of each member.

@@ -40,9 +40,10 @@ type CompanyPatch struct {
 
 // CompanyFilter narrows companies; nil members do not.
 type CompanyFilter struct {
-	OwnerID  *ID
+	OwnerID  OneOf[ID]
 	Industry *string
-	Size     *string
+	Size     OneOf[string]
+	Domain   *string
 }
 
 // Companies declares companies.
@@ -71,6 +72,7 @@ var Companies = Declare(Entity[Company, CompanyPatch, CompanyFilter]{
 		{Name: "ownerId", Property: "owner_id", Doc: "Only companies of this owner.", At: func(f *CompanyFilter) any { return &f.OwnerID }},
 		{Name: "industry", Property: "industry", Doc: "Only companies of exactly this industry.", At: func(f *CompanyFilter) any { return &f.Industry }},
 		{Name: "size", Property: "size", Doc: "Only companies of this size.", At: func(f *CompanyFilter) any { return &f.Size }},
+		{Name: "domain", Property: "domain", Doc: "Only the company with this domain, in any letter case.", At: func(f *CompanyFilter) any { return &f.Domain }},
 	},
 	Sorts: Sorts{[]string{"updated_at", "created_at", "name"}, Sort{"updated_at", true}},
 })

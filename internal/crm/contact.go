@@ -39,8 +39,9 @@ type ContactPatch struct {
 
 // ContactFilter narrows contacts; nil members do not.
 type ContactFilter struct {
-	OwnerID   *ID
-	CompanyID *ID
+	OwnerID   OneOf[ID]
+	CompanyID OneOf[ID]
+	Email     *string
 }
 
 // Contacts declares contacts.
@@ -68,6 +69,7 @@ var Contacts = Declare(Entity[Contact, ContactPatch, ContactFilter]{
 	Filters: []Filter[Contact, ContactFilter]{
 		{Name: "ownerId", Property: "owner_id", Doc: "Only contacts of this owner.", At: func(f *ContactFilter) any { return &f.OwnerID }},
 		{Name: "companyId", Property: "company_id", Doc: "Only contacts at this company.", At: func(f *ContactFilter) any { return &f.CompanyID }},
+		{Name: "email", Property: "email", Doc: "Only the contact with this address, in any letter case.", At: func(f *ContactFilter) any { return &f.Email }},
 	},
 	Sorts: Sorts{[]string{"updated_at", "created_at", "name"}, Sort{"updated_at", true}},
 })

@@ -110,15 +110,20 @@ type DealPatch struct {
 
 // DealFilter narrows deals; nil members do not.
 type DealFilter struct {
-	OwnerID     *ID
-	StageID     *ID
-	CompanyID   *ID
-	ContactID   *ID // primary contact or deal contact
-	Status      *string
+	OwnerID     OneOf[ID]
+	StageID     OneOf[ID]
+	CompanyID   OneOf[ID]
+	ContactID   OneOf[ID] // primary contact or deal contact; null: neither
+	Status      OneOf[string]
+	Priority    OneOf[string]
 	MinValue    *Money // at least
 	MaxValue    *Money // at most
 	CloseBefore *Date  // expected strictly before
 	CloseAfter  *Date  // expected strictly after
+	CloseFrom   *Date  // expected then or after
+	CloseTo     *Date  // expected then or before
+	ClosedFrom  *Span
+	ClosedTo    *Span
 }
 
 // Deals declares deals.
@@ -167,11 +172,12 @@ var Deals = Declare(Entity[Deal, DealPatch, DealFilter]{
 		{Name: "companyId", Property: "company_id", Doc: "Only deals with this company.", At: func(f *DealFilter) any { return &f.CompanyID }},
 		{Name: "contactId", Property: "primary_contact_id", Doc: "Only deals that this contact is on, as primary or further contact.", At: func(f *DealFilter) any { return &f.ContactID }},
 		{Name: "status", Property: "status", Doc: "Only deals of this status.", At: func(f *DealFilter) any { return &f.Status }},
+		{Name: "priority", Property: "priority", Doc: "Only deals of this priority.", At: func(f *DealFilter) any { return &f.Priority }},
 		{Name: "minValue", Property: "value", Doc: "Only deals of at least this value.", At: func(f *DealFilter) any { return &f.MinValue },
 			Match: func(d *Deal, f *DealFilter) bool { return d.Value != nil && *d.Value >= *f.MinValue }},
-		{Name: "maxValue", Property: "value", Doc: "Only deals of at most this value.", At: func(f *DealFilter) any { return &f.MaxValue },
+		{Name: "maxValue", Property: "value", NotBelow: "minValue", Doc: "Only deals of at most this value.", At: func(f *DealFilter) any { return &f.MaxValue },
 			Match: func(d *Deal, f *DealFilter) bool { return d.Value != nil && *d.Value <= *f.MaxValue }},
-		{Name: "closeBefore", Property: "expected_close_date", Doc: "Only deals expected to close before this day.", At: func(f *DealFilter) any { return &f.CloseBefore },
+		{Name: "closeBefore", Property: "expected_close_date", NotBelow: "closeAfter", Doc: "Only deals expected to close before this day.", At: func(f *DealFilter) any { return &f.CloseBefore },
 			Match: func(d *Deal, f *DealFilter) bool {
 				return d.ExpectedCloseDate != nil && *d.ExpectedCloseDate < *f.CloseBefore
 			}},
@@ -179,6 +185,18 @@ var Deals = Declare(Entity[Deal, DealPatch, DealFilter]{
 			Match: func(d *Deal, f *DealFilter) bool {
 				return d.ExpectedCloseDate != nil && *d.ExpectedCloseDate > *f.CloseAfter
 			}},
+		{Name: "closeFrom", Property: "expected_close_date", Doc: "Only deals expected to close on this day or later.", At: func(f *DealFilter) any { return &f.CloseFrom },
+			Match: func(d *Deal, f *DealFilter) bool {
+				return d.ExpectedCloseDate != nil && *d.ExpectedCloseDate >= *f.CloseFrom
+			}},
+		{Name: "closeTo", Property: "expected_close_date", NotBelow: "closeFrom", Doc: "Only deals expected to close on this day or earlier.", At: func(f *DealFilter) any { return &f.CloseTo },
+			Match: func(d *Deal, f *DealFilter) bool {
+				return d.ExpectedCloseDate != nil && *d.ExpectedCloseDate <= *f.CloseTo
+			}},
+		{Name: "closedFrom", Property: "closed_at", Doc: "Only deals that were closed on this UTC day, or at this instant, or later.", At: func(f *DealFilter) any { return &f.ClosedFrom },
+			Match: func(d *Deal, f *DealFilter) bool { return d.ClosedAt != nil && *d.ClosedAt >= f.ClosedFrom.First }},
+		{Name: "closedTo", Property: "closed_at", NotBelow: "closedFrom", Doc: "Only deals that were closed on this UTC day, or at this instant, or earlier.", At: func(f *DealFilter) any { return &f.ClosedTo },
+			Match: func(d *Deal, f *DealFilter) bool { return d.ClosedAt != nil && *d.ClosedAt <= f.ClosedTo.Last }},
 	},
 	Sorts: Sorts{[]string{"updated_at", "created_at", "name", "value", "expected_close_date"}, Sort{"updated_at", true}},
 })

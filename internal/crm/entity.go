@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // An Entity is the one declaration of the records T of a kind: what they hold, what a
@@ -44,24 +43,6 @@ type Property[T, P any] struct {
 	noPatch *P
 }
 
-// A Filter declares what a list can be narrowed by.
-type Filter[T, F any] struct {
-	Name string // of the query parameter
-	Doc  string
-	// Property is what is compared. Of an enumerated one the filter takes only those values.
-	Property string
-	// At returns where a filter holds the value: a **ID, **string, **Money or **Date
-	// that is nil when it does not narrow.
-	At func(*F) any
-	// Match reports whether a record passes a filter that is set. By default, the property must
-	// have the filter's value.
-	Match func(*T, *F) bool
-
-	Enum []string // nil: any value
-
-	rule *TextRule // of the property
-}
-
 // Declare completes an entity from the tags of T.
 func Declare[T, P, F any](e Entity[T, P, F]) *Entity[T, P, F] {
 	record, patch := new(T), new(P)
@@ -83,33 +64,10 @@ func Declare[T, P, F any](e Entity[T, P, F]) *Entity[T, P, F] {
 		}
 	}
 	for i := range e.Filters {
-		x := &e.Filters[i]
-		m := e.Property(x.Property)
-		x.rule = &m.Rule
-		if x.Enum = m.Enum; x.Match == nil {
-			x.Match = func(t *T, f *F) bool { return matches(m.Stored(t), x.At(f)) }
-		}
+		m := e.Property(e.Filters[i].Property)
+		e.Filters[i].complete(m.Enum, &m.Rule, m.Stored)
 	}
 	return &e
-}
-
-// matches reports whether a stored member has the value of a filter.
-func matches(stored, filter any) bool {
-	switch value := filter.(type) {
-	case **ID:
-		return holds(stored, **value)
-	case **string:
-		return holds(stored, **value)
-	default:
-		panic(fmt.Sprintf("crm: a filter that is a %T needs a Match", filter))
-	}
-}
-
-func holds[V comparable](stored any, value V) bool {
-	if optional, ok := stored.(**V); ok {
-		return *optional != nil && **optional == value
-	}
-	return *stored.(*V) == value
 }
 
 // Property returns the property of a name, nil when there is none.
@@ -221,75 +179,4 @@ func (e *Entity[T, P, F]) besideTitle(t *T) (texts, phones []string) {
 		}
 	}
 	return texts, phones
-}
-
-// Value returns a pointer to the filter's value, nil when it does not narrow.
-func (x *Filter[T, F]) Value(f *F) any {
-	switch at := x.At(f).(type) {
-	case **ID:
-		return orNil(*at)
-	case **Money:
-		return orNil(*at)
-	case **Date:
-		return orNil(*at)
-	case **string:
-		return orNil(*at)
-	default:
-		panic(x.unsupported())
-	}
-}
-
-func orNil[V any](p *V) any {
-	if p == nil {
-		return nil
-	}
-	return p
-}
-
-func (x *Filter[T, F]) unsupported() string {
-	return fmt.Sprintf("crm: the filter %s is of a type that filters do not have", x.Name)
-}
-
-// Set reads the filter's value from its text.
-func (x *Filter[T, F]) Set(f *F, text string) error {
-	switch at := x.At(f).(type) {
-	case **ID:
-		return set(at, text, ParseID)
-	case **Money:
-		return set(at, text, ParseMoney)
-	case **Date:
-		return set(at, text, ParseDate)
-	case **string:
-		return set(at, text, x.parseText)
-	default:
-		panic(x.unsupported())
-	}
-}
-
-func set[V any](at **V, text string, parse func(string) (V, error)) error {
-	v, err := parse(text)
-	if err == nil {
-		*at = &v
-	}
-	return err
-}
-
-// parseText reads one of the values of an enumerated property, or any text, which is compared
-// as it is stored. No stored text holds a NUL.
-func (x *Filter[T, F]) parseText(text string) (string, error) {
-	switch {
-	case x.Enum != nil && !slices.Contains(x.Enum, text):
-		return "", fmt.Errorf("must be one of %s", strings.Join(x.Enum, ", "))
-	case strings.ContainsRune(text, 0):
-		return "", fmt.Errorf("must not contain a NUL character")
-	case !utf8.ValidString(text):
-		return "", fmt.Errorf("must be valid UTF-8")
-	}
-	if x.Enum != nil {
-		return text, nil
-	}
-	if normal, violation := x.rule.Check(text); violation == "" {
-		text = normal
-	}
-	return text, nil
 }

@@ -65,14 +65,14 @@ type Hit struct {
 
 // HitFilter narrows a search of everything.
 type HitFilter struct {
-	Kind *string
+	Kind OneOf[string]
 }
 
 // HitKindFilter is what a search of everything can be narrowed by.
 var HitKindFilter = Filter[Hit, HitFilter]{
 	Name: "kind", Doc: "Only records of this kind.", Enum: []string{KindCompany, KindContact, KindDeal},
 	At:    func(f *HitFilter) any { return &f.Kind },
-	Match: func(h *Hit, f *HitFilter) bool { return h.Kind == *f.Kind },
+	Match: func(h *Hit, f *HitFilter) bool { return f.Kind.Has(&h.Kind) },
 }
 
 // Searched is what search uses of a record.

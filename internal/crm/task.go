@@ -60,12 +60,15 @@ type TaskPatch struct {
 
 // TaskFilter narrows tasks; nil members do not.
 type TaskFilter struct {
-	AssignedTo *ID
-	ContactID  *ID
-	CompanyID  *ID
-	DealID     *ID
-	Status     *string // as shown at Now
-	Now        Instant // what is overdue is judged by
+	AssignedTo OneOf[ID]
+	ContactID  OneOf[ID]
+	CompanyID  OneOf[ID]
+	DealID     OneOf[ID]
+	Priority   OneOf[string]
+	DueBefore  *Span         // due strictly before
+	DueAfter   *Span         // due strictly after
+	Status     OneOf[string] // as shown at Now
+	Now        Instant       // what is overdue is judged by
 }
 
 // Tasks declares tasks.
@@ -97,10 +100,15 @@ var Tasks = Declare(Entity[Task, TaskPatch, TaskFilter]{
 	Filters: []Filter[Task, TaskFilter]{
 		{Name: "assignedTo", Property: "assigned_to", Doc: "Only tasks that are assigned to this person.", At: func(f *TaskFilter) any { return &f.AssignedTo }},
 		{Name: "status", Property: "status", Doc: "Only tasks that are shown with this status.", At: func(f *TaskFilter) any { return &f.Status },
-			Match: func(t *Task, f *TaskFilter) bool { return t.StatusAt(f.Now) == *f.Status }},
+			Match: func(t *Task, f *TaskFilter) bool { return f.Status.Has(new(t.StatusAt(f.Now))) }},
+		{Name: "priority", Property: "priority", Doc: "Only tasks of this priority.", At: func(f *TaskFilter) any { return &f.Priority }},
 		{Name: "contactId", Property: "contact_id", Doc: "Only tasks about this contact.", At: func(f *TaskFilter) any { return &f.ContactID }},
 		{Name: "companyId", Property: "company_id", Doc: "Only tasks about this company.", At: func(f *TaskFilter) any { return &f.CompanyID }},
 		{Name: "dealId", Property: "deal_id", Doc: "Only tasks about this deal.", At: func(f *TaskFilter) any { return &f.DealID }},
+		{Name: "dueBefore", Property: "due_date", NotBelow: "dueAfter", Doc: "Only tasks that are due before this UTC day, or instant.", At: func(f *TaskFilter) any { return &f.DueBefore },
+			Match: func(t *Task, f *TaskFilter) bool { return t.DueDate != nil && *t.DueDate < f.DueBefore.First }},
+		{Name: "dueAfter", Property: "due_date", Doc: "Only tasks that are due after this UTC day, or instant.", At: func(f *TaskFilter) any { return &f.DueAfter },
+			Match: func(t *Task, f *TaskFilter) bool { return t.DueDate != nil && *t.DueDate > f.DueAfter.Last }},
 	},
 	Sorts: Sorts{[]string{"updated_at", "created_at", "title", "due_date"}, Sort{"updated_at", true}},
 })

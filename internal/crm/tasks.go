@@ -1,6 +1,9 @@
 package crm
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // overdueFrom returns the first instant at which an open task is overdue: when its due day has
 // ended, or just after its due instant. A due date of exactly midnight UTC is a day.
@@ -55,7 +58,9 @@ func (s *Service) Tasks(ctx context.Context, by Actor, q List[TaskFilter]) (Page
 
 // dependsOnTime reports whether tasks enter or leave the list by the clock.
 func (f *TaskFilter) dependsOnTime() bool {
-	return f.Status != nil && (*f.Status == TaskOverdue || *f.Status == TaskPending || *f.Status == TaskInProgress)
+	return slices.ContainsFunc(f.Status.Values, func(status string) bool {
+		return status == TaskOverdue || status == TaskPending || status == TaskInProgress
+	})
 }
 
 // Task reads one task, with the status that it is shown with.

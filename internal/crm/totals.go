@@ -112,7 +112,7 @@ func (s *Service) ContactTasks(ctx context.Context, by Actor, contact ID) ([]Fol
 	var all []FollowUp
 	// Of each source the newest ten are enough.
 	tasks, err := reads.Tasks().Page(ctx, by.Org, List[TaskFilter]{
-		Filter: TaskFilter{ContactID: &contact}, Sort: Sort{"due_date", true}, Limit: maxFollowUps,
+		Filter: TaskFilter{ContactID: Only(contact)}, Sort: Sort{"due_date", true}, Limit: maxFollowUps,
 	})
 	if err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func (s *Service) ContactTasks(ctx context.Context, by Actor, contact ID) ([]Fol
 		all = append(all, FollowUp{fromTask, t.ID, t.Title, t.Description, t.Priority, t.DueDate, t.Completed})
 	}
 	activities, err := reads.Activities().Page(ctx, by.Org, List[ActivityFilter]{
-		Filter: ActivityFilter{ContactID: &contact}, Sort: Sort{"date", true}, Limit: maxFollowUps,
+		Filter: ActivityFilter{ContactID: Only(contact)}, Sort: Sort{"date", true}, Limit: maxFollowUps,
 		From: &Position{Number: int64(now), ID: uuid.Max, Inclusive: true},
 	})
 	if err != nil {
@@ -134,7 +134,7 @@ func (s *Service) ContactTasks(ctx context.Context, by Actor, contact ID) ([]Fol
 		}
 	}
 	next, err := reads.Activities().Page(ctx, by.Org, List[ActivityFilter]{
-		Filter: ActivityFilter{ContactID: &contact}, Sort: Sort{"date", false}, Limit: 1, From: &Position{Number: int64(now), ID: uuid.Max},
+		Filter: ActivityFilter{ContactID: Only(contact)}, Sort: Sort{"date", false}, Limit: 1, From: &Position{Number: int64(now), ID: uuid.Max},
 	})
 	if err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ func (s *Service) ContactTasks(ctx context.Context, by Actor, contact ID) ([]Fol
 	}
 	for _, status := range []string{StatusActive, StatusWon} {
 		deals, err := reads.Deals().Page(ctx, by.Org, List[DealFilter]{
-			Filter: DealFilter{ContactID: &contact, Status: &status}, Sort: Deals.Sorts.Default, Limit: maxFollowUps,
+			Filter: DealFilter{ContactID: Only(contact), Status: Only(status)}, Sort: Deals.Sorts.Default, Limit: maxFollowUps,
 		})
 		if err != nil {
 			return nil, err

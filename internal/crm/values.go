@@ -193,7 +193,7 @@ const maxExponent = 1 << 20
 // ParseMoney reads a decimal number exactly: at most two places that are not zero,
 // at most MaxMoney either way. An exponent is understood, as JSON allows it.
 func ParseMoney(s string) (Money, error) {
-	notNumber := errors.New("must be a number")
+	const notNumber = MalformedError("must be a number")
 	body, negative := strings.CutPrefix(s, "-")
 	mantissa, exponent := body, 0
 	if i := strings.IndexAny(body, "eE"); i >= 0 {

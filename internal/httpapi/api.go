@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -31,6 +32,8 @@ type Options struct {
 	Tokens *auth.Tokens
 	// Health is what health checks report; nil: the program can always serve.
 	Health Health
+	// ListLimit is how many rows a page has at most if limit is not given; 0: 50.
+	ListLimit int
 	// ObserveVital, if not nil, is called with each measurement of a page. It must not block.
 	ObserveVital func(WebVital)
 	// Figures returns what the instance has counted; nil: nothing is.
@@ -59,6 +62,7 @@ func New(o Options) (*API, error) {
 	if o.Health == nil {
 		o.Health = healthy{}
 	}
+	o.ListLimit = cmp.Or(o.ListLimit, defaultLimit)
 	a := &API{Options: o, openAPI: newDocument(), cachedBy: map[string]string{}}
 	a.schemas = newSchemas(a.openAPI.Components.Schemas.Map())
 	sharedComponents(a.openAPI.Components)
@@ -88,9 +92,9 @@ func (a *API) operations() []operation {
 	contacts.subresources = map[string]operation{
 		"stats": a.contactTotals(),
 		"deals": deals.joining(a.loadDealStages).within(a, parent{"contact", []string{crm.EntityContact}, "/api/contacts/{id}/deals", "listContactDeals", "contactId", contacts.exists},
-			func(f *crm.DealFilter, id *crm.ID) { f.ContactID = id }),
+			func(f *crm.DealFilter) *crm.OneOf[crm.ID] { return &f.ContactID }),
 		"activities": activitiesOf.within(a, parent{"contact", []string{crm.EntityContact, crm.EntityCompany}, "/api/contacts/{id}/activities", "listContactActivities", "contactId", contacts.exists},
-			func(f *crm.ActivityFilter, id *crm.ID) { f.ContactID = id }),
+			func(f *crm.ActivityFilter) *crm.OneOf[crm.ID] { return &f.ContactID }),
 		"owner": a.contactOwner(),
 		"tasks": a.contactTasks(),
 	}
@@ -122,13 +126,13 @@ func (a *API) operations() []operation {
 	}
 	all = append(all,
 		contacts.within(a, parent{"company", []string{crm.EntityCompany}, "/api/companies/{id}/contacts", "listCompanyContacts", "companyId", companies.exists},
-			func(f *crm.ContactFilter, id *crm.ID) { f.CompanyID = id }),
+			func(f *crm.ContactFilter) *crm.OneOf[crm.ID] { return &f.CompanyID }),
 		deals.within(a, parent{"company", []string{crm.EntityCompany}, "/api/companies/{id}/deals", "listCompanyDeals", "companyId", companies.exists},
-			func(f *crm.DealFilter, id *crm.ID) { f.CompanyID = id }),
+			func(f *crm.DealFilter) *crm.OneOf[crm.ID] { return &f.CompanyID }),
 		activitiesOf.within(a, parent{"company", []string{crm.EntityCompany}, "/api/companies/{id}/activities", "listCompanyActivities", "companyId", companies.exists},
-			func(f *crm.ActivityFilter, id *crm.ID) { f.CompanyID = id }),
+			func(f *crm.ActivityFilter) *crm.OneOf[crm.ID] { return &f.CompanyID }),
 		activitiesOf.within(a, parent{"deal", []string{crm.EntityDeal, crm.EntityContact, crm.EntityCompany}, "/api/deals/{id}/activities", "listDealActivities", "dealId", deals.exists},
-			func(f *crm.ActivityFilter, id *crm.ID) { f.DealID = id }),
+			func(f *crm.ActivityFilter) *crm.OneOf[crm.ID] { return &f.DealID }),
 		a.companyTotals(),
 	)
 	return all

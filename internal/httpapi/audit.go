@@ -20,6 +20,7 @@ func (a *API) auditTrail() operation {
 		summary:     "List the audit trail",
 		description: "Sign-ins, data exports, and changes of people, keys and settings, newest first. For admins.",
 		query:       pager.query.document(),
+		listing:     true,
 		answer:      a.schemas.list("AuditEntry"),
 		problems:    []int{http.StatusBadRequest, http.StatusForbidden, http.StatusUnprocessableEntity},
 		caching:     server.Uncached("entries are not in the change log"),

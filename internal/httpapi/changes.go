@@ -38,12 +38,16 @@ func (a *API) changeLog() operation {
 			"that follow since are no longer there, or the log has another epoch, because a backup was restored or another database server has taken over, meta.reset is true, and everything derived from earlier responses must be read again. " +
 			"Changes of what only admins may read, such as keys, and of others' sessions, are for admins. A rep who sees only their own records gets the changes of those and of records without an owner: a record that they lose appears as deleted, and a page may have fewer changes than there are. " +
 			"An update of the organisation may have changed what they see.",
-		query:  q.document(),
+		query: q.document(), listing: true,
 		answer: a.schemas.changes(), problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
 		caching: server.Uncached("clients read it to invalidate their own caches"),
 		run: func(c *call) error {
-			args := sinceArgs{limit: defaultLimit}
-			if errs, malformed := q.read(c.Request.URL.RawQuery, &args); len(errs) > 0 {
+			args := sinceArgs{limit: a.ListLimit}
+			errs, malformed := q.read(c.Request.URL.RawQuery, &args)
+			if unknown := q.unknown(c.Request.URL.RawQuery, nil); len(unknown) > 0 {
+				errs, malformed = append(errs, unknown...), true
+			}
+			if len(errs) > 0 {
 				return server.InvalidQuery(errs, malformed)
 			}
 			page, err := a.Service.Changes(c.Context, c.Actor, args.since, args.limit)

@@ -26,7 +26,8 @@ func (a *API) keyOperations() []operation {
 		{
 			method: http.MethodGet, path: "/api/keys", id: "listAPIKeys", scope: crm.ScopeAdmin, tag: tag, caching: server.Uncached(uses),
 			summary: "List the API keys", description: "Expired and revoked ones included, without their secrets. For admins.",
-			query: pager.query.document(), answer: a.schemas.list("APIKey"),
+			query:   pager.query.document(),
+			listing: true, answer: a.schemas.list("APIKey"),
 			problems: []int{http.StatusBadRequest, http.StatusForbidden, http.StatusUnprocessableEntity},
 			run:      pager.run(with(appendJSON[accounts.APIKey])),
 		},

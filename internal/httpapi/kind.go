@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -34,9 +33,6 @@ func parsed[V any](parse func(string) (V, error), schema *huma.Schema) kind[V] {
 		return v, nil
 	}}
 }
-
-// maxFilterText bounds a filter's text, in bytes. No stored text is longer.
-const maxFilterText = 1024
 
 // enumKind is one of a few values.
 func enumKind(words ...string) kind[string] {
@@ -116,72 +112,6 @@ func plain[A, V any](name, doc string, k kind[V], at func(*A) *V) parameter[A] {
 // optional declares a parameter whose value is nil if it is not given.
 func optional[A, V any](name, doc string, k kind[V], at func(*A) **V) parameter[A] {
 	return setting(name, doc, k, func(dst *A, v V) { *at(dst) = &v })
-}
-
-// filtersOf declares the filters of a list: those of the entity, and a search if it has
-// searched properties.
-func filtersOf[T, P, F any](e *crm.Entity[T, P, F]) []parameter[listArgs[F]] {
-	var all []parameter[listArgs[F]]
-	if slices.ContainsFunc(e.Properties, func(p crm.Property[T, P]) bool { return p.Searched }) {
-		all = append(all, searchWithin[F]())
-	}
-	for i := range e.Filters {
-		all = append(all, filterParameter(&e.Filters[i]))
-	}
-	return all
-}
-
-// filterParameter declares the parameter of a filter. An id has a snake_case
-// name too.
-func filterParameter[T, F any](x *crm.Filter[T, F]) parameter[listArgs[F]] {
-	p := parameter[listArgs[F]]{
-		name: x.Name, doc: x.Doc,
-		scope: func(b []byte, src *listArgs[F]) []byte {
-			value := x.Value(&src.list.Filter)
-			if value == nil {
-				return b
-			}
-			b = append(append(b, x.Name...), '=')
-			switch v := value.(type) {
-			case *crm.ID:
-				b = appendID(b, *v)
-			case *crm.Money:
-				b = appendMoney(b, *v)
-			case *crm.Date:
-				b = appendDate(b, *v)
-			case *string:
-				b = strconv.AppendQuote(b, *v)
-			}
-			return append(b, ';')
-		},
-	}
-	text := false
-	switch x.At(new(F)).(type) {
-	case **crm.ID:
-		p.schema, p.alias = idSchema(), snake(x.Name)
-	case **crm.Money:
-		p.schema = moneySchema()
-	case **crm.Date:
-		p.schema = dateSchema()
-	case **string:
-		p.schema, text = &huma.Schema{Type: huma.TypeString}, true
-		if x.Enum != nil {
-			p.schema = ref(filteredEnum[T](cmp.Or(x.Property, x.Name)))
-		}
-	}
-	p.read = func(dst *listArgs[F], value string) error {
-		err := x.Set(&dst.list.Filter, value)
-		switch {
-		case err == nil && text && len(value) > maxFilterText:
-			return invalid(fmt.Sprintf("must be at most %d bytes long", maxFilterText))
-		case err != nil && x.Enum != nil:
-			return invalid(err.Error())
-		case err != nil:
-			return unreadable(err.Error())
-		}
-		return nil
-	}
-	return p
 }
 
 // filteredEnum returns the name of the enumeration of a record's member.

@@ -14,7 +14,8 @@ import (
 	"sixty/internal/server"
 )
 
-// defaultLimit is how many rows a page has at most if limit is not given.
+// defaultLimit is how many rows a page has at most if limit is not given, unless
+// Options.ListLimit says otherwise.
 const defaultLimit = 50
 
 // listArgs are the parameters of a page of a list with the filter F.
@@ -30,7 +31,7 @@ func listQuery[F any](sorts crm.Sorts, filters []parameter[listArgs[F]]) query[l
 	directions := enumKind("forward", "backward")
 	directions.schema.Default = "forward"
 	q := query[listArgs[F]]{
-		plain("limit", "The most rows of a page.", rangeKind(1, crm.MaxLimit, defaultLimit),
+		plain("limit", "The most rows of a page; the default is SIXTY_LIST_LIMIT, if that is set.", rangeKind(1, crm.MaxLimit, defaultLimit),
 			func(a *listArgs[F]) *int { return &a.list.Limit }),
 		plain("cursor", "Where the page starts: a nextCursor (with direction=forward) or prevCursor (with direction=backward) "+
 			"of the same list with the same filters and sort. It does not expire.",
@@ -81,6 +82,7 @@ func sortSchema(sorts crm.Sorts) *huma.Schema {
 type pager[T, F any] struct {
 	sealer *cursor.Sealer
 	name   string // of the list, as cursors are bound to it
+	limit  int    // of the rows of a page, if none is given
 	sorts  crm.Sorts
 	query  query[listArgs[F]] // the parameters in the query string
 	scopes query[listArgs[F]] // the filters by name, whether from the query or the path
@@ -91,7 +93,7 @@ func newPager[T, F any](
 	a *API, name string, sorts crm.Sorts, filters []parameter[listArgs[F]],
 	page func(context.Context, crm.Actor, crm.List[F]) (crm.Page[T], error),
 ) pager[T, F] {
-	p := pager[T, F]{sealer: a.Sealer, name: name, sorts: sorts, query: listQuery(sorts, filters), page: page}
+	p := pager[T, F]{sealer: a.Sealer, name: name, sorts: sorts, limit: a.ListLimit, query: listQuery(sorts, filters), page: page}
 	for _, f := range filters {
 		if f.scope != nil {
 			p.scopes = append(p.scopes, f)
@@ -104,8 +106,13 @@ func newPager[T, F any](
 // read parses the parameters of a request. narrowed, if not nil, sets the filters that
 // follow from the path.
 func (p *pager[T, F]) read(c *call, narrowed func(*F)) (listArgs[F], cursor.Scope, error) {
-	args := listArgs[F]{list: crm.List[F]{Limit: defaultLimit}}
+	args := listArgs[F]{list: crm.List[F]{Limit: p.limit}}
 	errs, malformed := p.query.read(c.Request.URL.RawQuery, &args)
+	if args.target.id == nil { // it is a list
+		if unknown := p.query.unknown(c.Request.URL.RawQuery, c.OtherQuery); len(unknown) > 0 {
+			errs, malformed = append(errs, unknown...), true
+		}
+	}
 	switch {
 	case args.list.Sort != crm.Sort{}:
 	case args.list.Search != nil:

@@ -39,6 +39,7 @@ type operation struct {
 	caching     server.Caching
 	run         func(*call) error
 	stream      func(*call, http.ResponseWriter) error
+	listing     bool // rejects query parameters that it does not know
 	// reads are names of query parameters that run reads, besides those of query.
 	reads []string
 	// part is run for a record that is named by other means than the path; nil where
@@ -56,7 +57,7 @@ func (op *operation) pipeline() *server.Operation {
 		names = append(names, p.Name)
 	}
 	return &server.Operation{
-		ID: op.id, Method: op.method, Path: op.path, Query: names, Status: op.status, HasBody: op.body != nil,
+		ID: op.id, Method: op.method, Path: op.path, Query: names, OnlyQuery: op.listing, Status: op.status, HasBody: op.body != nil,
 		Public: op.public, Scope: op.neededScope(), Cost: op.cost, LongRunning: op.longRunning, Secret: op.secret, Caching: op.caching, Run: op.run, Stream: op.stream,
 	}
 }

@@ -31,6 +31,7 @@ func (a *API) peopleOperations() []operation {
 			caching: server.Cached(cache.Static, crm.EntityOwner, crm.EntityDeal, crm.EntityOrganisation),
 			summary: "List the users who own records, with their statistics",
 			query:   owners.query.document(),
+			listing: true,
 			answer:  a.schemas.list("Owner"), problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
 			run: owners.run(a.loadOwnerStats),
 		},

@@ -2,7 +2,9 @@ package httpapi
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -28,6 +30,9 @@ type parameter[A any] struct {
 	// scope appends the value in its canonical form, or nothing if it was not given; nil
 	// for a parameter that is no filter.
 	scope func(b []byte, src *A) []byte
+	// check checks the value against those of other parameters, once all are read; nil for
+	// nothing to check. An error leads to a 422.
+	check func(src *A) error
 }
 
 // unreadable is the error of a value that is not of its parameter's kind.
@@ -41,7 +46,7 @@ type invalid string
 func (i invalid) Error() string { return string(i) }
 
 // read parses the parameters of a query string, and returns all validation errors at once.
-// A parameter with an empty value counts as not given; unknown ones are ignored.
+// A parameter with an empty value counts as not given; unknown ones are ignored: see unknown.
 func (q query[A]) read(raw string, dst *A) (errs []server.ValidationError, malformed bool) {
 	if raw == "" && !q.requiresAny() {
 		return nil, false
@@ -52,21 +57,44 @@ func (q query[A]) read(raw string, dst *A) (errs []server.ValidationError, malfo
 	}
 	for i := range q {
 		p := &q[i]
-		value, several := p.pick(values)
-		switch {
-		case several:
-			errs, malformed = append(errs, server.InQuery(p.name, p.ambiguity())), true
-		case value != "":
-			if err := p.read(dst, value); err != nil {
-				errs = append(errs, server.InQuery(p.name, err.Error()))
-				var u unreadable
-				malformed = malformed || errors.As(err, &u)
-			}
-		case p.required:
-			errs, malformed = append(errs, server.InQuery(p.name, "must be given")), true
+		err := p.readFrom(values, dst)
+		if err != nil {
+			errs = append(errs, server.InQuery(p.name, err.Error()))
+			malformed = malformed || errors.As(err, new(unreadable))
+		}
+	}
+	for i := range q {
+		p := &q[i]
+		if p.check == nil {
+			continue
+		}
+		if err := p.check(dst); err != nil {
+			errs = append(errs, server.InQuery(p.name, err.Error()))
 		}
 	}
 	return errs, malformed
+}
+
+// readFrom parses the parameter's value, under either name. Values that are spelled differently
+// must be equal once they are read.
+func (p *parameter[A]) readFrom(values url.Values, dst *A) error {
+	given := p.pick(values)
+	switch {
+	case len(given) == 0 && p.required:
+		return unreadable("must be given")
+	case len(given) == 0:
+		return nil
+	case len(given) > 1:
+		first := new(A)
+		err := p.read(first, given[0])
+		for _, value := range given[1:] {
+			other := new(A)
+			if err != nil || p.read(other, value) != nil || !reflect.DeepEqual(first, other) {
+				return unreadable(p.ambiguity())
+			}
+		}
+	}
+	return p.read(dst, given[0])
 }
 
 func (q query[A]) requiresAny() bool {
@@ -78,24 +106,63 @@ func (q query[A]) requiresAny() bool {
 	return false
 }
 
-// pick returns the parameter's value under either name; several if there are different
-// ones.
-func (p *parameter[A]) pick(values url.Values) (value string, several bool) {
+// pick returns the different texts that the parameter is given as, under either name.
+func (p *parameter[A]) pick(values url.Values) (given []string) {
 	for _, name := range [...]string{p.name, p.alias} {
 		if name == "" {
 			continue
 		}
 		for _, v := range values[name] {
-			switch {
-			case v == "" || v == value:
-			case value == "":
-				value = v
-			default:
-				return "", true
+			if v != "" && !slices.Contains(given, v) {
+				given = append(given, v)
 			}
 		}
 	}
-	return value, false
+	return given
+}
+
+// names returns the names of the parameters.
+func (q query[A]) names() (names []string) {
+	for i := range q {
+		if names = append(names, q[i].name); q[i].alias != "" {
+			names = append(names, q[i].alias)
+		}
+	}
+	return names
+}
+
+// documented returns the names of the parameters, without other forms.
+func (q query[A]) documented() (names []string) {
+	for i := range q {
+		if !q[i].hidden {
+			names = append(names, q[i].name)
+		}
+	}
+	return names
+}
+
+// maxUnknown is the most unknown parameters that a problem names.
+const maxUnknown = 10
+
+// unknown returns an error for each parameter of a query string that the query does not have,
+// nor others that may occur.
+func (q query[A]) unknown(raw string, others []string) (errs []server.ValidationError) {
+	names := q.names()
+	var told []string
+	for pair := range strings.SplitSeq(raw, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(name)
+		if err != nil || value == "" || slices.Contains(names, name) || slices.Contains(others, name) ||
+			server.IgnoredParameter(name) || slices.Contains(told, name) || len(told) == maxUnknown {
+			continue
+		}
+		message := "is not a parameter of this list"
+		if told = append(told, name); len(told) == 1 {
+			message += "; there are " + strings.Join(q.documented(), ", ")
+		}
+		errs = append(errs, server.InQuery(fmt.Sprintf("%.64s", name), message))
+	}
+	return errs
 }
 
 func (p *parameter[A]) ambiguity() string {
@@ -113,9 +180,15 @@ func (q query[A]) document() []*huma.Param {
 		if p.hidden {
 			continue
 		}
-		all = append(all, &huma.Param{Name: p.name, In: "query", Description: p.doc, Required: p.required, Schema: p.schema})
+		var explode *bool
+		if p.schema.Type == huma.TypeArray { // separated by commas
+			explode = new(bool)
+		}
+		all = append(all, &huma.Param{Name: p.name, In: "query", Description: p.doc, Required: p.required, Schema: p.schema, Explode: explode})
 		if p.alias != "" {
-			all = append(all, aliasParameter(p.alias, p.name, p.schema))
+			alias := aliasParameter(p.alias, p.name, p.schema)
+			alias.Explode = explode
+			all = append(all, alias)
 		}
 	}
 	return all

@@ -115,10 +115,12 @@ func (res *resource[T, F, P]) list(a *API, path string) operation {
 		summary:     "List " + res.many,
 		description: res.listNote,
 		query:       res.pager.query.document(), reads: slices.Concat(res.pager.query.undocumented(), res.subresourceParameters()),
-		answer: a.schemas.list(res.name), example: res.exampleList(),
+		listing: true,
+		answer:  a.schemas.list(res.name), example: res.exampleList(),
 		problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
 		run: func(c *call) error {
 			if op, id, ok := res.addressed(c); ok {
+				c.OtherQuery = res.target.names()
 				return op.forID(c, id)
 			}
 			return res.answerList(c, &res.pager, nil)
@@ -272,7 +274,7 @@ type parent struct {
 
 // within returns the operation that lists a parent's records. It has every parameter of
 // the whole list but the one that the path replaces, and cursors fit both.
-func (res *resource[T, F, P]) within(a *API, of parent, narrow func(*F, *crm.ID)) operation {
+func (res *resource[T, F, P]) within(a *API, of parent, at func(*F) *crm.OneOf[crm.ID]) operation {
 	p := res.pager
 	p.query = p.query.without(of.filter)
 	for _, n := range res.target {
@@ -283,13 +285,14 @@ func (res *resource[T, F, P]) within(a *API, of parent, narrow func(*F, *crm.ID)
 		caching: server.Cached(res.tier, slices.Concat(res.of, of.of)...),
 		summary: "List the " + res.many + " of a " + of.one,
 		query:   p.query.document(),
+		listing: true,
 		answer:  a.schemas.list(res.name), example: res.exampleList(),
 		problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
 		forID: func(c *call, id crm.ID) error {
 			if err := of.exists(c, id); err != nil {
 				return err
 			}
-			return res.answerList(c, &p, func(f *F) { narrow(f, &id) })
+			return res.answerList(c, &p, func(f *F) { *at(f) = crm.Only(id) })
 		},
 	})
 }

@@ -60,8 +60,9 @@ func (a *API) searchOperation() operation {
 		description: fmt.Sprintf("The best come first, among equals the newest. Of each kind, the %d newest matches are considered. ", crm.MaxHits) +
 			"Deals are also found by the names of their company and contacts. " +
 			"The rank depends on the query and the record alone, so that a cursor stays valid while other records change.",
-		query:  p.query.document(),
-		answer: a.schemas.list("SearchHit"), example: json.RawMessage(appendListTail(b, listTail{count: 1, limit: defaultLimit})),
+		query:   p.query.document(),
+		listing: true,
+		answer:  a.schemas.list("SearchHit"), example: json.RawMessage(appendListTail(b, listTail{count: 1, limit: defaultLimit})),
 		problems: []int{http.StatusBadRequest, http.StatusUnprocessableEntity},
 		run:      p.run(with(appendHit)),
 	}

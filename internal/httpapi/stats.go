@@ -55,7 +55,7 @@ func (a *API) contactNumbers(ctx context.Context, by crm.Actor, id crm.ID) (cont
 		return contactNumbers{}, err
 	}
 	recent, err := a.Service.Activities(ctx, by, crm.List[crm.ActivityFilter]{
-		Filter: crm.ActivityFilter{ContactID: &id}, Sort: crm.Sort{Field: "date", Desc: true}, Limit: recentActivities,
+		Filter: crm.ActivityFilter{ContactID: crm.Only(id)}, Sort: crm.Sort{Field: "date", Desc: true}, Limit: recentActivities,
 	})
 	return contactNumbers{totals, recent.Rows}, err
 }

@@ -45,7 +45,8 @@ func (a *API) teamOperations() []operation {
 		{
 			method: http.MethodGet, path: "/api/users", id: "listUsers", scope: crm.ScopeAdmin, tag: tag, caching: server.Uncached(uncached),
 			summary: "List the users", description: "Deactivated ones included. For admins.",
-			query: pager.query.document(), answer: a.schemas.list("Member"),
+			query:   pager.query.document(),
+			listing: true, answer: a.schemas.list("Member"),
 			problems: []int{http.StatusBadRequest, http.StatusForbidden, http.StatusUnprocessableEntity},
 			run:      pager.run(with(appendMember)),
 		},

@@ -26,7 +26,7 @@ func (s *Server) respondCached(op *Operation, w http.ResponseWriter, r *http.Req
 		Org: actor.Org, Tier: op.Caching.Tier, Operation: op.ID,
 		StaleIfError: staleIfError(r.Header["Cache-Control"]),
 	}
-	query := CanonicalQuery(op.Query, r.URL.RawQuery)
+	query := canonicalQuery(op.Query, op.OnlyQuery, r.URL.RawQuery)
 	req.Key = op.cacheKey(r.URL.EscapedPath(), query, actor) // escaped, so that no path contains a query
 	req.Bypass = stale || len(req.Key) > maxCacheKey || !s.isConsistent(r, actor.Org)
 	if res, ok := s.Cache.Lookup(r.Context(), &req); ok {

@@ -9,7 +9,16 @@ import (
 // CanonicalQuery returns the one form of all query strings that mean the same: the
 // parameters of the given names that are not empty, sorted, and escaped alike. A query
 // that cannot be parsed is returned as it is, for the operation to reject.
-func CanonicalQuery(names []string, raw string) string {
+func CanonicalQuery(names []string, raw string) string { return canonicalQuery(names, false, raw) }
+
+// IgnoredParameter reports whether a query parameter is ignored by operations that reject those
+// they do not know: those of caches, and of links in messages and advertisements.
+func IgnoredParameter(name string) bool {
+	return name == "_" || name == "t" || name == "select" || strings.HasPrefix(name, "utm_")
+}
+
+// canonicalQuery is CanonicalQuery. With only, other parameters are for the operation to reject.
+func canonicalQuery(names []string, only bool, raw string) string {
 	if raw == "" || isCanonical(names, raw) {
 		return raw
 	}
@@ -26,8 +35,12 @@ func CanonicalQuery(names []string, raw string) string {
 				return raw
 			}
 		}
-		if value != "" && slices.Contains(names, name) {
+		switch {
+		case value == "":
+		case slices.Contains(names, name):
 			pairs = append(pairs, name+"="+url.QueryEscape(value))
+		case only && !IgnoredParameter(name):
+			return raw
 		}
 	}
 	slices.Sort(pairs)

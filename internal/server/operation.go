@@ -14,6 +14,7 @@ type Operation struct {
 	ID           string // unique
 	Method, Path string
 	Query        []string   // the names of the query parameters that Run reads
+	OnlyQuery    bool       // Run rejects others, unless IgnoredParameter
 	Public       bool       // needs no credentials
 	Scope        crm.Scopes // the scope that a credential needs, unless it is Public
 	Cost         RateLimitCost
@@ -56,6 +57,9 @@ type Call struct {
 	// Expected is the condition that the request sets on the version of the record that
 	// it changes.
 	Expected crm.VersionCondition
+
+	// OtherQuery names query parameters that another operation has read, which this one is run for.
+	OtherQuery []string
 
 	Out      []byte         // the response body
 	Version  int64          // of the record in the response; 0 if it is not one versioned record

@@ -11,6 +11,7 @@ func activityTable() table[crm.Activity, crm.ActivityFilter] {
 	return table[crm.Activity, crm.ActivityFilter]{
 		name: "activities", entity: crm.EntityActivity, owned: "t.owner_id = @",
 		columns: columnsOf(crm.Activities, nil),
+		order:   crm.Activities.Sorts.Default.Field,
 		sorts: map[string]sortKey{
 			"updated_at": commonSorts["updated_at"],
 			"created_at": commonSorts["created_at"],
@@ -18,12 +19,18 @@ func activityTable() table[crm.Activity, crm.ActivityFilter] {
 			"id":         commonSorts["id"],
 		},
 		filters: filtersOf(crm.Activities, map[string]condition[crm.ActivityFilter]{
-			"ownerId":   {sql: "t.owner_id ="},
-			"contactId": {sql: "t.contact_id ="},
-			"companyId": {sql: "t.company_id ="},
-			"dealId":    {sql: "t.deal_id ="},
-			"type":      {sql: "t.type ="},
-			"status":    {sql: "t.status ="},
+			"ownerId":   {column: "t.owner_id"},
+			"contactId": {column: "t.contact_id"},
+			"companyId": {column: "t.company_id"},
+			"dealId":    {column: "t.deal_id"},
+			"type":      {column: "t.type"},
+			"status":    {column: "t.status"},
+			"startDate": {add: func(b *whereBuilder, f *crm.ActivityFilter) {
+				b.timeRange.column, b.timeRange.from = "t.date", &f.StartDate.First
+			}},
+			"endDate": {add: func(b *whereBuilder, f *crm.ActivityFilter) {
+				b.timeRange.column, b.timeRange.before = "t.date", new(f.EndDate.Last+1)
+			}},
 		}),
 		keys: map[crm.Key]string{crm.KeyExternalID: "external_id"},
 		id:   func(a *crm.Activity) crm.ID { return a.ID },
@@ -39,6 +46,7 @@ func taskTable() table[crm.Task, crm.TaskFilter] {
 		name: "tasks", entity: crm.EntityTask, owned: "(t.assigned_to = @ OR t.created_by = @)",
 		columns: columnsOf(crm.Tasks, nil),
 		nameOf:  func(t *crm.Task) string { return t.Title },
+		order:   crm.Tasks.Sorts.Default.Field,
 		sorts: map[string]sortKey{
 			"updated_at": commonSorts["updated_at"],
 			"created_at": commonSorts["created_at"],
@@ -46,11 +54,14 @@ func taskTable() table[crm.Task, crm.TaskFilter] {
 			"due_date":   {"due_asc", keyInstant, 253402300800000000, -62135596801000000}, // after the year 9999, before the year 1,
 		},
 		filters: filtersOf(crm.Tasks, map[string]condition[crm.TaskFilter]{
-			"assignedTo": {sql: "t.assigned_to ="},
-			"contactId":  {sql: "t.contact_id ="},
-			"companyId":  {sql: "t.company_id ="},
-			"dealId":     {sql: "t.deal_id ="},
-			"status":     {add: addTaskStatus},
+			"assignedTo": {column: "t.assigned_to"},
+			"contactId":  {column: "t.contact_id"},
+			"companyId":  {column: "t.company_id"},
+			"dealId":     {column: "t.deal_id"},
+			"priority":   {column: "t.priority"},
+			"status":     {choice: taskStatuses},
+			"dueBefore":  {add: func(b *whereBuilder, f *crm.TaskFilter) { b.add("t.due_date <", f.DueBefore.First) }},
+			"dueAfter":   {add: func(b *whereBuilder, f *crm.TaskFilter) { b.add("t.due_date >", f.DueAfter.Last) }},
 		}),
 		keys: map[crm.Key]string{crm.KeyExternalID: "external_id"},
 		id:   func(t *crm.Task) crm.ID { return t.ID },
@@ -70,18 +81,30 @@ func ownersOf(t *crm.Task) []crm.ID {
 	return owners
 }
 
-// addTaskStatus adds the condition that tasks are shown with a status.
-func addTaskStatus(b *whereBuilder, f *crm.TaskFilter) {
-	switch *f.Status {
-	case crm.TaskOverdue:
-		// In the words of the partial index, so that the engines recognise it.
-		b.add("t.status NOT IN ('completed', 'cancelled') AND t.overdue_from <=", f.Now)
-	case crm.TaskPending, crm.TaskInProgress:
-		b.add("t.status =", f.Status)
-		b.add("t.overdue_from >", f.Now)
-	default:
-		b.add("t.status =", f.Status)
+// taskStatuses returns the alternatives of statuses that tasks are shown with.
+func taskStatuses(b *whereBuilder, f *crm.TaskFilter, statuses crm.Choice) alternatives {
+	var a alternatives
+	var conditions []string
+	for _, status := range statuses.Values {
+		a.arms = append(a.arms, arm{condition: taskStatus(b, f, status)})
+		conditions = append(conditions, a.arms[len(a.arms)-1].condition)
 	}
+	a.any = anyOf(conditions)
+	return a
+}
+
+// taskStatus returns the condition that tasks are shown with a status.
+func taskStatus(b *whereBuilder, f *crm.TaskFilter, status any) string {
+	// In the words of the partial index, so that the engines recognise it.
+	const open = "t.status NOT IN ('completed', 'cancelled') AND t.overdue_from <= "
+	if status == crm.TaskOverdue {
+		return open + b.placeholder(f.Now)
+	}
+	condition := "t.status = " + b.placeholder(status)
+	if status == crm.TaskPending || status == crm.TaskInProgress {
+		condition += " AND t.overdue_from > " + b.placeholder(f.Now)
+	}
+	return condition
 }
 
 // NextDue implements crm.Reads.

@@ -14,11 +14,12 @@ func auditTable() table[accounts.AuditEntry, accounts.AuditFilter] {
 	return table[accounts.AuditEntry, accounts.AuditFilter]{
 		name: "audit", entity: "audit", permanent: true,
 		columns: columnsOf(accounts.AuditTrail, nil),
+		order:   accounts.AuditTrail.Sorts.Default.Field,
 		sorts:   map[string]sortKey{"at": {column: "at", kind: keyInstant}},
 		filters: filtersOf(accounts.AuditTrail, map[string]condition[accounts.AuditFilter]{
-			"action":  {sql: "t.action ="},
-			"actorId": {sql: "t.actor_id ="},
-			"keyId":   {sql: "t.key_id ="},
+			"action":  {column: "t.action"},
+			"actorId": {column: "t.actor_id"},
+			"keyId":   {column: "t.key_id", nullIndex: true},
 			"from": {add: func(b *whereBuilder, f *accounts.AuditFilter) {
 				b.timeRange.column, b.timeRange.from = "t.at", new(crm.InstantOf(f.From.Time()))
 			}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 
 	"sixty/internal/crm"
 )
@@ -28,7 +29,9 @@ func fetchSize(rows int) int {
 func page[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], org crm.ID, owner *crm.ID, q crm.List[F]) (crm.Page[T], error) {
 	b := newWhere(org)
 	t.restrictTo(owner, &b)
-	t.filter(q.Filter, &b)
+	if t.choose(&q.Filter, &b); q.Sort.Field != t.order {
+		b.unite()
+	}
 	key := t.sorts[q.Sort.Field]
 	sc := keysetScan{forward: !q.Backward, from: q.From}
 	if sc.from != nil {
@@ -99,7 +102,14 @@ func page[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], o
 func listStatement[T, F any](s *Store, t *table[T, F], b *whereBuilder, sort crm.Sort, sc keysetScan, fetch int) (*Statement, []any) {
 	b, sc = b.forScan("t."+t.sorts[sort.Field].column, sort.Desc != sc.forward, sc)
 	st := s.composed(listKey("list", t.entity, b, sort, sc, fetch), func() *Statement {
-		column, tail := scanSQL(t, b, sort, sc, fetch)
+		if b.several.arms != nil {
+			return &Statement{
+				Name: t.entity + ".list",
+				SQL: "SELECT " + t.selectList(true) + ", m.k FROM " + mergedSQL(t, b, sort, sc, fetch) + " CROSS JOIN " +
+					strings.TrimPrefix(t.from(true, &whereBuilder{owner: b.owner}), " FROM ") + " WHERE t.org_id = $1 AND t.id = m.id" + orderBy(sort, sc, "m.k", "m.id"),
+			}
+		}
+		column, _, tail := scanSQL(t, b, sort, sc, fetch)
 		return &Statement{
 			Name: t.entity + ".list",
 			SQL:  "SELECT " + t.selectList(true) + ", " + column + t.from(true, b) + tail,
@@ -114,7 +124,10 @@ func anyRow[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F],
 	for _, part := range key.indexScans(sort, sc) {
 		b, part := b.forScan("t."+key.column, sort.Desc != part.forward, part)
 		st := s.composed(listKey("any", t.entity, b, sort, part, 1), func() *Statement {
-			_, tail := scanSQL(t, b, sort, part, 1)
+			if b.several.arms != nil {
+				return &Statement{Name: t.entity + ".any", SQL: "SELECT 1 FROM " + mergedSQL(t, b, sort, part, 1)}
+			}
+			_, _, tail := scanSQL(t, b, sort, part, 1)
 			return &Statement{Name: t.entity + ".any", SQL: "SELECT 1" + t.from(false, b) + tail}
 		})
 		err = s.query(ctx, db, st, b.scanArgs(key, part), func(Rows) (bool, error) {
@@ -128,17 +141,26 @@ func anyRow[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F],
 	return found, err
 }
 
-// scanSQL composes the statement of an index scan from WHERE on, and returns the column
+// orderBy composes the ORDER BY of a scan.
+func orderBy(sort crm.Sort, sc keysetScan, columns ...string) string {
+	order := " DESC"
+	if sort.Desc != sc.forward { // ascending
+		order = ""
+	}
+	return " ORDER BY " + strings.Join(slices.Compact(columns), order+", ") + order
+}
+
+// scanSQL composes the statement of an index scan from WHERE on, and returns the columns
 // of the order besides.
-func scanSQL[T, F any](t *table[T, F], b *whereBuilder, sort crm.Sort, sc keysetScan, fetch int) (column, tail string) {
-	column, id := "t."+t.sorts[sort.Field].column, "t.id"
+func scanSQL[T, F any](t *table[T, F], b *whereBuilder, sort crm.Sort, sc keysetScan, fetch int) (column, id, tail string) {
+	column, id = "t."+t.sorts[sort.Field].column, "t.id"
 	if sort.Field == "updated_at" {
 		column, id = b.updated, b.id
 	}
 	ascending := sort.Desc != sc.forward
-	compare, order := " < ", " DESC"
+	compare := " < "
 	if ascending {
-		compare, order = " > ", ""
+		compare = " > "
 	}
 	tail = t.whereSQL(b)
 	next := len(b.args) + 1
@@ -161,12 +183,11 @@ func scanSQL[T, F any](t *table[T, F], b *whereBuilder, sort crm.Sort, sc keyset
 		}
 		tail += " AND " + column + within + placeholders(next, 1)
 	}
-	tail += " ORDER BY " + column + order
-	if column != id {
-		tail += ", " + id + order
+	columns := []string{column, id}
+	if b.constant != "" && sort.Field == t.order {
+		columns = []string{b.constant, column, id}
 	}
-	tail += " LIMIT " + strconv.Itoa(fetch)
-	return column, tail
+	return column, id, tail + orderBy(sort, sc, columns...) + " LIMIT " + strconv.Itoa(fetch)
 }
 
 // scanArgs returns the arguments of the statement of an index scan.

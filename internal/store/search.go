@@ -208,7 +208,7 @@ func searchPage[T, F any](ctx context.Context, r *reader, t *table[T, F], org cr
 // Search implements crm.Reads.
 func (r *reader) Search(ctx context.Context, org crm.ID, q crm.List[crm.HitFilter]) (crm.Page[crm.Hit], error) {
 	s := r.store
-	complete, err := r.searchComplete(ctx, org, q.Filter.Kind == nil || *q.Filter.Kind == crm.KindDeal)
+	complete, err := r.searchComplete(ctx, org, !q.Filter.Kind.Narrows() || q.Filter.Kind.Has(new(crm.KindDeal)))
 	if err != nil {
 		return crm.Page[crm.Hit]{}, err
 	}
@@ -236,7 +236,7 @@ func (r *reader) Search(ctx context.Context, org crm.ID, q crm.List[crm.HitFilte
 
 // hits returns the matches of an entity, none if the search is for another kind.
 func hits[T, F any](ctx context.Context, r *reader, t *table[T, F], org crm.ID, q *crm.List[crm.HitFilter]) (_ []match, more bool, _ error) {
-	if q.Filter.Kind != nil && *q.Filter.Kind != t.search.kind {
+	if q.Filter.Kind.Narrows() && !q.Filter.Kind.Has(&t.search.kind) {
 		return nil, false, nil
 	}
 	return matches(ctx, r, t, org, &crm.List[F]{Search: q.Search, Sort: crm.ByRank})

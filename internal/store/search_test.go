@@ -102,6 +102,10 @@ func checkLists(t *testing.T, s *store.Store, m *searchModel, q string, i int) {
 	if i%3 == 0 {
 		owner = &m.owners[i%len(m.owners)].ID
 	}
+	var owners crm.OneOf[crm.ID]
+	if owner != nil {
+		owners = crm.Only(*owner)
+	}
 	r := s.Reads(crm.Actor{})
 	var got []crm.ID
 	var truncated bool
@@ -111,17 +115,17 @@ func checkLists(t *testing.T, s *store.Store, m *searchModel, q string, i int) {
 	switch kind {
 	case crm.KindCompany:
 		var p crm.Page[crm.Company]
-		p, err = r.Companies().Page(t.Context(), m.org.ID, crm.List[crm.CompanyFilter]{Search: &query, Sort: sort, Limit: crm.MaxLimit, Filter: crm.CompanyFilter{OwnerID: owner}, Count: crm.CountExact})
+		p, err = r.Companies().Page(t.Context(), m.org.ID, crm.List[crm.CompanyFilter]{Search: &query, Sort: sort, Limit: crm.MaxLimit, Filter: crm.CompanyFilter{OwnerID: owners}, Count: crm.CountExact})
 		truncated, total = p.Truncated, p.Total
 		got = idsOf(p.Rows, func(c *crm.Company) crm.ID { return c.ID })
 	case crm.KindContact:
 		var p crm.Page[crm.Contact]
-		p, err = r.Contacts().Page(t.Context(), m.org.ID, crm.List[crm.ContactFilter]{Search: &query, Sort: sort, Limit: crm.MaxLimit, Filter: crm.ContactFilter{OwnerID: owner}, Count: crm.CountExact})
+		p, err = r.Contacts().Page(t.Context(), m.org.ID, crm.List[crm.ContactFilter]{Search: &query, Sort: sort, Limit: crm.MaxLimit, Filter: crm.ContactFilter{OwnerID: owners}, Count: crm.CountExact})
 		truncated, total = p.Truncated, p.Total
 		got = idsOf(p.Rows, func(c *crm.Contact) crm.ID { return c.ID })
 	case crm.KindDeal:
 		var p crm.Page[crm.Deal]
-		p, err = r.Deals().Page(t.Context(), m.org.ID, crm.List[crm.DealFilter]{Search: &query, Sort: sort, Limit: crm.MaxLimit, Filter: crm.DealFilter{OwnerID: owner}, Count: crm.CountExact})
+		p, err = r.Deals().Page(t.Context(), m.org.ID, crm.List[crm.DealFilter]{Search: &query, Sort: sort, Limit: crm.MaxLimit, Filter: crm.DealFilter{OwnerID: owners}, Count: crm.CountExact})
 		truncated, total = p.Truncated, p.Total
 		got = idsOf(p.Rows, func(d *crm.Deal) crm.ID { return d.ID })
 	}

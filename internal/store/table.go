@@ -27,6 +27,7 @@ type table[T, F any] struct {
 	joinOwned string          // owned, for what is joined
 	where     string          // a condition of every list
 	sorts     map[string]sortKey
+	order     string // the field of the default order, which filters have indexes in
 	filters   []tableFilter[F]
 	keys      map[crm.Key]string // the columns that records are found by
 	id        func(*T) crm.ID
@@ -47,11 +48,15 @@ func columnsOf[T, P, F any](e *crm.Entity[T, P, F], views map[string]string) []c
 	return columns
 }
 
-// A condition is the SQL of a filter that is set: its text before the value, or what
-// adds it.
+// A condition is the SQL of a filter that is set.
 type condition[F any] struct {
-	sql string
-	add func(*whereBuilder, *F)
+	sql string                  // its text before the value, or
+	add func(*whereBuilder, *F) // what adds it
+	// Of a filter of several values:
+	column string // that has one of them, or
+	// nullIndex says that there is an index of the rows that have no value in the column.
+	nullIndex bool
+	choice    func(*whereBuilder, *F, crm.Choice) alternatives
 }
 
 // A tableFilter is a declared filter and its condition.
@@ -78,17 +83,8 @@ func filtersOf[T, P, F any](e *crm.Entity[T, P, F], conditions map[string]condit
 
 // filter adds the conditions of the filters that are set.
 func (t *table[T, F]) filter(f F, b *whereBuilder) {
-	for i := range t.filters {
-		x := &t.filters[i]
-		value := x.value(&f)
-		switch {
-		case value == nil:
-		case x.add != nil:
-			x.add(b, &f)
-		default:
-			b.add(x.sql, value)
-		}
-	}
+	t.choose(&f, b)
+	b.unite()
 }
 
 // notDeleted returns the condition that a row is not deleted.
@@ -101,7 +97,11 @@ func (t *table[T, F]) notDeleted() string {
 
 // whereSQL returns the WHERE clause of a list.
 func (t *table[T, F]) whereSQL(b *whereBuilder) string {
-	return " WHERE " + b.lead + ".org_id = $1" + t.notDeleted() + t.where + string(b.where)
+	sql := " WHERE " + b.lead + ".org_id = $1" + t.notDeleted() + t.where + string(b.where)
+	if b.several.any != "" {
+		sql += " AND " + b.several.any
+	}
+	return sql
 }
 
 // selectList returns the columns as SELECT lists them: as stored, or as the view reads

@@ -12,22 +12,18 @@ import (
 // are cached by the text of their conditions (see listKey), so two different sets of
 // conditions never share one.
 type whereBuilder struct {
-	// A filter that is served by another table sets these: the FROM clause, the alias
-	// with the leading org_id, and the columns of the default order.
-	from, lead, updated, id string
-	// searchJoin joins that other table to t where a search finds t first.
-	searchJoin string
-
-	where []byte // " AND " and a condition, repeated
-	args  []any
-	owner string // the placeholder of the only owner that is visible; "" for all
+	source
+	where   []byte       // " AND " and a condition, repeated
+	several alternatives // of one filter; see choose
+	args    []any
+	owner   string // the placeholder of the only owner that is visible; "" for all
 
 	timeRange timeRange
 }
 
 // newWhere returns a builder for statements on t, whose $1 is the organisation.
 func newWhere(args ...any) whereBuilder {
-	return whereBuilder{lead: "t", updated: "t.updated_at", id: "t.id", args: args}
+	return whereBuilder{source: rowsOfTable, args: args}
 }
 
 // A timeRange limits an instant column: from inclusive, before exclusive; nil is open.
@@ -90,7 +86,7 @@ func (b *whereBuilder) forScan(column string, ascending bool, sc keysetScan) (*w
 // listKey returns the cache key of a list statement: what it is composed of.
 func listKey(kind, entity string, b *whereBuilder, sort crm.Sort, sc keysetScan, fetch int) []byte {
 	key := make([]byte, 0, 256)
-	for _, s := range [...]string{kind, entity, b.from, b.owner, sort.Field} {
+	for _, s := range [...]string{kind, entity, b.from, b.several.any, b.owner, sort.Field} {
 		key = append(append(key, s...), '\n')
 	}
 	key = append(append(key, b.where...), '\n')

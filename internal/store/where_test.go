@@ -23,8 +23,8 @@ func (plainEngine) Dialect() Dialect { return plainDialect{} }
 
 func newPlainStore() *Store { return New(plainEngine{}, Options{}) }
 
-// A statement from the cache is the one that would have been composed anew, for every set
-// of filters of every list, each order, and each kind of scan.
+// A statement from the cache is the one that would have been composed anew, for filters of every
+// list, each two of them, each order, and each kind of scan.
 func TestStatementCache(t *testing.T) {
 	t.Parallel()
 	s := newPlainStore()
@@ -72,7 +72,7 @@ func checkDeclared[T, P, F any](t *testing.T, table *table[T, F], e *crm.Entity[
 		t.Errorf("%s has %d filters, declared are %d", table.name, len(table.filters), len(e.Filters))
 	}
 	for _, x := range table.filters {
-		if x.sql == "" && x.add == nil {
+		if x.sql == "" && x.add == nil && x.column == "" && x.choice == nil {
 			t.Errorf("%s: the filter %s has no SQL condition", table.name, x.name)
 		}
 	}
@@ -144,28 +144,41 @@ func placeholdersIn(text string) []int {
 	return numbers
 }
 
-// everyFilter returns the filters with each subset of the optional fields set.
+// everyFilter returns the filters with each of the optional fields set, with each two of them,
+// and with all.
 func everyFilter[F any]() []F {
 	filters := []F{*new(F)}
+	set := []int{0}
+	all := *new(F)
 	for i := range reflect.TypeFor[F]().NumField() {
 		field := reflect.TypeFor[F]().Field(i)
-		if field.Type.Kind() != reflect.Pointer {
+		var values []reflect.Value
+		switch {
+		case field.Type.Kind() == reflect.Pointer:
+			values = []reflect.Value{reflect.New(field.Type.Elem())}
+		case field.Type == reflect.TypeFor[crm.OneOf[crm.ID]]():
+			for _, of := range []crm.OneOf[crm.ID]{crm.Only(crm.ID{1}), {Values: make([]crm.ID, 5), Null: true}} {
+				values = append(values, reflect.ValueOf(of))
+			}
+		case field.Name == "Status":
+			for _, of := range []crm.OneOf[string]{crm.Only(crm.TaskOverdue), {Values: []string{crm.TaskPending, crm.TaskOverdue}}} {
+				values = append(values, reflect.ValueOf(of))
+			}
+		case field.Type == reflect.TypeFor[crm.OneOf[string]]():
+			values = []reflect.Value{reflect.ValueOf(crm.Only("high"))}
+		default:
 			continue
 		}
-		values := []reflect.Value{reflect.New(field.Type.Elem())}
-		if field.Name == "Status" {
-			for _, status := range []string{crm.TaskOverdue, crm.TaskPending} {
-				v := reflect.New(field.Type.Elem())
-				v.Elem().SetString(status)
-				values = append(values, v)
-			}
-		}
-		for _, f := range slices.Clone(filters) {
+		for j, f := range slices.Clone(filters) {
 			for _, v := range values {
+				if set[j] == 2 {
+					continue
+				}
 				reflect.ValueOf(&f).Elem().Field(i).Set(v)
-				filters = append(filters, f)
+				filters, set = append(filters, f), append(set, set[j]+1)
 			}
 		}
+		reflect.ValueOf(&all).Elem().Field(i).Set(values[len(values)-1])
 	}
-	return filters
+	return append(filters, all)
 }

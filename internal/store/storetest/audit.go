@@ -50,9 +50,9 @@ func auditTrails(f *fixture) {
 		keep   func(accounts.AuditEntry) bool
 	}{
 		"All":    {accounts.AuditFilter{}, func(accounts.AuditEntry) bool { return true }},
-		"Action": {accounts.AuditFilter{Action: ptr(string(accounts.ActionUserDeleted))}, func(e accounts.AuditEntry) bool { return e.Action == accounts.ActionUserDeleted }},
-		"Actor":  {accounts.AuditFilter{ActorID: &f.home.owner.ID}, func(e accounts.AuditEntry) bool { return e.ActorID != nil }},
-		"Key":    {accounts.AuditFilter{KeyID: &f.home.by.Key}, func(e accounts.AuditEntry) bool { return e.KeyID != nil }},
+		"Action": {accounts.AuditFilter{Action: crm.Only(string(accounts.ActionUserDeleted))}, func(e accounts.AuditEntry) bool { return e.Action == accounts.ActionUserDeleted }},
+		"Actor":  {accounts.AuditFilter{ActorID: crm.Only(f.home.owner.ID)}, func(e accounts.AuditEntry) bool { return e.ActorID != nil }},
+		"Key":    {accounts.AuditFilter{KeyID: crm.Only(f.home.by.Key)}, func(e accounts.AuditEntry) bool { return e.KeyID != nil }},
 		"Days": {accounts.AuditFilter{From: ptr(first + 1), To: ptr(first + 2)}, func(e accounts.AuditEntry) bool {
 			return e.At >= at(0)+day && e.At < at(0)+3*day
 		}},

@@ -17,7 +17,7 @@ import (
 // kept.
 func byContact(f *fixture, contact crm.ID) []crm.Deal {
 	f.Helper()
-	q := crm.List[crm.DealFilter]{Filter: crm.DealFilter{ContactID: &contact}, Sort: crm.Deals.Sorts.Default, Limit: crm.MaxLimit}
+	q := crm.List[crm.DealFilter]{Filter: crm.DealFilter{ContactID: crm.Only(contact)}, Sort: crm.Deals.Sorts.Default, Limit: crm.MaxLimit}
 	p, err := f.store.Reads(crm.Actor{}).Deals().Page(f.Context(), f.home.ID, q)
 	rows := must(f, p, err).Rows
 	newestFirst := func(a, b crm.Deal) int {
@@ -193,7 +193,7 @@ func clearWhileWriting(f *fixture) {
 func listedAt(f *fixture, contact crm.ID, d crm.Deal) {
 	f.Helper()
 	q := crm.List[crm.DealFilter]{
-		Filter: crm.DealFilter{ContactID: &contact}, Sort: crm.Deals.Sorts.Default, Limit: 1,
+		Filter: crm.DealFilter{ContactID: crm.Only(contact)}, Sort: crm.Deals.Sorts.Default, Limit: 1,
 		From: &crm.Position{Number: int64(d.UpdatedAt), ID: d.ID, Inclusive: true},
 	}
 	p, err := f.store.Reads(crm.Actor{}).Deals().Page(context.WithoutCancel(f.Context()), f.home.ID, q)

@@ -32,15 +32,23 @@ func declared[T, P, F any](k kind[T, F], e *crm.Entity[T, P, F]) kind[T, F] {
 	return k
 }
 
-// valueText returns the text of a property's value; false when there is none.
-func valueText(stored any) (string, bool) {
+// valueText returns the text of a property's value; false when there is none. Of an instant it is
+// the day, for filters by days.
+func valueText(stored any, days bool) (string, bool) {
 	switch p := stored.(type) {
 	case *string:
 		return *p, true
 	case *crm.ID:
 		return p.String(), true
-	case *crm.Instant: // its filters are by days
-		return crm.DateOf(p.Time()).String(), true
+	case *crm.Instant:
+		return valueText(&p, days)
+	case **crm.Instant:
+		return textOf(*p, func(at crm.Instant) string {
+			if days {
+				return crm.DateOf(at.Time()).String()
+			}
+			return at.String()
+		})
 	case **string:
 		return textOf(*p, func(s string) string { return s })
 	case **crm.ID:
@@ -63,9 +71,10 @@ func textOf[V any](p *V, text func(V) string) (string, bool) {
 // valuesOf returns texts that a filter can be set to: some that rows have, in order.
 func (k kind[T, F]) valuesOf(x *crm.Filter[T, F], rows []T) []string {
 	i := slices.IndexFunc(k.properties, func(p property[T]) bool { return p.name == x.Property })
+	_, days := x.At(new(F)).(**crm.Date)
 	var values []string
 	for j := range rows {
-		if text, ok := valueText(k.properties[i].stored(&rows[j])); ok {
+		if text, ok := valueText(k.properties[i].stored(&rows[j]), days); ok {
 			values = append(values, text)
 		}
 	}
@@ -76,6 +85,24 @@ func (k kind[T, F]) valuesOf(x *crm.Filter[T, F], rows []T) []string {
 		values = slices.Delete(values, len(values)/2, len(values)/2+1)
 	}
 	return values
+}
+
+// several returns texts of several values, and of none, for a filter that takes them.
+func (k kind[T, F]) several(x *crm.Filter[T, F], rows []T) (texts []string) {
+	if !x.TakesSeveral() {
+		return nil
+	}
+	values := k.valuesOf(x, rows)
+	if len(x.Enum) > 0 {
+		values = x.Enum
+	}
+	if len(values) > 1 {
+		texts = append(texts, values[1]+","+values[0]+","+values[1], strings.Join(values, ","))
+	}
+	if x.Nullable {
+		texts = append(texts, crm.NullWord, values[0]+","+crm.NullWord)
+	}
+	return texts
 }
 
 // complete sets the optional texts that a full variant and one of long texts lack.
@@ -164,8 +191,18 @@ func (l *list[T, F]) condition(f *fixture, x *crm.Filter[T, F], text string) con
 	return condition[T, F]{
 		name: x.Name + "=" + text,
 		set:  func(filter *F) { _ = x.Set(filter, text) },
-		keep: func(row *T) bool { return x.Match(row, &set) || l.related != nil && l.related(x.Name, row, &set) },
+		keep: func(row *T) bool { return l.passes(x, row, &set) },
 	}
+}
+
+// passes reports whether a row passes a filter.
+func (l *list[T, F]) passes(x *crm.Filter[T, F], row *T, set *F) bool {
+	if l.related != nil {
+		if passes, known := l.related(x.Name, row, set); known {
+			return passes
+		}
+	}
+	return x.Match(row, set)
 }
 
 // eachFilter compares what SQL selects by each declared filter with what the filter is
@@ -178,7 +215,7 @@ func (l *list[T, F]) eachFilter(f *fixture) {
 		if !distinguished {
 			f.Errorf("%s: no value of the filter %s leaves some rows but not all: let %s vary in the list's rows", l.entity, x.Name, x.Property)
 		}
-		for _, text := range slices.Concat(x.Enum, l.valuesOf(x, l.rows)) {
+		for _, text := range slices.Concat(x.Enum, l.valuesOf(x, l.rows), l.several(x, l.rows)) {
 			c := l.condition(f, x, text)
 			q := crm.List[F]{Filter: l.filter(c), Sort: l.sorts.Default, Limit: crm.MaxLimit}
 			p, err := l.view(f.store.Reads(crm.Actor{})).Page(f.Context(), f.home.ID, q)

@@ -19,8 +19,11 @@ func companyList(f *fixture) *list[crm.Company, crm.CompanyFilter] {
 			return commonKey(field, c.UpdatedAt, c.CreatedAt, c.Name)
 		},
 	}
-	ids := l.fill(f, m, func(int) crm.Company {
+	ids := l.fill(f, m, func(i int) crm.Company {
 		c := l.vary(m, f.home.newCompany(m.name()))
+		if i%3 > 0 {
+			c.Domain = distinct(ptr("000000.example"), i)
+		}
 		c.OwnerID, c.Industry, c.Size = some(m, people), some(m, industries), some(m, sizes)
 		c.CreatedAt, c.UpdatedAt = m.instant(), m.instant()
 		return c
@@ -141,8 +144,12 @@ func dealList(f *fixture) *list[crm.Deal, crm.DealFilter] {
 	l := &list[crm.Deal, crm.DealFilter]{
 		kind: deals(),
 		key:  dealKey,
-		related: func(filter string, d *crm.Deal, f *crm.DealFilter) bool {
-			return filter == "contactId" && *f.ContactID == persons[0] && further[d.ID]
+		related: func(filter string, d *crm.Deal, f *crm.DealFilter) (passes, known bool) {
+			of := f.ContactID
+			if of.Null && further[d.ID] {
+				of.Null = false // it has a contact
+			}
+			return of.Has(d.PrimaryContactID) || f.ContactID.Has(&persons[0]) && further[d.ID], filter == "contactId"
 		},
 	}
 	ids := l.fill(f, m, func(int) crm.Deal {

@@ -15,8 +15,8 @@ import (
 type list[T, F any] struct {
 	kind[T, F]
 	key        func(field string, row *T) sortKey
-	base       F                                      // what every filter starts from
-	related    func(filter string, row *T, f *F) bool // what passes a filter by other records; may be nil
+	base       F                                                      // what every filter starts from
+	related    func(filter string, row *T, f *F) (passes, known bool) // by other records; may be nil
 	conditions []condition[T, F]
 	rows       []T // what the list holds unfiltered, in no particular order
 }

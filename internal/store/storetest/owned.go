@@ -88,11 +88,11 @@ func ownedReads(f *fixture) {
 	if diff := cmp.Diff(want, found); diff != "" {
 		f.Errorf("search (-want +got):\n%s", diff)
 	}
-	searched, err := r.Deals().Page(ctx, org, crm.List[crm.DealFilter]{Search: &q, Sort: crm.ByRank, Limit: 5, Filter: crm.DealFilter{OwnerID: &theirs.owner.ID}})
+	searched, err := r.Deals().Page(ctx, org, crm.List[crm.DealFilter]{Search: &q, Sort: crm.ByRank, Limit: 5, Filter: crm.DealFilter{OwnerID: crm.Only(theirs.owner.ID)}})
 	if n := len(must(f, searched, err).Rows); n != 0 {
 		f.Errorf("a search among what another owns finds %d", n)
 	}
-	on, err := r.Deals().Page(ctx, org, crm.List[crm.DealFilter]{Sort: crm.Deals.Sorts.Default, Limit: 5, Filter: crm.DealFilter{ContactID: &theirs.contact.ID}})
+	on, err := r.Deals().Page(ctx, org, crm.List[crm.DealFilter]{Sort: crm.Deals.Sorts.Default, Limit: 5, Filter: crm.DealFilter{ContactID: crm.Only(theirs.contact.ID)}})
 	if rows := must(f, on, err).Rows; len(rows) != 1 || rows[0].ID != mine.deal.ID {
 		f.Errorf("the deals that another's contact is on: %v", rows)
 	}

@@ -218,7 +218,7 @@ func emptyList(f *fixture) {
 	for _, q := range []crm.List[crm.DealFilter]{
 		{}, {Backward: true},
 		{From: &crm.Position{ID: missing}}, {From: &crm.Position{ID: missing}, Backward: true},
-		{Filter: crm.DealFilter{OwnerID: &missing}}, {Filter: crm.DealFilter{ContactID: &missing}, Backward: true},
+		{Filter: crm.DealFilter{OwnerID: crm.Only(missing)}}, {Filter: crm.DealFilter{ContactID: crm.Only(missing)}, Backward: true},
 	} {
 		q.Sort, q.Limit = l.sorts.Default, 50
 		l.read(f, q, nil, 0, 0)

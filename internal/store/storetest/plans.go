@@ -34,6 +34,11 @@ type Bounds struct {
 	Keyset bool   // the row comparison of a scan that starts at a position
 	Until  string // the column that a scan's end is compared with; may be empty
 	Column string // the column that a filter compares with one value; may be empty
+	// Several says that it compares it with several values, for each of which there is a scan,
+	// entered like this.
+	Several bool
+	// Unique says that at most one row has the value, so that there is nothing to sort.
+	Unique bool
 	// ByID says that the scan is by id alone, and meets deleted rows.
 	ByID bool
 }
@@ -96,17 +101,20 @@ type planned[T, F any] struct {
 }
 
 type planFilter[F any] struct {
-	name   string
-	column string // see Bounds
-	filter F
+	name    string
+	text    string
+	column  string // see Bounds
+	several bool   // see Bounds
+	unique  bool   // see Bounds
+	filter  F
 }
 
 // String names the filter, and the index that it is to be served by.
 func (p planFilter[F]) String() string {
 	if p.column == "" {
-		return p.name
+		return p.name + "=" + p.text
 	}
-	return "the filter " + p.name + " (by an index on org_id, " + p.column + " and the default order)"
+	return "the filter " + p.name + "=" + p.text + " (by an index on org_id, " + p.column + " and the default order)"
 }
 
 // newPlans fills a large organisation and a small one.
@@ -181,24 +189,44 @@ func (l *planned[T, F]) derive(f *fixture, rows []T) {
 		default:
 			values = values[len(values)/2:][:1]
 		}
+		if x.TakesSeveral() {
+			values = append(values, l.severalRare(x, rows))
+			if x.Nullable {
+				values = append(values, crm.NullWord)
+			}
+		}
 		for _, text := range values {
-			filter := planFilter[F]{name: x.Name, filter: l.base}
+			filter := planFilter[F]{name: x.Name, text: text, filter: l.base, several: strings.Contains(text, ",")}
 			if err := x.Set(&filter.filter, text); err != nil {
 				f.Fatal(err)
 			}
 			switch x.Value(&filter.filter).(type) {
-			case *crm.ID, *string:
+			case crm.Choice, *string:
 				filter.column = x.Property
 			}
 			switch {
-			case x.Property == "primary_contact_id":
+			case x.Property == "primary_contact_id" && !strings.HasSuffix(text, crm.NullWord):
 				filter.column = "contact_id" // of deal_contacts
-			case text == crm.TaskOverdue:
+			case text == crm.TaskOverdue, filter.several && l.entity == "task" && x.Name == "status",
+				strings.HasSuffix(text, crm.NullWord) && (x.Name == "keyId" || x.Name == "contactId"):
 				filter.column = "" // has an index of its own
 			}
+			filter.unique = x.Name == "domain" || x.Name == "email"
 			l.filters = append(l.filters, filter)
 		}
 	}
+}
+
+// severalRare returns the text of several values, among them one that no row has, and none.
+func (l *planned[T, F]) severalRare(x *crm.Filter[T, F], rows []T) string {
+	values := append([]string(nil), x.Enum...)
+	if len(values) == 0 {
+		values = append(l.valuesOf(x, rows), crm.NewID().String())
+	}
+	if x.Nullable {
+		values = append(values, crm.NullWord)
+	}
+	return strings.Join(values, ",")
 }
 
 // orders returns the orders of a list.
@@ -287,7 +315,7 @@ func explainPages[T, F any](f *fixture, explain Explainer, l *planned[T, F], sor
 				f.Fatal(err)
 			}
 			for n, s := range seen.ran {
-				want := Bounds{Keyset: keyset.MatchString(s.statement.SQL), Column: filter.column}
+				want := Bounds{Keyset: keyset.MatchString(s.statement.SQL), Column: filter.column, Several: filter.several, Unique: filter.unique}
 				if m := until.FindStringSubmatch(s.statement.SQL); len(m) == 3 && m[1] == m[2] {
 					want.Until = m[1]
 					rounds++
@@ -302,7 +330,7 @@ func explainPages[T, F any](f *fixture, explain Explainer, l *planned[T, F], sor
 		}
 	}
 	gaps := slices.Contains([]string{"-value", "-expected_close_date", "-due_date"}, sort.String())
-	spans := filter.name == "from" || filter.name == "to"
+	spans := slices.Contains([]string{"from", "to", "startDate", "endDate"}, filter.name)
 	if (gaps || spans) != (rounds > 0) {
 		f.Errorf("%s by %s: %d walks in two legs", filter.name, sort, rounds)
 	}
@@ -363,11 +391,13 @@ func (m maker) populate(f *fixture, o tenant, n int) sample {
 	firms := fill(f, o, companies(), share(planCompanies), func() crm.Company {
 		c := companies().vary(m, o.newCompany(m.word()))
 		c.OwnerID, c.Size, c.Industry = some(m, people), some(m, sizes), ptr(fmt.Sprintf("Industry %d", m.IntN(8)))
+		c.Domain = ptr(m.word() + ".example")
 		c.CreatedAt, c.UpdatedAt = m.moment(), m.moment()
 		return c
 	})
 	persons := fill(f, o, contacts(), share(planContacts), func() crm.Contact {
 		c := contacts().vary(m, o.newContact(m.word()))
+		c.Email = ptr(m.word() + "@acme.example")
 		c.OwnerID, c.CompanyID, c.CreatedAt, c.UpdatedAt = some(m, people), some(m, firms), m.moment(), m.moment()
 		return c
 	})

@@ -28,7 +28,7 @@ func searchesLinks(f *fixture) {
 	finds := func(by crm.Actor, typed string, want ...string) {
 		f.Helper()
 		q := crm.ParseQuery(typed)
-		p, err := f.store.Reads(by).Search(f.Context(), f.home.ID, crm.List[crm.HitFilter]{Search: &q, Filter: crm.HitFilter{Kind: &deal}, Sort: crm.ByRank, Limit: 10, Count: crm.CountExact})
+		p, err := f.store.Reads(by).Search(f.Context(), f.home.ID, crm.List[crm.HitFilter]{Search: &q, Filter: crm.HitFilter{Kind: crm.Only(deal)}, Sort: crm.ByRank, Limit: 10, Count: crm.CountExact})
 		got := []string{}
 		for _, h := range must(f, p, err).Rows {
 			got = append(got, h.Title)

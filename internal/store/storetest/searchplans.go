@@ -32,11 +32,11 @@ func RunSearchPlans(t *testing.T, database func(tb testing.TB) Opener, judge fun
 				return err
 			},
 			func() error {
-				_, err := reads.Companies().Page(f.Context(), f.home.ID, crm.List[crm.CompanyFilter]{Search: &q, Sort: crm.Companies.Sorts.Default, Filter: crm.CompanyFilter{OwnerID: &of.owner}})
+				_, err := reads.Companies().Page(f.Context(), f.home.ID, crm.List[crm.CompanyFilter]{Search: &q, Sort: crm.Companies.Sorts.Default, Filter: crm.CompanyFilter{OwnerID: crm.Only(of.owner)}})
 				return err
 			},
 			func() error {
-				_, err := reads.Deals().Page(f.Context(), f.home.ID, crm.List[crm.DealFilter]{Search: &q, Sort: crm.ByRank, Filter: crm.DealFilter{Status: ptr(crm.StatusWon)}})
+				_, err := reads.Deals().Page(f.Context(), f.home.ID, crm.List[crm.DealFilter]{Search: &q, Sort: crm.ByRank, Filter: crm.DealFilter{Status: crm.Only(crm.StatusWon)}})
 				return err
 			},
 		}

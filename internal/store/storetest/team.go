@@ -114,7 +114,7 @@ func transfers(f *fixture) {
 		f.Errorf("another organisation's deal: %+v", d)
 	}
 	p, err := f.store.Reads(o.by).Deals().Page(ctx, o.ID, crm.List[crm.DealFilter]{
-		Filter: crm.DealFilter{ContactID: &persons[0].ID}, Sort: crm.Deals.Sorts.Default, Limit: crm.MaxLimit,
+		Filter: crm.DealFilter{ContactID: crm.Only(persons[0].ID)}, Sort: crm.Deals.Sorts.Default, Limit: crm.MaxLimit,
 	})
 	rows := must(f, p, err).Rows
 	if len(rows) != n || rows[n-1].ID != chances[0].ID || *rows[0].OwnerID != to.ID || rows[0].UpdatedAt != at(9) {

@@ -115,7 +115,7 @@ func taskStatuses(f *fixture) {
 		for _, status := range []string{crm.TaskPending, crm.TaskInProgress, crm.TaskCompleted, "cancelled", crm.TaskOverdue} {
 			shown := condition[crm.Task, crm.TaskFilter]{
 				name: status,
-				set:  func(f *crm.TaskFilter) { f.Status, f.Now = &status, now },
+				set:  func(f *crm.TaskFilter) { f.Status, f.Now = crm.Only(status), now },
 				keep: func(t *crm.Task) bool { return t.StatusAt(now) == status },
 			}
 			q := crm.List[crm.TaskFilter]{Filter: l.filter(shown), Sort: l.sorts.Default, Limit: 20}
