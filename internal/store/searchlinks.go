@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"strconv"
 	"time"
 
 	"sixty/internal/crm"
@@ -92,21 +93,22 @@ const (
 // reindexDealsOf replaces the terms of the deals that show some companies or contacts.
 func (t *tx) reindexDealsOf(ctx context.Context, of dealsOf, ids []crm.ID) error {
 	s := t.store
-	from := " FROM deals t WHERE t.org_id = $1 AND " + s.dialect.AnyID("t.company_id", 2)
+	// They are found by the index of the reference, and then sorted: not the other way round.
+	linked := "SELECT l.id FROM deals l WHERE l.org_id = $1 AND " + s.dialect.AnyID("l.company_id", 2) + " AND l.deleted_at IS NULL"
 	if of == dealsOfContacts {
-		from = " FROM deals t WHERE t.org_id = $1 AND t.id IN (SELECT l.deal_id FROM deal_contacts l WHERE l.org_id = $1 AND " + s.dialect.AnyID("l.contact_id", 2) + ")"
+		linked = "SELECT l.deal_id FROM deal_contacts l WHERE l.org_id = $1 AND " + s.dialect.AnyID("l.contact_id", 2)
 	}
-	from += " AND t.deleted_at IS NULL"
+	from := " FROM deals t WHERE t.org_id = $1 AND " + s.dialect.AnyOf("t.id", linked) + " AND t.deleted_at IS NULL"
 	name := "deal.shows_" + string(of)
 	find := s.statement(name, func() *Statement {
-		return &Statement{name, "SELECT t.id" + from + " ORDER BY t.id LIMIT $3"}
+		return &Statement{name, "SELECT t.id" + from + " ORDER BY t.id LIMIT " + strconv.Itoa(reindexedAtOnce+1)}
 	})
 	wait := s.statement(name+"_pending", func() *Statement {
 		return &Statement{name + "_pending", "INSERT INTO search_pending (org_id, id) SELECT t.org_id, t.id" + from + " AND t.id > $3 " + againPending}
 	})
 	_, err := inParts(ids, func(part []crm.ID) ([]crm.ID, error) {
 		room := reindexedAtOnce - t.reindexed
-		deals, err := collect(ctx, s, t.db, find, func(id *crm.ID) []any { return []any{id} }, t.by.Org, s.dialect.IDs(part), int64(room+1))
+		deals, err := collect(ctx, s, t.db, find, func(id *crm.ID) []any { return []any{id} }, t.by.Org, s.dialect.IDs(part))
 		if err != nil || len(deals) == 0 {
 			return nil, err
 		}

@@ -253,23 +253,23 @@ func searchLinksConcurrently(f *fixture) {
 	for n := range writers {
 		all.Go(func() {
 			random := rand.New(rand.NewPCG(uint64(n), 1)) //nolint:gosec // the same in every run
-			any := func(ids []crm.ID) crm.ID { return ids[random.IntN(len(ids))] }
+			one := func(ids []crm.ID) crm.ID { return ids[random.IntN(len(ids))] }
 			for i := range writes {
 				name := crm.Of(fmt.Sprintf("w%dx%d", n, i))
 				var err error
 				switch random.IntN(6) {
 				case 0:
-					_, err = s.UpdateCompany(f.Context(), f.home.by, any(accounts), crm.VersionCondition{}, crm.CompanyPatch{Name: name})
+					_, err = s.UpdateCompany(f.Context(), f.home.by, one(accounts), crm.VersionCondition{}, crm.CompanyPatch{Name: name})
 				case 1:
-					_, err = s.UpdateContact(f.Context(), f.home.by, any(people), crm.VersionCondition{}, crm.ContactPatch{FirstName: name})
+					_, err = s.UpdateContact(f.Context(), f.home.by, one(people), crm.VersionCondition{}, crm.ContactPatch{FirstName: name})
 				case 2:
-					_, err = s.UpdateDeal(f.Context(), f.home.by, any(open), crm.VersionCondition{}, crm.DealPatch{Name: name, CompanyID: crm.Of(any(accounts))})
+					_, err = s.UpdateDeal(f.Context(), f.home.by, one(open), crm.VersionCondition{}, crm.DealPatch{Name: name, CompanyID: crm.Of(one(accounts))})
 				case 3:
-					_, err = s.UpdateDeal(f.Context(), f.home.by, any(open), crm.VersionCondition{}, crm.DealPatch{PrimaryContactID: crm.Of(any(people))})
+					_, err = s.UpdateDeal(f.Context(), f.home.by, one(open), crm.VersionCondition{}, crm.DealPatch{PrimaryContactID: crm.Of(one(people))})
 				case 4:
-					_, err = s.CreateDeal(f.Context(), f.home.by, crm.DealPatch{Name: name, CompanyID: crm.Of(any(accounts)), PrimaryContactID: crm.Of(any(people)), StageID: crm.Of(f.home.stage.ID)})
+					_, err = s.CreateDeal(f.Context(), f.home.by, crm.DealPatch{Name: name, CompanyID: crm.Of(one(accounts)), PrimaryContactID: crm.Of(one(people)), StageID: crm.Of(f.home.stage.ID)})
 				case 5:
-					_, err = s.PutDealContact(f.Context(), f.home.by, any(open), any(people), crm.VersionCondition{}, "champion")
+					_, err = s.PutDealContact(f.Context(), f.home.by, one(open), one(people), crm.VersionCondition{}, "champion")
 				}
 				if err != nil && crm.CodeOf(err) != crm.CodeUnavailable && crm.CodeOf(err) != crm.CodeConflict {
 					f.Error(err)
