@@ -310,6 +310,12 @@ func (v *validation) removals() {
 		if op.path == "/api/auth/tokens/{user_id}" {
 			fresh["owner"] = id(v.admin.make("/api/auth/invite", object{"email": strings.ToLower(crm.NewID().String()) + "@acme.example"})["user"].(object))
 		}
+		if op.id == "unlinkUser" {
+			v.want(http.StatusOK, validatedCall{
+				op: v.ops["PUT /api/users/{id}/identity"], path: "/api/users/" + fresh["user"] + "/identity", key: v.admin.key,
+				body: v.text(object{"issuer": "https://id.example", "subject": fresh["user"]}),
+			})
+		}
 		r := validatedCall{op: op, path: isolation{own: fresh}.fill(op.path, pathIDs(t, op.path), 0) + "?", key: v.admin.key}
 		if op.path == "/api/contacts" {
 			r.path += "id=" + fresh["contact"] + "&"
@@ -545,7 +551,7 @@ func (v *validation) one(op *contractOperation) {
 	if op.responses[http.StatusPreconditionFailed] != nil && g.chance(10) {
 		r.headers = append(r.headers, "If-Match", `"1.0000000000000000"`)
 	}
-	if op.method != http.MethodGet && !op.open && g.chance(10) {
+	if repeatable := slices.ContainsFunc(op.parameters, func(p object) bool { return p["name"] == "Idempotency-Key" }); repeatable && g.chance(10) {
 		r.headers = append(r.headers, "Idempotency-Key", fmt.Sprint("k", g.IntN(200)))
 	}
 	status, header, answer := v.send(r)
@@ -632,7 +638,9 @@ var reasonsOfState = []*regexp.Regexp{
 	regexp.MustCompile(`status must be \w+ in the stage`),
 	regexp.MustCompile(`completed must be \w+ with the status`),
 	regexp.MustCompile(`is_primary needs a company_id`),
-	regexp.MustCompile(`kind must not be sent together with tier`),
+	regexp.MustCompile(`must not be sent together with`),
+	regexp.MustCompile(`pattern must be a part of an operation's or a kind's name`),
+	regexp.MustCompile(`issuer must be given: no identity provider|issuer must be a URL|subject must have 1 to 255 bytes`),
 	regexp.MustCompile(`to must not be before from`),
 	regexp.MustCompile(`first_name must be there when there is neither`), // docs/api.md: what a schema cannot say
 }
