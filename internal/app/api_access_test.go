@@ -281,6 +281,9 @@ func (a *access) valid(op apiOperation, column string) (path string, body any, i
 	}
 	ids = len(kindsOfPath) > 0
 	path = isolation{foreign: a.foreign, own: own}.fill(op.path, kindsOfPath, which)
+	if strings.HasSuffix(op.path, "/restore") && column != foreignIDs {
+		a.admin.raw("DELETE", strings.TrimSuffix(path, "/restore"), a.admin.key, nil) // it may be deleted still
+	}
 	if b := a.body(op); b != nil {
 		for _, name := range references(op.body) {
 			if column == foreignIDs {

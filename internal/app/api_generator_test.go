@@ -144,6 +144,9 @@ func (g *generator) text(schema object, name string, e extent) string {
 		if strings.Contains(pattern, "[A-Z]{3}") { // not every three letters are a currency
 			return []string{"GBP", "EUR", "JPY", "USD"}[g.IntN(4)]
 		}
+		if strings.HasPrefix(pattern, "^[0-9]{4}-[0-9]{2}-[0-9]{2}") { // not every number is a day
+			return g.text(object{"format": []string{"date", "date-time"}[g.IntN(2)]}, name, e)
+		}
 		return rapid.StringMatching(pattern).Example(g.IntN(1 << 30))
 	}
 	least, most := int(limit(schema, "minLength", 0)), int(limit(schema, "maxLength", 40))

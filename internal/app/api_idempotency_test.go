@@ -52,6 +52,8 @@ func TestIdempotentOperations(t *testing.T) {
 					body = with(body.(object), object{"first_name": "Ada"})
 				}
 				switch op.path {
+				case "/api/companies/{id}/restore", "/api/contacts/{id}/restore", "/api/deals/{id}/restore", "/api/activities/{id}/restore", "/api/tasks/{id}/restore":
+					u.ask(http.StatusOK, "DELETE", strings.TrimSuffix(path, "/restore"), nil)
 				case "/api/users/{id}/hand-over":
 					body = object{"to": iso.own["owner"]}
 				case "/api/users/{id}/identity":

@@ -297,13 +297,13 @@ func (v *validation) want(status int, r validatedCall) {
 	}
 }
 
-// removals removes new records: under a condition that does not hold, then with an
+// removals removes new records, or restores them: under a condition that does not hold, then with an
 // idempotency key, and then with that key in another request.
 func (v *validation) removals() {
 	t := v.conformance.t
 	for _, op := range v.sorted() {
-		switching := strings.HasSuffix(op.path, "activate")
-		if op.method != http.MethodDelete && !switching || op.path == "/api/auth/sessions/{id}" {
+		switching, restoring := strings.HasSuffix(op.path, "activate"), strings.HasSuffix(op.path, "/restore")
+		if op.method != http.MethodDelete && !switching && !restoring || op.path == "/api/auth/sessions/{id}" {
 			continue
 		}
 		fresh := v.admin.ours()
@@ -317,10 +317,13 @@ func (v *validation) removals() {
 			})
 		}
 		r := validatedCall{op: op, path: isolation{own: fresh}.fill(op.path, pathIDs(t, op.path), 0) + "?", key: v.admin.key}
+		if record, _, found := strings.Cut(r.path, "/restore"); found && restoring {
+			v.admin.ask(http.StatusOK, "DELETE", record, nil)
+		}
 		if op.path == "/api/contacts" {
 			r.path += "id=" + fresh["contact"] + "&"
 		}
-		if !switching {
+		if !switching && !restoring {
 			r.headers = []string{"If-Match", otherTag}
 			v.want(http.StatusPreconditionFailed, r)
 		}
@@ -517,7 +520,8 @@ func (v *validation) one(op *contractOperation) {
 			given.Set(name, value)
 		}
 	}
-	if cursor := v.cursors[r.path+"?"+given.Encode()]; cursor != "" && g.chance(50) {
+	paged := slices.ContainsFunc(op.query, func(p object) bool { return p["name"] == "cursor" })
+	if cursor := v.cursors[r.path+"?"+given.Encode()]; paged && cursor != "" && g.chance(50) {
 		given.Set("cursor", cursor)
 	}
 	query := given.Encode()
@@ -603,7 +607,7 @@ func (v *validation) isLenient(op *contractOperation, body any) bool {
 		text, isText := value.(string)
 		shown := strings.Trim(text, " \u200b")
 		switch form := fmt.Sprint(member["format"], member["type"]); {
-		case isText && shown == "" && member["minLength"] == nil:
+		case isText && shown == "" && member["minLength"] == nil, value == nil && form == "<nil>boolean":
 			continue // cleared, or not given
 		case isText && strings.Contains(form, "number") && decimal.MatchString(shown):
 			strict[name] = json.Number(shown)
@@ -641,7 +645,9 @@ var reasonsOfState = []*regexp.Regexp{
 	regexp.MustCompile(`must not be sent together with`),
 	regexp.MustCompile(`pattern must be a part of an operation's or a kind's name`),
 	regexp.MustCompile(`issuer must be given: no identity provider|issuer must be a URL|subject must have 1 to 255 bytes`),
-	regexp.MustCompile(`to must not be before from`),
+	regexp.MustCompile(`to must not be before from|must not be below`),
+	regexp.MustCompile(`must not be given with deleted=true`),
+	regexp.MustCompile(`closed_at must not be given: an active deal has none|completed_at must not be given`),
 	regexp.MustCompile(`first_name must be there when there is neither`), // docs/api.md: what a schema cannot say
 }
 

@@ -60,13 +60,15 @@ func (k *dealKind) take(row *AdoptRow[crm.DealPatch], d *crm.Deal, isNew bool, r
 	p.Status, left = adoptedStatus(status, stage, d.Status, moved)
 	if p.Status.Value == crm.StatusActive && p.ClosedAt.Set && !p.ClosedAt.Null {
 		left = append(left, crm.FieldError{Field: "closed_at", Message: "contradicts the status active"})
+		p.ClosedAt = crm.Field[crm.Moment]{}
 	}
 	p.Settle(d, stage, moved, k.entered(row, d, stage, isNew, moved), r)
 	return left
 }
 
-// adoptedStatus returns the status of a deal in a stage. A won or lost stage decides it; in an
-// open one a deal may be lost, or won, as well.
+// adoptedStatus returns the status of a deal: what the row says or, if it says nothing, its
+// stage's when it enters that. In that database every deal is active unless a client has said
+// otherwise, so that active says nothing about a deal in a won or lost stage.
 func adoptedStatus(said crm.Field[string], stage *crm.Stage, was string, moved bool) (status crm.Field[string], left []crm.FieldError) {
 	status = crm.Of(stage.Status())
 	switch {
@@ -75,10 +77,10 @@ func adoptedStatus(said crm.Field[string], stage *crm.Stage, was string, moved b
 	case !said.Set || said.Null:
 	case !slices.Contains(crm.Deals.Enum("status"), said.Value):
 		left = append(left, crm.FieldError{Field: "status", Message: "must be one of " + strings.Join(crm.Deals.Enum("status"), ", ")})
-	case stage.Outcome == crm.OutcomeOpen:
-		status = crm.Of(said.Value)
-	case said.Value != status.Value:
+	case said.Value == crm.StatusActive && status.Value != crm.StatusActive:
 		left = append(left, crm.FieldError{Field: "status", Message: said.Value + " contradicts the stage " + stage.Name + ", which is " + status.Value})
+	default:
+		status = crm.Of(said.Value)
 	}
 	return status, left
 }
@@ -86,12 +88,13 @@ func adoptedStatus(said crm.Field[string], stage *crm.Stage, was string, moved b
 // entered returns when a deal entered its stage or, when the stage is the same, changed.
 func (k *dealKind) entered(row *AdoptRow[crm.DealPatch], d *crm.Deal, stage *crm.Stage, isNew, moved bool) crm.Instant {
 	at := k.now
+	closed := crm.Field[crm.Instant]{Set: row.Patch.ClosedAt.Set, Null: row.Patch.ClosedAt.Null, Value: crm.Instant(row.Patch.ClosedAt.Value)}
 	for _, known := range []struct {
 		when  crm.Field[crm.Instant]
 		tells bool
 	}{
 		{row.StageChangedAt, moved},
-		{row.Patch.ClosedAt, moved && stage.Outcome != crm.OutcomeOpen},
+		{closed, moved && stage.Outcome != crm.OutcomeOpen},
 		{row.CreatedAt, isNew},
 		{row.UpdatedAt, !isNew},
 	} {

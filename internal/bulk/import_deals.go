@@ -51,21 +51,13 @@ func (k *dealKind) row(row *ImportRow[crm.DealPatch], d *crm.Deal, isNew bool, r
 	if moved && row.StageChangedAt.Set {
 		at = row.StageChangedAt.Value
 	} else if moved && stage.Outcome != crm.OutcomeOpen && p.ClosedAt.Set {
-		at = p.ClosedAt.Value
+		at = crm.Instant(p.ClosedAt.Value)
 	}
 	if !isNew {
 		at = max(at, d.StageChangedAt) // no entry of the history ends before it begins
 	}
-	if k.run.opt.Key == crm.KeyID {
-		// A copy: a client may have set a status that is not the stage's, afterwards.
-		entering := p
-		entering.Status = crm.Field[string]{}
-		entering.Settle(d, stage, moved, at, r)
-		p.Settle(d, nil, false, at, r)
-		return
-	}
 	p.Settle(d, stage, moved, at, r)
-	if isNew && d.Company == nil {
+	if isNew && d.Company == nil && k.run.opt.Key != crm.KeyID {
 		d.Company = new(d.Name)
 	}
 }

@@ -79,9 +79,16 @@ func (k taskKind) take(row *AdoptRow[crm.TaskPatch], t *crm.Task, isNew bool, r 
 		}
 	}
 	p.Apply(t, r)
-	p.Settle(t, isNew, at, r)
-	if !t.Completed && p.CompletedAt.Set && !p.CompletedAt.Null {
-		left = append(left, crm.FieldError{Field: "completed_at", Message: "contradicts the status " + t.Status})
+	completed := p.CompletedAt
+	p.CompletedAt = crm.Field[crm.Moment]{}
+	before := *t
+	if p.Settle(t, isNew, at, r); !t.Completed {
+		if completed.Set && !completed.Null {
+			left = append(left, crm.FieldError{Field: "completed_at", Message: "contradicts the status " + t.Status})
+		}
+		return left
 	}
+	*t, p.CompletedAt = before, completed
+	p.Settle(t, isNew, at, r)
 	return left
 }

@@ -37,11 +37,17 @@ func (s *Service) DeleteActivity(ctx context.Context, by Actor, id ID, expected 
 	return activityWrites.delete(ctx, s, by, id, expected)
 }
 
+// RestoreActivity shows a deleted activity again.
+func (s *Service) RestoreActivity(ctx context.Context, by Actor, id ID, expected VersionCondition) (Activity, error) {
+	return activityWrites.restore(ctx, s, by, id, expected)
+}
+
 var activityWrites = writes[Activity, ActivityPatch]{
 	what: "activity", table: Tx.Activities, apply: ActivityPatch.Apply,
 	check:  (*checks).activity,
 	permit: func(by Actor, before, after Activity) error { return by.checkWrite(before.OwnerID, after.OwnerID) },
 	stamps: func(a *Activity) (*Instant, *int64) { return &a.UpdatedAt, &a.Version },
+	keys:   func(a *Activity) []uniqueValue { return []uniqueValue{{KeyExternalID, a.ExternalID}} },
 }
 
 func (c *checks) activity(before, after Activity) {

@@ -44,11 +44,19 @@ func (s *Service) DeleteCompany(ctx context.Context, by Actor, id ID, expected V
 	return companyWrites.delete(ctx, s, by, id, expected)
 }
 
+// RestoreCompany shows a deleted company again, and on its deals, contacts, activities and tasks that have no other.
+func (s *Service) RestoreCompany(ctx context.Context, by Actor, id ID, expected VersionCondition) (Company, error) {
+	return companyWrites.restore(ctx, s, by, id, expected)
+}
+
 var companyWrites = writes[Company, CompanyPatch]{
 	what: "company", table: Tx.Companies, apply: CompanyPatch.Apply,
 	check: (*checks).company, release: Tx.ClearCompany,
 	permit: func(by Actor, before, after Company) error { return by.checkWrite(before.OwnerID, after.OwnerID) },
 	stamps: func(c *Company) (*Instant, *int64) { return &c.UpdatedAt, &c.Version },
+	keys: func(c *Company) []uniqueValue {
+		return []uniqueValue{{KeyDomain, c.Domain}, {KeyExternalID, c.ExternalID}}
+	},
 }
 
 func (c *checks) company(before, after Company) {

@@ -55,11 +55,30 @@ func endOtherPrimary(ctx context.Context, tx Tx, by Actor, before, after Contact
 	return tx.ClearPrimaryContacts(ctx, []ID{*after.CompanyID})
 }
 
+// RestoreContact shows a deleted contact again, and on its deals, activities and tasks that have no other.
+func (s *Service) RestoreContact(ctx context.Context, by Actor, id ID, expected VersionCondition) (Contact, error) {
+	return contactWrites.restore(ctx, s, by, id, expected)
+}
+
+// reviveContact ends the primary flag of a contact whose company has another primary one now.
+func reviveContact(ctx context.Context, tx Tx, _ Actor, _ Instant, c *Contact) error {
+	if !c.IsPrimary || c.CompanyID == nil {
+		return nil
+	}
+	others, err := tx.LockPrimaryContacts(ctx, *c.CompanyID)
+	c.IsPrimary = len(others) == 0
+	return err
+}
+
 var contactWrites = writes[Contact, ContactPatch]{
 	what: "contact", table: Tx.Contacts, apply: ContactPatch.Apply,
 	prepare: endOtherPrimary, check: (*checks).contact, release: Tx.ClearContact,
 	permit: func(by Actor, before, after Contact) error { return by.checkWrite(before.OwnerID, after.OwnerID) },
 	stamps: func(c *Contact) (*Instant, *int64) { return &c.UpdatedAt, &c.Version },
+	keys: func(c *Contact) []uniqueValue {
+		return []uniqueValue{{KeyEmail, c.Email}, {KeyExternalID, c.ExternalID}}
+	},
+	revive: reviveContact,
 }
 
 func (c *checks) contact(before, after Contact) {

@@ -76,34 +76,34 @@ type StageHistoryEntry struct {
 
 // DealPatch holds the members of a deal that a client may write.
 type DealPatch struct {
-	Name                  Field[string]  `json:"name"`
-	Company               Field[string]  `json:"company"`
-	CompanyID             Field[ID]      `json:"company_id"`
-	PrimaryContactID      Field[ID]      `json:"primary_contact_id"`
-	ContactName           Field[string]  `json:"contact_name"`
-	ContactEmail          Field[string]  `json:"contact_email"`
-	ContactPhone          Field[string]  `json:"contact_phone"`
-	ContactIdentifier     Field[string]  `json:"contact_identifier"`
-	ContactIdentifierType Field[string]  `json:"contact_identifier_type"`
-	Value                 Field[Money]   `json:"value"`
-	Currency              Field[string]  `json:"currency"`
-	OneOffRevenue         Field[Money]   `json:"one_off_revenue"`
-	MonthlyMRR            Field[Money]   `json:"monthly_mrr"`
-	Description           Field[string]  `json:"description"`
-	StageID               Field[ID]      `json:"stage_id"`
-	Probability           Field[int]     `json:"probability"`
-	Status                Field[string]  `json:"status"`
-	Priority              Field[string]  `json:"priority"`
-	AnnualValue           Field[Money]   `json:"annual_value"`
-	DealSize              Field[string]  `json:"deal_size"`
-	LeadSourceType        Field[string]  `json:"lead_source_type"`
-	LeadSourceChannel     Field[string]  `json:"lead_source_channel"`
-	NextSteps             Field[string]  `json:"next_steps"`
-	ExpectedCloseDate     Field[Date]    `json:"expected_close_date"`
-	FirstBillingDate      Field[Date]    `json:"first_billing_date"`
-	ClosedAt              Field[Instant] `json:"closed_at"`
-	OwnerID               Field[ID]      `json:"owner_id"`
-	ExternalID            Field[string]  `json:"external_id"`
+	Name                  Field[string] `json:"name"`
+	Company               Field[string] `json:"company"`
+	CompanyID             Field[ID]     `json:"company_id"`
+	PrimaryContactID      Field[ID]     `json:"primary_contact_id"`
+	ContactName           Field[string] `json:"contact_name"`
+	ContactEmail          Field[string] `json:"contact_email"`
+	ContactPhone          Field[string] `json:"contact_phone"`
+	ContactIdentifier     Field[string] `json:"contact_identifier"`
+	ContactIdentifierType Field[string] `json:"contact_identifier_type"`
+	Value                 Field[Money]  `json:"value"`
+	Currency              Field[string] `json:"currency"`
+	OneOffRevenue         Field[Money]  `json:"one_off_revenue"`
+	MonthlyMRR            Field[Money]  `json:"monthly_mrr"`
+	Description           Field[string] `json:"description"`
+	StageID               Field[ID]     `json:"stage_id"`
+	Probability           Field[int]    `json:"probability"`
+	Status                Field[string] `json:"status"`
+	Priority              Field[string] `json:"priority"`
+	AnnualValue           Field[Money]  `json:"annual_value"`
+	DealSize              Field[string] `json:"deal_size"`
+	LeadSourceType        Field[string] `json:"lead_source_type"`
+	LeadSourceChannel     Field[string] `json:"lead_source_channel"`
+	NextSteps             Field[string] `json:"next_steps"`
+	ExpectedCloseDate     Field[Date]   `json:"expected_close_date"`
+	FirstBillingDate      Field[Date]   `json:"first_billing_date"`
+	ClosedAt              Field[Moment] `json:"closed_at"`
+	OwnerID               Field[ID]     `json:"owner_id"`
+	ExternalID            Field[string] `json:"external_id"`
 
 	DecodeErrors DecodeErrors `json:"-"`
 }
@@ -216,33 +216,30 @@ func (p DealPatch) Apply(d *Deal, r *Rules) {
 	}
 }
 
-// Settle makes stage, status and closing time agree: entering a won or lost stage
-// sets the status; going back to an open one makes the deal active; a deal is
-// closed exactly while it is won or lost, from closed_at if that is given and else
-// from now. A status that contradicts the stage it is sent with is refused.
+// Settle makes stage, status and closing time agree: a status that is sent is the deal's, in
+// any stage; else entering a won or lost stage sets it, and going back to an open one makes the
+// deal active. A deal is closed exactly while it is won or lost, from closed_at if that is given
+// and else from now. An active deal has no closed_at, though it may be sent back as it was.
 func (p DealPatch) Settle(d *Deal, stage *Stage, moved bool, now Instant, r *Rules) {
+	was := d.ClosedAt
 	status := d.Status
 	if moved {
 		d.StageID, d.StageChangedAt = stage.ID, now
 		status = stage.Status()
 	}
 	if p.Status.Set && !p.Status.Null {
-		if moved && p.StageID.Set && p.Status.Value != status {
-			r.Add("status", "must be %s in the stage %s", status, stage.Name)
-			return
-		}
 		status = p.Status.Value
 	}
-	reopened := d.Status != StatusActive && status == StatusActive
-	closed := d.Status != status && status != StatusActive
+	changed := d.Status != status
 	d.Status = status
 	switch {
-	case reopened || status == StatusActive:
+	case status == StatusActive:
 		d.ClosedAt = nil
+		r.without("closed_at", p.ClosedAt, was, "an active deal has none")
 	case p.ClosedAt.Set && !p.ClosedAt.Null:
-		at := p.ClosedAt.Value
+		at := Instant(p.ClosedAt.Value)
 		d.ClosedAt = &at
-	case closed || d.ClosedAt == nil:
+	case changed || d.ClosedAt == nil:
 		d.ClosedAt = &now
 	}
 }

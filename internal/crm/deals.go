@@ -155,6 +155,42 @@ var dealWrites = writes[Deal, DealPatch]{
 	what: "deal", table: Tx.Deals, release: Tx.ClearDeal,
 	permit: func(by Actor, before, after Deal) error { return by.checkWrite(before.OwnerID, after.OwnerID) },
 	stamps: func(d *Deal) (*Instant, *int64) { return &d.UpdatedAt, &d.Version },
+	keys:   func(d *Deal) []uniqueValue { return []uniqueValue{{KeyExternalID, d.ExternalID}} },
+	revive: reviveDeal,
+}
+
+// RestoreDeal shows a deleted deal again, and on its activities and tasks that have no other.
+func (s *Service) RestoreDeal(ctx context.Context, by Actor, id ID, expected VersionCondition) (Deal, error) {
+	var out Deal
+	err := s.Atomic(ctx, by, func(ctx context.Context) (err error) {
+		if _, err = dealWrites.restore(ctx, s, by, id, expected); err != nil {
+			return err
+		}
+		out, err = s.Deal(ctx, by, id)
+		return err
+	})
+	return out, err
+}
+
+// reviveDeal puts a deal whose stage was deleted meanwhile into the first one. Its status stays.
+func reviveDeal(ctx context.Context, tx Tx, by Actor, now Instant, d *Deal) error {
+	held, err := tx.Stages().LockForShare(ctx, []ID{d.StageID})
+	if err != nil || len(held) > 0 {
+		return err
+	}
+	check := checks{ctx: ctx, tx: tx}
+	stage, err := check.stageOf(by, DealPatch{})
+	if err == nil && stage == nil {
+		err = Conflict("The deal's stage was deleted, and there is no other")
+	}
+	if err != nil {
+		return err
+	}
+	d.StageID, d.StageChangedAt = stage.ID, now
+	if err := tx.CloseStageHistory(ctx, []ID{d.ID}, now); err != nil {
+		return err
+	}
+	return tx.InsertStageHistory(ctx, []StageHistoryEntry{d.HistoryEntry(by)})
 }
 
 // DealHistory returns a deal's stage history, oldest first.

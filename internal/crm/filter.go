@@ -30,7 +30,7 @@ type Filter[T, F any] struct {
 	Enum     []string // nil: any value
 	Nullable bool     // records without a value can be asked for, by NullWord
 
-	rule *TextRule // of the property
+	Rule *TextRule // of the property
 }
 
 // MaxFilterValues is the most values of one filter.
@@ -103,7 +103,7 @@ func choiceOf[V comparable](o *OneOf[V]) any {
 
 // complete completes a filter from the property that it compares.
 func (x *Filter[T, F]) complete(enum []string, rule *TextRule, stored func(*T) any) {
-	x.Enum, x.rule = enum, rule
+	x.Enum, x.Rule = enum, rule
 	x.Nullable = reflect.TypeOf(stored(new(T))).Elem().Kind() == reflect.Pointer
 	if x.Match == nil {
 		x.Match = func(t *T, f *F) bool { return matches(stored(t), x.At(f)) }
@@ -270,7 +270,7 @@ func (x *Filter[T, F]) parseText(text string) (string, error) {
 	if x.Enum != nil {
 		return text, nil
 	}
-	switch normal, violation := x.rule.Check(text); {
+	switch normal, violation := x.Rule.Check(text); {
 	case violation != "":
 		return "", errors.New(violation)
 	case normal == "":

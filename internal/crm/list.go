@@ -28,6 +28,9 @@ type Sorts struct {
 // so that no list is shown in this order.
 var IDOrder = Sort{Field: "id"}
 
+// LatestDeletion is the order of the list of deleted records, the latest deletion first.
+var LatestDeletion = Sort{Field: "deleted_at", Desc: true}
+
 // Parse reads the wire form of an order; "" is the default.
 func (s Sorts) Parse(text string) (Sort, bool) {
 	if text == "" {
@@ -74,6 +77,8 @@ type List[F any] struct {
 	From     *Position // nil: from the list's end that Backward says
 	Backward bool      // the rows before From, or the last rows
 	Count    CountMode
+	// Deleted lists the deleted records, which can be restored, by LatestDeletion; not with Search.
+	Deleted bool
 }
 
 // Page is a page of a list, always in the list's own order.

@@ -101,7 +101,8 @@ type Tx interface {
 	Activities() Table[Activity]
 	Tasks() Table[Task]
 
-	// ClearCompany takes a company off its deals, contacts, activities and tasks.
+	// ClearCompany takes a company off its deals, contacts, activities and tasks. What it and the
+	// next two clear is kept for Table.Restore.
 	ClearCompany(ctx context.Context, company ID) error
 	// ClearContact takes a contact off the deals that it is on, and off its activities
 	// and tasks.
@@ -164,4 +165,11 @@ type Table[T any] interface {
 	Update(ctx context.Context, changes []Change[T]) error
 	// Delete hides a row that LockForUpdate returned.
 	Delete(ctx context.Context, row T) error
+	// LockDeleted returns a deleted record, if there is one with the id, as LockForUpdate does.
+	LockDeleted(ctx context.Context, id ID) ([]T, error)
+	// Restore writes a record that LockDeleted returned, and shows it again. Of the references that
+	// its deletion cleared (ClearCompany and so on) those are set again that are empty. Its own
+	// references to records that are deleted as well are cleared, until those are restored. The
+	// change log has it as created.
+	Restore(ctx context.Context, row T) error
 }

@@ -222,6 +222,13 @@ func (r *Rules) optionalNumber(field string, f Field[int], dst **int, least, mos
 	value(f, dst)
 }
 
+// without rejects an instant that a record does not have, unless it is sent back as it was.
+func (r *Rules) without(field string, f Field[Moment], was *Instant, why string) {
+	if f.Set && !f.Null && (was == nil || Instant(f.Value) != *was) {
+		r.Add(field, "must not be given: %s", why)
+	}
+}
+
 // instant applies a point in time that may not be cleared.
 func (r *Rules) instant(field string, f Field[Moment], dst *Instant) {
 	switch {

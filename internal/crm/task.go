@@ -40,20 +40,20 @@ type Task struct {
 
 // TaskPatch holds the members of a task that a client may write.
 type TaskPatch struct {
-	Title       Field[string]  `json:"title"`
-	Description Field[string]  `json:"description"`
-	Notes       Field[string]  `json:"notes"`
-	DueDate     Field[Moment]  `json:"due_date"`
-	Completed   Field[bool]    `json:"completed"`
-	CompletedAt Field[Instant] `json:"completed_at"`
-	Priority    Field[string]  `json:"priority"`
-	Status      Field[string]  `json:"status"`
-	TaskType    Field[string]  `json:"task_type"`
-	AssignedTo  Field[ID]      `json:"assigned_to"`
-	CreatedBy   Field[ID]      `json:"created_by"`
-	DealID      Field[ID]      `json:"deal_id"`
-	CompanyID   Field[ID]      `json:"company_id"`
-	ContactID   Field[ID]      `json:"contact_id"`
+	Title       Field[string] `json:"title"`
+	Description Field[string] `json:"description"`
+	Notes       Field[string] `json:"notes"`
+	DueDate     Field[Moment] `json:"due_date"`
+	Completed   Field[bool]   `json:"completed"`
+	CompletedAt Field[Moment] `json:"completed_at"`
+	Priority    Field[string] `json:"priority"`
+	Status      Field[string] `json:"status"`
+	TaskType    Field[string] `json:"task_type"`
+	AssignedTo  Field[ID]     `json:"assigned_to"`
+	CreatedBy   Field[ID]     `json:"created_by"`
+	DealID      Field[ID]     `json:"deal_id"`
+	CompanyID   Field[ID]     `json:"company_id"`
+	ContactID   Field[ID]     `json:"contact_id"`
 
 	DecodeErrors DecodeErrors `json:"-"`
 }
@@ -120,7 +120,8 @@ func (p TaskPatch) Apply(t *Task, r *Rules) { Tasks.Apply(&p, t, r) }
 // while its status says so, from completed_at if that is given and else from now.
 // Clients send tasks back as they were shown: overdue then means open as before, and
 // of status and completed the one that differs from what is stored decides. If both
-// do, they must agree.
+// do, they must agree. A task that is not completed has no completed_at, though it may be
+// sent back as it was.
 func (p TaskPatch) Settle(t *Task, isNew bool, now Instant, r *Rules) {
 	status := t.Status
 	if p.Status.Set {
@@ -148,13 +149,14 @@ func (p TaskPatch) Settle(t *Task, isNew bool, now Instant, r *Rules) {
 			status = TaskPending
 		}
 	}
-	was := t.Completed
+	was, at := t.Completed, t.CompletedAt
 	t.Status, t.Completed = status, status == TaskCompleted
 	switch {
 	case !t.Completed:
 		t.CompletedAt = nil
+		r.without("completed_at", p.CompletedAt, at, "a task that is not completed has none")
 	case p.CompletedAt.Set && !p.CompletedAt.Null:
-		at := p.CompletedAt.Value
+		at := Instant(p.CompletedAt.Value)
 		t.CompletedAt = &at
 	case !was || t.CompletedAt == nil:
 		t.CompletedAt = &now

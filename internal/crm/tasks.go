@@ -103,11 +103,19 @@ func (s *Service) DeleteTask(ctx context.Context, by Actor, id ID, expected Vers
 	return taskWrites.delete(ctx, s, by, id, expected)
 }
 
+// RestoreTask shows a deleted task again.
+func (s *Service) RestoreTask(ctx context.Context, by Actor, id ID, expected VersionCondition) (Task, error) {
+	out, err := taskWrites.restore(ctx, s, by, id, expected)
+	out.Status = out.StatusAt(s.clock())
+	return out, err
+}
+
 var taskWrites = writes[Task, TaskPatch]{
 	what: "task", table: Tx.Tasks, apply: TaskPatch.Apply,
 	settle: TaskPatch.Settle, check: (*checks).task,
 	permit: Actor.checkWriteTask,
 	stamps: func(t *Task) (*Instant, *int64) { return &t.UpdatedAt, &t.Version },
+	keys:   func(t *Task) []uniqueValue { return []uniqueValue{{KeyExternalID, t.ExternalID}} },
 }
 
 func (c *checks) task(before, after Task) {

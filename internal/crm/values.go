@@ -78,8 +78,8 @@ func (i *Instant) UnmarshalJSON(b []byte) error {
 
 // ParseInstant reads an RFC 3339 date-time with any offset.
 func ParseInstant(s string) (Instant, error) {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil || t.UTC().Year() < minYear || t.UTC().Year() > maxYear {
+	t, ok := parseDateTime(s)
+	if !ok || t.UTC().Year() < minYear || t.UTC().Year() > maxYear {
 		return 0, errors.New("must be a date-time such as 2026-01-31T09:30:00Z")
 	}
 	return InstantOf(t), nil

@@ -21,6 +21,15 @@ type writes[T, P any] struct {
 	prepare func(ctx context.Context, tx Tx, by Actor, before, after T) error
 	check   func(c *checks, before, after T)
 	release func(tx Tx, ctx context.Context, id ID) error // before it is deleted
+	// revive changes what a restored record cannot keep.
+	revive func(ctx context.Context, tx Tx, by Actor, now Instant, t *T) error
+	keys   func(*T) []uniqueValue // of which no two records may have the same
+}
+
+// uniqueValue is the value of a key of a record; nil is none.
+type uniqueValue struct {
+	key   Key
+	value *string
 }
 
 // create inserts initial with the patch applied.
@@ -105,4 +114,69 @@ func (w *writes[T, P]) delete(ctx context.Context, s *Service, by Actor, id ID, 
 		}
 		return w.table(tx).Delete(ctx, t)
 	})
+}
+
+// restore shows a deleted record again.
+func (w *writes[T, P]) restore(ctx context.Context, s *Service, by Actor, id ID, expected VersionCondition) (out T, err error) {
+	now := s.clock()
+	err = s.store.Write(ctx, by, now, func(tx Tx) error {
+		table := w.table(tx)
+		found, err := table.LockDeleted(ctx, id)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return NotFound("deleted " + w.what)
+		}
+		out = found[0]
+		if err := w.allow(by, out, out, expected); err != nil {
+			return err
+		}
+		check := checks{ctx: ctx, tx: tx}
+		for _, unique := range w.keys(&out) {
+			inTheWay(&check, table, w.what, unique, id)
+		}
+		if err := check.err(); err != nil {
+			return err
+		}
+		if w.revive != nil {
+			if err := w.revive(ctx, tx, by, now, &out); err != nil {
+				return err
+			}
+		}
+		updatedAt, _ := w.stamps(&out)
+		*updatedAt = now
+		if err := table.Restore(ctx, out); err != nil {
+			return err
+		}
+		out, err = LockOne(ctx, table, id, w.what)
+		return err
+	})
+	return out, err
+}
+
+// inTheWay checks that no other record has a unique value, and names the one that has if the
+// actor may see it.
+func inTheWay[T any](c *checks, t Table[T], what string, unique uniqueValue, self ID) {
+	if c.fault != nil || unique.value == nil {
+		return
+	}
+	found, err := t.Find(c.ctx, unique.key, []string{*unique.value})
+	if err != nil {
+		c.fault = err
+		return
+	}
+	for _, f := range found {
+		if f.ID == self {
+			continue
+		}
+		taken := UsedElsewhere(string(unique.key))
+		seen, err := t.LockForShare(c.ctx, []ID{f.ID})
+		if err != nil {
+			c.fault = err
+		} else if len(seen) > 0 {
+			taken.Message = "is already used by the " + what + " " + f.ID.String()
+		}
+		c.taken = append(c.taken, taken)
+	}
 }

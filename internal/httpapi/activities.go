@@ -14,7 +14,7 @@ func (a *API) activities() *activityResource {
 		one: "activity", many: "activities", name: "Activity", names: "Activities", tag: "Activities",
 		paths: []string{"/api/activities"},
 		tier:  cache.Frequent, of: []string{crm.EntityActivity},
-		pager:    newPager(a, "activities", crm.Activities.Sorts, filtersOf(crm.Activities), a.Service.Activities),
+		pager:    newPager(a, "activities", crm.Activities.Sorts, restorable(crm.Activities), a.Service.Activities),
 		body:     newRecordReader(crm.Activities, reflect.TypeFor[activityView]()),
 		limit:    limitsOf(crm.Activities),
 		required: []string{"type"},
@@ -25,6 +25,7 @@ func (a *API) activities() *activityResource {
 		create:   a.Service.CreateActivity,
 		update:   a.Service.UpdateActivity,
 		remove:   a.Service.DeleteActivity,
+		restore:  a.Service.RestoreActivity,
 		write:    appendActivity,
 		view:     reflect.TypeFor[activityView](),
 	}

@@ -66,7 +66,7 @@ func TestMembers(t *testing.T) {
 		`{"value":1.25E+2}`:                         {Value: crm.Of(crm.Money(12500))},
 		`{"owner_id":"` + someID + `"}`:             {OwnerID: crm.Of(id)},
 		`{"expected_close_date":"2026-01-31"}`:      {ExpectedCloseDate: crm.Of(day)},
-		`{"closed_at":"2026-01-31T01:00:00+01:00"}`: {ClosedAt: crm.Of(day.Instant())},
+		`{"closed_at":"2026-01-31T01:00:00+01:00"}`: {ClosedAt: crm.Of(crm.Moment(day.Instant()))},
 	} {
 		t.Run(body, func(t *testing.T) {
 			t.Parallel()
@@ -93,7 +93,7 @@ func TestEmptyValuesOfAChange(t *testing.T) {
 		}
 		want := crm.DealPatch{
 			Name: crm.Of(""), ContactPhone: crm.Of(""), Value: crm.Null[crm.Money](), Probability: crm.Null[int](), OwnerID: crm.Null[crm.ID](),
-			ExpectedCloseDate: crm.Null[crm.Date](), ClosedAt: crm.Null[crm.Instant](), Priority: crm.Null[string](), Currency: crm.Null[string](), ContactEmail: crm.Null[string](),
+			ExpectedCloseDate: crm.Null[crm.Date](), ClosedAt: crm.Null[crm.Moment](), Priority: crm.Null[string](), Currency: crm.Null[string](), ContactEmail: crm.Null[string](),
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", method, diff)
@@ -124,7 +124,7 @@ func TestDecodeErrors(t *testing.T) {
 		`{"owner_id":"x"}`:                          {{Field: "owner_id", Message: `must be a UUID, not "x"`}},
 		`{"owner_id":7}`:                            {{Field: "owner_id", Message: "must be a string"}},
 		`{"expected_close_date":"2026-02-30"}`:      {{Field: "expected_close_date", Message: `must be a date such as 2026-01-31, not "2026-02-30"`}},
-		`{"closed_at":"yesterday"}`:                 {{Field: "closed_at", Message: `must be a date-time such as 2026-01-31T09:30:00Z, not "yesterday"`}},
+		`{"closed_at":"yesterday"}`:                 {{Field: "closed_at", Message: `must be a date-time such as 2026-01-31T09:30:00Z, or a date such as 2026-01-31, not "yesterday"`}},
 		`{"colour":1}`:                              {{Field: "colour", Message: "is not a known member"}},
 		`{"a/b~c":1}`:                               {{Field: "a~1b~0c", Message: "is not a known member"}},
 		`{"":1}`:                                    {{Field: "", Message: "is not a known member"}},

@@ -22,7 +22,7 @@ func (a *API) contacts() *contactResource {
 		tier:  cache.Frequent, of: []string{crm.EntityContact, crm.EntityCompany},
 		subresourceEntities: []string{crm.EntityDeal, crm.EntityActivity, crm.EntityOwner, crm.EntityTask, crm.EntityStage, crm.EntityOrganisation},
 		target:              targetQuery(parts, func(n *target) *target { return n }),
-		pager:               newPager(a, "contacts", crm.Contacts.Sorts, append(append(filtersOf(crm.Contacts), expanded(company, func(a *listArgs[crm.ContactFilter]) *bool { return &a.expanded })...), targetQuery(parts, func(a *listArgs[crm.ContactFilter]) *target { return &a.target })...), a.Service.Contacts),
+		pager:               newPager(a, "contacts", crm.Contacts.Sorts, append(append(restorable(crm.Contacts), expanded(company, func(a *listArgs[crm.ContactFilter]) *bool { return &a.expanded })...), targetQuery(parts, func(a *listArgs[crm.ContactFilter]) *target { return &a.target })...), a.Service.Contacts),
 		body:                newRecordReader(crm.Contacts, reflect.TypeFor[contactView]()),
 		limit:               limitsOf(crm.Contacts),
 		listNote: "With id, an older form, it returns one contact, as GET /api/contacts/{id} does; and with one of stats, deals, activities, owner and tasks beside it (stats=true), " +
@@ -34,6 +34,7 @@ func (a *API) contacts() *contactResource {
 		create:   a.Service.CreateContact,
 		update:   a.Service.UpdateContact,
 		remove:   a.Service.DeleteContact,
+		restore:  a.Service.RestoreContact,
 		write:    appendContact,
 		expand:   company,
 		view:     reflect.TypeFor[contactView](),

@@ -63,12 +63,15 @@ func filterParameter[T, F any](x *crm.Filter[T, F]) parameter[listArgs[F]] {
 	case **crm.Date:
 		p.schema = dateSchema()
 	case **crm.Span:
-		p.schema = &huma.Schema{Type: huma.TypeString, Pattern: `^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt].+)?$`, Examples: []any{"2026-01-31"}}
+		p.schema = &huma.Schema{Type: huma.TypeString, Pattern: dayOrTime, Examples: []any{"2026-01-31"}}
 	case **string:
-		p.schema = &huma.Schema{Type: huma.TypeString, MinLength: new(1)}
+		p.schema = &huma.Schema{Type: huma.TypeString, MinLength: new(1), MaxLength: new(x.Rule.Max), Format: x.Rule.Format, Pattern: x.Rule.Pattern}
 	}
 	return p
 }
+
+// dayOrTime matches a date, or a date-time.
+const dayOrTime = `^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2}))?$`
 
 // severalOf documents a parameter that takes several values, separated by commas.
 func severalOf[A any](p *parameter[A], of *huma.Schema, nullable bool) {

@@ -113,6 +113,10 @@ func (p *pager[T, F]) read(c *call, narrowed func(*F)) (listArgs[F], cursor.Scop
 			errs, malformed = append(errs, unknown...), true
 		}
 	}
+	if args.list.Deleted {
+		errs = append(errs, p.besideDeleted(&args)...)
+		args.list.Sort = crm.LatestDeletion
+	}
 	switch {
 	case args.list.Sort != crm.Sort{}:
 	case args.list.Search != nil:

@@ -34,6 +34,8 @@ type resource[T, F, P any] struct {
 	create func(context.Context, crm.Actor, P) (T, error)
 	update func(context.Context, crm.Actor, crm.ID, crm.VersionCondition, P) (T, error)
 	remove func(context.Context, crm.Actor, crm.ID, crm.VersionCondition) error
+	// restore brings back a deleted record; nil if that cannot be.
+	restore func(context.Context, crm.Actor, crm.ID, crm.VersionCondition) (T, error)
 
 	listNote string // the description of the list
 
@@ -96,6 +98,9 @@ func (res *resource[T, F, P]) operations(a *API) []operation {
 	var all []operation
 	for i, path := range res.paths {
 		ops := append([]operation{res.list(a, path), res.post(a, path)}, res.item(a, path+"/{id}")...)
+		if res.restore != nil {
+			ops = append(ops, res.recover(a, path))
+		}
 		for j := range ops {
 			if i > 0 {
 				ops[j].id += "Alias"
@@ -276,7 +281,7 @@ type parent struct {
 // the whole list but the one that the path replaces, and cursors fit both.
 func (res *resource[T, F, P]) within(a *API, of parent, at func(*F) *crm.OneOf[crm.ID]) operation {
 	p := res.pager
-	p.query = p.query.without(of.filter)
+	p.query = p.query.without(of.filter).without(deletedParameter)
 	for _, n := range res.target {
 		p.query = p.query.without(n.name)
 	}

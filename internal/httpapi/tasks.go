@@ -14,7 +14,7 @@ func (a *API) tasks() *resource[crm.Task, crm.TaskFilter, crm.TaskPatch] {
 		one: "task", many: "tasks", name: "Task", names: "Tasks", tag: "Tasks",
 		paths: []string{"/api/tasks"},
 		tier:  cache.Frequent, of: []string{crm.EntityTask},
-		pager:    newPager(a, "tasks", crm.Tasks.Sorts, filtersOf(crm.Tasks), a.Service.Tasks),
+		pager:    newPager(a, "tasks", crm.Tasks.Sorts, restorable(crm.Tasks), a.Service.Tasks),
 		body:     newRecordReader(crm.Tasks, reflect.TypeFor[crm.Task]()),
 		limit:    limitsOf(crm.Tasks),
 		required: []string{"title"},
@@ -25,6 +25,7 @@ func (a *API) tasks() *resource[crm.Task, crm.TaskFilter, crm.TaskPatch] {
 		create:   a.Service.CreateTask,
 		update:   a.Service.UpdateTask,
 		remove:   a.Service.DeleteTask,
+		restore:  a.Service.RestoreTask,
 		write:    appendTask,
 		view:     reflect.TypeFor[crm.Task](),
 	}

@@ -45,11 +45,17 @@ func (t *tx) clearWork(ctx context.Context, column string, id crm.ID) error {
 
 // ClearDeal implements crm.Tx.
 func (t *tx) ClearDeal(ctx context.Context, deal crm.ID) error {
+	if err := t.keepReferences(ctx, crm.EntityDeal, deal); err != nil {
+		return err
+	}
 	return t.clearWork(ctx, "deal_id", deal)
 }
 
 // ClearCompany implements crm.Tx.
 func (t *tx) ClearCompany(ctx context.Context, company crm.ID) error {
+	if err := t.keepReferences(ctx, crm.EntityCompany, company); err != nil {
+		return err
+	}
 	deals, err := t.clearDeals(ctx, "company_id", company, "company_id = NULL", "company_id = $2")
 	if err != nil {
 		return err
@@ -65,6 +71,9 @@ func (t *tx) ClearCompany(ctx context.Context, company crm.ID) error {
 
 // ClearContact implements crm.Tx.
 func (t *tx) ClearContact(ctx context.Context, contact crm.ID) error {
+	if err := t.keepReferences(ctx, crm.EntityContact, contact); err != nil {
+		return err
+	}
 	deals, err := t.clearDeals(ctx, "primary_contact_id", contact,
 		"primary_contact_id = CASE WHEN primary_contact_id = $2 THEN NULL ELSE primary_contact_id END",
 		"id IN (SELECT deal_id FROM deal_contacts WHERE org_id = $1 AND contact_id = $2)")

@@ -34,6 +34,15 @@ var commonSorts = map[string]sortKey{
 	"id":         {column: "id", kind: keyID},
 }
 
+// sortKey returns the key of an order. That of deletion is the only one of the list of deleted
+// records.
+func (t *table[T, F]) sortKey(sort crm.Sort) sortKey {
+	if sort == crm.LatestDeletion {
+		return sortKey{column: "deleted_at", kind: keyInstant}
+	}
+	return t.sorts[sort.Field]
+}
+
 // A keysetScan reads a list from a position, in a direction.
 type keysetScan struct {
 	forward    bool          // in the list's order

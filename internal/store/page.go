@@ -32,7 +32,8 @@ func page[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], o
 	if t.choose(&q.Filter, &b); q.Sort.Field != t.order {
 		b.unite()
 	}
-	key := t.sorts[q.Sort.Field]
+	b.deleted = q.Deleted
+	key := t.sortKey(q.Sort)
 	sc := keysetScan{forward: !q.Backward, from: q.From}
 	if sc.from != nil {
 		sc.inclusive = sc.from.Inclusive
@@ -100,7 +101,7 @@ func page[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], o
 
 // listStatement returns the statement of one index scan of a page, and its arguments.
 func listStatement[T, F any](s *Store, t *table[T, F], b *whereBuilder, sort crm.Sort, sc keysetScan, fetch int) (*Statement, []any) {
-	b, sc = b.forScan("t."+t.sorts[sort.Field].column, sort.Desc != sc.forward, sc)
+	b, sc = b.forScan("t."+t.sortKey(sort).column, sort.Desc != sc.forward, sc)
 	st := s.composed(listKey("list", t.entity, b, sort, sc, fetch), func() *Statement {
 		if b.several.arms != nil {
 			return &Statement{
@@ -115,12 +116,12 @@ func listStatement[T, F any](s *Store, t *table[T, F], b *whereBuilder, sort crm
 			SQL:  "SELECT " + t.selectList(true) + ", " + column + t.from(true, b) + tail,
 		}
 	})
-	return st, b.scanArgs(t.sorts[sort.Field], sc)
+	return st, b.scanArgs(t.sortKey(sort), sc)
 }
 
 // anyRow reports whether a scan finds any row.
 func anyRow[T, F any](ctx context.Context, s *Store, db Querier, t *table[T, F], b *whereBuilder, sort crm.Sort, sc keysetScan) (found bool, err error) {
-	key := t.sorts[sort.Field]
+	key := t.sortKey(sort)
 	for _, part := range key.indexScans(sort, sc) {
 		b, part := b.forScan("t."+key.column, sort.Desc != part.forward, part)
 		st := s.composed(listKey("any", t.entity, b, sort, part, 1), func() *Statement {
@@ -153,7 +154,7 @@ func orderBy(sort crm.Sort, sc keysetScan, columns ...string) string {
 // scanSQL composes the statement of an index scan from WHERE on, and returns the columns
 // of the order besides.
 func scanSQL[T, F any](t *table[T, F], b *whereBuilder, sort crm.Sort, sc keysetScan, fetch int) (column, id, tail string) {
-	column, id = "t."+t.sorts[sort.Field].column, "t.id"
+	column, id = "t."+t.sortKey(sort).column, "t.id"
 	if sort.Field == "updated_at" {
 		column, id = b.updated, b.id
 	}

@@ -97,7 +97,11 @@ func (t *table[T, F]) notDeleted() string {
 
 // whereSQL returns the WHERE clause of a list.
 func (t *table[T, F]) whereSQL(b *whereBuilder) string {
-	sql := " WHERE " + b.lead + ".org_id = $1" + t.notDeleted() + t.where + string(b.where)
+	deleted := t.notDeleted()
+	if b.deleted {
+		deleted = " AND t.deleted_at IS NOT NULL"
+	}
+	sql := " WHERE " + b.lead + ".org_id = $1" + deleted + t.where + string(b.where)
 	if b.several.any != "" {
 		sql += " AND " + b.several.any
 	}
@@ -164,6 +168,16 @@ func (t *table[T, F]) idColumns() []string {
 		}
 	}
 	return names
+}
+
+// reference returns a pointer to a reference of a record.
+func (t *table[T, F]) reference(row *T, name string) **crm.ID {
+	for _, c := range t.columns {
+		if field, ok := c.field(row).(**crm.ID); ok && c.name == name {
+			return field
+		}
+	}
+	panic("store: a " + t.entity + " has no reference " + name)
 }
 
 // setID sets a reference.

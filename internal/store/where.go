@@ -19,6 +19,7 @@ type whereBuilder struct {
 	owner   string // the placeholder of the only owner that is visible; "" for all
 
 	timeRange timeRange
+	deleted   bool // the deleted records, instead of the others
 }
 
 // newWhere returns a builder for statements on t, whose $1 is the organisation.

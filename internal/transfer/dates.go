@@ -68,8 +68,8 @@ func (f dateFormat) parse(cell string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	if _, err := crm.ParseInstant(cell); err == nil {
-		return time.Parse(time.RFC3339Nano, cell)
+	if t, err := time.Parse(time.RFC3339Nano, cell); err == nil && t.UTC().Year() >= 1 && t.UTC().Year() <= 9999 {
+		return t, nil
 	}
 	if f != "" {
 		return time.Time{}, errors.New("must be a date in the format given, or such as 2026-01-31")

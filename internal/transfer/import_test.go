@@ -174,12 +174,13 @@ func TestStages(t *testing.T) {
 		w.expect(deals, `external_id,name,stage,created_at,closed_at,status
 1,Old and won,Won,2017-01-02,2017-03-04,
 2,Won without a date,Won,2017-01-02,,
-3,Open,Lead,2017-01-02,2017-03-04,
-4,Contradiction,Lead,,,won
+3,Open,Lead,2017-01-02,,
+4,Won in an open stage,Lead,2017-01-02,2017-03-04,won
 5,Moved twice,Lead,2017-01-02,,
 5,,Qualified,,,
 5,,Lost,,2017-05-06T07:08:09+02:00,
-`, summary(4, 2, 0, 1), "status must be active in the stage Lead")
+6,Active,Lead,2017-01-02,2017-03-04,
+`, summary(5, 2, 0, 1), "closed_at must not be given: an active deal has none")
 		w.expect(deals, "external_id,stage,closed_at\n3,Won,2017-03-04\n1,Won,2017-03-04\n", summary(0, 1, 1, 0))
 		// The clock of the second run stands between the deal's making and its move.
 		now := all(w, w.service.Deals)
@@ -216,6 +217,7 @@ func TestStages(t *testing.T) {
 			"1": "won " + mar + ": Won " + mar + "-",
 			"2": "won " + jan + ": Won " + jan + "-",
 			"3": "won " + mar + ": Lead " + jan + "-" + mar + ", Won " + mar + "-",
+			"4": "won " + mar + ": Lead " + jan + "-",
 			"5": "lost 2017-05-06T05:08:09.000000Z: Lead " + jan + "-" + at["5"] + ", Qualified " + at["5"] + "-" + at["5"] + ", Lost " + at["5"] + "-",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

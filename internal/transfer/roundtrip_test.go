@@ -104,8 +104,9 @@ func (w *world) fill(n int) {
 	for _, o := range all(w, w.service.Owners) {
 		ownerIDs = append(ownerIDs, o.ID)
 	}
+	closing := map[crm.ID]bool{}
 	for _, s := range all(w, w.service.Stages) {
-		stageIDs = append(stageIDs, s.ID)
+		stageIDs, closing[s.ID] = append(stageIDs, s.ID), s.Outcome != crm.OutcomeOpen
 	}
 	keep := func(ids *[]crm.ID, id crm.ID, err error) {
 		w.t.Helper()
@@ -141,6 +142,9 @@ func (w *world) fill(n int) {
 			p.CompanyID, p.PrimaryContactID, p.OwnerID = someOf(t, companyIDs...), someOf(t, contactIDs...), someOf(t, ownerIDs...)
 			p.Currency, p.ExternalID, p.Status = crm.Of(rapid.SampledFrom([]string{"GBP", "EUR"}).Draw(t, "currency")), crm.Field[string]{}, crm.Field[string]{}
 			p.StageID = crm.Of(rapid.SampledFrom(stageIDs).Draw(t, "stage"))
+			if !closing[p.StageID.Value] {
+				p.ClosedAt = crm.Field[crm.Moment]{}
+			}
 			return p
 		}))
 		keep(&dealIDs, d.ID, err)
