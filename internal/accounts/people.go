@@ -56,9 +56,9 @@ func applyOwner(ctx context.Context, tx TeamTx, p crm.OwnerPatch, o *crm.Owner) 
 	if err := r.Err(); err != nil {
 		return err
 	}
-	taken, err := crm.Taken(ctx, tx.Owners(), crm.KeyEmail, o.Email, o.ID)
-	if err == nil && taken {
-		err = crm.InUse(crm.UsedElsewhere(string(crm.KeyEmail)))
+	taken, err := crm.Collision(ctx, tx.Owners(), "user", crm.KeyEmail, o.Email, o.ID)
+	if err == nil && taken != nil {
+		err = crm.InUse(*taken)
 	}
 	return err
 }

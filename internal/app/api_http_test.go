@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"sixty/internal/config"
 	"sixty/internal/crm"
 )
 
@@ -373,6 +374,21 @@ func TestMetricsUnderAPI(t *testing.T) {
 		}
 		if status, _, _ := c.raw("GET", path, u.as(crm.RoleManager).key, nil, "X-Forwarded-For", "192.0.2.1"); status != http.StatusForbidden {
 			t.Errorf("%s of a manager: %d", path, status)
+		}
+	}
+}
+
+// A proxy on the same host that forwards all of /api does not publish the metrics in production.
+func TestMetricsUnderAPIInProduction(t *testing.T) {
+	t.Parallel()
+	c := boot(t, "sqlite", func(cfg *config.Config) { cfg.Env = config.Production })
+	u := newUser(c, "Metrics", crm.RoleAdmin)
+	for _, x := range []struct {
+		path, key string
+		want      int
+	}{{"/metrics", "", http.StatusOK}, {"/api/metrics", "", http.StatusUnauthorized}, {"/api/metrics", u.key, http.StatusOK}} {
+		if status, _, _ := c.raw("GET", x.path, x.key, nil); status != x.want {
+			t.Errorf("%s: %d, want %d", x.path, status, x.want)
 		}
 	}
 }

@@ -59,8 +59,9 @@ func (a *App) faces(cfg config.Config, proxies ratelimit.Proxies) (*server.Serve
 	}); err != nil {
 		return nil, err
 	}
-	for _, path := range []string{"/metrics", "/api/metrics"} {
-		s.HandleInternal("GET "+path, func(ctx context.Context, by crm.Actor) error {
+	// A proxy on this host forwards what is under /api, and may not say that it does.
+	for path, local := range map[string]bool{"/metrics": true, "/api/metrics": cfg.Env != config.Production} {
+		s.HandleInternal("GET "+path, local, func(ctx context.Context, by crm.Actor) error {
 			return core.Accounts.RequireOperator(ctx, by, "read the metrics")
 		}, core.metrics.Handler())
 	}

@@ -61,6 +61,4 @@ var companyWrites = writes[Company, CompanyPatch]{
 
 func (c *checks) company(before, after Company) {
 	exists(c, "owner_id", changed(before.OwnerID, after.OwnerID), c.tx.Owners(), "an owner")
-	free(c, c.tx.Companies(), KeyDomain, changed(before.Domain, after.Domain), after.ID)
-	free(c, c.tx.Companies(), KeyExternalID, changed(before.ExternalID, after.ExternalID), after.ID)
 }

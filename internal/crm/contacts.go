@@ -84,6 +84,4 @@ var contactWrites = writes[Contact, ContactPatch]{
 func (c *checks) contact(before, after Contact) {
 	exists(c, "owner_id", changed(before.OwnerID, after.OwnerID), c.tx.Owners(), "an owner")
 	exists(c, "company_id", changed(before.CompanyID, after.CompanyID), c.tx.Companies(), "a company")
-	free(c, c.tx.Contacts(), KeyEmail, changed(before.Email, after.Email), after.ID)
-	free(c, c.tx.Contacts(), KeyExternalID, changed(before.ExternalID, after.ExternalID), after.ID)
 }

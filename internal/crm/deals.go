@@ -306,5 +306,5 @@ func (c *checks) deal(before, after Deal) {
 	exists(c, "owner_id", changed(before.OwnerID, after.OwnerID), c.tx.Owners(), "an owner")
 	exists(c, "company_id", changed(before.CompanyID, after.CompanyID), c.tx.Companies(), "a company")
 	exists(c, "primary_contact_id", changed(before.PrimaryContactID, after.PrimaryContactID), c.tx.Contacts(), "a contact")
-	free(c, c.tx.Deals(), KeyExternalID, changed(before.ExternalID, after.ExternalID), after.ID)
+	dealWrites.distinct(c, &before, &after, after.ID)
 }

@@ -97,26 +97,26 @@ func exists[T any](c *checks, field string, id *ID, t Table[T], what string) {
 	}
 }
 
-// free checks that no other record has the key.
-func free[T any](c *checks, t Table[T], key Key, value *string, self ID) {
-	if c.fault != nil {
-		return
-	}
-	taken, err := Taken(c.ctx, t, key, value, self)
-	if err != nil {
-		c.fault = err
-	} else if taken {
-		c.taken = append(c.taken, UsedElsewhere(string(key)))
-	}
-}
-
-// Taken reports whether a record other than self has the value as its key. No record has nil.
-func Taken[T any](ctx context.Context, t Table[T], key Key, value *string, self ID) (bool, error) {
+// Collision returns what is wrong with the value of a key if another record than self has it, else
+// nil. It names the record if the actor may see it. No record has nil.
+func Collision[T any](ctx context.Context, t Table[T], what string, key Key, value *string, self ID) (*FieldError, error) {
 	if value == nil {
-		return false, nil
+		return nil, nil
 	}
 	found, err := t.Find(ctx, key, []string{*value})
-	return slices.ContainsFunc(found, func(f KeyMatch) bool { return f.ID != self }), err
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(found, func(f KeyMatch) bool { return f.ID != self })
+	if i < 0 {
+		return nil, nil
+	}
+	taken := UsedElsewhere(string(key))
+	seen, err := t.LockForShare(ctx, []ID{found[i].ID})
+	if len(seen) > 0 {
+		taken.Message = "is already used by the " + what + " " + seen[0].String()
+	}
+	return &taken, err
 }
 
 // Differ reports whether two optional values differ, so that a check is necessary.

@@ -35,7 +35,7 @@ type uniqueValue struct {
 // create inserts initial with the patch applied.
 func (w *writes[T, P]) create(ctx context.Context, s *Service, by Actor, now Instant, initial T, p P) (out T, err error) {
 	err = s.store.Write(ctx, by, now, func(tx Tx) error {
-		if out, err = w.patched(ctx, tx, by, now, initial, true, VersionCondition{}, p); err != nil {
+		if out, err = w.patched(ctx, tx, by, now, ID{}, initial, VersionCondition{}, p); err != nil {
 			return err
 		}
 		return w.table(tx).Insert(ctx, []T{out})
@@ -50,7 +50,7 @@ func (w *writes[T, P]) update(ctx context.Context, s *Service, by Actor, now Ins
 		if err != nil {
 			return err
 		}
-		if out, err = w.patched(ctx, tx, by, now, before, false, expected, p); err != nil || same(before, out) {
+		if out, err = w.patched(ctx, tx, by, now, id, before, expected, p); err != nil || same(before, out) {
 			return err
 		}
 		updatedAt, version := w.stamps(&out)
@@ -63,9 +63,9 @@ func (w *writes[T, P]) update(ctx context.Context, s *Service, by Actor, now Ins
 }
 
 // patched returns a record with the patch applied, if the actor may write it so and nothing is
-// wrong with it.
-func (w *writes[T, P]) patched(ctx context.Context, tx Tx, by Actor, now Instant, before T, isNew bool, expected VersionCondition, p P) (T, error) {
-	after := before
+// wrong with it. A new one has no id yet.
+func (w *writes[T, P]) patched(ctx context.Context, tx Tx, by Actor, now Instant, id ID, before T, expected VersionCondition, p P) (T, error) {
+	after, isNew := before, id == ID{}
 	check := checks{ctx: ctx, tx: tx}
 	w.apply(p, &after, &check.Rules)
 	if w.settle != nil {
@@ -82,6 +82,7 @@ func (w *writes[T, P]) patched(ctx context.Context, tx Tx, by Actor, now Instant
 	if w.check != nil {
 		w.check(&check, before, after)
 	}
+	w.distinct(&check, &before, &after, id)
 	return after, check.err()
 }
 
@@ -133,9 +134,7 @@ func (w *writes[T, P]) restore(ctx context.Context, s *Service, by Actor, id ID,
 			return err
 		}
 		check := checks{ctx: ctx, tx: tx}
-		for _, unique := range w.keys(&out) {
-			inTheWay(&check, table, w.what, unique, id)
-		}
+		w.distinct(&check, new(T), &out, id)
 		if err := check.err(); err != nil {
 			return err
 		}
@@ -155,28 +154,20 @@ func (w *writes[T, P]) restore(ctx context.Context, s *Service, by Actor, id ID,
 	return out, err
 }
 
-// inTheWay checks that no other record has a unique value, and names the one that has if the
-// actor may see it.
-func inTheWay[T any](c *checks, t Table[T], what string, unique uniqueValue, self ID) {
-	if c.fault != nil || unique.value == nil {
+// distinct checks that no record but this one, of the id, has a key that it did not have before.
+func (w *writes[T, P]) distinct(c *checks, before, after *T, id ID) {
+	if w.keys == nil {
 		return
 	}
-	found, err := t.Find(c.ctx, unique.key, []string{*unique.value})
-	if err != nil {
+	had := w.keys(before)
+	for i, has := range w.keys(after) {
+		if c.fault != nil {
+			return
+		}
+		taken, err := Collision(c.ctx, w.table(c.tx), w.what, has.key, changed(had[i].value, has.value), id)
+		if taken != nil {
+			c.taken = append(c.taken, *taken)
+		}
 		c.fault = err
-		return
-	}
-	for _, f := range found {
-		if f.ID == self {
-			continue
-		}
-		taken := UsedElsewhere(string(unique.key))
-		seen, err := t.LockForShare(c.ctx, []ID{f.ID})
-		if err != nil {
-			c.fault = err
-		} else if len(seen) > 0 {
-			taken.Message = "is already used by the " + what + " " + f.ID.String()
-		}
-		c.taken = append(c.taken, taken)
 	}
 }

@@ -26,7 +26,7 @@ var ProblemCodes = []ProblemCode{
 	{string(crm.CodeNotFound), http.StatusNotFound, "no such record, or none that the caller may see; no such path"},
 	{"method_not_allowed", http.StatusMethodNotAllowed, "the path does not take the method; `Allow` lists those that it takes"},
 	{string(crm.CodeConflict), http.StatusConflict, "a conflict with stored data"},
-	{codeConflictOf + "MEMBER", http.StatusConflict, "another record has the value of this member, as in `conflict.email`"},
+	{codeConflictOf + "MEMBER", http.StatusConflict, "another record has the value of this member, as in `conflict.email`; the detail names its id if the caller may see it"},
 	{string(crm.CodePrecondition), http.StatusPreconditionFailed, "the record has changed since: see `If-Match` below"},
 	{"body.too_large", http.StatusRequestEntityTooLarge, "the body is larger than 1 MiB"},
 	{"media_type", http.StatusUnsupportedMediaType, "the body is not JSON in UTF-8, or its coding is not known"},

@@ -43,7 +43,7 @@ func TestAddressesAreChargedForWhatIsNoOperation(t *testing.T) {
 				})
 				o.FrontendOrigins = []string{home}
 			})
-			s.HandleInternal("GET /metrics", func(context.Context, crm.Actor) error { return nil }, http.NotFoundHandler())
+			s.HandleInternal("GET /metrics", true, func(context.Context, crm.Actor) error { return nil }, http.NotFoundHandler())
 			n := 0
 			for ; n <= c.allowed || c.allowed == 0 && n < 2000; n++ {
 				if responseTo(t, s, c.method, c.path, c.headers...).Code == http.StatusTooManyRequests {
@@ -61,7 +61,7 @@ func TestAddressesAreChargedForWhatIsNoOperation(t *testing.T) {
 func TestHandleInternal(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil)
-	s.HandleInternal("GET /metrics", func(_ context.Context, by crm.Actor) error {
+	s.HandleInternal("GET /metrics", true, func(_ context.Context, by crm.Actor) error {
 		if by.Role != crm.RoleAdmin {
 			return crm.Forbidden("no")
 		}
