@@ -144,7 +144,7 @@ func TestHits(t *testing.T) {
 			t.Errorf("%v\n%s", first.header, first.body)
 		}
 		for _, spelling := range []string{
-			"/api/deals?search=%c3%a4%20b&ownerId=" + owner, "/api/deals?&limit=&unknown=1&%6FwnerId=" + owner + "&search=%C3%A4+b&search=%C3%A4+b",
+			"/api/deals?search=%c3%a4%20b&ownerId=" + owner, "/api/deals?&limit=&utm_source=1&%6FwnerId=" + owner + "&search=%C3%A4+b&search=%C3%A4+b",
 		} {
 			if again := u.hits(spelling); again.body != first.body || again.header.Get("ETag") != first.header.Get("ETag") {
 				t.Errorf("%s is another answer: %s", spelling, again.body)

@@ -53,14 +53,14 @@ func TestWritesInvalidateWhatTheyChange(t *testing.T) {
 			{
 				"Contact", "PATCH", "/api/contacts/" + contact, object{"title": "Number 4711"},
 				[]string{"/api/contacts", "/api/contacts/" + contact, "/api/contacts?companyId=" + acme, "/api/search?q=ada"},
-				[]string{"/api/companies?includeStats=true", "/api/companies/" + acme + "/stats", "/api/contacts?id=" + contact + "&stats=true"},
+				[]string{"/api/companies?includeStats=true", "/api/companies/" + acme + "/stats", "/api/contacts?id=" + contact + "&stats=true", "/api/deals?search=theirs"},
 			},
 			{"Task", "POST", "/api/tasks", object{"title": "Call 4711"}, []string{"/api/tasks"}, nil},
 			{
 				"Company", "PATCH", "/api/companies/" + acme, object{"industry": "Number 4711"},
 				[]string{"/api/companies", "/api/companies?includeStats=true", "/api/companies/" + acme, "/api/deals/" + deal + everything},
 				[]string{
-					"/api/companies/" + acme + "/stats", "/api/companies/" + acme + "/deals", "/api/search?q=ada",
+					"/api/companies/" + acme + "/stats", "/api/companies/" + acme + "/deals", "/api/search?q=ada", "/api/deals?search=theirs",
 				},
 			},
 			{

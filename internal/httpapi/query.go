@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -160,7 +161,7 @@ func (q query[A]) unknown(raw string, others []string) (errs []server.Validation
 		if told = append(told, name); len(told) == 1 {
 			message += "; there are " + strings.Join(q.documented(), ", ")
 		}
-		errs = append(errs, server.InQuery(fmt.Sprintf("%.64s", name), message))
+		errs = append(errs, server.InQuery(cmp.Or(fmt.Sprintf("%.64s", name), `""`), message))
 	}
 	return errs
 }

@@ -65,7 +65,7 @@ func export[T, P, F any](
 	ctx context.Context, service *bulk.Service, by crm.Actor, opt ExportOptions, w io.Writer, entity *crm.Entity[T, P, F],
 	use func(context.Context, crm.Actor, F, func([]bulk.ExportRow[T]) error) error,
 ) (rows int64, err error) {
-	filter, err := parseFilters(entity.Filters, opt.Kind, opt.Filters)
+	filter, err := parseFilters(entity, opt.Kind, opt.Filters)
 	if err != nil {
 		return 0, err
 	}

@@ -154,6 +154,9 @@ func TestExportFilters(t *testing.T) {
 			{"Several", []string{"ownerId=" + ada, "companyId=" + acme}, []string{"1"}},
 			{"Values", []string{"minValue=20", "maxValue=29.99"}, []string{"2"}},
 			{"Days", []string{"closeAfter=2024-01-10", "closeBefore = 2024-01-30"}, []string{"2"}},
+			{"SeveralValues", []string{"status=won,active", "companyId=" + acme + ",null"}, []string{"1", "2"}},
+			{"Null", []string{"priority=null", "contactId=null", "closeFrom=2024-01-20"}, []string{"2", "3"}},
+			{"NoNull", []string{"ownerId=null"}, []string{}},
 			{"Unknown", []string{"ownerId=" + acme}, []string{}},
 		} {
 			if diff := cmp.Diff(c.want, column(t, w.export(transfer.Deals, transfer.CSV, c.filters...), "external_id")); diff != "" {
@@ -179,8 +182,11 @@ func TestExportUsage(t *testing.T) {
 		{"NoName", exportDeals("won"), `"won" must be`},
 		{"Twice", exportDeals("status=won", "Status=lost"), `status is given twice`},
 		{"NotOneOf", exportDeals("status=open"), `status must be one of active, won, lost, not "open"`},
-		{"NoID", exportDeals("ownerId=Ada"), `ownerId must be a UUID, not "Ada"`},
+		{"NoID", exportDeals("ownerId=Ada"), `ownerId must be a UUID, or null, not "Ada"`},
 		{"NoAmount", exportDeals("minValue=much"), `minValue must be a number`},
+		{"EmptyValue", exportDeals("status=won,,lost"), `status must not have an empty value`},
+		{"NoNull", exportDeals("status=null"), `status must be one of active, won, lost, not "null"`},
+		{"Reversed", exportDeals("maxValue=1", "minValue=2"), `maxValue must not be below minValue`},
 		{"NoDay", exportDeals("closeAfter=2024-02-30"), `closeAfter must be a date`},
 	} {
 		var out bytes.Buffer

@@ -9,8 +9,9 @@ import (
 
 // parseFilters reads filters that are given as "name=value". A name may be written as
 // ownerId or as owner_id.
-func parseFilters[T, F any](known []crm.Filter[T, F], kind Kind, given []string) (F, error) {
+func parseFilters[T, P, F any](entity *crm.Entity[T, P, F], kind Kind, given []string) (F, error) {
 	var filter F
+	known := entity.Filters
 	seen := map[string]bool{}
 	for _, item := range given {
 		name, value, ok := strings.Cut(item, "=")
@@ -33,6 +34,11 @@ func parseFilters[T, F any](known []crm.Filter[T, F], kind Kind, given []string)
 		seen[known[i].Name] = true
 		if err := known[i].Set(&filter, value); err != nil {
 			return filter, usage("--filter: %s %v, not %q", known[i].Name, err, shortened(value))
+		}
+	}
+	for i := range known {
+		if err := entity.CheckRange(&known[i], &filter); err != nil {
+			return filter, usage("--filter: %s %v", known[i].Name, err)
 		}
 	}
 	return filter, nil

@@ -11,6 +11,10 @@ import (
 	"sixty/internal/store/storetest"
 )
 
+// planDeals is the number of deals that plans are read on. It is what keeps a sort more costly than
+// a scan of an index: more rows would favour the scan more, and take longer to insert.
+const planDeals = 5_000
+
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	// SQLite gathers no statistics of its own accord.
