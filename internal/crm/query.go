@@ -40,11 +40,12 @@ func ParseQuery(text string) Query {
 
 func parseTerms(text string) Query {
 	var q Query
-	for rest := tokens(text, maxQueryWords); len(rest) > 0; {
+	var words splitter
+	for rest := words.split(text, maxQueryWords); len(rest) > 0; {
 		n := termLength(rest)
 		t := QueryTerm{Parts: make([]string, n)}
 		for i := range t.Parts {
-			t.Parts[i] = rest[i].text
+			t.Parts[i] = string(rest[i].text)
 		}
 		rest = rest[n:]
 		t.Joined = joinedWord(t.Parts)
@@ -66,7 +67,7 @@ func parseTerms(text string) Query {
 // termLength returns how many tokens the first term has.
 func termLength(rest []token) int {
 	n, digits := 0, 0
-	for n < len(rest) && allDigits(rest[n].text) {
+	for n < len(rest) && allDigits(string(rest[n].text)) {
 		digits += len(rest[n].text)
 		n++
 	}

@@ -8,7 +8,7 @@ import (
 
 // The definition of search, for every engine:
 //
-//   - A text is its words: runs of letters and digits, folded (see foldWords), so that an
+//   - A text is its words: runs of letters and digits, folded (see appendFolded), so that an
 //     e-mail address or a host name counts by its parts. Words that hyphens join count as one
 //     word besides, and a phone number counts as its digits. Nothing else in a text means
 //     anything: there is no syntax.
@@ -16,7 +16,7 @@ import (
 //     the beginning of one, or, if the term is long enough (see findsInside), part of one. A
 //     query without a word finds nothing.
 //   - A deal is also found by what it shows of its company and contacts (Links).
-//   - Results are ranked by the query and the record alone (Query.Rank), and sorted by
+//   - Results are ranked by the query and the record alone (Ranker), and sorted by
 //     rank, then the time of the last change, newest first.
 //   - Of each type, and within the filters, at most MaxHits records are looked at, or MaxSorted
 //     in a list with another order: those whose searched texts were written last. If there are
@@ -122,53 +122,48 @@ func (s *Searched) SameTexts(other *Searched) bool {
 	return s.Title == other.Title && slices.Equal(s.Beside, other.Beside) && slices.Equal(s.Phones, other.Phones)
 }
 
-// searchedWords are the words that a record is found by.
-type searchedWords struct {
-	asOne                 string // the title's, written as one
-	title, beside, linked []string
-}
-
-func (s *Searched) words() (w searchedWords) {
-	parts, whole := wordsOf(s.Title)
-	w.asOne = strings.Join(parts, "")
+// own calls visit with the words of the record's own texts, and whether they are the title's.
+func (s *Searched) own(sp *splitter, visit func(word []byte, title bool)) {
 	rest := maxRecordBytes
-	w.title = upTo(&rest, upTo(&rest, nil, parts), whole)
+	inTitle := true
+	count := func(word []byte) {
+		if rest = max(rest-len(word), -1); rest >= 0 {
+			visit(word, inTitle)
+		}
+	}
+	sp.words(s.Title, count)
+	inTitle = false
 	for _, text := range s.Beside {
-		parts, whole := wordsOf(text)
-		w.beside = upTo(&rest, upTo(&rest, w.beside, parts), whole)
+		sp.words(text, count)
 		if isPhone(text) { // an identifier may be one
-			w.beside = upTo(&rest, w.beside, []string{digitsOf(text)})
+			count([]byte(digitsOf(text)))
 		}
 	}
 	for _, phone := range s.Phones {
 		if number := digitsOf(phone); number != "" {
-			w.beside = upTo(&rest, w.beside, []string{number})
+			count([]byte(number))
 		}
 	}
-	rest = maxRecordBytes
-	for _, text := range s.Links {
-		parts, whole := wordsOf(text)
-		w.linked = upTo(&rest, upTo(&rest, w.linked, parts), whole)
-	}
-	return w
 }
 
-// upTo appends words until the rest of the bytes is used up.
-func upTo(rest *int, to, words []string) []string {
-	for _, word := range words {
-		if *rest -= len(word); *rest < 0 {
-			break
-		}
-		to = append(to, word)
+// linked calls visit with the words of the record's links.
+func (s *Searched) linked(sp *splitter, visit func(word []byte)) {
+	rest := maxRecordBytes
+	for _, text := range s.Links {
+		sp.words(text, func(word []byte) {
+			if rest = max(rest-len(word), -1); rest >= 0 {
+				visit(word)
+			}
+		})
 	}
-	return to
 }
 
 // Words returns the words that the record is found by, each once, and their ends that are
 // found within words. An end that another one, or a word, begins with is left out.
 func (s *Searched) Words() (words, ends []string) {
-	w := s.words()
-	words = slices.Concat(w.title, w.beside, w.linked)
+	var sp splitter
+	s.own(&sp, func(word []byte, _ bool) { words = append(words, string(word)) })
+	s.linked(&sp, func(word []byte) { words = append(words, string(word)) })
 	slices.Sort(words)
 	words = slices.Compact(words)
 	for _, word := range words {
@@ -190,82 +185,6 @@ func (s *Searched) Words() (words, ends []string) {
 
 // FindsInside reports whether the word is found within words too.
 func FindsInside(word string) bool { return findsInside(word) }
-
-// What a word of the query is worth by where it is found, and what the whole query is
-// worth when the title is it, or begins with it: more than any number of words. What links are
-// worth is less than anything else.
-const (
-	rankLinkInside = iota + 1
-	rankLinkPart
-	rankLinkWord
-	rankBesideInside
-	rankTitleInside
-	rankBesidePart = 10
-	rankBesideWord = 20
-	rankTitlePart  = 30
-	rankTitleWord  = 40
-	rankTitleStart = 2 * maxQueryWords * rankTitleWord
-	rankTitle      = 2 * rankTitleStart
-)
-
-// Rank returns how well a record matches, more being better, and whether it does at all.
-func (q Query) Rank(s *Searched) (rank int64, ok bool) {
-	if len(q.terms) == 0 {
-		return 0, false
-	}
-	words := s.words()
-	for _, t := range q.terms {
-		parts := int64(0)
-		for _, part := range t.Parts {
-			worth := words.worth(part)
-			if worth == 0 {
-				parts = 0
-				break
-			}
-			parts += worth
-		}
-		if t.Joined != "" {
-			parts = max(parts, int64(len(t.Parts))*words.worth(t.Joined))
-		}
-		if parts == 0 {
-			return 0, false
-		}
-		rank += parts
-	}
-	switch typed := q.asOne(); {
-	case words.asOne == typed:
-		rank += rankTitle
-	case strings.HasPrefix(words.asOne, typed):
-		rank += rankTitleStart
-	}
-	return rank, true
-}
-
-// worth returns what a word of the query is worth, 0 if it is not found.
-func (w *searchedWords) worth(word string) int64 {
-	worth := max(fit(word, w.title, rankTitleWord, rankTitlePart, rankTitleInside), fit(word, w.beside, rankBesideWord, rankBesidePart, rankBesideInside))
-	if worth == 0 {
-		worth = fit(word, w.linked, rankLinkWord, rankLinkPart, rankLinkInside)
-	}
-	return worth
-}
-
-// fit returns the score of a word among words: whole, if it is one of them, part, if one of
-// them begins with it, inside, if it is found within one, else 0.
-func fit(word string, among []string, whole, part, inside int64) (worth int64) {
-	within := findsInside(word)
-	for _, w := range among {
-		switch {
-		case w == word:
-			return whole
-		case strings.HasPrefix(w, word):
-			worth = part
-		case within && worth == 0 && strings.Contains(w, word):
-			worth = inside
-		}
-	}
-	return worth
-}
 
 // Search finds companies, contacts and deals together. It looks at MaxHits of each
 // kind, so that the many of one do not crowd out the few of another.

@@ -128,7 +128,7 @@ func TestRank(t *testing.T) {
 		q := crm.ParseQuery(c.query)
 		last := int64(-1)
 		for i, text := range strings.Split(fitting, ", ") {
-			rank, ok := q.Rank(searched(text))
+			rank, ok := q.Ranker().Rank(searched(text))
 			if text == "" {
 				continue
 			}
@@ -138,12 +138,12 @@ func TestRank(t *testing.T) {
 			last = rank
 		}
 		for _, text := range strings.Split(others, ", ") {
-			if rank, ok := q.Rank(searched(text)); others != "" && ok {
+			if rank, ok := q.Ranker().Rank(searched(text)); others != "" && ok {
 				t.Errorf("%q fits %q, with rank %d", c.query, text, rank)
 			}
 		}
 	}
-	if _, ok := crm.ParseQuery("%").Rank(searched("Acme")); ok {
+	if _, ok := crm.ParseQuery("%").Ranker().Rank(searched("Acme")); ok {
 		t.Error("a query without a word fits")
 	}
 }
@@ -239,7 +239,7 @@ func TestWordsAndRankAgree(t *testing.T) {
 		for _, term := range q.Terms() {
 			want = want && (!slices.ContainsFunc(term.Parts, func(p string) bool { return !has(p) }) || term.Joined != "" && has(term.Joined))
 		}
-		if _, ok := q.Rank(&s); ok != want {
+		if _, ok := q.Ranker().Rank(&s); ok != want {
 			t.Fatalf("%q in %+v: ranked %t, in the index %t", q, s, ok, want)
 		}
 	})

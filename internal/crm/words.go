@@ -11,17 +11,23 @@ import (
 // A token is a word as it stands in a text: a run of letters and digits, folded. A run of
 // Chinese, Japanese or Korean characters is a word of its own.
 type token struct {
-	text   string
+	text   []byte
 	joined bool // only hyphens separate it from the token before
 }
 
-// tokens returns the first tokens of a text.
-func tokens(text string, most int) []token {
-	var out []token
-	folded := foldWords(text)
+// A splitter takes texts apart, with memory that it uses again: what it returns is valid until
+// the next text.
+type splitter struct {
+	folded, whole []byte
+	tokens        []token
+}
+
+// split returns the first tokens of a text.
+func (s *splitter) split(text string, most int) []token {
+	s.folded, s.tokens = appendFolded(s.folded[:0], text), s.tokens[:0]
 	joined := false
-	for i := 0; i < len(folded) && len(out) < most; {
-		switch folded[i] {
+	for i := 0; i < len(s.folded) && len(s.tokens) < most; {
+		switch s.folded[i] {
 		case ' ':
 			joined = false
 			i++
@@ -30,40 +36,20 @@ func tokens(text string, most int) []token {
 			i++
 			continue
 		}
-		n := wordEnd(folded[i:])
-		out = append(out, token{firstRunes(folded[i:i+n], maxWordRunes), joined})
+		n := wordEnd(s.folded[i:])
+		s.tokens = append(s.tokens, token{firstRunes(s.folded[i:i+n], maxWordRunes), joined})
 		i += n
-		joined = i < len(folded) && folded[i] == '-'
+		joined = i < len(s.folded) && s.folded[i] == '-'
 	}
-	return out
+	return s.tokens
 }
 
-// wordEnd returns the length of the word that a folded text begins with.
-func wordEnd(folded string) int {
-	first, _ := utf8.DecodeRuneInString(folded)
-	for i, r := range folded {
-		if r == ' ' || r == '-' || isCJK(r) != isCJK(first) {
-			return i
-		}
-	}
-	return len(folded)
-}
-
-// isCJK reports whether words are written with a character without blanks between them.
-func isCJK(r rune) bool {
-	return r >= 0x1100 && (unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul) || r == 'ー')
-}
-
-// allText is every token of a text.
-const allText = int(^uint(0) >> 1)
-
-// wordsOf returns the words that a text is found by: its tokens (parts), and besides (whole)
-// those that hyphens join, written as one.
-func wordsOf(text string) (parts, whole []string) {
-	all := tokens(text, allText)
-	parts = make([]string, len(all))
+// words calls visit with the words that a text is found by: its tokens, and then those that
+// hyphens join, written as one.
+func (s *splitter) words(text string, visit func(word []byte)) {
+	all := s.split(text, allText)
 	for i := range all {
-		parts[i] = all[i].text
+		visit(all[i].text)
 	}
 	for i := 0; i < len(all); {
 		end := i + 1
@@ -71,11 +57,39 @@ func wordsOf(text string) (parts, whole []string) {
 			end++
 		}
 		if end > i+1 {
-			whole = append(whole, joinedWord(parts[i:end]))
+			s.whole = s.whole[:0]
+			for _, t := range all[i:end] {
+				s.whole = append(s.whole, t.text...)
+			}
+			visit(firstRunes(s.whole, maxWordRunes))
 		}
 		i = end
 	}
-	return parts, whole
+}
+
+// allText is every token of a text.
+const allText = int(^uint(0) >> 1)
+
+// wordEnd returns the length of the word that a folded text begins with.
+func wordEnd(folded []byte) int {
+	first, _ := utf8.DecodeRune(folded)
+	cjk := isCJK(first)
+	for i := 0; i < len(folded); {
+		r, n := rune(folded[i]), 1
+		if r >= utf8.RuneSelf {
+			r, n = utf8.DecodeRune(folded[i:])
+		}
+		if r == ' ' || r == '-' || isCJK(r) != cjk {
+			return i
+		}
+		i += n
+	}
+	return len(folded)
+}
+
+// isCJK reports whether words are written with a character without blanks between them.
+func isCJK(r rune) bool {
+	return r >= 0x1100 && (unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul) || r == 'ー')
 }
 
 // joinedWord returns tokens written as one word.
@@ -137,11 +151,11 @@ func insides(word string, each func(end string)) {
 }
 
 // firstRunes returns the beginning of a word.
-func firstRunes(word string, most int) string {
+func firstRunes[T string | []byte](word T, most int) T {
 	if len(word) <= most {
 		return word
 	}
-	for i := range word {
+	for i := range string(word) {
 		if most == 0 {
 			return word[:i]
 		}
@@ -150,16 +164,16 @@ func firstRunes(word string, most int) string {
 	return word
 }
 
-// foldWords folds a text so that what looks alike is alike. Characters are taken apart (NFKD),
+// appendFolded folds a text so that what looks alike is alike. Characters are taken apart (NFKD),
 // lose their marks, go in lower case, and the letters that do not come apart are spelled out: Ł
 // is l, ß is ss. Apostrophes are left out, hyphens stay, and there are blanks for everything
 // else that is between words. Folding what is folded changes nothing.
-func foldWords(text string) string {
-	folded := make([]byte, 0, len(text))
+func appendFolded(to []byte, text string) []byte {
+	folded := to
 	for i := range len(text) {
 		switch c := text[i]; {
 		case c >= utf8.RuneSelf:
-			return foldUnicode(text)
+			return appendFoldedUnicode(to, text)
 		case 'A' <= c && c <= 'Z':
 			folded = append(folded, c+('a'-'A'))
 		case 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-':
@@ -169,12 +183,10 @@ func foldWords(text string) string {
 			folded = append(folded, ' ')
 		}
 	}
-	return string(folded)
+	return folded
 }
 
-func foldUnicode(text string) string {
-	var b strings.Builder
-	b.Grow(len(text))
+func appendFoldedUnicode(to []byte, text string) []byte {
 	for _, r := range norm.NFKD.String(strings.ReplaceAll(text, "\u00b4", "'")) { // an accent alone, typed for an apostrophe
 		switch {
 		// Marks, and what is not seen, such as a soft hyphen.
@@ -182,17 +194,17 @@ func foldUnicode(text string) string {
 		case unicode.IsLetter(r) || unicode.IsNumber(r):
 			r = unicode.ToLower(r)
 			if spelled := spellOut(r); spelled != "" {
-				b.WriteString(spelled)
+				to = append(to, spelled...)
 			} else {
-				b.WriteRune(r)
+				to = utf8.AppendRune(to, r)
 			}
 		case r == '-' || r == '\u2010' || r == '\u2011':
-			b.WriteByte('-')
+			to = append(to, '-')
 		default:
-			b.WriteByte(' ')
+			to = append(to, ' ')
 		}
 	}
-	return b.String()
+	return to
 }
 
 // isApostrophe reports whether a character is an apostrophe, or a letter that stands for one.

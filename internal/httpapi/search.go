@@ -83,6 +83,6 @@ func exampleHit() crm.Hit {
 	company := exampleCompany()
 	found := company.Searched()
 	q := crm.ParseQuery("acm")
-	found.Rank, _ = q.Rank(&found)
+	found.Rank, _ = q.Ranker().Rank(&found)
 	return found.Hit
 }

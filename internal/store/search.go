@@ -36,78 +36,119 @@ type match struct {
 }
 
 // matches returns what matches a query and a list's filters, in the list's order, and whether
-// there are more than are looked at.
-func matches[T, F any](ctx context.Context, r *reader, t *table[T, F], org crm.ID, q *crm.List[F]) (found []match, cut bool, err error) {
+// there are more than are looked at. complete says that the index of searches is.
+func matches[T, F any](ctx context.Context, r *reader, t *table[T, F], org crm.ID, q *crm.List[F], complete bool) (found []match, cut bool, err error) {
 	if len(q.Search.Terms()) == 0 {
 		return nil, false, nil
 	}
 	b := newWhere(org, t.search.key(org).ask(q.Search, r.store.dialect.TermSyntax()))
 	t.restrictTo(r.owner, &b)
 	t.filter(q.Filter, &b)
-	byRank, most := q.Sort == crm.ByRank, crm.MaxSorted
-	key := t.sorts[q.Sort.Field]
-	if byRank {
-		key, most = commonSorts["updated_at"], crm.MaxHits
+	most := crm.MaxSorted
+	if q.Sort == crm.ByRank {
+		most = crm.MaxHits
 	}
-
-	var row T
-	value := sortValue{key: key, desc: q.Sort.Desc}
-	dest := append(t.destinationsOf(&row, t.search.columns), value.destination())
-	var unranked []crm.Searched // what may be found by its links
-	var positions []crm.Position
-	add := func(s crm.Searched, rank int64, at crm.Position) {
-		m := match{s.Hit, at}
-		if m.hit.Rank = rank; byRank {
-			m.position.Rank = rank
-		}
-		found = append(found, m)
+	var read int
+	// The index knows what is found, except by what an owner does not see. An order by anything but the
+	// rank needs no more.
+	if q.Sort != crm.ByRank && complete && (r.owner == nil || t.search.relinked == nil) {
+		found, err = unrankedMatches(ctx, r, t, &b, q.Sort, most+1)
+		read = len(found)
+	} else {
+		found, read, err = rankedMatches(ctx, r, t, &b, q, most+1) // one more shows that there are more
 	}
-	read := 0
-	st := matchStatement(r.store, t, &b, q.Sort, key, most+1) // one more shows that there are more
-	err = r.store.query(ctx, r.of(org), st, b.args, func(rows Rows) (bool, error) {
-		if err := rows.Scan(dest...); err != nil {
-			return false, err
-		}
-		read++
-		s := t.search.searched(&row)
-		switch rank, fits := q.Search.Rank(&s); {
-		case fits:
-			add(s, rank, value.position(s.ID))
-		case t.search.relinked != nil:
-			unranked, positions = append(unranked, s), append(positions, value.position(s.ID))
-		} // else it has changed since the index was read
-		return true, nil
-	})
 	if err != nil {
 		return nil, false, err
-	}
-	if len(unranked) > 0 {
-		ids := make([]crm.ID, len(unranked))
-		for i := range unranked {
-			ids[i] = unranked[i].ID
-		}
-		links, err := dealLinks(ctx, r.store, r.of(org), org, r.owner, ids)
-		if err != nil {
-			return nil, false, err
-		}
-		for i := range unranked {
-			s := &unranked[i]
-			s.Links = links[s.ID]
-			if rank, fits := q.Search.Rank(s); fits {
-				add(*s, rank, positions[i])
-			}
-		}
 	}
 	order := orderOf(q.Sort)
 	slices.SortFunc(found, func(a, b match) int { return order(&a.position, &b.position) })
 	return found[:min(len(found), most)], read > most, nil
 }
 
+// unrankedMatches returns the ids of the matches and their positions.
+func unrankedMatches[T, F any](ctx context.Context, r *reader, t *table[T, F], b *whereBuilder, sort crm.Sort, most int) (found []match, err error) {
+	key := t.sorts[sort.Field]
+	value := sortValue{key: key, desc: sort.Desc}
+	var m match
+	dest := []any{&m.hit.ID, value.destination()}
+	st := matchStatement(r.store, t, b, sort, key, true, most)
+	org, _ := b.args[0].(crm.ID) // which newWhere begins with
+	err = r.store.query(ctx, r.of(org), st, b.args, func(rows Rows) (bool, error) {
+		if err := rows.Scan(dest...); err != nil {
+			return false, err
+		}
+		m.position = value.position(m.hit.ID)
+		found = append(found, m)
+		return true, nil
+	})
+	return found, err
+}
+
+// rankedMatches returns the matches and their positions, and how many records were looked at.
+func rankedMatches[T, F any](ctx context.Context, r *reader, t *table[T, F], b *whereBuilder, q *crm.List[F], most int) (found []match, read int, err error) {
+	org, _ := b.args[0].(crm.ID)
+	byRank, key := q.Sort == crm.ByRank, t.sorts[q.Sort.Field]
+	if byRank {
+		key = commonSorts["updated_at"]
+	}
+	ranker := q.Search.Ranker()
+	var row T
+	value := sortValue{key: key, desc: q.Sort.Desc}
+	dest := append(t.destinationsOf(&row, t.search.columns), value.destination())
+	var unranked []crm.Searched // what may be found by its links
+	var positions []crm.Position
+	add := func(s *crm.Searched, rank int64, at crm.Position) {
+		m := match{s.Hit, at}
+		if m.hit.Rank = rank; byRank {
+			m.position.Rank = rank
+		}
+		found = append(found, m)
+	}
+	st := matchStatement(r.store, t, b, q.Sort, key, false, most)
+	err = r.store.query(ctx, r.of(org), st, b.args, func(rows Rows) (bool, error) {
+		if err := rows.Scan(dest...); err != nil {
+			return false, err
+		}
+		read++
+		s := t.search.searched(&row)
+		switch rank, fits := ranker.Rank(&s); {
+		case fits:
+			add(&s, rank, value.position(s.ID))
+		case t.search.relinked != nil:
+			unranked, positions = append(unranked, s), append(positions, value.position(s.ID))
+		} // else it has changed since the index was read
+		return true, nil
+	})
+	if err != nil || len(unranked) == 0 {
+		return found, read, err
+	}
+	ids := make([]crm.ID, len(unranked))
+	for i := range unranked {
+		ids[i] = unranked[i].ID
+	}
+	links, err := dealLinks(ctx, r.store, r.of(org), org, r.owner, ids)
+	if err != nil {
+		return nil, 0, err
+	}
+	for i := range unranked {
+		s := &unranked[i]
+		s.Links = links[s.ID]
+		if rank, fits := ranker.Rank(s); fits {
+			add(s, rank, positions[i])
+		}
+	}
+	return found, read, nil
+}
+
 // matchStatement returns the statement that finds an entity's matches: first only their
 // ids, in the index alone if there is no filter. The terms begin with the organisation, and
 // the table that the records are then read from is restricted to it.
-func matchStatement[T, F any](s *Store, t *table[T, F], b *whereBuilder, sort crm.Sort, key sortKey, most int) *Statement {
-	return s.composed(listKey("search", t.entity, b, sort, keysetScan{}, most), func() *Statement {
+func matchStatement[T, F any](s *Store, t *table[T, F], b *whereBuilder, sort crm.Sort, key sortKey, idsOnly bool, most int) *Statement {
+	kind, columns := "search", t.search.columns
+	if idsOnly {
+		kind, columns = "search_ids", []string{"id"}
+	}
+	return s.composed(listKey(kind, t.entity, b, sort, keysetScan{}, most), func() *Statement {
 		tables, fits, newest := s.dialect.Matches(2)
 		inner := "SELECT s.id FROM " + tables
 		if len(b.where) > 0 {
@@ -116,7 +157,7 @@ func matchStatement[T, F any](s *Store, t *table[T, F], b *whereBuilder, sort cr
 			fits += " AND s.org_id = $1 AND s.kind = '" + t.search.kind + "'"
 		}
 		inner += " WHERE " + fits + string(b.where) + " ORDER BY " + newest + " DESC LIMIT " + strconv.Itoa(most)
-		return &Statement{Name: t.entity + ".search", SQL: "SELECT t." + strings.Join(t.search.columns, ", t.") + ", t." + key.column +
+		return &Statement{Name: t.entity + "." + kind, SQL: "SELECT t." + strings.Join(columns, ", t.") + ", t." + key.column +
 			" FROM " + t.name + " t WHERE t.org_id = $1 AND " + s.dialect.AnyOf("t.id", inner) + " AND t.deleted_at IS NULL"}
 	})
 }
@@ -145,7 +186,16 @@ func (t *table[T, F]) destinationsOf(row *T, names []string) []any {
 // orderOf returns the comparison of positions in an order.
 func orderOf(sort crm.Sort) func(a, b *crm.Position) int {
 	return func(a, b *crm.Position) int {
-		c := cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.Number, b.Number), strings.Compare(a.Text, b.Text), bytes.Compare(a.ID[:], b.ID[:]))
+		c := cmp.Compare(a.Rank, b.Rank)
+		if c == 0 {
+			c = cmp.Compare(a.Number, b.Number)
+		}
+		if c == 0 {
+			c = strings.Compare(a.Text, b.Text)
+		}
+		if c == 0 {
+			c = bytes.Compare(a.ID[:], b.ID[:])
+		}
 		if sort.Desc {
 			return -c
 		}
@@ -188,11 +238,15 @@ func searchPage[T, F any](ctx context.Context, r *reader, t *table[T, F], org cr
 	if err != nil {
 		return crm.Page[T]{}, err
 	}
-	found, more, err := matches(ctx, r, t, org, &q)
+	found, more, err := matches(ctx, r, t, org, &q, complete)
 	if err != nil {
 		return crm.Page[T]{}, err
 	}
 	cut, p := cutPage[T](found, complete && !more, &q)
+	if len(cut) == 0 {
+		p.Rows = []T{}
+		return p, nil
+	}
 	ids := make([]crm.ID, len(cut))
 	index := make(map[crm.ID]int, len(cut))
 	for i := range cut {
@@ -239,5 +293,5 @@ func hits[T, F any](ctx context.Context, r *reader, t *table[T, F], org crm.ID, 
 	if q.Filter.Kind.Narrows() && !q.Filter.Kind.Has(&t.search.kind) {
 		return nil, false, nil
 	}
-	return matches(ctx, r, t, org, &crm.List[F]{Search: q.Search, Sort: crm.ByRank})
+	return matches(ctx, r, t, org, &crm.List[F]{Search: q.Search, Sort: crm.ByRank}, false)
 }

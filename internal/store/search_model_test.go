@@ -198,19 +198,12 @@ func (m *searchModel) found(q string, kind string, owner *crm.ID, most int, orde
 func rankOf(t *thing, terms []crm.QueryTerm) (rank int64) {
 	var typed strings.Builder
 	for _, term := range terms {
-		worth := int64(0)
-		for _, part := range term.Parts {
-			typed.WriteString(part)
-			of := worthOf(t, part)
-			if of == 0 {
-				worth = -10_000
-			}
-			worth += of
+		typed.WriteString(strings.Join(term.Parts, ""))
+		worth := termWorth(term, func(word string) int64 { return ownWorth(t, word) })
+		if worth == 0 {
+			worth = termWorth(term, func(word string) int64 { return cmp.Or(ownWorth(t, word), linkWorth(t, word)) })
 		}
-		if term.Joined != "" {
-			worth = max(worth, int64(len(term.Parts))*worthOf(t, term.Joined))
-		}
-		if worth <= 0 {
+		if worth == 0 {
 			return 0
 		}
 		rank += worth
@@ -225,31 +218,59 @@ func rankOf(t *thing, terms []crm.QueryTerm) (rank int64) {
 	return rank
 }
 
-// worthOf returns what a word counts for.
-func worthOf(t *thing, w string) int64 {
-	begins := func(word string) bool { return strings.HasPrefix(word, w) }
-	holds := func(word string) bool {
-		n := utf8.RuneCountInString(w)
-		return (n >= 3 || n == 2 && strings.ContainsAny(w, "東京都株式会社コーヒ")) && strings.Contains(word, w)
+// termWorth returns what a term counts for, given what a word does.
+func termWorth(term crm.QueryTerm, of func(word string) int64) (worth int64) {
+	for _, part := range term.Parts {
+		n := of(part)
+		if n == 0 {
+			worth = 0
+			break
+		}
+		worth += n
 	}
+	if term.Joined != "" {
+		worth = max(worth, int64(len(term.Parts))*of(term.Joined))
+	}
+	return worth
+}
+
+func beginsWith(w string) func(string) bool {
+	return func(word string) bool { return strings.HasPrefix(word, w) }
+}
+
+func holds(w string) func(string) bool {
+	n := utf8.RuneCountInString(w)
+	long := n >= 3 || n == 2 && strings.ContainsAny(w, "東京都株式会社コーヒ")
+	return func(word string) bool { return long && strings.Contains(word, w) }
+}
+
+// ownWorth returns what a word counts for by a record's own texts.
+func ownWorth(t *thing, w string) int64 {
 	switch {
 	case slices.Contains(t.title, w):
 		return 40
-	case slices.ContainsFunc(t.title, begins):
+	case slices.ContainsFunc(t.title, beginsWith(w)):
 		return 30
 	case slices.Contains(t.beside, w):
 		return 20
-	case slices.ContainsFunc(t.beside, begins):
+	case slices.ContainsFunc(t.beside, beginsWith(w)):
 		return 10
-	case slices.ContainsFunc(t.title, holds):
+	case slices.ContainsFunc(t.title, holds(w)):
 		return 5
-	case slices.ContainsFunc(t.beside, holds):
+	case slices.ContainsFunc(t.beside, holds(w)):
 		return 4
+	}
+	return 0
+}
+
+// linkWorth returns what a word counts for by its links.
+func linkWorth(t *thing, w string) int64 {
+	switch {
 	case slices.Contains(t.linked, w):
 		return 3
-	case slices.ContainsFunc(t.linked, begins):
+	case slices.ContainsFunc(t.linked, beginsWith(w)):
 		return 2
-	case slices.ContainsFunc(t.linked, holds):
+	case slices.ContainsFunc(t.linked, holds(w)):
 		return 1
 	}
 	return 0

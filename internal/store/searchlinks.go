@@ -11,12 +11,12 @@ import (
 )
 
 // Deals are found by what they show of their company and contacts. When that changes, their
-// terms are replaced in the same transaction, up to reindexedAtOnce of them. The rest waits in
+// terms are replaced in the same transaction, up to Options.ReindexedAtOnce of them. The rest waits in
 // the table search_pending for ReindexPending; meanwhile searches of deals are truncated.
 
 const (
-	// reindexedAtOnce bounds the deals of which a transaction replaces the terms because of
-	// other records, and reindexBatch those of a transaction that does nothing else.
+	// reindexedAtOnce is Options.ReindexedAtOnce where nothing else is said, and reindexBatch bounds
+	// the deals of a transaction that does nothing else.
 	reindexedAtOnce = 10_000
 	reindexBatch    = 500
 )
@@ -101,13 +101,13 @@ func (t *tx) reindexDealsOf(ctx context.Context, of dealsOf, ids []crm.ID) error
 	from := " FROM deals t WHERE t.org_id = $1 AND " + s.dialect.AnyOf("t.id", linked) + " AND t.deleted_at IS NULL"
 	name := "deal.shows_" + string(of)
 	find := s.statement(name, func() *Statement {
-		return &Statement{name, "SELECT t.id" + from + " ORDER BY t.id LIMIT " + strconv.Itoa(reindexedAtOnce+1)}
+		return &Statement{name, "SELECT t.id" + from + " ORDER BY t.id LIMIT " + strconv.Itoa(s.reindexedAtOnce+1)}
 	})
 	wait := s.statement(name+"_pending", func() *Statement {
 		return &Statement{name + "_pending", "INSERT INTO search_pending (org_id, id) SELECT t.org_id, t.id" + from + " AND t.id > $3 " + againPending}
 	})
 	_, err := inParts(ids, func(part []crm.ID) ([]crm.ID, error) {
-		room := reindexedAtOnce - t.reindexed
+		room := s.reindexedAtOnce - t.reindexed
 		deals, err := collect(ctx, s, t.db, find, func(id *crm.ID) []any { return []any{id} }, t.by.Org, s.dialect.IDs(part))
 		if err != nil || len(deals) == 0 {
 			return nil, err
@@ -136,7 +136,7 @@ func (t *tx) reindexDeals(ctx context.Context, ids []crm.ID) error {
 	s := t.store
 	ids = slices.Clone(ids)
 	slices.SortFunc(ids, func(a, b crm.ID) int { return bytes.Compare(a[:], b[:]) })
-	now := ids[:min(len(ids), reindexedAtOnce-t.reindexed)]
+	now := ids[:min(len(ids), s.reindexedAtOnce-t.reindexed)]
 	wait := s.statement("search_pending.put", func() *Statement {
 		return &Statement{"search_pending.put", "INSERT INTO search_pending (org_id, id) SELECT t.org_id, t.id FROM deals t WHERE t.org_id = $1 AND " + s.dialect.AnyID("t.id", 2) + " " + againPending}
 	})

@@ -10,6 +10,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -31,6 +32,9 @@ type Options struct {
 	// rebuilding derived data), and waits until there is room for it; leave is called
 	// afterwards. It may be nil.
 	Background func(context.Context) (leave func(), err error)
+	// ReindexedAtOnce bounds the deals of which a transaction replaces the terms because of other
+	// records; 10,000 if it is 0. The rest waits for ReindexPending.
+	ReindexedAtOnce int
 }
 
 // StatementEvent is a statement that ran.
@@ -49,6 +53,8 @@ type Store struct {
 	observe    func(context.Context, StatementEvent)
 	commits    crm.CommitListener
 	background func(context.Context) (leave func(), err error)
+	// reindexedAtOnce is Options.ReindexedAtOnce.
+	reindexedAtOnce int
 
 	companies  table[crm.Company, crm.CompanyFilter]
 	contacts   table[crm.Contact, crm.ContactFilter]
@@ -73,7 +79,7 @@ const maxStatements = 2000
 // New makes a Store over an engine, which it then owns.
 func New(engine Engine, o Options) *Store {
 	s := &Store{
-		engine: engine, dialect: engine.Dialect(), observe: o.Observe, commits: o.Commits, background: o.Background,
+		engine: engine, dialect: engine.Dialect(), observe: o.Observe, commits: o.Commits, background: o.Background, reindexedAtOnce: cmp.Or(o.ReindexedAtOnce, reindexedAtOnce),
 		companies: companyTable(), contacts: contactTable(), deals: dealTable(),
 		stages: stageTable(), owners: ownerTable(),
 		activities: activityTable(), tasks: taskTable(), audit: auditTable(), keys: keyTable(),

@@ -116,9 +116,11 @@ func checkStatements[T, F any](t *testing.T, s *Store, table *table[T, F]) {
 			if table.search != nil {
 				key := table.sorts["updated_at"]
 				b.args = append(b.args, nil)
-				clear(uncached.statements)
-				if cached, fresh := matchStatement(s, table, &b, crm.ByRank, key, 11), matchStatement(uncached, table, &b, crm.ByRank, key, 11); cached.SQL != fresh.SQL {
-					t.Fatalf("the cache answers\n%s\nwith\n%s", fresh.SQL, cached.SQL)
+				for _, idsOnly := range []bool{false, true} {
+					clear(uncached.statements)
+					if cached, fresh := matchStatement(s, table, &b, crm.ByRank, key, idsOnly, 11), matchStatement(uncached, table, &b, crm.ByRank, key, idsOnly, 11); cached.SQL != fresh.SQL {
+						t.Fatalf("the cache answers\n%s\nwith\n%s", fresh.SQL, cached.SQL)
+					}
 				}
 			}
 		}

@@ -30,6 +30,35 @@ func TestSearchPlans(t *testing.T) {
 	})
 }
 
+// Each table is read by an index, by more of it than the organisation.
+func TestLinkPlans(t *testing.T) {
+	t.Parallel()
+	storetest.RunLinkPlans(t, database, func(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any) []string {
+		tb.Helper()
+		var faults []string
+		for _, text := range planTexts(tb, tx, st, args) {
+			var plans []struct{ Plan node }
+			if err := json.Unmarshal([]byte(text), &plans); err != nil || len(plans) != 1 {
+				tb.Fatalf("the plan %s: %v", text, err)
+			}
+			if !byMoreThanOrganisation(plans[0].Plan) {
+				faults = append(faults, fmt.Sprintf("%s\nwith %s\n%s", st.SQL, args, text))
+			}
+		}
+		return faults
+	})
+}
+
+func byMoreThanOrganisation(n node) bool {
+	switch {
+	case n.Type == "Seq Scan":
+		return false
+	case n.Index != "" && !strings.Contains(n.IndexCond, "id = ANY") && !strings.Contains(n.IndexCond, "id = t") && !strings.Contains(n.IndexCond, "(id = "):
+		return false
+	}
+	return !slices.ContainsFunc(n.Plans, func(p node) bool { return !byMoreThanOrganisation(p) })
+}
+
 // stepsOf returns all steps of a plan, and the indexes that they use.
 func stepsOf(n node) (steps, indexes []string) {
 	steps, indexes = []string{n.Type + " on " + n.Table}, []string{n.Index}

@@ -25,3 +25,19 @@ func TestSearchPlans(t *testing.T) {
 		return nil
 	})
 }
+
+// Each table is read by an index, by more of it than the organisation.
+func TestLinkPlans(t *testing.T) {
+	t.Parallel()
+	storetest.RunLinkPlans(t, database, func(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any) []string {
+		tb.Helper()
+		steps := queryPlan(tb, tx, st, args)
+		if slices.ContainsFunc(steps, func(s string) bool {
+			return strings.HasPrefix(s, "SCAN ") && !strings.Contains(s, "json_each") && !strings.Contains(s, "VIRTUAL TABLE") ||
+				strings.HasPrefix(s, "SEARCH ") && strings.HasSuffix(s, "(org_id=?)")
+		}) {
+			return []string{st.SQL + "\n" + strings.Join(steps, "\n")}
+		}
+		return nil
+	})
+}

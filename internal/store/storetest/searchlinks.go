@@ -104,8 +104,9 @@ func searchesLinks(f *fixture) {
 // searchPending leaves deals that are too many for one transaction to a background task, and says
 // so meanwhile.
 func searchPending(f *fixture) {
-	const many, atOnce = 11_200, 10_000
+	const many, atOnce = 1_300, 100
 	ctx := f.Context()
+	f.store = store.New(f.engine, store.Options{ReindexedAtOnce: atOnce})
 	acme, zoe := f.home.newCompany("Acme"), f.home.newContact("Zoe")
 	insert(f, f.home, companies(), acme)
 	insert(f, f.home, contacts(), zoe)
