@@ -22,10 +22,10 @@ type connection struct {
 }
 
 // dial opens a connection, which ends with the test.
-func (c *client) dial(t testing.TB) *connection {
-	t.Helper()
+func (c *client) dial(tb testing.TB) *connection {
+	tb.Helper()
 	raw := c.connect("127.0.0.1")
-	return &connection{t, raw, bufio.NewReader(raw)}
+	return &connection{tb, raw, bufio.NewReader(raw)}
 }
 
 // send writes lines, and what follows them.
@@ -36,8 +36,16 @@ func (k *connection) send(rest string, lines ...string) {
 	}
 }
 
+// received is a response that has been read.
+type received struct {
+	status int
+	header http.Header
+	closes bool // the connection
+	body   string
+}
+
 // response reads a response with its body.
-func (k *connection) response() (*http.Response, string) {
+func (k *connection) response() received {
 	k.t.Helper()
 	res, err := http.ReadResponse(k.in, nil)
 	if err != nil {
@@ -48,7 +56,7 @@ func (k *connection) response() (*http.Response, string) {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	return res, string(body)
+	return received{res.StatusCode, res.Header, res.Close, string(body)}
 }
 
 // isClosed reports whether the server has closed the connection, behind what was read.
@@ -107,9 +115,9 @@ func TestExpectContinue(t *testing.T) {
 					lines = append(lines, fmt.Sprintf("Content-Length: %d", len(body)))
 				}
 				k.send("", lines...)
-				res, _ := k.response()
-				if res.StatusCode != test.want || test.header != "" && res.Header.Get(test.header) == "" {
-					t.Fatalf("%d %v, want %d and %s", res.StatusCode, res.Header, test.want, test.header)
+				res := k.response()
+				if res.status != test.want || test.header != "" && res.header.Get(test.header) == "" {
+					t.Fatalf("%d %v, want %d and %s", res.status, res.header, test.want, test.header)
 				}
 				switch {
 				case test.want != 100:
@@ -124,8 +132,8 @@ func TestExpectContinue(t *testing.T) {
 					}
 				}
 				if test.want == 100 {
-					if res, text := k.response(); res.StatusCode >= 300 && !strings.Contains(test.request, "login") || res.StatusCode >= 500 {
-						t.Errorf("%d %s", res.StatusCode, text)
+					if res := k.response(); res.status >= 300 && !strings.Contains(test.request, "login") || res.status >= 500 {
+						t.Errorf("%d %s", res.status, res.body)
 					}
 				}
 			})
@@ -162,9 +170,9 @@ func TestFramingOfRequests(t *testing.T) {
 			t.Parallel()
 			k := c.dial(t)
 			k.send(test.rest, test.lines...)
-			res, body := k.response()
-			if res.StatusCode != test.want || res.Close != test.closed {
-				t.Errorf("%d %v %s", res.StatusCode, res.Header, body)
+			res := k.response()
+			if res.status != test.want || res.closes != test.closed {
+				t.Errorf("%d %v %s", res.status, res.header, res.body)
 			}
 			if test.closed {
 				if !k.isClosed() {
@@ -173,8 +181,8 @@ func TestFramingOfRequests(t *testing.T) {
 				return
 			}
 			k.send("", get, "Host: a")
-			if res, _ := k.response(); res.StatusCode != 200 {
-				t.Errorf("the next request: %d", res.StatusCode)
+			if res := k.response(); res.status != 200 {
+				t.Errorf("the next request: %d", res.status)
 			}
 		})
 	}
@@ -225,8 +233,7 @@ func TestInstanceOfProblems(t *testing.T) {
 		for range 2 { // made, and from the cache
 			k := c.dial(t)
 			k.send("", "GET "+path+" HTTP/1.1", "Host: a", "Authorization: Bearer "+u.key)
-			_, body := k.response()
-			_, got, _ := strings.Cut(body, `"instance":"`)
+			_, got, _ := strings.Cut(k.response().body, `"instance":"`)
 			got, _, _ = strings.Cut(got, `"`)
 			if got != want {
 				t.Errorf("%s: %q, want %q", path, got, want)

@@ -31,7 +31,7 @@ func TestDefault(t *testing.T) {
 			Limits: config.Limits{
 				RateLimits: "on", LimitGlobal: config.Rate{Requests: 1000, Window: 15 * time.Minute},
 				LimitAPI: config.Rate{Requests: 100, Window: time.Minute}, LimitExpensive: config.Rate{Requests: 10, Window: 5 * time.Minute},
-				LimitPrincipalFactor: 10, LimitOrganisationFactor: 100, MaxRequests: 256, MaxConnections: 6000, MaxConnsPerAddress: 1024,
+				LimitPrincipalFactor: 10, LimitOrganisationFactor: 100, ListLimit: 50, MaxRequests: 256, MaxConnections: 6000, MaxConnsPerAddress: 1024,
 				StreamsPerPrincipal: 20, StreamsPerOrganisation: 500,
 			},
 			Session: config.Session{SessionIdle: 12 * time.Hour, SessionLifetime: 30 * 24 * time.Hour},

@@ -37,7 +37,11 @@ var linksTo = map[string][]link{
 // detail is the role.
 const dealContactLink = "deal_contact"
 
-const insertCleared = "INSERT INTO cleared_references (org_id, kind, record_id, holder, holder_id, detail) "
+const (
+	insertCleared = "INSERT INTO cleared_references (org_id, kind, record_id, holder, holder_id, detail) "
+	// What is cleared once more is as it was last.
+	orReplace = " ON CONFLICT (org_id, kind, record_id, holder, holder_id) DO UPDATE SET detail = excluded.detail"
+)
 
 // keepReferences notes the references to a record that its deletion is about to clear. The
 // records that hold them are locked, so that these are the ones that are cleared.
@@ -50,7 +54,7 @@ func (t *tx) keepReferences(ctx context.Context, kind string, id crm.ID) error {
 				detail = l.detail
 			}
 			return &Statement{name, insertCleared + "SELECT t.org_id, '" + kind + "', t." + l.column + ", '" + l.kind + "', t.id, " + detail +
-				" FROM " + l.table + " t WHERE t.org_id = $1 AND t." + l.column + " = $2 AND t.deleted_at IS NULL ORDER BY t.id" + t.store.dialect.ForUpdate()}
+				" FROM " + l.table + " t WHERE t.org_id = $1 AND t." + l.column + " = $2 AND t.deleted_at IS NULL ORDER BY t.id" + t.store.dialect.ForUpdate() + orReplace}
 		})
 		if _, err := t.exec(ctx, st, t.by.Org, id); err != nil {
 			return err
@@ -66,9 +70,8 @@ func (t *tx) keepReferences(ctx context.Context, kind string, id crm.ID) error {
 var (
 	keepDealContacts = &Statement{"contact.keep_deal_contact", insertCleared + `SELECT t.org_id, 'contact', t.contact_id, 'deal_contact', t.deal_id, t.role
 FROM deal_contacts t WHERE t.org_id = $1 AND t.contact_id = $2 AND t.role IS NOT NULL
-AND EXISTS (SELECT 1 FROM deals d WHERE d.org_id = $1 AND d.id = t.deal_id AND d.deleted_at IS NULL)`}
-	keepOne = &Statement{"cleared_reference.insert", insertCleared + `VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (org_id, kind, record_id, holder, holder_id) DO UPDATE SET detail = excluded.detail`}
+AND EXISTS (SELECT 1 FROM deals d WHERE d.org_id = $1 AND d.id = t.deal_id AND d.deleted_at IS NULL)` + orReplace}
+	keepOne  = &Statement{"cleared_reference.insert", insertCleared + `VALUES ($1, $2, $3, $4, $5, $6)` + orReplace}
 	dropKept = &Statement{"cleared_reference.delete", `DELETE FROM cleared_references WHERE org_id = $1 AND kind = $2 AND record_id = $3`}
 
 	goneDealContacts = &Statement{"deal.gone_contacts", `SELECT t.contact_id, t.role FROM deal_contacts t

@@ -29,8 +29,6 @@ func sessionParameters(statementTimeout time.Duration) []parameter {
 		{"timezone", "UTC"},
 		// Compiling a plan takes longer than any statement here runs.
 		{"jit", "off"},
-		// And to start a process that helps takes longer than it saves.
-		{"max_parallel_workers_per_gather", "0"},
 	}
 }
 

@@ -28,7 +28,7 @@ func forgetfulReads(f *fixture) {
 	w, _ := newWorlds(f)
 	before := w.picture(f, f.home)
 	found := titles(f, f.home, "acme")
-	if len(before.Deals) != 1 || len(found) != 2 { // the company, and the contact by their address
+	if len(before.Deals) != 1 || len(found) != 3 { // the company, the contact by their address, and the company's deal
 		f.Fatalf("%d deals, %q found", len(before.Deals), found)
 	}
 	engine := f.forget()
