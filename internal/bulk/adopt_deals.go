@@ -22,7 +22,7 @@ func (k *dealKind) ready(rows []AdoptRow[crm.DealPatch], stored []crm.Deal) erro
 	if err := k.readFirst(); err != nil {
 		return err
 	}
-	return k.readStages(slices.SortedFunc(maps.Keys(wanted), compareIDs))
+	return k.readStages(slices.SortedFunc(maps.Keys(wanted), crm.CompareIDs))
 }
 
 // take applies an adopted row. The history of a deal's past stages is not known, only when it

@@ -28,7 +28,7 @@ func (l linkAdoption) batch(rows []crm.DealContact) ([]AdoptResult, error) {
 	for _, row := range rows {
 		dealIDs[row.DealID], contactIDs[row.ContactID] = true, true
 	}
-	locked, err := l.tx.Deals().LockForUpdate(l.ctx, slices.SortedFunc(maps.Keys(dealIDs), compareIDs))
+	locked, err := l.tx.Deals().LockForUpdate(l.ctx, slices.SortedFunc(maps.Keys(dealIDs), crm.CompareIDs))
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (l linkAdoption) batch(rows []crm.DealContact) ([]AdoptResult, error) {
 // stored returns the roles that the deals' further contacts have.
 func (l linkAdoption) stored(deals map[crm.ID]crm.Deal) (map[link]string, error) {
 	roles := map[link]string{}
-	for part := range slices.Chunk(slices.SortedFunc(maps.Keys(deals), compareIDs), crm.MaxLimit) {
+	for part := range slices.Chunk(slices.SortedFunc(maps.Keys(deals), crm.CompareIDs), crm.MaxLimit) {
 		found, err := l.tx.Reads().DealContacts(l.ctx, l.by.Org, part)
 		if err != nil {
 			return nil, err
@@ -101,7 +101,7 @@ func (l linkAdoption) restore(deals map[crm.ID]crm.Deal, touched map[crm.ID]bool
 	if len(touched) == 0 {
 		return nil
 	}
-	now, err := l.tx.Deals().LockForUpdate(l.ctx, slices.SortedFunc(maps.Keys(touched), compareIDs))
+	now, err := l.tx.Deals().LockForUpdate(l.ctx, slices.SortedFunc(maps.Keys(touched), crm.CompareIDs))
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package bulk
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -154,7 +153,7 @@ func (s *segment[T, P]) lock(ids []crm.ID) ([]T, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	slices.SortFunc(ids, compareIDs)
+	slices.SortFunc(ids, crm.CompareIDs)
 	stored, err := s.table(s.tx).LockForUpdate(s.ctx, slices.Compact(ids))
 	for _, t := range stored {
 		e := &entry[T]{before: t, after: t}
@@ -255,14 +254,12 @@ func inHalves[R any](from, to int, do func(from, to int) ([]R, error), reject fu
 	return append(first, second...), err
 }
 
-func compareIDs(a, b crm.ID) int { return bytes.Compare(a[:], b[:]) }
-
 // lockForShare is the method of a table.
 type lockForShare func(ctx context.Context, ids []crm.ID) ([]crm.ID, error)
 
 // existing locks records against deletion and returns those that exist.
 func (lock lockForShare) existing(ctx context.Context, ids map[crm.ID]bool) (map[crm.ID]bool, error) {
-	locked, err := lock(ctx, slices.SortedFunc(maps.Keys(ids), compareIDs))
+	locked, err := lock(ctx, slices.SortedFunc(maps.Keys(ids), crm.CompareIDs))
 	exists := make(map[crm.ID]bool, len(locked))
 	for _, id := range locked {
 		exists[id] = true

@@ -50,7 +50,7 @@ func (k *contactKind) prepare(entries []*entry[crm.Contact]) error {
 	if len(k.ends) == 0 {
 		return nil
 	}
-	companies := slices.SortedFunc(maps.Keys(k.ends), compareIDs)
+	companies := slices.SortedFunc(maps.Keys(k.ends), crm.CompareIDs)
 	if err := k.tx.ClearPrimaryContacts(k.ctx, companies); err != nil {
 		return err
 	}

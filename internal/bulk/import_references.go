@@ -284,7 +284,7 @@ func (l *lookup[T]) ids() []crm.ID {
 			distinct[t.id] = true
 		}
 	}
-	return slices.SortedFunc(maps.Keys(distinct), compareIDs)
+	return slices.SortedFunc(maps.Keys(distinct), crm.CompareIDs)
 }
 
 // resolve finds what every text refers to, and locks it against deletion.
@@ -302,7 +302,7 @@ func (l *lookup[T]) resolve(ctx context.Context) error {
 		}
 	}
 	found := slices.DeleteFunc(l.ids(), func(id crm.ID) bool {
-		_, held := slices.BinarySearchFunc(before, id, compareIDs)
+		_, held := slices.BinarySearchFunc(before, id, crm.CompareIDs)
 		return held
 	})
 	if len(found) > 0 {

@@ -38,8 +38,8 @@ func (s *Service) DeleteActivity(ctx context.Context, by Actor, id ID, expected 
 }
 
 // RestoreActivity shows a deleted activity again.
-func (s *Service) RestoreActivity(ctx context.Context, by Actor, id ID, expected VersionCondition) (Activity, error) {
-	return activityWrites.restore(ctx, s, by, id, expected)
+func (s *Service) RestoreActivity(ctx context.Context, by Actor, id ID) (Activity, error) {
+	return activityWrites.restore(ctx, s, by, id)
 }
 
 var activityWrites = writes[Activity, ActivityPatch]{

@@ -45,8 +45,8 @@ func (s *Service) DeleteCompany(ctx context.Context, by Actor, id ID, expected V
 }
 
 // RestoreCompany shows a deleted company again, and on its deals, contacts, activities and tasks that have no other.
-func (s *Service) RestoreCompany(ctx context.Context, by Actor, id ID, expected VersionCondition) (Company, error) {
-	return companyWrites.restore(ctx, s, by, id, expected)
+func (s *Service) RestoreCompany(ctx context.Context, by Actor, id ID) (Company, error) {
+	return companyWrites.restore(ctx, s, by, id)
 }
 
 var companyWrites = writes[Company, CompanyPatch]{

@@ -56,8 +56,8 @@ func endOtherPrimary(ctx context.Context, tx Tx, by Actor, before, after Contact
 }
 
 // RestoreContact shows a deleted contact again, and on its deals, activities and tasks that have no other.
-func (s *Service) RestoreContact(ctx context.Context, by Actor, id ID, expected VersionCondition) (Contact, error) {
-	return contactWrites.restore(ctx, s, by, id, expected)
+func (s *Service) RestoreContact(ctx context.Context, by Actor, id ID) (Contact, error) {
+	return contactWrites.restore(ctx, s, by, id)
 }
 
 // reviveContact ends the primary flag of a contact whose company has another primary one now.

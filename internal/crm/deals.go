@@ -160,10 +160,10 @@ var dealWrites = writes[Deal, DealPatch]{
 }
 
 // RestoreDeal shows a deleted deal again, and on its activities and tasks that have no other.
-func (s *Service) RestoreDeal(ctx context.Context, by Actor, id ID, expected VersionCondition) (Deal, error) {
+func (s *Service) RestoreDeal(ctx context.Context, by Actor, id ID) (Deal, error) {
 	var out Deal
 	err := s.Atomic(ctx, by, func(ctx context.Context) (err error) {
-		if _, err = dealWrites.restore(ctx, s, by, id, expected); err != nil {
+		if _, err = dealWrites.restore(ctx, s, by, id); err != nil {
 			return err
 		}
 		out, err = s.Deal(ctx, by, id)

@@ -1,7 +1,6 @@
 package crm
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -176,7 +175,7 @@ func (x *Filter[T, F]) unsupported() string {
 func (x *Filter[T, F]) Set(f *F, text string) error {
 	switch at := x.At(f).(type) {
 	case *OneOf[ID]:
-		return setOneOf(at, text, x.Nullable, malformed(ParseID), compareIDs)
+		return setOneOf(at, text, x.Nullable, malformed(ParseID), CompareIDs)
 	case *OneOf[string]:
 		return setOneOf(at, text, x.Nullable, x.parseText, strings.Compare)
 	case **Money:
@@ -199,8 +198,6 @@ func set[V any](at **V, text string, parse func(string) (V, error)) error {
 	}
 	return err
 }
-
-func compareIDs(a, b ID) int { return bytes.Compare(a[:], b[:]) }
 
 // setOneOf reads values that are separated by commas. A malformed one counts before all else
 // that is wrong.

@@ -104,8 +104,8 @@ func (s *Service) DeleteTask(ctx context.Context, by Actor, id ID, expected Vers
 }
 
 // RestoreTask shows a deleted task again.
-func (s *Service) RestoreTask(ctx context.Context, by Actor, id ID, expected VersionCondition) (Task, error) {
-	out, err := taskWrites.restore(ctx, s, by, id, expected)
+func (s *Service) RestoreTask(ctx context.Context, by Actor, id ID) (Task, error) {
+	out, err := taskWrites.restore(ctx, s, by, id)
 	out.Status = out.StatusAt(s.clock())
 	return out, err
 }

@@ -118,7 +118,7 @@ func (w *writes[T, P]) delete(ctx context.Context, s *Service, by Actor, id ID, 
 }
 
 // restore shows a deleted record again.
-func (w *writes[T, P]) restore(ctx context.Context, s *Service, by Actor, id ID, expected VersionCondition) (out T, err error) {
+func (w *writes[T, P]) restore(ctx context.Context, s *Service, by Actor, id ID) (out T, err error) {
 	now := s.clock()
 	err = s.store.Write(ctx, by, now, func(tx Tx) error {
 		table := w.table(tx)
@@ -130,7 +130,7 @@ func (w *writes[T, P]) restore(ctx context.Context, s *Service, by Actor, id ID,
 			return NotFound("deleted " + w.what)
 		}
 		out = found[0]
-		if err := w.allow(by, out, out, expected); err != nil {
+		if err := w.permit(by, out, out); err != nil {
 			return err
 		}
 		check := checks{ctx: ctx, tx: tx}

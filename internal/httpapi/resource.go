@@ -35,7 +35,7 @@ type resource[T, F, P any] struct {
 	update func(context.Context, crm.Actor, crm.ID, crm.VersionCondition, P) (T, error)
 	remove func(context.Context, crm.Actor, crm.ID, crm.VersionCondition) error
 	// restore brings back a deleted record; nil if that cannot be.
-	restore func(context.Context, crm.Actor, crm.ID, crm.VersionCondition) (T, error)
+	restore func(context.Context, crm.Actor, crm.ID) (T, error)
 
 	listNote string // the description of the list
 

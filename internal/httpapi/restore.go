@@ -59,7 +59,7 @@ func (res *resource[T, F, P]) recover(a *API, path string) operation {
 			if err != nil {
 				return err
 			}
-			row, err := res.restore(c.Context, c.Actor, id, c.Expected)
+			row, err := res.restore(c.Context, c.Actor, id)
 			_, c.Version = res.key(&row)
 			return answerWritten(c, id, &row, err, res.write)
 		},

@@ -73,12 +73,14 @@ func readWebVital(r *http.Request) (vital WebVital, page string, err error) {
 		switch name {
 		case "name":
 			errs[name] = ""
-			if vital.Name, err = readText(value); err != nil || !slices.Contains(WebVitals, vital.Name) {
+			var notText error
+			if vital.Name, notText = readText(value); notText != nil || !slices.Contains(WebVitals, vital.Name) {
 				errs[name] = "must be one of " + strings.Join(WebVitals, ", ")
 			}
 		case "value":
 			errs[name] = ""
-			if vital.Value, err = strconv.ParseFloat(string(value), 64); err != nil || vital.Value < 0 || vital.Value > maxVital {
+			var notNumber error
+			if vital.Value, notNumber = strconv.ParseFloat(string(value), 64); notNumber != nil || vital.Value < 0 || vital.Value > maxVital {
 				errs[name] = "must be a number between 0 and " + strconv.Itoa(maxVital)
 			}
 		case "page":

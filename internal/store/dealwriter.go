@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"slices"
 
@@ -151,7 +150,7 @@ func (t *tx) InsertDealContacts(ctx context.Context, deals []crm.Deal, contacts 
 	for i := range contacts {
 		linked = append(linked, contacts[i].DealID)
 	}
-	slices.SortFunc(linked, func(a, b crm.ID) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(linked, crm.CompareIDs)
 	return t.reindexDeals(ctx, slices.Compact(linked))
 }
 

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -208,7 +207,7 @@ func searchPart[T, F any](t *table[T, F]) rebuildPart {
 		for i := range p.Rows {
 			ids[i] = t.id(&p.Rows[i])
 		}
-		slices.SortFunc(ids, func(a, b crm.ID) int { return bytes.Compare(a[:], b[:]) })
+		slices.SortFunc(ids, crm.CompareIDs)
 		rows, err := w.LockForUpdate(ctx, ids)
 		if err != nil {
 			return nil, err

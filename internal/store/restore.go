@@ -191,10 +191,10 @@ func (w *writer[T, F]) clearGone(ctx context.Context, row *T) error {
 				continue
 			}
 			exists, err := x.lockReferred(ctx, kind, **field)
-			if err != nil || exists {
-				if err != nil {
-					return err
-				}
+			if err != nil {
+				return err
+			}
+			if exists {
 				continue
 			}
 			var detail any
@@ -213,7 +213,7 @@ func (w *writer[T, F]) clearGone(ctx context.Context, row *T) error {
 // lockReferred locks a record that another one refers to, whether the actor sees it or not, and
 // reports whether it is there. Deleted ones are locked as well: they may just be restored.
 func (t *tx) lockReferred(ctx context.Context, kind string, id crm.ID) (exists bool, err error) {
-	tables := map[string]string{crm.EntityCompany: "companies", crm.EntityContact: "contacts", crm.EntityDeal: "deals"}
+	tables := map[string]string{crm.EntityCompany: t.store.companies.name, crm.EntityContact: t.store.contacts.name, crm.EntityDeal: t.store.deals.name}
 	name := kind + ".lock_referred"
 	st := t.store.statement(name, func() *Statement {
 		return &Statement{name, "SELECT t.deleted_at IS NULL FROM " + tables[kind] + " t WHERE t.org_id = $1 AND t.id = $2" + t.store.dialect.ForShare()}

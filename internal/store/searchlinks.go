@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"slices"
 	"strconv"
@@ -135,7 +134,7 @@ const againPending = "ON CONFLICT (org_id, id) DO UPDATE SET id = excluded.id"
 func (t *tx) reindexDeals(ctx context.Context, ids []crm.ID) error {
 	s := t.store
 	ids = slices.Clone(ids)
-	slices.SortFunc(ids, func(a, b crm.ID) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(ids, crm.CompareIDs)
 	now := ids[:min(len(ids), s.reindexedAtOnce-t.reindexed)]
 	wait := s.statement("search_pending.put", func() *Statement {
 		return &Statement{"search_pending.put", "INSERT INTO search_pending (org_id, id) SELECT t.org_id, t.id FROM deals t WHERE t.org_id = $1 AND " + s.dialect.AnyID("t.id", 2) + " " + againPending}
@@ -209,7 +208,7 @@ func (s *Store) reindexBatch(ctx context.Context, org crm.ID) (more bool, err er
 		if err != nil {
 			return err
 		}
-		slices.SortFunc(ids, func(a, b crm.ID) int { return bytes.Compare(a[:], b[:]) })
+		slices.SortFunc(ids, crm.CompareIDs)
 		if err := t.replaceDealTerms(ctx, ids); err != nil {
 			return err
 		}

@@ -44,24 +44,26 @@ func (n node) steps() []node {
 func planFaults(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any, want storetest.Bounds) []string {
 	tb.Helper()
 	var faults []string
-	for _, text := range planTexts(tb, tx, st, args) {
-		var plans []struct{ Plan node }
-		if err := json.Unmarshal([]byte(text), &plans); err != nil || len(plans) != 1 {
-			tb.Fatalf("the plan %s: %v", text, err)
-		}
+	for _, plan := range plansOf(tb, tx, st, args) {
 		check := nodeFaults
 		if want.Several {
 			check = severalFaults
 		}
-		for _, fault := range check(plans[0].Plan, want) {
-			faults = append(faults, fmt.Sprintf("%s:\n%s\nwith %s\n%s", fault, st.SQL, args, text))
+		for _, fault := range check(plan.root, want) {
+			faults = append(faults, fmt.Sprintf("%s:\n%s\nwith %s\n%s", fault, st.SQL, args, plan.text))
 		}
 	}
 	return faults
 }
 
-// planTexts returns a statement's plans as JSON: the generic one, and the one for these arguments.
-func planTexts(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any) (plans []string) {
+// A plan is how PostgreSQL executes a statement, and its text as JSON.
+type plan struct {
+	text string
+	root node
+}
+
+// plansOf returns a statement's plans: the generic one, and the one for these arguments.
+func plansOf(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any) (plans []plan) {
 	tb.Helper()
 	exec(tb, tx, "PREPARE explained AS "+st.SQL)
 	defer exec(tb, tx, "DEALLOCATE explained") // the connection goes back to the pool
@@ -71,7 +73,12 @@ func planTexts(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any
 	}
 	for _, mode := range []string{"force_generic_plan", "force_custom_plan"} {
 		exec(tb, tx, "SET LOCAL plan_cache_mode = "+mode)
-		plans = append(plans, explain(tb, tx, "EXPLAIN (FORMAT JSON) EXECUTE explained ("+strings.Join(literals, ", ")+")"))
+		text := explain(tb, tx, "EXPLAIN (FORMAT JSON) EXECUTE explained ("+strings.Join(literals, ", ")+")")
+		var all []struct{ Plan node }
+		if err := json.Unmarshal([]byte(text), &all); err != nil || len(all) != 1 {
+			tb.Fatalf("the plan %s: %v", text, err)
+		}
+		plans = append(plans, plan{text, all[0].Plan})
 	}
 	return plans
 }

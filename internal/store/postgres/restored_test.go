@@ -109,7 +109,7 @@ func TestRestoredWithoutRoles(t *testing.T) {
 }
 
 // The audit trail cannot be changed by organisations' transactions, also after a program of
-// schema version 16 was started, which gives them privileges that it takes for missing.
+// schema version 16 was started, which grants them the privileges that it expects.
 func TestAuditRightsAreTakenBack(t *testing.T) {
 	t.Parallel()
 	e, conn := migrated(t, postgres.Options{URL: servertest.PostgresURL(t)})

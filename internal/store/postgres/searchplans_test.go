@@ -1,7 +1,6 @@
 package postgres_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,14 +15,10 @@ func TestSearchPlans(t *testing.T) {
 	storetest.RunSearchPlans(t, database, func(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any) []string {
 		tb.Helper()
 		var faults []string
-		for _, text := range planTexts(tb, tx, st, args) {
-			var plans []struct{ Plan node }
-			if err := json.Unmarshal([]byte(text), &plans); err != nil || len(plans) != 1 {
-				tb.Fatalf("the plan %s: %v", text, err)
-			}
-			steps, indexes := stepsOf(plans[0].Plan)
+		for _, plan := range plansOf(tb, tx, st, args) {
+			steps, indexes := stepsOf(plan.root)
 			if !slices.Contains(indexes, "search_terms") || slices.Contains(steps, "Seq Scan on search") {
-				faults = append(faults, fmt.Sprintf("%s\nwith %s\n%s", st.SQL, args, text))
+				faults = append(faults, fmt.Sprintf("%s\nwith %s\n%s", st.SQL, args, plan.text))
 			}
 		}
 		return faults
@@ -36,13 +31,9 @@ func TestLinkPlans(t *testing.T) {
 	storetest.RunLinkPlans(t, database, func(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any) []string {
 		tb.Helper()
 		var faults []string
-		for _, text := range planTexts(tb, tx, st, args) {
-			var plans []struct{ Plan node }
-			if err := json.Unmarshal([]byte(text), &plans); err != nil || len(plans) != 1 {
-				tb.Fatalf("the plan %s: %v", text, err)
-			}
-			if !byMoreThanOrganisation(plans[0].Plan) {
-				faults = append(faults, fmt.Sprintf("%s\nwith %s\n%s", st.SQL, args, text))
+		for _, plan := range plansOf(tb, tx, st, args) {
+			if !byMoreThanOrganisation(plan.root) {
+				faults = append(faults, fmt.Sprintf("%s\nwith %s\n%s", st.SQL, args, plan.text))
 			}
 		}
 		return faults

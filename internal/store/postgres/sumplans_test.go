@@ -1,7 +1,6 @@
 package postgres_test
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 
@@ -23,12 +22,8 @@ func sumFaults(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any
 	if strings.HasPrefix(st.Name, "dashboard.") {
 		exec(tb, tx, "SET LOCAL enable_seqscan = off")
 	}
-	for _, text := range planTexts(tb, tx, st, args) {
-		var plans []struct{ Plan node }
-		if err := json.Unmarshal([]byte(text), &plans); err != nil || len(plans) != 1 {
-			tb.Fatalf("the plan %s: %v", text, err)
-		}
-		plan := ":\n" + st.SQL + "\n" + text
+	for _, found := range plansOf(tb, tx, st, args) {
+		plan := ":\n" + st.SQL + "\n" + found.text
 		var visit func(n node)
 		visit = func(n node) {
 			switch {
@@ -43,7 +38,7 @@ func sumFaults(tb testing.TB, tx store.EngineTx, st *store.Statement, args []any
 				visit(fed)
 			}
 		}
-		visit(plans[0].Plan)
+		visit(found.root)
 	}
 	return faults
 }
