@@ -26,6 +26,9 @@ type ImportRow[P any] struct {
 	UpdatedAt crm.Field[crm.Instant]
 	// StageChangedAt is when a deal entered the stage that the row puts it into.
 	StageChangedAt crm.Field[crm.Instant]
+	// ClosedAtIfClosed is closed_at of a deal that is won or lost, unless the row says that by itself;
+	// it says nothing of an active one. Many systems have one date for both.
+	ClosedAtIfClosed crm.Field[crm.Instant]
 	// References are by id, external_id, e-mail address (people) or name: the first of these
 	// that a record has.
 	References

@@ -44,6 +44,9 @@ func (k *dealKind) row(row *ImportRow[crm.DealPatch], d *crm.Deal, isNew bool, r
 		return
 	}
 	moved := stage != nil && (isNew || stage.ID != d.StageID)
+	if closed := k.statusAfter(row, d, stage, moved) != crm.StatusActive; closed && row.ClosedAtIfClosed.Set && !p.ClosedAt.Set {
+		p.ClosedAt = crm.Of(crm.Moment(row.ClosedAtIfClosed.Value))
+	}
 	at := k.now
 	if isNew && row.CreatedAt.Set {
 		at = row.CreatedAt.Value
@@ -60,6 +63,17 @@ func (k *dealKind) row(row *ImportRow[crm.DealPatch], d *crm.Deal, isNew bool, r
 	if isNew && d.Company == nil && k.run.opt.Key != crm.KeyID {
 		d.Company = new(d.Name)
 	}
+}
+
+// statusAfter returns the status that a row gives its deal, as Settle decides it.
+func (k *dealKind) statusAfter(row *ImportRow[crm.DealPatch], d *crm.Deal, stage *crm.Stage, moved bool) string {
+	switch {
+	case row.Patch.Status.Set && !row.Patch.Status.Null:
+		return row.Patch.Status.Value
+	case moved:
+		return stage.Status()
+	}
+	return d.Status
 }
 
 // stage returns the stage that a row puts its deal into; nil for none.

@@ -108,6 +108,7 @@ func (f *fields[P]) addReference(ref bulk.Reference, texts map[string]*crm.Field
 	text, other := f.row.Of(ref), f.row.Fallback.Of(ref)
 	if ref == bulk.RefStage {
 		f.add("stage_changed_at", reader(&f.row.StageChangedAt, f.dates.parseInstant))
+		f.add("closed_at_if_closed", reader(&f.row.ClosedAtIfClosed, f.dates.parseInstant))
 	}
 	if ref == bulk.RefContact && !f.ids[idName] {
 		idName = "primary_contact_id"

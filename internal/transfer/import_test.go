@@ -402,3 +402,30 @@ func TestAnAdminStays(t *testing.T) {
 		}
 	})
 }
+
+// TestClosedAtIfClosed: one date for both deals that are closed and deals that are open is
+// closed_at of the former.
+func TestClosedAtIfClosed(t *testing.T) {
+	t.Parallel()
+	const rows = `external_id,name,stage,status,closed_at_if_closed,closed_at
+1,Won,Won,,2017-05-06,
+2,Open,Lead,,2017-05-06,
+3,Lost in an open stage,Lead,lost,2017-05-06,
+4,Says it by itself,Won,,2017-05-06,2017-01-02
+`
+	eachEngine(t, func(t *testing.T, w *world) {
+		w.expect(deals, rows, summary(4, 0, 0, 0))
+		w.expect(deals, rows, summary(0, 0, 4, 0))
+		got := map[string]string{}
+		for _, d := range all(w, w.service.Deals) {
+			got[*d.ExternalID] = d.Status
+			if d.ClosedAt != nil {
+				got[*d.ExternalID] += " " + d.ClosedAt.String()[:len("2017-05-06")]
+			}
+		}
+		want := map[string]string{"1": "won 2017-05-06", "2": "active", "3": "lost 2017-05-06", "4": "won 2017-01-02"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("closed (-want +got):\n%s", diff)
+		}
+	})
+}
