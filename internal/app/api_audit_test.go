@@ -36,7 +36,7 @@ func TestAuditTrail(t *testing.T) {
 		var exported bytes.Buffer
 		for _, kind := range []transfer.Kind{transfer.Companies, transfer.Audit} {
 			exported.Reset()
-			if _, err := transfer.Export(t.Context(), core.Bulk, operator, transfer.ExportOptions{Kind: kind, Format: transfer.CSV}, &exported); err != nil {
+			if _, err := transfer.Export(t.Context(), core.Bulk, operator, transfer.ExportOptions{Kinds: []transfer.Kind{kind}, Format: transfer.CSV}, &exported); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -14,6 +14,7 @@ import (
 type ExportRow[T any] struct {
 	Record T
 	References
+	Creator string // of a task, whose assignee is its Owner
 }
 
 // exportLimit bounds an export: while it lasts, its snapshot keeps SQLite's log from
@@ -24,90 +25,131 @@ var errExportLimit = &crm.Error{
 	Code: crm.CodeUnavailable, Message: "The export took longer than an hour and was ended. Narrow it by filters.",
 }
 
-// ExportCompanies calls each with the companies that pass a filter, by id, in batches of at
-// most MaxLimit, which are valid until each returns. All of it is one state of the database,
-// whatever others write meanwhile; it must end within an hour.
-func (s *Service) ExportCompanies(ctx context.Context, by crm.Actor, f crm.CompanyFilter, each func([]ExportRow[crm.Company]) error) error {
-	return export(ctx, s, by, f, crm.IDOrder, Reads.Companies, companies.referring, each)
+// Export is one state of the database that is exported. It is valid until the function that
+// it was passed to returns, and for use by one goroutine.
+type Export struct {
+	by    crm.Actor
+	now   crm.Instant
+	reads Reads
+	names map[Reference]namer
 }
 
-// ExportContacts is ExportCompanies for contacts.
-func (s *Service) ExportContacts(ctx context.Context, by crm.Actor, f crm.ContactFilter, each func([]ExportRow[crm.Contact]) error) error {
-	return export(ctx, s, by, f, crm.IDOrder, Reads.Contacts, contacts.referring, each)
-}
-
-// ExportDeals is ExportCompanies for deals.
-func (s *Service) ExportDeals(ctx context.Context, by crm.Actor, f crm.DealFilter, each func([]ExportRow[crm.Deal]) error) error {
-	return export(ctx, s, by, f, crm.IDOrder, Reads.Deals, deals.referring, each)
-}
-
-// ExportActivities is ExportCompanies for activities.
-func (s *Service) ExportActivities(ctx context.Context, by crm.Actor, f crm.ActivityFilter, each func([]ExportRow[crm.Activity]) error) error {
-	return export(ctx, s, by, f, crm.IDOrder, Reads.Activities, activities.referring, each)
-}
-
-// ExportAudit is ExportCompanies for the audit trail.
-func (s *Service) ExportAudit(ctx context.Context, by crm.Actor, f accounts.AuditFilter, each func([]ExportRow[accounts.AuditEntry]) error) error {
-	if err := accounts.RequireAdmin(by, "read the audit trail"); err != nil {
-		return err
-	}
-	return export(ctx, s, by, f, crm.Sort{Field: "at"}, Reads.Audit, referencesOf(accounts.AuditTrail), each)
-}
-
-// RecordExport enters in the audit trail that an export of a kind of records was begun.
-func (s *Service) RecordExport(ctx context.Context, by crm.Actor, kind string, details map[string]string) error {
+// Export runs fn over one state of the database, whatever others write meanwhile. It must end
+// within an hour.
+func (s *Service) Export(ctx context.Context, by crm.Actor, fn func(context.Context, *Export) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, exportLimit, errExportLimit)
+	defer cancel()
 	now := s.clock()
-	return s.store.Write(ctx, by, now, func(tx Tx) error {
-		return accounts.Audit(ctx, tx, by, now, accounts.AuditEvent{Action: accounts.ActionExported, Target: kind, Details: details})
+	return s.store.Snapshot(ctx, by, func(r Reads) error {
+		return fn(ctx, &Export{by: by, now: now, reads: r, names: newNamers(r)})
 	})
 }
 
-// export reads records in the order in which they are stored, which is the quickest to read,
-// and to write again: copied in another order, each would be written to another page.
-func export[T, P, F any](
-	ctx context.Context, s *Service, by crm.Actor, filter F, order crm.Sort, view func(Reads) crm.View[T, F], refs []reference[T, P], each func([]ExportRow[T]) error,
-) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, exportLimit, errExportLimit)
-	defer cancel()
-	return s.store.Snapshot(ctx, by, func(r Reads) error {
-		names := newNamers(r)
-		records := view(r)
-		rows := make([]ExportRow[T], 0, crm.MaxLimit)
-		ids := make([]*crm.ID, 0, crm.MaxLimit)
-		q := crm.List[F]{Filter: filter, Sort: order, Limit: crm.MaxLimit}
-		for {
-			page, err := records.Page(ctx, by.Org, q)
+// Companies calls each with the companies that pass a filter, by id, in batches of at most
+// MaxLimit, which are valid until each returns.
+func (e *Export) Companies(ctx context.Context, f crm.CompanyFilter, each func([]ExportRow[crm.Company]) error) error {
+	return export(ctx, e, f, crm.IDOrder, e.reads.Companies(), companies.referring, each)
+}
+
+// Contacts is Companies for contacts.
+func (e *Export) Contacts(ctx context.Context, f crm.ContactFilter, each func([]ExportRow[crm.Contact]) error) error {
+	return export(ctx, e, f, crm.IDOrder, e.reads.Contacts(), contacts.referring, each)
+}
+
+// Deals is Companies for deals.
+func (e *Export) Deals(ctx context.Context, f crm.DealFilter, each func([]ExportRow[crm.Deal]) error) error {
+	return export(ctx, e, f, crm.IDOrder, e.reads.Deals(), deals.referring, each)
+}
+
+// Activities is Companies for activities.
+func (e *Export) Activities(ctx context.Context, f crm.ActivityFilter, each func([]ExportRow[crm.Activity]) error) error {
+	return export(ctx, e, f, crm.IDOrder, e.reads.Activities(), activities.referring, each)
+}
+
+// Tasks is Companies for tasks, by the time of their creation. Their status is the one that is
+// stored, so that an overdue task is either pending or in progress; the filter sees overdue ones.
+func (e *Export) Tasks(ctx context.Context, f crm.TaskFilter, each func([]ExportRow[crm.Task]) error) error {
+	f.Now = e.now
+	return export(ctx, e, f, crm.Sort{Field: "created_at"}, e.reads.Tasks(), tasks.referring, each)
+}
+
+// Stages is Companies for deal stages, by their position.
+func (e *Export) Stages(ctx context.Context, f crm.StageFilter, each func([]ExportRow[crm.Stage]) error) error {
+	return export(ctx, e, f, crm.Stages.Sorts.Default, e.reads.Stages(), stages.referring, each)
+}
+
+// Owners is Companies for people, by the time of their creation.
+func (e *Export) Owners(ctx context.Context, f crm.OwnerFilter, each func([]ExportRow[crm.Owner]) error) error {
+	return export(ctx, e, f, crm.Sort{Field: "created_at"}, e.reads.Owners(), owners.referring, each)
+}
+
+// Audit is Companies for the audit trail, by time.
+func (e *Export) Audit(ctx context.Context, f accounts.AuditFilter, each func([]ExportRow[accounts.AuditEntry]) error) error {
+	if err := accounts.RequireAdmin(e.by, "read the audit trail"); err != nil {
+		return err
+	}
+	return export(ctx, e, f, crm.Sort{Field: "at"}, e.reads.Audit(), referencesOf(accounts.AuditTrail), each)
+}
+
+// RecordExport enters in the audit trail that an export of kinds of records was begun.
+func (s *Service) RecordExport(ctx context.Context, by crm.Actor, kinds []string, details map[string]string) error {
+	now := s.clock()
+	return s.store.Write(ctx, by, now, func(tx Tx) error {
+		for _, kind := range kinds {
+			err := accounts.Audit(ctx, tx, by, now, accounts.AuditEvent{Action: accounts.ActionExported, Target: kind, Details: details})
 			if err != nil {
 				return err
 			}
-			rows = rows[:0]
-			for i := range page.Rows {
-				rows = append(rows, ExportRow[T]{Record: page.Rows[i]})
-			}
-			for _, ref := range refs {
-				ids = ids[:0]
-				for i := range page.Rows {
-					ids = append(ids, ref.id(&page.Rows[i]))
-				}
-				namer := names[ref.kind]
-				if err := namer.find(ctx, by.Org, ids); err != nil {
-					return err
-				}
-				for i, id := range ids {
-					*rows[i].Of(ref.kind) = namer.of(id)
-				}
-			}
-			if len(rows) > 0 {
-				if err := each(rows); err != nil {
-					return err
-				}
-			}
-			if !page.HasMore {
-				return nil
-			}
-			q.From = page.Last
 		}
+		return nil
 	})
+}
+
+// export reads records. Those that may be many are read in the order in which they are stored,
+// which is the quickest to read, and to write again: copied in another order, each would be
+// written to another page.
+func export[T, P, F any](
+	ctx context.Context, e *Export, filter F, order crm.Sort, records crm.View[T, F], refs []reference[T, P], each func([]ExportRow[T]) error,
+) error {
+	rows := make([]ExportRow[T], 0, crm.MaxLimit)
+	ids := make([]*crm.ID, 0, crm.MaxLimit)
+	q := crm.List[F]{Filter: filter, Sort: order, Limit: crm.MaxLimit}
+	for {
+		page, err := records.Page(ctx, e.by.Org, q)
+		if err != nil {
+			return err
+		}
+		rows = rows[:0]
+		for i := range page.Rows {
+			rows = append(rows, ExportRow[T]{Record: page.Rows[i]})
+		}
+		for _, ref := range refs {
+			ids = ids[:0]
+			for i := range page.Rows {
+				ids = append(ids, ref.id(&page.Rows[i]))
+			}
+			namer := e.names[ref.kind]
+			if err := namer.find(ctx, e.by.Org, ids); err != nil {
+				return err
+			}
+			for i, id := range ids {
+				name := rows[i].Of(ref.kind)
+				if ref.property.Name == "created_by" {
+					name = &rows[i].Creator
+				}
+				*name = namer.of(id)
+			}
+		}
+		if len(rows) > 0 {
+			if err := each(rows); err != nil {
+				return err
+			}
+		}
+		if !page.HasMore {
+			return nil
+		}
+		q.From = page.Last
+	}
 }
 
 // namer returns the names of the records of one type, and remembers some.

@@ -1,63 +1,143 @@
 package transfer
 
 import (
+	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 
 	"sixty/internal/bulk"
 	"sixty/internal/crm"
 )
 
-// columns are the columns of a table of records: their properties, and behind each id
-// the name of the record that it leads to. They are named like the fields of an import;
-// derived properties (a full name) have no column. Like fields, they stand over one row.
-type columns[T any] struct {
-	row   bulk.ExportRow[T]
-	names []string
-	cells []any // pointers into row
+// column is a column of a table.
+type column struct {
+	name string
+	// cell points to where its value is in the row of the table: to a string, bool, int,
+	// crm.ID, crm.Money, crm.Date or crm.Instant, or to a pointer to one.
+	cell any
+	// member points to the same value as JSON has it.
+	member any
+	// derived columns are written only when they are chosen: an import would read them and
+	// what they are derived from.
+	derived bool
 }
 
-// newColumns returns the columns of an entity.
-func newColumns[T, P, F any](e *crm.Entity[T, P, F]) *columns[T] {
-	c := &columns[T]{}
-	company := "company"
-	if e.Property(company) != nil { // the record has a label of that name
-		company = fieldCompanyName
+// table is a kind of records as an export writes it: all columns, over one row.
+type table struct {
+	kind    Kind
+	columns []column
+	record  any // points to the record in the row; nil when columns are chosen
+	// read calls each with every record in the row.
+	read func(ctx context.Context, e *bulk.Export, each func() error) error
+}
+
+// name is a readable name beside an id; in JSON none is null.
+type name string
+
+// MarshalJSON returns the text.
+func (n name) MarshalJSON() ([]byte, error) {
+	if n == "" {
+		return []byte("null"), nil
+	}
+	return textJSON(string(n))
+}
+
+// nameColumns are the columns that stand behind properties, with the names of the records
+// that these refer to.
+func nameColumns[T any](row *bulk.ExportRow[T]) map[string]column {
+	columns := map[string]column{
+		"company_id": {name: "company", cell: &row.Company}, "stage_id": {name: "stage", cell: &row.Stage}, "deal_id": {name: "deal", cell: &row.Deal},
+		"contact_id": {name: "contact", cell: &row.Contact}, "primary_contact_id": {name: "contact", cell: &row.Contact},
+		"owner_id": {name: "owner", cell: &row.Owner}, "actor_id": {name: "actor", cell: &row.Owner},
+		"assigned_to": {name: "assignee", cell: &row.Owner}, "created_by": {name: "creator", cell: &row.Creator},
+	}
+	for property, c := range columns {
+		c.member = (*name)(c.cell.(*string))
+		columns[property] = c
+	}
+	return columns
+}
+
+// newTable returns the table of an entity: its properties, and behind each id the name of the
+// record that it leads to. The columns are named like the fields of an import.
+func newTable[T, P, F any](
+	kind Kind, e *crm.Entity[T, P, F], filter F, read func(*bulk.Export, context.Context, F, func([]bulk.ExportRow[T]) error) error,
+) *table {
+	row := &bulk.ExportRow[T]{}
+	t := &table{kind: kind, record: &row.Record}
+	names := nameColumns(row)
+	if e.Property("company") != nil { // the record has a label of that name
+		company := names["company_id"]
+		company.name = fieldCompanyName
+		names["company_id"] = company
 	}
 	for i := range e.Properties {
 		p := &e.Properties[i]
-		if p.Internal && p.Name != string(crm.KeyExternalID) || p.Name == fieldFullName {
+		if p.Internal && p.Name != string(crm.KeyExternalID) {
 			continue
 		}
-		c.add(p.Name, p.Stored(&c.row.Record))
-		switch p.Name {
-		case "company_id":
-			c.add(company, &c.row.Company)
-		case "actor_id":
-			c.add("actor", &c.row.Owner)
-		case "owner_id":
-			c.add("owner", &c.row.Owner)
-		case "stage_id":
-			c.add("stage", &c.row.Stage)
-		case "contact_id", "primary_contact_id":
-			c.add("contact", &c.row.Contact)
-		case "deal_id":
-			c.add("deal", &c.row.Deal)
+		stored := p.Stored(&row.Record)
+		t.columns = append(t.columns, column{
+			name: p.Name, cell: stored, derived: p.Name == fieldFullName,
+			member: reflect.ValueOf(stored).Convert(reflect.PointerTo(p.Type)).Interface(), // such as details, which are an object
+		})
+		if c, ok := names[p.Name]; ok {
+			t.columns = append(t.columns, c)
 		}
 	}
-	return c
+	t.read = func(ctx context.Context, e *bulk.Export, each func() error) error {
+		return read(e, ctx, filter, func(batch []bulk.ExportRow[T]) error {
+			for i := range batch {
+				*row = batch[i]
+				if err := each(); err != nil {
+					return err
+				}
+			}
+			return context.Cause(ctx)
+		})
+	}
+	return t
 }
 
-func (c *columns[T]) add(name string, cell any) {
-	c.names = append(c.names, name)
-	c.cells = append(c.cells, cell)
+// choose leaves the columns of these names, in their order; without any, all that an import
+// reads.
+func (t *table) choose(names []string) error {
+	if len(names) == 0 {
+		t.columns = slices.DeleteFunc(t.columns, func(c column) bool { return c.derived })
+		return nil
+	}
+	var chosen []column
+	for _, given := range names {
+		plain := plainName(given)
+		named := func(c column) bool { return c.name == plain }
+		if slices.ContainsFunc(chosen, named) {
+			return usage("--columns: %s is named twice", plain)
+		}
+		i := slices.IndexFunc(t.columns, named)
+		if i < 0 {
+			return usage("--columns: %s have no column %q; there are %s", t.kind, shortened(given), strings.Join(t.names(), ", "))
+		}
+		chosen = append(chosen, t.columns[i])
+	}
+	t.columns, t.record = chosen, nil
+	return nil
 }
 
-// valueOf returns what a cell points to: a string, bool, int, crm.ID, crm.Money,
-// crm.Date or crm.Instant, or nil.
-func valueOf(cell any) any {
-	v := reflect.ValueOf(cell).Elem()
+func (t *table) names() []string {
+	names := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		names[i] = c.name
+	}
+	return names
+}
+
+// value returns what the cell points to: a string, bool, int, crm.ID, crm.Money, crm.Date or
+// crm.Instant, or nil.
+func (c *column) value() any {
+	v := reflect.ValueOf(c.cell).Elem()
 	if v.Kind() != reflect.Pointer {
 		return v.Interface()
 	}
@@ -67,13 +147,13 @@ func valueOf(cell any) any {
 	return v.Elem().Interface()
 }
 
-// cellText returns a value as it stands in CSV. Only texts can be formulas.
+// cellText returns a value as it stands in CSV.
 func cellText(value any) string {
 	switch v := value.(type) {
 	case nil:
 		return ""
 	case string:
-		return guard(v)
+		return v
 	case bool:
 		return strconv.FormatBool(v)
 	case int:

@@ -6,35 +6,43 @@ import (
 	"encoding/json"
 	"io"
 
-	"sixty/internal/bulk"
 	"sixty/internal/transfer/csvio"
 )
 
-type csvEncoder[T any] struct {
-	columns *columns[T]
-	w       *csvio.Writer
-	fields  []string
+type csvEncoder struct {
+	w      *csvio.Writer
+	raw    bool // texts are not guarded
+	fields []string
 }
 
-func newCSVEncoder[T any](w io.Writer, c *columns[T]) *csvEncoder[T] {
-	return &csvEncoder[T]{columns: c, w: csvio.NewWriter(w), fields: make([]string, len(c.names))}
+func newCSVEncoder(w io.Writer, raw bool) *csvEncoder {
+	return &csvEncoder{w: csvio.NewWriter(w), raw: raw}
 }
 
-func (e *csvEncoder[T]) begin() error { return e.w.Write(e.columns.names) }
+func (e *csvEncoder) begin() error { return nil }
 
-func (e *csvEncoder[T]) row(r *bulk.ExportRow[T]) error {
-	e.columns.row = *r
-	for i, cell := range e.columns.cells {
-		e.fields[i] = cellText(valueOf(cell))
+func (e *csvEncoder) table(t *table) error { return e.w.Write(t.names()) }
+
+func (e *csvEncoder) row(t *table) error {
+	e.fields = e.fields[:0]
+	for i := range t.columns {
+		value := t.columns[i].value()
+		text := cellText(value)
+		if _, isText := value.(string); isText && !e.raw { // nothing else can be a formula
+			text = guard(text)
+		}
+		e.fields = append(e.fields, text)
 	}
 	return e.w.Write(e.fields)
 }
 
-func (e *csvEncoder[T]) end() error { return e.w.Flush() }
-func (e *csvEncoder[T]) discard()   {}
+func (e *csvEncoder) end() error     { return e.w.Flush() }
+func (e *csvEncoder) notice() string { return "" }
+func (e *csvEncoder) discard()       {}
 
-// jsonEncoder writes records as the API does: the members of their types, in order.
-type jsonEncoder[T any] struct {
+// jsonEncoder writes records as the API does, the members of their types in order, or the
+// columns that are chosen.
+type jsonEncoder struct {
 	w     *bufio.Writer
 	array bool
 	begun bool // a record was written
@@ -42,23 +50,38 @@ type jsonEncoder[T any] struct {
 	enc   *json.Encoder // to text
 }
 
-func newJSONEncoder[T any](w io.Writer, array bool) *jsonEncoder[T] {
-	e := &jsonEncoder[T]{w: bufio.NewWriter(w), array: array}
-	e.enc = json.NewEncoder(&e.text)
-	e.enc.SetEscapeHTML(false)
+func newJSONEncoder(w io.Writer, array bool) *jsonEncoder {
+	e := &jsonEncoder{w: bufio.NewWriter(w), array: array}
+	e.enc = newJSONText(&e.text)
 	return e
 }
 
-func (e *jsonEncoder[T]) begin() error {
+// newJSONText returns an encoder that leaves characters as they are.
+func newJSONText(w io.Writer) *json.Encoder {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc
+}
+
+// textJSON returns a text as a JSON string.
+func textJSON(text string) ([]byte, error) {
+	var b bytes.Buffer
+	err := newJSONText(&b).Encode(text)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+func (e *jsonEncoder) begin() error {
 	if e.array {
 		return e.w.WriteByte('[')
 	}
 	return nil
 }
 
-func (e *jsonEncoder[T]) row(r *bulk.ExportRow[T]) error {
+func (e *jsonEncoder) table(*table) error { return nil }
+
+func (e *jsonEncoder) row(t *table) error {
 	e.text.Reset()
-	if err := e.enc.Encode(&r.Record); err != nil { // with a line end
+	if err := e.object(t); err != nil {
 		return err
 	}
 	text := e.text.Bytes()
@@ -77,7 +100,28 @@ func (e *jsonEncoder[T]) row(r *bulk.ExportRow[T]) error {
 	return err
 }
 
-func (e *jsonEncoder[T]) end() error {
+// object puts the object of the row into text, with a line end.
+func (e *jsonEncoder) object(t *table) error {
+	if t.record != nil {
+		return e.enc.Encode(t.record)
+	}
+	for i, c := range t.columns {
+		if i == 0 {
+			e.text.WriteByte('{')
+		} else {
+			e.text.WriteByte(',')
+		}
+		e.text.WriteString(`"` + c.name + `":`)
+		if err := e.enc.Encode(c.member); err != nil {
+			return err
+		}
+		e.text.Truncate(e.text.Len() - 1) // the line end
+	}
+	_, err := e.text.WriteString("}\n")
+	return err
+}
+
+func (e *jsonEncoder) end() error {
 	if e.array {
 		end := "]\n"
 		if e.begun {
@@ -90,4 +134,5 @@ func (e *jsonEncoder[T]) end() error {
 	return e.w.Flush()
 }
 
-func (e *jsonEncoder[T]) discard() {}
+func (e *jsonEncoder) notice() string { return "" }
+func (e *jsonEncoder) discard()       {}

@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 
 	"sixty/internal/accounts"
@@ -23,21 +24,35 @@ const (
 	JSON Format = "json"
 	// NDJSON is one such object a line.
 	NDJSON Format = "ndjson"
-	// XLSX is a workbook with the columns of CSV, numbers and dates being such. What
-	// does not fit in one sheet goes on in the next.
+	// XLSX is a workbook with the columns of CSV, numbers and dates being such. Each kind
+	// has a sheet; what does not fit in one sheet goes on in the next.
 	XLSX Format = "xlsx"
 )
 
 // Formats lists the formats.
 func Formats() []Format { return []Format{CSV, JSON, NDJSON, XLSX} }
 
+// ExportKinds lists the kinds that can be exported, the audit trail last, in the order in
+// which they refer to each other.
+func ExportKinds() []Kind {
+	return []Kind{Owners, Stages, Companies, Contacts, Deals, Activities, Tasks, Audit}
+}
+
 // ExportOptions say what is exported, and how.
 type ExportOptions struct {
-	Kind   Kind // companies, contacts, deals, activities or audit
+	Kinds  []Kind // several only as XLSX
 	Format Format
 	// Filters narrow what is exported, each as "name=value": the names and values of
-	// the API's query parameters, such as ownerId or closeBefore, or owner_id.
+	// the API's query parameters, such as ownerId or closeBefore, or owner_id. Every kind
+	// must have them.
 	Filters []string
+	// Columns are the columns of one kind in their order, in JSON the members; none are those
+	// that an import reads, in JSON those of the API.
+	Columns []string
+	// Raw writes CSV without the apostrophes.
+	Raw bool
+	// Notice is called at the end with what the format could not hold. May be nil.
+	Notice func(message string)
 }
 
 // Export writes records to w, oldest first, and returns their number. They are one
@@ -46,78 +61,147 @@ type ExportOptions struct {
 // *UsageError before anything was written, those of crm (an export of more than an hour
 // is ended) and of w, the context's.
 func Export(ctx context.Context, service *bulk.Service, by crm.Actor, opt ExportOptions, w io.Writer) (rows int64, err error) {
-	switch opt.Kind {
-	case Companies:
-		return export(ctx, service, by, opt, w, crm.Companies, service.ExportCompanies)
-	case Contacts:
-		return export(ctx, service, by, opt, w, crm.Contacts, service.ExportContacts)
-	case Deals:
-		return export(ctx, service, by, opt, w, crm.Deals, service.ExportDeals)
-	case Activities:
-		return export(ctx, service, by, opt, w, crm.Activities, service.ExportActivities)
-	case Audit:
-		return export(ctx, service, by, opt, w, accounts.AuditTrail, service.ExportAudit)
-	}
-	return 0, usage("%q cannot be exported: companies, contacts, deals, activities or audit can", opt.Kind)
-}
-
-func export[T, P, F any](
-	ctx context.Context, service *bulk.Service, by crm.Actor, opt ExportOptions, w io.Writer, entity *crm.Entity[T, P, F],
-	use func(context.Context, crm.Actor, F, func([]bulk.ExportRow[T]) error) error,
-) (rows int64, err error) {
-	filter, err := parseFilters(entity, opt.Kind, opt.Filters)
+	tables, err := opt.tables()
 	if err != nil {
 		return 0, err
 	}
-	out, err := newEncoder(opt, w, newColumns(entity))
-	if err != nil {
-		return 0, err
-	}
+	out := opt.encoder(w)
 	defer out.discard()
-	err = service.RecordExport(ctx, by, string(opt.Kind), map[string]string{
-		"format": string(opt.Format), "filter": strings.Join(opt.Filters, ", "),
-	})
-	if err != nil {
+	if err := service.RecordExport(ctx, by, texts(opt.Kinds), opt.details()); err != nil {
 		return 0, err
 	}
 	if err := out.begin(); err != nil {
 		return 0, err
 	}
-	err = use(ctx, by, filter, func(batch []bulk.ExportRow[T]) error {
-		rows += int64(len(batch))
-		for i := range batch {
-			if err := out.row(&batch[i]); err != nil {
+	err = service.Export(ctx, by, func(ctx context.Context, e *bulk.Export) error {
+		for _, t := range tables {
+			if err := out.table(t); err != nil {
+				return err
+			}
+			err := t.read(ctx, e, func() error {
+				rows++
+				return out.row(t)
+			})
+			if err != nil {
 				return err
 			}
 		}
-		return context.Cause(ctx)
+		return nil
 	})
 	if err != nil {
 		return rows, err
 	}
+	if notice := out.notice(); notice != "" && opt.Notice != nil {
+		opt.Notice(notice)
+	}
 	return rows, out.end()
 }
 
-// encoder writes rows in a format.
-type encoder[T any] interface {
+// tables returns what is exported, or what is wrong with the options.
+func (o *ExportOptions) tables() ([]*table, error) {
+	if !slices.Contains(Formats(), o.Format) {
+		return nil, usage("%q is not a format: %s are", o.Format, listed(Formats(), ", "))
+	}
+	switch {
+	case len(o.Kinds) == 0:
+		return nil, usage("there is nothing to export: %s can be", listed(ExportKinds(), ", "))
+	case len(o.Kinds) > 1 && o.Format != XLSX:
+		return nil, usage("several kinds go into one workbook (xlsx), not into %s: export them one at a time", o.Format)
+	case len(o.Kinds) > 1 && len(o.Columns) > 0:
+		return nil, usage("--columns: only those of one kind can be chosen")
+	case o.Raw && o.Format != CSV:
+		return nil, usage("--raw: %s needs no guard against formulas and has none", o.Format)
+	}
+	var tables []*table
+	for i, kind := range o.Kinds {
+		if slices.Contains(o.Kinds[:i], kind) {
+			return nil, usage("%s are named twice", kind)
+		}
+		t, err := newTableOf(kind, o.Filters)
+		if err == nil {
+			err = t.choose(o.Columns)
+		}
+		if err != nil {
+			return nil, err
+		}
+		tables = append(tables, t)
+	}
+	return tables, nil
+}
+
+func newTableOf(kind Kind, filters []string) (*table, error) {
+	switch kind {
+	case Companies:
+		return filtered(kind, filters, crm.Companies, (*bulk.Export).Companies)
+	case Contacts:
+		return filtered(kind, filters, crm.Contacts, (*bulk.Export).Contacts)
+	case Deals:
+		return filtered(kind, filters, crm.Deals, (*bulk.Export).Deals)
+	case Activities:
+		return filtered(kind, filters, crm.Activities, (*bulk.Export).Activities)
+	case Tasks:
+		return filtered(kind, filters, crm.Tasks, (*bulk.Export).Tasks)
+	case Stages:
+		return filtered(kind, filters, crm.Stages, (*bulk.Export).Stages)
+	case Owners:
+		return filtered(kind, filters, crm.Owners, (*bulk.Export).Owners)
+	case Audit:
+		return filtered(kind, filters, accounts.AuditTrail, (*bulk.Export).Audit)
+	}
+	return nil, usage("%q cannot be exported: %s can", kind, listed(ExportKinds(), ", "))
+}
+
+func filtered[T, P, F any](
+	kind Kind, filters []string, e *crm.Entity[T, P, F], read func(*bulk.Export, context.Context, F, func([]bulk.ExportRow[T]) error) error,
+) (*table, error) {
+	filter, err := parseFilters(e, kind, filters)
+	if err != nil {
+		return nil, err
+	}
+	return newTable(kind, e, filter, read), nil
+}
+
+// details returns what the audit trail says of the export.
+func (o *ExportOptions) details() map[string]string {
+	details := map[string]string{"format": string(o.Format), "filter": strings.Join(o.Filters, ", ")}
+	if len(o.Columns) > 0 {
+		details["columns"] = strings.Join(o.Columns, ",")
+	}
+	return details
+}
+
+// encoder writes tables in a format.
+type encoder interface {
 	begin() error
-	row(*bulk.ExportRow[T]) error
+	// table begins a table, whose rows follow.
+	table(t *table) error
+	// row writes what is in the row of the table.
+	row(t *table) error
 	// end writes what is left; nothing is complete before.
 	end() error
+	// notice returns what the format could not hold; "" is nothing.
+	notice() string
 	// discard frees what the encoder holds, also after end.
 	discard()
 }
 
-func newEncoder[T any](opt ExportOptions, w io.Writer, columns *columns[T]) (encoder[T], error) {
-	switch opt.Format {
-	case CSV:
-		return newCSVEncoder(w, columns), nil
+func (o *ExportOptions) encoder(w io.Writer) encoder {
+	switch o.Format {
 	case JSON:
-		return newJSONEncoder[T](w, true), nil
+		return newJSONEncoder(w, true)
 	case NDJSON:
-		return newJSONEncoder[T](w, false), nil
+		return newJSONEncoder(w, false)
 	case XLSX:
-		return newXLSXEncoder(w, columns, string(opt.Kind), maxSheetRows), nil
+		return newXLSXEncoder(w, maxSheetRows)
+	default:
+		return newCSVEncoder(w, o.Raw)
 	}
-	return nil, usage("%q is not a format: %s are", opt.Format, listed(Formats(), ", "))
+}
+
+func texts[S ~string](values []S) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = string(v)
+	}
+	return out
 }

@@ -21,6 +21,9 @@ func parseFilters[T, P, F any](entity *crm.Entity[T, P, F], kind Kind, given []s
 		}
 		spelled := strings.ReplaceAll(name, "_", "")
 		i := slices.IndexFunc(known, func(f crm.Filter[T, F]) bool { return strings.EqualFold(f.Name, spelled) })
+		if i < 0 && len(known) == 0 {
+			return filter, usage("--filter: %s have no filters", kind)
+		}
 		if i < 0 {
 			names := make([]string, len(known))
 			for i, f := range known {

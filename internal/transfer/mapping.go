@@ -239,9 +239,5 @@ var importable = map[Kind]bulk.Importable{
 }
 
 func listed[S ~string](values []S, separator string) string {
-	texts := make([]string, len(values))
-	for i, v := range values {
-		texts[i] = string(v)
-	}
-	return strings.Join(texts, separator)
+	return strings.Join(texts(values), separator)
 }

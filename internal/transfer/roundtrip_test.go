@@ -168,9 +168,21 @@ func (w *world) fill(n int) {
 		}))
 		keep(&activityIDs, a.ID, err)
 	}
-	for i, ids := range [][]crm.ID{companyIDs, contactIDs, dealIDs, activityIDs} {
+	var taskIDs []crm.ID
+	for seed := range n {
+		a, err := w.service.CreateTask(ctx, w.by, drawn(seed, func(t *rapid.T) crm.TaskPatch {
+			p := patched(t, crm.Tasks)
+			p.Priority, p.TaskType = crm.Of(rapid.SampledFrom(crm.Tasks.Enum("priority")).Draw(t, "priority")), crm.Of(rapid.SampledFrom(crm.Tasks.Enum("task_type")).Draw(t, "type"))
+			p.Status, p.CompletedAt = crm.Of(rapid.SampledFrom([]string{"pending", "in_progress", "completed", "cancelled"}).Draw(t, "status")), crm.Field[crm.Moment]{}
+			p.AssignedTo, p.CreatedBy = someOf(t, ownerIDs...), someOf(t, ownerIDs...)
+			p.ContactID, p.CompanyID, p.DealID = someOf(t, contactIDs...), someOf(t, companyIDs...), someOf(t, dealIDs...)
+			return p
+		}))
+		keep(&taskIDs, a.ID, err)
+	}
+	for i, ids := range [][]crm.ID{companyIDs, contactIDs, dealIDs, activityIDs, taskIDs} {
 		if len(ids) < n/2 {
-			w.t.Fatalf("of %d %s only %d could be made", n, kinds[i], len(ids))
+			w.t.Fatalf("of %d records of type %d only %d could be made", n, i, len(ids))
 		}
 	}
 }

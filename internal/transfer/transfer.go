@@ -28,6 +28,8 @@ const (
 	Owners    Kind = "owners"
 
 	Activities Kind = "activities"
+	Tasks      Kind = "tasks"
+	Stages     Kind = "stages"
 
 	Audit Kind = "audit" // the audit trail, which can only be exported
 )

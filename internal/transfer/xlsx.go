@@ -4,11 +4,11 @@ import (
 	"archive/zip"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/xuri/excelize/v2"
 
-	"sixty/internal/bulk"
 	"sixty/internal/crm"
 )
 
@@ -17,26 +17,26 @@ const maxSheetRows = excelize.TotalRows
 
 // xlsxEncoder writes a workbook. Its sheets are written to temporary files, so that
 // memory stays bounded, and put into the archive at the end.
-type xlsxEncoder[T any] struct {
-	columns *columns[T]
-	w       io.Writer
-	name    string // of the sheets
-	limit   int    // of a sheet's rows
+type xlsxEncoder struct {
+	w     io.Writer
+	limit int // of a sheet's rows
 
 	file   *excelize.File
 	sheet  *excelize.StreamWriter
-	sheets int
+	sheets int // of the table
 	rows   int // of the sheet
 	cells  []any
+	// replaced counts the texts with characters that a workbook cannot hold.
+	replaced int
 
 	header, money, date, instant int // styles
 }
 
-func newXLSXEncoder[T any](w io.Writer, c *columns[T], name string, limit int) *xlsxEncoder[T] {
-	return &xlsxEncoder[T]{columns: c, w: w, name: name, limit: limit, cells: make([]any, len(c.names))}
+func newXLSXEncoder(w io.Writer, limit int) *xlsxEncoder {
+	return &xlsxEncoder{w: w, limit: limit}
 }
 
-func (e *xlsxEncoder[T]) begin() error {
+func (e *xlsxEncoder) begin() error {
 	e.file = excelize.NewFile()
 	// By itself excelize would build the whole archive in memory.
 	e.file.SetZipWriter(func(io.Writer) excelize.ZipWriter { return zip.NewWriter(e.w) })
@@ -54,22 +54,28 @@ func (e *xlsxEncoder[T]) begin() error {
 			return err
 		}
 	}
-	return e.nextSheet()
+	return nil
 }
 
-// nextSheet begins a sheet, with the header.
-func (e *xlsxEncoder[T]) nextSheet() error {
-	if e.sheet != nil {
-		if err := e.sheet.Flush(); err != nil {
-			return err
-		}
+func (e *xlsxEncoder) table(t *table) error {
+	e.sheets = 0
+	return e.nextSheet(t)
+}
+
+// nextSheet begins a sheet of a table, with the header.
+func (e *xlsxEncoder) nextSheet(t *table) error {
+	first := e.sheet == nil
+	if err := e.flush(); err != nil {
+		return err
 	}
-	name := e.name
+	name := string(t.kind)
+	if e.sheets++; e.sheets > 1 {
+		name = fmt.Sprintf("%s %d", name, e.sheets)
+	}
 	var err error
-	if e.sheets++; e.sheets == 1 {
+	if first {
 		err = e.file.SetSheetName(e.file.GetSheetName(0), name)
 	} else {
-		name = fmt.Sprintf("%s %d", e.name, e.sheets)
 		_, err = e.file.NewSheet(name)
 	}
 	if err != nil {
@@ -81,28 +87,51 @@ func (e *xlsxEncoder[T]) nextSheet() error {
 	if err := e.sheet.SetPanes(&excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}); err != nil {
 		return err
 	}
-	for i, name := range e.columns.names {
-		e.cells[i] = excelize.Cell{StyleID: e.header, Value: name}
+	e.cells = e.cells[:0]
+	for i := range t.columns {
+		if err := e.sheet.SetColWidth(i+1, i+1, t.columns[i].width()); err != nil {
+			return err
+		}
+		e.cells = append(e.cells, excelize.Cell{StyleID: e.header, Value: t.columns[i].name})
 	}
 	e.rows = 0
 	return e.write()
 }
 
-func (e *xlsxEncoder[T]) row(r *bulk.ExportRow[T]) error {
+// width returns how many characters of a column are shown: all of a number or a time, and of
+// the header.
+func (c *column) width() float64 {
+	width := 24 // of texts
+	switch c.cell.(type) {
+	case *crm.ID, **crm.ID:
+		width = 10
+	case *bool, *int, **int:
+		width = 6
+	case *crm.Date, **crm.Date:
+		width = 11
+	case *crm.Money, **crm.Money:
+		width = 14
+	case *crm.Instant, **crm.Instant:
+		width = 19
+	}
+	return float64(max(width, len(c.name)+2))
+}
+
+func (e *xlsxEncoder) row(t *table) error {
 	if e.rows == e.limit {
-		if err := e.nextSheet(); err != nil {
+		if err := e.nextSheet(t); err != nil {
 			return err
 		}
 	}
-	e.columns.row = *r
-	for i, cell := range e.columns.cells {
-		e.cells[i] = e.cell(valueOf(cell))
+	e.cells = e.cells[:0]
+	for i := range t.columns {
+		e.cells = append(e.cells, e.cell(t.columns[i].value()))
 	}
 	return e.write()
 }
 
 // write writes the cells as the sheet's next row.
-func (e *xlsxEncoder[T]) write() error {
+func (e *xlsxEncoder) write() error {
 	e.rows++
 	at, err := excelize.CoordinatesToCellName(1, e.rows)
 	if err != nil {
@@ -112,7 +141,7 @@ func (e *xlsxEncoder[T]) write() error {
 }
 
 // cell returns a value as excelize takes it. Texts are never formulas there.
-func (e *xlsxEncoder[T]) cell(value any) any {
+func (e *xlsxEncoder) cell(value any) any {
 	switch v := value.(type) {
 	case crm.Money:
 		// A sheet knows no other numbers than these, whose 15 digits hold every amount.
@@ -123,28 +152,61 @@ func (e *xlsxEncoder[T]) cell(value any) any {
 		return e.time(e.instant, v.Time(), v)
 	case crm.ID:
 		return v.String()
+	case string:
+		if strings.ContainsFunc(v, isNotXML) {
+			e.replaced++
+		}
 	}
 	return value
 }
 
-// firstDay is the first one that sheets count right: they take 1900 for a leap year.
-var firstDay = time.Date(1900, 3, 1, 0, 0, 0, 0, time.UTC)
+// isNotXML reports whether no XML document can hold a character, instead of which excelize
+// writes U+FFFD.
+func isNotXML(r rune) bool {
+	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == '\ufffe' || r == '\uffff'
+}
 
-func (e *xlsxEncoder[T]) time(style int, t time.Time, value fmt.Stringer) any {
+// Sheets count days from dayZero on. firstDay is the first one that they count right: they
+// take 1900 for a leap year.
+var (
+	dayZero  = time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)
+	firstDay = time.Date(1900, 3, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// time returns a time as days, to the millisecond: more does not fit into the 15 digits that
+// workbooks hold.
+func (e *xlsxEncoder) time(style int, t time.Time, value fmt.Stringer) any {
 	if t.Before(firstDay) {
 		return value.String()
 	}
-	return excelize.Cell{StyleID: style, Value: t}
+	const day = int64(24 * time.Hour / time.Millisecond)
+	at := t.Round(time.Millisecond).UnixMilli() - dayZero.UnixMilli()
+	return excelize.Cell{StyleID: style, Value: float64(at/day) + float64(at%day)/float64(day)}
 }
 
-func (e *xlsxEncoder[T]) end() error {
-	if err := e.sheet.Flush(); err != nil {
+// flush ends the sheet.
+func (e *xlsxEncoder) flush() error {
+	if e.sheet == nil {
+		return nil
+	}
+	return e.sheet.Flush()
+}
+
+func (e *xlsxEncoder) end() error {
+	if err := e.flush(); err != nil {
 		return err
 	}
 	return e.file.Write(io.Discard) // to the archive that SetZipWriter named
 }
 
-func (e *xlsxEncoder[T]) discard() {
+func (e *xlsxEncoder) notice() string {
+	if e.replaced == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d texts hold control characters, which a workbook cannot: each is replaced by U+FFFD (csv and json keep them)", e.replaced)
+}
+
+func (e *xlsxEncoder) discard() {
 	if e.file != nil {
 		_ = e.file.Close() // removes the temporary files
 	}
