@@ -1,5 +1,7 @@
 package architecture
 
+import "slices"
+
 // A packageRule applies to a directory of the module and every package below it, except
 // those below a directory with a rule of its own.
 type packageRule struct {
@@ -70,12 +72,14 @@ func moduleRules() rules {
 				reason: "administration depends on the domain, and the domain not on it"},
 			{path: "internal/bulk", may: []string{"internal/crm", "internal/accounts"}, only: []string{"github.com/google/uuid", "golang.org/x/text", "golang.org/x/net/idna"},
 				reason: "a bulk load follows the rules of the domain, and those of accounts for the people that it creates or changes"},
-			{path: "internal/adopt", may: []string{"internal/crm", "internal/bulk"}, only: []string{"github.com/google/uuid", "golang.org/x", "github.com/jackc"},
+			{path: "internal/adopt", may: []string{"internal/crm", "internal/bulk", "internal/cells"}, only: []string{"github.com/google/uuid", "golang.org/x", "github.com/jackc"},
 				reason: "it reads a foreign database by the driver alone, and writes through use cases, independent of the engine"},
 			{path: "internal/auth", may: []string{"internal/crm", "internal/accounts", "internal/identity", "internal/ratelimit"},
 				reason: adapter + "; failures are counted where requests are"},
 			{path: "internal/cache", may: crm, reason: adapter},
 			{path: "internal/cache/redis", may: []string{"internal/crm", "internal/cache", "internal/redis"}, reason: adapter},
+			{path: "internal/cells", may: crm, only: []string{"github.com/google/uuid", "golang.org/x/text", "golang.org/x/net/idna"},
+				reason: "it reads texts into the domain's values, wherever they come from"},
 			{path: "internal/changes", may: ports, reason: adapter + "; it wraps the ports, so that what is read through them is known"},
 			{path: "internal/cursor", may: crm, reason: adapter},
 			{path: "internal/demo", may: []string{"internal/crm", "internal/bulk"}, reason: "demo data is written through the domain, so that it is valid"},
@@ -99,7 +103,7 @@ func moduleRules() rules {
 			{path: "internal/store/enginetest", may: []string{"internal/crm", "internal/accounts", "internal/store", "internal/store/postgres", "internal/store/sqlite", "internal/servertest"},
 				reason: "it opens any engine for tests of other packages"},
 			{path: "internal/telemetry", may: crm, reason: adapter},
-			{path: "internal/transfer", may: ports, reason: "files are imported and exported through use cases, independent of the engine"},
+			{path: "internal/transfer", may: append(slices.Clip(ports), "internal/cells"), reason: "files are imported and exported through use cases, independent of the engine"},
 
 			{path: "internal/server", may: []string{"internal/crm", "internal/accounts", "internal/cache", "internal/changes", "internal/ratelimit"}, never: databases,
 				reason: "the pipeline is shared by all APIs and depends on none of them"},

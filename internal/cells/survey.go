@@ -1,0 +1,201 @@
+package cells
+
+import "fmt"
+
+// Survey learns from the cells of a column how they are written. Its memory does not grow
+// with them.
+type Survey struct {
+	options Options
+	kind    Type
+	seen    int64 // cells, empty ones included
+	tallies [tallies]tally
+
+	whole bool // of percentages: none has decimals
+	dates dateSurvey
+}
+
+// NewSurvey returns a survey of a column.
+func NewSurvey(t Type, o Options) *Survey {
+	s := &Survey{options: o, kind: t, whole: true}
+	if t == Date || t == Instant {
+		s.dates = newDateSurvey(&s.options)
+	}
+	return s
+}
+
+// What a survey counts.
+const (
+	points    = iota // numbers that have a decimal point if they have a decimal sign
+	commas           // or a comma
+	undecided        // numbers with two readings
+	signed           // percentages with their sign
+	fractions        // less than a percent, or fractions
+	bounds           // 0 and 1
+	percents         // above
+	tallies
+)
+
+// A tally counts cells and keeps the first.
+type tally struct {
+	count int64
+	first [5]int64
+}
+
+// Note is what was decided about some of the cells of a column, or is doubtful.
+type Note struct {
+	Text  string
+	Count int64   // of cells
+	First []int64 // the numbers of the first of them, as they were observed, from 0
+}
+
+func (t *tally) add(cell int64) {
+	if t.count < int64(len(t.first)) {
+		t.first[t.count] = cell
+	}
+	t.count++
+}
+
+func (s *Survey) add(which int) { s.tallies[which].add(s.seen) }
+
+func (s *Survey) count(which int) int64 { return s.tallies[which].count }
+
+// Observe looks at the next cell of the column.
+func (s *Survey) Observe(cell string) {
+	if s.kind != Text && s.kind != Enum && s.kind != Bool {
+		if cell = clean(cell); !s.options.empty(cell) {
+			s.observe(cell)
+		}
+	}
+	s.seen++
+}
+
+func (s *Survey) observe(cell string) {
+	switch s.kind {
+	case Money, Whole:
+		s.observeNumber(cell)
+	case Percent:
+		s.observePercent(cell)
+	case Date, Instant:
+		s.observeDate(cell)
+	}
+}
+
+func (s *Survey) observeNumber(cell string) {
+	n, err := cut(cell)
+	if err != nil {
+		return
+	}
+	point, comma, which := n.readings()
+	switch {
+	case which == pointOnly:
+		s.add(points)
+	case which == commaOnly:
+		s.add(commas)
+	case which == either && point != comma:
+		s.add(undecided)
+	}
+}
+
+func (s *Survey) observePercent(cell string) {
+	_, kind, decimals := percentOf(cell)
+	if kind != notPercentage && kind != signedPercent {
+		s.whole = s.whole && !decimals
+	}
+	switch kind {
+	case signedPercent:
+		s.add(signed)
+	case betweenOnes:
+		s.add(fractions)
+	case oneOrNone:
+		s.add(bounds)
+	case beyondOne:
+		s.add(percents)
+	}
+}
+
+// decimal returns the decimal sign of the column, 0 if its numbers show none or both.
+func (s *Survey) decimal() byte {
+	switch {
+	case s.options.Decimal != 0:
+		return s.options.Decimal
+	case s.count(points) > 0 && s.count(commas) == 0:
+		return '.'
+	case s.count(commas) > 0 && s.count(points) == 0:
+		return ','
+	}
+	return 0
+}
+
+// fractional reports whether percentages are written as 0 to 1: all of them are, and one
+// shows it by its decimals.
+func (s *Survey) fractional() bool {
+	return s.options.Fraction || s.count(fractions)+s.count(bounds) > 0 && !s.whole && s.count(percents)+s.count(signed) == 0
+}
+
+// Reader returns the reader for the cells of the column.
+func (s *Survey) Reader() *Reader {
+	r := &Reader{options: s.options}
+	switch s.kind {
+	case Money, Whole:
+		r.decimal = s.decimal()
+	case Percent:
+		r.fraction = s.fractional()
+	case Date, Instant:
+		s.dates.reader(r)
+	}
+	return r
+}
+
+// Format returns how the cells of the column are read, "" where nothing is to be told.
+func (s *Survey) Format() string {
+	switch s.kind {
+	case Money, Whole:
+		switch decimal := s.decimal(); {
+		case decimal == ',':
+			return "decimal comma"
+		case decimal == '.' && s.count(undecided) > 0:
+			return "decimal point"
+		}
+	case Percent:
+		if s.fractional() {
+			return "0 to 1"
+		}
+	case Date, Instant:
+		return s.dates.format()
+	}
+	return ""
+}
+
+// Notes returns what was decided or is doubtful.
+func (s *Survey) Notes() []Note {
+	var notes []Note
+	note := func(t *tally, format string, args ...any) {
+		if t.count > 0 {
+			first := append([]int64(nil), t.first[:min(t.count, int64(len(t.first)))]...)
+			notes = append(notes, Note{fmt.Sprintf(format, args...), t.count, first})
+		}
+	}
+	switch s.kind {
+	case Money, Whole:
+		if s.decimal() == 0 && s.count(points) > 0 {
+			note(&s.tallies[points], "numbers with a decimal point in a column that also has decimal commas")
+			note(&s.tallies[commas], "numbers with a decimal comma in a column that also has decimal points")
+		}
+		if s.decimal() == 0 {
+			note(&s.tallies[undecided], "numbers that can be read in two ways and are rejected (see --decimal)")
+		}
+	case Percent:
+		switch {
+		case s.fractional():
+			note(&s.tallies[signed], "percentages with their sign in a column of fractions from 0 to 1")
+			note(&s.tallies[percents], "percentages above 1 in a column of fractions from 0 to 1, which are rejected")
+		case s.count(percents)+s.count(signed) > 0:
+			note(&s.tallies[fractions], "fractions in a column of percentages, which are rejected")
+		case s.whole:
+			note(&s.tallies[bounds], "percentages of 0 or 1 in a column that has no others: 1 is one percent")
+		}
+	case Date, Instant:
+		s.dates.notes(s, note)
+	}
+	return notes
+}
