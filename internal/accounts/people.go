@@ -49,18 +49,30 @@ func insertOwner(ctx context.Context, tx Tx, by crm.Actor, now crm.Instant, p cr
 	return out, MemberCreated(ctx, tx, by, now, out)
 }
 
-// applyOwner applies a patch to a person; the e-mail address must be unique.
+// applyOwner applies a patch to a person; the e-mail address and the external id must be unique.
 func applyOwner(ctx context.Context, tx TeamTx, p crm.OwnerPatch, o *crm.Owner) error {
 	var r crm.Rules
 	p.Apply(o, &r)
 	if err := r.Err(); err != nil {
 		return err
 	}
-	taken, err := crm.Collision(ctx, tx.Owners(), "user", crm.KeyEmail, o.Email, o.ID)
-	if err == nil && taken != nil {
-		err = crm.InUse(*taken)
+	var taken []crm.FieldError
+	for _, unique := range []struct {
+		key   crm.Key
+		value *string
+	}{{crm.KeyEmail, o.Email}, {crm.KeyExternalID, o.ExternalID}} {
+		by, err := crm.Collision(ctx, tx.Owners(), "user", unique.key, unique.value, o.ID)
+		if err != nil {
+			return err
+		}
+		if by != nil {
+			taken = append(taken, *by)
+		}
 	}
-	return err
+	if len(taken) > 0 {
+		return crm.InUse(taken...)
+	}
+	return nil
 }
 
 // OwnerByEmail finds a person by e-mail address, also one that is stored as it was before

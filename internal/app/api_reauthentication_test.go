@@ -60,10 +60,11 @@ func TestOneTimeTokensEnd(t *testing.T) {
 			},
 			"Import": func(ada crm.Owner) error {
 				rows := []bulk.ImportRow[crm.OwnerPatch]{{Patch: crm.OwnerPatch{Email: crm.Of(*ada.Email), Role: crm.Of("viewer")}}}
-				return core.Bulk.ImportOwners(t.Context(), operator, bulk.ImportOptions{Key: crm.KeyEmail}, func(load bulk.Load[crm.OwnerPatch]) error {
+				_, err := core.Bulk.ImportOwners(t.Context(), operator, bulk.ImportOptions{Keys: []crm.Key{crm.KeyEmail}}, func(load bulk.Load[crm.OwnerPatch]) error {
 					_, err := load(t.Context(), rows)()
 					return err
 				})
+				return err
 			},
 			"Adopt": func(ada crm.Owner) error {
 				_, err := core.Bulk.AdoptOwners(t.Context(), operator, []bulk.AdoptRow[crm.OwnerPatch]{{ID: ada.ID, Patch: crm.OwnerPatch{Role: crm.Of("admin")}}}, true)

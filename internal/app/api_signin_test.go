@@ -301,7 +301,7 @@ func TestSessionsEndEverywhere(t *testing.T) {
 			for i := range 120 {
 				rows = append(rows, bulk.ImportRow[crm.OwnerPatch]{Patch: crm.OwnerPatch{Email: crm.Of(fmt.Sprintf("new%d@acme.example", i))}})
 			}
-			err := first.app.Core().Bulk.ImportOwners(t.Context(), crm.Operator(org), bulk.ImportOptions{Key: crm.KeyEmail}, func(load bulk.Load[crm.OwnerPatch]) error {
+			_, err := first.app.Core().Bulk.ImportOwners(t.Context(), crm.Operator(org), bulk.ImportOptions{Keys: []crm.Key{crm.KeyEmail}}, func(load bulk.Load[crm.OwnerPatch]) error {
 				_, err := load(t.Context(), rows)()
 				return err
 			})

@@ -1,7 +1,6 @@
 package bulk
 
 import (
-	"reflect"
 	"slices"
 
 	"sixty/internal/crm"
@@ -111,7 +110,7 @@ func (a *adoption[T, P]) row(row AdoptRow[P]) AdoptResult {
 			return AdoptResult{Verdict: a.accept(&row, e, after, isNew), Omitted: append(left, alsoLeft...)}
 		}
 		for _, b := range bad {
-			if !leaveOut(&row.Patch, b.Field) {
+			if !a.clear(&row.Patch, b.Field) {
 				return AdoptResult{Verdict: RowRejected, Reason: rejected(addNew(left, bad)...).Reason}
 			}
 			left = append(left, b)
@@ -133,23 +132,6 @@ func (a *adoption[T, P]) accept(row *AdoptRow[P], e *entry[T], after T, isNew bo
 		}
 	}
 	return a.segment.accept(e, after, isNew)
-}
-
-// leaveOut makes a member of a patch null; false when it has no value already.
-func leaveOut[P any](p *P, field string) bool {
-	v := reflect.ValueOf(p).Elem()
-	for i := range v.NumField() {
-		if v.Type().Field(i).Tag.Get("json") != field {
-			continue
-		}
-		set, null := v.Field(i).FieldByName("Set"), v.Field(i).FieldByName("Null")
-		if !set.Bool() || null.Bool() {
-			return false
-		}
-		null.SetBool(true)
-		return true
-	}
-	return false
 }
 
 // addNew adds validation errors to earlier ones, except of members that were left out for

@@ -40,7 +40,7 @@ func (l linkAdoption) batch(rows []crm.DealContact) ([]AdoptResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	roles, err := l.stored(deals)
+	roles, err := l.dealContacts(slices.Collect(maps.Keys(deals)))
 	if err != nil {
 		return nil, err
 	}
@@ -81,11 +81,11 @@ func (l linkAdoption) batch(rows []crm.DealContact) ([]AdoptResult, error) {
 	return results, l.restore(deals, touched)
 }
 
-// stored returns the roles that the deals' further contacts have.
-func (l linkAdoption) stored(deals map[crm.ID]crm.Deal) (map[link]string, error) {
+// dealContacts returns the roles that the further contacts of deals have.
+func (b *batchTx) dealContacts(deals []crm.ID) (map[link]string, error) {
 	roles := map[link]string{}
-	for part := range slices.Chunk(slices.SortedFunc(maps.Keys(deals), crm.CompareIDs), crm.MaxLimit) {
-		found, err := l.tx.Reads().DealContacts(l.ctx, l.by.Org, part)
+	for part := range slices.Chunk(slices.SortedFunc(slices.Values(deals), crm.CompareIDs), crm.MaxLimit) {
+		found, err := b.tx.Reads().DealContacts(b.ctx, b.by.Org, part)
 		if err != nil {
 			return nil, err
 		}

@@ -33,9 +33,14 @@ type kind[T, P any] interface {
 	independent() bool
 	// begin is called before an import; someStageless: not every row names a stage.
 	begin(someStageless bool) error
+	// located is called before rows of an import are applied, when the stored records are known.
+	located(rows []ImportRow[P], stored []T) error
 	// row applies a whole row of an import, with its references and with the rules across
 	// members.
 	row(row *ImportRow[P], t *T, isNew bool, r *crm.Rules)
+	// adds reports whether the row that was applied last adds something to a record beside its
+	// members.
+	adds() bool
 	// ready is called before an adoption, when the stored records are known.
 	ready(rows []AdoptRow[P], stored []T) error
 	// take applies a whole adopted row, with the rules across members. It returns what it left
@@ -57,14 +62,16 @@ type plainKind[T, P any] struct {
 	*declared[T, P]
 }
 
-func (k plainKind[T, P]) newRecord(id crm.ID) T        { return k.create(k.by, id, k.now) }
-func (plainKind[T, P]) independent() bool              { return true }
-func (plainKind[T, P]) begin(bool) error               { return nil }
-func (plainKind[T, P]) ready([]AdoptRow[P], []T) error { return nil }
-func (plainKind[T, P]) stored(*T)                      {}
-func (plainKind[T, P]) accept(_, _ *T, _ bool)         {}
-func (plainKind[T, P]) prepare([]*entry[T]) error      { return nil }
-func (plainKind[T, P]) complete([]*entry[T]) error     { return nil }
+func (k plainKind[T, P]) newRecord(id crm.ID) T           { return k.create(k.by, id, k.now) }
+func (plainKind[T, P]) independent() bool                 { return true }
+func (plainKind[T, P]) begin(bool) error                  { return nil }
+func (plainKind[T, P]) located([]ImportRow[P], []T) error { return nil }
+func (plainKind[T, P]) adds() bool                        { return false }
+func (plainKind[T, P]) ready([]AdoptRow[P], []T) error    { return nil }
+func (plainKind[T, P]) stored(*T)                         {}
+func (plainKind[T, P]) accept(_, _ *T, _ bool)            {}
+func (plainKind[T, P]) prepare([]*entry[T]) error         { return nil }
+func (plainKind[T, P]) complete([]*entry[T]) error        { return nil }
 
 func (k plainKind[T, P]) row(row *ImportRow[P], t *T, _ bool, r *crm.Rules) {
 	p := row.Patch
@@ -75,7 +82,15 @@ func (k plainKind[T, P]) row(row *ImportRow[P], t *T, _ bool, r *crm.Rules) {
 // refer sets the references of a patch to the ids of what the row refers to.
 func (k plainKind[T, P]) refer(row *ImportRow[P], p *P, r *crm.Rules) {
 	for _, ref := range k.imported {
-		k.refs.of(ref.kind).into(*row.Of(ref.kind), ref.member(p), r)
+		k.refs.of(ref.from).into(*row.Of(ref.from), ref.member(p), r)
+	}
+}
+
+// learn keeps for the next batches and for the report what a batch that was committed found and
+// created.
+func (b *batchTx) learn() {
+	for _, l := range b.refs.all {
+		l.learn(b.run)
 	}
 }
 

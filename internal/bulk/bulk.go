@@ -24,6 +24,8 @@ type Store interface {
 	// Snapshot is that of crm.Store, with the reads of this package.
 	Snapshot(ctx context.Context, by crm.Actor, fn func(Reads) error) error
 	Organisation(ctx context.Context, id crm.ID) (crm.Organisation, error)
+	// LogEnds is that of crm.ChangeLog.
+	LogEnds(ctx context.Context, orgs []crm.ID) (crm.LogEnds, error)
 	// ImportedRecords returns the records that an import has changed, batch by batch. They
 	// are removed with the change log.
 	ImportedRecords(ctx context.Context, org, importID crm.ID) ([]ImportedRecords, error)
@@ -44,8 +46,8 @@ type Tx interface {
 	// each entity, with the import's id, and the records are kept for ImportedRecords.
 	BeginImport(importID crm.ID)
 	// InsertDealContacts adds further contacts to deals that the transaction has
-	// just inserted; the deals do not count as changed by it. No contact is twice on
-	// a deal, nor its primary one.
+	// just written; the deals do not count as changed by it. No contact is on its deal
+	// yet, nor its primary one.
 	InsertDealContacts(ctx context.Context, deals []crm.Deal, contacts []crm.DealContact) error
 }
 

@@ -2,6 +2,7 @@ package bulk
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 
 	"sixty/internal/crm"
@@ -24,7 +25,7 @@ type declared[T, P any] struct {
 
 var (
 	owners = declare(crm.Owners, declared[crm.Owner, crm.OwnerPatch]{
-		one: "owner", many: "owners", unique: []crm.Key{crm.KeyEmail},
+		one: "owner", many: "owners", unique: []crm.Key{crm.KeyExternalID, crm.KeyEmail},
 		table: Tx.Owners, create: crm.NewOwner, apply: crm.OwnerPatch.Apply,
 	})
 	stages = declare(crm.Stages, declared[crm.Stage, crm.StagePatch]{
@@ -48,7 +49,7 @@ var (
 		table: Tx.Activities, create: crm.NewActivity, apply: crm.ActivityPatch.Apply,
 	})
 	tasks = declare(crm.Tasks, declared[crm.Task, crm.TaskPatch]{
-		one: "task", many: "tasks", table: Tx.Tasks, create: crm.NewTask, apply: crm.TaskPatch.Apply,
+		one: "task", many: "tasks", unique: []crm.Key{crm.KeyExternalID}, table: Tx.Tasks, create: crm.NewTask, apply: crm.TaskPatch.Apply,
 	})
 )
 
@@ -58,10 +59,10 @@ func declare[T, P, F any](e *crm.Entity[T, P, F], d declared[T, P]) *declared[T,
 	for i := range e.Properties {
 		d.properties[e.Properties[i].Name] = &e.Properties[i]
 	}
-	order := []Reference{RefCompany, RefOwner, RefContact, RefStage, RefDeal}
+	order := []Reference{RefCompany, RefOwner, RefCreator, RefContact, RefStage, RefDeal}
 	d.imported = slices.Clone(d.referring)
 	slices.SortStableFunc(d.imported, func(a, b reference[T, P]) int {
-		return cmp.Compare(slices.Index(order, a.kind), slices.Index(order, b.kind))
+		return cmp.Compare(slices.Index(order, a.from), slices.Index(order, b.from))
 	})
 	return &d
 }
@@ -99,7 +100,8 @@ func (d *declared[T, P]) key(t *T, key crm.Key) string {
 
 // reference is a property that refers to a record.
 type reference[T, P any] struct {
-	kind     Reference
+	kind     Reference // of the record
+	from     Reference // what it is named by in rows of an import
 	property *crm.Property[T, P]
 	noRecord *T
 }
@@ -112,10 +114,44 @@ func referencesOf[T, P, F any](e *crm.Entity[T, P, F]) (refs []reference[T, P]) 
 	}
 	for i := range e.Properties {
 		if kind := kinds[e.Properties[i].Name]; kind != "" {
-			refs = append(refs, reference[T, P]{kind, &e.Properties[i], new(T)})
+			from := kind
+			if e.Properties[i].Name == string(RefCreator) {
+				from = RefCreator
+			}
+			refs = append(refs, reference[T, P]{kind, from, &e.Properties[i], new(T)})
 		}
 	}
 	return refs
+}
+
+// withdraw takes a member out of a patch; false if it has none.
+func (d *declared[T, P]) withdraw(p *P, member string) bool {
+	sent := d.sent(p, member)
+	if !sent.IsValid() || !sent.FieldByName("Set").Bool() {
+		return false
+	}
+	sent.SetZero()
+	return true
+}
+
+// clear makes a member of a patch null; false if it has no value already.
+func (d *declared[T, P]) clear(p *P, member string) bool {
+	sent := d.sent(p, member)
+	if !sent.IsValid() || !sent.FieldByName("Set").Bool() || sent.FieldByName("Null").Bool() {
+		return false
+	}
+	sent.FieldByName("Null").SetBool(true)
+	return true
+}
+
+// sent returns a member of a patch; the zero Value if clients cannot write it.
+func (d *declared[T, P]) sent(p *P, member string) (field reflect.Value) {
+	if property := d.properties[member]; property != nil {
+		if _, sent := property.At(new(T), p); sent != nil {
+			field = reflect.ValueOf(sent).Elem()
+		}
+	}
+	return field
 }
 
 // id returns the id that a record refers to, nil for none.

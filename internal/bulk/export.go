@@ -14,7 +14,6 @@ import (
 type ExportRow[T any] struct {
 	Record T
 	References
-	Creator string // of a task, whose assignee is its Owner
 }
 
 // exportLimit bounds an export: while it lasts, its snapshot keeps SQLite's log from
@@ -133,11 +132,7 @@ func export[T, P, F any](
 				return err
 			}
 			for i, id := range ids {
-				name := rows[i].Of(ref.kind)
-				if ref.property.Name == "created_by" {
-					name = &rows[i].Creator
-				}
-				*name = namer.of(id)
+				*rows[i].Of(ref.from) = namer.of(id)
 			}
 		}
 		if len(rows) > 0 {

@@ -15,6 +15,10 @@ type dealKind struct {
 	moves  []crm.StageHistoryEntry
 	last   map[crm.ID]int           // deals' latest entry among moves
 	ends   map[crm.Instant][]crm.ID // deals that leave the stage they are stored in
+
+	links   map[link]string // the further contacts of the rows' deals, with those that rows add
+	further []crm.ID        // that the row which was applied last adds
+	linked  []crm.DealContact
 }
 
 func newDeals(b *batchTx) kind[crm.Deal, crm.DealPatch] {
@@ -31,7 +35,10 @@ func (k *dealKind) newRecord(id crm.ID) crm.Deal {
 func (k *dealKind) row(row *ImportRow[crm.DealPatch], d *crm.Deal, isNew bool, r *crm.Rules) {
 	p := row.Patch
 	k.refer(row, &p, r)
-	if k.run.opt.Key == crm.KeyID && p.PrimaryContactID.Set {
+	k.further = nil
+	further := k.furtherContacts(row, r)
+	isCopy := k.run.isCopy(row.ID)
+	if isCopy && p.PrimaryContactID.Set {
 		// In a copy these are the contact's, and not what the deal itself says.
 		p.ContactName, p.ContactEmail = crm.Field[string]{}, crm.Field[string]{}
 	}
@@ -60,10 +67,40 @@ func (k *dealKind) row(row *ImportRow[crm.DealPatch], d *crm.Deal, isNew bool, r
 		at = max(at, d.StageChangedAt) // no entry of the history ends before it begins
 	}
 	p.Settle(d, stage, moved, at, r)
-	if isNew && d.Company == nil && k.run.opt.Key != crm.KeyID {
+	if isNew && d.Company == nil && !isCopy {
 		d.Company = new(d.Name)
 	}
+	k.further = slices.DeleteFunc(further, func(contact crm.ID) bool {
+		_, is := k.links[link{d.ID, contact}]
+		return is || !crm.Differ(d.PrimaryContactID, &contact)
+	})
 }
+
+// furtherContacts returns the further contacts that a row names.
+func (k *dealKind) furtherContacts(row *ImportRow[crm.DealPatch], r *crm.Rules) (contacts []crm.ID) {
+	for _, text := range row.FurtherContacts {
+		var contact crm.Field[crm.ID]
+		if k.refs.of(RefContact).into(text, &contact, r); contact.Set && !slices.Contains(contacts, contact.Value) {
+			contacts = append(contacts, contact.Value)
+		}
+	}
+	return contacts
+}
+
+// located reads the further contacts that the deals have, if a row names any.
+func (k *dealKind) located(rows []ImportRow[crm.DealPatch], stored []crm.Deal) (err error) {
+	k.links = map[link]string{}
+	if slices.ContainsFunc(rows, func(row ImportRow[crm.DealPatch]) bool { return len(row.FurtherContacts) > 0 }) {
+		ids := make([]crm.ID, len(stored))
+		for i := range stored {
+			ids[i] = stored[i].ID
+		}
+		k.links, err = k.dealContacts(ids)
+	}
+	return err
+}
+
+func (k *dealKind) adds() bool { return len(k.further) > 0 }
 
 // statusAfter returns the status that a row gives its deal, as Settle decides it.
 func (k *dealKind) statusAfter(row *ImportRow[crm.DealPatch], d *crm.Deal, stage *crm.Stage, moved bool) string {
@@ -96,6 +133,13 @@ func (k *dealKind) stage(row *ImportRow[crm.DealPatch], isNew bool, id crm.Field
 }
 
 func (k *dealKind) accept(before, after *crm.Deal, isNew bool) {
+	for _, contact := range k.further {
+		added := crm.DealContact{DealID: after.ID, ContactID: contact, Role: "stakeholder"}
+		k.links[link{after.ID, contact}] = added.Role
+		k.linked = append(k.linked, added)
+		after.UpdatedAt = k.now
+	}
+	k.further = nil
 	if !isNew && before.StageID == after.StageID {
 		return
 	}
@@ -109,7 +153,10 @@ func (k *dealKind) accept(before, after *crm.Deal, isNew bool) {
 	k.moves = append(k.moves, after.HistoryEntry(k.by))
 }
 
-func (k *dealKind) complete([]*entry[crm.Deal]) error {
+func (k *dealKind) complete(entries []*entry[crm.Deal]) error {
+	if err := k.insertLinks(entries); err != nil {
+		return err
+	}
 	for _, at := range slices.Sorted(maps.Keys(k.ends)) {
 		if err := k.tx.CloseStageHistory(k.ctx, k.ends[at], at); err != nil {
 			return err
@@ -119,6 +166,24 @@ func (k *dealKind) complete([]*entry[crm.Deal]) error {
 		return nil
 	}
 	return k.tx.InsertStageHistory(k.ctx, k.moves)
+}
+
+// insertLinks writes the further contacts that rows add, but for those that later rows made
+// the primary ones.
+func (k *dealKind) insertLinks(entries []*entry[crm.Deal]) error {
+	if len(k.linked) == 0 {
+		return nil
+	}
+	written := make([]crm.Deal, len(entries))
+	primary := make(map[link]bool, len(entries))
+	for i, e := range entries {
+		written[i] = e.after
+		if e.after.PrimaryContactID != nil {
+			primary[link{e.after.ID, *e.after.PrimaryContactID}] = true
+		}
+	}
+	linked := slices.DeleteFunc(k.linked, func(c crm.DealContact) bool { return primary[link{c.DealID, c.ContactID}] })
+	return k.tx.InsertDealContacts(k.ctx, written, linked)
 }
 
 // begin reads the stages that rows refer to, and the first one for those that refer

@@ -19,7 +19,7 @@ func TestKnownReferencesAreBounded(t *testing.T) {
 			l.order = append(l.order, text)
 			l.targets[text] = &target[crm.Company]{id: crm.NewID()}
 		}
-		l.learn()
+		l.learn(new(run))
 		if len(k.ids) > maxKnown {
 			t.Fatalf("%d references are known after %d batches", len(k.ids), batch+1)
 		}

@@ -30,7 +30,7 @@ const waitsAfterFailure = 8
 
 // loading is one batch, from its beginning to its end.
 type loading struct {
-	keys  [][]string      // of its rows
+	keys  identities      // of its rows
 	names map[string]bool // of the references that may be created for them
 	ended chan struct{}   // closed at the end, when what follows is known
 	// rolledBack is true when it was loaded concurrently with the one before, and rolled back.
@@ -64,12 +64,12 @@ func (l *loading) wait() error {
 func (l *loader[T, P]) load(ctx context.Context, rows []ImportRow[P]) func() ([]RowResult, error) {
 	_ = l.before.wait() // its caller gets the error
 	kind := l.begin(&batchTx{run: l.run, by: l.run.by, now: l.run.service.clock()})
-	keyed := keyRows(kind, l.run.opt.Key, rows)
+	keyed := keyRows(kind, l.run.keys, rows)
 	earlier, this := l.latest, &loading{
-		keys: keyed.values, names: creatableNames(l.run.opt.CreateMissing, rows), ended: make(chan struct{}),
+		keys: keyed.identities(), names: creatableNames(l.run.opt.CreateMissing, rows), ended: make(chan struct{}),
 	}
 	l.before, l.latest = earlier, this
-	beside := kind.independent() && l.waits == 0 && earlier.underWay() && !shareKeys(earlier.keys, this.keys)
+	beside := kind.independent() && l.waits == 0 && earlier.underWay() && !earlier.keys.meet(this.keys)
 	l.waits = max(0, l.waits-1)
 	go func() {
 		defer close(this.ended)
@@ -92,26 +92,46 @@ func (l *loader[T, P]) load(ctx context.Context, rows []ImportRow[P]) func() ([]
 	}
 }
 
-// shareKeys reports whether a row of one batch has a key of one of the other's.
-func shareKeys(a, b [][]string) bool {
-	type key struct {
-		of    int
-		value string
-	}
-	has := make(map[key]bool, len(a))
-	for _, row := range a {
-		for of, value := range row {
-			has[key{of, value}] = value != ""
+// identities are what the rows of a batch may have in common with those of another.
+type identities struct {
+	has map[keyValue]bool // true: a row is found by it
+	by  map[crm.Key]bool  // keys that rows are found by
+}
+
+// identities returns those of rows.
+func (k keyedRows[P]) identities() identities {
+	of := identities{make(map[keyValue]bool, len(k.rows)), map[crm.Key]bool{}}
+	for i, values := range k.values {
+		for at, value := range values {
+			if value == "" {
+				continue
+			}
+			by := k.by[i] == at
+			if by {
+				of.by[k.keys[at]] = true
+			}
+			of.has[keyValue{k.keys[at], value}] = of.has[keyValue{k.keys[at], value}] || by || at < k.uniques
 		}
 	}
-	return slices.ContainsFunc(b, func(row []string) bool {
-		for of, value := range row {
-			if has[key{of, value}] {
+	return of
+}
+
+// meet reports whether rows of two batches may be about the same record, or one may take a key
+// of the other's. Rows that are found by different keys may always be.
+func (a identities) meet(b identities) bool {
+	for key := range b.by {
+		for other := range a.by {
+			if other != key {
 				return true
 			}
 		}
-		return false
-	})
+	}
+	for value, needed := range b.has {
+		if other, both := a.has[value]; both && (needed || other) {
+			return true
+		}
+	}
+	return false
 }
 
 // creatableNames returns the names of the rows' references that are created when they are
@@ -119,12 +139,12 @@ func shareKeys(a, b [][]string) bool {
 func creatableNames[P any](create []Reference, rows []ImportRow[P]) map[string]bool {
 	names := map[string]bool{}
 	for i := range rows {
-		for _, ref := range create {
-			text := *rows[i].Of(ref)
-			if other := *rows[i].Fallback.Of(ref); crm.Text(other) != "" {
+		for _, ref := range alsoCreators(create) {
+			text := referenceText(*rows[i].Of(ref))
+			if other := referenceText(*rows[i].Fallback.Of(ref)); other != "" {
 				text = other
 			}
-			names[crm.NameKey(text)] = true
+			names[identityOf(ref, text)] = true
 		}
 	}
 	return names
@@ -150,7 +170,7 @@ func (l *loader[T, P]) once(ctx context.Context, rows keyedRows[P], beside *load
 	if err != nil {
 		return nil, err
 	}
-	b.refs.learn()
+	b.learn()
 	return results, nil
 }
 

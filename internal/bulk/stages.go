@@ -1,13 +1,8 @@
 package bulk
 
-import (
-	"slices"
+import "sixty/internal/crm"
 
-	"sixty/internal/crm"
-)
-
-// stageKind is the kind of deal stages, which are only adopted. New ones without a position
-// come after all others.
+// stageKind is the kind of deal stages. New ones without a position come after all others.
 type stageKind struct {
 	plainKind[crm.Stage, crm.StagePatch]
 	next int // position of a stage that says none
@@ -17,69 +12,66 @@ func newStages(b *batchTx) kind[crm.Stage, crm.StagePatch] {
 	return &stageKind{plainKind: plainKind[crm.Stage, crm.StagePatch]{b, stages}}
 }
 
-func (k *stageKind) ready([]AdoptRow[crm.StagePatch], []crm.Stage) error {
-	last, err := k.tx.Reads().Stages().Page(k.ctx, k.by.Org, crm.List[crm.StageFilter]{Sort: crm.Stages.Sorts.Default, Limit: 1, Backward: true})
-	for _, l := range last.Rows {
-		k.next = l.OrderPosition + 1
-	}
+// independent: the position of a new stage depends on the others.
+func (k *stageKind) independent() bool { return false }
+
+func (k *stageKind) located([]ImportRow[crm.StagePatch], []crm.Stage) error { return k.readNext() }
+func (k *stageKind) ready([]AdoptRow[crm.StagePatch], []crm.Stage) error    { return k.readNext() }
+
+// readNext reads which position comes after all others.
+func (k *stageKind) readNext() (err error) {
+	k.next, err = k.nextPosition()
 	return err
+}
+
+func (k *stageKind) row(row *ImportRow[crm.StagePatch], s *crm.Stage, isNew bool, r *crm.Rules) {
+	k.apply(row.Patch, s, isNew, r)
 }
 
 func (k *stageKind) take(row *AdoptRow[crm.StagePatch], s *crm.Stage, isNew bool, r *crm.Rules) []crm.FieldError {
 	p := row.Patch
 	p.OrderPosition, p.DefaultProbability, p.Outcome = unlessNull(p.OrderPosition), unlessNull(p.DefaultProbability), unlessNull(p.Outcome)
-	if isNew && !p.OrderPosition.Set {
-		p.OrderPosition = crm.Of(k.next)
-		k.next++
-	}
+	k.apply(p, s, isNew, r)
+	return nil
+}
+
+// apply applies a patch. What it leaves open of a new stage follows from its name and from the
+// stages before it; without a probability, one that is given the outcome won has 100.
+func (k *stageKind) apply(p crm.StagePatch, s *crm.Stage, isNew bool, r *crm.Rules) {
 	if isNew {
-		switch name := crm.NameKey(p.Name.Value); {
-		case slices.Contains(wonNames, name):
-			s.Outcome, s.DefaultProbability = crm.OutcomeWon, 100
-		case slices.Contains(lostNames, name):
-			s.Outcome = crm.OutcomeLost
+		s.OrderPosition = k.next
+		s.Outcome, s.DefaultProbability, _ = k.outcome(p.Name.Value)
+		if p.Outcome.Set {
+			s.DefaultProbability = 0
+			if crm.Outcome(p.Outcome.Value) == crm.OutcomeWon {
+				s.DefaultProbability = 100
+			}
 		}
 	}
 	p.Apply(s, r)
-	return nil
+}
+
+func (k *stageKind) accept(_, after *crm.Stage, isNew bool) {
+	if isNew {
+		k.next = max(k.next, after.OrderPosition+1)
+	}
+}
+
+// nextPosition returns the one after the last stage of the pipeline.
+func (b *batchTx) nextPosition() (next int, err error) {
+	last, err := b.tx.Reads().Stages().Page(b.ctx, b.by.Org, crm.List[crm.StageFilter]{Sort: crm.Stages.Sorts.Default, Limit: 1, Backward: true})
+	next = 1
+	for _, l := range last.Rows {
+		next = l.OrderPosition + 1
+	}
+	return next, err
 }
 
 // appendStages numbers created stages, after the last one of the pipeline.
 func (b *batchTx) appendStages(made []crm.Stage) error {
-	last, err := b.tx.Reads().Stages().Page(b.ctx, b.by.Org, crm.List[crm.StageFilter]{Sort: crm.Stages.Sorts.Default, Limit: 1, Backward: true})
-	if err != nil {
-		return err
-	}
-	position := 0
-	for _, l := range last.Rows {
-		position = l.OrderPosition
-	}
+	next, err := b.nextPosition()
 	for i := range made {
-		made[i].OrderPosition = position + 1 + i
+		made[i].OrderPosition = next + i
 	}
-	return nil
-}
-
-// wonNames and lostNames are what stages of these outcomes are usually called.
-var (
-	wonNames  = []string{"won", "closed won", "signed"}
-	lostNames = []string{"lost", "closed lost"}
-)
-
-// newStage returns a stage with a name from a row.
-func (b *batchTx) newStage(name string, r *crm.Rules) (crm.ID, crm.Stage) {
-	s := crm.NewStage(b.by, crm.NewID(), b.now)
-	crm.StagePatch{Name: crm.Of(name)}.Apply(&s, r)
-	folded := crm.NameKey(name)
-	if outcome, ok := b.run.outcomes[folded]; ok {
-		s.Outcome = outcome
-	} else if slices.Contains(wonNames, folded) {
-		s.Outcome = crm.OutcomeWon
-	} else if slices.Contains(lostNames, folded) {
-		s.Outcome = crm.OutcomeLost
-	}
-	if s.Outcome == crm.OutcomeWon {
-		s.DefaultProbability = 100
-	}
-	return s.ID, s
+	return err
 }

@@ -49,13 +49,35 @@ func (k activityKind) take(row *AdoptRow[crm.ActivityPatch], a *crm.Activity, is
 	return nil
 }
 
-// taskKind is the kind of tasks, which are only adopted.
+// taskKind is the kind of tasks.
 type taskKind struct {
 	plainKind[crm.Task, crm.TaskPatch]
 }
 
 func newTasks(b *batchTx) kind[crm.Task, crm.TaskPatch] {
 	return taskKind{plainKind[crm.Task, crm.TaskPatch]{b, tasks}}
+}
+
+func (k taskKind) row(row *ImportRow[crm.TaskPatch], t *crm.Task, isNew bool, r *crm.Rules) {
+	p, at := row.Patch, k.now
+	k.refer(row, &p, r)
+	if isNew {
+		t.AssignedTo, t.CreatedBy = k.by.UserID(), k.by.UserID()
+		at = lastChange(row.UpdatedAt, row.CreatedAt, at)
+	}
+	if p.Apply(t, r); len(r.Bad) == 0 {
+		p.Settle(t, isNew, at, r)
+	}
+}
+
+// lastChange returns the best guess of when a record was changed last.
+func lastChange(updated, created crm.Field[crm.Instant], now crm.Instant) crm.Instant {
+	for _, known := range []crm.Field[crm.Instant]{updated, created} {
+		if known.Set && !known.Null {
+			return known.Value
+		}
+	}
+	return now
 }
 
 func (k taskKind) take(row *AdoptRow[crm.TaskPatch], t *crm.Task, isNew bool, r *crm.Rules) (left []crm.FieldError) {
@@ -71,13 +93,7 @@ func (k taskKind) take(row *AdoptRow[crm.TaskPatch], t *crm.Task, isNew bool, r 
 	} else if p.Completed.Set && p.Status.Set {
 		p.Completed = crm.Of(p.Status.Value == crm.TaskCompleted)
 	}
-	at := k.now
-	for _, known := range []crm.Field[crm.Instant]{row.UpdatedAt, row.CreatedAt} {
-		if known.Set && !known.Null {
-			at = known.Value
-			break
-		}
-	}
+	at := lastChange(row.UpdatedAt, row.CreatedAt, k.now)
 	p.Apply(t, r)
 	completed := p.CompletedAt
 	p.CompletedAt = crm.Field[crm.Moment]{}

@@ -33,6 +33,11 @@ func (s trackedBulk) Organisation(ctx context.Context, id crm.ID) (crm.Organisat
 	return s.store.Organisation(ctx, id)
 }
 
+func (s trackedBulk) LogEnds(ctx context.Context, orgs []crm.ID) (crm.LogEnds, error) {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.LogEnds(ctx, orgs)
+}
+
 func (s trackedBulk) ImportedRecords(ctx context.Context, org, importID crm.ID) ([]bulk.ImportedRecords, error) {
 	dependenciesOf(ctx).setUncacheable()
 	return s.store.ImportedRecords(ctx, org, importID)

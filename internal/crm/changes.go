@@ -25,6 +25,17 @@ func (p LogPosition) Append(b []byte) []byte {
 	return strconv.AppendInt(append(append(b, p.Epoch...), '.'), p.Seq, 10)
 }
 
+// ConsistencyToken returns the token that stands for a position in the log of an organisation.
+// The form is opaque to clients:
+//
+//	<epoch>.<organisation>.<seq>
+func (p LogPosition) ConsistencyToken(org ID) string {
+	var room [96]byte
+	b := append(append(room[:0], p.Epoch...), '.')
+	b = append(append(b, org.String()...), '.')
+	return string(strconv.AppendInt(b, p.Seq, 10))
+}
+
 // minEpoch is the least length of an epoch.
 const minEpoch = 8
 

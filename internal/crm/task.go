@@ -55,7 +55,8 @@ type TaskPatch struct {
 	CompanyID   Field[ID]     `json:"company_id"`
 	ContactID   Field[ID]     `json:"contact_id"`
 
-	DecodeErrors DecodeErrors `json:"-"`
+	ExternalID   Field[string] `json:"-"`
+	DecodeErrors DecodeErrors  `json:"-"`
 }
 
 // TaskFilter narrows tasks; nil members do not.
@@ -94,7 +95,7 @@ var Tasks = Declare(Entity[Task, TaskPatch, TaskFilter]{
 		{Name: "contact_id", At: func(t *Task, p *TaskPatch) (any, any) { return &t.ContactID, &p.ContactID }},
 		{Name: "created_at", At: func(t *Task, _ *TaskPatch) (any, any) { return &t.CreatedAt, nil }},
 		{Name: "updated_at", At: func(t *Task, _ *TaskPatch) (any, any) { return &t.UpdatedAt, nil }},
-		{Name: "external_id", At: func(t *Task, _ *TaskPatch) (any, any) { return &t.ExternalID, nil }},
+		{Name: "external_id", Rule: shortRule, At: func(t *Task, p *TaskPatch) (any, any) { return &t.ExternalID, &p.ExternalID }},
 		{Name: "version", At: func(t *Task, _ *TaskPatch) (any, any) { return &t.Version, nil }},
 	},
 	Filters: []Filter[Task, TaskFilter]{

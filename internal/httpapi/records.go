@@ -91,6 +91,7 @@ func appendOwner(b []byte, o *crm.Owner) []byte {
 	b = appendText(append(b, `,"stage":`...), o.Stage)
 	b = appendText(append(b, `,"avatar_url":`...), o.AvatarURL)
 	b = appendString(append(b, `,"role":`...), string(o.Role))
+	b = appendText(append(b, `,"external_id":`...), o.ExternalID)
 	return appendTimes(b, o.CreatedAt, o.UpdatedAt)
 }
 

@@ -24,17 +24,6 @@ const (
 	consistencyWait = 100 * time.Millisecond
 )
 
-// consistencyToken returns the token of a position in an organisation's change log. The
-// form is opaque to clients:
-//
-//	<epoch>.<organisation>.<seq>
-func consistencyToken(org crm.ID, at crm.LogPosition) string {
-	var room [96]byte
-	b := append(append(room[:0], at.Epoch...), '.')
-	b = append(append(b, org.String()...), '.')
-	return string(strconv.AppendInt(b, at.Seq, 10))
-}
-
 // setConsistencyToken adds the token to the response to a write that a position includes. The
 // position 0 is not known, as when there is no memory to follow the organisation: such a token
 // leads to the database.
@@ -42,7 +31,7 @@ func (s *Server) setConsistencyToken(w http.ResponseWriter, r *http.Request, org
 	if org == (crm.ID{}) {
 		return // no organisation's records were changed
 	}
-	token := consistencyToken(org, at)
+	token := at.ConsistencyToken(org)
 	w.Header().Set(consistencyHeader, token)
 	if len(r.Header["Origin"]) == 0 && len(r.Header["Sec-Fetch-Site"]) == 0 {
 		return

@@ -75,7 +75,7 @@ func ownerTable() table[crm.Owner, crm.OwnerFilter] {
 		nameOf:  func(o *crm.Owner) string { return personName(o.FullName, o.Email) },
 		where:   " AND NOT t.service", // a list is of people; service users are found by id
 		sorts:   commonSorts,
-		keys:    map[crm.Key]string{crm.KeyEmail: "email", crm.KeyName: "name_key"},
+		keys:    map[crm.Key]string{crm.KeyExternalID: "external_id", crm.KeyEmail: "email", crm.KeyName: "name_key"},
 		id:      func(o *crm.Owner) crm.ID { return o.ID },
 		org:     func(o *crm.Owner) crm.ID { return o.OrgID },
 		refs:    func(o *crm.Owner) crm.Refs { return crm.Refs{Owner: []crm.ID{o.ID}} },

@@ -269,6 +269,7 @@ func (s *Store) fault(ctx context.Context, err error) error {
 // uniqueFields maps each unique index to its field, by the index's name.
 var uniqueFields = map[string]string{
 	"users_email_key":            "email",
+	"users_external_id_key":      "external_id",
 	"companies_domain_key":       "domain",
 	"companies_external_id_key":  "external_id",
 	"contacts_email_key":         "email",

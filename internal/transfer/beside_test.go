@@ -89,7 +89,7 @@ func TestBatchesBesideEachOther(t *testing.T) {
 			eachEngine(t, func(t *testing.T, w *world) {
 				busy := &busyStore{Store: w.store.Bulk()}
 				w.bulk = bulk.NewService(busy, time.Now)
-				opt := bulk.ImportOptions{Key: key, CreateMissing: []bulk.Reference{bulk.RefOwner, bulk.RefStage}}
+				opt := bulk.ImportOptions{Keys: []crm.Key{key}, CreateMissing: []bulk.Reference{bulk.RefOwner, bulk.RefStage}}
 				var failed [2]int64 // transactions, one by one and together
 				for seed := range uint64(6) {
 					batches := lookAlikes(rand.New(rand.NewPCG(seed, 1)), 80)
@@ -98,7 +98,7 @@ func TestBatchesBesideEachOther(t *testing.T) {
 					for together := range 2 {
 						org := w.sibling(fmt.Sprint(seed, together))
 						busy.failed.Store(0)
-						err := org.bulk.ImportDeals(t.Context(), org.by, opt, func(load bulk.Load[crm.DealPatch]) error {
+						_, err := org.bulk.ImportDeals(t.Context(), org.by, opt, func(load bulk.Load[crm.DealPatch]) error {
 							var err error
 							results[together], err = loadBatches(t.Context(), load, batches, together == 1)
 							return err
@@ -242,13 +242,13 @@ func TestLoadedTooEarly(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, "postgres")
-			opt := bulk.ImportOptions{Key: crm.KeyID, CreateMissing: []bulk.Reference{bulk.RefOwner}}
+			opt := bulk.ImportOptions{Keys: []crm.Key{crm.KeyID}, CreateMissing: []bulk.Reference{bulk.RefOwner}}
 			var results []bulk.RowResult
 			load := func(load bulk.Load[crm.DealPatch]) (err error) {
 				results, err = loadBatches(t.Context(), load, [][]bulk.ImportRow[crm.DealPatch]{row(one, "1", ""), row(two, "2", "Ben")}, false)
 				return err
 			}
-			if err := w.bulk.ImportDeals(t.Context(), w.by, opt, load); err != nil {
+			if _, err := w.bulk.ImportDeals(t.Context(), w.by, opt, load); err != nil {
 				t.Fatal(err)
 			}
 			held := &heldStore{Store: w.store.Bulk(), atBegin: c.atBegin, begun: make(chan struct{}), second: make(chan struct{})}
@@ -262,7 +262,7 @@ func TestLoadedTooEarly(t *testing.T) {
 				results = slices.Concat(one, two)
 				return errors.Join(err, failed)
 			}
-			if err := w.bulk.ImportDeals(t.Context(), w.by, opt, load); err != nil {
+			if _, err := w.bulk.ImportDeals(t.Context(), w.by, opt, load); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(c.want, results); diff != "" {

@@ -109,7 +109,7 @@ func TestReferences(t *testing.T) {
 			"6,D,Unknown,,Unknown,Nowhere,Unknown\n"+
 			"7,D,"+strings.Repeat("x", 256)+",,,,\n",
 			summary(4, 0, 0, 3),
-			`2 companies are called "twin"`,
+			`2 companies are called "twin": name the one by its id, external_id or domain`,
 			`no company called "Unknown"; no owner called "Unknown"; no contact called "Unknown"; no stage called "Nowhere" (use --create-missing company,owner,stage)`,
 			`company must be at most 255 characters long`)
 		for _, d := range all(w, w.service.Deals) {

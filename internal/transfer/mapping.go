@@ -175,9 +175,9 @@ func quoted(names []string) string {
 // importing reads the options that are about rows, not about columns. The key may
 // still be open.
 func (o Options) importing() (bulk.ImportOptions, error) {
-	opt := bulk.ImportOptions{Key: crm.Key(o.Key), StageOutcomes: map[string]crm.Outcome{}, DryRun: o.DryRun}
+	opt := bulk.ImportOptions{StageOutcomes: map[string]crm.Outcome{}, DryRun: o.DryRun}
 	kind := importable[o.Kind]
-	if o.Key != "" && !slices.Contains(kind.Keys, opt.Key) {
+	if o.Key != "" && !slices.Contains(kind.Keys, crm.Key(o.Key)) {
 		return opt, usage("--key: %s are recognised by %s, not by %q", o.Kind, listed(kind.Keys, " or "), o.Key)
 	}
 	for _, name := range o.CreateMissing {

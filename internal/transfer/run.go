@@ -51,7 +51,7 @@ func (b *batch[P]) add(record csvio.Record, row bulk.ImportRow[P]) {
 // run imports the sources with a use case.
 func run[P any](
 	ctx context.Context, by crm.Actor, opt Options, importing bulk.ImportOptions, sources []Source, fields *fields[P],
-	use func(context.Context, crm.Actor, bulk.ImportOptions, func(bulk.Load[P]) error) error,
+	use func(context.Context, crm.Actor, bulk.ImportOptions, func(bulk.Load[P]) error) (bulk.Report, error),
 ) (summary Summary, err error) {
 	fields.byID = opt.Key == string(crm.KeyID)
 	all, err := prepareAll(ctx, opt, sources, fields)
@@ -67,8 +67,8 @@ func run[P any](
 		defer func() { err = errors.Join(err, rejected.close()) }()
 	}
 	all.notices(opt.Kind, opt.Notice)
-	importing.Key = all.key
-	err = use(ctx, by, importing, func(load bulk.Load[P]) error {
+	importing.Keys = []crm.Key{all.key}
+	_, err = use(ctx, by, importing, func(load bulk.Load[P]) error {
 		summary = Summary{}
 		if rejected != nil {
 			if err := rejected.restart(all.list[0].reader.Separator()); err != nil {
