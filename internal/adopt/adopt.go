@@ -150,15 +150,19 @@ type pass[P any] struct {
 func adopt[P any](r *run, t *table[P], load load[P]) error {
 	r.summary.Tables = append(r.summary.Tables, Table{Name: t.name})
 	p := &pass[P]{run: r, load: load, count: &r.summary.Tables[len(r.summary.Tables)-1]}
-	names, err := r.source.columns(t.name)
+	types, err := r.source.columns(t.name)
 	if err != nil {
 		return err
 	}
-	if len(names) == 0 {
+	if len(types) == 0 {
 		p.count.Missing = true
 		return nil
 	}
-	if err := t.fit(names); err != nil {
+	open, err := t.fit(types)
+	if err != nil {
+		return err
+	}
+	if err := r.source.survey(t.name, types, open); err != nil {
 		return err
 	}
 	cursor, err := r.source.query(t.name, t.columns, t.order)

@@ -190,6 +190,33 @@ INSERT INTO deals VALUES ('00000000-0000-4000-8000-0000000000d1', 'One', 12.5);`
 	})
 }
 
+// TestColumns: what a text leaves open is decided by the others of its column.
+func TestColumns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sqlite")
+	s := newSource(t)
+	s.exec(`
+CREATE TABLE deals (id uuid, name text, value text, annual_value numeric(12,3), probability text, expected_close_date text, created_at text);
+INSERT INTO deals VALUES
+  ('00000000-0000-4000-8000-0000000000d1', 'One', '1.250', 1.25, '1.0', '13/2/2024', '1/2/2024 10:00'),
+  ('00000000-0000-4000-8000-0000000000d2', 'Two', '12,50', 1250, '0.4', '1/2/2024', '3/4/2024 10:00');`)
+	_, problems := w.adopt(s.url)
+	want := []string{
+		`deals d1: created_at must be unambiguous: may be 2024-02-01 or 2024-01-02, and no other cell shows the order of day and month (it is "1/2/2024 10:00")`,
+		`deals d2: created_at must be unambiguous: may be 2024-04-03 or 2024-03-04, and no other cell shows the order of day and month (it is "3/4/2024 10:00")`,
+	}
+	if diff := cmp.Diff(want, problems); diff != "" {
+		t.Errorf("problems (-want +got):\n%s", diff)
+	}
+	var got []string
+	for _, d := range w.contents().Deals {
+		got = append(got, fmt.Sprint(d.Value, d.AnnualValue, d.Probability, d.ExpectedCloseDate))
+	}
+	if diff := cmp.Diff([]string{"1250.00 1.25 100 2024-02-13", "12.50 1250.00 40 2024-02-01"}, got); diff != "" {
+		t.Errorf("deals (-want +got):\n%s", diff)
+	}
+}
+
 // TestWrongSource: what cannot be adopted is said, and never the URL.
 func TestWrongSource(t *testing.T) {
 	t.Parallel()

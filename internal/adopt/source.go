@@ -152,22 +152,23 @@ FROM information_schema.columns WHERE table_schema = 'public'`).Scan(&known, &ow
 	return nil
 }
 
-// columns returns the readable columns of a table; none: there is no such table.
-func (s *source) columns(table string) (map[string]bool, error) {
-	rows, err := s.tx.Query(s.ctx, `SELECT column_name::text FROM information_schema.columns
+// columns returns the types of a table's readable columns; none: there is no such table.
+func (s *source) columns(table string) (map[string]string, error) {
+	rows, err := s.tx.Query(s.ctx, `SELECT column_name::text, data_type::text FROM information_schema.columns
 WHERE table_schema = 'public' AND table_name = $1 AND has_column_privilege(format('%I.%I', table_schema, table_name), column_name::text, 'SELECT')`, table)
 	if err != nil {
 		return nil, s.fault(err)
 	}
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	types := map[string]string{}
+	var name, sqlType string
+	_, err = pgx.ForEachRow(rows, []any{&name, &sqlType}, func() error {
+		types[name] = sqlType
+		return nil
+	})
 	if err != nil {
 		return nil, s.fault(err)
 	}
-	columns := make(map[string]bool, len(names))
-	for _, name := range names {
-		columns[name] = true
-	}
-	return columns, nil
+	return types, nil
 }
 
 // A cursor reads the rows of a query.
@@ -179,7 +180,7 @@ type cursor struct {
 const cursorName = "sixty_adopt"
 
 // query opens a cursor over columns of a table, as texts of at most so many characters each.
-func (s *source) query(table string, columns []column, order []string) (*cursor, error) {
+func (s *source) query(table string, columns []*column, order []string) (*cursor, error) {
 	texts := make([]string, len(columns))
 	for i, c := range columns {
 		texts[i] = "left(" + pgx.Identifier{c.name}.Sanitize() + "::text, " + strconv.Itoa(c.limit) + ")"

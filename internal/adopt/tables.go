@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"sixty/internal/bulk"
+	"sixty/internal/cells"
 	"sixty/internal/crm"
 )
 
@@ -13,7 +14,7 @@ func profiles() *table[crm.OwnerPatch] {
 	addMembers(t, crm.Owners, "first_name", "last_name")
 	t.cut("full_name", &t.other.fullName, crm.MaxNameLength)
 	addMembers(t, crm.Owners, "email", "stage", "avatar_url")
-	add(t, "is_admin", &t.other.isAdmin, parseBool)
+	add(t, "is_admin", &t.other.isAdmin, cells.Bool, (*cells.Reader).Bool)
 	t.finish = func(t *table[crm.OwnerPatch]) {
 		splitName(&t.other, &p.FirstName, &p.LastName)
 		if admin := t.other.isAdmin; admin.Set && !admin.Null {
@@ -79,8 +80,9 @@ func deals() *table[crm.DealPatch] {
 		"contact_identifier_type", "value", "currency", "one_off_revenue", "monthly_mrr", "description", "probability", "status",
 		"priority", "annual_value", "deal_size", "lead_source_type", "lead_source_channel", "next_steps", "external_id",
 		"expected_close_date", "first_billing_date", "closed_at")
-	add(t, "stage_changed_at", &t.row.StageChangedAt, parseInstant)
+	add(t, "stage_changed_at", &t.row.StageChangedAt, cells.Instant, (*cells.Reader).Instant)
 	addMembers(t, crm.Deals, "company_id", "primary_contact_id", "stage_id", "owner_id")
+	t.finish = func(t *table[crm.DealPatch]) { t.settleCurrency(&t.row.Patch.Currency) }
 	return t
 }
 
@@ -99,7 +101,7 @@ func dealContacts() *table[rolePart] {
 	p := &t.row.Patch
 	t.key("deal_id", &p.link.DealID)
 	t.key("contact_id", &p.link.ContactID)
-	add(t, "role", &p.role, parseEnumerated)
+	add(t, "role", &p.role, cells.Enum, (*cells.Reader).Enum)
 	t.finish = func(t *table[rolePart]) {
 		p.link.Role = p.role.Value
 		switch p.role.Value {
@@ -129,6 +131,7 @@ func activities() *table[crm.ActivityPatch] {
 	t := newTable[crm.ActivityPatch]("activities")
 	addMembers(t, crm.Activities, "type", "status", "priority", "description", "amount", "quantity", "date", "contact_id",
 		"company_id", "deal_id", "owner_id")
+	t.finish = func(t *table[crm.ActivityPatch]) { t.reportCurrency() }
 	return t
 }
 

@@ -23,6 +23,8 @@ type Options struct {
 	Decimal  byte           // '.' or ','; 0: as the column shows
 	Null     []string       // cells that say nothing, compared without case
 	Fraction bool           // percentages are written as 0 to 1
+	// Flagless is true where a user cannot name formats, so that messages name no flags.
+	Flagless bool
 }
 
 // Type is what the cells of a column are.
@@ -143,6 +145,14 @@ func rejected(cell, format string, args ...any) error {
 
 func inexact(cell, format string, args ...any) error {
 	return &Inexact{rejected(cell, format, args...).Error()}
+}
+
+// see returns the end of a message that refers to a flag.
+func (o *Options) see(flag string) string {
+	if o.Flagless {
+		return ""
+	}
+	return " (see --" + flag + ")"
 }
 
 // maxShown is how much of a cell a message repeats, in bytes.

@@ -209,7 +209,7 @@ func (r *Reader) moment(cell string) (moment, error) {
 	case count == 0:
 		return m, rejected(cell, "must be %s", r.expects)
 	case !agree:
-		return m, rejected(cell, "must be unambiguous: may be %s or %s, and no other cell shows the order of day and month (see --date-format)", m.date(), second.date())
+		return m, rejected(cell, "must be unambiguous: may be %s or %s, and no other cell shows the order of day and month%s", m.date(), second.date(), r.options.see("date-format"))
 	}
 	return m, nil
 }

@@ -40,8 +40,9 @@ func TestISO(t *testing.T) {
 	})
 	fails(t, r.Instant, map[string]string{
 		"0044-03-15 00:00:00+00 BC": "from 0001-01-01 to 9999-12-31", "infinity": "from 0001-01-01", "9999-12-31T23:59:59-01:00": "from 0001-01-01",
-		"soon": `must be a date such as 2026-01-31 (for others see --date-format) (it is "soon")`,
+		"soon": `must be a date such as 2026-01-31 (see --date-format) (it is "soon")`,
 	})
+	fails(t, NewReader(Date, Options{Flagless: true}).Date, map[string]string{"soon": `must be a date such as 2026-01-31 (it is "soon")`})
 	// A day is the one that is written, wherever its midnight is.
 	reads(t, NewReader(Date, Options{}).Date, map[string]string{
 		"2024-02-29": "2024-02-29", "2024-02-29 23:30:00-02": "2024-02-29", "2017-03-01T01:30:00+02:00": "2017-03-01", "2024-06-30 22:59": "2024-06-30", "9999-12-31T23:59:59-01:00": "9999-12-31", "29.2.2024": "",

@@ -217,7 +217,7 @@ func (d *dateSurvey) reader(r *Reader) {
 	case len(d.named) > 0:
 		r.expects = "a date such as 2026-01-31: no cell of the column is in a format that was named"
 	default:
-		r.expects = "a date such as 2026-01-31 (for others see --date-format)"
+		r.expects = "a date such as 2026-01-31" + r.options.see("date-format")
 	}
 }
 

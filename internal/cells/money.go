@@ -116,6 +116,19 @@ func currencyOf(token string) (code, sign string) {
 	return "", ""
 }
 
+// Currency returns the code of a currency, which may be written as its sign.
+func (r *Reader) Currency(cell string) (string, error) {
+	cell = clean(cell)
+	code, sign := currencyOf(cell)
+	switch {
+	case sign != "":
+		return "", rejected(cell, "must be one currency: may be %s", strings.Join(signOf(sign), ", "))
+	case code == "":
+		return "", rejected(cell, "must be an ISO 4217 currency such as GBP")
+	}
+	return code, nil
+}
+
 // Money returns an amount. Of an amount with more than two decimals that are not zero the
 // error is an *Inexact, and the value is rounded half away from zero.
 func (r *Reader) Money(cell string) (Amount, error) {

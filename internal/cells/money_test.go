@@ -74,6 +74,13 @@ func TestMoneyOfColumn(t *testing.T) {
 	reads(t, amount(NewReader(Money, Options{Decimal: '.'})), map[string]string{"1,250": "1250.00", "1.250": "1.25", "1,5": ""})
 }
 
+func TestCurrency(t *testing.T) {
+	t.Parallel()
+	r := NewReader(Text, Options{})
+	reads(t, r.Currency, map[string]string{"GBP": "GBP", "eur": "EUR", "\u00a0€": "EUR", "zł": "PLN", "US$": "USD", "$": "", "EURO": "", "XYZ": "", "": "", "5": ""})
+	fails(t, r.Currency, map[string]string{"kr": "may be SEK, NOK, DKK, ISK", "euro": "ISO 4217"})
+}
+
 func TestAmountFits(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -315,7 +315,7 @@ func (r *Reader) number(cell string, n *notation) (number, error) {
 	case which == commaOnly:
 		return comma, nil
 	case which == either:
-		return point, rejected(cell, "must be unambiguous: may be %s or %s, and no other cell shows what its decimal sign is (see --decimal)", point.text(), comma.text())
+		return point, rejected(cell, "must be unambiguous: may be %s or %s, and no other cell shows what its decimal sign is%s", point.text(), comma.text(), r.options.see("decimal"))
 	}
 	return point, rejected(cell, "%w", errNotNumber)
 }

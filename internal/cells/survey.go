@@ -182,7 +182,7 @@ func (s *Survey) Notes() []Note {
 			note(&s.tallies[commas], "numbers with a decimal comma in a column that also has decimal points")
 		}
 		if s.decimal() == 0 {
-			note(&s.tallies[undecided], "numbers that can be read in two ways and are rejected (see --decimal)")
+			note(&s.tallies[undecided], "numbers that can be read in two ways and are rejected%s", s.options.see("decimal"))
 		}
 	case Percent:
 		switch {

@@ -29,6 +29,11 @@ INSERT INTO deals (id, name, company, company_id, primary_contact_id, value, one
   ('00000000-0000-4000-8000-0000000000d5', 'Gone stage', NULL, NULL, NULL, '1e3', NULL, NULL, NULL, '00000000-0000-4000-8000-0000000000ef', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '2023-04-01', NULL),
   ('deal-6', 'No id', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
   ('00000000-0000-4000-8000-0000000000d7', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO deals (id, name, value, currency, created_at) VALUES
+  ('00000000-0000-4000-8000-0000000000d8', 'In euros', '€ 12.50', NULL, '2023-04-01'),
+  ('00000000-0000-4000-8000-0000000000d9', 'In two currencies', '€12.50', 'usd', '2023-04-01'),
+  ('00000000-0000-4000-8000-0000000000da', 'In some dollars', '$12.50', NULL, '2023-04-01'),
+  ('00000000-0000-4000-8000-0000000000db', 'In pounds', '12.50', '£', '2023-04-01');
 INSERT INTO deal_contacts (deal_id, contact_id, role) VALUES
   ('00000000-0000-4000-8000-0000000000d1', '00000000-0000-4000-8000-0000000000b1', 'Decision-Maker'),
   ('00000000-0000-4000-8000-0000000000d1', '00000000-0000-4000-8000-0000000000b2', 'friend'),
@@ -38,7 +43,8 @@ INSERT INTO deal_contacts (deal_id, contact_id, role) VALUES
   ('deal-6', NULL, 'blocker');
 INSERT INTO activities (id, type, status, priority, amount, quantity, date, contact_id, company_id, deal_id, owner_id, created_at) VALUES
   ('00000000-0000-4000-8000-0000000000f1', 'Meeting', 'No Show', 'low', '1.005', 2, '2023-06-01 12:00:00+00', '00000000-0000-4000-8000-0000000000b1', '00000000-0000-4000-8000-0000000000c1', '00000000-0000-4000-8000-0000000000d1', '00000000-0000-4000-8000-0000000000a1', '2023-06-01'),
-  ('00000000-0000-4000-8000-0000000000f2', 'demo', NULL, NULL, NULL, 1.5, NULL, NULL, NULL, 'deal-6', '00000000-0000-4000-8000-0000000000af', '2023-06-02');
+  ('00000000-0000-4000-8000-0000000000f2', 'demo', NULL, NULL, NULL, 1.5, NULL, NULL, NULL, 'deal-6', '00000000-0000-4000-8000-0000000000af', '2023-06-02'),
+  ('00000000-0000-4000-8000-0000000000f3', 'call', NULL, NULL, '€12', NULL, NULL, NULL, NULL, NULL, NULL, '2023-06-02');
 INSERT INTO tasks (id, title, due_date, completed, completed_at, priority, status, task_type, assigned_to, deal_id, created_at, updated_at) VALUES
   ('00000000-0000-4000-8000-000000000091', 'Call', '2023-07-01', 'false', NULL, 'Urgent', 'In Progress', 'Follow-up', '00000000-0000-4000-8000-0000000000a1', '00000000-0000-4000-8000-0000000000d1', '2023-06-01', '2023-06-02'),
   ('00000000-0000-4000-8000-000000000092', 'Done after all', 'soon', 't', NULL, NULL, 'pending', NULL, NULL, NULL, '2023-06-01', '2023-06-03'),

@@ -18,7 +18,7 @@ CREATE TABLE deal_stages (
 CREATE TYPE deal_status AS ENUM ('Active', 'WON', 'lost', 'on hold');
 CREATE TABLE deals (
   id text PRIMARY KEY, name text, company text, company_id uuid, primary_contact_id uuid, contact_name text, contact_email text,
-  contact_identifier_type text, value text, one_off_revenue numeric, monthly_mrr double precision, annual_value numeric(12,4),
+  contact_identifier_type text, value text, currency text, one_off_revenue numeric, monthly_mrr double precision, annual_value numeric(12,4),
   description text, stage_id uuid, owner_id uuid, expected_close_date timestamptz, first_billing_date date, probability text,
   status deal_status, priority text, next_steps text, closed_at timestamptz, stage_changed_at timestamptz,
   created_at timestamptz, updated_at timestamptz
