@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"golang.org/x/term"
 
 	"sixty/internal/app"
 	"sixty/internal/crm"
 	"sixty/internal/transfer"
+	"sixty/internal/transfer/table"
 )
 
 // maxShownRejections is the number of rejected rows that are reported on standard error.
@@ -47,19 +49,18 @@ func (*importCmd) Help() string {
 		`Run an interrupted import again to complete it. The exit code is 1 if rows were rejected; the others are imported.`
 }
 
-func (c *importCmd) Run(ctx context.Context, env *environment) error {
+func (c *importCmd) Run(ctx context.Context, env *environment) (err error) {
 	tuneCollector(importGrowth)
-	sources := make([]transfer.Source, len(c.Files))
-	for i, path := range c.Files {
-		if path == "-" {
-			sources[i] = standardInput(env.stdin)
-			continue
+	sources, err := c.sources(ctx, env.stdin)
+	defer func() {
+		for _, source := range sources {
+			if failed := source.Remove(); failed != nil {
+				err = errors.Join(err, failed)
+			}
 		}
-		source, err := transfer.File(path)
-		if err != nil {
-			return usage("%v", err)
-		}
-		sources[i] = source
+	}()
+	if err != nil {
+		return err
 	}
 	return c.making(ctx, env, func(core *app.Core, org crm.Organisation) error {
 		report := newReporter(env)
@@ -80,6 +81,27 @@ func (c *importCmd) Run(ctx context.Context, env *environment) error {
 		}
 		return errRejected
 	})
+}
+
+// sources returns the files. The caller removes them, also with an error.
+func (c *importCmd) sources(ctx context.Context, stdin io.Reader) (sources []transfer.Source, err error) {
+	for i, path := range c.Files {
+		var source transfer.Source
+		switch {
+		case path != "-":
+			if source, err = transfer.File(path); err != nil {
+				return sources, usage("%v", err)
+			}
+		case slices.Contains(c.Files[:i], path):
+			return sources, usage("- is named twice: standard input can be read only once")
+		default:
+			if source, err = standardInput(ctx, stdin); err != nil {
+				return sources, err
+			}
+		}
+		sources = append(sources, source)
+	}
+	return sources, nil
 }
 
 func (c *importCmd) options(report *reporter) transfer.Options {
@@ -154,15 +176,17 @@ func (r *reporter) end(s transfer.Summary) {
 	}
 }
 
-// standardInput returns standard input as a source. A read from a terminal cannot be
-// cancelled, so a goroutine reads, which ends with the input or the program.
-func standardInput(stdin io.Reader) transfer.Source {
-	return transfer.Source{Name: "standard input", Size: -1, Once: true, Open: func() (io.ReadCloser, error) {
-		r, w := io.Pipe()
-		go func() {
-			_, err := io.Copy(w, stdin)
-			_ = w.CloseWithError(err)
-		}()
-		return r, nil
-	}}
+// standardInput returns standard input as a source, which the caller removes. A read from
+// a terminal cannot be cancelled, so a goroutine reads, which ends with the input or the
+// program.
+func standardInput(ctx context.Context, stdin io.Reader) (transfer.Source, error) {
+	r, w := io.Pipe()
+	stop := context.AfterFunc(ctx, func() { _ = w.CloseWithError(context.Cause(ctx)) })
+	defer stop()
+	go func() {
+		_, err := io.Copy(w, stdin)
+		_ = w.CloseWithError(err)
+	}()
+	defer func() { _ = r.Close() }()
+	return table.Spool(ctx, "standard input", r, "")
 }

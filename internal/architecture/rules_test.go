@@ -54,7 +54,7 @@ func moduleRules() rules {
 	return rules{
 		module: "sixty",
 		packages: []packageRule{
-			{path: "cmd", may: []string{"internal/accounts", "internal/adopt", "internal/app", "internal/bulk", "internal/config", "internal/crm", "internal/demo", "internal/transfer"},
+			{path: "cmd", may: []string{"internal/accounts", "internal/adopt", "internal/app", "internal/bulk", "internal/config", "internal/crm", "internal/demo", "internal/transfer", "internal/transfer/csvio", "internal/transfer/table"},
 				reason: "a command parses arguments, calls the use cases provided by app, and prints; it opens no database itself"},
 			{path: "bench", may: []string{everything}, reason: "a benchmark may use any package"},
 			{path: "drill", reason: "it drives the program from outside, as its users and its servers do"},
@@ -103,7 +103,10 @@ func moduleRules() rules {
 			{path: "internal/store/enginetest", may: []string{"internal/crm", "internal/accounts", "internal/store", "internal/store/postgres", "internal/store/sqlite", "internal/servertest"},
 				reason: "it opens any engine for tests of other packages"},
 			{path: "internal/telemetry", may: crm, reason: adapter},
-			{path: "internal/transfer", may: append(slices.Clip(ports), "internal/cells"), reason: "files are imported and exported through use cases, independent of the engine"},
+			{path: "internal/transfer", may: append(slices.Clip(ports), "internal/cells", "internal/transfer/csvio", "internal/transfer/table"),
+				reason: "files are imported and exported through use cases, independent of the engine"},
+			{path: "internal/transfer/csvio", reason: "it reads and writes CSV, independent of what the columns mean"},
+			{path: "internal/transfer/table", may: []string{"internal/transfer/csvio"}, reason: "it reads files of any format as rows, independent of what the columns mean"},
 
 			{path: "internal/server", may: []string{"internal/crm", "internal/accounts", "internal/cache", "internal/changes", "internal/ratelimit"}, never: databases,
 				reason: "the pipeline is shared by all APIs and depends on none of them"},

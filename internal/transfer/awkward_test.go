@@ -33,8 +33,8 @@ func TestAwkwardFiles(t *testing.T) {
 		{"CRLF", "external_id,name,description\r\n1,One,\"x\r\ny\"\r\n2,Two,\r\n", []string{"1|One|x\r\ny", "2|Two|"}, nil},
 		{"CR", "external_id,name,description\r1,One,\"x\ry\"\r2,Two,", []string{"1|One|x\ry", "2|Two|"}, nil},
 		{"Mixed", head + "1,One,\"x\ny\"\r\n2,Two,\r3,Three,\n\n\n4,Four,", []string{"1|One|x\ny", "2|Two|", "3|Three|", "4|Four|"}, nil},
-		{"Ragged", head + "1\n2,Two\n3,Three,x,y\n4,Four,\n", []string{"4|Four|"},
-			[]string{"2: the record has 1 field, the header has 3", "3: the record has 2 fields", "4: the record has 4 fields"}},
+		{"Ragged", head + "1\n2,Two\n3,Three,x,y\n4,Four,\n", []string{"2|Two|", "4|Four|"},
+			[]string{"2: name must not be empty", "4: the record has 4 fields, the header has 3; surplus is \"y\""}},
 		{"NUL", head + "1,O\x00ne,\n2,Two,\"\x00\"\n3,Three,\n", []string{"3|Three|"},
 			[]string{"2: the record holds a NUL", "3: the record holds a NUL"}},
 		{"Formulas", head + "1,'=1+1,\"'+44\"\n2,''=1,'tis\n3,=2,'\n", []string{"1|=1+1|+44", "2|'=1|'tis", "3|=2|'"}, nil},
@@ -114,7 +114,7 @@ func TestLongLine(t *testing.T) {
 func TestUnreadableRecordsByName(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "sqlite")
-	w.expect(transfer.Options{Kind: transfer.Companies, Key: "name"}, "name,domain\nShort\n\"N\x00L\",n.example\n,e.example\n",
+	w.expect(transfer.Options{Kind: transfer.Companies, Key: "name"}, "name,domain\nLong,l.example,x\n\"N\x00L\",n.example\n,e.example\n",
 		transfer.Summary{Read: 3, Rejected: 3},
-		"the record has 1 field, the header has 2", "the record holds a NUL byte", "name must not be empty")
+		`the record has 3 fields, the header has 2; surplus is "x"`, "the record holds a NUL byte", "name must not be empty")
 }

@@ -25,8 +25,8 @@ type column struct {
 	derived bool
 }
 
-// table is a kind of records as an export writes it: all columns, over one row.
-type table struct {
+// exportTable is a kind of records as an export writes it: all columns, over one row.
+type exportTable struct {
 	kind    Kind
 	columns []column
 	record  any // points to the record in the row; nil when columns are chosen
@@ -65,9 +65,9 @@ func nameColumns[T any](row *bulk.ExportRow[T]) map[string]column {
 // record that it leads to. The columns are named like the fields of an import.
 func newTable[T, P, F any](
 	kind Kind, e *crm.Entity[T, P, F], filter F, read func(*bulk.Export, context.Context, F, func([]bulk.ExportRow[T]) error) error,
-) *table {
+) *exportTable {
 	row := &bulk.ExportRow[T]{}
-	t := &table{kind: kind, record: &row.Record}
+	t := &exportTable{kind: kind, record: &row.Record}
 	names := nameColumns(row)
 	if e.Property("company") != nil { // the record has a label of that name
 		company := names["company_id"]
@@ -104,7 +104,7 @@ func newTable[T, P, F any](
 
 // choose leaves the columns of these names, in their order; without any, all that an import
 // reads.
-func (t *table) choose(names []string) error {
+func (t *exportTable) choose(names []string) error {
 	if len(names) == 0 {
 		t.columns = slices.DeleteFunc(t.columns, func(c column) bool { return c.derived })
 		return nil
@@ -126,7 +126,7 @@ func (t *table) choose(names []string) error {
 	return nil
 }
 
-func (t *table) names() []string {
+func (t *exportTable) names() []string {
 	names := make([]string, len(t.columns))
 	for i, c := range t.columns {
 		names[i] = c.name

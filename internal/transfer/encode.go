@@ -21,9 +21,9 @@ func newCSVEncoder(w io.Writer, raw bool) *csvEncoder {
 
 func (e *csvEncoder) begin() error { return nil }
 
-func (e *csvEncoder) table(t *table) error { return e.w.Write(t.names()) }
+func (e *csvEncoder) table(t *exportTable) error { return e.w.Write(t.names()) }
 
-func (e *csvEncoder) row(t *table) error {
+func (e *csvEncoder) row(t *exportTable) error {
 	e.fields = e.fields[:0]
 	for i := range t.columns {
 		value := t.columns[i].value()
@@ -77,9 +77,9 @@ func (e *jsonEncoder) begin() error {
 	return nil
 }
 
-func (e *jsonEncoder) table(*table) error { return nil }
+func (e *jsonEncoder) table(*exportTable) error { return nil }
 
-func (e *jsonEncoder) row(t *table) error {
+func (e *jsonEncoder) row(t *exportTable) error {
 	e.text.Reset()
 	if err := e.object(t); err != nil {
 		return err
@@ -101,7 +101,7 @@ func (e *jsonEncoder) row(t *table) error {
 }
 
 // object puts the object of the row into text, with a line end.
-func (e *jsonEncoder) object(t *table) error {
+func (e *jsonEncoder) object(t *exportTable) error {
 	if t.record != nil {
 		return e.enc.Encode(t.record)
 	}

@@ -98,7 +98,7 @@ func Export(ctx context.Context, service *bulk.Service, by crm.Actor, opt Export
 }
 
 // tables returns what is exported, or what is wrong with the options.
-func (o *ExportOptions) tables() ([]*table, error) {
+func (o *ExportOptions) tables() ([]*exportTable, error) {
 	if !slices.Contains(Formats(), o.Format) {
 		return nil, usage("%q is not a format: %s are", o.Format, listed(Formats(), ", "))
 	}
@@ -112,7 +112,7 @@ func (o *ExportOptions) tables() ([]*table, error) {
 	case o.Raw && o.Format != CSV:
 		return nil, usage("--raw: %s needs no guard against formulas and has none", o.Format)
 	}
-	var tables []*table
+	var tables []*exportTable
 	for i, kind := range o.Kinds {
 		if slices.Contains(o.Kinds[:i], kind) {
 			return nil, usage("%s are named twice", kind)
@@ -129,7 +129,7 @@ func (o *ExportOptions) tables() ([]*table, error) {
 	return tables, nil
 }
 
-func newTableOf(kind Kind, filters []string) (*table, error) {
+func newTableOf(kind Kind, filters []string) (*exportTable, error) {
 	switch kind {
 	case Companies:
 		return filtered(kind, filters, crm.Companies, (*bulk.Export).Companies)
@@ -153,7 +153,7 @@ func newTableOf(kind Kind, filters []string) (*table, error) {
 
 func filtered[T, P, F any](
 	kind Kind, filters []string, e *crm.Entity[T, P, F], read func(*bulk.Export, context.Context, F, func([]bulk.ExportRow[T]) error) error,
-) (*table, error) {
+) (*exportTable, error) {
 	filter, err := parseFilters(e, kind, filters)
 	if err != nil {
 		return nil, err
@@ -174,9 +174,9 @@ func (o *ExportOptions) details() map[string]string {
 type encoder interface {
 	begin() error
 	// table begins a table, whose rows follow.
-	table(t *table) error
+	table(t *exportTable) error
 	// row writes what is in the row of the table.
-	row(t *table) error
+	row(t *exportTable) error
 	// end writes what is left; nothing is complete before.
 	end() error
 	// notice returns what the format could not hold; "" is nothing.

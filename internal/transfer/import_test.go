@@ -262,15 +262,14 @@ func TestRejectedFile(t *testing.T) {
 		opt := deals
 		opt.Errors = write(t, "what was here before")
 		input := file(t, "external_id;name;value;note\n"+
-			"1;\"Good; one\";1,5;\n2;\"Bad \"\"one\"\"\";1.500;\"two\nlines\"\n3;short\n4;long;1;;5\n5;broken \"quote\";1;\n6;Good;2;\n")
+			"1;\"Good; one\";1,5;\n2;\"Bad \"\"one\"\"\";1.500;\"two\nlines\"\n3;short\n;;;\n4;long;1;;5\n5;broken \"quote\";1;\n6;Good;2;\n")
 		got, _ := w.load(opt, input)
-		if got != summary(2, 0, 0, 4) {
+		if got != summary(3, 0, 0, 3) {
 			t.Errorf("%+v", got)
 		}
 		const want = "external_id;name;value;note;reason\r\n" +
 			"2;\"Bad \"\"one\"\"\";1.500;\"two\nlines\";\"" + `value must be unambiguous: 1.500 may be 1500 or, rounded, 1.50; write it with two decimals (it is ""1.500"")` + "\"\r\n" +
-			"3;short;;;the record has 2 fields, the header has 4\r\n" +
-			"4;long;1;;the record has 5 fields, the header has 4;5\r\n" +
+			"4;long;1;;\"the record has 5 fields, the header has 4; surplus is \"\"5\"\"\";5\r\n" +
 			"5;\"broken \"\"quote\"\";1;\";;;the record has a quote inside a field that is not quoted\r\n"
 		if diff := cmp.Diff(want, read(t, opt.Errors)); diff != "" {
 			t.Errorf("rejected rows (-want +got):\n%s", diff)

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"sixty/internal/crm"
-	"sixty/internal/transfer/csvio"
+	"sixty/internal/transfer/table"
 )
 
 // input is a source whose columns are mapped. It stays open only if its source can
@@ -16,7 +16,7 @@ import (
 type input[P any] struct {
 	source  Source
 	mapping *mapping[P]
-	reader  *csvio.Reader
+	reader  table.Reader
 	closer  io.Closer
 }
 
@@ -28,21 +28,14 @@ func (in *input[P]) open(ctx context.Context) error {
 	if in.reader != nil && in.source.Once {
 		return fmt.Errorf("%s cannot be read twice", in.source.Name)
 	}
-	file, err := in.source.Open()
-	if err != nil {
+	reader, err := table.Open(ctx, in.source, table.Options{})
+	if ctx.Err() != nil {
 		return err
 	}
-	// A read that waits for a terminal or a pipe ends with the run.
-	stop := context.AfterFunc(ctx, func() { _ = file.Close() })
-	in.reader, err = csvio.Open(file, csvio.Options{})
-	if !stop() {
-		return context.Cause(ctx)
-	}
 	if err != nil {
-		_ = file.Close()
 		return fmt.Errorf("%s: %w", in.source.Name, err)
 	}
-	in.closer = file
+	in.reader, in.closer = reader, reader
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"sixty/internal/transfer/csvio"
+	"sixty/internal/transfer/table"
 )
 
 // reasonColumn is the column that the file of rejected rows has beside theirs.
@@ -51,10 +52,18 @@ func newRejects[P any](path string, all *inputs[P]) (*rejects, error) {
 		header = append(header, freeName(header))
 	}
 	r.header = header
-	if err := r.restart(in.reader.Separator()); err != nil {
+	if err := r.restart(separator(in.reader)); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return r, nil
+}
+
+// separator returns the one of a file of CSV; rows of other files are written with commas.
+func separator(r table.Reader) byte {
+	if s := r.Facts().Separator; s != "" {
+		return s[0]
+	}
+	return ','
 }
 
 // freeName returns a name for the reason's column that no other one has.

@@ -71,7 +71,7 @@ func run[P any](
 	_, err = use(ctx, by, importing, func(load bulk.Load[P]) error {
 		summary = Summary{}
 		if rejected != nil {
-			if err := rejected.restart(all.list[0].reader.Separator()); err != nil {
+			if err := rejected.restart(separator(all.list[0].reader)); err != nil {
 				return err
 			}
 		}

@@ -10,11 +10,10 @@ package transfer
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
 
 	"sixty/internal/bulk"
 	"sixty/internal/crm"
+	"sixty/internal/transfer/table"
 )
 
 // Kind is the type of the records in a file.
@@ -89,30 +88,10 @@ type Progress struct {
 }
 
 // Source is a file to import.
-type Source struct {
-	Name string // for messages
-	Size int64  // in bytes; -1: not known
-	// Open opens it at its beginning. A Close must end a Read that is under way.
-	Open func() (io.ReadCloser, error)
-	// Once says that it cannot be opened again, such as standard input.
-	Once bool
-}
+type Source = table.Source
 
 // File returns the source of a path.
-func File(path string) (Source, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return Source{}, err
-	}
-	if info.IsDir() {
-		return Source{}, fmt.Errorf("%s is a folder, not a file", path)
-	}
-	s := Source{Name: path, Size: -1, Once: !info.Mode().IsRegular(), Open: func() (io.ReadCloser, error) { return os.Open(path) }}
-	if !s.Once {
-		s.Size = info.Size()
-	}
-	return s, nil
-}
+func File(path string) (Source, error) { return table.File(path) }
 
 // UsageError says that the options do not fit together, or not with the files.
 // Nothing was imported.
@@ -129,7 +108,7 @@ func usage(format string, args ...any) error {
 // manager or an admin; an admin to import or create people. Rejected rows are no
 // error. When it fails, the summary counts what was loaded nevertheless, and a run
 // that is repeated ends in the same data. Errors: *UsageError, those of crm and of
-// csvio.Open, the context's.
+// table.Open, the context's.
 func Import(ctx context.Context, service *bulk.Service, by crm.Actor, opt Options, sources ...Source) (Summary, error) {
 	importing, err := opt.importing()
 	if err != nil {

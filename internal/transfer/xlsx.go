@@ -57,13 +57,13 @@ func (e *xlsxEncoder) begin() error {
 	return nil
 }
 
-func (e *xlsxEncoder) table(t *table) error {
+func (e *xlsxEncoder) table(t *exportTable) error {
 	e.sheets = 0
 	return e.nextSheet(t)
 }
 
 // nextSheet begins a sheet of a table, with the header.
-func (e *xlsxEncoder) nextSheet(t *table) error {
+func (e *xlsxEncoder) nextSheet(t *exportTable) error {
 	first := e.sheet == nil
 	if err := e.flush(); err != nil {
 		return err
@@ -117,7 +117,7 @@ func (c *column) width() float64 {
 	return float64(max(width, len(c.name)+2))
 }
 
-func (e *xlsxEncoder) row(t *table) error {
+func (e *xlsxEncoder) row(t *exportTable) error {
 	if e.rows == e.limit {
 		if err := e.nextSheet(t); err != nil {
 			return err

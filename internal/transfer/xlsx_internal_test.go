@@ -15,7 +15,7 @@ import (
 )
 
 // tableOf returns a table of these rows, with the columns that an import reads.
-func tableOf[T, P, F any](t *testing.T, kind Kind, e *crm.Entity[T, P, F], rows ...bulk.ExportRow[T]) *table {
+func tableOf[T, P, F any](t *testing.T, kind Kind, e *crm.Entity[T, P, F], rows ...bulk.ExportRow[T]) *exportTable {
 	t.Helper()
 	var none F
 	table := newTable(kind, e, none, func(_ *bulk.Export, _ context.Context, _ F, each func([]bulk.ExportRow[T]) error) error {

@@ -1,6 +1,7 @@
 package csvio
 
 import (
+	"bytes"
 	"encoding/binary"
 	"unicode"
 	"unicode/utf16"
@@ -60,25 +61,49 @@ func (d utf16Decoder) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, er
 	return nDst, nSrc, nil
 }
 
-// windows1252Decoder turns Windows-1252 into UTF-8. The five bytes that it
+// charmapDecoder turns an encoding of single bytes into UTF-8. The bytes that it
 // leaves undefined are broken: in practice they show a file of another encoding
 // (0x81 is the ü of MS-DOS), never the control characters that browsers take
 // them for.
-type windows1252Decoder struct{ transform.NopResetter }
+type charmapDecoder struct {
+	transform.NopResetter
+	of *charmap.Charmap
+}
 
 // Transform implements transform.Transformer.
-func (windows1252Decoder) Transform(dst, src []byte, _ bool) (nDst, nSrc int, err error) {
+func (d charmapDecoder) Transform(dst, src []byte, _ bool) (nDst, nSrc int, err error) {
 	for _, c := range src {
 		if nDst+utf8.UTFMax > len(dst) {
 			return nDst, nSrc, transform.ErrShortDst
 		}
-		if r := charmap.Windows1252.DecodeByte(c); r != utf8.RuneError {
+		if r := d.of.DecodeByte(c); r != utf8.RuneError {
 			nDst += utf8.EncodeRune(dst[nDst:], r)
 		} else {
 			dst[nDst] = c
 			nDst++
+			if utf8.RuneStart(c) {
+				dst[nDst] = 0xFF // lest the next byte complete a sequence
+				nDst++
+			}
 		}
 		nSrc++
 	}
 	return nDst, nSrc, nil
+}
+
+// strictDecoder turns another encoding into UTF-8, in which 0xFF marks what was
+// broken.
+type strictDecoder struct{ transform.Transformer }
+
+// Transform implements transform.Transformer.
+func (d strictDecoder) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err error) {
+	nDst, nSrc, err = d.Transformer.Transform(dst, src, atEOF)
+	for b := dst[:nDst]; ; {
+		i := bytes.Index(b, []byte(string(utf8.RuneError)))
+		if i < 0 {
+			return nDst, nSrc, err
+		}
+		copy(b[i:], "\xff\xff\xff")
+		b = b[i+3:]
+	}
 }

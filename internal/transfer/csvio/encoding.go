@@ -11,38 +11,28 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// Encoding is a character encoding.
-type Encoding uint8
+// Encoding is a character encoding, by its usual name. ParseEncoding returns
+// those that are not recognised.
+type Encoding string
 
 // The encodings that are recognised.
 const (
 	// Auto is no encoding: Open recognises one.
-	Auto Encoding = iota
+	Auto Encoding = ""
 	// UTF8 is UTF-8 with or without a byte order mark.
-	UTF8
+	UTF8 Encoding = "UTF-8"
 	// UTF16LE is UTF-16, low byte first.
-	UTF16LE
+	UTF16LE Encoding = "UTF-16LE"
 	// UTF16BE is UTF-16, high byte first.
-	UTF16BE
+	UTF16BE Encoding = "UTF-16BE"
 	// Windows1252 is also what the WHATWG Encoding Standard reads Latin-1
 	// as: it has all its printable characters and more.
-	Windows1252
-)
+	Windows1252 Encoding = "Windows-1252"
 
-// String returns the encoding's usual name.
-func (e Encoding) String() string {
-	switch e {
-	case UTF8:
-		return "UTF-8"
-	case UTF16LE:
-		return "UTF-16LE"
-	case UTF16BE:
-		return "UTF-16BE"
-	case Windows1252:
-		return "Windows-1252"
-	}
-	return "auto"
-}
+	// anyUTF16 is UTF-16 whose byte order mark tells the order; without one the
+	// low byte is first.
+	anyUTF16 Encoding = "UTF-16"
+)
 
 // bom returns the encoding's byte order mark.
 func (e Encoding) bom() []byte {
@@ -73,10 +63,10 @@ func (e Encoding) decode(r io.Reader) io.Reader {
 		return transform.NewReader(r, utf16Decoder{order: binary.LittleEndian})
 	case UTF16BE:
 		return transform.NewReader(r, utf16Decoder{order: binary.BigEndian})
-	case Windows1252:
-		return transform.NewReader(r, windows1252Decoder{})
+	case UTF8:
+		return r
 	}
-	return r
+	return transform.NewReader(r, newDecoder(e))
 }
 
 // recognise reads a prefix of r and returns it with the encoding of r, which is
@@ -89,13 +79,20 @@ func recognise(r io.Reader, forced Encoding) (prefix []byte, _ Encoding, _ error
 		return nil, Auto, err
 	}
 	prefix = prefix[:n]
+	for _, e := range []Encoding{UTF8, UTF16LE, UTF16BE} {
+		switch {
+		case bomSize(prefix, e) == 0:
+		case forced == Auto, forced == e, forced == anyUTF16 && e != UTF8:
+			return prefix, e, nil
+		default:
+			return nil, Auto, &fault{ErrEncoding, "the file begins with the byte order mark of " + string(e) + ", but " + string(forced) + " was named"}
+		}
+	}
+	if forced == anyUTF16 {
+		forced = UTF16LE
+	}
 	if forced != Auto {
 		return prefix, forced, nil
-	}
-	for _, e := range []Encoding{UTF8, UTF16LE, UTF16BE} {
-		if bomSize(prefix, e) > 0 {
-			return prefix, e, nil
-		}
 	}
 	if e := utf16ByNULs(prefix); e != Auto {
 		return prefix, e, nil

@@ -170,7 +170,8 @@ func TestEncoding_BrokenUTF16(t *testing.T) {
 			_, records := readAll(t, strings.NewReader(in), csvio.Options{Encoding: csvio.UTF16LE})
 			var errs []string
 			for _, r := range rows(records) {
-				errs = append(errs, r.Err)
+				text, _, _ := strings.Cut(r.Err, ":")
+				errs = append(errs, text)
 			}
 			if diff := cmp.Diff([]string{"", "is not valid UTF-16LE", ""}, errs); diff != "" {
 				t.Errorf("errors (-want +got):\n%s", diff)
@@ -181,7 +182,7 @@ func TestEncoding_BrokenUTF16(t *testing.T) {
 		t.Parallel()
 		for _, end := range []string{"1", "1\x00\x3d", "1\x00\x3d\xd8", "1\x00\x3d\xd8\x00"} {
 			_, records := readAll(t, strings.NewReader(inUTF16LE("a\n")+end), csvio.Options{Encoding: csvio.UTF16LE})
-			if len(records) != 1 || records[0].Err == nil || records[0].Err.Error() != "is not valid UTF-16LE" {
+			if len(records) != 1 || records[0].Err == nil || !strings.HasPrefix(records[0].Err.Error(), "is not valid UTF-16LE: ") {
 				t.Errorf("%q: records %+v", end, rows(records))
 			}
 		}
@@ -191,7 +192,7 @@ func TestEncoding_BrokenUTF16(t *testing.T) {
 func TestEncoding_BrokenWindows1252(t *testing.T) {
 	t.Parallel()
 	_, records := readAll(t, strings.NewReader("a\nM\xfcller\nM\x81ller\n"), csvio.Options{})
-	want := []row{{2, []string{"Müller"}, ""}, {3, []string{"M\x81ller"}, "is not valid Windows-1252"}}
+	want := []row{{2, []string{"Müller"}, ""}, {3, []string{"M\x81ller"}, `is not valid Windows-1252: "M\x81ller"`}}
 	if diff := cmp.Diff(want, rows(records)); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
 	}
@@ -221,7 +222,7 @@ func TestEncoding_BehindThePrefix(t *testing.T) {
 		{"file", file, csvio.Windows1252, row{Fields: []string{"Müller", "x"}}},
 		{"memory", strings.NewReader(ascii + latin), csvio.Windows1252, row{Fields: []string{"Müller", "x"}}},
 		{"file in UTF-8", strings.NewReader(ascii + "Müller,x\n"), csvio.UTF8, row{Fields: []string{"Müller", "x"}}},
-		{"pipe", onlyReader{strings.NewReader(ascii + latin)}, csvio.UTF8, row{Fields: []string{"M\xfcller", "x"}, Err: "is not valid UTF-8"}},
+		{"pipe", onlyReader{strings.NewReader(ascii + latin)}, csvio.UTF8, row{Fields: []string{"M\xfcller", "x"}, Err: `is not valid UTF-8: "M\xfcller"`}},
 		{"pipe in UTF-8", onlyReader{strings.NewReader(ascii + "Müller,x\n")}, csvio.UTF8, row{Fields: []string{"Müller", "x"}}},
 	}
 	for _, tt := range tests {
@@ -296,13 +297,63 @@ func TestOpen_FromPosition(t *testing.T) {
 	}
 }
 
-func TestEncoding_String(t *testing.T) {
+func TestParseEncoding(t *testing.T) {
 	t.Parallel()
-	for e, want := range map[csvio.Encoding]string{
-		csvio.Auto: "auto", csvio.UTF8: "UTF-8", csvio.UTF16LE: "UTF-16LE", csvio.UTF16BE: "UTF-16BE", csvio.Windows1252: "Windows-1252",
+	for name, want := range map[string]string{
+		"": "", "UTF-8": "UTF-8", "utf8": "UTF-8", "utf-16": "UTF-16", "UTF-16BE": "UTF-16BE", "latin1": "Windows-1252",
+		"iso-8859-1": "Windows-1252", "CP1252": "Windows-1252", "Windows-1250": "windows-1250", "cp1250": "cp1250", "win1251": "windows-1251",
+		"ISO-8859-2": "iso-8859-2", "latin2": "latin2", "latin-2": "latin2", "iso8859_15": "iso8859-15", "koi8-r": "koi8-r", "KOI8-U": "koi8-u",
+		"macintosh": "macintosh", "mac roman": "macintosh", "IBM850": "ibm850", "cp437": "cp437", "437": "437", "cp852": "cp852", "cp858": "ibm00858",
+		"shift_jis": "shift_jis", "sjis": "sjis", "GBK": "gbk", "gb18030": "gb18030", "big5": "big5", "euc-kr": "euc-kr", "euc-jp": "euc-jp",
 	} {
-		if got := e.String(); got != want {
-			t.Errorf("Encoding(%d) = %q, want %q", e, got, want)
+		got, err := csvio.ParseEncoding(name)
+		if err != nil || string(got) != want {
+			t.Errorf("%q: %q, %v, want %q", name, got, err, want)
 		}
+	}
+	for _, name := range []string{"klingon", "windows-9999", "hz-gb-2312", "iso-2022-kr", "win", "cp"} {
+		if got, err := csvio.ParseEncoding(name); err == nil {
+			t.Errorf("%q: %q", name, got)
+		}
+	}
+}
+
+// Text comes out as it went in, and what an encoding does not have is a broken record.
+func TestEncoding_Named(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, in, want, broken string }{
+		{"windows-1250", "\xa3\xf3d\x9f \x8crodmie\x9ccie", "Łódź Środmieście", "\x81"},
+		{"windows-1251", "\xcc\xee\xf1\xea\xe2\xe0", "Москва", "\x98"},
+		{"windows-1253", "\xc1\xe8\xde\xed\xe1", "Αθήνα", "\xd2"},
+		{"windows-1255", "\xf9\xec\xe5\xed", "שלום", "\xd9"},
+		{"iso-8859-2", "\xa3\xf3d\xbc", "Łódź", ""},
+		{"koi8-r", "\xed\xcf\xd3\xcb\xd7\xc1", "Москва", ""},
+		{"macintosh", "M\x9fller", "Müller", ""},
+		{"ibm850", "M\x81ller", "Müller", ""},
+		{"cp437", "M\x81ller", "Müller", ""},
+		{"cp858", "5 \xd5", "5 €", ""},
+		{"shift_jis", "\x93\x8c\x8b\x9e", "東京", "\x93\x20"},
+		{"gbk", "\xb1\xb1\xbe\xa9", "北京", "\xff"},
+		{"big5", "\xa5\x5f\xa8\xca", "北京", "\xff"},
+		{"euc-kr", "\xbc\xad\xbf\xef", "서울", "\xff"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			encoding, err := csvio.ParseEncoding(tt.name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := "name;n\n" + tt.in + ";1\n"
+			if tt.broken != "" {
+				in += "x" + tt.broken + "y;2\n"
+			}
+			_, records := readAll(t, strings.NewReader(in), csvio.Options{Encoding: encoding})
+			if records[0].Err != nil || records[0].Fields[0] != tt.want {
+				t.Errorf("%q, %v", records[0].Fields, records[0].Err)
+			}
+			if tt.broken != "" && !errors.Is(records[1].Err, csvio.ErrEncoding) {
+				t.Errorf("%q, %v", records[1].Fields, records[1].Err)
+			}
+		})
 	}
 }

@@ -9,14 +9,16 @@ import (
 var (
 	// ErrEmpty: the file has no bytes, or none but line ends.
 	ErrEmpty = errors.New("the file is empty: it has no header")
-	// ErrHeader: the first record is broken, names a column twice or has
-	// more than MaxColumns. The error says which.
+	// ErrBinary: the file is no text.
+	ErrBinary = errors.New("the file is probably no text")
+	// ErrHeader: the first record is broken or has more than MaxColumns.
+	// The error says which.
 	ErrHeader = errors.New("the header")
 )
 
 // Kinds of Record.Err: this record cannot be taken, the others can.
 var (
-	// ErrFieldCount: the record has more or fewer fields than the header.
+	// ErrFieldCount: the record has text in more fields than the header.
 	ErrFieldCount = errors.New("wrong number of fields")
 	// ErrTooLong: the record is longer than Options.MaxRecord.
 	ErrTooLong = errors.New("too long")

@@ -64,6 +64,9 @@ func TestRead_AgreesWithEncodingCSV(t *testing.T) {
 		}
 		for {
 			want, wantErr := peer.Read()
+			for wantErr == nil && strings.TrimSpace(strings.Join(want, "")) == "" {
+				want, wantErr = peer.Read() // csvio passes over blank rows
+			}
 			got, err := reader.Read()
 			if !errors.Is(err, wantErr) || got.Err != nil {
 				t.Fatalf("%q: %v and %v, encoding/csv: %v", in, err, got.Err, wantErr)

@@ -26,6 +26,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -67,8 +68,8 @@ func (o Options) withDefaults() (Options, error) {
 	switch {
 	case o.MaxRecord < 0:
 		return o, fmt.Errorf("csvio: MaxRecord %d is negative", o.MaxRecord)
-	case o.Encoding > Windows1252:
-		return o, fmt.Errorf("csvio: unknown encoding %d", o.Encoding)
+	case o.Encoding != Auto && o.Encoding != anyUTF16 && lookUp(string(o.Encoding)) == nil:
+		return o, fmt.Errorf("csvio: unknown encoding %q", o.Encoding)
 	case o.Separator != 0 && !validSeparator(o.Separator):
 		return o, fmt.Errorf("csvio: %q cannot separate fields", o.Separator)
 	}
@@ -82,15 +83,16 @@ type Record struct {
 	// kind of line end counts, those within quotes too.
 	Line int
 	// Fields are the values, without quotes. In a record without Err they
-	// are as many as the header's. In a record with Err they are those that
+	// are as many as the header's: missing ones are empty, blank surplus ones
+	// are cut. In a record with Err they are those that
 	// could be read; where the quotes are broken, the record is too long or it
 	// has more than MaxColumns fields, the last one is the rest of Raw, verbatim.
 	Fields []string
 	// Raw is the record as it stood in the file, in UTF-8, without its line
 	// end; of a record that is too long, its beginning.
 	Raw string
-	// Err says why the record cannot be taken. Its text is a predicate ("has
-	// 5 fields, the header has 7"), and errors.Is tells its kind:
+	// Err says why the record cannot be taken. Its text is a predicate ("holds
+	// a NUL byte"), and errors.Is tells its kind:
 	// ErrFieldCount, ErrTooLong, ErrQuote, ErrNUL or ErrEncoding.
 	Err error
 }
@@ -110,40 +112,49 @@ type Reader struct {
 	split   splitter
 	line    int  // the line on which buf[start] stands
 	afterCR bool // the byte before buf[start] was CR, so that an LF belongs to it
+
+	doubt        string // on the separator
+	blank, short Tally
+	watch        Watch
 }
 
 // Open recognises encoding and separator from the first 64 KiB and reads the
-// header, which is the first record that is not a blank line. It reads from
-// where r stands, and never closes r.
+// header, which is the first record that is not blank. A first line "sep=;" is
+// no record: it names the separator, unless opts do. It reads from where r
+// stands, and never closes r.
 //
 // A source that can be rewound (a regular file) is read through once beforehand
 // when the first 64 KiB leave its encoding open, so that an umlaut in the last
 // row decides it as well as one in the first.
 //
 // Errors: ErrEmpty when there is no header, ErrHeader when it cannot be used,
-// otherwise the source's own or one about opts.
+// ErrBinary when the file is no text, otherwise the source's own or one about opts.
 func Open(r io.Reader, opts Options) (*Reader, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	prefix, encoding, err := recognise(r, opts.Encoding)
+	source := &countingReader{r: r}
+	text, encoding, err := decode(r, source, opts.Encoding)
 	if err != nil {
-		return nil, fmt.Errorf("csvio: recognise the encoding: %w", err)
-	}
-	source := &countingReader{r: io.MultiReader(bytes.NewReader(prefix), r)}
-	if _, err := io.CopyN(io.Discard, source, int64(bomSize(prefix, encoding))); err != nil {
-		return nil, fmt.Errorf("csvio: skip the byte order mark: %w", err)
+		return nil, err
 	}
 	c := &Reader{
 		source:   source,
-		text:     encoding.decode(source),
+		text:     text,
 		encoding: encoding,
 		limit:    opts.MaxRecord,
 		buf:      make([]byte, sniffSize),
 		line:     1,
+		watch:    Watch{Encoding: encoding, Assumed: opts.Encoding == Auto && encoding == Windows1252},
 	}
-	separator := opts.Separator
+	if err := c.checkText(); err != nil {
+		return nil, err
+	}
+	separator := c.skipPreamble()
+	if opts.Separator != 0 {
+		separator = opts.Separator
+	}
 	if separator == 0 {
 		separator = c.sniffSeparator()
 	}
@@ -154,12 +165,66 @@ func Open(r io.Reader, opts Options) (*Reader, error) {
 	return c, nil
 }
 
-// Header returns the column names, without surrounding space. Names are
-// unique, save that several columns may have none.
+// checkText reports whether the beginning is text at all. A few control characters
+// are found in notes that people wrote; in other files they are frequent.
+func (r *Reader) checkText() error {
+	for r.end-r.start < sniffSize && r.fill() {
+	}
+	b := r.buf[r.start:r.end]
+	controls := 0
+	for _, c := range b {
+		if c < ' ' && c != '\t' && c != '\r' && c != '\n' && c != '\v' && c != '\f' && c != 0 {
+			controls++
+		}
+	}
+	const few = 64
+	if controls > few && controls > len(b)/32 {
+		return fmt.Errorf("%w: %d of its first %d bytes are control characters", ErrBinary, controls, len(b))
+	}
+	return nil
+}
+
+// Decode returns r in UTF-8 without its byte order mark, and its encoding, which is
+// recognised as Open does unless it is named. Broken bytes stay broken.
+func Decode(r io.Reader, named Encoding) (text io.Reader, encoding Encoding, err error) {
+	return decode(r, &countingReader{}, named)
+}
+
+// decode is Decode through a reader that counts the bytes.
+func decode(r io.Reader, source *countingReader, named Encoding) (io.Reader, Encoding, error) {
+	prefix, encoding, err := recognise(r, named)
+	if err != nil {
+		return nil, Auto, fmt.Errorf("recognise the encoding: %w", err)
+	}
+	source.r = io.MultiReader(bytes.NewReader(prefix), r)
+	if _, err := io.CopyN(io.Discard, source, int64(bomSize(prefix, encoding))); err != nil {
+		return nil, Auto, fmt.Errorf("skip the byte order mark: %w", err)
+	}
+	return encoding.decode(source), encoding, nil
+}
+
+// skipPreamble consumes what stands before the header: a second byte order mark,
+// which files have that were put together or saved twice, and a line that names
+// the separator, which it returns.
+func (r *Reader) skipPreamble() (separator byte) {
+	mark := UTF8.bom()
+	for bytes.HasPrefix(r.buf[r.start:r.end], mark) {
+		r.start += len(mark)
+	}
+	separator, size := separatorLine(r.buf[r.start:r.end])
+	r.start += size
+	return separator
+}
+
+// Header returns the column names as they are, without surrounding space. Several
+// columns may have the same, or none.
 func (r *Reader) Header() []string { return r.header }
 
 // Encoding returns the encoding that was recognised or forced.
 func (r *Reader) Encoding() Encoding { return r.encoding }
+
+// Assumed reports whether the encoding is neither forced nor shown by the bytes.
+func (r *Reader) Assumed() bool { return r.watch.Assumed }
 
 // Separator returns the separator that was recognised or forced.
 func (r *Reader) Separator() byte { return r.split.separator }
@@ -169,29 +234,78 @@ func (r *Reader) Separator() byte { return r.split.separator }
 // is the source's length at the end.
 func (r *Reader) Offset() int64 { return r.source.n }
 
-// Read returns the next record that is not a blank line. A record that cannot
-// be taken carries its Err, and the following Read goes on behind it. The error
-// is io.EOF at the end, or what the source failed with; it is then returned
-// ever after.
+// Read returns the next record that is not blank. A record that cannot be taken
+// carries its Err, and the following Read goes on behind it. One with fewer fields
+// than the header is filled with empty ones, and surplus fields that are blank are
+// cut. The error is io.EOF at the end, or what the source failed with; it is then
+// returned ever after.
 func (r *Reader) Read() (Record, error) {
-	if !r.skipLineEnds() {
-		return Record{}, r.err
+	for {
+		if !r.skipLineEnds() {
+			return Record{}, r.err
+		}
+		rec := Record{Line: r.line}
+		r.split.reset()
+		n, fits, err := r.scan()
+		if err != nil {
+			return Record{}, err
+		}
+		if !fits {
+			return r.skipTooLong(rec.Line)
+		}
+		b := r.buf[r.start : r.start+n]
+		r.split.finish(n)
+		rec.Raw, rec.Fields = r.split.fields(b, len(r.header))
+		ascii := IsASCII(b)
+		if rec.Err = r.check(b, ascii, rec.Fields); rec.Err == nil {
+			if allBlank(rec.Fields) {
+				r.blank.Add(rec.Line)
+				r.consume(n)
+				continue
+			}
+			if r.header != nil {
+				rec.Fields, rec.Err = r.fit(rec.Line, rec.Fields)
+			}
+			if !ascii {
+				r.watch.Observe(rec.Line, rec.Fields)
+			}
+		}
+		r.consume(n)
+		return rec, nil
 	}
-	rec := Record{Line: r.line}
-	r.split.reset()
-	n, fits, err := r.scan()
-	if err != nil {
-		return Record{}, err
+}
+
+// fit returns the fields of a record of the right form as many as the header's.
+func (r *Reader) fit(line int, fields []string) ([]string, error) {
+	width := len(r.header)
+	switch {
+	case len(fields) < width:
+		r.short.Add(line)
+		return fields[:width], nil // there is room, and empty
+	case len(fields) == width:
+		return fields, nil
 	}
-	if !fits {
-		return r.skipTooLong(rec.Line)
+	for _, surplus := range fields[width:] {
+		text := surplus
+		if len(fields) > MaxColumns { // what is beyond any header stays together
+			text = strings.Trim(surplus, string(r.split.separator))
+		}
+		if !IsBlank(text) {
+			return fields, &fault{kind: ErrFieldCount, text: fmt.Sprintf("has %s, the header has %d; surplus is %s",
+				plural(r.split.count, "field"), width, Quote(surplus))}
+		}
 	}
-	b := r.buf[r.start : r.start+n]
-	r.split.finish(n)
-	rec.Raw, rec.Fields = r.split.fields(b)
-	rec.Err = r.check(b)
-	r.consume(n)
-	return rec, nil
+	return fields[:width], nil
+}
+
+// allBlank reports whether no field shows anything.
+func allBlank(fields []string) bool {
+	for _, f := range fields {
+		if !IsBlank(f) {
+			return false
+		}
+	}
+	return true
 }
 
 // scan finds the end of the record that begins at r.start and returns its
@@ -246,16 +360,19 @@ func (r *Reader) skipTooLong(line int) (Record, error) {
 }
 
 // check returns what is wrong with the record b, which has been split.
-func (r *Reader) check(b []byte) error {
+func (r *Reader) check(b []byte, ascii bool, fields []string) error {
 	switch {
 	case r.split.fault != nil:
 		return r.split.fault
 	case bytes.IndexByte(b, 0) >= 0:
 		return &fault{kind: ErrNUL, text: "holds a NUL byte"}
-	case !utf8.Valid(b):
-		return &fault{kind: ErrEncoding, text: "is not valid " + r.encoding.String()}
-	case r.header != nil && r.split.count != len(r.header):
-		return &fault{kind: ErrFieldCount, text: fmt.Sprintf("has %s, the header has %d", plural(r.split.count, "field"), len(r.header))}
+	case !ascii && !utf8.Valid(b):
+		broken := func(f string) bool { return !utf8.ValidString(f) }
+		text := "is not valid " + string(r.encoding)
+		if i := slices.IndexFunc(fields, broken); i >= 0 {
+			text += ": " + Quote(fields[i])
+		}
+		return &fault{kind: ErrEncoding, text: text}
 	}
 	return nil
 }
@@ -342,20 +459,15 @@ func (r *Reader) readHeader() error {
 		return ErrEmpty
 	case err != nil:
 		return fmt.Errorf("csvio: read the header: %w", err)
+	case errors.Is(rec.Err, ErrNUL):
+		return fmt.Errorf("%w on line %d %w: this is probably no text, or UTF-16 (--encoding)", ErrHeader, rec.Line, rec.Err)
 	case rec.Err != nil:
 		return fmt.Errorf("%w on line %d %w", ErrHeader, rec.Line, rec.Err)
 	case len(rec.Fields) > MaxColumns:
 		return fmt.Errorf("%w on line %d has %d columns, at most %d are taken", ErrHeader, rec.Line, r.split.count, MaxColumns)
 	}
-	seen := make(map[string]int, len(rec.Fields))
 	for i, name := range rec.Fields {
-		name = strings.TrimSpace(name)
-		rec.Fields[i] = name
-		// Spreadsheets leave columns without a name at the right edge.
-		if first, ok := seen[name]; ok && name != "" {
-			return fmt.Errorf("%w on line %d names two columns %q, columns %d and %d", ErrHeader, rec.Line, name, first+1, i+1)
-		}
-		seen[name] = i
+		rec.Fields[i] = strings.TrimSpace(strings.TrimLeft(strings.TrimSpace(name), "\ufeff"))
 	}
 	r.header = rec.Fields
 	return nil

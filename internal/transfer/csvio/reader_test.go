@@ -68,10 +68,11 @@ func TestRead(t *testing.T) {
 		{name: "header only", in: "a,b"},
 		{name: "header only, with a line end", in: "a,b\r\n"},
 		{name: "no line end at the end", in: "a,b\n1,2", want: []row{{2, []string{"1", "2"}, ""}}},
-		{name: "empty fields", in: "a,b\n,\n1,\n", want: []row{{2, []string{"", ""}, ""}, {3, []string{"1", ""}, ""}}},
+		{name: "empty fields", in: "a,b\n,1\n1,\n", want: []row{{2, []string{"", "1"}, ""}, {3, []string{"1", ""}, ""}}},
+		{name: "blank rows", in: "a,b\n,\n \t,\"\"\n\u00a0\n,,,,\n1,2\n", want: []row{{6, []string{"1", "2"}, ""}}},
+		{name: "surplus empty fields", in: "a,b\n1,2,\n1,2,, ,\"\"\n", want: []row{{2, []string{"1", "2"}, ""}, {3, []string{"1", "2"}, ""}}},
 		{name: "space is kept", in: "a,b\n 1 ,\t2\n", want: []row{{2, []string{" 1 ", "\t2"}, ""}}},
 		{name: "quotes", in: "a,b\n\"1\",\"\"\n", want: []row{{2, []string{"1", ""}, ""}}},
-		{name: "an empty field in quotes is no blank line", in: "a\n\"\"\n", want: []row{{2, []string{""}, ""}}},
 		{name: "doubled quotes", in: "a,b\n\"\"\"x\"\"\",\"\"\"\"\n", want: []row{{2, []string{`"x"`, `"`}, ""}}},
 		{name: "separators in quotes", in: "a,b\n\"1,2\",\",\"\n", want: []row{{2, []string{"1,2", ","}, ""}}},
 		{name: "quotes at the end of the file", in: "a,b\n1,\"2\"", want: []row{{2, []string{"1", "2"}, ""}}},
@@ -94,8 +95,8 @@ func TestRead(t *testing.T) {
 			name: "ragged rows",
 			in:   "a,b\n1\n1,2,3\n1,2\n",
 			want: []row{
-				{2, []string{"1"}, "has 1 field, the header has 2"},
-				{3, []string{"1", "2", "3"}, "has 3 fields, the header has 2"},
+				{2, []string{"1", ""}, ""},
+				{3, []string{"1", "2", "3"}, `has 3 fields, the header has 2; surplus is "3"`},
 				{4, []string{"1", "2"}, ""},
 			},
 		},
@@ -103,7 +104,7 @@ func TestRead(t *testing.T) {
 			name: "more fields than any header may have",
 			in:   "a,b\n" + strings.Repeat("\"x\",", csvio.MaxColumns) + "\"y\",z\n1,2\n",
 			want: []row{
-				{2, append(strings.Split(strings.Repeat("x", csvio.MaxColumns), ""), "\"y\",z"), "has 1002 fields, the header has 2"},
+				{2, append(strings.Split(strings.Repeat("x", csvio.MaxColumns), ""), "\"y\",z"), `has 1002 fields, the header has 2; surplus is "x"`},
 				{3, []string{"1", "2"}, ""},
 			},
 		},
@@ -138,7 +139,7 @@ func TestRead(t *testing.T) {
 			in:   "a,b\nä,ö\nü,\xfc\nÄ,Ö\n",
 			want: []row{
 				{2, []string{"ä", "ö"}, ""},
-				{3, []string{"ü", "\xfc"}, "is not valid UTF-8"},
+				{3, []string{"ü", "\xfc"}, `is not valid UTF-8: "\xfc"`},
 				{4, []string{"Ä", "Ö"}, ""},
 			},
 		},
@@ -221,7 +222,7 @@ func TestRead_Raw(t *testing.T) {
 
 func TestRead_ErrKinds(t *testing.T) {
 	t.Parallel()
-	in := "a,ä\n1\n\"1\"x,2\n1,\x00\n1,\xff\n1,\"" + strings.Repeat("2", 100) + "\"\n1,\"2"
+	in := "a,ä\n1,2,3\n\"1\"x,2\n1,\x00\n1,\xff\n1,\"" + strings.Repeat("2", 100) + "\"\n1,\"2"
 	_, records := readAll(t, strings.NewReader(in), csvio.Options{Encoding: csvio.UTF8, MaxRecord: 100})
 	want := []error{csvio.ErrFieldCount, csvio.ErrQuote, csvio.ErrNUL, csvio.ErrEncoding, csvio.ErrTooLong, csvio.ErrQuote}
 	if len(records) != len(want) {

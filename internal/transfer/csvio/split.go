@@ -150,10 +150,11 @@ func (s *splitter) finish(n int) {
 	s.endField(n)
 }
 
-// fields copies the record and slices the fields from the copy.
-func (s *splitter) fields(record []byte) (raw string, fields []string) {
+// fields copies the record and slices the fields from the copy, with room for
+// width fields.
+func (s *splitter) fields(record []byte, width int) (raw string, fields []string) {
 	raw = string(record)
-	fields = make([]string, len(s.spans))
+	fields = make([]string, len(s.spans), max(len(s.spans), width))
 	for i, f := range s.spans {
 		fields[i] = raw[f.from:f.to]
 		if f.doubled {
@@ -176,7 +177,7 @@ func (s *splitter) cutFields(beginning []byte) (raw string, fields []string) {
 		s.state = at
 	}
 	s.discard = true
-	return s.fields(beginning)
+	return s.fields(beginning, 0)
 }
 
 // wholeRunes returns the length of b without a rune that is cut at its end.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -103,6 +104,9 @@ func TestWriter_RoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, want := range records {
+			if strings.IndexFunc(strings.Join(want, ""), func(r rune) bool { return !unicode.IsSpace(r) && r != '\u200b' && r != '\ufeff' }) < 0 {
+				continue // a blank row
+			}
 			rec, err := reader.Read()
 			if err != nil || rec.Err != nil {
 				t.Fatalf("record %d of %q: %v, %v", i, out.String(), err, rec.Err)
