@@ -45,7 +45,7 @@ func (s *source) survey(table string, types map[string]string, columns []*column
 		for _, record := range records {
 			for i, value := range record {
 				if value != nil {
-					surveys[i].Observe(*value)
+					surveys[i].Observe(*value, 0) // rows have no lines
 				}
 			}
 		}

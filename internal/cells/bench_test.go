@@ -22,7 +22,7 @@ func BenchmarkObserve(b *testing.B) {
 			b.ReportAllocs()
 			s := NewSurvey(c.kind, Options{})
 			for i := 0; b.Loop(); i++ {
-				s.Observe(c.cells[i%len(c.cells)])
+				s.Observe(c.cells[i%len(c.cells)], i)
 			}
 		})
 	}

@@ -148,6 +148,9 @@ func TestNamedFormats(t *testing.T) {
 	tells(t, none, "YYYY-DD-MM", "1 [0] dates in ISO 8601")
 	reads(t, none.Reader().Date, map[string]string{"2026-12-25": ""})
 
+	like := surveyed(Instant, Options{Dates: formats(t, "YYYY-MM-DD HH:mm")}, "2026-12-25")
+	tells(t, like, "ISO 8601", "1 [0] dates in ISO 8601, as no cell")
+
 	two := Options{Dates: formats(t, "D/M/YYYY", "D/M/YYYY H:mm")}
 	tells(t, surveyed(Date, two, "4/12/2026"), "D/M/YYYY")
 	tells(t, surveyed(Instant, two, "4/12/2023 15:05"), "D/M/YYYY H:mm", "1 [0] times without an offset, read as times of UTC")
@@ -226,6 +229,7 @@ func TestUsualFormats(t *testing.T) {
 	})
 	tells(t, surveyed(Date, Options{}, "13/2/24", "1/2/69"), "D/M/YY", "2 [0 1] years of two digits: 00 to 68 are 2000 to 2068, 69 to 99 are 1969 to 1999")
 	tells(t, surveyed(Date, Options{}, "2024-06-30 00:00", "2024-06-30 22:59", "2024-06-30"), "ISO 8601", "1 [1] times of day that are left out")
+	tells(t, surveyed(Instant, Options{}, "2024-06-30T10:00:00.1234560Z", "2024-06-30T10:00:00.1234567Z", "2024-06-30T10:00:00.0000000001Z"), "ISO 8601", "2 [1 2] times with decimals beyond the microsecond")
 }
 
 func TestTimeZones(t *testing.T) {

@@ -25,7 +25,7 @@ type candidate struct {
 }
 
 // dateTallies count what cells mean in a format.
-type dateTallies struct{ shortYears, cutTimes, placeless, twice tally }
+type dateTallies struct{ shortYears, cutTimes, cutDecimals, placeless, twice tally }
 
 // usualFormats are tried where no format is named and no cell is in ISO 8601. Years of two
 // digits come last or not at all: 24-02-13 may be either.
@@ -66,7 +66,7 @@ func (s *Survey) observeDate(cell string) {
 	case len(d.named) > 0:
 		if !s.observeIn(d.named, cell) {
 			if _, ok := d.iso.observe(s, cell); ok {
-				d.isoCells.add(s.seen)
+				d.isoCells.add(s.line)
 			}
 		}
 	case d.observeISO(s, cell):
@@ -121,18 +121,21 @@ func (c *candidate) observe(s *Survey, cell string) (m moment, ok bool) {
 
 func (t *dateTallies) add(s *Survey, m *moment) {
 	if m.short {
-		t.shortYears.add(s.seen)
+		t.shortYears.add(s.line)
+	}
+	if s.kind == Instant && m.nano%1000 != 0 {
+		t.cutDecimals.add(s.line)
 	}
 	switch {
 	case !m.clock:
 	case s.kind == Date:
 		if m.hour|m.minute|m.second|m.nano != 0 {
-			t.cutTimes.add(s.seen)
+			t.cutTimes.add(s.line)
 		}
 	case !m.hasOffset:
-		t.placeless.add(s.seen)
+		t.placeless.add(s.line)
 		if _, change := m.at(s.options.Location); change == passedTwice {
-			t.twice.add(s.seen)
+			t.twice.add(s.line)
 		}
 	}
 }
@@ -157,7 +160,7 @@ func (d *dateSurvey) inUse() []*candidate {
 		return used
 	}
 	for i := range d.named { // which read nothing
-		if strings.HasPrefix(d.named[i].format.name, "YYYY-") {
+		if d.named[i].format.likeISO() {
 			return refs(d.named)
 		}
 	}
@@ -168,6 +171,11 @@ func (d *dateSurvey) inUse() []*candidate {
 		return []*candidate{&d.usual[0]}
 	}
 	return refs(d.usual)
+}
+
+// likeISO reports whether a date in the format may pass for another one in ISO 8601.
+func (f *DateFormat) likeISO() bool {
+	return strings.HasPrefix(f.name, "YYYY-") && !strings.HasPrefix(f.name, "YYYY-MM-DD")
 }
 
 func refs(candidates []candidate) []*candidate {
@@ -235,6 +243,7 @@ func (d *dateSurvey) notes(s *Survey, note func(t *tally, format string, args ..
 	}
 	note(&tallies.shortYears, "years of two digits: 00 to %d are 2000 to %d, %d to 99 are %d to 1999", pivot-1, 2000+pivot-1, pivot, 1900+pivot)
 	note(&tallies.cutTimes, "times of day that are left out, as the field is a day")
+	note(&tallies.cutDecimals, "times with decimals beyond the microsecond, which are left out")
 	place := s.options.Location
 	if place == nil {
 		place = time.UTC

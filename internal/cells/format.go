@@ -284,11 +284,15 @@ func number4(s string) (n int, rest string, ok bool) {
 	return high*100 + low, rest, ok
 }
 
-// fraction reads the decimals of a second, in nanoseconds. Further digits are cut.
+// fraction reads the decimals of a second, in nanoseconds. Of further digits it keeps only
+// whether they are zero.
 func fraction(s string) (nano int, rest string, ok bool) {
 	unit := 100_000_000
 	for s != "" && isDigit(s[0]) {
 		nano += int(s[0]-'0') * unit
+		if unit == 0 && s[0] != '0' {
+			nano |= 1
+		}
 		unit /= 10
 		s, ok = s[1:], true
 	}

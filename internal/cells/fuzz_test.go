@@ -27,11 +27,11 @@ func FuzzCells(f *testing.F) {
 		for _, o := range []Options{{}, {Decimal: ','}, {Dates: dates, Location: berlin, Null: []string{"-"}}} {
 			for kind := Text; kind <= Instant; kind++ {
 				s := NewSurvey(kind, o)
-				s.Observe(cell)
-				s.Observe(other)
+				s.Observe(cell, 0)
+				s.Observe(other, 1)
 				s.Format()
 				for _, note := range s.Notes() {
-					if note.Count < 1 || note.Count > 2 || int64(len(note.First)) != note.Count {
+					if note.Count < 1 || note.Count > 2 || int64(len(note.Lines)) != note.Count {
 						t.Errorf("%q and %q: note %+v", cell, other, note)
 					}
 				}

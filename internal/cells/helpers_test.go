@@ -10,8 +10,8 @@ import (
 // surveyed returns the survey of a column.
 func surveyed(t Type, o Options, column ...string) *Survey {
 	s := NewSurvey(t, o)
-	for _, cell := range column {
-		s.Observe(cell)
+	for i, cell := range column {
+		s.Observe(cell, i)
 	}
 	return s
 }
@@ -54,7 +54,7 @@ func fails[V any](t *testing.T, read func(string) (V, error), cases map[string]s
 }
 
 // tells holds what a survey decided and noted against what is expected: the format, and each
-// note's count, first cells and text.
+// note's count, lines and text.
 func tells(t *testing.T, s *Survey, format string, notes ...string) {
 	t.Helper()
 	if got := s.Format(); got != format {
@@ -65,8 +65,8 @@ func tells(t *testing.T, s *Survey, format string, notes ...string) {
 		switch {
 		case i >= len(got):
 			t.Errorf("there is no note %q", notes[i])
-		case i >= len(notes) || !strings.HasPrefix(fmt.Sprintf("%d %v %s", got[i].Count, got[i].First, got[i].Text), notes[i]):
-			t.Errorf("note %d is %d %v %s", i, got[i].Count, got[i].First, got[i].Text)
+		case i >= len(notes) || !strings.HasPrefix(fmt.Sprintf("%d %v %s", got[i].Count, got[i].Lines, got[i].Text), notes[i]):
+			t.Errorf("note %d is %d %v %s", i, got[i].Count, got[i].Lines, got[i].Text)
 		}
 	}
 }

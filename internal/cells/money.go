@@ -18,7 +18,7 @@ type Amount struct {
 
 // Fits reports whether the cell may mean an amount in a currency.
 func (a Amount) Fits(currency string) bool {
-	return (a.Currency == "" || a.Currency == currency) && (a.Sign == "" || slices.Contains(signOf(a.Sign), currency))
+	return (a.Currency == "" || a.Currency == currency) && (a.Sign == "" || slices.Contains(CurrenciesOf(a.Sign), currency))
 }
 
 // currencySigns are the signs and abbreviations of currencies, in lower case, and what they
@@ -42,8 +42,12 @@ var currencySigns = map[string][]string{
 // dotted are the abbreviations that are also written with a point behind them.
 var dotted = []string{"kr", "rs", "fr", "sfr", "лв", "руб", "грн", "rp"}
 
-// signOf returns the currencies that a sign may stand for; none if there is no such sign.
-func signOf(sign string) []string { return currencySigns[strings.ToLower(sign)] }
+// CurrenciesOf returns the currencies that a sign may stand for; none if there is no such sign.
+func CurrenciesOf(sign string) []string { return currencySigns[strings.ToLower(sign)] }
+
+// CurrencyOf returns the code of a currency that a cell names by its code or sign, or the sign
+// if it has several. Both are "" for another text.
+func CurrencyOf(cell string) (code, sign string) { return currencyOf(clean(cell)) }
 
 // maxCurrency is more than the longest sign or code has, in bytes.
 const maxCurrency = 12
@@ -103,7 +107,7 @@ func (n *notation) currencyIs(token string, length int) int {
 
 // currencyOf returns the code of a currency, or its sign if that has several.
 func currencyOf(token string) (code, sign string) {
-	if codes := signOf(token); len(codes) == 1 {
+	if codes := CurrenciesOf(token); len(codes) == 1 {
 		return codes[0], ""
 	} else if len(codes) > 1 {
 		return "", strings.ToLower(token)
@@ -122,7 +126,7 @@ func (r *Reader) Currency(cell string) (string, error) {
 	code, sign := currencyOf(cell)
 	switch {
 	case sign != "":
-		return "", rejected(cell, "must be one currency: may be %s", strings.Join(signOf(sign), ", "))
+		return "", rejected(cell, "must be one currency: may be %s", strings.Join(CurrenciesOf(sign), ", "))
 	case code == "":
 		return "", rejected(cell, "must be an ISO 4217 currency such as GBP")
 	}

@@ -7,7 +7,7 @@ import "fmt"
 type Survey struct {
 	options Options
 	kind    Type
-	seen    int64 // cells, empty ones included
+	line    int // of the cell that is observed
 	tallies [tallies]tally
 
 	whole bool // of percentages: none has decimals
@@ -38,35 +38,35 @@ const (
 // A tally counts cells and keeps the first.
 type tally struct {
 	count int64
-	first [5]int64
+	first [5]int
 }
 
 // Note is what was decided about some of the cells of a column, or is doubtful.
 type Note struct {
 	Text  string
-	Count int64   // of cells
-	First []int64 // the numbers of the first of them, as they were observed, from 0
+	Count int64 // of cells
+	Lines []int // of the first of them
 }
 
-func (t *tally) add(cell int64) {
+func (t *tally) add(line int) {
 	if t.count < int64(len(t.first)) {
-		t.first[t.count] = cell
+		t.first[t.count] = line
 	}
 	t.count++
 }
 
-func (s *Survey) add(which int) { s.tallies[which].add(s.seen) }
+func (s *Survey) add(which int) { s.tallies[which].add(s.line) }
 
 func (s *Survey) count(which int) int64 { return s.tallies[which].count }
 
-// Observe looks at the next cell of the column.
-func (s *Survey) Observe(cell string) {
+// Observe looks at a cell of the column, which stands on a line.
+func (s *Survey) Observe(cell string, line int) {
+	s.line = line
 	if s.kind != Text && s.kind != Enum && s.kind != Bool {
 		if cell = clean(cell); !s.options.empty(cell) {
 			s.observe(cell)
 		}
 	}
-	s.seen++
 }
 
 func (s *Survey) observe(cell string) {
@@ -171,7 +171,7 @@ func (s *Survey) Notes() []Note {
 	var notes []Note
 	note := func(t *tally, format string, args ...any) {
 		if t.count > 0 {
-			first := append([]int64(nil), t.first[:min(t.count, int64(len(t.first)))]...)
+			first := append([]int(nil), t.first[:min(t.count, int64(len(t.first)))]...)
 			notes = append(notes, Note{fmt.Sprintf(format, args...), t.count, first})
 		}
 	}
