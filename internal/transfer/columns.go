@@ -32,6 +32,9 @@ type exportTable struct {
 	record  any // points to the record in the row; nil when columns are chosen
 	// read calls each with every record in the row.
 	read func(ctx context.Context, e *bulk.Export, each func() error) error
+	// notice returns what an import would make of the records that is not what they are; ""
+	// is nothing. It may be nil.
+	notice func() string
 }
 
 // name is a readable name beside an id; in JSON none is null.

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -51,7 +52,7 @@ type ExportOptions struct {
 	Columns []string
 	// Raw writes CSV without the apostrophes.
 	Raw bool
-	// Notice is called at the end with what the format could not hold. May be nil.
+	// Notice is called at the end with what the files do not hold. May be nil.
 	Notice func(message string)
 }
 
@@ -91,10 +92,19 @@ func Export(ctx context.Context, service *bulk.Service, by crm.Actor, opt Export
 	if err != nil {
 		return rows, err
 	}
-	if notice := out.notice(); notice != "" && opt.Notice != nil {
-		opt.Notice(notice)
+	opt.tell(out.notice())
+	for _, t := range tables {
+		if t.notice != nil {
+			opt.tell(t.notice())
+		}
 	}
 	return rows, out.end()
+}
+
+func (o *ExportOptions) tell(notice string) {
+	if notice != "" && o.Notice != nil {
+		o.Notice(notice)
+	}
 }
 
 // tables returns what is exported, or what is wrong with the options.
@@ -144,7 +154,7 @@ func newTableOf(kind Kind, filters []string) (*exportTable, error) {
 	case Stages:
 		return filtered(kind, filters, crm.Stages, (*bulk.Export).Stages)
 	case Owners:
-		return filtered(kind, filters, crm.Owners, (*bulk.Export).Owners)
+		return ownersTable(filters)
 	case Audit:
 		return filtered(kind, filters, accounts.AuditTrail, (*bulk.Export).Audit)
 	}
@@ -159,6 +169,32 @@ func filtered[T, P, F any](
 		return nil, err
 	}
 	return newTable(kind, e, filter, read), nil
+}
+
+// ownersTable returns the table of people. It has no column for those who are deactivated: an
+// import could not deactivate them.
+func ownersTable(filters []string) (*exportTable, error) {
+	deactivated := 0
+	t, err := filtered(Owners, filters, crm.Owners, func(e *bulk.Export, ctx context.Context, f crm.OwnerFilter, each func([]bulk.ExportRow[crm.Owner]) error) error {
+		return e.Owners(ctx, f, func(rows []bulk.ExportRow[crm.Owner]) error {
+			for i := range rows {
+				if rows[i].Record.DeactivatedAt != nil {
+					deactivated++
+				}
+			}
+			return each(rows)
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	t.notice = func() string {
+		if deactivated == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%d of the people are deactivated here: imported elsewhere, they may sign in", deactivated)
+	}
+	return t, nil
 }
 
 // details returns what the audit trail says of the export.

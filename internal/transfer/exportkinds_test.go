@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/xuri/excelize/v2"
 
+	membership "sixty/internal/accounts"
 	"sixty/internal/bulk"
 	"sixty/internal/crm"
 	"sixty/internal/store/enginetest"
@@ -291,6 +292,27 @@ func TestWorkbookIsOneState(t *testing.T) {
 		}
 		if diff := cmp.Diff([]string{"Jo Doe of Acme"}, contactsThen); diff != "" {
 			t.Errorf("contacts (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestExportOfDeactivatedPeople: that they are deactivated is in no file, and is told.
+func TestExportOfDeactivatedPeople(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, w *world) {
+		w.expect(owners, people, summary(2, 0, 0, 0))
+		team := membership.NewService(w.store.Accounts(), enginetest.Clock(), "GBP")
+		if _, err := team.DeactivateOwner(t.Context(), w.by, all(w, w.service.Owners)[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		opt := exportOf(transfer.CSV, transfer.Owners)
+		var notices []string
+		opt.Notice = func(message string) { notices = append(notices, message) }
+		if got := column(t, w.exportAs(opt), "email"); len(got) != 2 {
+			t.Errorf("people are %q", got)
+		}
+		if diff := cmp.Diff([]string{"1 of the people are deactivated here: imported elsewhere, they may sign in"}, notices); diff != "" {
+			t.Errorf("notices (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -45,41 +45,41 @@ func Each(t *testing.T, test func(t *testing.T, engine string)) {
 
 // Open opens a store on an empty database, which are closed and dropped at the test's
 // end.
-func Open(t *testing.T, engine string) *store.Store {
-	t.Helper()
-	return Opener(t, engine)(store.Options{})
+func Open(tb testing.TB, engine string) *store.Store {
+	tb.Helper()
+	return Opener(tb, engine)(store.Options{})
 }
 
 // Opener returns a function that opens a store on one and the same database, as often as it is
 // called, each closed at the test's end.
-func Opener(t *testing.T, engine string) func(store.Options) *store.Store {
-	t.Helper()
+func Opener(tb testing.TB, engine string) func(store.Options) *store.Store {
+	tb.Helper()
 	type migrating interface {
 		store.Engine
 		Migrate(ctx context.Context) error
 	}
 	var open func() (migrating, error)
 	if engine == SQLite {
-		o := sqlite.Options{Path: servertest.SQLitePath(t), MaxConns: maxConns, StatementTimeout: StatementTimeout}
-		open = func() (migrating, error) { return sqlite.Open(t.Context(), o) }
+		o := sqlite.Options{Path: servertest.SQLitePath(tb), MaxConns: maxConns, StatementTimeout: StatementTimeout}
+		open = func() (migrating, error) { return sqlite.Open(tb.Context(), o) }
 	} else {
-		o := postgres.Options{URL: servertest.PostgresURL(t), MinConns: 1, MaxConns: maxConns, StatementTimeout: StatementTimeout}
-		open = func() (migrating, error) { return postgres.Open(t.Context(), o) }
+		o := postgres.Options{URL: servertest.PostgresURL(tb), MinConns: 1, MaxConns: maxConns, StatementTimeout: StatementTimeout}
+		open = func() (migrating, error) { return postgres.Open(tb.Context(), o) }
 	}
 	return func(o store.Options) *store.Store {
-		t.Helper()
+		tb.Helper()
 		e, err := open()
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		s := store.New(e, o)
-		t.Cleanup(func() {
+		tb.Cleanup(func() {
 			if err := s.Close(); err != nil {
-				t.Errorf("close the store: %v", err)
+				tb.Errorf("close the store: %v", err)
 			}
 		})
-		if err := e.Migrate(t.Context()); err != nil {
-			t.Fatal(err)
+		if err := e.Migrate(tb.Context()); err != nil {
+			tb.Fatal(err)
 		}
 		return s
 	}
@@ -94,11 +94,11 @@ func Clock() func() time.Time {
 
 // Organisation makes an organisation, which is empty, and gives who may do everything
 // in it.
-func Organisation(t *testing.T, s *store.Store, name string) crm.Actor {
-	t.Helper()
-	org, err := accounts.NewService(s.Accounts(), Clock(), "GBP").CreateOrganisation(t.Context(), name)
+func Organisation(tb testing.TB, s *store.Store, name string) crm.Actor {
+	tb.Helper()
+	org, err := accounts.NewService(s.Accounts(), Clock(), "GBP").CreateOrganisation(tb.Context(), name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return crm.Operator(org.ID)
 }
