@@ -238,6 +238,8 @@ func (l *lookup[T]) createMissing() {
 		case l.create == nil:
 			t.violation = &crm.FieldError{Message: fmt.Sprintf("no %s called %q", l.ref, text)}
 			t.missing = l.ref != RefContact && l.ref != RefDeal
+		case isID(text):
+			t.violation = &crm.FieldError{Message: fmt.Sprintf("no %s has the id %s, and an id is no name to create one by", l.ref, text)}
 		default:
 			name := identityOf(l.ref, text)
 			n := l.made[name]
@@ -258,6 +260,12 @@ func (l *lookup[T]) createMissing() {
 			t.id, t.made = n.id, n
 		}
 	}
+}
+
+// isID reports whether a text is an id of this program, which no record is named by.
+func isID(text string) bool {
+	_, err := crm.ParseID(text)
+	return err == nil
 }
 
 // insert writes the created records that are used and not written yet.
