@@ -44,7 +44,7 @@ func TestDashboard(t *testing.T) {
 			{"currency":"EUR","won_value":0.00,"won_count":0,"lost_value":0.00,"lost_count":0,"open_value":1000.00,"open_count":1,
 			"weighted_value":330.00,"win_rate":null,"average_won_value":null,"average_days_to_close":null},
 			{"currency":"GBP","won_value":100.01,"won_count":2,"lost_value":70.00,"lost_count":1,"open_value":0.10,"open_count":3,
-			"weighted_value":0.06,"win_rate":0.6667,"average_won_value":50.01,"average_days_to_close":DAYS}],
+			"weighted_value":0.06,"win_rate":0.6667,"average_won_value":50.01,"average_days_to_close":null}],
 			"by_month":[
 			{"month":"2017-06","currency":"GBP","won_value":100.01,"won_count":1,"lost_count":0},
 			{"month":"2017-07","currency":"GBP","won_value":0.00,"won_count":1,"lost_count":1}],
@@ -59,13 +59,8 @@ func TestDashboard(t *testing.T) {
 			{RITA,"currency":"GBP","won_value":100.01,"won_count":2,"lost_count":1,"open_value":0.10,"open_count":3,"win_rate":0.6667}],
 			"activities":[{"type":"call","count":2,"amount":12.50}]},"error":null}`)
 		got := u.text(path)
-		// The deals are created when the test runs, and closed before that.
-		before, rest, _ := strings.Cut(got, `"average_days_to_close":-`)
-		days, after, found := strings.Cut(rest, "}")
-		if !found || len(days) < 4 || days[len(days)-3] != '.' {
-			t.Fatalf("no days to close in %s", got)
-		}
-		if diff := cmp.Diff(want, before+`"average_days_to_close":DAYS}`+after); diff != "" {
+		// The deals are created when the test runs, and closed before that, so that none has taken time.
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		if again := u.text(path + "?from=&to="); again != got {

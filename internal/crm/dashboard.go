@@ -40,7 +40,7 @@ type CurrencyNumbers struct {
 	WeightedValue      Money  `json:"weighted_value" doc:"The forecast: of open deals, value × probability ÷ 100, rounded half up for each deal."`
 	WinRate            *Ratio `json:"win_rate" doc:"Won ÷ (won + lost), counting deals; null when there are none."`
 	AverageWonValue    *Money `json:"average_won_value" doc:"won_value ÷ won_count, rounded half up; null when none was won."`
-	AverageDaysToClose *Days  `json:"average_days_to_close" doc:"Of won deals, from the UTC day of created_at to that of closed_at, rounded half up; null when none was won."`
+	AverageDaysToClose *Days  `json:"average_days_to_close" doc:"Of won deals, from the UTC day of created_at to that of closed_at, rounded half up; those that were closed before they were created are left out. Null when there are no others."`
 }
 
 // MonthNumbers are the numbers of the deals closed in one month, in one currency.
@@ -97,7 +97,8 @@ type DealGroup struct {
 	Count    int64
 	Value    Money
 	Weighted Money // value × probability ÷ 100, rounded half up for each deal
-	Days     int64 // from the UTC day of created_at to that of closed_at
+	Timed    int64 // those that were not closed before they were created
+	Days     int64 // of these, from the UTC day of created_at to that of closed_at
 }
 
 // Dashboard returns the numbers of the organisation, or of one owner, as they are at
@@ -162,7 +163,8 @@ type sumKey[K comparable] struct {
 type dealSums struct{ won, lost, open dealSum }
 
 type dealSum struct {
-	count, days     int64
+	count           int64
+	timed, days     int64
 	value, weighted Money
 }
 
@@ -204,6 +206,7 @@ func (s *dealSums) add(g *DealGroup) {
 		sum = &s.lost
 	}
 	sum.count += g.Count
+	sum.timed += g.Timed
 	sum.days += g.Days
 	sum.value += g.Value
 	sum.weighted += g.Weighted
@@ -237,7 +240,9 @@ func (s *dashboardSums) totals() []CurrencyNumbers {
 		}
 		if d.won.count > 0 {
 			row.AverageWonValue = new(Money(quotient(int64(d.won.value), d.won.count)))
-			row.AverageDaysToClose = new(Days(quotient(d.won.days*dayUnit, d.won.count)))
+		}
+		if d.won.timed > 0 {
+			row.AverageDaysToClose = new(Days(quotient(d.won.days*dayUnit, d.won.timed)))
 		}
 		rows = append(rows, row)
 	}

@@ -88,14 +88,14 @@ func (r *reader) DealGroups(ctx context.Context, org crm.ID, f crm.DashboardFilt
 	if isNoOwner(f) {
 		return nil
 	}
-	const columns = "t.begins, t.currency, t.status, t.stage_id, t.owner_id, t.deals, t.value_high, t.value_low, t.weighted_high, t.weighted_low, t.days"
+	const columns = "t.begins, t.currency, t.status, t.stage_id, t.owner_id, t.deals, t.value_high, t.value_low, t.weighted_high, t.weighted_low, t.deals - t.early, t.days - t.early_days"
 	all := append(periodsOf(f), periods{period: openPeriod})
 	st, args := r.sumsStatement("deal_sums", columns, org, f, all, func(text string) *Statement { return &Statement{"dashboard.deals", text} })
 	var g crm.DealGroup
 	var owner crm.ID
 	var begins *crm.Date
 	var value, weighted twoParts
-	dest := []any{&begins, &g.Currency, &g.Status, &g.StageID, &owner, &g.Count, &value.high, &value.low, &weighted.high, &weighted.low, &g.Days}
+	dest := []any{&begins, &g.Currency, &g.Status, &g.StageID, &owner, &g.Count, &value.high, &value.low, &weighted.high, &weighted.low, &g.Timed, &g.Days}
 	return r.store.query(ctx, r.of(org), st, args, func(rows Rows) (bool, error) {
 		if err := rows.Scan(dest...); err != nil {
 			return false, err

@@ -20,13 +20,13 @@ import (
 // otherwise, and has to be rebuilt.
 const (
 	searchVersion = 2
-	sumsVersion   = 1
+	sumsVersion   = 2
 	textVersion   = 1
 )
 
 // writtenVersion says what a release writes of all of them, the text of records included. It
 // rises with any of the versions.
-const writtenVersion = 3
+const writtenVersion = 4
 
 // derivedData describes one of them.
 type derivedData struct {

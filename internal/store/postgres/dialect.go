@@ -81,17 +81,19 @@ func (dialect) ReadOnly() string { return "current_setting('transaction_read_onl
 
 // RebuildSums adds the difference between what the sums are and what they should be, both
 // read by one statement and so from one snapshot. Whatever other transactions add before or
-// after that, the result is right: additions commute. It groups as migration 14 does.
+// after that, the result is right: additions commute. It groups as migrations 14 and 22 do.
 func (dialect) RebuildSums(table string) []string {
 	if table == "deal_sums" {
 		return []string{`WITH counted AS (
   SELECT coalesce(owner_id, '00000000-0000-0000-0000-000000000000') AS owner_id, currency COLLATE "C" AS currency, status COLLATE "C" AS status,
     coalesce(value, 0) AS value, coalesce((value * probability + 50) / 100, 0) AS weighted,
-    (created_at AT TIME ZONE 'UTC')::date AS created, (closed_at AT TIME ZONE 'UTC')::date AS closed
+    (created_at AT TIME ZONE 'UTC')::date AS created, (closed_at AT TIME ZONE 'UTC')::date AS closed,
+    CASE WHEN closed_at < created_at THEN 1 ELSE 0 END AS early
   FROM deals WHERE org_id = $1 AND stage_id = $2 AND deleted_at IS NULL
 ), differences AS (
   SELECT p.period, p.begins, owner_id, currency, status, 1 AS deals, value / 1000000 AS value_high, value % 1000000 AS value_low,
-    weighted / 1000000 AS weighted_high, weighted % 1000000 AS weighted_low, coalesce(closed - created, 0) AS days
+    weighted / 1000000 AS weighted_high, weighted % 1000000 AS weighted_low, coalesce(closed - created, 0) AS days,
+    early, early * coalesce(closed - created, 0) AS early_days
   FROM counted CROSS JOIN LATERAL (VALUES
     ('open' COLLATE "C", DATE '1970-01-01', closed IS NULL),
     ('month', date_trunc('month', closed::timestamp)::date, closed IS NOT NULL),
@@ -99,17 +101,20 @@ func (dialect) RebuildSums(table string) []string {
   ) p (period, begins, counts)
   WHERE p.counts
   UNION ALL
-  SELECT period, begins, owner_id, currency, status, -deals, -value_high, -value_low, -weighted_high, -weighted_low, -days
+  SELECT period, begins, owner_id, currency, status, -deals, -value_high, -value_low, -weighted_high, -weighted_low, -days, -early, -early_days
   FROM deal_sums WHERE org_id = $1 AND stage_id = $2
 )
-INSERT INTO deal_sums AS s (org_id, period, begins, owner_id, currency, status, stage_id, deals, value_high, value_low, weighted_high, weighted_low, days)
-SELECT $1, period, begins, owner_id, currency, status, $2, sum(deals), sum(value_high), sum(value_low), sum(weighted_high), sum(weighted_low), sum(days)
+INSERT INTO deal_sums AS s (org_id, period, begins, owner_id, currency, status, stage_id, deals, value_high, value_low, weighted_high, weighted_low, days, early, early_days)
+SELECT $1, period, begins, owner_id, currency, status, $2, sum(deals), sum(value_high), sum(value_low), sum(weighted_high), sum(weighted_low), sum(days),
+  sum(early), sum(early_days)
 FROM differences GROUP BY period, begins, owner_id, currency, status
 HAVING sum(deals) <> 0 OR sum(value_high) <> 0 OR sum(value_low) <> 0 OR sum(weighted_high) <> 0 OR sum(weighted_low) <> 0 OR sum(days) <> 0
+  OR sum(early) <> 0 OR sum(early_days) <> 0
 ORDER BY period, begins, owner_id, currency, status
 ON CONFLICT (org_id, period, begins, owner_id, currency, status, stage_id) DO UPDATE SET deals = s.deals + excluded.deals,
   value_high = s.value_high + excluded.value_high, value_low = s.value_low + excluded.value_low,
-  weighted_high = s.weighted_high + excluded.weighted_high, weighted_low = s.weighted_low + excluded.weighted_low, days = s.days + excluded.days`,
+  weighted_high = s.weighted_high + excluded.weighted_high, weighted_low = s.weighted_low + excluded.weighted_low, days = s.days + excluded.days,
+  early = s.early + excluded.early, early_days = s.early_days + excluded.early_days`,
 			"DELETE FROM deal_sums WHERE org_id = $1 AND stage_id = $2 AND deals = 0"}
 	}
 	return []string{`WITH differences AS (

@@ -92,7 +92,7 @@ func (dialect) SecondsAgo(n int) string {
 
 func (dialect) ReadOnly() string { return "1 = 0" }
 
-// RebuildSums inserts the rows again that are summed up, as migration 14 does. Nothing else
+// RebuildSums inserts the rows again that are summed up, as migrations 14 and 22 do. Nothing else
 // writes meanwhile.
 func (dialect) RebuildSums(table string) []string {
 	rows, columns, of := "activity_sum_changes", "sign, org_id, owner_id, type, amount, date", "type"

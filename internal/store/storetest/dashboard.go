@@ -151,6 +151,11 @@ func (p pile) weighted() *big.Rat {
 	return sum
 }
 
+// timed returns those that were not closed before they were created.
+func (p pile) timed() pile {
+	return slices.DeleteFunc(slices.Clone(p), func(d crm.Deal) bool { return d.ClosedAt != nil && *d.ClosedAt < d.CreatedAt })
+}
+
 func (p pile) days() *big.Rat {
 	sum := new(big.Rat)
 	for _, d := range p {
@@ -222,7 +227,7 @@ func (w *dashboardWorld) lines(f crm.DashboardFilter) []string {
 		switch k[0] {
 		case '1':
 			all = append(all, row(head, money(won.value()), len(won), money(lost.value()), len(lost), money(open.value()), len(open),
-				money(open.weighted()), p.winRate(), over(won.value(), len(won), 2), over(won.days(), len(won), 2)))
+				money(open.weighted()), p.winRate(), over(won.value(), len(won), 2), over(won.timed().days(), len(won.timed()), 2)))
 		case '2':
 			all = append(all, row(head, money(won.value()), len(won), len(lost)))
 		case '3':

@@ -53,6 +53,9 @@ func uniqueKeys(f *fixture) {
 	f.sub("owner email", func(f *fixture) {
 		uniqueKey(f, owners(), tenant.newOwner, "email", func(o *crm.Owner, key *string) { o.Email = key })
 	})
+	f.sub("owner external_id", func(f *fixture) {
+		uniqueKey(f, owners(), tenant.newOwner, "external_id", func(o *crm.Owner, key *string) { o.ExternalID = key })
+	})
 	f.sub("primary contact", func(f *fixture) {
 		first, second := f.home.newContact("First"), f.home.newContact("Second")
 		first.CompanyID, first.IsPrimary = &r.company.ID, true

@@ -93,7 +93,7 @@ func owners() kind[crm.Owner, crm.OwnerFilter] {
 		version: func(o *crm.Owner) *int64 { return &o.Version },
 		updated: func(o *crm.Owner) *crm.Instant { return &o.UpdatedAt },
 		fresh: func(o *crm.Owner, n int) {
-			o.ID, o.Email = crm.NewID(), distinct(o.Email, n)
+			o.ID, o.Email, o.ExternalID = crm.NewID(), distinct(o.Email, n), distinct(o.ExternalID, n)
 		},
 	}, crm.Owners)
 }

@@ -47,8 +47,9 @@ func finds(f *fixture) {
 	})
 	f.sub("owners", func(f *fixture) {
 		find(f, owners(), tenant.newOwner, map[crm.Key]func(*crm.Owner, string){
-			crm.KeyName:  func(o *crm.Owner, v string) { o.FullName = v },
-			crm.KeyEmail: func(o *crm.Owner, v string) { o.Email = &v },
+			crm.KeyName:       func(o *crm.Owner, v string) { o.FullName = v },
+			crm.KeyEmail:      func(o *crm.Owner, v string) { o.Email = &v },
+			crm.KeyExternalID: func(o *crm.Owner, v string) { o.ExternalID = &v },
 		})
 	})
 	f.sub("unknown key", func(f *fixture) {

@@ -191,6 +191,9 @@ func checkUpgraded(f *fixture, version int64) {
 	}) {
 		f.Errorf("the twins: %+v, %+v, %+v, %v", twin, other, collisions, err)
 	}
+	if owner := get(f, f.home, owners(), oldID(oldUser)); owner.ExternalID != nil || owner.FullName != "Ada Lovelace" {
+		f.Errorf("the person: %+v", owner)
+	}
 	company, contact := get(f, f.home, companies(), oldID(oldCompany)), get(f, f.home, contacts(), oldID(oldContact))
 	if company.Name != "Acme" || *company.OwnerID != oldID(oldUser) || !contact.IsPrimary || *contact.CompanyID != company.ID || *contact.Email != "grace@köln.example" {
 		f.Errorf("the company and its contact: %+v, %+v", company, contact)
