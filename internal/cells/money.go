@@ -137,6 +137,13 @@ func (r *Reader) Currency(cell string) (string, error) {
 // error is an *Inexact, and the value is rounded half away from zero.
 func (r *Reader) Money(cell string) (Amount, error) {
 	cell = clean(cell)
+	if minor, ok := plainMoney(cell, r.decimal); ok {
+		return Amount{Value: crm.Money(minor)}, nil
+	}
+	return r.money(cell)
+}
+
+func (r *Reader) money(cell string) (Amount, error) {
 	n, err := cut(cell)
 	if err != nil || n.percent {
 		return Amount{}, rejected(cell, "%w", errNotNumber)

@@ -135,6 +135,33 @@ func TestMoneyNotations(t *testing.T) {
 	})
 }
 
+// TestPlainMoney: what is read fast is read as it is otherwise.
+func TestPlainMoney(t *testing.T) {
+	t.Parallel()
+	fast := 0
+	rapid.Check(t, func(t *rapid.T) {
+		cell := rapid.StringMatching(`-?[0-9]{1,13}([.,][0-9]{0,3})?`).Draw(t, "cell")
+		for _, decimal := range []byte{0, '.', ','} {
+			r := NewReader(Money, Options{Decimal: decimal})
+			minor, ok := plainMoney(cell, decimal)
+			if !ok {
+				continue
+			}
+			fast++
+			if a, err := r.money(cell); err != nil || a != (Amount{Value: crm.Money(minor)}) {
+				t.Fatalf("%q with %q is %d, and otherwise %+v, %v", cell, decimal, minor, a, err)
+			}
+			n, _ := cut(cell)
+			if point, comma, which := n.readings(); which == either && point != comma {
+				t.Fatalf("%q can be read in two ways", cell)
+			}
+		}
+	})
+	if fast == 0 {
+		t.Error("nothing was read fast")
+	}
+}
+
 func TestWhole(t *testing.T) {
 	t.Parallel()
 	reads(t, NewReader(Whole, Options{}).Whole, map[string]string{

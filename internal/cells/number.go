@@ -348,3 +348,48 @@ func (n *number) text() string {
 	}
 	return b.String()
 }
+
+// maxPlain is how many digits before the point a plain number has at most: an amount has
+// twelve.
+const maxPlain = 12
+
+// plainNumber returns the digits before and after the point of a number that most programs
+// write so, and that can be read in one way only: -1250.50. It is there for speed alone.
+func plainNumber(cell string) (negative bool, whole, decimals string, ok bool) {
+	whole, negative = strings.CutPrefix(cell, "-")
+	i := 0
+	for i < len(whole) && isDigit(whole[i]) {
+		i++
+	}
+	if i == 0 || i > maxPlain {
+		return false, "", "", false
+	}
+	if i == len(whole) {
+		return negative, whole, "", true
+	}
+	if whole[i] != '.' || len(whole) == i+1 || len(whole) > i+3 || !isDigit(whole[i+1]) || !isDigit(whole[len(whole)-1]) {
+		return false, "", "", false
+	}
+	return negative, whole[:i], whole[i+1:], true
+}
+
+// plainMoney reads an amount without signs of currencies and groups.
+func plainMoney(cell string, decimal byte) (minor int64, ok bool) {
+	negative, whole, decimals, ok := plainNumber(cell)
+	if !ok || decimal == ',' && decimals != "" {
+		return 0, false
+	}
+	for i := range len(whole) + 2 {
+		d := byte('0')
+		if i < len(whole) {
+			d = whole[i]
+		} else if j := i - len(whole); j < len(decimals) {
+			d = decimals[j]
+		}
+		minor = minor*10 + int64(d-'0')
+	}
+	if negative {
+		minor = -minor
+	}
+	return minor, true
+}

@@ -81,6 +81,12 @@ func (s *Survey) observe(cell string) {
 }
 
 func (s *Survey) observeNumber(cell string) {
+	if _, _, decimals, ok := plainNumber(cell); ok {
+		if decimals != "" {
+			s.add(points)
+		}
+		return
+	}
 	n, err := cut(cell)
 	if err != nil {
 		return
