@@ -3,6 +3,7 @@ package csvio
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/encoding/charmap"
 )
@@ -34,7 +35,7 @@ const (
 // suspicious reports whether r may be a part of improbable text: it is a control
 // character, a sign or a capital letter. That is quick to tell of most characters.
 func suspicious(r rune) bool {
-	return r >= 0x80 && r < 'ß' || r == 'â' || r == 'Œ' || r == 'Š' || r == 'Ÿ' || r == 'Ž'
+	return r >= 0x80 && r < 'ß' || r == 'â' || r == 'Œ' || r == 'Š' || r == 'Ÿ' || r == 'Ž' || r == utf8.RuneError
 }
 
 func improbableWord(word []rune) bool {
@@ -50,7 +51,7 @@ func improbableWord(word []rune) bool {
 		}
 		before, behind := at(i-1), at(i+1)
 		switch {
-		case r <= 0x9F: // control characters
+		case r <= 0x9F, r == utf8.RuneError: // control characters, and what a conversion lost
 			return true
 		case strings.ContainsRune(signs, r) && unicode.IsLetter(before) && unicode.IsLetter(behind):
 			return true

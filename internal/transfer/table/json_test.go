@@ -50,11 +50,15 @@ func TestJSON(t *testing.T) {
 			want: []row{{1, nil, `has the member "a" twice`}, {2, nil, `has the member "o.a" twice`}, {3, []string{"3", ""}, ""}},
 		},
 		{
-			name: "what text cannot hold", in: `[{"a":"x\u0000"},{"a":"\ud83d"},{"a":"\ufffd�"},{"a":"M` + "\xfc" + `ller ä ö"}]`, header: []string{"a"},
+			name: "what text cannot hold", in: `[{"a":"x\u0000"},{"a":"\ud83d"},{"a":"\ufffd�"},{"a":"\\ufffd\ude00"},{"a":"M` + "\xfc" + `ller ä ö"}]`, header: []string{"a"},
 			want: []row{
 				{1, nil, `holds in "a" a NUL character`}, {2, nil, `holds in "a" half a character: "\"\\ud83d\""`}, {3, []string{"\ufffd\ufffd"}, ""},
-				{4, nil, "is not valid UTF-8: " + csvio.Quote(`{"a":"M`+"\xfc"+`ller ä ö"}`)},
+				{4, nil, `holds in "a" half a character: "\"\\\\ufffd\\ude00\""`}, {5, nil, "is not valid UTF-8: " + csvio.Quote(`{"a":"M`+"\xfc"+`ller ä ö"}`)},
 			},
+			notes: []table.Note{{
+				Text: "rows with improbable text, such as \"\ufffd\ufffd\": probably the file has another encoding than UTF-8, " +
+					"or had been read in a wrong one before; name it by --encoding", Count: 1, First: []int{3},
+			}},
 		},
 		{
 			name: "a long object", in: `[{"a":1},{"a":"` + long + `"},{"a":2}]`, header: []string{"a"},
@@ -93,9 +97,9 @@ func TestNDJSON(t *testing.T) {
 	got := mustRead(t, file(t, "a.ndjson", []byte(in)), table.Options{})
 	want := []row{
 		{2, []string{"1", ""}, ""},
-		{4, nil, "is broken JSON at byte 5: EOF"},
+		{4, nil, "is broken JSON at byte 5: unexpected end of JSON input"},
 		{5, nil, `is no object: "[1]"`},
-		{6, nil, `has text behind its end: "{\"a\":3}"`},
+		{6, nil, "is broken JSON at byte 9: invalid character '{' after top-level value"},
 		{7, nil, "is longer than 1048576 bytes"},
 		{8, nil, `is no object: "null"`},
 		{9, []string{"", "4"}, ""},
@@ -126,7 +130,7 @@ func TestJSON_Broken(t *testing.T) {
 		{`{"data":[{"a":1}],x}`, `'x' stands where a member's name is expected`},
 		{`{"data"[]}`, `'[' stands where the colon behind "\"data\"" is expected`},
 		{`"x"`, `'"' stands where a list of objects is expected`},
-		{`[{"a":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}]`, `object 1 is broken JSON at byte 5: invalid character`},
+		{`[{"a":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}]`, `object 1 is broken JSON at byte 10005: invalid character`},
 		{"[" + strings.TrimSuffix(wide.String(), ",") + "]", "the objects have more than 1000 different members"},
 	} {
 		t.Run(tt.want, func(t *testing.T) {

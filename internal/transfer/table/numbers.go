@@ -214,8 +214,8 @@ func (f numberFormat) timeText(stored string, date1904 bool) (string, bool) {
 	}
 	days := math.Floor(serial)
 	microseconds := int64(math.Round((serial - days) * dayMicroseconds))
-	if second := (microseconds + 500_000) / 1_000_000 * 1_000_000; significant(stored) <= exactDigits && abs(microseconds-second) <= roundedOff(days) {
-		microseconds = second
+	if whole := (microseconds + 500) / 1000 * 1000; abs(microseconds-whole) <= roundedOff(days) {
+		microseconds = whole // what was meant before its digits were cut
 	}
 	clock := time.Duration(microseconds) * time.Microsecond
 	if f.elapsed {
@@ -241,11 +241,11 @@ func (f numberFormat) timeText(stored string, date1904 bool) (string, bool) {
 	return at.Format("2006-01-02T15:04:05.999999"), true
 }
 
-// roundedOff returns how many microseconds the last of a serial number's digits is, at
-// most, when a spreadsheet kept no more of them.
+// roundedOff returns how many microseconds the last digit is that a spreadsheet keeps of
+// so many days and a fraction.
 func roundedOff(days float64) int64 {
 	whole := len(strconv.Itoa(int(days)))
-	return int64(math.Ceil(dayMicroseconds / 2 * math.Pow10(whole-exactDigits)))
+	return int64(math.Ceil(dayMicroseconds * math.Pow10(whole-exactDigits)))
 }
 
 func abs(n int64) int64 { return max(n, -n) }

@@ -235,6 +235,7 @@ func TestXLSX_Broken(t *testing.T) {
 		"cut XML":         {workbook(t, strings.TrimSuffix(sheetRows(header), "</worksheet>")), "sheet1.xml cannot be read: unexpected EOF"},
 		"broken XML":      {workbook(t, sheetRows(header+"<row><")), "is broken XML"},
 		"an entity":       {workbook(t, `<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>`+sheetRows(`<row><c t="inlineStr"><is><t>&e;</t></is></c></row>`)), "invalid character entity &e;"},
+		"elements":        {workbook(t, sheetRows(header+`<x><row></x></row>`)), "it is broken XML: </x> closes what was not opened"},
 		"depth":           {workbook(t, sheetRows(strings.Repeat("<x>", 200))), "elements within more than 100 others"},
 		"a long token":    {workbook(t, sheetRows(`<row><c t="str"><v>`+strings.Repeat("x", 5<<20))), "a part of more than 4194304 bytes"},
 		"order of rows":   {workbook(t, sheetRows(header+`<row r="3">`+cells("x")+`</row><row r="2">`+cells("x")+`</row>`)), "row 2 stands behind row 3"},
@@ -268,8 +269,8 @@ func TestXLSX_RoundTrip(t *testing.T) {
 			return r
 		}, text)
 		cents := rapid.Int64Range(-99_999_999_999_999, 99_999_999_999_999).Draw(t, "cents")
-		// Up to 2079 a sheet's numbers are fine enough for microseconds.
-		instant := time.UnixMicro(rapid.Int64Range(-2_203_891_200_000_000+1, 3_439_756_800_000_000).Draw(t, "instant")).UTC()
+		// The digits of a sheet's numbers are fine enough for milliseconds.
+		instant := time.UnixMilli(rapid.Int64Range(-2_203_891_200_000, 253_402_300_799_999).Draw(t, "instant")).UTC()
 		day := time.Unix(rapid.Int64Range(-25_508, 2_932_896).Draw(t, "day")*86400, 0).UTC()
 
 		f := excelize.NewFile()

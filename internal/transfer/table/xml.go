@@ -17,9 +17,9 @@ const (
 // xmlReader reads the tokens of a part of a workbook. It resolves no entities but those
 // of XML itself.
 type xmlReader struct {
-	d     *xml.Decoder
-	from  *tokenBytes
-	depth int
+	d    *xml.Decoder
+	from *tokenBytes
+	open []string // the elements that the next token is in
 }
 
 func newXMLReader(r io.Reader) *xmlReader {
@@ -31,7 +31,7 @@ func newXMLReader(r io.Reader) *xmlReader {
 func (x *xmlReader) next() (xml.Token, error) {
 	x.from.left = maxToken
 	token, err := x.d.RawToken()
-	if errors.Is(err, io.EOF) && x.depth > 0 {
+	if errors.Is(err, io.EOF) && len(x.open) > 0 {
 		return nil, io.ErrUnexpectedEOF
 	}
 	if err != nil {
@@ -41,13 +41,18 @@ func (x *xmlReader) next() (xml.Token, error) {
 		}
 		return nil, err
 	}
-	switch token.(type) {
+	switch t := token.(type) {
 	case xml.StartElement:
-		if x.depth++; x.depth > maxDepth {
+		if len(x.open) == maxDepth {
 			return nil, fmt.Errorf("it has elements within more than %d others", maxDepth)
 		}
+		x.open = append(x.open, t.Name.Local)
 	case xml.EndElement:
-		x.depth--
+		last := len(x.open) - 1
+		if last < 0 || x.open[last] != t.Name.Local {
+			return nil, fmt.Errorf("it is broken XML: </%.100s> closes what was not opened", t.Name.Local)
+		}
+		x.open = x.open[:last]
 	}
 	return token, nil
 }
