@@ -54,13 +54,10 @@ type outcome struct {
 // Bind lays the table over a header. Columns that are taken are read by another rule.
 func (t *Table) Bind(header []string, taken func(column int) bool) *Binding {
 	b := &Binding{}
-	columns := map[string][]int{}
-	for i, name := range header {
-		columns[PlainName(name)] = append(columns[PlainName(name)], i)
-	}
+	columns := columnsOf(header)
 	read := make([]bool, len(header))
 	for _, c := range t.Columns {
-		found := columns[PlainName(c.Name)]
+		found := columns.named(c.Name)
 		if len(found) == 0 || taken(found[0]) {
 			continue
 		}
@@ -98,6 +95,39 @@ func (t *Table) Bind(header []string, taken func(column int) bool) *Binding {
 	return b
 }
 
+// headerColumns are the columns of a header.
+type headerColumns struct {
+	header  []string
+	byPlain map[string][]int
+}
+
+func columnsOf(header []string) headerColumns {
+	c := headerColumns{header, map[string][]int{}}
+	for i, name := range header {
+		c.byPlain[PlainName(name)] = append(c.byPlain[PlainName(name)], i)
+	}
+	return c
+}
+
+// named returns the columns of a name: of several with its plain name those that are written
+// like it, if there are any.
+func (c *headerColumns) named(name string) []int {
+	found := c.byPlain[PlainName(name)]
+	if len(found) < 2 {
+		return found
+	}
+	var written []int
+	for _, i := range found {
+		if crm.NameKey(c.header[i]) == crm.NameKey(name) {
+			written = append(written, i)
+		}
+	}
+	if len(written) == 0 {
+		return found
+	}
+	return written
+}
+
 // feed returns the feed of a field, which it makes if there is none.
 func (b *Binding) feed(t *Table, field string) *Feed {
 	for i := range b.Feeds {
@@ -118,7 +148,7 @@ func (b *Binding) preferParts() {
 	}
 }
 
-func bindWhen(c *Condition, columns map[string][]int) *condition {
+func bindWhen(c *Condition, columns headerColumns) *condition {
 	if c == nil {
 		return nil
 	}
@@ -126,10 +156,10 @@ func bindWhen(c *Condition, columns map[string][]int) *condition {
 	return &bound
 }
 
-func bindCondition(c *Condition, columns map[string][]int) condition {
+func bindCondition(c *Condition, columns headerColumns) condition {
 	bound := condition{column: -1, always: len(c.Columns) == 0, prefix: strings.ToLower(c.Prefix)}
 	for _, name := range c.Columns {
-		if found := columns[PlainName(name)]; len(found) == 1 {
+		if found := columns.named(name); len(found) == 1 {
 			bound.column = found[0]
 			break
 		}

@@ -102,6 +102,10 @@ outcomes: [{column: Won, is: 1, outcome: won}, {column: Closed, is: 1, outcome: 
 		t.Error("a column that is taken feeds a field")
 	}
 	twice := table.Bind([]string{"ID", "Title", "title"}, none)
+	near := table.Bind([]string{"ID", "Title", "T-itle"}, none)
+	if diff := cmp.Diff([]string{"T-itle"}, near.Unread); diff != "" || len(near.Twice) > 0 || cellsOf(near, "1", "A", "B")["name"] != "A" {
+		t.Errorf("of two columns, not the one that is written alike: %q %s", near.Twice, diff)
+	}
 	if diff := cmp.Diff([]string{"Title"}, twice.Twice); diff != "" || len(twice.Unread) > 0 {
 		t.Errorf("twice (-want +got):\n%s", diff)
 	}
