@@ -192,7 +192,7 @@ func TestEncoding_BrokenUTF16(t *testing.T) {
 func TestEncoding_BrokenWindows1252(t *testing.T) {
 	t.Parallel()
 	_, records := readAll(t, strings.NewReader("a\nM\xfcller\nM\x81ller\n"), csvio.Options{})
-	want := []row{{2, []string{"Müller"}, ""}, {3, []string{"M\x81ller"}, `is not valid Windows-1252: "M\x81ller"`}}
+	want := []row{{2, []string{"Müller"}, ""}, {3, []string{"M\x81ller"}, `is not valid Windows-1252: "M\x81ller" (that encoding is assumed: name another by --encoding)`}}
 	if diff := cmp.Diff(want, rows(records)); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
 	}

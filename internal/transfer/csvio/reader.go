@@ -372,6 +372,9 @@ func (r *Reader) check(b []byte, ascii bool, fields []string) error {
 		if i := slices.IndexFunc(fields, broken); i >= 0 {
 			text += ": " + Quote(fields[i])
 		}
+		if r.watch.Assumed {
+			text += " (that encoding is assumed: name another by --encoding)"
+		}
 		return &fault{kind: ErrEncoding, text: text}
 	}
 	return nil

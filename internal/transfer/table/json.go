@@ -176,7 +176,11 @@ func (r *jsonReader) Offset() int64 {
 // Facts implements Reader.
 func (r *jsonReader) Facts() Facts {
 	facts := r.facts
-	facts.Notes = r.watch.Note(r.blank.Note(nil, csvio.NoteBlank))
+	var notes []Note
+	if r.values.more {
+		notes = append(notes, Note{Text: "the file is one page of a list (hasMore): those that follow are not in it"})
+	}
+	facts.Notes = r.watch.Note(r.blank.Note(notes, csvio.NoteBlank))
 	return facts
 }
 

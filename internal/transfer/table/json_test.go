@@ -72,6 +72,11 @@ func TestJSON(t *testing.T) {
 			name: "an answer", in: `{"error":null,"count":12,"meta":{"x":[{"data":[]}]},"data":[{"a":1}],"pagination":{"hasMore":false}} ` + "\n",
 			header: []string{"a"}, want: []row{{1, []string{"1"}, ""}},
 		},
+		{
+			name: "a page of an answer", in: `{"data":[{"a":1}],"pagination":{"hasMore": true,"limit":1}}`,
+			header: []string{"a"}, want: []row{{1, []string{"1"}, ""}},
+			notes: []table.Note{{Text: "the file is one page of a list (hasMore): those that follow are not in it"}},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -18,6 +18,7 @@ const (
 	maxRatio    = 300      // of the unpacked to the packed size, for what is larger than
 	ratioFrom   = 64 << 20 // this
 	maxEntries  = 10_000   // of an archive
+	maxListing  = 4 << 20  // bytes of the list of them
 	namesInText = 5        // of an archive's files in a message
 )
 
@@ -117,7 +118,9 @@ func (c *content) replaceUnpacked(ctx context.Context, r io.Reader, packed int64
 
 // openArchive reads an archive's list of files.
 func openArchive(c *content) (*zip.Reader, error) {
-	archive, err := zip.NewReader(c.file, c.size)
+	listing := &listingReader{r: c.file, left: maxListing}
+	archive, err := zip.NewReader(listing, c.size)
+	listing.read = true
 	if err != nil {
 		return nil, fmt.Errorf("the archive is damaged: %w", err)
 	}
@@ -125,6 +128,24 @@ func openArchive(c *content) (*zip.Reader, error) {
 		return nil, fmt.Errorf("the archive holds %d files, at most %d are taken", len(archive.File), maxEntries)
 	}
 	return archive, nil
+}
+
+// listingReader bounds what is read of an archive until its list of files has been read,
+// since that is kept in memory.
+type listingReader struct {
+	r    io.ReaderAt
+	left int
+	read bool
+}
+
+// ReadAt implements io.ReaderAt.
+func (l *listingReader) ReadAt(p []byte, at int64) (int, error) {
+	if !l.read {
+		if l.left -= len(p); l.left < 0 {
+			return 0, fmt.Errorf("its list of files is longer than %d bytes", maxListing)
+		}
+	}
+	return l.r.ReadAt(p, at)
 }
 
 func has(archive *zip.Reader, name string) bool {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -77,7 +78,7 @@ func spool(ctx context.Context, r io.Reader, dir string, most int64) (file *os.F
 		_, err = file.Seek(0, io.SeekStart)
 	}
 	if errors.Is(err, syscall.ENOSPC) {
-		err = fmt.Errorf("the disk of %s is full, where the content is kept while it is imported (TMPDIR names another place): %w", os.TempDir(), err)
+		err = fmt.Errorf("the disk of %s is full, where the content is kept while it is imported (TMPDIR names another place): %w", filepath.Dir(file.Name()), err)
 	}
 	if err != nil {
 		return nil, 0, errors.Join(err, file.Close(), os.Remove(file.Name()))

@@ -174,6 +174,7 @@ var (
 	// objects is how JSON begins, and CSV never does: its quotes would be broken.
 	objects = regexp.MustCompile(`^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\x00]*(?:\[[\s\x00]*)?\{[\s\x00]*["}]`)
 	array   = regexp.MustCompile(`^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\x00]*\[`)
+	hasMore = regexp.MustCompile(`"hasMore"\s*:\s*true`)
 	// dataList is how the answer of an API begins.
 	dataList = regexp.MustCompile(`^\{[\s\x00]*"data"[\s\x00]*:[\s\x00]*\[`)
 )

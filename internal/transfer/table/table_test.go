@@ -6,10 +6,12 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -205,6 +207,13 @@ func TestOpen_Errors(t *testing.T) {
 	t.Parallel()
 	book := workbook(t, sheetRows(`<row r="1">`+cells("name")+`</row>`))
 	packed := gzipped(t, gzipped(t, gzipped(t, []byte(asCSV))))
+	entries := func(n int) []part {
+		parts := make([]part, n)
+		for i := range parts {
+			parts[i].name = fmt.Sprintf("a file of a long enough name to be one of many %d.csv", i)
+		}
+		return parts
+	}
 	for _, tt := range []struct {
 		name    string
 		content []byte
@@ -226,6 +235,8 @@ func TestOpen_Errors(t *testing.T) {
 		{"a.ods", zipped(t, part{"mimetype", ""}, part{"content.xml", ""}), table.Options{}, "OpenDocument"},
 		{"a.zip", zipped(t, part{"a.csv", asCSV}, part{"b.csv", asCSV}), table.Options{}, `the archive holds 2 files ("a.csv", "b.csv"): one is wanted`},
 		{"a.zip", zipped(t), table.Options{}, "the archive holds no file: one is wanted"},
+		{"a.zip", zipped(t, entries(10_001)...), table.Options{}, "the archive holds 10001 files, at most 10000 are taken"},
+		{"a.zip", zipped(t, entries(50_000)...), table.Options{}, "its list of files is longer than 4194304 bytes"},
 		{"a.zip", []byte("PK\x03\x04xxx"), table.Options{}, "the archive is damaged"},
 		{"a.gz", []byte("\x1f\x8bxxxxxxxxxxxx"), table.Options{}, "damaged"},
 		{"a.gz", packed[:len(packed)-9], table.Options{}, "it cannot be unpacked"},
@@ -332,6 +343,10 @@ func TestSpool(t *testing.T) {
 	cancel(gone)
 	if _, err := table.Spool(ended, "x", strings.NewReader("x"), dir); !errors.Is(err, gone) {
 		t.Errorf("cancelled: %v", err)
+	}
+	full := failing{&os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}}
+	if _, err := table.Spool(t.Context(), "x", full, dir); err == nil || !strings.Contains(err.Error(), "the disk of "+dir+" is full") {
+		t.Errorf("a full disk: %v", err)
 	}
 	if _, err := table.Spool(t.Context(), "x", io.MultiReader(strings.NewReader("x"), failing{gone}), dir); !errors.Is(err, gone) {
 		t.Errorf("a source that fails: %v", err)

@@ -24,6 +24,7 @@ type values struct {
 
 	begun, ended bool
 	envelope     bool // the array is a member of an object
+	more         bool // which says that other pages follow
 	line         int  // on which r stands, from 1
 	number       int  // of the value
 	value        []byte
@@ -142,10 +143,19 @@ func (v *values) begin() error {
 			}
 			return nil
 		}
-		if _, err := v.take(c, false); err != nil {
+		if err := v.pass(name, c); err != nil {
 			return err
 		}
 	}
+}
+
+// pass passes over a member beside the list, whose value begins with c.
+func (v *values) pass(name string, c byte) error {
+	_, err := v.take(c, name == `"pagination"`)
+	if name == `"pagination"` {
+		v.more = v.more || hasMore.Match(v.value)
+	}
+	return err
 }
 
 // end reads what stands behind the list.
@@ -162,7 +172,7 @@ func (v *values) end() error {
 		if err != nil {
 			return err
 		}
-		if _, err := v.take(c, false); err != nil {
+		if err := v.pass(name, c); err != nil {
 			return err
 		}
 	}
