@@ -157,7 +157,8 @@ sixty() {
 set -v
 `
 
-// runDocument runs a script in a folder with the files of the import fixture.
+// runDocument runs a script in a folder with the files of the import fixture, and the exports of
+// another system.
 func runDocument(t *testing.T, script string) {
 	t.Helper()
 	for text, url := range databases {
@@ -172,8 +173,10 @@ func runDocument(t *testing.T, script string) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join(root, "internal", "transfer", "testdata", "crm-sales-opportunities"))); err != nil {
-		t.Fatal(err)
+	for from, to := range map[string]string{"crm-sales-opportunities": dir, "presets/hubspot": filepath.Join(dir, "exports")} {
+		if err := os.CopyFS(to, os.DirFS(filepath.Join(root, "internal", "transfer", "testdata", from))); err != nil {
+			t.Fatal(err)
+		}
 	}
 	cmd := exec.CommandContext(t.Context(), "bash", "-c", prelude+script)
 	cmd.Dir = dir

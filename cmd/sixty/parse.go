@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 
 	"sixty/internal/config"
+	"sixty/internal/transfer"
 )
 
 const description = `The backend of a sales dashboard.
@@ -31,6 +33,7 @@ func parse(args []string, env *environment) (*kong.Context, error) {
 		kong.Name("sixty"),
 		kong.Description(description),
 		kong.Writers(env.stdout, env.stderr),
+		kong.Vars{"presets": strings.Join(transfer.Presets(), ", ")},
 		kong.Resolvers(kong.ResolverFunc(fromFiles)),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.ExplicitGroups([]kong.Group{

@@ -103,9 +103,10 @@ func moduleRules() rules {
 			{path: "internal/store/enginetest", may: []string{"internal/crm", "internal/accounts", "internal/store", "internal/store/postgres", "internal/store/sqlite", "internal/servertest"},
 				reason: "it opens any engine for tests of other packages"},
 			{path: "internal/telemetry", may: crm, reason: adapter},
-			{path: "internal/transfer", may: append(slices.Clip(ports), "internal/cells", "internal/transfer/csvio", "internal/transfer/table"),
+			{path: "internal/transfer", may: append(slices.Clip(ports), "internal/cells", "internal/transfer/csvio", "internal/transfer/table", "internal/transfer/preset"),
 				reason: "files are imported and exported through use cases, independent of the engine"},
 			{path: "internal/transfer/csvio", reason: "it reads and writes CSV, independent of what the columns mean"},
+			{path: "internal/transfer/preset", may: []string{"internal/crm", "internal/cells"}, reason: "it holds layouts of files as data, and checks them against the declarations"},
 			{path: "internal/transfer/table", may: []string{"internal/transfer/csvio"}, reason: "it reads files of any format as rows, independent of what the columns mean"},
 
 			{path: "internal/server", may: []string{"internal/crm", "internal/accounts", "internal/cache", "internal/changes", "internal/ratelimit"}, never: databases,

@@ -27,11 +27,11 @@ func TestActivities(t *testing.T) {
 4,visit,,,-1,many,,,,,,
 5,note,,,,,,Unknown,Unknown,Twins,Unknown,
 ,note,,,,,,,,,,
-1,email,,,,,,C-2,,,,
-`, summary(3, 1, 0, 3),
-			`quantity must be a whole number (it is "many"); type must be one of outbound, meeting, proposal, sale, call, email, note; amount must be between 0.00 and 999999999999.99`,
+`, summary(3, 0, 0, 3),
+			`quantity must be a number (it is "many"); type must be one of outbound, meeting, proposal, sale, call, email, note; amount must be between 0.00 and 999999999999.99`,
 			`no company called "Unknown"; no owner called "Unknown"; no contact called "Unknown"; 2 deals are called "twins": name the one by its id or external_id (use --create-missing company,owner)`,
 			"has no external_id to recognise it by")
+		w.expect(activities, "external_id,type,company\n1,email,C-2\n", summary(0, 1, 0, 0))
 		w.expect(activities, "external_id,type,deal_id\n1,email,D-1\n2,meeting,\n", summary(0, 0, 2, 0))
 
 		people, firms := named(all(w, w.service.Owners), func(o *crm.Owner) (crm.ID, string) { return o.ID, o.FullName }),
@@ -49,7 +49,7 @@ func TestActivities(t *testing.T) {
 		}
 		want := []string{
 			"3 sale completed 2016-05-06T00:00:00.000000Z 1250.50 v1: , Ada King, Licences, ",
-			"1 email completed 2017-01-31T00:00:00.000000Z <nil> v1: Other, Ada King, Licences, Bob Own",
+			"1 email completed 2017-01-31T00:00:00.000000Z <nil> v2: Other, Ada King, Licences, Bob Own",
 			"2 meeting no_show 2017-02-01T08:30:00.000000Z <nil> v1: Acme, Ada King, Licences, Bob Own",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

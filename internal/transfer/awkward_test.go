@@ -114,7 +114,7 @@ func TestLongLine(t *testing.T) {
 func TestUnreadableRecordsByName(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "sqlite")
-	w.expect(transfer.Options{Kind: transfer.Companies, Key: "name"}, "name,domain\nLong,l.example,x\n\"N\x00L\",n.example\n,e.example\n",
-		transfer.Summary{Read: 3, Rejected: 3},
+	w.expect(transfer.Options{Kind: transfer.Companies, Keys: []string{"name"}}, "name,domain\nLong,l.example,x\n\"N\x00L\",n.example\n,e.example\n",
+		transfer.Counts{Read: 3, Rejected: 3},
 		`the record has 3 fields, the header has 2; surplus is "x"`, "the record holds a NUL byte", "name must not be empty")
 }

@@ -10,6 +10,7 @@ import (
 
 	"sixty/internal/bulk"
 	"sixty/internal/crm"
+	"sixty/internal/transfer/preset"
 )
 
 // column is a column of a table.
@@ -114,14 +115,12 @@ func (t *exportTable) choose(names []string) error {
 	}
 	var chosen []column
 	for _, given := range names {
-		plain := plainName(given)
-		named := func(c column) bool { return c.name == plain }
-		if slices.ContainsFunc(chosen, named) {
-			return usage("--columns: %s is named twice", plain)
-		}
-		i := slices.IndexFunc(t.columns, named)
+		i := slices.IndexFunc(t.columns, func(c column) bool { return preset.PlainName(c.name) == preset.PlainName(given) })
 		if i < 0 {
-			return usage("--columns: %s have no column %q; there are %s", t.kind, shortened(given), strings.Join(t.names(), ", "))
+			return usage("--columns: %s have no column %s; there are %s", t.kind, quotedCell(given), strings.Join(t.names(), ", "))
+		}
+		if slices.ContainsFunc(chosen, func(c column) bool { return c.name == t.columns[i].name }) {
+			return usage("--columns: %s is named twice", t.columns[i].name)
 		}
 		chosen = append(chosen, t.columns[i])
 	}

@@ -19,13 +19,13 @@ import (
 
 // The import commands of the README.
 var (
-	accounts = transfer.Options{Kind: transfer.Companies, Maps: []string{"account=name,sector=industry"}, Key: "name"}
-	teams    = transfer.Options{Kind: transfer.Owners, Maps: []string{"sales_agent=full_name"}, Key: "name"}
+	accounts = transfer.Options{Kind: transfer.Companies, Maps: []string{"account=name,sector=industry"}, Keys: []string{"name"}}
+	teams    = transfer.Options{Kind: transfer.Owners, Maps: []string{"sales_agent=full_name"}, Keys: []string{"name"}}
 	pipeline = transfer.Options{
 		Kind: transfer.Deals,
 		Maps: []string{"opportunity_id=external_id,product=name,account=company,sales_agent=owner,deal_stage=stage," +
 			"engage_date=created_at,close_date=closed_at,close_value=value"},
-		DateFormat: "M/D/YYYY", CreateMissing: []string{"stage"}, Key: "external_id",
+		DateFormats: []string{"M/D/YYYY"}, CreateMissing: []string{"stage"}, Keys: []string{"external_id"},
 	}
 )
 
@@ -96,14 +96,14 @@ func TestDataSet(t *testing.T) {
 			// A dry run predicts the result and leaves nothing behind.
 			for _, dry := range []bool{true, false} {
 				f.opt.DryRun = dry
-				if got, _ := w.load(f.opt, f.source); got != (transfer.Summary{Read: f.rows, Created: f.rows}) {
+				if got, _ := w.load(f.opt, f.source); got != (transfer.Counts{Read: f.rows, Created: f.rows}) {
 					t.Errorf("%s, dry %t: %+v", f.opt.Kind, dry, got)
 				}
 			}
 		}
 		before := w.facts(true)
 		for _, f := range files {
-			if got, _ := w.load(f.opt, f.source); got != (transfer.Summary{Read: f.rows, Unchanged: f.rows}) {
+			if got, _ := w.load(f.opt, f.source); got != (transfer.Counts{Read: f.rows, Unchanged: f.rows}) {
 				t.Errorf("%s, again: %+v", f.opt.Kind, got)
 			}
 		}

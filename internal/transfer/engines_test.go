@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -43,9 +44,16 @@ func (w *world) sibling(name string) *world {
 	return &world{t: w.t, store: w.store, service: w.service, bulk: w.bulk, by: enginetest.Organisation(w.t, w.store, name)}
 }
 
-// load imports and expects that nothing goes wrong with the run; it gives the
-// summary and the reasons of the rows that were rejected.
-func (w *world) load(opt transfer.Options, sources ...transfer.Source) (s transfer.Summary, reasons []string) {
+// load imports and expects that nothing goes wrong with the run; it returns the
+// counts and the reasons of the rows that were rejected.
+func (w *world) load(opt transfer.Options, sources ...transfer.Source) (c transfer.Counts, reasons []string) {
+	w.t.Helper()
+	s, reasons := w.imports(opt, sources...)
+	return s.Counts, reasons
+}
+
+// imports is load with the whole summary.
+func (w *world) imports(opt transfer.Options, sources ...transfer.Source) (s transfer.Summary, reasons []string) {
 	w.t.Helper()
 	opt.Rejected = func(r transfer.Rejection) { reasons = append(reasons, r.Reason) }
 	s, err := transfer.Import(w.t.Context(), w.bulk, w.by, opt, sources...)
@@ -56,9 +64,32 @@ func (w *world) load(opt transfer.Options, sources ...transfer.Source) (s transf
 }
 
 // expect imports rows and compares what became of them.
-func (w *world) expect(opt transfer.Options, content string, want transfer.Summary, reasons ...string) {
+func (w *world) expect(opt transfer.Options, content string, want transfer.Counts, reasons ...string) {
 	w.t.Helper()
 	got, said := w.load(opt, file(w.t, content))
+	if got != want {
+		w.t.Errorf("%+v, want %+v; reasons %q", got, want, said)
+	}
+	if diff := cmp.Diff(reasons, said); diff != "" {
+		w.t.Errorf("reasons (-want +got):\n%s", diff)
+	}
+}
+
+// inTurn is expect for rows that repeat keys: each is imported on its own, one after the other.
+func (w *world) inTurn(opt transfer.Options, content string, want transfer.Counts, reasons ...string) {
+	w.t.Helper()
+	var got transfer.Counts
+	var said []string
+	header, rows, _ := strings.Cut(content, "\n")
+	for row := range strings.Lines(rows) {
+		c, reasons := w.load(opt, file(w.t, header+"\n"+row))
+		got.Read += c.Read
+		got.Created += c.Created
+		got.Updated += c.Updated
+		got.Unchanged += c.Unchanged
+		got.Rejected += c.Rejected
+		said = append(said, reasons...)
+	}
 	if got != want {
 		w.t.Errorf("%+v, want %+v; reasons %q", got, want, said)
 	}

@@ -36,7 +36,7 @@ func parseFilters[T, P, F any](entity *crm.Entity[T, P, F], kind Kind, given []s
 		}
 		seen[known[i].Name] = true
 		if err := known[i].Set(&filter, value); err != nil {
-			return filter, usage("--filter: %s %v, not %q", known[i].Name, err, shortened(value))
+			return filter, usage("--filter: %s %v, not %s", known[i].Name, err, quotedCell(value))
 		}
 	}
 	for i := range known {

@@ -13,8 +13,8 @@ import (
 )
 
 // The summaries that tests expect are short: so many rows of each verdict.
-func summary(created, updated, unchanged, rejected int64) transfer.Summary {
-	return transfer.Summary{
+func summary(created, updated, unchanged, rejected int64) transfer.Counts {
+	return transfer.Counts{
 		Read: created + updated + unchanged + rejected, Created: created, Updated: updated, Unchanged: unchanged, Rejected: rejected,
 	}
 }
@@ -30,7 +30,7 @@ var (
 func TestRowsInOrder(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, w *world) {
-		w.expect(companies, `external_id,name,domain
+		w.inTurn(companies, `external_id,name,domain
 1,Acme,
 1,Acme,acme.example
 1,ACME,
@@ -40,7 +40,7 @@ func TestRowsInOrder(t *testing.T) {
 `, summary(2, 2, 1, 1), `domain "acme.example" is already used by another company`)
 
 		// Keys change hands: each row finds what the rows before it left.
-		w.expect(companies, `external_id,domain
+		w.inTurn(companies, `external_id,domain
 1,third.example
 2,acme.example
 1,other.example
@@ -50,7 +50,7 @@ func TestRowsInOrder(t *testing.T) {
 		for _, c := range all(w, w.service.Companies) {
 			got = append(got, fmt.Sprintf("%s %s %s %d", *c.ExternalID, c.Name, *c.Domain, c.Version))
 		}
-		if diff := cmp.Diff([]string{"1 ACME other.example 3", "2 Other acme.example 2"}, got); diff != "" {
+		if diff := cmp.Diff([]string{"1 ACME other.example 5", "2 Other acme.example 2"}, got); diff != "" {
 			t.Errorf("companies (-want +got):\n%s", diff)
 		}
 	})
@@ -60,13 +60,14 @@ func TestRecognition(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, w *world) {
 		byName := companies
-		byName.Key = "name"
+		byName.Keys = []string{"name"}
 		w.expect(companies, "external_id,name,domain\n1,Acme,acme.example\n2,Twin,\n3,twin,\n", summary(3, 0, 0, 0))
-		w.expect(byName, "name,industry\n  acme ,Steel\nTWIN,Steel\n,Steel\nNew,\nNEW,\n", summary(1, 2, 0, 2),
+		w.inTurn(byName, "name,industry\n  acme ,Steel\nTWIN,Steel\n,Steel\nNew,\nNEW,\n", summary(1, 2, 0, 2),
 			"2 companies have this name", "name must not be empty")
 		// Without --key the surest field that is fed is taken.
-		w.expect(companies, "domain,name\nACME.example,Acme Ltd\nnowhere,X\n,Y\n", summary(0, 1, 0, 2),
-			"domain must be a host name such as example.com", "has no domain to recognise it by")
+		// A row without a value of it is found by the next one that it has.
+		w.expect(companies, "domain,name\nACME.example,Acme Ltd\nnowhere,X\n,Y\n,\n", summary(1, 1, 0, 1),
+			"domain must be a host name such as example.com")
 		w.expect(contacts, "email,name\nAda@x.example,Ada Lovelace\n", summary(1, 0, 0, 0))
 		w.expect(contacts, "email,name\nada@X.example,Ada Lovelace\n", summary(0, 0, 1, 0))
 		w.expect(owners, "full_name,role\nGrace Brewster Hopper,MANAGER\n", summary(1, 0, 0, 0))
@@ -171,7 +172,7 @@ func TestCreateMissing(t *testing.T) {
 func TestStages(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, w *world) {
-		w.expect(deals, `external_id,name,stage,created_at,closed_at,status
+		w.inTurn(deals, `external_id,name,stage,created_at,closed_at,status
 1,Old and won,Won,2017-01-02,2017-03-04,
 2,Won without a date,Won,2017-01-02,,
 3,Open,Lead,2017-01-02,,
@@ -186,7 +187,7 @@ func TestStages(t *testing.T) {
 		now := all(w, w.service.Deals)
 		at := map[string]string{}
 		for _, d := range now {
-			at[*d.ExternalID] = d.UpdatedAt.String()
+			at[*d.ExternalID] = d.StageChangedAt.String()
 		}
 		got := map[string]string{}
 		for _, d := range now {
@@ -262,13 +263,13 @@ func TestRejectedFile(t *testing.T) {
 		opt := deals
 		opt.Errors = write(t, "what was here before")
 		input := file(t, "external_id;name;value;note\n"+
-			"1;\"Good; one\";1,5;\n2;\"Bad \"\"one\"\"\";1.500;\"two\nlines\"\n3;short\n;;;\n4;long;1;;5\n5;broken \"quote\";1;\n6;Good;2;\n")
+			"1;\"Good; one\";15;\n2;\"Bad \"\"one\"\"\";1.500;\"two\nlines\"\n3;short\n;;;\n4;long;1;;5\n5;broken \"quote\";1;\n6;Good;2;\n")
 		got, _ := w.load(opt, input)
 		if got != summary(3, 0, 0, 3) {
 			t.Errorf("%+v", got)
 		}
 		const want = "external_id;name;value;note;reason\r\n" +
-			"2;\"Bad \"\"one\"\"\";1.500;\"two\nlines\";\"" + `value must be unambiguous: 1.500 may be 1500 or, rounded, 1.50; write it with two decimals (it is ""1.500"")` + "\"\r\n" +
+			"2;\"Bad \"\"one\"\"\";1.500;\"two\nlines\";\"" + `value must be unambiguous: may be 1.500 or 1500, and no other cell shows what its decimal sign is (see --decimal) (it is ""1.500"")` + "\"\r\n" +
 			"4;long;1;;\"the record has 5 fields, the header has 4; surplus is \"\"5\"\"\";5\r\n" +
 			"5;\"broken \"\"quote\"\";1;\";;;the record has a quote inside a field that is not quoted\r\n"
 		if diff := cmp.Diff(want, read(t, opt.Errors)); diff != "" {
@@ -312,12 +313,17 @@ func TestSeveralFiles(t *testing.T) {
 		var done []transfer.Progress
 		opt.Progress = func(p transfer.Progress) { done = append(done, p) }
 		got, _ := w.load(opt, file(t, "External ID,Name,x\n1,One,\n"), file(t, "name,external-id,y\nTwo,2,\nOne,1,\n"))
-		if got != summary(2, 0, 1, 0) {
+		if got != summary(2, 0, 0, 1) {
 			t.Errorf("%+v", got)
 		}
-		want := []string{"companies are recognised by external_id", `columns that are left: "x"`, `columns that are left: "y"`}
-		if diff := cmp.Diff(want, notices); diff != "" {
-			t.Errorf("notices (-want +got):\n%s", diff)
+		text := strings.Join(notices, "\n")
+		for _, want := range []string{
+			`columns that are left out: "x"`, `columns that are left out: "y"`, "companies are recognised by external_id, else name",
+			"rows repeat the key of another one (--key names another key, --repeats last loads the last of them) (1; line 3)",
+		} {
+			if !strings.Contains(text, want) {
+				t.Errorf("no notice %q in\n%s", want, text)
+			}
 		}
 		last := done[len(done)-1]
 		if len(done) != 2 || last.Done != last.Total || last.Read != 3 {
@@ -340,16 +346,15 @@ func TestUsage(t *testing.T) {
 		{"Kind", func(o *transfer.Options) { o.Kind = "things" }, good, `"things" cannot be imported`},
 		{"UnknownColumn", func(o *transfer.Options) { o.Maps = []string{"prodct=name"} }, good, `no column "prodct"; there are "external_id", "name", "product", "company"`},
 		{"UnknownField", func(o *transfer.Options) { o.Maps = []string{"product=title"} }, good, `no field "title"; there are annual_value, `},
-		{"TwoColumns", func(o *transfer.Options) { o.Maps = []string{"product=name,name=name"} }, good, `name would be fed by two columns, "product" and "name"`},
+		{"TwoColumns", func(o *transfer.Options) { o.Maps = []string{"product=name,name=name"} }, good, `name is mapped from two columns, "product" and "name"`},
 		{"HalfAPair", func(o *transfer.Options) { o.Maps = []string{"product"} }, good, `"product" must have something on either side`},
 		{"BrokenQuotes", func(o *transfer.Options) { o.Maps = []string{`"a, b"=name`} }, good, `in quotes as a whole`},
-		{"Key", func(o *transfer.Options) { o.Key = "domain" }, good, `deals are recognised by id or external_id or name`},
-		{"KeyNotFed", func(o *transfer.Options) { o.Key = "external_id" }, "name\nOne\n", `no column feeds it; fed are name`},
-		{"OtherKey", func(*transfer.Options) {}, "name\nOne\n", `no column feeds it; fed are name`},
-		{"NothingFed", func(*transfer.Options) {}, "a,b\n1,2\n", `no column feeds a field`},
-		{"CreateMissing", func(o *transfer.Options) { o.CreateMissing = []string{"contact"} }, good, `company, owner, stage can be made, not "contact"`},
+		{"Key", func(o *transfer.Options) { o.Keys = []string{"domain"} }, good, `deals are recognised by id or external_id or name`},
+		{"KeyNotMapped", func(o *transfer.Options) { o.Keys = []string{"external_id"} }, "name\nOne\n", `no column is mapped to external_id, by which deals are recognised; mapped are name`},
+		{"NothingMapped", func(*transfer.Options) {}, "a,b\n1,2\n", `no column is mapped to a field`},
+		{"CreateMissing", func(o *transfer.Options) { o.CreateMissing = []string{"contact"} }, good, `company, owner, stage can be created, not "contact"`},
 		{"StageOutcome", func(o *transfer.Options) { o.StageOutcomes = []string{"Done=perhaps"} }, good, `"Done" must be open, won or lost`},
-		{"DateFormat", func(o *transfer.Options) { o.DateFormat = "MM/YYYY" }, good, `must have a year (YYYY), a month (MM or M) and a day`},
+		{"DateFormat", func(o *transfer.Options) { o.DateFormats = []string{"MM/YYYY"} }, good, `must have a year (YYYY or YY), a month (MMMM, MMM, MM or M) and a day`},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -366,10 +371,10 @@ func TestUsage(t *testing.T) {
 			}
 		})
 	}
-	t.Run("NoKeyFed", func(t *testing.T) {
+	t.Run("NoKeyMapped", func(t *testing.T) {
 		t.Parallel()
 		_, err := transfer.Import(t.Context(), w.bulk, w.by, deals, file(t, "value\n1\n"))
-		if err == nil || !strings.Contains(err.Error(), "no column feeds external_id or name, by which deals are recognised; fed are value") {
+		if err == nil || !strings.Contains(err.Error(), "no column is mapped to external_id or name, by which deals are recognised; mapped are value") {
 			t.Errorf("error %v", err)
 		}
 	})
@@ -390,7 +395,7 @@ func TestAnAdminStays(t *testing.T) {
 	eachEngine(t, func(t *testing.T, w *world) {
 		const reason = "role must stay admin: this is the last active admin"
 		w.expect(owners, "email,name,role\nada@x.example,Ada A,admin\nbob@x.example,Bob B,rep\n", summary(2, 0, 0, 0))
-		w.expect(owners, "email,role\nada@x.example,rep\nbob@x.example,admin\nada@x.example,rep\nbob@x.example,viewer\n",
+		w.inTurn(owners, "email,role\nada@x.example,rep\nbob@x.example,admin\nada@x.example,rep\nbob@x.example,viewer\n",
 			summary(0, 2, 0, 2), reason, reason)
 		roles := map[string]crm.Role{}
 		for _, o := range all(w, w.service.Owners) {

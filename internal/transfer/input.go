@@ -3,91 +3,102 @@ package transfer
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"slices"
 
 	"sixty/internal/crm"
+	"sixty/internal/transfer/preset"
 	"sixty/internal/transfer/table"
 )
 
-// input is a source whose columns are mapped. It stays open only if its source can
-// be opened but once.
+// input is a source whose columns are mapped.
 type input[P any] struct {
 	source  Source
+	preset  string        // the name of the layout's preset
+	table   *preset.Table // the layout of the source; nil: none is known
 	mapping *mapping[P]
-	reader  table.Reader
-	closer  io.Closer
+	header  []string
+	facts   table.Facts
+
+	options table.Options
+	reader  table.Reader // nil: closed
 }
 
-// open opens the source at its beginning, unless it is.
-func (in *input[P]) open(ctx context.Context) error {
-	if in.closer != nil {
-		return nil
-	}
-	if in.reader != nil && in.source.Once {
-		return fmt.Errorf("%s cannot be read twice", in.source.Name)
-	}
-	reader, err := table.Open(ctx, in.source, table.Options{})
-	if ctx.Err() != nil {
-		return err
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", in.source.Name, err)
-	}
-	in.reader, in.closer = reader, reader
-	return nil
+// open opens the source at its beginning.
+func (in *input[P]) open(ctx context.Context) (err error) {
+	in.reader, err = table.Open(ctx, in.source, in.options)
+	return err
 }
 
 // close closes the source if it is open.
 func (in *input[P]) close() error {
-	if in.closer == nil {
+	if in.reader == nil {
 		return nil
 	}
-	err := in.closer.Close()
-	in.closer = nil
+	err := in.reader.Close()
+	in.reader = nil
 	return err
+}
+
+// spool copies sources that can be opened but once, such as standard input, to temporary
+// files: an import reads each source twice. The caller calls remove.
+func spool(ctx context.Context, sources []Source) (spooled []Source, remove func(), err error) {
+	spooled = slices.Clone(sources)
+	var temporary []Source
+	remove = func() {
+		for _, s := range temporary {
+			_ = s.Remove()
+		}
+	}
+	for i, s := range sources {
+		if !s.Once {
+			continue
+		}
+		if slices.ContainsFunc(sources[:i], func(other Source) bool { return other.Name == s.Name }) {
+			return nil, remove, usage("%s is named twice and can be read only once", s.Name)
+		}
+		stream, err := s.Open()
+		if err != nil {
+			return nil, remove, err
+		}
+		// A read that waits for a terminal or a pipe ends with the import.
+		stop := context.AfterFunc(ctx, func() { _ = stream.Close() })
+		spooled[i], err = table.Spool(ctx, s.Name, stream, "")
+		if stop() {
+			err = errors.Join(err, stream.Close())
+		} else {
+			err = context.Cause(ctx)
+		}
+		temporary = append(temporary, spooled[i])
+		if err != nil {
+			return nil, remove, err
+		}
+	}
+	return spooled, remove, nil
 }
 
 // inputs are all the sources of a run.
 type inputs[P any] struct {
 	list  []*input[P]
-	key   crm.Key
+	keys  []crm.Key
 	total int64
 }
 
-// prepareAll maps the columns of every source before any is imported, so that a
-// mistake does not show halfway. The caller closes what it returns, also with an
-// error.
-func prepareAll[P any](ctx context.Context, opt Options, sources []Source, fields *fields[P]) (*inputs[P], error) {
-	all := &inputs[P]{key: crm.Key(opt.Key)}
+// prepareAll maps the columns of every source before any is read to its end, so that a mistake
+// does not show halfway.
+func prepareAll[P any](ctx context.Context, opt Options, read *reading, sources []Source, fields *fields[P]) (*inputs[P], error) {
 	if len(sources) == 0 {
-		return all, usage("there is no file to import")
+		return nil, usage("there is no file to import")
 	}
 	pairs, err := parsePairs("--map", opt.Maps)
 	if err != nil {
-		return all, err
+		return nil, err
 	}
-	for i, source := range sources {
-		if source.Once && slices.ContainsFunc(sources[:i], func(s Source) bool { return s.Name == source.Name }) {
-			return all, usage("%s is named twice and can be read only once", source.Name)
-		}
-		in := &input[P]{source: source}
+	all := &inputs[P]{}
+	for _, source := range sources {
+		in := &input[P]{source: source, options: opt.tableOptions()}
 		all.list = append(all.list, in)
-		err := in.open(ctx)
-		if err == nil {
-			in.mapping, err = newMapping(in.reader.Header(), pairs, fields)
-		}
-		if err == nil {
-			all.key, err = chooseKey(opt.Kind, all.key, in.mapping)
-		}
-		if err != nil {
-			return all, inFile(source, len(sources), err)
-		}
-		if !source.Once {
-			if err := in.close(); err != nil {
-				return all, err
-			}
+		if err := in.prepare(ctx, opt, read, pairs, fields); err != nil {
+			return nil, inFile(source, len(sources), err)
 		}
 		if source.Size < 0 || all.total < 0 {
 			all.total = -1
@@ -95,7 +106,36 @@ func prepareAll[P any](ctx context.Context, opt Options, sources []Source, field
 			all.total += source.Size
 		}
 	}
-	return all, nil
+	var keys []crm.Key
+	for _, name := range all.list[0].statedKeys(opt) {
+		keys = append(keys, crm.Key(name))
+	}
+	all.keys, err = chooseKeys(opt.Kind, keys, all.list)
+	return all, err
+}
+
+// statedKeys returns the keys that the options name, else those of the file's layout.
+func (in *input[P]) statedKeys(opt Options) []string {
+	if len(opt.Keys) == 0 && in.table != nil {
+		return in.table.Key
+	}
+	return opt.Keys
+}
+
+// prepare reads the header and maps the columns.
+func (in *input[P]) prepare(ctx context.Context, opt Options, read *reading, pairs []pair, fields *fields[P]) error {
+	if err := in.open(ctx); err != nil {
+		return err
+	}
+	in.header = slices.Clone(in.reader.Header())
+	if err := in.close(); err != nil {
+		return err
+	}
+	in.preset, in.table = read.table(opt.Kind, in.header, in.source.Name)
+	fields.byID = slices.Contains(in.statedKeys(opt), string(crm.KeyID))
+	var err error
+	in.mapping, err = newMapping(in.header, pairs, in.table, fields)
+	return err
 }
 
 // inFile says which of several files a mistake in the use is about.
@@ -107,26 +147,11 @@ func inFile(source Source, files int, err error) error {
 	return err
 }
 
-// notices reports how the columns are read.
-func (all *inputs[P]) notices(kind Kind, tell func(string)) {
-	if tell == nil {
-		return
-	}
-	tell(fmt.Sprintf("%s are recognised by %s", kind, all.key))
-	told := map[string]bool{}
-	for _, in := range all.list {
-		if left := quoted(in.mapping.left); left != "" && !told[left] {
-			told[left] = true
-			tell("columns that are left: " + left)
-		}
-	}
-}
-
 // sameHeader checks that rejected rows of all files can stand in one.
 func (all *inputs[P]) sameHeader() error {
 	first := all.list[0]
 	for _, in := range all.list[1:] {
-		if !slices.Equal(in.reader.Header(), first.reader.Header()) {
+		if !slices.Equal(in.header, first.header) {
 			return usage("--errors: %s and %s have different columns, so that their rejected rows cannot stand in one file; import them one at a time",
 				first.source.Name, in.source.Name)
 		}
@@ -135,6 +160,9 @@ func (all *inputs[P]) sameHeader() error {
 }
 
 func (all *inputs[P]) close() {
+	if all == nil {
+		return
+	}
 	for _, in := range all.list {
 		_ = in.close() // only read from
 	}

@@ -66,7 +66,7 @@ func TestCollision(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		unseen int64 // how many times it is not seen
-		want   transfer.Summary
+		want   transfer.Counts
 	}{
 		{"SeenThen", 1, summary(hundred-1, 1, 0, 0)},
 		{"NeverSeen", 1 << 40, summary(hundred-1, 0, 0, 1)},

@@ -18,7 +18,7 @@ func TestMeter(t *testing.T) {
 		t.Helper()
 		now = now.Add(after)
 		out.Reset()
-		m.Show(transfer.Progress{Summary: transfer.Summary{Read: rows}, Done: done, Total: total})
+		m.Show(transfer.Progress{Counts: transfer.Counts{Read: rows}, Done: done, Total: total})
 		if out.String() != want {
 			t.Errorf("%q, want %q", out.String(), want)
 		}

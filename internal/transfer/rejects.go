@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"sixty/internal/transfer/csvio"
-	"sixty/internal/transfer/table"
 )
 
 // reasonColumn is the column that the file of rejected rows has beside theirs.
@@ -44,26 +43,15 @@ func newRejects[P any](path string, all *inputs[P]) (*rejects, error) {
 	if err != nil {
 		return nil, err
 	}
-	header := slices.Clone(in.reader.Header())
+	header := slices.Clone(in.header)
 	r := &rejects{file: file, width: len(header), at: len(header)}
-	if last := len(header) - 1; header[last] == reasonColumn && slices.Contains(in.mapping.left, reasonColumn) {
+	if last := len(header) - 1; header[last] == reasonColumn && slices.Contains(in.mapping.leftOut, reasonColumn) {
 		r.at = last // this is such a file, corrected: its reasons are those of the last time
 	} else {
 		header = append(header, freeName(header))
 	}
 	r.header = header
-	if err := r.restart(separator(in.reader)); err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
 	return r, nil
-}
-
-// separator returns the one of a file of CSV; rows of other files are written with commas.
-func separator(r table.Reader) byte {
-	if s := r.Facts().Separator; s != "" {
-		return s[0]
-	}
-	return ','
 }
 
 // freeName returns a name for the reason's column that no other one has.
@@ -75,8 +63,8 @@ func freeName(header []string) string {
 	return name
 }
 
-// restart empties the file and writes the header.
-func (r *rejects) restart(separator byte) error {
+// restart empties the file and writes the header, with the separator of the input.
+func (r *rejects) restart(separator string) error {
 	if err := r.file.Truncate(0); err != nil {
 		return err
 	}
@@ -84,7 +72,9 @@ func (r *rejects) restart(separator byte) error {
 		return err
 	}
 	r.w = csvio.NewWriter(r.file)
-	r.w.Separator = separator
+	if len(separator) == 1 {
+		r.w.Separator = separator[0]
+	}
 	if err := r.w.Write(r.header); err != nil {
 		return err
 	}
@@ -106,7 +96,12 @@ func (r *rejects) add(record csvio.Record, reason string) error {
 }
 
 // flush puts what was added into the file.
-func (r *rejects) flush() error { return r.w.Flush() }
+func (r *rejects) flush() error {
+	if r.w == nil {
+		return nil // nothing was begun
+	}
+	return r.w.Flush()
+}
 
 // close flushes and closes the file.
-func (r *rejects) close() error { return errors.Join(r.w.Flush(), r.file.Close()) }
+func (r *rejects) close() error { return errors.Join(r.flush(), r.file.Close()) }

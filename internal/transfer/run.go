@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"sixty/internal/bulk"
+	"sixty/internal/cells"
 	"sixty/internal/crm"
-	"sixty/internal/transfer/csvio"
+	"sixty/internal/transfer/table"
 )
 
 // A batch is one transaction. It is bounded in rows and, since a record may be as
@@ -21,15 +23,17 @@ const (
 
 // How many batches there are at a time: one is read while two are loaded.
 const (
-	loading = 2
-	batches = loading + 1
+	concurrent = 2
+	batches    = concurrent + 1
 )
 
 // batch is a range of a file's records, as they were and as they were parsed.
 type batch[P any] struct {
 	source  string
-	records []csvio.Record
+	records []table.Record
 	rows    []bulk.ImportRow[P]
+	omitted map[int][]crm.FieldError // by row, what it was read without
+	skipped int                      // rows that were passed over
 	bytes   int
 	done    int64 // bytes of the sources that are read when this is loaded
 }
@@ -37,63 +41,130 @@ type batch[P any] struct {
 func (b *batch[P]) reset(source string) {
 	clear(b.records)
 	clear(b.rows)
-	b.source, b.records, b.rows, b.bytes = source, b.records[:0], b.rows[:0], 0
+	b.source, b.records, b.rows, b.bytes, b.skipped = source, b.records[:0], b.rows[:0], 0, 0
+	clear(b.omitted)
 }
 
 func (b *batch[P]) full() bool { return len(b.rows) == batchRows || b.bytes >= batchBytes }
 
-func (b *batch[P]) add(record csvio.Record, row bulk.ImportRow[P]) {
+func (b *batch[P]) add(record table.Record, row bulk.ImportRow[P]) {
 	b.records = append(b.records, record)
 	b.rows = append(b.rows, row)
 	b.bytes += len(record.Raw)
 }
 
-// run imports the sources with a use case.
+// importer is an import, whatever its kind.
+type importer struct {
+	ctx        context.Context
+	by         crm.Actor
+	opt        Options
+	importing  bulk.ImportOptions
+	reading    *reading
+	currencies currencies
+	sources    []Source
+	notices    notices
+	counted    currencyCounts
+}
+
+func newImporter(ctx context.Context, by crm.Actor, opt Options, standard string, sources []Source) (*importer, error) {
+	in := &importer{ctx: ctx, by: by, opt: opt, sources: sources}
+	var err error
+	if in.importing, err = opt.importing(); err != nil {
+		return nil, err
+	}
+	if in.reading, err = opt.reading(); err != nil {
+		return nil, err
+	}
+	if opt.Repeats != "" && opt.Repeats != repeatsLast {
+		return nil, usage("--repeats must be %s, not %q", repeatsLast, opt.Repeats)
+	}
+	in.currencies = currencies{stated: strings.ToUpper(opt.Currency), standard: standard}
+	if opt.Currency != "" {
+		if _, ok := crm.ValidCurrency(opt.Currency); !ok {
+			return nil, usage("--currency must be an ISO 4217 code such as EUR, not %q", opt.Currency)
+		}
+	}
+	return in, nil
+}
+
+// repeatsLast is the option that loads the last row of each key.
+const repeatsLast = "last"
+
+// run surveys and imports the sources with a use case.
 func run[P any](
-	ctx context.Context, by crm.Actor, opt Options, importing bulk.ImportOptions, sources []Source, fields *fields[P],
+	in *importer, fields *fields[P], keyOf bulk.KeyOf[P],
 	use func(context.Context, crm.Actor, bulk.ImportOptions, func(bulk.Load[P]) error) (bulk.Report, error),
 ) (summary Summary, err error) {
-	fields.byID = opt.Key == string(crm.KeyID)
-	all, err := prepareAll(ctx, opt, sources, fields)
-	defer all.close()
+	ctx := in.ctx
+	fields.lenient = in.opt.Lenient
+	all, err := prepareAll(ctx, in.opt, in.reading, in.sources, fields)
 	if err != nil {
 		return Summary{}, err
 	}
-	rejected, err := newRejects(opt.Errors, all)
+	rejected, err := newRejects(in.opt.Errors, all)
 	if err != nil {
 		return Summary{}, err
 	}
 	if rejected != nil {
 		defer func() { err = errors.Join(err, rejected.close()) }()
 	}
-	all.notices(opt.Kind, opt.Notice)
-	importing.Keys = []crm.Key{all.key}
-	_, err = use(ctx, by, importing, func(load bulk.Load[P]) error {
-		summary = Summary{}
+	survey := &survey[P]{kind: in.opt.Kind, keys: all.keys, keyOf: keyOf, fields: fields, reading: in.reading, notices: &in.notices}
+	if err := survey.readAll(ctx, all.list); err != nil {
+		return Summary{}, err
+	}
+	repeats := survey.repeats(in.opt.Repeats == repeatsLast)
+	in.importing.Keys = all.keys
+	if layout := all.list[0].table; layout != nil && in.opt.CreateMissing == nil {
+		in.importing.CreateMissing = creatable(in.opt.Kind, layout.CreateMissing)
+	}
+	survey.addOutcomes(in.importing.StageOutcomes)
+	in.tellBefore(all.keys, all.facts())
+	var counts Counts
+	var partial int64
+	report, err := use(ctx, in.by, in.importing, func(load bulk.Load[P]) error {
+		counts, partial = Counts{}, 0
+		in.counted = currencyCounts{}
 		if rejected != nil {
-			if err := rejected.restart(separator(all.list[0].reader)); err != nil {
+			if err := rejected.restart(all.list[0].facts.Separator); err != nil {
 				return err
 			}
 		}
-		c := &consumer[P]{opt: opt, load: load, rejected: rejected, total: all.total, summary: &summary}
-		return pump(ctx, all, fields, c)
+		c := &consumer[P]{importer: in, load: load, rejected: rejected, total: all.total, counts: &counts, partial: &partial}
+		return pump(ctx, &loading[P]{importer: in, inputs: all, keyOf: keyOf, fields: fields, repeats: repeats, rows: survey.row}, c)
 	})
+	summary = Summary{
+		Counts: counts, Partial: partial, Keys: all.keys, Files: all.facts(), CreatedReferences: report.Created,
+		Currencies: in.counted, Consistency: report.Consistency,
+	}
+	in.tellAfter(report)
+	summary.Notices = in.notices.all()
 	return summary, err
+}
+
+// loading is what the second reading of the inputs needs.
+type loading[P any] struct {
+	*importer
+	inputs  *inputs[P]
+	keyOf   bulk.KeyOf[P]
+	fields  *fields[P]
+	repeats []repeat // the rows that are not loaded, in their order
+	rows    uint32   // as many as the survey saw
+	row     uint32   // number of the record that is read
 }
 
 // pump reads the inputs in a goroutine of its own and passes their batches to c.
 // It returns when both have ended.
-func pump[P any](ctx context.Context, all *inputs[P], fields *fields[P], c *consumer[P]) error {
+func pump[P any](ctx context.Context, l *loading[P], c *consumer[P]) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	empty, full := make(chan *batch[P], batches), make(chan *batch[P])
 	for range batches {
-		empty <- &batch[P]{}
+		empty <- &batch[P]{omitted: map[int][]crm.FieldError{}}
 	}
 	var readErr error // of the goroutine, until it closes full
 	go func() {
 		defer close(full)
-		readErr = readAll(ctx, all, fields, empty, full)
+		readErr = l.readAll(ctx, empty, full)
 	}()
 	var loadErr error
 	end := func() {
@@ -108,12 +179,12 @@ func pump[P any](ctx context.Context, all *inputs[P], fields *fields[P], c *cons
 		if loadErr == nil {
 			loadErr = context.Cause(ctx)
 		}
-		if loadErr != nil || len(b.rows) == 0 {
+		if loadErr != nil || len(b.rows) == 0 && b.skipped == 0 {
 			empty <- b
 			continue
 		}
 		c.begin(ctx, b)
-		if len(c.loads) == loading {
+		if len(c.loads) == concurrent {
 			end()
 		}
 	}
@@ -127,31 +198,28 @@ func pump[P any](ctx context.Context, all *inputs[P], fields *fields[P], c *cons
 }
 
 // readAll reads the inputs into batches, from empty to full.
-func readAll[P any](ctx context.Context, all *inputs[P], fields *fields[P], empty <-chan *batch[P], full chan<- *batch[P]) error {
+func (l *loading[P]) readAll(ctx context.Context, empty <-chan *batch[P], full chan<- *batch[P]) error {
 	var before int64
-	for _, in := range all.list {
+	for _, in := range l.inputs.list {
 		if err := in.open(ctx); err != nil {
 			return err
 		}
-		source := in.closer
-		stop := context.AfterFunc(ctx, func() { _ = source.Close() })
-		err := readInput(ctx, in, fields, before, empty, full)
-		if stop() {
-			err = errors.Join(err, in.close())
-		} else {
-			in.closer = nil
-		}
-		if err != nil {
+		err := l.read(ctx, in, before, empty, full)
+		offset := in.reader.Offset()
+		if err = errors.Join(err, in.close()); err != nil {
 			return err
 		}
-		before += in.reader.Offset()
+		before += offset
+	}
+	if l.row != l.rows {
+		return errChanged
 	}
 	return nil
 }
 
-func readInput[P any](
-	ctx context.Context, in *input[P], fields *fields[P], before int64, empty <-chan *batch[P], full chan<- *batch[P],
-) error {
+var errChanged = errors.New("the files were changed while they were imported: import them again")
+
+func (l *loading[P]) read(ctx context.Context, in *input[P], before int64, empty <-chan *batch[P], full chan<- *batch[P]) error {
 	for more := true; more; {
 		var b *batch[P]
 		select {
@@ -169,10 +237,8 @@ func readInput[P any](
 				return context.Cause(ctx)
 			case err != nil:
 				return fmt.Errorf("%s: %w", in.source.Name, err)
-			case record.Err != nil:
-				b.add(record, fields.refuse("the record "+record.Err.Error()))
 			default:
-				b.add(record, fields.parse(in.mapping, record.Fields))
+				l.add(b, in, record)
 			}
 		}
 		b.done = before + in.reader.Offset()
@@ -185,14 +251,72 @@ func readInput[P any](
 	return nil
 }
 
+// add adds a record to a batch, as the row that it says or as one that is rejected.
+func (l *loading[P]) add(b *batch[P], in *input[P], record table.Record) {
+	row := l.row
+	l.row++
+	if record.Err != nil {
+		b.add(record, l.fields.refuse("the record "+record.Err.Error()))
+		return
+	}
+	if in.mapping.skips(record.Fields) {
+		b.skipped++
+		l.notices.add(in.source.Name, "rows are passed over that the file says are deleted", record.Line)
+		return
+	}
+	if len(l.repeats) > 0 && l.repeats[0].row == row {
+		other := l.repeats[0]
+		l.repeats = l.repeats[1:]
+		l.repeat(b, in, record, other)
+		return
+	}
+	parsed := l.fields.parse(in.mapping, record.Fields)
+	if len(l.fields.rounded) > 0 {
+		b.omitted[len(b.rows)] = slices.Clone(l.fields.rounded)
+	}
+	l.note(in, record.Line)
+	b.add(record, parsed)
+}
+
+// repeat rejects a row that repeats a key, or passes it over.
+func (l *loading[P]) repeat(b *batch[P], in *input[P], record table.Record, other repeat) {
+	key, value := l.keyOf(l.inputs.keys, l.fields.parseKeys(in.mapping, record.Fields))
+	place := fmt.Sprintf("line %d", other.line)
+	if file := l.inputs.list[other.file].source.Name; file != in.source.Name {
+		place += " of " + file
+	}
+	if l.opt.Repeats == repeatsLast {
+		b.skipped++
+		l.notices.add(in.source.Name, "rows are passed over because a later one has the same key", record.Line)
+		return
+	}
+	l.notices.add(in.source.Name, "rows repeat the key of another one (--key names another key, --repeats last loads the last of them)", record.Line)
+	b.add(record, l.fields.refuse(fmt.Sprintf("%s %s is that of %s, too", key, quotedCell(value), place)))
+}
+
+// note tells what was decided about a row on its own.
+func (l *loading[P]) note(in *input[P], line int) {
+	f := l.fields
+	if f.amounts.code != "" {
+		l.counted[f.amounts.code]++
+	}
+	if sign := f.amounts.assumed; sign != "" {
+		l.notices.add(in.source.Name, fmt.Sprintf("the sign %s alone is taken as %s (see --currency)", sign, cells.CurrenciesOf(sign)[0]), line)
+	}
+	if f.further > 0 {
+		l.notices.add(in.source.Name, "cells name several companies: the first one is taken", line)
+	}
+}
+
 // consumer loads batches and counts their rows.
 type consumer[P any] struct {
-	opt      Options
+	*importer
 	load     bulk.Load[P]
 	loads    []load[P] // that have begun, in their order
 	rejected *rejects
 	total    int64
-	summary  *Summary
+	counts   *Counts
+	partial  *int64
 }
 
 // load is a batch that is being loaded.
@@ -217,26 +341,30 @@ func (c *consumer[P]) end() (*batch[P], error) {
 			return b, err
 		}
 	}
+	if err == nil {
+		c.counts.Read += int64(b.skipped)
+		c.counts.Skipped += int64(b.skipped)
+	}
 	if c.rejected != nil {
 		err = errors.Join(err, c.rejected.flush())
 	}
 	if err == nil && c.opt.Progress != nil {
-		c.opt.Progress(Progress{Summary: *c.summary, Done: b.done, Total: c.total})
+		c.opt.Progress(Progress{Counts: *c.counts, Done: b.done, Total: c.total})
 	}
 	return b, err
 }
 
 func (c *consumer[P]) count(b *batch[P], i int, result bulk.RowResult) error {
-	c.summary.Read++
+	c.counts.Read++
 	switch result.Verdict {
 	case bulk.RowCreated:
-		c.summary.Created++
+		c.counts.Created++
 	case bulk.RowUpdated:
-		c.summary.Updated++
+		c.counts.Updated++
 	case bulk.RowUnchanged:
-		c.summary.Unchanged++
+		c.counts.Unchanged++
 	case bulk.RowRejected:
-		c.summary.Rejected++
+		c.counts.Rejected++
 		reason := result.Reason
 		if len(result.Missing) > 0 {
 			reason += " (use --create-missing " + listed(result.Missing, ",") + ")"
@@ -247,6 +375,14 @@ func (c *consumer[P]) count(b *batch[P], i int, result bulk.RowResult) error {
 		if c.rejected != nil {
 			return c.rejected.add(b.records[i], reason)
 		}
+		return nil
+	}
+	omitted := append(b.omitted[i], result.Omitted...)
+	for _, o := range omitted {
+		c.notices.add(b.source, fmt.Sprintf("values of %s are left out or rounded, such as: %s", o.Field, o.Message), b.records[i].Line)
+	}
+	if len(omitted) > 0 {
+		*c.partial++
 	}
 	return nil
 }

@@ -136,10 +136,10 @@ func TestColumnsOfEveryKind(t *testing.T) {
 		columns []string
 		fields  interface{ names() []string }
 	}{
-		{Companies, checked(t, crm.Companies), newFields(crm.Companies, "", bulk.RefOwner)},
-		{Contacts, checked(t, crm.Contacts), newFields(crm.Contacts, "", bulk.RefCompany, bulk.RefOwner)},
-		{Deals, checked(t, crm.Deals), newFields(crm.Deals, "", bulk.RefCompany, bulk.RefOwner, bulk.RefStage, bulk.RefContact)},
-		{Activities, checked(t, crm.Activities), newFields(crm.Activities, "", bulk.RefCompany, bulk.RefOwner, bulk.RefContact, bulk.RefDeal)},
+		{Companies, checked(t, crm.Companies), newFields(crm.Companies, currencies{}, bulk.RefOwner)},
+		{Contacts, checked(t, crm.Contacts), newFields(crm.Contacts, currencies{}, bulk.RefCompany, bulk.RefOwner)},
+		{Deals, checked(t, crm.Deals), newFields(crm.Deals, currencies{}, bulk.RefCompany, bulk.RefOwner, bulk.RefStage, bulk.RefContact)},
+		{Activities, checked(t, crm.Activities), newFields(crm.Activities, currencies{}, bulk.RefCompany, bulk.RefOwner, bulk.RefContact, bulk.RefDeal)},
 	} {
 		known := map[string]bool{}
 		for _, name := range c.fields.names() {

@@ -76,6 +76,12 @@ type named struct {
 	sheet     string
 }
 
+// Check returns what is wrong with the options.
+func (o Options) Check() error {
+	_, err := o.parse()
+	return err
+}
+
 func (o Options) parse() (n named, err error) {
 	n.format, n.sheet = strings.ToLower(strings.TrimSpace(o.Format)), o.Sheet
 	if formats := []string{"", CSV, XLSX, JSON, NDJSON}; !slices.Contains(formats, n.format) {

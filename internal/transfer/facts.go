@@ -1,0 +1,121 @@
+package transfer
+
+import (
+	"fmt"
+	"strings"
+
+	"sixty/internal/bulk"
+	"sixty/internal/crm"
+)
+
+// facts returns how the files were read.
+func (all *inputs[P]) facts() []FileFacts {
+	files := make([]FileFacts, len(all.list))
+	for i, in := range all.list {
+		f := FileFacts{
+			Name: in.source.Name, Format: in.facts.Format, Compression: in.facts.Compression, Encoding: in.facts.Encoding,
+			EncodingAssumed: in.facts.EncodingAssumed, Separator: in.facts.Separator, Sheet: in.facts.Sheet,
+			Preset: in.preset, Columns: []ColumnFacts{}, LeftOut: append([]string{}, in.mapping.leftOut...),
+		}
+		for _, b := range in.mapping.bindings {
+			for _, name := range in.namesOf(&b) {
+				f.Columns = append(f.Columns, ColumnFacts{name, b.field.name, b.format})
+			}
+		}
+		files[i] = f
+	}
+	return files
+}
+
+// namesOf returns the names of the columns of a binding.
+func (in *input[P]) namesOf(b *binding[P]) []string {
+	names := make([]string, len(b.columns))
+	for i, column := range b.columns {
+		names[i] = in.header[column]
+	}
+	return names
+}
+
+// String returns the facts as one line.
+func (f FileFacts) String() string {
+	parts := []string{f.Format}
+	for _, part := range []string{f.Compression, f.Encoding} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	if f.EncodingAssumed {
+		parts[len(parts)-1] += " (assumed; see --encoding)"
+	}
+	if f.Separator != "" {
+		parts = append(parts, fmt.Sprintf("separator %q", f.Separator))
+	}
+	if f.Sheet != "" {
+		parts = append(parts, fmt.Sprintf("sheet %q", f.Sheet))
+	}
+	if f.Preset != "" {
+		parts = append(parts, "columns of "+f.Preset+" (see --from)")
+	}
+	return f.Name + ": " + strings.Join(parts, ", ")
+}
+
+// tellBefore tells how the files will be read.
+func (in *importer) tellBefore(keys []crm.Key, files []FileFacts) {
+	for _, f := range files {
+		in.say(f.String())
+		told := map[string]bool{}
+		for _, c := range f.Columns {
+			text := fmt.Sprintf("%s: column %q is read as %s", f.Name, c.Column, c.Format)
+			if c.Format != "" && !told[text] {
+				told[text] = true
+				in.say(text)
+			}
+		}
+		if left := quoted(f.LeftOut); left != "" {
+			in.say(fmt.Sprintf("%s: columns that are left out: %s", f.Name, left))
+		}
+	}
+	in.say(fmt.Sprintf("%s are recognised by %s", in.opt.Kind, listed(keys, ", else ")))
+}
+
+// tellAfter tells what was decided row by row.
+func (in *importer) tellAfter(report bulk.Report) {
+	for _, n := range in.notices.all() {
+		in.say(n.String())
+	}
+	if len(in.counted) > 0 {
+		in.say("rows with amounts: " + in.counted.String())
+	}
+	for _, created := range report.Created {
+		in.say(createdText(created, in.opt.DryRun))
+	}
+}
+
+// createdText tells which records were created because rows refer to them.
+func createdText(c bulk.CreatedReferences, dry bool) string {
+	names := make([]string, len(c.First))
+	for i, r := range c.First {
+		names[i] = fmt.Sprintf("%q", r.Name)
+		if r.Outcome != "" {
+			names[i] += " (" + string(r.Outcome)
+			if r.Guessed {
+				names[i] += ", guessed; see --stage-outcome"
+			}
+			names[i] += ")"
+		}
+	}
+	if int64(len(c.First)) < c.Count {
+		names = append(names, "…")
+	}
+	did := "created"
+	if dry {
+		did = "to be created"
+	}
+	return fmt.Sprintf("%s %s: %d: %s", c.Kind, did, c.Count, strings.Join(names, ", "))
+}
+
+func (in *importer) say(message string) {
+	if in.opt.Notice != nil {
+		in.opt.Notice(message)
+	}
+}

@@ -1,0 +1,250 @@
+package transfer
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"sixty/internal/bulk"
+	"sixty/internal/crm"
+	"sixty/internal/transfer/preset"
+	"sixty/internal/transfer/table"
+)
+
+// FolderSummary is what the import of a folder did.
+type FolderSummary struct {
+	Counts                    // of all files
+	Imports     []KindSummary `json:"imports"`
+	Ignored     []Ignored     `json:"ignored"`
+	Consistency string        `json:"consistency,omitempty"`
+}
+
+// KindSummary is what the import of the files of one layout did.
+type KindSummary struct {
+	Kind Kind `json:"kind"`
+	Summary
+}
+
+// Ignored is a file that was not imported.
+type Ignored struct {
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+}
+
+// folderOrder is the order in which kinds are imported: records come before those that refer
+// to them, whatever the files are called.
+var folderOrder = []Kind{Stages, Owners, Companies, Contacts, Deals, Activities, Tasks}
+
+// part is a file, or a sheet of a workbook, with its layout.
+type part struct {
+	source Source
+	sheet  string
+	preset *preset.Preset
+	layout *preset.Table
+}
+
+// ImportFolder imports files of several kinds, such as the exports of another system: those
+// named, and all those in the folders named. Their kinds are recognised by their columns, and
+// they are imported in the order in which they refer to each other. Options.Kind is ignored,
+// and Options.Errors is a folder, with one file of rejected rows for each import. Errors are
+// those of Import; a *UsageError, too, if no file is recognised.
+func ImportFolder(ctx context.Context, service *bulk.Service, by crm.Actor, opt Options, paths ...string) (s FolderSummary, err error) {
+	parts, ignored, err := findParts(ctx, opt, paths)
+	if err != nil {
+		return FolderSummary{}, err
+	}
+	if opt.Errors != "" {
+		if err := os.MkdirAll(opt.Errors, 0o700); err != nil { // it holds customers' data
+			return FolderSummary{}, usage("--errors %v", err)
+		}
+	}
+	all := func(service *bulk.Service) error {
+		s = FolderSummary{Imports: []KindSummary{}, Ignored: ignored}
+		return importParts(ctx, service, by, opt, parts, &s)
+	}
+	if opt.DryRun {
+		// In one transaction, so that records refer to those that would have been created.
+		err = service.DryRun(ctx, by, all)
+		return s, err
+	}
+	err = all(service)
+	return s, err
+}
+
+// importParts imports parts, those of the same layout together.
+func importParts(ctx context.Context, service *bulk.Service, by crm.Actor, opt Options, parts []part, s *FolderSummary) error {
+	for len(parts) > 0 {
+		n := 1
+		for n < len(parts) && parts[n].layout == parts[0].layout && parts[n].sheet == parts[0].sheet {
+			n++
+		}
+		sources := make([]Source, n)
+		for i := range sources {
+			sources[i] = parts[i].source
+		}
+		one := opt
+		one.Kind, one.From, one.Preset, one.Sheet = Kind(parts[0].layout.Kind), "", parts[0].preset, parts[0].sheet
+		if opt.Errors != "" {
+			one.Errors = filepath.Join(opt.Errors, rejectsName(len(s.Imports), parts[0]))
+		}
+		did, err := Import(ctx, service, by, one, sources...)
+		s.Imports = append(s.Imports, KindSummary{one.Kind, did})
+		s.add(did.Counts)
+		if did.Consistency != "" {
+			s.Consistency = did.Consistency
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", parts[0].source.Name, err)
+		}
+		parts = parts[n:]
+	}
+	return nil
+}
+
+// rejectsName is the name of the file of an import's rejected rows.
+func rejectsName(n int, p part) string {
+	base := filepath.Base(p.source.Name)
+	return fmt.Sprintf("%02d-%s-%s.csv", n+1, p.layout.Kind, strings.TrimSuffix(base, filepath.Ext(base)))
+}
+
+func (s *FolderSummary) add(c Counts) {
+	s.Read += c.Read
+	s.Created += c.Created
+	s.Updated += c.Updated
+	s.Unchanged += c.Unchanged
+	s.Rejected += c.Rejected
+	s.Skipped += c.Skipped
+}
+
+// The bounds of a folder.
+const (
+	maxFiles  = 1000
+	maxSheets = 100
+)
+
+// findParts recognises the files, and brings them into the order of their import.
+func findParts(ctx context.Context, opt Options, paths []string) (parts []part, ignored []Ignored, err error) {
+	own, err := opt.preset()
+	if err != nil {
+		return nil, nil, err
+	}
+	if opt.From == noPreset {
+		return nil, nil, usage("--from none: files of several kinds are recognised by a preset")
+	}
+	files, ignored, err := listFiles(paths)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, path := range files {
+		source, err := File(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		sheets := []string{opt.Sheet}
+		if opt.Sheet == "" {
+			found, err := table.Sheets(ctx, source)
+			if err == nil && len(found) > 0 {
+				sheets = found[:min(len(found), maxSheets)]
+			}
+		}
+		for _, sheet := range sheets {
+			p, reason := recognise(ctx, opt, own, source, sheet)
+			if reason != "" {
+				name := source.Name
+				if sheet != "" {
+					name += ", sheet " + sheet
+				}
+				ignored = append(ignored, Ignored{name, reason})
+				continue
+			}
+			parts = append(parts, p)
+		}
+	}
+	if len(parts) == 0 {
+		return nil, nil, usage("no file is recognised: %s", ignoredText(ignored))
+	}
+	slices.SortStableFunc(parts, func(a, b part) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(folderOrder, Kind(a.layout.Kind)), slices.Index(folderOrder, Kind(b.layout.Kind))),
+			cmp.Compare(a.preset.Name, b.preset.Name), cmp.Compare(a.preset.Place(a.layout), b.preset.Place(b.layout)), cmp.Compare(a.sheet, b.sheet),
+		)
+	})
+	return parts, ignored, nil
+}
+
+// recognise returns a file with its layout, or says why it has none.
+func recognise(ctx context.Context, opt Options, own *preset.Preset, source Source, sheet string) (part, string) {
+	options := opt.tableOptions()
+	options.Sheet = sheet
+	reader, err := table.Open(ctx, source, options)
+	if err != nil {
+		return part{}, strings.TrimPrefix(err.Error(), source.Name+": ")
+	}
+	header := slices.Clone(reader.Header())
+	if err := reader.Close(); err != nil {
+		return part{}, err.Error()
+	}
+	p := part{source: source, sheet: sheet, preset: own}
+	name := source.Name
+	if sheet != "" {
+		name = sheet
+	}
+	if own != nil {
+		p.layout = own.Recognise(header, name)
+	} else {
+		p.preset, p.layout = preset.Guess(header, name)
+	}
+	if p.layout == nil {
+		return part{}, "its columns are those of no known layout: " + quoted(header)
+	}
+	return p, ""
+}
+
+// listFiles lists files in the order of their names.
+func listFiles(paths []string) (files []string, ignored []Ignored, err error) {
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, nil, usage("%v", err)
+		}
+		if !info.IsDir() {
+			files = append(files, path)
+			continue
+		}
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			return nil, nil, usage("%v", err)
+		}
+		for _, e := range entries {
+			name := filepath.Join(path, e.Name())
+			switch info, err := os.Stat(name); {
+			case strings.HasPrefix(e.Name(), "."):
+			case err != nil:
+				return nil, nil, usage("%v", err)
+			case info.Mode().IsRegular():
+				files = append(files, name)
+			default:
+				ignored = append(ignored, Ignored{name, "is no regular file"})
+			}
+		}
+	}
+	if len(files) > maxFiles {
+		return nil, nil, usage("there are %d files; at most %d are imported at once", len(files), maxFiles)
+	}
+	return files, ignored, nil
+}
+
+func ignoredText(ignored []Ignored) string {
+	if len(ignored) == 0 {
+		return "there is none"
+	}
+	texts := make([]string, 0, len(ignored))
+	for _, i := range ignored[:min(len(ignored), 10)] {
+		texts = append(texts, i.Name+" "+i.Reason)
+	}
+	return strings.Join(texts, "; ")
+}

@@ -1,0 +1,86 @@
+package transfer
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Notice tells what an import made of rows that a reader of the summary should know about.
+type Notice struct {
+	File  string `json:"file,omitempty"` // "" is about all files
+	Text  string `json:"text"`
+	Count int64  `json:"count,omitempty"` // of rows or cells; 0: it is not about rows
+	Lines []int  `json:"lines,omitempty"` // the first ones
+}
+
+// String returns the notice as one line.
+func (n Notice) String() string {
+	var s strings.Builder
+	if n.File != "" {
+		s.WriteString(n.File + ": ")
+	}
+	s.WriteString(n.Text)
+	if n.Count > 0 {
+		lines := make([]string, len(n.Lines))
+		for i, line := range n.Lines {
+			lines[i] = strconv.Itoa(line)
+		}
+		fmt.Fprintf(&s, " (%d", n.Count)
+		if len(lines) > 0 {
+			fmt.Fprintf(&s, "; line %s", strings.Join(lines, ", "))
+			if int64(len(lines)) < n.Count {
+				s.WriteString(", …")
+			}
+		}
+		s.WriteString(")")
+	}
+	return s.String()
+}
+
+// The bounds of what is told: the lines of a notice, and the notices.
+const (
+	maxLines   = 5
+	maxNotices = 200
+)
+
+// notices collects what is to be told. It is safe for concurrent use.
+type notices struct {
+	mu      sync.Mutex
+	list    []Notice
+	dropped int64
+}
+
+// add notes a row, under a text that all rows of its kind share.
+func (n *notices) add(file, text string, line int) { n.tell(Notice{file, text, 1, []int{line}}) }
+
+// tell adds a notice, or adds to one of the same text.
+func (n *notices) tell(notice Notice) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	i := slices.IndexFunc(n.list, func(o Notice) bool { return o.Text == notice.Text && o.File == notice.File })
+	switch {
+	case i >= 0:
+		o := &n.list[i]
+		o.Count += notice.Count
+		o.Lines = append(o.Lines, notice.Lines[:min(len(notice.Lines), maxLines-len(o.Lines))]...)
+	case len(n.list) < maxNotices:
+		notice.Lines = slices.Clip(notice.Lines[:min(len(notice.Lines), maxLines)])
+		n.list = append(n.list, notice)
+	default:
+		n.dropped++
+	}
+}
+
+// all returns the notices.
+func (n *notices) all() []Notice {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	list := slices.Clone(n.list)
+	if n.dropped > 0 {
+		list = append(list, Notice{Text: "further notices are left out", Count: n.dropped})
+	}
+	return list
+}
