@@ -12,6 +12,7 @@ import (
 
 	"sixty/internal/bulk"
 	"sixty/internal/crm"
+	"sixty/internal/transfer/preset"
 )
 
 // tableOf returns a table of these rows, with the columns that an import reads.
@@ -140,7 +141,13 @@ func TestColumnsOfEveryKind(t *testing.T) {
 		{Contacts, checked(t, crm.Contacts), newFields(crm.Contacts, currencies{}, bulk.RefCompany, bulk.RefOwner)},
 		{Deals, checked(t, crm.Deals), newFields(crm.Deals, currencies{}, bulk.RefCompany, bulk.RefOwner, bulk.RefStage, bulk.RefContact)},
 		{Activities, checked(t, crm.Activities), newFields(crm.Activities, currencies{}, bulk.RefCompany, bulk.RefOwner, bulk.RefContact, bulk.RefDeal)},
+		{Tasks, checked(t, crm.Tasks), newFields(crm.Tasks, currencies{}, bulk.RefCompany, bulk.RefContact, bulk.RefDeal, bulk.RefOwner, bulk.RefCreator)},
+		{Stages, checked(t, crm.Stages), newFields(crm.Stages, currencies{})},
+		{Owners, checked(t, crm.Owners), newFields(crm.Owners, currencies{})},
 	} {
+		if diff := cmp.Diff(preset.Fields(string(c.kind)), c.fields.names()); diff != "" {
+			t.Errorf("%s: fields of presets and of imports (-presets +imports):\n%s", c.kind, diff)
+		}
 		known := map[string]bool{}
 		for _, name := range c.fields.names() {
 			known[name] = true
