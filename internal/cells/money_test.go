@@ -63,6 +63,10 @@ func TestMoneyOfColumn(t *testing.T) {
 	reads(t, amount(point.Reader()), map[string]string{"$1,000": "1000.00 $", "1.250": "1.25", "£99.995": "~100.00 GBP", "1.250,00": ""})
 	tells(t, surveyed(Money, Options{}, "1000", "12.50"), "")
 
+	groups := surveyed(Money, Options{}, "$1,000", "25,500", "950")
+	tells(t, groups, "decimal point", "2 [0 1] numbers with a comma before three digits, read as thousands")
+	reads(t, amount(groups.Reader()), map[string]string{"$1,000": "1000.00 $", "25,500": "25500.00", "950": "950.00"})
+
 	mixed := surveyed(Money, Options{}, "1.234,56", "$1,000", "12.50", "12.500", "1000")
 	tells(t, mixed, "", "1 [2] numbers with a decimal point", "1 [0] numbers with a decimal comma", "2 [1 3] numbers that can be read in two ways")
 	reads(t, amount(mixed.Reader()), map[string]string{"1.234,56": "1234.56", "$1,000": "", "12.50": "12.50", "12.500": ""})

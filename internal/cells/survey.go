@@ -1,6 +1,10 @@
 package cells
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Survey learns from the cells of a column how they are written. Its memory does not grow
 // with them.
@@ -27,7 +31,8 @@ func NewSurvey(t Type, o Options) *Survey {
 const (
 	points    = iota // numbers that have a decimal point if they have a decimal sign
 	commas           // or a comma
-	undecided        // numbers with two readings
+	undecided        // numbers with two readings, such as 1.250
+	grouped          // such as 1,250: likely a thousand, as amounts seldom have three decimals
 	signed           // percentages with their sign
 	fractions        // less than a percent, or fractions
 	bounds           // 0 and 1
@@ -54,6 +59,17 @@ func (t *tally) add(line int) {
 	}
 	t.count++
 }
+
+// with returns a tally of what either counts.
+func (t *tally) with(other *tally) tally {
+	lines := slices.Concat(t.lines(), other.lines())
+	slices.Sort(lines)
+	both := tally{count: t.count + other.count}
+	copy(both.first[:], lines)
+	return both
+}
+
+func (t *tally) lines() []int { return t.first[:min(t.count, int64(len(t.first)))] }
 
 func (s *Survey) add(which int) { s.tallies[which].add(s.line) }
 
@@ -97,6 +113,8 @@ func (s *Survey) observeNumber(cell string) {
 		s.add(points)
 	case which == commaOnly:
 		s.add(commas)
+	case which == either && point != comma && strings.IndexByte(n.body, ',') >= 0:
+		s.add(grouped)
 	case which == either && point != comma:
 		s.add(undecided)
 	}
@@ -128,6 +146,8 @@ func (s *Survey) decimal() byte {
 		return '.'
 	case s.count(commas) > 0 && s.count(points) == 0:
 		return ','
+	case s.count(grouped) > 0 && s.count(commas)+s.count(points)+s.count(undecided) == 0:
+		return '.'
 	}
 	return 0
 }
@@ -159,7 +179,7 @@ func (s *Survey) Format() string {
 		switch decimal := s.decimal(); {
 		case decimal == ',':
 			return "decimal comma"
-		case decimal == '.' && s.count(undecided) > 0:
+		case decimal == '.' && s.count(undecided)+s.count(grouped) > 0:
 			return "decimal point"
 		}
 	case Percent:
@@ -177,18 +197,22 @@ func (s *Survey) Notes() []Note {
 	var notes []Note
 	note := func(t *tally, format string, args ...any) {
 		if t.count > 0 {
-			first := append([]int(nil), t.first[:min(t.count, int64(len(t.first)))]...)
+			first := slices.Clone(t.lines())
 			notes = append(notes, Note{fmt.Sprintf(format, args...), t.count, first})
 		}
 	}
 	switch s.kind {
 	case Money, Whole:
+		if s.options.Decimal == 0 && s.decimal() == '.' && s.count(points) == 0 {
+			note(&s.tallies[grouped], "numbers with a comma before three digits, read as thousands%s", s.options.see("decimal"))
+		}
 		if s.decimal() == 0 && s.count(points) > 0 {
 			note(&s.tallies[points], "numbers with a decimal point in a column that also has decimal commas")
 			note(&s.tallies[commas], "numbers with a decimal comma in a column that also has decimal points")
 		}
 		if s.decimal() == 0 {
-			note(&s.tallies[undecided], "numbers that can be read in two ways and are rejected%s", s.options.see("decimal"))
+			both := s.tallies[undecided].with(&s.tallies[grouped])
+			note(&both, "numbers that can be read in two ways and are rejected%s", s.options.see("decimal"))
 		}
 	case Percent:
 		switch {

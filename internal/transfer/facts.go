@@ -93,16 +93,17 @@ func (in *importer) tellAfter(report bulk.Report) {
 
 // createdText tells which records were created because rows refer to them.
 func createdText(c bulk.CreatedReferences, dry bool) string {
-	names := make([]string, len(c.First))
-	for i, r := range c.First {
-		names[i] = fmt.Sprintf("%q", r.Name)
-		if r.Outcome != "" {
-			names[i] += " (" + string(r.Outcome)
-			if r.Guessed {
-				names[i] += ", guessed; see --stage-outcome"
-			}
-			names[i] += ")"
+	names := make([]string, 0, len(c.First)+1)
+	for _, r := range c.First {
+		name := fmt.Sprintf("%q", r.Name)
+		switch {
+		case r.Outcome == "":
+		case r.Guessed:
+			name += " (" + string(r.Outcome) + ", guessed; see --stage-outcome)"
+		default:
+			name += " (" + string(r.Outcome) + ")"
 		}
+		names = append(names, name)
 	}
 	if int64(len(c.First)) < c.Count {
 		names = append(names, "…")

@@ -33,10 +33,9 @@ type field[P any] struct {
 	name string
 	kind cells.Type
 	rank int // fields of a higher rank are read later, and overrule
-	// identifier says that cells are ids, which a spreadsheet may have damaged; list, that a
-	// cell may hold several of them.
-	identifier, list bool
-	read             func(r *cells.Reader, cell string) error
+	// identifier says that cells are ids, which a spreadsheet may have damaged.
+	identifier bool
+	read       func(r *cells.Reader, cell string) error
 }
 
 // fields are the fields of one kind of row: the declared properties that a client may
@@ -228,7 +227,8 @@ func (f *fields[P]) reset(m *mapping[P]) {
 	f.row = bulk.ImportRow[P]{}
 	f.further, f.rounded = 0, f.rounded[:0]
 	f.amounts.reset()
-	f.labelled, f.companyNamed = m.maps(string(bulk.RefCompany)), m.maps(fieldCompanyName)
+	f.labelled = m.maps(string(bulk.RefCompany))
+	f.companyNamed = m.maps(fieldCompanyName) || f.byID && m.maps("company_id") // a copy of a record has a label of its own
 }
 
 // parse reads a record into a row. An empty cell says nothing: it neither sets nor clears.

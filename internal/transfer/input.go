@@ -127,6 +127,9 @@ func (in *input[P]) prepare(ctx context.Context, opt Options, read *reading, pai
 	if err := in.open(ctx); err != nil {
 		return err
 	}
+	if err := in.chooseSheet(ctx, opt.Kind); err != nil {
+		return err
+	}
 	in.header = slices.Clone(in.reader.Header())
 	if err := in.close(); err != nil {
 		return err
@@ -136,6 +139,24 @@ func (in *input[P]) prepare(ctx context.Context, opt Options, read *reading, pai
 	var err error
 	in.mapping, err = newMapping(in.header, pairs, in.table, fields)
 	return err
+}
+
+// chooseSheet opens the sheet of a workbook that is called like the kind, unless the options
+// name one.
+func (in *input[P]) chooseSheet(ctx context.Context, kind Kind) error {
+	if in.options.Sheet != "" || in.reader.Facts().Format != table.XLSX {
+		return nil
+	}
+	sheets, err := table.Sheets(ctx, in.source)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(sheets, func(sheet string) bool { return preset.PlainName(sheet) == preset.PlainName(string(kind)) })
+	if i < 0 {
+		return nil
+	}
+	in.options.Sheet = sheets[i]
+	return errors.Join(in.close(), in.open(ctx))
 }
 
 // inFile says which of several files a mistake in the use is about.
@@ -157,13 +178,4 @@ func (all *inputs[P]) sameHeader() error {
 		}
 	}
 	return nil
-}
-
-func (all *inputs[P]) close() {
-	if all == nil {
-		return
-	}
-	for _, in := range all.list {
-		_ = in.close() // only read from
-	}
 }

@@ -56,6 +56,7 @@ type binding[P any] struct {
 	field   *field[P]
 	columns []int        // none: it is constant
 	feed    *preset.Feed // how a preset reads the columns; nil: there is one, which is read as it is
+	guarded bool         // its texts may be guarded from spreadsheets
 	reader  *cells.Reader
 	format  string // how its cells are written, where that is to be told
 }
@@ -177,10 +178,16 @@ func (m *mapping[P]) skips(record []string) bool { return m.layout != nil && m.l
 
 // cell returns what a record says of a field.
 func (b *binding[P]) cell(record []string) string {
+	var cell string
 	if b.feed != nil {
-		return unguard(b.feed.Cell(record))
+		cell = b.feed.Cell(record)
+	} else {
+		cell = crm.Text(record[b.columns[0]])
 	}
-	return unguard(crm.Text(record[b.columns[0]]))
+	if b.guarded {
+		return unguard(cell)
+	}
+	return cell
 }
 
 // offer maps a column to a field of its name, unless one is mapped already. An id is another
@@ -315,16 +322,16 @@ func chooseKeys[P any](kind Kind, stated []crm.Key, list []*input[P]) ([]crm.Key
 		if m.maps(string(crm.KeyID)) && len(stated) > 0 && !slices.Contains(stated, crm.KeyID) {
 			return nil, inFile(in.source, len(list), usage("--key %s: rows that have an id are recognised by it; map no column to it, or use --key id", listed(stated, ",")))
 		}
-		any := false
+		found := false
 		for _, k := range keys {
 			if m.mapsKey(k) {
-				any = true
+				found = true
 				if !slices.Contains(chosen, k) {
 					chosen = append(chosen, k)
 				}
 			}
 		}
-		if !any {
+		if !found {
 			mapped := strings.Join(slices.Sorted(maps.Keys(m.fields)), ", ")
 			if len(stated) == 0 { // an id is not mapped unless that is stated
 				keys = slices.DeleteFunc(slices.Clone(keys), func(k crm.Key) bool { return k == crm.KeyID })

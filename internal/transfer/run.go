@@ -206,7 +206,7 @@ func (l *loading[P]) readAll(ctx context.Context, empty <-chan *batch[P], full c
 		}
 		err := l.read(ctx, in, before, empty, full)
 		offset := in.reader.Offset()
-		if err = errors.Join(err, in.close()); err != nil {
+		if err := errors.Join(err, in.close()); err != nil {
 			return err
 		}
 		before += offset
@@ -377,7 +377,7 @@ func (c *consumer[P]) count(b *batch[P], i int, result bulk.RowResult) error {
 		}
 		return nil
 	}
-	omitted := append(b.omitted[i], result.Omitted...)
+	omitted := slices.Concat(b.omitted[i], result.Omitted)
 	for _, o := range omitted {
 		c.notices.add(b.source, fmt.Sprintf("values of %s are left out or rounded, such as: %s", o.Field, o.Message), b.records[i].Line)
 	}

@@ -13,6 +13,7 @@ import (
 	"sixty/internal/bulk"
 	"sixty/internal/cells"
 	"sixty/internal/crm"
+	"sixty/internal/transfer/table"
 )
 
 // A survey reads all files before the first row of them is loaded. It learns what no single
@@ -72,6 +73,7 @@ type typed[P any] struct {
 }
 
 func (s *survey[P]) read(ctx context.Context, file uint32, in *input[P]) error {
+	in.facts = in.reader.Facts()
 	fields := s.typedFields(in)
 	for {
 		if s.row%1024 == 0 && ctx.Err() != nil {
@@ -104,7 +106,7 @@ func (s *survey[P]) read(ctx context.Context, file uint32, in *input[P]) error {
 			s.notices.tell(Notice{in.source.Name, fmt.Sprintf("%s: %s", quoted(in.namesOf(f.binding)), note.Text), note.Count, note.Lines})
 		}
 	}
-	in.facts = in.reader.Facts()
+	in.facts = in.reader.Facts() // with all notes
 	for _, note := range in.facts.Notes {
 		s.notices.tell(Notice{in.source.Name, note.Text, note.Count, note.First})
 	}
@@ -120,6 +122,9 @@ func (s *survey[P]) typedFields(in *input[P]) (fields []typed[P]) {
 	for i := range in.mapping.bindings {
 		b := &in.mapping.bindings[i]
 		opt := s.reading.options(in.table, b.field.name, in.namesOf(b))
+		if b.guarded = in.facts.Format == table.CSV; !b.guarded {
+			opt.Decimal = 0 // the numbers of other formats have a point
+		}
 		b.reader = cells.NewReader(b.field.kind, opt)
 		if b.field.kind != cells.Text && b.field.kind != cells.Enum && b.field.kind != cells.Bool {
 			fields = append(fields, typed[P]{b, cells.NewSurvey(b.field.kind, opt)})
