@@ -14,7 +14,7 @@ import (
 
 // The members of each kind of record, as the front end reads them.
 const (
-	ownerMembers   = "id first_name last_name full_name email stage avatar_url role created_at updated_at"
+	ownerMembers   = "id first_name last_name full_name email stage avatar_url role external_id created_at updated_at"
 	companyMembers = "id name domain industry size website address phone description linkedin_url owner_id external_id created_at updated_at"
 	contactMembers = "id first_name last_name full_name email phone title linkedin_url is_primary company_id owner_id external_id created_at updated_at"
 	stageMembers   = "id name description color order_position default_probability outcome created_at updated_at"

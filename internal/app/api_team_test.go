@@ -69,6 +69,12 @@ func TestPeople(t *testing.T) {
 			t.Errorf("it complains of %s", got)
 		}
 
+		admin.ask(http.StatusOK, "PATCH", path, object{"external_id": "005A"})
+		other := admin.ask(http.StatusOK, "GET", "/api/user", nil)["data"].(object)
+		if got := invalid(admin.ask(http.StatusConflict, "PATCH", "/api/users/"+id(other), object{"external_id": "005A", "email": "rita@team.example"})); !sameWords(got, "#/email #/external_id") {
+			t.Errorf("it complains of %s", got)
+		}
+
 		// Deactivated and reactivated: her sessions have ended, her password and key are valid.
 		expect(t, admin.ask(http.StatusOK, "POST", path+"/deactivate", nil)["data"].(object), object{"id": rita.ID.String()})
 		admin.ask(http.StatusOK, "POST", path+"/deactivate", nil) // again
@@ -117,7 +123,7 @@ func TestPeople(t *testing.T) {
 				told = append([]string{strings.TrimPrefix(e["action"].(string), "user.")}, told...)
 			}
 		}
-		want := "role_changed changed changed deactivated reactivated changed role_changed role_changed"
+		want := "role_changed changed changed changed deactivated reactivated changed role_changed role_changed"
 		if got := strings.Join(told, " "); got != want {
 			t.Errorf("the trail tells of %s, want %s", got, want)
 		}

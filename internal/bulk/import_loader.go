@@ -94,40 +94,41 @@ func (l *loader[T, P]) load(ctx context.Context, rows []ImportRow[P]) func() ([]
 
 // identities are what the rows of a batch may have in common with those of another.
 type identities struct {
-	has map[keyValue]bool // true: a row is found by it
-	by  map[crm.Key]bool  // keys that rows are found by
+	keys    []crm.Key
+	uniques int        // how many of the keys are unique
+	values  [][]string // of the rows, by key
+	by      []int      // which of the keys the rows are found by
 }
 
 // identities returns those of rows.
-func (k keyedRows[P]) identities() identities {
-	of := identities{make(map[keyValue]bool, len(k.rows)), map[crm.Key]bool{}}
-	for i, values := range k.values {
-		for at, value := range values {
-			if value == "" {
-				continue
-			}
-			by := k.by[i] == at
-			if by {
-				of.by[k.keys[at]] = true
-			}
-			of.has[keyValue{k.keys[at], value}] = of.has[keyValue{k.keys[at], value}] || by || at < k.uniques
+func (k keyedRows[P]) identities() identities { return identities{k.keys, k.uniques, k.values, k.by} }
+
+// usedKeys adds the keys that rows are found by.
+func (a identities) usedKeys(used map[int]bool) {
+	for _, by := range a.by {
+		if by >= 0 {
+			used[by] = true
 		}
 	}
-	return of
 }
 
-// meet reports whether rows of two batches may be about the same record, or one may take a key
-// of the other's. Rows that are found by different keys may always be.
+// meet reports whether rows of two batches of an import may be about the same record, or one may
+// take a key of the other's. Rows that are found by different keys may always be.
 func (a identities) meet(b identities) bool {
-	for key := range b.by {
-		for other := range a.by {
-			if other != key {
-				return true
-			}
-		}
+	used := map[int]bool{}
+	a.usedKeys(used)
+	if b.usedKeys(used); len(used) > 1 {
+		return true
 	}
-	for value, needed := range b.has {
-		if other, both := a.has[value]; both && (needed || other) {
+	for at := range a.keys {
+		if at >= a.uniques && !used[at] {
+			continue
+		}
+		has := make(map[string]bool, len(a.values))
+		for _, row := range a.values {
+			has[row[at]] = row[at] != ""
+		}
+		if slices.ContainsFunc(b.values, func(row []string) bool { return has[row[at]] }) {
 			return true
 		}
 	}

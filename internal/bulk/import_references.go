@@ -46,8 +46,12 @@ func (k *known) add(text string, id crm.ID) {
 
 // references resolves what the rows of one batch refer to.
 type references struct {
-	stages *lookup[crm.Stage]
-	all    []resolver // in the order in which they are resolved
+	companies *lookup[crm.Company]
+	owners    *lookup[crm.Owner]
+	stages    *lookup[crm.Stage]
+	contacts  *lookup[crm.Contact]
+	deals     *lookup[crm.Deal]
+	all       []resolver // in the order in which they are resolved
 }
 
 func newReferences(b *batchTx) *references {
@@ -66,7 +70,7 @@ func newReferences(b *batchTx) *references {
 			stages.create, stages.arrange = b.newStage, b.appendStages
 		}
 	}
-	return &references{stages: stages, all: []resolver{companies, owners, stages, contacts, deals}}
+	return &references{companies, owners, stages, contacts, deals, []resolver{companies, owners, stages, contacts, deals}}
 }
 
 // resolver is a lookup of any type of records.
@@ -89,10 +93,18 @@ var allReferences = []Reference{RefCompany, RefOwner, RefCreator, RefStage, RefC
 
 // of returns the lookup of a type of records.
 func (f *references) of(ref Reference) resolver {
-	if ref == RefCreator {
-		ref = RefOwner
+	switch ref {
+	case RefCompany:
+		return f.companies
+	case RefOwner, RefCreator:
+		return f.owners
+	case RefStage:
+		return f.stages
+	case RefContact:
+		return f.contacts
+	default:
+		return f.deals
 	}
-	return f.all[slices.IndexFunc(f.all, func(l resolver) bool { return l.reference() == ref })]
 }
 
 // ask notes what a row refers to.

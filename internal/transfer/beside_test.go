@@ -83,16 +83,25 @@ func lookAlikes(random *rand.Rand, batches int) [][]bulk.ImportRow[crm.DealPatch
 // loaded one after the other.
 func TestBatchesBesideEachOther(t *testing.T) {
 	t.Parallel()
-	for _, key := range []crm.Key{crm.KeyExternalID, crm.KeyID} {
-		t.Run(string(key), func(t *testing.T) {
+	for _, keys := range [][]crm.Key{{crm.KeyExternalID}, {crm.KeyID}, {crm.KeyExternalID, crm.KeyName}} {
+		t.Run(fmt.Sprint(keys), func(t *testing.T) {
 			t.Parallel()
 			eachEngine(t, func(t *testing.T, w *world) {
 				busy := &busyStore{Store: w.store.Bulk()}
 				w.bulk = bulk.NewService(busy, time.Now)
-				opt := bulk.ImportOptions{Keys: []crm.Key{key}, CreateMissing: []bulk.Reference{bulk.RefOwner, bulk.RefStage}}
+				opt := bulk.ImportOptions{Keys: keys, CreateMissing: []bulk.Reference{bulk.RefOwner, bulk.RefStage}}
 				var failed [2]int64 // transactions, one by one and together
 				for seed := range uint64(6) {
 					batches := lookAlikes(rand.New(rand.NewPCG(seed, 1)), 80)
+					if len(keys) > 1 { // stretches of the file have the one key, and others the other
+						for b := range batches {
+							for i := range batches[b] {
+								if p := &batches[b][i].Patch; b/8%2 == 0 {
+									p.Name, p.ExternalID = crm.Of("Deal "+p.ExternalID.Value), crm.Field[string]{}
+								}
+							}
+						}
+					}
 					var results [2][]bulk.RowResult
 					var ends [2][]string
 					for together := range 2 {
