@@ -38,7 +38,7 @@ type importCmd struct {
 	Preset        string   `placeholder:"FILE" help:"Layout of the files, as a YAML file; see docs/presets.md."`
 	Map           []string `sep:"none" placeholder:"COLUMN=FIELD,…" help:"Fields of columns; a column with the name of a field maps to it without this. Quote an item whose column contains a comma. May be repeated."`
 	Key           []string `placeholder:"FIELD,…" help:"Fields that identify an existing record to update, in order: external_id, domain, email or name; by default those of these that the files have. For files exported by sixty also id, which new records keep."`
-	CreateMissing []string `placeholder:"KIND,…" help:"Records to create when a row refers to one that does not exist: company, owner, stage."`
+	CreateMissing []string `placeholder:"KIND,…" help:"Records to create when a row refers to one that does not exist: company, contact, owner, stage."`
 	StageOutcome  []string `sep:"none" placeholder:"NAME=OUTCOME,…" help:"Outcomes (open, won, lost) of created stages; by default they follow from their names."`
 
 	Encoding   string   `placeholder:"NAME" help:"Character encoding of text files, such as windows-1250; by default it is recognised, and told if it is a guess."`

@@ -31,6 +31,9 @@ type kind[T, P any] interface {
 
 	// independent reports whether rows of an import with other keys make no difference to a row.
 	independent() bool
+	// claims reports whether a row of an import that no record is found for, by keys that are unique,
+	// is about the one of its name that has none of them.
+	claims() bool
 	// begin is called before an import; someStageless: not every row names a stage.
 	begin(someStageless bool) error
 	// located is called before rows of an import are applied, when the stored records are known.
@@ -64,6 +67,7 @@ type plainKind[T, P any] struct {
 
 func (k plainKind[T, P]) newRecord(id crm.ID) T           { return k.create(k.by, id, k.now) }
 func (plainKind[T, P]) independent() bool                 { return true }
+func (plainKind[T, P]) claims() bool                      { return false }
 func (plainKind[T, P]) begin(bool) error                  { return nil }
 func (plainKind[T, P]) located([]ImportRow[P], []T) error { return nil }
 func (plainKind[T, P]) adds() bool                        { return false }

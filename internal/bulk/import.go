@@ -2,6 +2,7 @@ package bulk
 
 import (
 	"context"
+	"slices"
 
 	"sixty/internal/accounts"
 	"sixty/internal/crm"
@@ -33,8 +34,12 @@ type ImportRow[P any] struct {
 	// Fallback names the same records once more, for a row with an id and a name: it counts
 	// where no record is found for the text above.
 	Fallback References
-	// FurtherContacts are contacts of a deal beside its primary one, by what references are by.
-	// Those that are not on the deal yet are added as stakeholders.
+	// IDs says which of the References are ids of another system. A record that is created for
+	// one has it as external_id, and the Fallback as its name; without one, the id.
+	IDs ReferenceSet
+	// FurtherContacts are contacts of a deal beside its primary one, by what references are by;
+	// they are ids if that of the primary one is. Those that are not on the deal yet are added as
+	// stakeholders.
 	FurtherContacts []string
 }
 
@@ -50,6 +55,17 @@ const (
 	RefDeal    Reference = "deal"
 	RefCreator Reference = "created_by" // of a task, who is a person as its RefOwner is: the one it is assigned to
 )
+
+// ReferenceSet is a set of references.
+type ReferenceSet uint8
+
+// With returns the set with one more.
+func (s ReferenceSet) With(ref Reference) ReferenceSet { return s | setOf(ref) }
+
+// Has reports whether a reference is in the set.
+func (s ReferenceSet) Has(ref Reference) bool { return s&setOf(ref) != 0 }
+
+func setOf(ref Reference) ReferenceSet { return 1 << slices.Index(allReferences, ref) }
 
 // References are texts that stand for the records that a row refers to; "" is none.
 type References struct{ Company, Owner, Stage, Contact, Deal, Creator string }
@@ -86,9 +102,9 @@ type Importable struct {
 var (
 	CompanyRows  = Importable{[]crm.Key{crm.KeyID, crm.KeyExternalID, crm.KeyDomain, crm.KeyName}, []Reference{RefOwner}}
 	ContactRows  = Importable{[]crm.Key{crm.KeyID, crm.KeyExternalID, crm.KeyEmail, crm.KeyName}, []Reference{RefCompany, RefOwner}}
-	DealRows     = Importable{[]crm.Key{crm.KeyID, crm.KeyExternalID, crm.KeyName}, []Reference{RefCompany, RefOwner, RefStage}}
-	ActivityRows = Importable{[]crm.Key{crm.KeyID, crm.KeyExternalID}, []Reference{RefCompany, RefOwner}}
-	TaskRows     = Importable{[]crm.Key{crm.KeyID, crm.KeyExternalID, KeyTitle}, []Reference{RefCompany, RefOwner}}
+	DealRows     = Importable{[]crm.Key{crm.KeyID, crm.KeyExternalID, crm.KeyName}, []Reference{RefCompany, RefContact, RefOwner, RefStage}}
+	ActivityRows = Importable{[]crm.Key{crm.KeyID, crm.KeyExternalID}, []Reference{RefCompany, RefContact, RefOwner}}
+	TaskRows     = Importable{[]crm.Key{crm.KeyID, crm.KeyExternalID, KeyTitle}, []Reference{RefCompany, RefContact, RefOwner}}
 	StageRows    = Importable{[]crm.Key{crm.KeyID, crm.KeyName}, nil}
 	OwnerRows    = Importable{[]crm.Key{crm.KeyExternalID, crm.KeyEmail, crm.KeyName}, nil}
 )
@@ -99,9 +115,9 @@ type ImportOptions struct {
 	// changes the record that has the row's value, and creates one when there is none. KeyID can
 	// only be the first.
 	Keys []crm.Key
-	// CreateMissing are the references that are created when they are missing: companies and
-	// people of that name (reps), and stages, as the last ones of the pipeline. Otherwise the
-	// row is rejected.
+	// CreateMissing are the references that are created when they are missing: companies,
+	// contacts and people of that name (reps), and stages, as the last ones of the pipeline.
+	// Otherwise the row is rejected.
 	CreateMissing []Reference
 	// StageOutcomes are the outcomes of stages that are created, by name in any case. The others
 	// get the OutcomeOf their names. Stages that exist keep theirs.
@@ -159,9 +175,10 @@ type CreatedReferences struct {
 
 // CreatedReference is a record that was created because a row refers to it.
 type CreatedReference struct {
-	Name    string
-	Outcome crm.Outcome // of a stage
-	Guessed bool        // the outcome is that of its name, not one of the StageOutcomes
+	Name       string
+	ExternalID string      // which it was referred to by; also its name, if no row says that
+	Outcome    crm.Outcome // of a stage
+	Guessed    bool        // the outcome is that of its name, not one of the StageOutcomes
 }
 
 // maxCreatedTold bounds the records that a report names.

@@ -94,11 +94,7 @@ func loadRows[T, P any](b *batchTx, begin func(*batchTx) kind[T, P], keyed keyed
 	rows := keyed.rows
 	someStageless := false
 	for i := range rows {
-		b.refs.ask(rows[i].References)
-		b.refs.ask(rows[i].Fallback)
-		for _, contact := range rows[i].FurtherContacts {
-			b.refs.of(RefContact).ask(contact)
-		}
+		ask(b.refs, &rows[i])
 		someStageless = someStageless || crm.Text(rows[i].Stage) == ""
 	}
 	if err := b.refs.resolve(b.ctx); err != nil {
@@ -137,7 +133,8 @@ func loadRows[T, P any](b *batchTx, begin func(*batchTx) kind[T, P], keyed keyed
 type importSegment[T, P any] struct {
 	segment[T, P]
 	keyedRows[P]
-	freed map[keyValue]bool // that stored records gave up
+	freed   map[keyValue]bool // that stored records gave up
+	claimed map[int]*entry[T] // records that rows may be about by their names, by row
 }
 
 type keyValue struct {
@@ -163,6 +160,13 @@ func (s *importSegment[T, P]) find() error {
 			}
 		}
 	}
+	named, err := s.named()
+	if err != nil {
+		return err
+	}
+	for _, id := range named {
+		ids = append(ids, id)
+	}
 	locked, err := s.lock(ids)
 	if err == nil {
 		err = s.kind.located(s.rows, locked)
@@ -179,6 +183,7 @@ func (s *importSegment[T, P]) find() error {
 			}
 		}
 	}
+	s.claim(named)
 	if byID := s.holders[crm.KeyID]; byID != nil {
 		for i := range locked {
 			id := s.id(&locked[i])
@@ -222,12 +227,12 @@ func (s *importSegment[T, P]) row(i int) (result RowResult, cut bool) {
 	switch {
 	case len(bad) > 0:
 		result := rejected(bad...)
-		result.Missing = s.refs.missing(row.References)
+		result.Missing = s.refs.missing(row.References, row.FurtherContacts)
 		return result, false
 	case s.takesFreed(&e.after, &after, isNew):
 		return RowResult{}, true
 	}
-	s.refs.use(row.References)
+	s.refs.use(row.References, row.FurtherContacts)
 	if !isNew && same(e.after, after) && !s.kind.adds() {
 		return RowResult{Verdict: RowUnchanged, Omitted: omitted}, false
 	}
@@ -283,7 +288,7 @@ func (s *importSegment[T, P]) entry(i int) (e *entry[T], bad []crm.FieldError, c
 	case value == "":
 		return nil, s.unrecognised(i), false
 	case len(found) == 0:
-		return nil, nil, false
+		return s.claimedBy(i), nil, false
 	case len(found) > 1:
 		return nil, []crm.FieldError{{Message: fmt.Sprintf("%d %s have this %s", len(found), s.many, key)}}, false
 	}

@@ -24,6 +24,14 @@ func newContactKind(b *batchTx) *contactKind {
 	}
 }
 
+func (k *contactKind) row(row *ImportRow[crm.ContactPatch], c *crm.Contact, isNew bool, r *crm.Rules) {
+	named := *row
+	if p := &named.Patch; isPlaceholder(c.FullName, c.ExternalID, c.Email) {
+		replaceName(&p.FirstName, &p.LastName, p.Email)
+	}
+	k.plainKind.row(&named, c, isNew, r)
+}
+
 func (k *contactKind) independent() bool { return false }
 
 func (k *contactKind) stored(c *crm.Contact) {

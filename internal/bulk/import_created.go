@@ -26,7 +26,7 @@ func (c *createdReferences) add(kind Reference, one CreatedReference) {
 		c.byKind[kind] = of
 	}
 	if of.Count++; len(of.First) < maxCreatedTold {
-		one.Name = strings.Clone(one.Name) // which may be a part of its row
+		one.Name, one.ExternalID = strings.Clone(one.Name), strings.Clone(one.ExternalID) // which may be parts of their row
 		of.First = append(of.First, one)
 	}
 }
@@ -34,7 +34,7 @@ func (c *createdReferences) add(kind Reference, one CreatedReference) {
 func (c *createdReferences) report() (r Report) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, kind := range []Reference{RefCompany, RefOwner, RefStage} {
+	for _, kind := range []Reference{RefCompany, RefContact, RefOwner, RefStage} {
 		if of := c.byKind[kind]; of != nil {
 			r.Created = append(r.Created, *of)
 		}
@@ -43,9 +43,9 @@ func (c *createdReferences) report() (r Report) {
 }
 
 // newCompany returns a company with a name from a row, or with a domain.
-func (b *batchTx) newCompany(text string, r *crm.Rules) created[crm.Company] {
+func (b *batchTx) newCompany(text, id string, r *crm.Rules) created[crm.Company] {
 	c := crm.NewCompany(b.by, crm.NewID(), b.now)
-	p := crm.CompanyPatch{Name: crm.Of(visible(text))}
+	p := crm.CompanyPatch{Name: crm.Of(visible(text)), ExternalID: optional(id)}
 	if domain := domainOf(text); domain != "" {
 		p.Domain = crm.Of(domain)
 		if strings.Contains(text, "://") {
@@ -53,13 +53,13 @@ func (b *batchTx) newCompany(text string, r *crm.Rules) created[crm.Company] {
 		}
 	}
 	p.Apply(&c, r)
-	return created[crm.Company]{id: c.ID, record: c, told: CreatedReference{Name: c.Name}}
+	return created[crm.Company]{id: c.ID, record: c, told: CreatedReference{Name: c.Name, ExternalID: id}}
 }
 
 // newOwner returns a person with a name or an e-mail address from a row.
-func (b *batchTx) newOwner(text string, r *crm.Rules) created[crm.Owner] {
+func (b *batchTx) newOwner(text, id string, r *crm.Rules) created[crm.Owner] {
 	o := crm.NewOwner(b.by, crm.NewID(), b.now)
-	var p crm.OwnerPatch
+	p := crm.OwnerPatch{ExternalID: optional(id)}
 	told := visible(text)
 	if email := emailOf(text); email != "" {
 		p.Email, told = crm.Of(email), email
@@ -67,11 +67,51 @@ func (b *batchTx) newOwner(text string, r *crm.Rules) created[crm.Owner] {
 		p.FirstName, p.LastName = crm.SplitName(told)
 	}
 	p.Apply(&o, r)
-	return created[crm.Owner]{id: o.ID, record: o, told: CreatedReference{Name: told}}
+	return created[crm.Owner]{id: o.ID, record: o, told: CreatedReference{Name: told, ExternalID: id}}
+}
+
+// newContact returns a contact with a name or an e-mail address from a row.
+func (b *batchTx) newContact(text, id string, r *crm.Rules) created[crm.Contact] {
+	c := crm.NewContact(b.by, crm.NewID(), b.now)
+	p := crm.ContactPatch{ExternalID: optional(id)}
+	told := visible(text)
+	if email := emailOf(text); email != "" {
+		p.Email, told = crm.Of(email), email
+	} else {
+		p.FirstName, p.LastName = crm.SplitName(told)
+	}
+	p.Apply(&c, r)
+	return created[crm.Contact]{id: c.ID, record: c, told: CreatedReference{Name: told, ExternalID: id}}
+}
+
+// isPlaceholder reports whether a person was created for an id, without a name: then the id is their
+// name.
+func isPlaceholder(fullName string, externalID, email *string) bool {
+	return externalID != nil && *externalID == fullName && email == nil && strings.ContainsAny(fullName, "0123456789")
+}
+
+// replaceName makes the name, or the e-mail address, of a row the only one of a person.
+func replaceName(first, last *crm.Field[string], email crm.Field[string]) {
+	if !first.Set && !last.Set && !email.Set {
+		return
+	}
+	for _, part := range []*crm.Field[string]{first, last} {
+		if !part.Set {
+			*part = crm.Null[string]()
+		}
+	}
+}
+
+// optional returns a member that is a text, or is left open if there is none.
+func optional(text string) crm.Field[string] {
+	if text == "" {
+		return crm.Field[string]{}
+	}
+	return crm.Of(text)
 }
 
 // newStage returns a stage with a name from a row.
-func (b *batchTx) newStage(text string, r *crm.Rules) created[crm.Stage] {
+func (b *batchTx) newStage(text, _ string, r *crm.Rules) created[crm.Stage] {
 	s := crm.NewStage(b.by, crm.NewID(), b.now)
 	crm.StagePatch{Name: crm.Of(visible(text))}.Apply(&s, r)
 	var guessed bool

@@ -141,11 +141,16 @@ func creatableNames[P any](create []Reference, rows []ImportRow[P]) map[string]b
 	names := map[string]bool{}
 	for i := range rows {
 		for _, ref := range alsoCreators(create) {
-			text := referenceText(*rows[i].Of(ref))
-			if other := referenceText(*rows[i].Fallback.Of(ref)); other != "" {
-				text = other
+			for _, text := range []string{*rows[i].Of(ref), *rows[i].Fallback.Of(ref)} {
+				if text = referenceText(text); text != "" {
+					names[identityOf(ref, text)] = true
+				}
 			}
-			names[identityOf(ref, text)] = true
+			if ref == RefContact {
+				for _, text := range rows[i].FurtherContacts {
+					names[identityOf(ref, referenceText(text))] = true
+				}
+			}
 		}
 	}
 	return names

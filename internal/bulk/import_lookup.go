@@ -16,13 +16,17 @@ type lookup[T any] struct {
 	table   crm.Table[T]
 	keys    []crm.Key // tried after the id, in this order
 	known   *known
-	create  func(text string, r *crm.Rules) created[T] // nil: missing ones are not created
-	arrange func([]T) error                            // completes what is about to be inserted
+	create  func(text, externalID string, r *crm.Rules) created[T] // nil: missing ones are not created
+	arrange func([]T) error                                        // completes what is about to be inserted
+	// Of records that have external ids and are created: how they are read, and what they have.
+	read       func(ctx context.Context, org crm.ID, ids []crm.ID) ([]T, error)
+	externalID func(*T) (crm.ID, *string)
+	org        crm.ID
 
-	targets map[string]*target[T] // by text, normalised
-	order   []string              // of targets
-	made    map[string]*created[T]
-	creates []*created[T] // in their order
+	targets map[string]*target[T]    // by text, normalised
+	order   []string                 // of targets
+	made    map[string][]*created[T] // by identity: one that was created by it, or those of ids that have it as their names
+	creates []*created[T]            // in their order
 }
 
 // target is what a text refers to: a record, or a reason why none.
@@ -31,6 +35,10 @@ type target[T any] struct {
 	made      *created[T]
 	violation *crm.FieldError
 	missing   bool // which is the violation
+
+	isID   bool   // it is an id of another system
+	name   string // beside it, normalised
+	byName bool   // the record was found by its name
 }
 
 // created is a record that does not exist yet.
@@ -38,11 +46,12 @@ type created[T any] struct {
 	id           crm.ID
 	record       T
 	told         CreatedReference
+	identities   []string // that it was created for
 	used, stored bool
 }
 
 func newLookup[T any](b *batchTx, ref Reference, many string, table crm.Table[T], keys ...crm.Key) *lookup[T] {
-	return &lookup[T]{ref: ref, many: many, table: table, keys: keys, known: b.run.known[ref]}
+	return &lookup[T]{ref: ref, many: many, table: table, keys: keys, known: b.run.known[ref], org: b.by.Org}
 }
 
 func (t *target[T]) resolved() bool { return t.id != crm.ID{} || t.violation != nil }
@@ -65,6 +74,16 @@ func (l *lookup[T]) ask(text string) {
 	l.order = append(l.order, text)
 }
 
+// askID notes that a text is an id of another system, and the name beside it.
+func (l *lookup[T]) askID(text, name string) {
+	if t := l.targets[referenceText(text)]; t != nil && l.externalID != nil && addressOf(l.ref, referenceText(text)) == "" && !isID(referenceText(text)) {
+		t.isID = true
+		if t.name == "" {
+			t.name = referenceText(name)
+		}
+	}
+}
+
 // into sets the member of a patch to the id that a text refers to, or adds a validation error.
 func (l *lookup[T]) into(text string, f *crm.Field[crm.ID], r *crm.Rules) {
 	*f = crm.Field[crm.ID]{}
@@ -83,7 +102,7 @@ func (l *lookup[T]) fallback(text *string, other string) {
 	if referenceText(other) == "" {
 		return
 	}
-	if t := l.targets[referenceText(*text)]; t == nil || t.violation != nil || t.made != nil {
+	if t := l.targets[referenceText(*text)]; t == nil || t.violation != nil || t.made != nil && !t.isID {
 		*text = other
 	}
 }
@@ -133,6 +152,9 @@ func (l *lookup[T]) resolve(ctx context.Context) error {
 		}
 	}
 	if err := l.byKey(ctx, crm.KeyName, visibleName); err != nil {
+		return err
+	}
+	if err := l.namedIDs(ctx); err != nil {
 		return err
 	}
 	found := slices.DeleteFunc(l.ids(), func(id crm.ID) bool {
@@ -213,9 +235,10 @@ func (l *lookup[T]) byKey(ctx context.Context, key crm.Key, value func(text stri
 	}
 	for value, ids := range fits {
 		for _, t := range asked[value] {
-			if len(ids) == 1 {
-				t.id = ids[0]
-			} else {
+			switch {
+			case len(ids) == 1:
+				t.id, t.byName = ids[0], key == crm.KeyName
+			case !t.isID:
 				t.violation = &crm.FieldError{Message: fmt.Sprintf("%d %s are called %q: name the one by its %s", len(ids), l.many, value, l.surer(key))}
 			}
 		}
@@ -231,35 +254,120 @@ func (l *lookup[T]) surer(key crm.Key) string {
 // createMissing creates the records that were not found, or adds validation errors. Texts of
 // the same identity mean the same record.
 func (l *lookup[T]) createMissing() {
+	l.createIdentified()
 	for _, text := range l.order {
 		t := l.targets[text]
 		switch {
 		case t.resolved():
 		case l.create == nil:
 			t.violation = &crm.FieldError{Message: fmt.Sprintf("no %s called %q", l.ref, text)}
-			t.missing = l.ref != RefContact && l.ref != RefDeal
+			t.missing = l.ref != RefDeal
 		case isID(text):
 			t.violation = &crm.FieldError{Message: fmt.Sprintf("no %s has the id %s, and an id is no name to create one by", l.ref, text)}
 		default:
-			name := identityOf(l.ref, text)
-			n := l.made[name]
-			if n == nil {
-				var r crm.Rules
-				made := l.create(text, &r)
-				if len(r.Bad) > 0 {
-					t.violation = &crm.FieldError{Field: string(l.ref), Message: r.Bad[0].Message}
-					continue
-				}
-				if l.made == nil {
-					l.made = map[string]*created[T]{}
-				}
-				n = &made
-				l.made[name] = n
-				l.creates = append(l.creates, n)
+			switch made := l.made[identityOf(l.ref, text)]; len(made) {
+			case 0:
+				l.make(t, text, "")
+			case 1:
+				t.id, t.made = made[0].id, made[0]
+			default:
+				t.violation = l.ambiguous(len(made), text, crm.KeyName)
 			}
-			t.id, t.made = n.id, n
 		}
 	}
+}
+
+// createIdentified creates the records that were not found by their ids, each by its own id: names
+// do not make them the same.
+func (l *lookup[T]) createIdentified() {
+	for _, text := range l.order {
+		t := l.targets[text]
+		if !t.isID || t.resolved() {
+			continue
+		}
+		name := t.name
+		if name == "" || isID(name) {
+			name = text
+		}
+		if other := l.targets[name]; name != text && other.violation != nil && other.violation.Field != "" {
+			t.violation = other.violation // it cannot be a name
+			continue
+		}
+		if made := l.made[addressOf(l.ref, name)]; len(made) > 0 {
+			t.id, t.made = made[0].id, made[0]
+			continue
+		}
+		l.make(t, name, text)
+	}
+}
+
+// make creates the record that a target is, under a name.
+func (l *lookup[T]) make(t *target[T], name, externalID string) {
+	var r crm.Rules
+	made := l.create(name, externalID, &r)
+	if len(r.Bad) > 0 {
+		t.violation = &crm.FieldError{Field: string(l.ref), Message: r.Bad[0].Message}
+		return
+	}
+	made.identities = []string{identityOf(l.ref, name)}
+	if externalID != "" {
+		made.identities = append(made.identities, identityOf(l.ref, externalID))
+	}
+	if l.made == nil {
+		l.made = map[string][]*created[T]{}
+	}
+	l.made[made.identities[0]] = append(l.made[made.identities[0]], &made)
+	l.creates = append(l.creates, &made)
+	t.id, t.made = made.id, &made
+}
+
+// ambiguous says that several records have a value of a key.
+func (l *lookup[T]) ambiguous(n int, value string, key crm.Key) *crm.FieldError {
+	return &crm.FieldError{Message: fmt.Sprintf("%d %s are called %q: name the one by its %s", n, l.many, value, l.surer(key))}
+}
+
+// namedIDs decides what the names of ids mean that no record has: the record of that name, if it
+// has no external id. One that has another external id is another record.
+func (l *lookup[T]) namedIDs(ctx context.Context) error {
+	open := func(t *target[T]) bool { return t.isID && t.violation == nil && (t.byName || !t.resolved()) }
+	named := func(t *target[T]) (id crm.ID) {
+		if by := l.targets[t.name]; by != nil {
+			id = by.id
+		}
+		return id
+	}
+	wanted := map[crm.ID]bool{}
+	for _, t := range l.targets {
+		for _, id := range []crm.ID{t.id, named(t)} {
+			if open(t) && id != (crm.ID{}) {
+				wanted[id] = true
+			}
+		}
+	}
+	has := map[crm.ID]bool{} // an external id
+	for part := range slices.Chunk(slices.SortedFunc(maps.Keys(wanted), crm.CompareIDs), crm.MaxLimit) {
+		records, err := l.read(ctx, l.org, part)
+		if err != nil {
+			return err
+		}
+		for i := range records {
+			id, external := l.externalID(&records[i])
+			has[id] = external != nil
+		}
+	}
+	for _, text := range l.order {
+		t := l.targets[text]
+		if !open(t) {
+			continue
+		}
+		if has[t.id] {
+			t.id, t.byName = crm.ID{}, false
+		}
+		if id := named(t); !t.resolved() && (!has[id] || addressOf(l.ref, t.name) != "") {
+			t.id = id
+		}
+	}
+	return nil
 }
 
 // isID reports whether a text is an id of this program, which no record is named by.
@@ -311,10 +419,7 @@ func (l *lookup[T]) learn(run *run) {
 // dependsOn reports whether a record was created, or one of these names would be found if it
 // were.
 func (l *lookup[T]) dependsOn(names map[string]bool) bool {
-	for name, n := range l.made {
-		if n.used || names[name] {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.creates, func(n *created[T]) bool {
+		return n.used || slices.ContainsFunc(n.identities, func(identity string) bool { return names[identity] })
+	})
 }

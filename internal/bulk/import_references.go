@@ -63,9 +63,14 @@ func newReferences(b *batchTx) *references {
 	for _, ref := range b.run.opt.CreateMissing {
 		switch ref {
 		case RefCompany:
-			companies.create = b.newCompany
+			companies.create, companies.read = b.newCompany, b.tx.Reads().Companies().ByID
+			companies.externalID = func(c *crm.Company) (crm.ID, *string) { return c.ID, c.ExternalID }
+		case RefContact:
+			contacts.create, contacts.read = b.newContact, b.tx.Reads().Contacts().ByID
+			contacts.externalID = func(c *crm.Contact) (crm.ID, *string) { return c.ID, c.ExternalID }
 		case RefOwner:
-			owners.create = b.newOwner
+			owners.create, owners.read = b.newOwner, b.tx.Reads().Owners().ByID
+			owners.externalID = func(o *crm.Owner) (crm.ID, *string) { return o.ID, o.ExternalID }
 		case RefStage:
 			stages.create, stages.arrange = b.newStage, b.appendStages
 		}
@@ -77,6 +82,7 @@ func newReferences(b *batchTx) *references {
 type resolver interface {
 	reference() Reference
 	ask(text string)
+	askID(text, name string)
 	resolve(ctx context.Context) error
 	fallback(text *string, other string)
 	into(text string, f *crm.Field[crm.ID], r *crm.Rules)
@@ -108,10 +114,24 @@ func (f *references) of(ref Reference) resolver {
 }
 
 // ask notes what a row refers to.
-func (f *references) ask(r References) {
+func ask[P any](f *references, row *ImportRow[P]) {
 	for _, ref := range allReferences {
-		if text := *r.Of(ref); text != "" {
-			f.of(ref).ask(text)
+		text, other := *row.Of(ref), *row.Fallback.Of(ref)
+		if text == "" && other == "" {
+			continue
+		}
+		l := f.of(ref)
+		l.ask(text)
+		l.ask(other)
+		if row.IDs.Has(ref) {
+			l.askID(text, other)
+		}
+	}
+	for _, text := range row.FurtherContacts {
+		l := f.of(RefContact)
+		l.ask(text)
+		if row.IDs.Has(RefContact) {
+			l.askID(text, "")
 		}
 	}
 }
@@ -138,21 +158,27 @@ func withFallbacks[P any](f *references, rows []ImportRow[P]) []ImportRow[P] {
 }
 
 // use notes that a row was taken, so that what it refers to is needed.
-func (f *references) use(r References) {
+func (f *references) use(r References, further []string) {
 	for _, ref := range allReferences {
 		if text := *r.Of(ref); text != "" {
 			f.of(ref).use(text)
 		}
 	}
+	for _, text := range further {
+		f.of(RefContact).use(text)
+	}
 }
 
 // missing returns what a row refers to that does not exist and could be created.
-func (f *references) missing(r References) (missing []Reference) {
+func (f *references) missing(r References, further []string) (missing []Reference) {
 	for _, ref := range allReferences {
 		l := f.of(ref)
 		if l.isMissing(*r.Of(ref)) && !slices.Contains(missing, l.reference()) {
 			missing = append(missing, l.reference())
 		}
+	}
+	if contacts := f.of(RefContact); slices.ContainsFunc(further, contacts.isMissing) && !slices.Contains(missing, RefContact) {
+		missing = append(missing, RefContact)
 	}
 	return missing
 }
@@ -193,7 +219,7 @@ func (f *references) resolve(ctx context.Context) error {
 
 // insert writes the created records that are needed.
 func (f *references) insert(ctx context.Context) error {
-	for _, ref := range []Reference{RefOwner, RefCompany, RefStage} {
+	for _, ref := range []Reference{RefOwner, RefCompany, RefContact, RefStage} {
 		if err := f.of(ref).insert(ctx); err != nil {
 			return err
 		}

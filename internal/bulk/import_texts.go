@@ -101,17 +101,22 @@ func visibleName(name string) string {
 
 // identityOf returns what texts have in common that mean the same new record.
 func identityOf(ref Reference, text string) string {
-	if ref == RefCompany {
-		if domain := domainOf(text); domain != "" {
-			return domain
-		}
-	}
-	if ref == RefOwner || ref == RefCreator {
-		if email := emailOf(text); email != "" {
-			return email
-		}
+	if address := addressOf(ref, text); address != "" {
+		return address
 	}
 	return crm.NameKey(visible(text))
+}
+
+// addressOf returns the domain of a company or the e-mail address of a person that a text is: no
+// two records have the same. "" is none.
+func addressOf(ref Reference, text string) string {
+	switch ref {
+	case RefCompany:
+		return domainOf(text)
+	case RefOwner, RefCreator, RefContact:
+		return emailOf(text)
+	}
+	return ""
 }
 
 // alsoCreators returns the references that name the records that are created.

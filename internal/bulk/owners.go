@@ -24,6 +24,10 @@ func newOwners(b *batchTx) kind[crm.Owner, crm.OwnerPatch] {
 // independent: an organisation keeps an admin.
 func (k *ownerKind) independent() bool { return false }
 
+// claims: people without an e-mail address cannot sign in. They are but names, which rows of other
+// records refer to.
+func (k *ownerKind) claims() bool { return true }
+
 func (k *ownerKind) begin(bool) (err error) {
 	k.admins, err = k.tx.LockAdmins(k.ctx)
 	return err
@@ -55,7 +59,11 @@ func (k *ownerKind) complete(rows []*entry[crm.Owner]) error {
 
 func (k *ownerKind) row(row *ImportRow[crm.OwnerPatch], o *crm.Owner, _ bool, r *crm.Rules) {
 	was := o.Role
-	row.Patch.Apply(o, r)
+	p := row.Patch
+	if isPlaceholder(o.FullName, o.ExternalID, o.Email) {
+		replaceName(&p.FirstName, &p.LastName, p.Email)
+	}
+	p.Apply(o, r)
 	if was == crm.RoleAdmin && o.Role != crm.RoleAdmin && accounts.LastAdmin(o.ID, k.admins) {
 		r.Add("role", "must stay admin: this is the last active admin")
 	}

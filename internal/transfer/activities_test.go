@@ -29,7 +29,7 @@ func TestActivities(t *testing.T) {
 ,note,,,,,,,,,,
 `, summary(3, 0, 0, 3),
 			`quantity must be a number (it is "many"); type must be one of outbound, meeting, proposal, sale, call, email, note; amount must be between 0.00 and 999999999999.99`,
-			`no company called "Unknown"; no owner called "Unknown"; no contact called "Unknown"; 2 deals are called "twins": name the one by its id or external_id (use --create-missing company,owner)`,
+			`no company called "Unknown"; no owner called "Unknown"; no contact called "Unknown"; 2 deals are called "twins": name the one by its id or external_id (use --create-missing company,owner,contact)`,
 			"has no external_id to recognise it by")
 		w.expect(activities, "external_id,type,company\n1,email,C-2\n", summary(0, 1, 0, 0))
 		w.expect(activities, "external_id,type,deal_id\n1,email,D-1\n2,meeting,\n", summary(0, 0, 2, 0))

@@ -97,6 +97,10 @@ func createdText(c bulk.CreatedReferences, dry bool) string {
 	for _, r := range c.First {
 		name := fmt.Sprintf("%q", r.Name)
 		switch {
+		case r.ExternalID != "" && r.ExternalID == r.Name:
+			name += " (only its id is known)"
+		case r.ExternalID != "":
+			name += " (id " + r.ExternalID + ")"
 		case r.Outcome == "":
 		case r.Guessed:
 			name += " (" + string(r.Outcome) + ", guessed; see --stage-outcome)"

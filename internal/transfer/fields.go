@@ -184,6 +184,7 @@ func (f *fields[P]) addReference(ref bulk.Reference, texts map[string]*crm.Field
 			return nil
 		}
 		*text, *other = strings.TrimSpace(ids[0]), *text
+		f.row.IDs = f.row.IDs.With(ref)
 		switch {
 		case idName == "primary_contact_id":
 			f.row.FurtherContacts = append(f.row.FurtherContacts, ids[1:]...)

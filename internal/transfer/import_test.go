@@ -111,7 +111,7 @@ func TestReferences(t *testing.T) {
 			"7,D,"+strings.Repeat("x", 256)+",,,,\n",
 			summary(4, 0, 0, 3),
 			`2 companies are called "twin": name the one by its id, external_id or domain`,
-			`no company called "Unknown"; no owner called "Unknown"; no contact called "Unknown"; no stage called "Nowhere" (use --create-missing company,owner,stage)`,
+			`no company called "Unknown"; no owner called "Unknown"; no contact called "Unknown"; no stage called "Nowhere" (use --create-missing company,owner,stage,contact)`,
 			`company must be at most 255 characters long`)
 		for _, d := range all(w, w.service.Deals) {
 			if d.CompanyID == nil || *d.CompanyID != acme.ID {
@@ -352,7 +352,7 @@ func TestUsage(t *testing.T) {
 		{"Key", func(o *transfer.Options) { o.Keys = []string{"domain"} }, good, `deals are recognised by id or external_id or name`},
 		{"KeyNotMapped", func(o *transfer.Options) { o.Keys = []string{"external_id"} }, "name\nOne\n", `no column is mapped to external_id, by which deals are recognised; mapped are name`},
 		{"NothingMapped", func(*transfer.Options) {}, "a,b\n1,2\n", `no column is mapped to a field`},
-		{"CreateMissing", func(o *transfer.Options) { o.CreateMissing = []string{"contact"} }, good, `company, owner, stage can be created, not "contact"`},
+		{"CreateMissing", func(o *transfer.Options) { o.CreateMissing = []string{"deal"} }, good, `company, contact, owner, stage can be created, not "deal"`},
 		{"StageOutcome", func(o *transfer.Options) { o.StageOutcomes = []string{"Done=perhaps"} }, good, `"Done" must be open, won or lost`},
 		{"DateFormat", func(o *transfer.Options) { o.DateFormats = []string{"MM/YYYY"} }, good, `must have a year (YYYY or YY), a month (MMMM, MMM, MM or M) and a day`},
 	}

@@ -101,7 +101,7 @@ func TestSummary(t *testing.T) {
 		if diff := cmp.Diff([]transfer.FileFacts{want}, did.Files); diff != "" {
 			t.Errorf("files (-want +got):\n%s", diff)
 		}
-		if got := fmt.Sprintf("%v %v", did.CreatedReferences, did.Currencies); got != "[{company 1 [{Acme  false}]} {stage 1 [{Gewonnen won true}]}] map[EUR:1 GBP:1]" {
+		if got := fmt.Sprintf("%v %v", did.CreatedReferences, did.Currencies); got != "[{company 1 [{Acme   false}]} {stage 1 [{Gewonnen  won true}]}] map[EUR:1 GBP:1]" {
 			t.Errorf("created references and currencies %s", got)
 		}
 	})

@@ -51,7 +51,7 @@ type Options struct {
 	// row has. None: the surest ones that the files have.
 	Keys []string
 	// CreateMissing lists the references that are created when they are missing:
-	// company, owner, stage.
+	// company, contact, owner, stage.
 	CreateMissing []string
 	// StageOutcomes are the outcomes of stages that are created, as "NAME=won,…", in
 	// CSV as Maps is.

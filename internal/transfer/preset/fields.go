@@ -41,7 +41,7 @@ func declared[T, P, F any](e *crm.Entity[T, P, F], further ...string) map[string
 }
 
 // references are what rows refer to and an import can create.
-var references = []string{"company", "owner", "stage"}
+var references = []string{"company", "contact", "owner", "stage"}
 
 // outcomes are what a stage can be.
 var outcomes = crm.Stages.Enum("outcome")

@@ -156,7 +156,7 @@ func TestLoadRejects(t *testing.T) {
 		{table + "  columns: {name: A}\n  ranges: {deal_size: {most: a}}\n", `line 6: must be a whole number or more, not "most"`},
 		{table + "  columns: {name: A}\n  outcomes: [{outcome: maybe}]\n", `line 6: there is no outcome "maybe"; there are open, won, lost`},
 		{table + "  columns: {name: A}\n  outcomes: [{column: A}]\n", "line 6: outcome is missing"},
-		{table + "  columns: {name: A}\n  create_missing: [deal]\n", `line 6: there is no reference "deal"; there are company, owner, stage`},
+		{table + "  columns: {name: A}\n  create_missing: [deal]\n", `line 6: there is no reference "deal"; there are company, contact, owner, stage`},
 		{table + "  columns: {name: A}\n  files: '['\n", "line 6: "},
 		{table + "  columns: {name: '-'}\n", "line 5: must have a letter or a digit"},
 		{"name: acme\n" + strings.Repeat("#", 256<<10), "must not be longer than 262144 bytes"},
