@@ -29,7 +29,7 @@ func TestOrderOfFiles(t *testing.T) {
 			var paths []string
 			reversed := w.sibling(system + " reversed")
 			for i, name := range files {
-				path := filepath.Join("testdata/presets", system, name)
+				path := filepath.Join("testdata", "presets", system, name)
 				paths = append(paths, path)
 				if _, reasons := reversed.load(transfer.Options{Kind: kinds[i], From: system}, source(t, path)); len(reasons) > 0 {
 					t.Errorf("%s: %q", path, reasons)
