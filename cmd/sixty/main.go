@@ -35,7 +35,7 @@ type cli struct {
 	Migrate  migrateCmd  `cmd:"" help:"Upgrade the database schema."`
 	Reindex  reindexCmd  `cmd:"" help:"Rebuild the search index and the dashboard sums."`
 	Seed     seedCmd     `cmd:"" help:"Generate demo data."`
-	Import   importCmd   `cmd:"" help:"Import companies, contacts, deals, activities or owners from CSV files."`
+	Import   importCmd   `cmd:"" help:"Import companies, contacts, deals, activities, tasks, stages or owners from CSV, XLSX or JSON files."`
 	Export   exportCmd   `cmd:"" help:"Export companies, contacts, deals, activities or the audit trail as CSV, JSON or XLSX."`
 	Adopt    adoptCmd    `cmd:"" help:"Copy the database of an existing sales dashboard into an organisation."`
 	Org      orgCmd      `cmd:"" help:"Manage organisations."`

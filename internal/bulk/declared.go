@@ -19,6 +19,7 @@ type declared[T, P any] struct {
 	properties map[string]*crm.Property[T, P]
 	referring  []reference[T, P] // in the order of the properties
 	imported   []reference[T, P] // in the order in which an import reports them
+	amounts    []string          // the properties that are money
 	// decodeErrors returns where a patch holds them.
 	decodeErrors func(*P) *crm.DecodeErrors
 }
@@ -57,7 +58,13 @@ func declare[T, P, F any](e *crm.Entity[T, P, F], d declared[T, P]) *declared[T,
 	d.decodeErrors, d.referring = e.DecodeErrors, referencesOf(e)
 	d.properties = make(map[string]*crm.Property[T, P], len(e.Properties))
 	for i := range e.Properties {
-		d.properties[e.Properties[i].Name] = &e.Properties[i]
+		p := &e.Properties[i]
+		d.properties[p.Name] = p
+		if _, sent := p.At(new(T), new(P)); sent != nil {
+			if _, ok := sent.(*crm.Field[crm.Money]); ok {
+				d.amounts = append(d.amounts, p.Name)
+			}
+		}
 	}
 	order := []Reference{RefCompany, RefOwner, RefCreator, RefContact, RefStage, RefDeal}
 	d.imported = slices.Clone(d.referring)
@@ -133,6 +140,26 @@ func (d *declared[T, P]) withdraw(p *P, member string) bool {
 	sent.SetZero()
 	return true
 }
+
+// leaveOutAmounts takes the other amounts and their currency out of a patch that one of them was
+// left out of, and returns them. An amount without its currency would be in another one, and a
+// currency alone would be that of the amounts which the record has.
+func (d *declared[T, P]) leaveOutAmounts(p *P, left []crm.FieldError, isNew bool) (others []crm.FieldError) {
+	for _, l := range left {
+		if l.Field != memberCurrency && (isNew || !slices.Contains(d.amounts, l.Field)) {
+			continue
+		}
+		for _, member := range append([]string{memberCurrency}, d.amounts...) {
+			if d.withdraw(p, member) {
+				others = append(others, crm.FieldError{Field: member, Message: "is left out together with " + l.Field})
+			}
+		}
+	}
+	return others
+}
+
+// memberCurrency is what the amounts of a record are in.
+const memberCurrency = "currency"
 
 // clear makes a member of a patch null; false if it has no value already.
 func (d *declared[T, P]) clear(p *P, member string) bool {

@@ -276,7 +276,7 @@ func (s *importSegment[T, P]) leaveOut(row *ImportRow[P], bad []crm.FieldError, 
 		}
 		left = append(left, b)
 	}
-	return left, true
+	return append(left, s.leaveOutAmounts(&row.Patch, left, isNew)...), true
 }
 
 // entry returns the record that a row is about, nil when it is a new one, or says why

@@ -42,6 +42,7 @@ var folderOrder = []Kind{Stages, Owners, Companies, Contacts, Deals, Activities,
 // part is a file, or a sheet of a workbook, with its layout.
 type part struct {
 	source Source
+	header []string
 	sheet  string
 	preset *preset.Preset
 	layout *preset.Table
@@ -57,6 +58,10 @@ func ImportFolder(ctx context.Context, service *bulk.Service, by crm.Actor, opt 
 	if err != nil {
 		return FolderSummary{}, err
 	}
+	list := groups(opt, parts)
+	if err := check(ctx, service, by, list); err != nil {
+		return FolderSummary{}, err
+	}
 	if opt.Errors != "" {
 		if err := os.MkdirAll(opt.Errors, 0o700); err != nil { // it holds customers' data
 			return FolderSummary{}, usage("--errors %v", err)
@@ -64,7 +69,7 @@ func ImportFolder(ctx context.Context, service *bulk.Service, by crm.Actor, opt 
 	}
 	all := func(service *bulk.Service) error {
 		s = FolderSummary{Imports: []KindSummary{}, Ignored: ignored}
-		return importParts(ctx, service, by, opt, parts, &s)
+		return importAll(ctx, service, by, list, &s)
 	}
 	if opt.DryRun {
 		// In one transaction, so that records refer to those that would have been created.
@@ -75,32 +80,63 @@ func ImportFolder(ctx context.Context, service *bulk.Service, by crm.Actor, opt 
 	return s, err
 }
 
-// importParts imports parts, those of the same layout together.
-func importParts(ctx context.Context, service *bulk.Service, by crm.Actor, opt Options, parts []part, s *FolderSummary) error {
+// together are the parts that are imported together, and how.
+type together struct {
+	opt     Options
+	sources []Source
+}
+
+// groups puts the parts of one layout together. Rejected rows of files with different columns
+// cannot stand in one file.
+func groups(opt Options, parts []part) (list []together) {
 	for len(parts) > 0 {
-		n := 1
-		for n < len(parts) && parts[n].layout == parts[0].layout && parts[n].sheet == parts[0].sheet {
+		first, n := parts[0], 1
+		for n < len(parts) && parts[n].layout == first.layout && parts[n].sheet == first.sheet &&
+			(opt.Errors == "" || slices.Equal(parts[n].header, first.header)) {
 			n++
 		}
-		sources := make([]Source, n)
-		for i := range sources {
-			sources[i] = parts[i].source
-		}
-		one := opt
-		one.Kind, one.From, one.Preset, one.Sheet = Kind(parts[0].layout.Kind), "", parts[0].preset, parts[0].sheet
+		g := together{opt: opt}
+		g.opt.Kind, g.opt.From, g.opt.Preset, g.opt.Sheet = Kind(first.layout.Kind), "", first.preset, first.sheet
 		if opt.Errors != "" {
-			one.Errors = filepath.Join(opt.Errors, rejectsName(len(s.Imports), parts[0]))
+			g.opt.Errors = filepath.Join(opt.Errors, rejectsName(len(list), first))
 		}
-		did, err := Import(ctx, service, by, one, sources...)
-		s.Imports = append(s.Imports, KindSummary{one.Kind, did})
+		if g.opt.Kind != Deals {
+			g.opt.StageOutcomes = nil
+		}
+		for _, p := range parts[:n] {
+			g.sources = append(g.sources, p.source)
+		}
+		list = append(list, g)
+		parts = parts[n:]
+	}
+	return list
+}
+
+// check returns what is wrong with the use of the groups, so that it does not show halfway.
+func check(ctx context.Context, service *bulk.Service, by crm.Actor, list []together) error {
+	for _, g := range list {
+		g.opt.checkOnly = true
+		if _, err := Import(ctx, service, by, g.opt, g.sources...); err != nil {
+			return inGroup(g, err)
+		}
+	}
+	return nil
+}
+
+func inGroup(g together, err error) error { return fmt.Errorf("%s: %w", g.sources[0].Name, err) }
+
+// importAll imports groups in turn.
+func importAll(ctx context.Context, service *bulk.Service, by crm.Actor, list []together, s *FolderSummary) error {
+	for _, g := range list {
+		did, err := Import(ctx, service, by, g.opt, g.sources...)
+		s.Imports = append(s.Imports, KindSummary{g.opt.Kind, did})
 		s.add(did.Counts)
 		if did.Consistency != "" {
 			s.Consistency = did.Consistency
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", parts[0].source.Name, err)
+			return inGroup(g, err)
 		}
-		parts = parts[n:]
 	}
 	return nil
 }
@@ -188,7 +224,7 @@ func recognise(ctx context.Context, opt Options, own *preset.Preset, source Sour
 	if err := reader.Close(); err != nil {
 		return part{}, err.Error()
 	}
-	p := part{source: source, sheet: sheet, preset: own}
+	p := part{source: source, header: header, sheet: sheet, preset: own}
 	name := source.Name
 	if sheet != "" {
 		name = sheet
@@ -204,6 +240,10 @@ func recognise(ctx context.Context, opt Options, own *preset.Preset, source Sour
 	return p, ""
 }
 
+// notRegular is why pipes and devices are not imported: they can be read only once, and are
+// recognised before they are imported.
+const notRegular = "it is no regular file"
+
 // listFiles lists files in the order of their names.
 func listFiles(paths []string) (files []string, ignored []Ignored, err error) {
 	for _, path := range paths {
@@ -211,8 +251,13 @@ func listFiles(paths []string) (files []string, ignored []Ignored, err error) {
 		if err != nil {
 			return nil, nil, usage("%v", err)
 		}
-		if !info.IsDir() {
+		switch {
+		case info.IsDir():
+		case info.Mode().IsRegular():
 			files = append(files, path)
+			continue
+		default:
+			ignored = append(ignored, Ignored{path, notRegular})
 			continue
 		}
 		entries, err := os.ReadDir(path)
@@ -228,7 +273,7 @@ func listFiles(paths []string) (files []string, ignored []Ignored, err error) {
 			case info.Mode().IsRegular():
 				files = append(files, name)
 			default:
-				ignored = append(ignored, Ignored{name, "is no regular file"})
+				ignored = append(ignored, Ignored{name, notRegular})
 			}
 		}
 	}

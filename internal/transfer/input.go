@@ -23,10 +23,15 @@ type input[P any] struct {
 	reader  table.Reader // nil: closed
 }
 
-// open opens the source at its beginning.
+// open opens the source at its beginning. Its columns must still be those that were mapped.
 func (in *input[P]) open(ctx context.Context) (err error) {
-	in.reader, err = table.Open(ctx, in.source, in.options)
-	return err
+	if in.reader, err = table.Open(ctx, in.source, in.options); err != nil {
+		return err
+	}
+	if in.mapping != nil && !slices.Equal(in.reader.Header(), in.header) {
+		return errors.Join(errChanged, in.close())
+	}
+	return nil
 }
 
 // close closes the source if it is open.
@@ -128,7 +133,7 @@ func (in *input[P]) prepare(ctx context.Context, opt Options, read *reading, pai
 		return err
 	}
 	if err := in.chooseSheet(ctx, opt.Kind); err != nil {
-		return err
+		return errors.Join(err, in.close())
 	}
 	in.header = slices.Clone(in.reader.Header())
 	if err := in.close(); err != nil {

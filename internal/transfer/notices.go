@@ -14,6 +14,8 @@ type Notice struct {
 	Text  string `json:"text"`
 	Count int64  `json:"count,omitempty"` // of rows or cells; 0: it is not about rows
 	Lines []int  `json:"lines,omitempty"` // the first ones
+
+	kind string // of notices that are told as one, whose texts have examples; "" is that of the text
 }
 
 // String returns the notice as one line.
@@ -54,13 +56,18 @@ type notices struct {
 }
 
 // add notes a row, under a text that all rows of its kind share.
-func (n *notices) add(file, text string, line int) { n.tell(Notice{file, text, 1, []int{line}}) }
+func (n *notices) add(file, text string, line int) {
+	n.tell(Notice{File: file, Text: text, Count: 1, Lines: []int{line}})
+}
 
-// tell adds a notice, or adds to one of the same text.
+// tell adds a notice, or adds to one of the same kind.
 func (n *notices) tell(notice Notice) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	i := slices.IndexFunc(n.list, func(o Notice) bool { return o.Text == notice.Text && o.File == notice.File })
+	if notice.kind == "" {
+		notice.kind = notice.Text
+	}
+	i := slices.IndexFunc(n.list, func(o Notice) bool { return o.kind == notice.kind && o.File == notice.File })
 	switch {
 	case i >= 0:
 		o := &n.list[i]
@@ -71,6 +78,21 @@ func (n *notices) tell(notice Notice) {
 		n.list = append(n.list, notice)
 	default:
 		n.dropped++
+	}
+}
+
+// mark returns a function that restores the notices as they are now, for a reading that begins anew.
+func (n *notices) mark() (restore func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	list, dropped := slices.Clone(n.list), n.dropped
+	for i := range list {
+		list[i].Lines = slices.Clip(list[i].Lines)
+	}
+	return func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.list, n.dropped = slices.Clone(list), dropped
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"slices"
 	"strings"
@@ -87,6 +88,12 @@ func newImporter(ctx context.Context, by crm.Actor, opt Options, standard string
 	return in, nil
 }
 
+// mayCreate returns those references that the actor may create. Only admins create people: rows of
+// others say what is missing.
+func (in *importer) mayCreate(references []bulk.Reference) []bulk.Reference {
+	return slices.DeleteFunc(references, func(r bulk.Reference) bool { return r == bulk.RefOwner && in.by.Role != crm.RoleAdmin })
+}
+
 // repeatsLast is the option that loads the last row of each key.
 const repeatsLast = "last"
 
@@ -100,6 +107,9 @@ func run[P any](
 	all, err := prepareAll(ctx, in.opt, in.reading, in.sources, fields)
 	if err != nil {
 		return Summary{}, err
+	}
+	if in.opt.checkOnly {
+		return Summary{}, nil
 	}
 	rejected, err := newRejects(in.opt.Errors, all)
 	if err != nil {
@@ -115,14 +125,16 @@ func run[P any](
 	repeats := survey.repeats(in.opt.Repeats == repeatsLast)
 	in.importing.Keys = all.keys
 	if layout := all.list[0].table; layout != nil && in.opt.CreateMissing == nil {
-		in.importing.CreateMissing = creatable(in.opt.Kind, layout.CreateMissing)
+		in.importing.CreateMissing = in.mayCreate(creatable(in.opt.Kind, layout.CreateMissing))
 	}
 	survey.addOutcomes(in.importing.StageOutcomes)
 	in.tellBefore(all.keys, all.facts())
+	restore := in.notices.mark()
 	var counts Counts
 	var partial int64
 	report, err := use(ctx, in.by, in.importing, func(load bulk.Load[P]) error {
 		counts, partial = Counts{}, 0
+		restore()
 		in.counted = currencyCounts{}
 		if rejected != nil {
 			if err := rejected.restart(all.list[0].facts.Separator); err != nil {
@@ -130,7 +142,9 @@ func run[P any](
 			}
 		}
 		c := &consumer[P]{importer: in, load: load, rejected: rejected, total: all.total, counts: &counts, partial: &partial}
-		return pump(ctx, &loading[P]{importer: in, inputs: all, keyOf: keyOf, fields: fields, repeats: repeats, rows: survey.row}, c)
+		l := &loading[P]{importer: in, inputs: all, keyOf: keyOf, fields: fields, repeats: repeats, rows: survey.row, digest: survey.content.Sum64()}
+		l.content.SetSeed(survey.content.Seed())
+		return pump(ctx, l, c)
 	})
 	summary = Summary{
 		Counts: counts, Partial: partial, Keys: all.keys, Files: all.facts(), CreatedReferences: report.Created,
@@ -150,6 +164,8 @@ type loading[P any] struct {
 	repeats []repeat // the rows that are not loaded, in their order
 	rows    uint32   // as many as the survey saw
 	row     uint32   // number of the record that is read
+	content maphash.Hash
+	digest  uint64 // of the content that the survey saw
 }
 
 // pump reads the inputs in a goroutine of its own and passes their batches to c.
@@ -211,7 +227,7 @@ func (l *loading[P]) readAll(ctx context.Context, empty <-chan *batch[P], full c
 		}
 		before += offset
 	}
-	if l.row != l.rows {
+	if l.row != l.rows || l.content.Sum64() != l.digest {
 		return errChanged
 	}
 	return nil
@@ -255,6 +271,7 @@ func (l *loading[P]) read(ctx context.Context, in *input[P], before int64, empty
 func (l *loading[P]) add(b *batch[P], in *input[P], record table.Record) {
 	row := l.row
 	l.row++
+	digest(&l.content, record)
 	if record.Err != nil {
 		b.add(record, l.fields.refuse("the record "+record.Err.Error()))
 		return
@@ -379,7 +396,8 @@ func (c *consumer[P]) count(b *batch[P], i int, result bulk.RowResult) error {
 	}
 	omitted := slices.Concat(b.omitted[i], result.Omitted)
 	for _, o := range omitted {
-		c.notices.add(b.source, fmt.Sprintf("values of %s are left out or rounded, such as: %s", o.Field, o.Message), b.records[i].Line)
+		kind := fmt.Sprintf("values of %s are left out or rounded", o.Field)
+		c.notices.tell(Notice{File: b.source, Text: kind + ", such as: " + o.Message, Count: 1, Lines: []int{b.records[i].Line}, kind: kind})
 	}
 	if len(omitted) > 0 {
 		*c.partial++

@@ -7,8 +7,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"slices"
+	"strings"
 
 	"sixty/internal/bulk"
 	"sixty/internal/cells"
@@ -27,8 +29,9 @@ type survey[P any] struct {
 	reading *reading
 	notices *notices
 
-	row  uint32 // number of the record that is read, over all files
-	rows []keyedRow
+	row     uint32       // number of the record that is read, over all files
+	content maphash.Hash // of all records
+	rows    []keyedRow
 	// outcomes of stages that rows tell, by NameKey; "" where rows differ.
 	outcomes map[string]crm.Outcome
 }
@@ -91,6 +94,7 @@ func (s *survey[P]) read(ctx context.Context, file uint32, in *input[P]) error {
 		}
 		row := s.row
 		s.row++
+		digest(&s.content, record)
 		if record.Err != nil || in.mapping.skips(record.Fields) {
 			continue
 		}
@@ -103,17 +107,23 @@ func (s *survey[P]) read(ctx context.Context, file uint32, in *input[P]) error {
 	for _, f := range fields {
 		f.binding.reader, f.binding.format = f.survey.Reader(), f.survey.Format()
 		for _, note := range f.survey.Notes() {
-			s.notices.tell(Notice{in.source.Name, fmt.Sprintf("%s: %s", quoted(in.namesOf(f.binding)), note.Text), note.Count, note.Lines})
+			s.notices.tell(Notice{File: in.source.Name, Text: fmt.Sprintf("%s: %s", quoted(in.namesOf(f.binding)), note.Text), Count: note.Count, Lines: note.Lines})
 		}
 	}
 	in.facts = in.reader.Facts() // with all notes
 	for _, note := range in.facts.Notes {
-		s.notices.tell(Notice{in.source.Name, note.Text, note.Count, note.First})
+		s.notices.tell(Notice{File: in.source.Name, Text: note.Text, Count: note.Count, Lines: note.First})
 	}
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(in.mapping.twice))) {
 		s.notices.tell(Notice{File: in.source.Name, Text: fmt.Sprintf("several columns are called %q and are left out (--map %q maps one of them)", name, name+"#1=FIELD")})
 	}
 	return nil
+}
+
+// digest adds a record to the digest of all.
+func digest(content *maphash.Hash, record table.Record) {
+	_, _ = content.WriteString(record.Raw) // never fails
+	_ = content.WriteByte('\n')
 }
 
 // typedFields returns the fields of a file whose cells say how they are written. All fields
@@ -148,10 +158,12 @@ func (s *survey[P]) observeOutcome(in *input[P], record []string) {
 			if s.outcomes == nil {
 				s.outcomes = map[string]crm.Outcome{}
 			}
-			if known, ok := s.outcomes[name]; ok && known != outcome || len(s.outcomes) >= maxStages {
-				outcome = "" // rows contradict each other: the name decides
+			switch known, ok := s.outcomes[name]; {
+			case ok && known != outcome:
+				s.outcomes[name] = "" // rows contradict each other: the name decides
+			case !ok && len(s.outcomes) < maxStages:
+				s.outcomes[strings.Clone(name)] = outcome // it may be a part of its record
 			}
-			s.outcomes[name] = outcome
 		}
 	}
 }

@@ -79,6 +79,9 @@ type Options struct {
 	// Errors is the file that rejected rows are written to; "" is none.
 	Errors string
 
+	// checkOnly checks the options and the headers of the files, and imports nothing.
+	checkOnly bool
+
 	// Notice is called with what the files are and what should be known about them, before
 	// the first row is loaded and after the last. May be nil.
 	Notice func(message string)
