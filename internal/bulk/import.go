@@ -142,8 +142,9 @@ const (
 // RowResult is the outcome of a row, with its reasons.
 type RowResult struct {
 	Verdict RowVerdict
-	Reason  string      // why it was rejected, everything at once
-	Missing []Reference // which are missing, which is among the reasons, but could be created
+	Reason  string           // why it was rejected, everything at once
+	Wrong   []crm.FieldError // the reasons one by one; none of a row that could not be loaded
+	Missing []Reference      // which are missing, which is among the reasons, but could be created
 	// Omitted are the members that are wrong, without which a lenient import took the row.
 	Omitted []crm.FieldError
 }

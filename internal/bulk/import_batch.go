@@ -360,5 +360,5 @@ func rejected(bad ...crm.FieldError) RowResult {
 	for i, b := range bad {
 		reasons[i] = strings.TrimSpace(b.Field + " " + b.Message)
 	}
-	return RowResult{Verdict: RowRejected, Reason: strings.Join(reasons, "; ")}
+	return RowResult{Verdict: RowRejected, Reason: strings.Join(reasons, "; "), Wrong: bad}
 }

@@ -107,10 +107,10 @@ func TestLenient(t *testing.T) {
 		want := []bulk.RowResult{
 			{Verdict: bulk.RowCreated, Omitted: []crm.FieldError{{Field: "phone", Message: "must be at most 50 characters long"}, {Field: "linkedin_url", Message: "must be a web address (http or https)"}}},
 			{Verdict: bulk.RowCreated, Omitted: []crm.FieldError{invalidEmail}},
-			{Verdict: bulk.RowRejected, Reason: "email must be an e-mail address"},
+			{Verdict: bulk.RowRejected, Reason: "email must be an e-mail address", Wrong: []crm.FieldError{invalidEmail}},
 			{Verdict: bulk.RowCreated, Omitted: []crm.FieldError{{Field: "email", Message: `"a@x.example" is already used by another contact`}}},
 			{Verdict: bulk.RowCreated, Omitted: unread.DecodeErrors},
-			{Verdict: bulk.RowRejected, Reason: "the record has too many fields"},
+			{Verdict: bulk.RowRejected, Reason: "the record has too many fields", Wrong: whole.DecodeErrors},
 			{Verdict: bulk.RowCreated, Omitted: []crm.FieldError{{Field: "company", Message: `no company called "Unknown"`}, {Field: "owner", Message: `no owner called "None"`}}},
 		}
 		if diff := cmp.Diff(want, results); diff != "" {
@@ -137,11 +137,12 @@ func TestLenient(t *testing.T) {
 			{Patch: crm.DealPatch{Name: crm.Of("Boat"), Value: crm.Of(crm.Money(-1)), Status: crm.Of("active"), ClosedAt: crm.Of(crm.Moment(1))}, References: bulk.References{Stage: "Lead"}},
 			{Patch: crm.DealPatch{Name: crm.Of("Boat")}, References: bulk.References{Stage: "Unknown"}},
 		}
+		noStage := crm.FieldError{Field: "stage", Message: `no stage called "Unknown"`}
 		_, deals := load(w, w.bulk.ImportDeals, bulk.ImportOptions{Keys: []crm.Key{crm.KeyName}, Lenient: true}, deal)
 		if diff := cmp.Diff([]bulk.RowResult{
-			{Verdict: bulk.RowRejected, Reason: `no stage called "Unknown"; value must be between 0.00 and 999999999999.99`, Missing: []bulk.Reference{bulk.RefStage}},
+			{Verdict: bulk.RowRejected, Reason: `no stage called "Unknown"; value must be between 0.00 and 999999999999.99`, Wrong: []crm.FieldError{{Message: noStage.Message}, {Field: "value", Message: "must be between 0.00 and 999999999999.99"}}, Missing: []bulk.Reference{bulk.RefStage}},
 			{Verdict: bulk.RowCreated, Omitted: []crm.FieldError{{Field: "value", Message: "must be between 0.00 and 999999999999.99"}, {Field: "closed_at", Message: "must not be given: an active deal has none"}}},
-			{Verdict: bulk.RowUnchanged, Omitted: []crm.FieldError{{Field: "stage", Message: `no stage called "Unknown"`}}},
+			{Verdict: bulk.RowUnchanged, Omitted: []crm.FieldError{noStage}},
 		}, deals); diff != "" {
 			w.Errorf("deals (-want +got):\n%s", diff)
 		}

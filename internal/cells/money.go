@@ -171,7 +171,7 @@ func (r *Reader) money(cell string) (Amount, error) {
 		return Amount{}, rejected(cell, "must be between -%s and %s", crm.MaxMoney, crm.MaxMoney)
 	}
 	if !exact {
-		return a, inexact(cell, "has more than two decimal places, rounded %s", a.Value)
+		return a, inexact(cell, "has more than two decimal places (rounded: %s)", a.Value)
 	}
 	return a, nil
 }
@@ -200,7 +200,7 @@ func whole(cell string, v *number, places int) (int, error) {
 		return 0, rejected(cell, "must be between -%d and %d", maxWhole, maxWhole)
 	}
 	if !exact {
-		return int(w), inexact(cell, "is not whole, rounded %d", w)
+		return int(w), inexact(cell, "is not whole (rounded: %d)", w)
 	}
 	return int(w), nil
 }

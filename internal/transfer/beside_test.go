@@ -234,7 +234,7 @@ func TestLoadedTooEarly(t *testing.T) {
 		{"TheFirstGivesUpAKey", false, row(one, "C", ""), row(three, "1", ""), []bulk.RowResult{updated, created}, 1, 3},
 		{
 			"TheSecondGivesUpAKey", true, row(three, "2", ""), row(two, "C", ""),
-			[]bulk.RowResult{{Verdict: bulk.RowRejected, Reason: `external_id "2" is already used by another deal`}, updated}, 1, 3,
+			[]bulk.RowResult{{Verdict: bulk.RowRejected, Reason: `external_id "2" is already used by another deal`, Wrong: []crm.FieldError{{Field: "external_id", Message: `"2" is already used by another deal`}}}, updated}, 1, 3,
 		},
 		{
 			"TheFirstMakesWhomTheSecondNames", false, row(one, "1", "Ada"),

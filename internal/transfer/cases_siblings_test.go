@@ -134,4 +134,30 @@ B,2026-12-01,2023-12-01T05:00:00.000000Z
 		file: "too-long.csv", name: "lenient", opt: withOptions(transfer.Companies, func(o *transfer.Options) { o.Lenient = true }), want: createdOnly(2),
 		told: []string{"description", "website"}, stored: []stored{{transfer.Companies, "name,website,description\nA,https://a.example,\nB,,y\n"}},
 	},
+	{
+		file: "wrong-values.csv", name: "strict", opt: contacts, want: counts(1, 0, 0, 3, 0), rejected: []string{
+			`2 email must be an e-mail address (it is "mailto:d@x.example")`, `3 phone has lost digits in a spreadsheet: export it as text (it is "4.91701E+11")`,
+			`4 email must be an e-mail address (it is "N/A"); --null "N/A" reads it as empty`,
+		},
+	},
+	{
+		file: "wrong-values.csv", name: "lenient", opt: withOptions(transfer.Contacts, func(o *transfer.Options) { o.Lenient = true }), want: createdOnly(4),
+		told: []string{
+			`values of email are left out or rounded, such as: must be an e-mail address (it is "mailto:d@x.example") (2; line 2, 4)`,
+			`cells of phone are texts such as N/A, - or NULL, and are taken as text (see --null) (1; line 4)`,
+		},
+		stored: []stored{{transfer.Contacts, "first_name,phone\nAnn,1\nBen,\nCleo,-\nDee,+49 170 1234567\n"}},
+	},
+	{
+		file: "total-row.csv", opt: deals, want: counts(2, 0, 0, 2, 0), rejected: []string{`3 value must be between 0.00 and 999999999999.99 (it is "-5,00 €")`, `4 probability is not whole (rounded: 8) (it is "7,5%"); --lenient takes it rounded`},
+		told: []string{"called like a sum of the others are imported as records: remove them if they are sums (1; line 5)", "rows with amounts: 1 EUR, 1 GBP"},
+	},
+	{
+		file: "null-texts.csv", name: "as text", opt: deals, want: counts(2, 0, 0, 1, 0), rejected: []string{`3 value must be a number (it is "#REF!"); --null "#REF!" reads it as empty`},
+		told: []string{"cells of description are texts such as N/A, - or NULL, and are taken as text (see --null) (2; line 2, 3)"},
+	},
+	{
+		file: "null-texts.csv", name: "named", opt: withOptions(transfer.Deals, func(o *transfer.Options) { o.Null = []string{"N/A", "-", "#REF!"} }), want: createdOnly(3), silent: []string{"--null"},
+		stored: []stored{{transfer.Deals, "name,value,description\nA,5.00,\nB,,\nC,6.00,text\n"}},
+	},
 }

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"sixty/internal/bulk"
@@ -59,17 +60,32 @@ func (f FileFacts) String() string {
 	return f.Name + ": " + strings.Join(parts, ", ")
 }
 
+// formats tells how cells are written, with the columns of each format.
+func (f FileFacts) formats() string {
+	var order []string
+	columns := map[string][]string{}
+	for _, c := range f.Columns {
+		switch known := columns[c.Format]; {
+		case c.Format == "" || slices.Contains(known, c.Column):
+		case known == nil:
+			order = append(order, c.Format)
+			fallthrough
+		default:
+			columns[c.Format] = append(known, c.Column)
+		}
+	}
+	for i, format := range order {
+		order[i] = fmt.Sprintf("%s (%s)", format, quoted(columns[format]))
+	}
+	return strings.Join(order, ", ")
+}
+
 // tellBefore tells how the files will be read.
 func (in *importer) tellBefore(keys []crm.Key, files []FileFacts) {
 	for _, f := range files {
 		in.say(f.String())
-		told := map[string]bool{}
-		for _, c := range f.Columns {
-			text := fmt.Sprintf("%s: column %q is read as %s", f.Name, c.Column, c.Format)
-			if c.Format != "" && !told[text] {
-				told[text] = true
-				in.say(text)
-			}
+		if formats := f.formats(); formats != "" {
+			in.say(fmt.Sprintf("%s: cells are read as %s", f.Name, formats))
 		}
 		if left := quoted(f.LeftOut); left != "" {
 			in.say(fmt.Sprintf("%s: columns that are left out: %s", f.Name, left))

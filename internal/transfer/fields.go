@@ -33,7 +33,7 @@ type field[P any] struct {
 	name string
 	kind cells.Type
 	rank int // fields of a higher rank are read later, and overrule
-	// identifier says that cells are ids, which a spreadsheet may have damaged.
+	// identifier says that cells are ids or telephone numbers, which a spreadsheet may have damaged.
 	identifier bool
 	read       func(r *cells.Reader, cell string) error
 }
@@ -60,6 +60,10 @@ type fields[P any] struct {
 	further int
 	rounded []crm.FieldError
 	lenient bool
+	// Of the row: fields whose text stands for none in other programs, and whether it is called
+	// like a sum of the others.
+	nulls []string
+	total bool
 }
 
 // newFields returns the fields of the rows that patch an entity and refer to other
@@ -82,7 +86,7 @@ func newFields[T, P, F any](e *crm.Entity[T, P, F], currencies currencies, refer
 				f.currency = sent
 				f.add(p.Name, cells.Text, f.readCurrency)
 			default:
-				f.add(p.Name, cells.Text, reader(sent, (*cells.Reader).Text)).identifier = p.Name == string(crm.KeyExternalID)
+				f.add(p.Name, cells.Text, reader(sent, (*cells.Reader).Text)).identifier = p.Name == string(crm.KeyExternalID) || strings.HasSuffix(p.Name, "phone")
 			}
 		case *crm.Field[crm.Money]:
 			f.add(p.Name, cells.Money, f.readAmount(p.Name, sent))
@@ -226,7 +230,7 @@ func (f *fields[P]) clash(mapped map[string]int) (a, b string) {
 // reset empties the row.
 func (f *fields[P]) reset(m *mapping[P]) {
 	f.row = bulk.ImportRow[P]{}
-	f.further, f.rounded = 0, f.rounded[:0]
+	f.further, f.rounded, f.nulls, f.total = 0, f.rounded[:0], f.nulls[:0], false
 	f.amounts.reset()
 	f.labelled = m.maps(string(bulk.RefCompany))
 	f.companyNamed = m.maps(fieldCompanyName) || f.byID && m.maps("company_id") // a copy of a record has a label of its own
@@ -267,10 +271,13 @@ func (f *fields[P]) readCell(b *binding[P], record []string) {
 	}
 	switch {
 	case err == nil:
+		f.notice(b.field, cell)
 	case f.lenient && usable(err):
 		f.rounded = append(f.rounded, crm.FieldError{Field: b.field.name, Message: err.Error()})
+	case usable(err):
+		f.reject(b.field.name, err.Error()+"; --lenient takes it rounded")
 	default:
-		f.reject(b.field.name, err.Error())
+		f.reject(b.field.name, err.Error()+nullHint(cell))
 	}
 }
 

@@ -102,7 +102,7 @@ func newMapping[P any](header []string, pairs []pair, table *preset.Table, field
 		m.mapByName(header, named, fields)
 	}
 	if len(m.fields) == 0 {
-		return nil, usage("no column is mapped to a field; the columns are %s, the fields %s (see --map)",
+		return nil, usage("no column is mapped to a field; the first row names the columns %s, the fields are %s (see --map)",
 			quoted(header), strings.Join(fields.names(), ", "))
 	}
 	// In a fixed order, in which ids come after the names that they overrule.

@@ -31,7 +31,9 @@ const (
 // batch is a range of a file's records, as they were and as they were parsed.
 type batch[P any] struct {
 	source  string
+	mapping *mapping[P]
 	records []table.Record
+	amounts []string // by row, the currency of its amounts; "" without any
 	rows    []bulk.ImportRow[P]
 	omitted map[int][]crm.FieldError // by row, what it was read without
 	skipped int                      // rows that were passed over
@@ -39,17 +41,19 @@ type batch[P any] struct {
 	done    int64 // bytes of the sources that are read when this is loaded
 }
 
-func (b *batch[P]) reset(source string) {
+func (b *batch[P]) reset(in *input[P]) {
 	clear(b.records)
 	clear(b.rows)
-	b.source, b.records, b.rows, b.bytes, b.skipped = source, b.records[:0], b.rows[:0], 0, 0
+	b.source, b.mapping, b.bytes, b.skipped = in.source.Name, in.mapping, 0, 0
+	b.records, b.rows, b.amounts = b.records[:0], b.rows[:0], b.amounts[:0]
 	clear(b.omitted)
 }
 
 func (b *batch[P]) full() bool { return len(b.rows) == batchRows || b.bytes >= batchBytes }
 
-func (b *batch[P]) add(record table.Record, row bulk.ImportRow[P]) {
+func (b *batch[P]) add(record table.Record, row bulk.ImportRow[P], currency string) {
 	b.records = append(b.records, record)
+	b.amounts = append(b.amounts, currency)
 	b.rows = append(b.rows, row)
 	b.bytes += len(record.Raw)
 }
@@ -243,7 +247,7 @@ func (l *loading[P]) read(ctx context.Context, in *input[P], before int64, empty
 			return context.Cause(ctx)
 		case b = <-empty:
 		}
-		b.reset(in.source.Name)
+		b.reset(in)
 		for more && !b.full() {
 			record, err := in.reader.Read()
 			switch {
@@ -273,7 +277,7 @@ func (l *loading[P]) add(b *batch[P], in *input[P], record table.Record) {
 	l.row++
 	digest(&l.content, record)
 	if record.Err != nil {
-		b.add(record, l.fields.refuse("the record "+record.Err.Error()))
+		b.add(record, l.fields.refuse("the record "+record.Err.Error()), "")
 		return
 	}
 	if in.mapping.skips(record.Fields) {
@@ -292,7 +296,7 @@ func (l *loading[P]) add(b *batch[P], in *input[P], record table.Record) {
 		b.omitted[len(b.rows)] = slices.Clone(l.fields.rounded)
 	}
 	l.note(in, record.Line)
-	b.add(record, parsed)
+	b.add(record, parsed, l.fields.amounts.code)
 }
 
 // repeat rejects a row that repeats a key, or passes it over.
@@ -308,17 +312,20 @@ func (l *loading[P]) repeat(b *batch[P], in *input[P], record table.Record, othe
 		return
 	}
 	l.notices.add(in.source.Name, "rows repeat the key of another one (--key names another key, --repeats last loads the last of them)", record.Line)
-	b.add(record, l.fields.refuse(fmt.Sprintf("%s %s is that of %s, too", key, quotedCell(value), place)))
+	b.add(record, l.fields.refuse(fmt.Sprintf("%s %s is that of %s, too", key, quotedCell(value), place)), "")
 }
 
 // note tells what was decided about a row on its own.
 func (l *loading[P]) note(in *input[P], line int) {
 	f := l.fields
-	if f.amounts.code != "" {
-		l.counted[f.amounts.code]++
-	}
 	if sign := f.amounts.assumed; sign != "" {
 		l.notices.add(in.source.Name, fmt.Sprintf("the sign %s alone is taken as %s (see --currency)", sign, cells.CurrenciesOf(sign)[0]), line)
+	}
+	for _, field := range f.nulls {
+		l.notices.add(in.source.Name, fmt.Sprintf("cells of %s are texts such as N/A, - or NULL, and are taken as text (see --null)", field), line)
+	}
+	if f.total {
+		l.notices.add(in.source.Name, "rows that are called like a sum of the others are imported as records: remove them if they are sums", line)
 	}
 	if f.further > 0 {
 		l.notices.add(in.source.Name, "cells name several companies: the first one is taken", line)
@@ -382,7 +389,7 @@ func (c *consumer[P]) count(b *batch[P], i int, result bulk.RowResult) error {
 		c.counts.Unchanged++
 	case bulk.RowRejected:
 		c.counts.Rejected++
-		reason := result.Reason
+		reason := b.reason(i, result)
 		if len(result.Missing) > 0 {
 			reason += " (use --create-missing " + listed(result.Missing, ",") + ")"
 		}
@@ -394,10 +401,13 @@ func (c *consumer[P]) count(b *batch[P], i int, result bulk.RowResult) error {
 		}
 		return nil
 	}
+	if code := b.amounts[i]; code != "" {
+		c.counted[code]++
+	}
 	omitted := slices.Concat(b.omitted[i], result.Omitted)
 	for _, o := range omitted {
 		kind := fmt.Sprintf("values of %s are left out or rounded", o.Field)
-		c.notices.tell(Notice{File: b.source, Text: kind + ", such as: " + o.Message, Count: 1, Lines: []int{b.records[i].Line}, kind: kind})
+		c.notices.tell(Notice{File: b.source, Text: kind + ", such as: " + b.shown(i, o).Message, Count: 1, Lines: []int{b.records[i].Line}, kind: kind})
 	}
 	if len(omitted) > 0 {
 		*c.partial++

@@ -104,11 +104,15 @@ func (s *survey[P]) read(ctx context.Context, file uint32, in *input[P]) error {
 		s.observeOutcome(in, record.Fields)
 		s.note(file, row, record.Line, s.fields.parseKeys(in.mapping, record.Fields))
 	}
+	var notes []columnNote
 	for _, f := range fields {
 		f.binding.reader, f.binding.format = f.survey.Reader(), f.survey.Format()
 		for _, note := range f.survey.Notes() {
-			s.notices.tell(Notice{File: in.source.Name, Text: fmt.Sprintf("%s: %s", quoted(in.namesOf(f.binding)), note.Text), Count: note.Count, Lines: note.Lines})
+			notes = addNote(notes, note, in.namesOf(f.binding))
 		}
+	}
+	for _, n := range notes {
+		s.notices.tell(Notice{File: in.source.Name, Text: fmt.Sprintf("%s: %s", quoted(n.columns), n.Text), Count: n.Count, Lines: n.Lines})
 	}
 	in.facts = in.reader.Facts() // with all notes
 	for _, note := range in.facts.Notes {
@@ -118,6 +122,32 @@ func (s *survey[P]) read(ctx context.Context, file uint32, in *input[P]) error {
 		s.notices.tell(Notice{File: in.source.Name, Text: fmt.Sprintf("several columns are called %q and are left out (--map %q maps one of them)", name, name+"#1=FIELD")})
 	}
 	return nil
+}
+
+// columnNote is a note that all of its columns share.
+type columnNote struct {
+	cells.Note
+	columns []string
+}
+
+// addNote adds the note of some columns to the others of its text.
+func addNote(notes []columnNote, note cells.Note, columns []string) []columnNote {
+	i := slices.IndexFunc(notes, func(n columnNote) bool { return n.Text == note.Text })
+	if i < 0 {
+		return append(notes, columnNote{note, columns})
+	}
+	n := &notes[i]
+	if slices.Equal(n.columns, columns) {
+		return notes // which are read into two fields
+	}
+	n.Count += note.Count
+	n.Lines = slices.Compact(slices.Sorted(slices.Values(slices.Concat(n.Lines, note.Lines))))
+	for _, column := range columns {
+		if !slices.Contains(n.columns, column) {
+			n.columns = append(slices.Clip(n.columns), column)
+		}
+	}
+	return notes
 }
 
 // digest adds a record to the digest of all.
