@@ -28,7 +28,7 @@ func TestActivities(t *testing.T) {
 5,note,,,,,,Unknown,Unknown,Twins,Unknown,
 ,note,,,,,,,,,,
 `, summary(3, 0, 0, 3),
-			`quantity must be a number (it is "many"); type must be one of outbound, meeting, proposal, sale, call, email, note; amount must be between 0.00 and 999999999999.99`,
+			`quantity must be a number (it is "many"); type must be one of outbound, meeting, proposal, sale, call, email, note (it is "visit"); amount must be between 0.00 and 999999999999.99 (it is "-1")`,
 			`no company called "Unknown"; no owner called "Unknown"; no contact called "Unknown"; 2 deals are called "twins": name the one by its id or external_id (use --create-missing company,owner,contact)`,
 			"has no external_id to recognise it by")
 		w.expect(activities, "external_id,type,company\n1,email,C-2\n", summary(0, 1, 0, 0))

@@ -67,7 +67,7 @@ func TestRecognition(t *testing.T) {
 		// Without --key the surest field that is fed is taken.
 		// A row without a value of it is found by the next one that it has.
 		w.expect(companies, "domain,name\nACME.example,Acme Ltd\nnowhere,X\n,Y\n,\n", summary(1, 1, 0, 1),
-			"domain must be a host name such as example.com")
+			`domain must be a host name such as example.com (it is "nowhere")`)
 		w.expect(contacts, "email,name\nAda@x.example,Ada Lovelace\n", summary(1, 0, 0, 0))
 		w.expect(contacts, "email,name\nada@X.example,Ada Lovelace\n", summary(0, 0, 1, 0))
 		w.expect(owners, "full_name,role\nGrace Brewster Hopper,MANAGER\n", summary(1, 0, 0, 0))
@@ -112,7 +112,7 @@ func TestReferences(t *testing.T) {
 			summary(4, 0, 0, 3),
 			`2 companies are called "twin": name the one by its id, external_id or domain`,
 			`no company called "Unknown"; no owner called "Unknown"; no contact called "Unknown"; no stage called "Nowhere" (use --create-missing company,owner,stage,contact)`,
-			`company must be at most 255 characters long`)
+			"company must be at most 255 characters long (it is \""+strings.Repeat("x", 40)+"…\")")
 		for _, d := range all(w, w.service.Deals) {
 			if d.CompanyID == nil || *d.CompanyID != acme.ID {
 				t.Errorf("deal %s is not Acme's", *d.ExternalID)
@@ -181,7 +181,7 @@ func TestStages(t *testing.T) {
 5,,Qualified,,,
 5,,Lost,,2017-05-06T07:08:09+02:00,
 6,Active,Lead,2017-01-02,2017-03-04,
-`, summary(5, 2, 0, 1), "closed_at must not be given: an active deal has none")
+`, summary(5, 2, 0, 1), `closed_at must not be given: an active deal has none (it is "2017-03-04")`)
 		w.expect(deals, "external_id,stage,closed_at\n3,Won,2017-03-04\n1,Won,2017-03-04\n", summary(0, 1, 1, 0))
 		// The clock of the second run stands between the deal's making and its move.
 		now := all(w, w.service.Deals)
@@ -393,10 +393,10 @@ func TestUsage(t *testing.T) {
 func TestAnAdminStays(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, w *world) {
-		const reason = "role must stay admin: this is the last active admin"
+		const reason = "role must stay admin: this is the last active admin (it is %q)"
 		w.expect(owners, "email,name,role\nada@x.example,Ada A,admin\nbob@x.example,Bob B,rep\n", summary(2, 0, 0, 0))
 		w.inTurn(owners, "email,role\nada@x.example,rep\nbob@x.example,admin\nada@x.example,rep\nbob@x.example,viewer\n",
-			summary(0, 2, 0, 2), reason, reason)
+			summary(0, 2, 0, 2), fmt.Sprintf(reason, "rep"), fmt.Sprintf(reason, "viewer"))
 		roles := map[string]crm.Role{}
 		for _, o := range all(w, w.service.Owners) {
 			roles[o.FullName] = o.Role

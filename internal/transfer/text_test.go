@@ -13,7 +13,7 @@ func TestText(t *testing.T) {
 	eachEngine(t, func(t *testing.T, w *world) {
 		w.expect(companies, "name,domain\n"+
 			"D1,उदाहरण.भारत\nD2,உதாரணம்.இந்தியா\nD3,ตัวอย่าง.ไทย\nD4,paral·lel.example\nD5,köln.example\nD6,ac\u00adme.example\n",
-			summary(5, 0, 0, 1), "domain must not contain the invisible character U+00AD")
+			summary(5, 0, 0, 1), `domain must not contain the invisible character U+00AD (it is "ac\u00adme.example")`)
 		w.inTurn(companies, "domain,industry\nxn--kln-sna.example,Mining\nKO\u0308LN.example\u200b,Mining\n", summary(0, 1, 1, 0))
 
 		opt := contacts
