@@ -64,7 +64,7 @@ export async function contactPage(id) {
     `${stats.meetings} meetings, ${stats.emails} emails, ${stats.calls} calls: engagement ${stats.engagementScore}`,
     `${stats.activeDeals} of ${stats.totalDeals} deals, ${money(stats.totalDealsValue)}`,
     lines(deals, (d) => `deal ${d.name}: ${d.stage_name} ${d.stage_color} ${d.default_probability} %`),
-    lines(activities, (a) => `activity ${a.type}: ${a.description}`),
+    lines(activities, (a) => `activity ${a.type}: ${a.description ?? ""}`),
     `owner ${owner.name}, ${owner.title}, since ${new Date(owner.assigned_date).toISOString().slice(0, 10)}`,
     lines(tasks, (t) => `task ${t.source}: ${t.title}`),
   ].join("\n"));
