@@ -132,7 +132,7 @@ func newSegment[T, P any](b *batchTx, k kind[T, P], keys []crm.Key) segment[T, P
 // on their own. It also returns what is wrong with these.
 func keyValues[T, P any](k kind[T, P], keys []crm.Key, id crm.ID, p *P) ([]string, []crm.FieldError) {
 	d, record, r := k.declaration(), k.newRecord(id), crm.Rules{}
-	d.apply(*p, &record, &r)
+	d.applyKeys(p, &record, &r, keys)
 	values := make([]string, len(keys))
 	for i, key := range keys {
 		values[i] = d.key(&record, key)

@@ -16,6 +16,9 @@ type declared[T, P any] struct {
 	apply     func(P, *T, *crm.Rules)
 	unique    []crm.Key // of which no two records may have the same value
 
+	// applyKeys applies the members of a patch from which keys follow.
+	applyKeys func(p *P, t *T, r *crm.Rules, keys []crm.Key)
+
 	properties map[string]*crm.Property[T, P]
 	referring  []reference[T, P] // in the order of the properties
 	imported   []reference[T, P] // in the order in which an import reports them
@@ -64,6 +67,13 @@ func declare[T, P, F any](e *crm.Entity[T, P, F], d declared[T, P]) *declared[T,
 			if _, ok := sent.(*crm.Field[crm.Money]); ok {
 				d.amounts = append(d.amounts, p.Name)
 			}
+		}
+	}
+	d.applyKeys = func(p *P, t *T, r *crm.Rules, keys []crm.Key) {
+		if slices.ContainsFunc(keys, func(key crm.Key) bool { return d.properties[string(key)] == nil }) {
+			d.apply(*p, t, r) // people have names in parts
+		} else {
+			e.ApplyOnly(p, t, r, keys...)
 		}
 	}
 	order := []Reference{RefCompany, RefOwner, RefCreator, RefContact, RefStage, RefDeal}

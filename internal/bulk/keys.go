@@ -26,7 +26,7 @@ func keyOf[T, P any](d *declared[T, P]) KeyOf[P] {
 	return func(keys []crm.Key, row *ImportRow[P]) (crm.Key, string) {
 		var record T
 		*d.properties["id"].Stored(&record).(*crm.ID) = row.ID.Value
-		d.apply(row.Patch, &record, new(crm.Rules))
+		d.applyKeys(&row.Patch, &record, new(crm.Rules), keys)
 		for _, key := range keys {
 			if value := d.key(&record, key); value != "" {
 				return key, value

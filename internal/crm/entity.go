@@ -102,38 +102,51 @@ func (m *Property[T, P]) HasFormat() bool { return m.Rule.check != nil }
 func (e *Entity[T, P, F]) Apply(p *P, t *T, r *Rules) {
 	r.Bad = append(r.Bad, *e.DecodeErrors(p)...)
 	for i := range e.Properties {
-		m := &e.Properties[i]
-		stored, sent := m.At(t, p)
-		if m.Settled || sent == nil {
-			continue
+		e.Properties[i].apply(p, t, r)
+	}
+}
+
+// ApplyOnly is Apply for some properties, without the errors of decoding.
+func (e *Entity[T, P, F]) ApplyOnly(p *P, t *T, r *Rules, names ...Key) {
+	for i := range e.Properties {
+		if m := &e.Properties[i]; slices.Contains(names, Key(m.Name)) {
+			m.apply(p, t, r)
 		}
-		switch dst := stored.(type) {
-		case *string:
-			r.need(m.Name, *sent.(*Field[string]), dst, &m.Rule)
-		case **string:
-			r.text(m.Name, *sent.(*Field[string]), dst, &m.Rule)
-		case **ID:
-			value(*sent.(*Field[ID]), dst)
-		case **Date:
-			value(*sent.(*Field[Date]), dst)
-		case **Money:
-			r.amount(m.Name, *sent.(*Field[Money]), dst)
-		case *int:
-			r.number(m.Name, *sent.(*Field[int]), dst, m.Min, m.Max)
-		case **int:
-			r.optionalNumber(m.Name, *sent.(*Field[int]), dst, m.Min, m.Max)
-		case *bool:
-			if f := sent.(*Field[bool]); f.Set {
-				*dst = f.Value && !f.Null
-			}
-		case *Instant:
-			r.instant(m.Name, *sent.(*Field[Moment]), dst)
-		case **Instant:
-			f := sent.(*Field[Moment])
-			value(Field[Instant]{f.Set, f.Null, Instant(f.Value)}, dst)
-		default:
-			panic(fmt.Sprintf("crm: no patch can set the member %s, a %T", m.Name, stored))
+	}
+}
+
+// apply applies a patch to the member by its own rules.
+func (m *Property[T, P]) apply(p *P, t *T, r *Rules) {
+	stored, sent := m.At(t, p)
+	if m.Settled || sent == nil {
+		return
+	}
+	switch dst := stored.(type) {
+	case *string:
+		r.need(m.Name, *sent.(*Field[string]), dst, &m.Rule)
+	case **string:
+		r.text(m.Name, *sent.(*Field[string]), dst, &m.Rule)
+	case **ID:
+		value(*sent.(*Field[ID]), dst)
+	case **Date:
+		value(*sent.(*Field[Date]), dst)
+	case **Money:
+		r.amount(m.Name, *sent.(*Field[Money]), dst)
+	case *int:
+		r.number(m.Name, *sent.(*Field[int]), dst, m.Min, m.Max)
+	case **int:
+		r.optionalNumber(m.Name, *sent.(*Field[int]), dst, m.Min, m.Max)
+	case *bool:
+		if f := sent.(*Field[bool]); f.Set {
+			*dst = f.Value && !f.Null
 		}
+	case *Instant:
+		r.instant(m.Name, *sent.(*Field[Moment]), dst)
+	case **Instant:
+		f := sent.(*Field[Moment])
+		value(Field[Instant]{f.Set, f.Null, Instant(f.Value)}, dst)
+	default:
+		panic(fmt.Sprintf("crm: no patch can set the member %s, a %T", m.Name, stored))
 	}
 }
 

@@ -17,8 +17,14 @@ var totalNames = []string{
 	"Somme", "Total général", "Totale", "Totaal", "Suma", "Razem", "Celkem", "Итого",
 }
 
+// longestNull is the length of the longest of the nullTexts, in bytes.
+const longestNull = len("(blank)")
+
 // nullText returns the text for none that a cell is; "" if it is not one.
 func nullText(cell string) string {
+	if len(cell) > longestNull {
+		return ""
+	}
 	if i := indexFold(nullTexts, cell); i >= 0 {
 		return nullTexts[i]
 	}
