@@ -169,17 +169,17 @@ type Report struct {
 
 // CreatedReferences are the records of a kind that were created because rows refer to them.
 type CreatedReferences struct {
-	Kind  Reference
-	Count int64
-	First []CreatedReference // at most maxCreatedTold
+	Kind  Reference          `json:"kind"`
+	Count int64              `json:"count"`
+	First []CreatedReference `json:"first"` // at most maxCreatedTold
 }
 
 // CreatedReference is a record that was created because a row refers to it.
 type CreatedReference struct {
-	Name       string
-	ExternalID string      // which it was referred to by; also its name, if no row says that
-	Outcome    crm.Outcome // of a stage
-	Guessed    bool        // the outcome is that of its name, not one of the StageOutcomes
+	Name       string      `json:"name"`
+	ExternalID string      `json:"external_id,omitempty"` // which it was referred to by; also its name, if no row says that
+	Outcome    crm.Outcome `json:"outcome,omitempty"`     // of a stage
+	Guessed    bool        `json:"guessed,omitempty"`     // the outcome is that of its name, not one of the StageOutcomes
 }
 
 // maxCreatedTold bounds the records that a report names.

@@ -56,16 +56,22 @@ func (b *batchTx) newCompany(text, id string, r *crm.Rules) created[crm.Company]
 	return created[crm.Company]{id: c.ID, record: c, told: CreatedReference{Name: c.Name, ExternalID: id}}
 }
 
+// named sets what a text says of a person, an e-mail address or a name, and returns it.
+func named(text string, email, first, last *crm.Field[string]) string {
+	if address := emailOf(text); address != "" {
+		*email = crm.Of(address)
+		return address
+	}
+	name := visible(text)
+	*first, *last = crm.SplitName(name)
+	return name
+}
+
 // newOwner returns a person with a name or an e-mail address from a row.
 func (b *batchTx) newOwner(text, id string, r *crm.Rules) created[crm.Owner] {
 	o := crm.NewOwner(b.by, crm.NewID(), b.now)
 	p := crm.OwnerPatch{ExternalID: optional(id)}
-	told := visible(text)
-	if email := emailOf(text); email != "" {
-		p.Email, told = crm.Of(email), email
-	} else {
-		p.FirstName, p.LastName = crm.SplitName(told)
-	}
+	told := named(text, &p.Email, &p.FirstName, &p.LastName)
 	p.Apply(&o, r)
 	return created[crm.Owner]{id: o.ID, record: o, told: CreatedReference{Name: told, ExternalID: id}}
 }
@@ -74,12 +80,7 @@ func (b *batchTx) newOwner(text, id string, r *crm.Rules) created[crm.Owner] {
 func (b *batchTx) newContact(text, id string, r *crm.Rules) created[crm.Contact] {
 	c := crm.NewContact(b.by, crm.NewID(), b.now)
 	p := crm.ContactPatch{ExternalID: optional(id)}
-	told := visible(text)
-	if email := emailOf(text); email != "" {
-		p.Email, told = crm.Of(email), email
-	} else {
-		p.FirstName, p.LastName = crm.SplitName(told)
-	}
+	told := named(text, &p.Email, &p.FirstName, &p.LastName)
 	p.Apply(&c, r)
 	return created[crm.Contact]{id: c.ID, record: c, told: CreatedReference{Name: told, ExternalID: id}}
 }

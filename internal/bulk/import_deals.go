@@ -102,7 +102,7 @@ func (k *dealKind) located(rows []ImportRow[crm.DealPatch], stored []crm.Deal) (
 
 func (k *dealKind) adds() bool { return len(k.further) > 0 }
 
-// statusAfter returns the status that a row gives its deal, as Settle decides it.
+// statusAfter returns the status of a deal once a row is applied to it, as Settle decides it.
 func (k *dealKind) statusAfter(row *ImportRow[crm.DealPatch], d *crm.Deal, stage *crm.Stage, moved bool) string {
 	switch {
 	case row.Patch.Status.Set && !row.Patch.Status.Null:

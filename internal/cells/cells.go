@@ -8,6 +8,7 @@ package cells
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -157,6 +158,9 @@ func (o *Options) see(flag string) string {
 
 // maxShown is how much of a cell a message repeats, in bytes.
 const maxShown = 40
+
+// Quoted returns a cell in quotes, shortened, as messages show it.
+func Quoted(cell string) string { return strconv.Quote(shortened(cell)) }
 
 func shortened(cell string) string {
 	if len(cell) <= maxShown {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"sixty/internal/bulk"
+	"sixty/internal/cells"
 	"sixty/internal/crm"
 	"sixty/internal/transfer/preset"
 )
@@ -117,7 +118,7 @@ func (t *exportTable) choose(names []string) error {
 	for _, given := range names {
 		i := slices.IndexFunc(t.columns, func(c column) bool { return preset.PlainName(c.name) == preset.PlainName(given) })
 		if i < 0 {
-			return usage("--columns: %s have no column %s; there are %s", t.kind, quotedCell(given), strings.Join(t.names(), ", "))
+			return usage("--columns: %s have no column %s; there are %s", t.kind, cells.Quoted(given), strings.Join(t.names(), ", "))
 		}
 		if slices.ContainsFunc(chosen, func(c column) bool { return c.name == t.columns[i].name }) {
 			return usage("--columns: %s is named twice", t.columns[i].name)

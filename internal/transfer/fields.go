@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"sixty/internal/bulk"
 	"sixty/internal/cells"
@@ -119,7 +118,7 @@ func newFields[T, P, F any](e *crm.Entity[T, P, F], currencies currencies, refer
 	f.add(string(crm.KeyID), cells.Text, reader(&f.row.ID, func(_ *cells.Reader, cell string) (crm.ID, error) {
 		id, err := crm.ParseID(cell)
 		if err != nil {
-			err = fmt.Errorf("%w (it is %s)", err, quotedCell(cell))
+			err = fmt.Errorf("%w (it is %s)", err, cells.Quoted(cell))
 		}
 		return id, err
 	}))
@@ -265,7 +264,7 @@ func (f *fields[P]) readCell(b *binding[P], record []string) {
 	}
 	var err error
 	if b.field.identifier && cells.DamagedID(cell) {
-		err = fmt.Errorf("has lost digits in a spreadsheet: export it as text (it is %s)", quotedCell(cell))
+		err = fmt.Errorf("has lost digits in a spreadsheet: export it as text (it is %s)", cells.Quoted(cell))
 	} else {
 		err = b.field.read(b.reader, cell)
 	}
@@ -290,20 +289,6 @@ func (f *fields[P]) refuse(reason string) bulk.ImportRow[P] {
 
 func (f *fields[P]) reject(field, message string) {
 	*f.decodeErrors = append(*f.decodeErrors, crm.FieldError{Field: field, Message: message})
-}
-
-// maxShown is how much of a cell is repeated in a reason, in bytes.
-const maxShown = 40
-
-func quotedCell(cell string) string {
-	if len(cell) > maxShown {
-		n := maxShown
-		for !utf8.RuneStart(cell[n]) {
-			n--
-		}
-		cell = cell[:n] + "…"
-	}
-	return fmt.Sprintf("%q", cell)
 }
 
 // usable reports whether a value stands beside an error.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"sixty/internal/cells"
 	"sixty/internal/crm"
 )
 
@@ -36,7 +37,7 @@ func parseFilters[T, P, F any](entity *crm.Entity[T, P, F], kind Kind, given []s
 		}
 		seen[known[i].Name] = true
 		if err := known[i].Set(&filter, value); err != nil {
-			return filter, usage("--filter: %s %v, not %s", known[i].Name, err, quotedCell(value))
+			return filter, usage("--filter: %s %v, not %s", known[i].Name, err, cells.Quoted(value))
 		}
 	}
 	for i := range known {

@@ -100,7 +100,7 @@ func (n *notices) mark() (restore func()) {
 func (n *notices) all() []Notice {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	list := slices.Clone(n.list)
+	list := append([]Notice{}, n.list...)
 	if n.dropped > 0 {
 		list = append(list, Notice{Text: "further notices are left out", Count: n.dropped})
 	}

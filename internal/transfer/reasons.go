@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"sixty/internal/bulk"
+	"sixty/internal/cells"
 	"sixty/internal/crm"
 )
 
@@ -32,7 +33,7 @@ func (b *batch[P]) shown(i int, wrong crm.FieldError) crm.FieldError {
 			continue
 		}
 		if cell := binding.cell(b.records[i].Fields); cell != "" {
-			wrong.Message += " (it is " + quotedCell(cell) + ")" + nullHint(cell)
+			wrong.Message += " (it is " + cells.Quoted(cell) + ")" + nullHint(cell)
 		}
 		break
 	}

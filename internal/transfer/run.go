@@ -151,7 +151,7 @@ func run[P any](
 		return pump(ctx, l, c)
 	})
 	summary = Summary{
-		Counts: counts, Partial: partial, Keys: all.keys, Files: all.facts(), CreatedReferences: report.Created,
+		Counts: counts, Partial: partial, Keys: all.keys, Files: all.facts(), CreatedReferences: append([]bulk.CreatedReferences{}, report.Created...),
 		Currencies: in.counted, Consistency: report.Consistency,
 	}
 	in.tellAfter(report)
@@ -312,7 +312,7 @@ func (l *loading[P]) repeat(b *batch[P], in *input[P], record table.Record, othe
 		return
 	}
 	l.notices.add(in.source.Name, "rows repeat the key of another one (--key names another key, --repeats last loads the last of them)", record.Line)
-	b.add(record, l.fields.refuse(fmt.Sprintf("%s %s is that of %s, too", key, quotedCell(value), place)), "")
+	b.add(record, l.fields.refuse(fmt.Sprintf("%s %s is that of %s, too", key, cells.Quoted(value), place)), "")
 }
 
 // note tells what was decided about a row on its own.
