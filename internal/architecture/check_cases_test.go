@@ -31,7 +31,7 @@ func TestCheck(t *testing.T) {
 				"sixty/internal/store/postgres":  {"sixty/internal/store", "github.com/jackc/pgx/v5/pgxpool"},
 				"sixty/internal/store/storetest": {"sixty/internal/store", "github.com/jackc/pgx/v5", "pgregory.net/rapid"},
 				"sixty/internal/crm/crmtest":     {"sixty/internal/crm", "pgregory.net/rapid"},
-				"sixty/internal/jobs/queuetest":  {"sixty/internal/jobs", "sixty/internal/jobs/jobstest"},
+				"sixty/internal/jobs/jobstest":   {"sixty/internal/jobs", "sixty/internal/store"},
 				"sixty/internal/jobs":            {"sixty/internal/crm"},
 			},
 		},
@@ -48,7 +48,7 @@ func TestCheck(t *testing.T) {
 		},
 		"DomainImportsDriver": {
 			imports: map[string][]string{"sixty/internal/crm": {"database/sql"}},
-			want: []string{"internal/crm imports database/sql, which belongs in internal/store, internal/jobs/river, bench: " +
+			want: []string{"internal/crm imports database/sql, which belongs in internal/store, bench: " +
 				moduleRules().drivers[0].reason},
 		},
 		"DomainReachesTooFar": {
@@ -76,7 +76,7 @@ func TestCheck(t *testing.T) {
 		"EngineUsesAnotherDriver": {
 			imports: map[string][]string{"sixty/internal/store/sqlite": {"github.com/jackc/pgx/v5"}},
 			want: []string{"internal/store/sqlite imports github.com/jackc/pgx/v5, which belongs in " +
-				"internal/store/postgres, internal/adopt, internal/jobs/river, bench, drill: " + moduleRules().drivers[1].reason},
+				"internal/store/postgres, internal/adopt, bench, drill: " + moduleRules().drivers[1].reason},
 		},
 		"EdgeImportsEngine": {
 			imports: map[string][]string{"sixty/internal/httpapi": {"sixty/internal/store/postgres"}},
