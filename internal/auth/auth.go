@@ -106,19 +106,13 @@ func (k *Keys) findKey(ctx context.Context, hash digest, now time.Time) (credent
 	if err != nil {
 		return credential{}, err
 	}
-	if key.RevokedAt != nil || holder.DeactivatedAt != nil || key.ExpiresAt != nil && !now.Before(key.ExpiresAt.Time()) {
+	if holder.DeactivatedAt != nil || !key.Live(now) {
 		k.Trail.Record(ctx, accounts.FailedKey, crm.Actor{Org: key.OrgID}, accounts.AuditEvent{
 			Action: accounts.ActionKeyRejected, Target: crm.EntityAPIKey, TargetID: &key.ID,
 		})
 		return credential{}, invalidToken()
 	}
-	// At most the person's current role, should that have been reduced.
-	actor := holder.Actor(key.Role.LeastPrivileged(holder.Role))
-	actor.Scopes, actor.Key = key.Scopes.Set(), key.ID
-	if key.CreatedBy != nil && *key.CreatedBy != key.UserID {
-		actor.KeyCreatedBy = *key.CreatedBy
-	}
-	c := credential{actor: actor, id: key.ID, used: key.UsedAt}
+	c := credential{actor: holder.KeyActor(key), id: key.ID, used: key.UsedAt}
 	if key.ExpiresAt != nil {
 		c.until = key.ExpiresAt.Time()
 	}

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"unicode/utf8"
 
@@ -28,7 +29,7 @@ func NewService(store Store, specs ...Spec) *Service {
 func (s *Service) Add(ctx context.Context, by crm.Actor, jobs ...NewJob) ([]Job, error) {
 	rows := make([]Job, len(jobs))
 	for i, n := range jobs {
-		row, err := s.row(by, n)
+		row, err := newJob(s.specs, by, n)
 		if err != nil {
 			return nil, err
 		}
@@ -37,9 +38,9 @@ func (s *Service) Add(ctx context.Context, by crm.Actor, jobs ...NewJob) ([]Job,
 	return s.store.Insert(ctx, by, rows)
 }
 
-// row returns the job as it is inserted; the storage completes its times.
-func (s *Service) row(by crm.Actor, n NewJob) (Job, error) {
-	spec, ok := s.specs[n.Kind]
+// newJob returns the job as it is inserted; the storage completes its times.
+func newJob(specs map[Kind]Spec, by crm.Actor, n NewJob) (Job, error) {
+	spec, ok := specs[n.Kind]
 	if !ok {
 		return Job{}, fmt.Errorf("there are no jobs of the kind %q", n.Kind)
 	}
@@ -48,7 +49,7 @@ func (s *Service) row(by crm.Actor, n NewJob) (Job, error) {
 		return Job{}, fmt.Errorf("the arguments of a job: %w", err)
 	}
 	if !utf8.ValidString(string(args)) {
-		return Job{}, fmt.Errorf("the arguments of a job are not UTF-8")
+		return Job{}, errors.New("the arguments of a job are not UTF-8")
 	}
 	j := Job{
 		OrgID: by.Org, ID: crm.NewID(), Kind: n.Kind, State: Ready, Priority: n.Priority, MaxAttempts: spec.Attempts, Args: args,
