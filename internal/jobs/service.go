@@ -11,6 +11,10 @@ import (
 
 // Service adds jobs, and answers what is known of them.
 type Service struct {
+	// Trail enters what is done to jobs in the audit trail; nil: nothing is entered. It is set before
+	// the service is used.
+	Trail Trail
+
 	store Store
 	specs map[Kind]Spec
 }
