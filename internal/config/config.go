@@ -47,6 +47,7 @@ type Server struct {
 	Limits
 	Session
 	SignIn
+	Jobs
 }
 
 // The poolers of SIXTY_DATABASE_POOLER.

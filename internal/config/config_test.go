@@ -35,6 +35,7 @@ func TestDefault(t *testing.T) {
 				StreamsPerPrincipal: 20, StreamsPerOrganisation: 500,
 			},
 			Session: config.Session{SessionIdle: 12 * time.Hour, SessionLifetime: 30 * 24 * time.Hour},
+			Jobs:    config.Jobs{JobStop: 10 * time.Second},
 		},
 	}
 	got := config.Default()
