@@ -59,6 +59,9 @@ func (s *Service) change(ctx context.Context, by crm.Actor, id crm.ID, action Ac
 	if err != nil {
 		return Job{}, err
 	}
+	if err := s.requireScope(by, before.Kind); err != nil {
+		return Job{}, err
+	}
 	if action == ActionCancelled && (before.State == Cancelled || before.CancelAt != nil && !before.State.Ended()) {
 		return before, nil
 	}

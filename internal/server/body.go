@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// maxBody bounds a request's body, in bytes.
+	// maxBody bounds a request's body, in bytes, unless its operation says otherwise.
 	maxBody = 1 << 20
 	// maxDepth bounds how deeply objects and arrays of a body may be nested.
 	maxDepth = 64
@@ -47,14 +47,11 @@ func ReadJSON(r *http.Request) ([]byte, error) {
 	return text, nil
 }
 
-// readAll returns a request's body, complete and of bounded size.
+// readAll returns a request's body, complete; limitBody has bounded its size.
 func readAll(r *http.Request) ([]byte, error) {
-	if r.ContentLength > maxBody {
-		return nil, tooLarge()
-	}
 	var buf bytes.Buffer
 	if r.ContentLength > 0 {
-		buf.Grow(int(r.ContentLength) + bytes.MinRead)
+		buf.Grow(int(min(r.ContentLength, maxBody)) + bytes.MinRead)
 	}
 	if _, err := buf.ReadFrom(r.Body); err != nil {
 		var big *http.MaxBytesError
@@ -63,7 +60,7 @@ func readAll(r *http.Request) ([]byte, error) {
 		case errors.As(err, &problem):
 			return nil, problem
 		case errors.As(err, &big):
-			return nil, tooLarge()
+			return nil, tooLarge(int(big.Limit))
 		case r.Context().Err() != nil:
 			return nil, r.Context().Err()
 		}
@@ -72,8 +69,8 @@ func readAll(r *http.Request) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-func tooLarge() *Problem {
-	return &Problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("The body is larger than %d bytes.", maxBody)}
+func tooLarge(limit int) *Problem {
+	return &Problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("The body is larger than %d bytes.", limit)}
 }
 
 // patchFormats are the types of a PATCH's body, as Accept-Patch lists them (RFC 5789 section 3.1).

@@ -28,7 +28,7 @@ var ProblemCodes = []ProblemCode{
 	{string(crm.CodeConflict), http.StatusConflict, "a conflict with stored data"},
 	{codeConflictOf + "MEMBER", http.StatusConflict, "another record has the value of this member, as in `conflict.email`; the detail names its id if the caller may see it"},
 	{string(crm.CodePrecondition), http.StatusPreconditionFailed, "the record has changed since: see `If-Match` below"},
-	{"body.too_large", http.StatusRequestEntityTooLarge, "the body is larger than 1 MiB"},
+	{"body.too_large", http.StatusRequestEntityTooLarge, "the body is larger than 1 MiB, or than its operation allows"},
 	{"media_type", http.StatusUnsupportedMediaType, "the body is not JSON in UTF-8, or its coding is not known"},
 	{string(crm.CodeInvalid), http.StatusUnprocessableEntity, "values that violate rules; every one is named"},
 	{"rate_limited", http.StatusTooManyRequests, "too many requests: see [Rate limits](rate-limits.md)"},

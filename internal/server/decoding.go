@@ -36,8 +36,8 @@ func newDecompressor() (*decompressor, error) {
 }
 
 // decode returns the decoded body. The error is a problem: the encoding is unknown, or
-// the body is broken or too long.
-func (d *decompressor) decode(ctx context.Context, coding string, body []byte) ([]byte, error) {
+// the body is broken or longer than the limit.
+func (d *decompressor) decode(ctx context.Context, coding string, body []byte, limit int) ([]byte, error) {
 	select {
 	case d.slots <- struct{}{}:
 		defer func() { <-d.slots }()
@@ -50,23 +50,23 @@ func (d *decompressor) decode(ctx context.Context, coding string, body []byte) (
 	case identity:
 		plain = body
 	case encodingBrotli:
-		plain, err = readBounded(brotli.NewReader(bytes.NewReader(body)))
+		plain, err = readBounded(brotli.NewReader(bytes.NewReader(body)), limit)
 	case encodingZstd:
-		plain, err = d.zstd.DecodeAll(body, make([]byte, 0, maxBody))
+		plain, err = d.zstd.DecodeAll(body, make([]byte, 0, limit))
 		if errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, zstd.ErrWindowSizeExceeded) {
-			return nil, tooLarge()
+			return nil, tooLarge(limit)
 		}
 	case encodingGzip:
 		var z *gzip.Reader
 		if z, err = gzip.NewReader(bytes.NewReader(body)); err == nil {
-			plain, err = readBounded(z)
+			plain, err = readBounded(z, limit)
 		}
 	default:
 		return nil, unknownCoding()
 	}
 	switch {
-	case len(plain) > maxBody:
-		return nil, tooLarge()
+	case len(plain) > limit:
+		return nil, tooLarge(limit)
 	case err != nil:
 		return nil, BadRequest(fmt.Sprintf("The body is not valid %s.", coding))
 	}
@@ -102,8 +102,8 @@ func unknownCoding() *Problem {
 }
 
 // readBounded reads to the end, but at most one byte more than a body may have.
-func readBounded(r io.Reader) ([]byte, error) {
-	return io.ReadAll(io.LimitReader(r, maxBody+1))
+func readBounded(r io.Reader, limit int) ([]byte, error) {
+	return io.ReadAll(io.LimitReader(r, int64(limit)+1))
 }
 
 // encodedBody is the body of a request with a Content-Encoding. The first read receives
@@ -113,6 +113,7 @@ type encodedBody struct {
 	ctx           context.Context
 	with          *decompressor
 	coding        string
+	limit         int // of what is decoded
 
 	decoded bool
 	plain   bytes.Reader
@@ -125,7 +126,7 @@ func (b *encodedBody) Read(p []byte) (int, error) {
 		b.decoded = true
 		raw, err := io.ReadAll(b.ReadCloser)
 		if err == nil {
-			raw, err = b.with.decode(b.ctx, b.coding, raw)
+			raw, err = b.with.decode(b.ctx, b.coding, raw, b.limit)
 		}
 		b.plain.Reset(raw)
 		b.err = err
@@ -147,20 +148,21 @@ func (s *Server) limitBody(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
+		limit := s.bodyLimit(r)
 		bounded := new(http.Request)
 		*bounded = *r
 		coding, encoded := r.Header["Content-Encoding"]
 		switch {
-		case r.ContentLength > maxBody:
-			bounded.Body = io.NopCloser(failingReader{tooLarge()})
+		case r.ContentLength > int64(limit):
+			bounded.Body = io.NopCloser(failingReader{tooLarge(limit)})
 		case encoded && !isKnownCoding(strings.Join(coding, ",")):
 			bounded.Body = io.NopCloser(failingReader{unknownCoding()})
 		case encoded:
-			raw := http.MaxBytesReader(w, r.Body, maxBody)
-			bounded.Body = &encodedBody{ReadCloser: raw, ctx: r.Context(), with: s.decompressor, coding: strings.Join(coding, ",")}
+			raw := http.MaxBytesReader(w, r.Body, int64(limit))
+			bounded.Body = &encodedBody{ReadCloser: raw, ctx: r.Context(), with: s.decompressor, coding: strings.Join(coding, ","), limit: limit}
 			bounded.ContentLength = -1 // the decoded length is not known yet
 		default:
-			bounded.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			bounded.Body = http.MaxBytesReader(w, r.Body, int64(limit))
 		}
 		next.ServeHTTP(w, bounded)
 	})

@@ -121,7 +121,7 @@ func TestDecompressionBombs(t *testing.T) { //nolint:paralleltest // counts the 
 		bomb := encodedWith(t, encoding, io.LimitReader(zeros{}, 32<<20))
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err := d.decode(t.Context(), encoding, bomb)
+		_, err := d.decode(t.Context(), encoding, bomb, maxBody)
 		runtime.ReadMemStats(&after)
 		if err == nil || ProblemOf(err).Status != 413 {
 			t.Errorf("%s: %v", encoding, err)
@@ -144,7 +144,7 @@ func TestDecodingIsCancelled(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := d.decode(ctx, encodingGzip, nil); !errors.Is(err, context.Canceled) {
+	if _, err := d.decode(ctx, encodingGzip, nil, maxBody); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

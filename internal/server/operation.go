@@ -20,9 +20,11 @@ type Operation struct {
 	Cost         RateLimitCost
 	Caching      Caching
 	HasBody      bool // the body is received before the operation takes a slot (bulkheads.go)
+	MaxBody      int  // bounds the body, in bytes; 0 is the usual bound
 	Status       int  // of success; 0 is 200
 	LongRunning  bool // may take twice the request timeout
 	Secret       bool // responds with a secret: the response is stored nowhere
+	Steady       bool // repeated, it does nothing more: it needs no Idempotency-Key, and ignores one
 
 	// Run appends the response body to Call.Out.
 	Run func(*Call) error
@@ -32,9 +34,9 @@ type Operation struct {
 }
 
 // Repeatable reports whether the operation takes an Idempotency-Key: every write that
-// needs credentials does, unless its response is a secret.
+// needs credentials does, unless its response is a secret, or it is steady.
 func (op *Operation) Repeatable() bool {
-	return op.Method != http.MethodGet && !op.Public && !op.Secret
+	return op.Method != http.MethodGet && !op.Public && !op.Secret && !op.Steady
 }
 
 // Unrepeatable reports whether the operation rejects an Idempotency-Key: its response is stored
@@ -65,6 +67,7 @@ type Call struct {
 	Version  int64          // of the record in the response; 0 if it is not one versioned record
 	Link     string         // the Link header (RFC 8288); "" for none
 	Location string         // the path of the record that was created; "" for none
+	SeeOther string         // of a GET: the path that the client is redirected to; "" for none
 	Cookies  []*http.Cookie // to be set
 }
 

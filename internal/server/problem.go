@@ -127,6 +127,10 @@ func ProblemOf(err error) *Problem {
 	case crm.CodeUnauthenticated:
 		// RFC 6750 section 3.1. A request without any token gets another header (credentials.go).
 		p.Header = `WWW-Authenticate: Bearer realm="sixty", error="invalid_token"`
+	case crm.CodeForbidden:
+		if p.Code == codeKeyScope {
+			p.Header = `WWW-Authenticate: Bearer realm="sixty", error="insufficient_scope"`
+		}
 	case crm.CodeReauthenticate:
 		p.Code = string(e.Code)
 	case crm.CodeUnavailable:

@@ -132,6 +132,12 @@ func (s *Server) read(op *Operation, w http.ResponseWriter, c *Call) error {
 	if err := s.run(op, w, c, buffer); err != nil {
 		return err
 	}
+	if c.SeeOther != "" {
+		w.Header()["Cache-Control"] = s.values.noStore
+		w.Header().Set("Location", c.SeeOther)
+		w.WriteHeader(http.StatusSeeOther)
+		return nil
+	}
 	s.respond(w, c.Request, &representation{
 		body: c.Out, hash: cache.HashOf(c.Out), version: c.Version, contentType: s.values.json, link: c.Link,
 	})
@@ -150,6 +156,11 @@ func (s *Server) write(op *Operation, w http.ResponseWriter, c *Call) error {
 		if err := checkContentType(c.Request); err != nil {
 			return err
 		}
+		leave, err := s.bodies.enter(op, c.Request)
+		if err != nil {
+			return err
+		}
+		defer leave()
 	}
 	if op.Unrepeatable() && len(c.Request.Header[IdempotencyKey]) > 0 {
 		return unrepeatable()

@@ -112,6 +112,7 @@ type Server struct {
 
 	bulkheads    *bulkheads
 	streams      *streams
+	bodies       bodyLimits
 	crossSite    *http.CrossOriginProtection
 	compressor   *compressor
 	decompressor *decompressor
@@ -145,7 +146,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		Options: o, mux: http.NewServeMux(), bulkheads: newBulkheads(o.MaxRequests, o.Connections), streams: newStreams(o.PrincipalStreams, o.OrganisationStreams),
-		crossSite: crossSite, compressor: compressor, decompressor: decompressor, values: newHeaderValues(),
+		crossSite: crossSite, compressor: compressor, decompressor: decompressor, values: newHeaderValues(), bodies: newBodyLimits(),
 	}
 	s.mux.HandleFunc("/", s.unrouted)
 	s.handler = s.chain()
@@ -157,6 +158,9 @@ func New(o Options) (*Server, error) {
 func (s *Server) Register(op *Operation) {
 	if !op.Public && op.Scope == 0 {
 		panic("server: the operation " + op.ID + " declares no scope")
+	}
+	if op.MaxBody > 0 {
+		s.bodies.byPattern[op.Method+" "+op.Path] = op.MaxBody
 	}
 	s.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) { s.serve(op, w, r) })
 }
