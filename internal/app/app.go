@@ -76,6 +76,9 @@ func newApp(ctx context.Context, core *Core, cfg config.Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := core.openFiles(ctx, cfg); err != nil {
+		return nil, err
+	}
 	serving, err := newServing(ctx, core, cfg.Server)
 	if err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ import (
 	"sixty/internal/changes"
 	"sixty/internal/config"
 	"sixty/internal/crm"
+	"sixty/internal/files"
 	"sixty/internal/store"
 	"sixty/internal/store/postgres"
 	"sixty/internal/store/sqlite"
@@ -57,8 +58,10 @@ type Core struct {
 	Keys     *auth.Keys
 	// Passwords sets the passwords of users.
 	Passwords *auth.Passwords
-	Log       *slog.Logger
-	Clock     func() time.Time
+	// Files keeps files; nil for commands that are no servers.
+	Files *files.Service
+	Log   *slog.Logger
+	Clock func() time.Time
 
 	hasher     *auth.Hasher
 	failures   *accounts.FailureTrail

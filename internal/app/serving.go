@@ -141,6 +141,7 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 		}
 	})
 	s.running.Go(func() { s.prune(running, cfg.Cache) })
+	s.running.Go(func() { s.tidyFiles(running) })
 	s.running.Go(func() { s.heartbeat.run(running) })
 	s.running.Go(func() { s.rebuild(running) })
 	s.running.Go(func() { s.reindex(running) })

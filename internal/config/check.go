@@ -28,7 +28,7 @@ func (e *Invalid) Error() string { return strings.Join(e.Problems, "; ") }
 
 // Check returns an *Invalid with every problem of the settings, or nil.
 func (c Config) Check() error {
-	return invalid(slices.Concat(c.Base.problems(), c.Server.problems(), c.redisProblems(), c.SignIn.problems(c.Production())))
+	return invalid(slices.Concat(c.Base.problems(), c.Server.problems(), c.redisProblems(), c.bucketProblems(), c.SignIn.problems(c.Production())))
 }
 
 // Check returns an *Invalid with every problem of these settings, or nil.
@@ -70,8 +70,8 @@ func (b Base) problems() []string {
 		c.add("DatabaseDirectURL", "must not be given without %s=%s", NameOf(b, "DatabasePooler"), PoolerTransaction)
 	}
 	for _, name := range b.AllowInsecure {
-		if !slices.Contains([]string{InsecureDatabase, InsecureRedis}, name) {
-			c.add("AllowInsecure", "must name %s, %s or both, not %q", InsecureDatabase, InsecureRedis, name)
+		if !slices.Contains([]string{InsecureDatabase, InsecureRedis, InsecureBucket}, name) {
+			c.add("AllowInsecure", "must name %s, %s or %s, not %q", InsecureDatabase, InsecureRedis, InsecureBucket, name)
 		}
 	}
 	if _, err := currency.ParseISO(b.DefaultCurrency); err != nil {
@@ -131,7 +131,8 @@ func (s Server) problems() []string {
 	if d := s.DrainDelay.Duration; d < 0 || d > maxDuration {
 		c.add("DrainDelay", "must be from 0s to %s, not %s", maxDuration, d)
 	}
-	return slices.Concat(c.found, s.TLS.problems(), s.Cache.problems(), s.Redis.problems(), s.Limits.problems(), s.Session.problems(), s.Jobs.problems())
+	return slices.Concat(c.found, s.TLS.problems(), s.Cache.problems(), s.Redis.problems(), s.Limits.problems(), s.Session.problems(),
+		s.Files.problems(), s.Jobs.problems())
 }
 
 func (c *checker) duration(field string, d time.Duration) {

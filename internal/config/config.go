@@ -25,7 +25,7 @@ type Base struct {
 	DatabaseURL       Secret        `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL database, postgres://…; if not set, SQLite in the data directory." group:"common"`
 	DatabasePooler    string        `name:"database-pooler" env:"SIXTY_DATABASE_POOLER" default:"none" help:"Connection pooler that the database URL leads to: none, or transaction for PgBouncer in transaction mode." group:"common"`
 	DatabaseDirectURL Secret        `name:"database-direct-url" env:"SIXTY_DATABASE_DIRECT_URL" placeholder:"URL" help:"PostgreSQL database without the pooler, for migrations and notifications." group:"common"`
-	AllowInsecure     []string      `name:"allow-insecure" env:"SIXTY_ALLOW_INSECURE" sep:"," placeholder:"NAME" help:"In production: connections to other hosts that need not be encrypted and verified: database, redis." group:"common"`
+	AllowInsecure     []string      `name:"allow-insecure" env:"SIXTY_ALLOW_INSECURE" sep:"," placeholder:"NAME" help:"In production: connections to other hosts that need not be encrypted and verified: database, redis, bucket." group:"common"`
 	DefaultCurrency   string        `name:"default-currency" env:"SIXTY_DEFAULT_CURRENCY" default:"GBP" help:"Currency (ISO 4217) of new organisations." group:"common"`
 	MinConns          int           `name:"db-min-conns" env:"SIXTY_DB_MIN_CONNS" default:"2" help:"Minimum number of open database connections." group:"common"`
 	MaxConns          int           `name:"db-max-conns" env:"SIXTY_DB_MAX_CONNS" default:"20" help:"Maximum number of database connections." group:"common"`
@@ -47,6 +47,7 @@ type Server struct {
 	Limits
 	Session
 	SignIn
+	Files
 	Jobs
 }
 

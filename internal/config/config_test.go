@@ -35,6 +35,7 @@ func TestDefault(t *testing.T) {
 				StreamsPerPrincipal: 20, StreamsPerOrganisation: 500,
 			},
 			Session: config.Session{SessionIdle: 12 * time.Hour, SessionLifetime: 30 * 24 * time.Hour},
+			Files:   config.Files{FilesMaxBytes: 20 << 30, S3Region: "us-east-1", ExportTimeout: 30 * time.Minute, ExportMaxWAL: 1 << 30},
 			Jobs:    config.Jobs{JobStop: 10 * time.Second},
 		},
 	}
@@ -83,8 +84,8 @@ func TestCheck(t *testing.T) {
 		{"TLS", func(c *config.Config) { c.TLSCert, c.TLSKey = "cert.pem", "key.pem" }, ""},
 		{"TLSCertAlone", func(c *config.Config) { c.TLSCert = "cert.pem" }, "--tls-cert (SIXTY_TLS_CERT) must not be given without --tls-key (SIXTY_TLS_KEY)"},
 		{"TLSKeyAlone", func(c *config.Config) { c.TLSKey = "key.pem" }, "--tls-key (SIXTY_TLS_KEY) must not be given without --tls-cert (SIXTY_TLS_CERT)"},
-		{"AllowInsecure", func(c *config.Config) { c.AllowInsecure = []string{"database", "redis"} }, ""},
-		{"AllowOther", func(c *config.Config) { c.AllowInsecure = []string{"all"} }, "--allow-insecure (SIXTY_ALLOW_INSECURE) must name database, redis or both"},
+		{"AllowInsecure", func(c *config.Config) { c.AllowInsecure = []string{"database", "redis", "bucket"} }, ""},
+		{"AllowOther", func(c *config.Config) { c.AllowInsecure = []string{"all"} }, "--allow-insecure (SIXTY_ALLOW_INSECURE) must name database, redis or bucket"},
 		{"RedisRemote", func(c *config.Config) { c.RedisHost = "redis.example" }, ""},
 		{"RedisRemoteInProduction", func(c *config.Config) { c.Env, c.RedisHost = config.Production, "redis.example" }, "--redis-url (REDIS_URL) must begin with rediss:// (TLS) in production"},
 		{"RedisURLRemoteInProduction", func(c *config.Config) {
@@ -202,6 +203,29 @@ func TestCheck(t *testing.T) {
 			c.Env, c.OIDCRedirectURL = config.Production, "http://a.example/api/auth/oidc/callback"
 		}, "--oidc-redirect-url (SIXTY_OIDC_REDIRECT_URL) must begin with https://"},
 		{"OrganisationWithoutIssuer", func(c *config.Config) { c.SignInOrganisation = "Acme" }, "--signin-organisation (SIXTY_SIGNIN_ORGANISATION) must not be given without"},
+		{"Bucket", func(c *config.Config) { bucket(c) }, ""},
+		{"BucketHereInProduction", func(c *config.Config) {
+			bucket(c)
+			c.Env, c.S3Endpoint = config.Production, "http://127.0.0.1:9000/"
+		}, ""},
+		{"BucketPlainInProduction", func(c *config.Config) {
+			bucket(c)
+			c.Env, c.S3Endpoint = config.Production, "http://s3.example:9000"
+		}, "--s3-endpoint (SIXTY_S3_ENDPOINT) must begin with https:// in production"},
+		{"BucketPlainAllowed", func(c *config.Config) {
+			bucket(c)
+			c.Env, c.S3Endpoint, c.AllowInsecure = config.Production, "http://s3.example:9000", []string{"bucket"}
+		}, ""},
+		{"BucketNowhere", func(c *config.Config) { bucket(c); c.S3Endpoint = "" }, "--s3-endpoint (SIXTY_S3_ENDPOINT) must be a URL such as"},
+		{"BucketHost", func(c *config.Config) { bucket(c); c.S3Endpoint = "s3.example:9000" }, "--s3-endpoint (SIXTY_S3_ENDPOINT) must be a URL such as"},
+		{"BucketPath", func(c *config.Config) { bucket(c); c.S3Endpoint += "/a" }, "--s3-endpoint (SIXTY_S3_ENDPOINT) must be a URL such as"},
+		{"BucketWithoutKey", func(c *config.Config) { bucket(c); c.S3AccessKey = "" }, "--s3-access-key (SIXTY_S3_ACCESS_KEY) must be given with --s3-bucket"},
+		{"BucketWithoutSecret", func(c *config.Config) { bucket(c); c.S3SecretKey = "" }, "--s3-secret-key (SIXTY_S3_SECRET_KEY) must be given with --s3-bucket"},
+		{"BucketAndFolder", func(c *config.Config) { bucket(c); c.FilesDir = "a" }, "--files-dir (SIXTY_FILES_DIR) must not be given together with --s3-bucket"},
+		{"SecretWithoutBucket", func(c *config.Config) { c.S3SecretKey = "hidden" }, "--s3-secret-key (SIXTY_S3_SECRET_KEY) must not be given without --s3-bucket"},
+		{"FewFiles", func(c *config.Config) { c.FilesMaxBytes = 0 }, "--files-max-bytes (SIXTY_FILES_MAX_BYTES) must be between 1048576"},
+		{"LongExport", func(c *config.Config) { c.ExportTimeout = 2 * time.Hour }, "--export-timeout (SIXTY_EXPORT_TIMEOUT) must be between 1s and 1h0m0s"},
+		{"SmallWAL", func(c *config.Config) { c.ExportMaxWAL = 1 }, "--export-max-wal (SIXTY_EXPORT_MAX_WAL) must be between"},
 		{"CreateWithoutIssuer", func(c *config.Config) { c.SignInCreate = true }, "--signin-create (SIXTY_SIGNIN_CREATE) must not be given without"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -230,6 +254,11 @@ func TestCheck(t *testing.T) {
 func signIn(c *config.Config) {
 	c.Issuer, c.JWTAudiences = "https://id.example", []string{"sixty"}
 	c.OIDCClientID, c.OIDCRedirectURL = "sixty", "https://a.example/api/auth/oidc/callback"
+}
+
+// bucket sets a bucket of the files.
+func bucket(c *config.Config) {
+	c.S3Bucket, c.S3Endpoint, c.S3AccessKey, c.S3SecretKey = "sixty", "https://s3.example", "key", "hidden"
 }
 
 // pooler sets a pooler in front of the database.
@@ -334,7 +363,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 	cfg.DatabaseURL, cfg.PaginationKeys = "hidden", []config.Secret{"hidden"}
 	cfg.RedisPassword, cfg.RedisURL, cfg.RedisSentinelPassword = "hidden", "hidden", "hidden"
 	cfg.DatabaseDirectURL = "hidden"
-	cfg.JWTSecret, cfg.OIDCClientSecret = "hidden", "hidden"
+	cfg.JWTSecret, cfg.OIDCClientSecret, cfg.S3SecretKey = "hidden", "hidden", "hidden"
 	var shown strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
 		fmt.Fprintf(&shown, verb, cfg)

@@ -31,6 +31,7 @@ func (t TLS) problems() []string {
 const (
 	InsecureDatabase = "database"
 	InsecureRedis    = "redis"
+	InsecureBucket   = "bucket"
 )
 
 // MustVerify reports whether a connection, of those that SIXTY_ALLOW_INSECURE names, must be

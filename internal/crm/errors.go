@@ -16,6 +16,7 @@ const (
 	CodeConflict        Code = "conflict"                  // collides with what is stored
 	CodePrecondition    Code = "precondition"              // is not in the state that the caller expects
 	CodeNotFound        Code = "not_found"                 // does not exist, or belongs to another organisation
+	CodeGone            Code = "gone"                      // existed, and is no longer kept
 	CodeUnauthenticated Code = "unauthenticated"           // the caller is not known
 	CodeForbidden       Code = "forbidden"                 // the caller is known and may not
 	CodeReauthenticate  Code = "reauthentication.required" // the caller must first prove again who they are

@@ -41,7 +41,7 @@ func isPermanent(err error) bool {
 		return true
 	}
 	switch crm.CodeOf(err) {
-	case crm.CodeInvalid, crm.CodeForbidden, crm.CodeNotFound:
+	case crm.CodeInvalid, crm.CodeForbidden, crm.CodeNotFound, crm.CodeGone:
 		return true
 	}
 	return false

@@ -27,6 +27,8 @@ var ProblemCodes = []ProblemCode{
 	{"method_not_allowed", http.StatusMethodNotAllowed, "the path does not take the method; `Allow` lists those that it takes"},
 	{string(crm.CodeConflict), http.StatusConflict, "a conflict with stored data"},
 	{codeConflictOf + "MEMBER", http.StatusConflict, "another record has the value of this member, as in `conflict.email`; the detail names its id if the caller may see it"},
+	{"files.quota", http.StatusConflict, "the organisation's files would be larger than they may be altogether"},
+	{string(crm.CodeGone), http.StatusGone, "it is no longer kept"},
 	{string(crm.CodePrecondition), http.StatusPreconditionFailed, "the record has changed since: see `If-Match` below"},
 	{"body.too_large", http.StatusRequestEntityTooLarge, "the body is larger than 1 MiB, or than its operation allows"},
 	{"media_type", http.StatusUnsupportedMediaType, "the body is not JSON in UTF-8, or its coding is not known"},
@@ -34,6 +36,8 @@ var ProblemCodes = []ProblemCode{
 	{"rate_limited", http.StatusTooManyRequests, "too many requests: see [Rate limits](rate-limits.md)"},
 	{string(crm.CodeInternal), http.StatusInternalServerError, "a defect of the program"},
 	{string(crm.CodeUnavailable), http.StatusServiceUnavailable, "the database is not available, or the server is overloaded"},
+	{"file.elsewhere", http.StatusServiceUnavailable, "the file is in a folder of another instance"},
+	{"files.full", http.StatusServiceUnavailable, "the disk of the files is full"},
 	{string(crm.CodeCommitUnknown), http.StatusServiceUnavailable, "it is not known whether the change was made: see below"},
 	{"not_cached", http.StatusGatewayTimeout, "`Cache-Control: only-if-cached` was sent, and no cached response is there"},
 }

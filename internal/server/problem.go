@@ -98,6 +98,7 @@ var statuses = map[crm.Code]int{
 	crm.CodeConflict:        http.StatusConflict,
 	crm.CodePrecondition:    http.StatusPreconditionFailed,
 	crm.CodeNotFound:        http.StatusNotFound,
+	crm.CodeGone:            http.StatusGone,
 	crm.CodeUnauthenticated: http.StatusUnauthorized,
 	crm.CodeForbidden:       http.StatusForbidden,
 	crm.CodeReauthenticate:  http.StatusForbidden,

@@ -85,6 +85,7 @@ func Run(t *testing.T, database func(tb testing.TB) Opener, only ...string) {
 		{"OwnWrites", ownWrites},
 		{"AuditTrail", auditTrails},
 		{"AuditPruned", auditPruned},
+		{"Files", filesOfOrganisations},
 		{"AtomicJoins", atomicJoins},
 		{"AtomicFails", atomicFails},
 		{"AtomicRetried", atomicRetried},
