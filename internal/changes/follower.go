@@ -36,6 +36,9 @@ type Options struct {
 	// Poll is how often it is read which logs have grown; 250 ms if zero. It must be well
 	// below a second, which is how long a confirmed end is trusted.
 	Poll time.Duration
+	// Grown is called with organisations whose logs have grown, whichever process has written,
+	// possibly more than once. It must not block; may be nil.
+	Grown func(orgs ...crm.ID)
 }
 
 func (o Options) withDefaults() Options {
@@ -45,6 +48,9 @@ func (o Options) withDefaults() Options {
 	if o.Poll <= 0 {
 		o.Poll = pollInterval
 	}
+	if o.Grown == nil {
+		o.Grown = func(...crm.ID) {}
+	}
 	return o
 }
 
@@ -53,6 +59,7 @@ func (o Options) withDefaults() Options {
 type Follower struct {
 	logger  *slog.Logger
 	poll    time.Duration
+	grown   func(orgs ...crm.ID)
 	started time.Time // the origin of now
 
 	generations atomic.Uint64
@@ -77,7 +84,7 @@ type Follower struct {
 func New(o Options) *Follower {
 	o = o.withDefaults()
 	f := &Follower{
-		logger: o.Logger, poll: o.Poll,
+		logger: o.Logger, poll: o.Poll, grown: o.Grown,
 		// Such that now is never 0, which means never.
 		started: time.Now().Add(-time.Hour),
 		woken:   make(chan struct{}, 1),
@@ -144,6 +151,7 @@ func (f *Follower) wake() {
 // it is answered.
 func (f *Follower) Committed(org crm.ID, epoch string, entries []crm.LogEntry) {
 	f.useEpoch(epoch)
+	f.grown(org)
 	o := f.follow(org, f.now())
 	if o == nil || o.history.epoch != epoch || len(entries) == 0 {
 		return // an organisation that is not followed is not cached

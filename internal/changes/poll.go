@@ -2,6 +2,7 @@ package changes
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -169,6 +170,7 @@ func (f *Follower) pollGrowth(ctx context.Context, log Log) error {
 	}
 	f.useEpoch(grown.Epoch)
 	h := f.current.Load()
+	f.grown(slices.Collect(maps.Keys(grown.Seqs))...)
 	for org, end := range grown.Seqs {
 		if o := h.get(org); o != nil && o.seq.Load() < end {
 			o.extend(end)

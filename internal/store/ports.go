@@ -6,6 +6,7 @@ import (
 	"sixty/internal/accounts"
 	"sixty/internal/bulk"
 	"sixty/internal/crm"
+	"sixty/internal/webhooks"
 )
 
 // What crm, accounts and bulk need of the storage differs in the type of the transactions, so
@@ -15,6 +16,7 @@ import (
 type Tx interface {
 	accounts.Tx
 	bulk.Tx
+	webhooks.Tx
 }
 
 // CRM returns the store as internal/crm needs it.

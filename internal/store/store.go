@@ -19,6 +19,7 @@ import (
 
 	"sixty/internal/accounts"
 	"sixty/internal/crm"
+	"sixty/internal/webhooks"
 )
 
 // Options are what a Store can be told.
@@ -45,8 +46,8 @@ type StatementEvent struct {
 	Err        error     // the engine's
 }
 
-// Store is the storage over an Engine. It implements the ports of its users: CRM, Accounts and
-// Bulk return it as those packages need it; it is a changes.Log and auth.Principals itself.
+// Store is the storage over an Engine. It implements the ports of its users: CRM, Accounts,
+// Bulk and Webhooks return it as those packages need it; it is a changes.Log and auth.Principals itself.
 type Store struct {
 	engine     Engine
 	dialect    Dialect
@@ -66,6 +67,9 @@ type Store struct {
 	audit      table[accounts.AuditEntry, accounts.AuditFilter]
 	keys       table[accounts.APIKey, accounts.APIKeyFilter]
 
+	webhooks          table[webhooks.Endpoint, webhooks.EndpointFilter]
+	webhookDeliveries table[webhooks.Delivery, webhooks.DeliveryFilter]
+
 	searchable atomic.Bool // the index of searches is known to be complete
 
 	mu         sync.RWMutex
@@ -83,6 +87,7 @@ func New(engine Engine, o Options) *Store {
 		companies: companyTable(), contacts: contactTable(), deals: dealTable(),
 		stages: stageTable(), owners: ownerTable(),
 		activities: activityTable(), tasks: taskTable(), audit: auditTable(), keys: keyTable(),
+		webhooks: webhookTable(), webhookDeliveries: webhookDeliveryTable(),
 		statements: map[string]*Statement{},
 	}
 	if s.observe == nil {
