@@ -106,6 +106,7 @@ var uncachedReads = map[string]string{
 	"/api/changes":              "it is what tells caches what has changed",
 	"/api/performance/stats":    "figures of the moment",
 	"/api/performance/analysis": "the same",
+	"/api/performance/analyses": "they concern no organisation",
 	"/api/limits":               "the same",
 	"/api/auth/sessions":        "the time of its last use is not in the log",
 	"/api/users/{id}/sessions":  "the same",

@@ -51,7 +51,6 @@ type App struct {
 	// waits for all of them.
 	requests sync.RWMutex
 	closing  func() error
-	started  time.Time
 }
 
 // New opens everything and listens: Addr is known and clients queue, but requests are
@@ -83,7 +82,7 @@ func newApp(ctx context.Context, core *Core, cfg config.Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{core: core, settings: cfg, serving: serving, sealer: sealer, drain: newDrain(cfg.Drain()), timeout: cfg.ShutdownTimeout, started: core.Clock()}
+	a := &App{core: core, settings: cfg, serving: serving, sealer: sealer, drain: newDrain(cfg.Drain()), timeout: cfg.ShutdownTimeout}
 	if cfg.ServesTLS() {
 		if a.cert, err = openCertificate(cfg.TLS, core.Log); err != nil {
 			serving.close()

@@ -72,6 +72,7 @@ type Core struct {
 	turn       *turn // of background work
 	level      *slog.LevelVar
 	engine     engine
+	prepared   bool // statements are prepared
 }
 
 // Open connects to the database of the settings, and migrates its schema under the
@@ -134,6 +135,7 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 		turn:       background,
 		level:      level,
 		engine:     engine,
+		prepared:   cfg.DatabasePooler != config.PoolerTransaction,
 	}
 	c.Keys.Trail = failures
 	return c, nil

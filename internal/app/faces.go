@@ -53,7 +53,8 @@ func (a *App) faces(cfg config.Config, proxies ratelimit.Proxies) (*server.Serve
 		Sealer:       a.sealer,
 		ListLimit:    cfg.ListLimit,
 		Health:       health{a},
-		Figures:      func() httpapi.Figures { return a.figures(cfg.DatabasePooler) },
+		Figures:      a.serving.figures,
+		Analyses:     core.analyses,
 		ObserveVital: func(v httpapi.WebVital) { core.metrics.ObserveVital(v.Name, v.Value) },
 		Docs:         true,
 	}); err != nil {

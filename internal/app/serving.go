@@ -65,6 +65,7 @@ type serving struct {
 	tokens   *auth.Tokens       // nil: none are accepted
 
 	heartbeat *heartbeat
+	started   time.Time
 
 	end     context.CancelFunc
 	running sync.WaitGroup
@@ -92,7 +93,7 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 	if err != nil {
 		return nil, fmt.Errorf("read the key of device cookies: %w", err)
 	}
-	s := &serving{core: core, database: database, seal: seal, heartbeat: newHeartbeat(core)}
+	s := &serving{core: core, database: database, seal: seal, heartbeat: newHeartbeat(core), started: core.Clock()}
 	o := cache.Options{
 		Bytes: int64(cfg.CacheBytes),
 		TTL: map[cache.Tier]time.Duration{

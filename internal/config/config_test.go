@@ -25,7 +25,7 @@ func TestDefault(t *testing.T) {
 			Addr: "127.0.0.1", Port: 8000, ShutdownTimeout: 15 * time.Second,
 			Cache: config.Cache{
 				CacheBytes: 64 << 20, CacheTTLFrequent: 5 * time.Minute, CacheTTLSession: time.Minute, CacheTTLStatic: time.Hour,
-				ChangesRetention: 7 * 24 * time.Hour, AuditRetention: 400 * 24 * time.Hour,
+				ChangesRetention: 7 * 24 * time.Hour, AuditRetention: 400 * 24 * time.Hour, DeletedRetention: 30 * 24 * time.Hour,
 			},
 			Redis: config.Redis{RedisPort: 6379, RedisMode: "single"},
 			Limits: config.Limits{
@@ -145,6 +145,7 @@ func TestCheck(t *testing.T) {
 		{"TinyCache", func(c *config.Config) { c.CacheBytes = 1000 }, "--cache-bytes (SIXTY_CACHE_BYTES) must be 0 or between"},
 		{"NoTTL", func(c *config.Config) { c.CacheTTLStatic = 0 }, "--cache-ttl-static (SIXTY_CACHE_TTL_STATIC) must be between 1s and 24h0m0s"},
 		{"ChangesRetention", func(c *config.Config) { c.ChangesRetention = time.Minute }, "--changes-kept (SIXTY_CHANGES_KEPT) must be between 1h0m0s"},
+		{"DeletedRetention", func(c *config.Config) { c.DeletedRetention = time.Hour }, "--deleted-kept (SIXTY_DELETED_KEPT) must be between 24h0m0s"},
 		{"AuditRetention", func(c *config.Config) { c.AuditRetention = time.Hour }, "--audit-kept (SIXTY_AUDIT_KEPT) must be between 24h0m0s"},
 		{"RedisPort", func(c *config.Config) { c.RedisPort = 0 }, "--redis-port (REDIS_PORT) must be between 1 and 65535"},
 		{"RedisDB", func(c *config.Config) { c.RedisDB = -1 }, "--redis-db (REDIS_DB) must be between 0"},

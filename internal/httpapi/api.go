@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -38,6 +39,8 @@ type Options struct {
 	ObserveVital func(WebVital)
 	// Figures returns what the instance has counted; nil: nothing is.
 	Figures func() Figures
+	// Analyses returns the stored analyses of instances, the newest first; nil: none are.
+	Analyses func(context.Context) ([]Analysis, error)
 	// Docs opens /docs and the API document.
 	Docs bool
 }

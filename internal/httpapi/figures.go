@@ -93,10 +93,7 @@ func (a *API) stats() performanceStats {
 			int64(f.Uptime / time.Second), memoryStats{f.Resident, f.HeapTotal, f.HeapUsed}, cpuStats{crm.Ratio(f.CPU / (time.Second / 10_000))},
 		},
 	}
-	for _, o := range kept.Operations {
-		out.CacheHits += o.Hits + o.SharedHits
-		out.CacheMisses += o.Misses + o.Joined + o.Bypassed
-	}
+	out.CacheHits, out.CacheMisses = cacheHits(&kept)
 	out.CacheHitRatio = percent(out.CacheHits, out.CacheHits+out.CacheMisses)
 	for i := range f.Statements {
 		s := &f.Statements[i]
@@ -119,6 +116,15 @@ func (a *API) figures() Figures {
 
 func (a *API) pool(f *Figures) poolStats {
 	return poolStats{f.Open, f.Open - f.InUse, a.Server.Waiting()}
+}
+
+// cacheHits returns the requests that were answered from the cache, and the others.
+func cacheHits(kept *cache.Stats) (hits, misses int64) {
+	for _, o := range kept.Operations {
+		hits += o.Hits + o.SharedHits
+		misses += o.Misses + o.Joined + o.Bypassed
+	}
+	return hits, misses
 }
 
 func (f *Figures) preparedPercent() int {

@@ -33,6 +33,7 @@ var clearedKinds = []string{
 func (a *API) performanceOperations() []operation {
 	a.schemas.record("PerformanceStats", reflect.TypeFor[performanceStats]())
 	a.schemas.record("PerformanceAnalysis", reflect.TypeFor[performanceAnalysis]())
+	a.schemas.record("StoredAnalysis", reflect.TypeFor[storedAnalysis]())
 	a.schemas.patch("CacheClearing", reflect.TypeFor[clearPatch](), nil, nil)
 	cleared := &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"cleared"},
@@ -53,6 +54,14 @@ func (a *API) performanceOperations() []operation {
 			description: "A bare object, not an envelope. " + ofInstance,
 			answer:      ref("PerformanceAnalysis"), caching: server.Uncached("they change all the time"),
 			run: bareForOperators(a, a.analysis),
+		},
+		{
+			method: http.MethodGet, path: "/api/performance/analyses", id: "listPerformanceAnalyses", scope: crm.ScopeAdmin, tag: "Performance",
+			summary: "List stored analyses of the server",
+			description: "Those that jobs have stored, of all instances in turn, the newest first, at most 200; they are kept for 30 days. " +
+				"For operators: admins, if there is one organisation, else the users that `sixty operator add` has named.",
+			answer: a.schemas.list("StoredAnalysis"), problems: []int{http.StatusForbidden}, caching: server.Uncached("they concern no organisation"),
+			run: a.listAnalyses,
 		},
 		{
 			method: http.MethodPost, path: "/api/performance/clear-cache", id: "clearCache", scope: crm.ScopeAdmin, tag: "Performance",

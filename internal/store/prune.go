@@ -56,7 +56,7 @@ var (
 // PruneLog removes entries of the change log, and records of imports, from before an instant, at
 // most limit of each.
 func (s *Store) PruneLog(ctx context.Context, before crm.Instant, limit int) (removed int64, err error) {
-	removed, err = s.pruneOrganisations(ctx, oldLogs, before, limit, func(org crm.ID, batch int) (int64, error) {
+	removed, err = s.pruneOrganisations(ctx, oldLogs, before, limit, pruneBatch, func(org crm.ID, batch int) (int64, error) {
 		return s.pruneLogOf(ctx, org, before, batch)
 	})
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *Store) PruneExpiredCredentials(ctx context.Context, before crm.Instant,
 // pruneRows removes rows from before an instant by a statement on an organisation, the
 // instant and a limit.
 func (s *Store) pruneRows(ctx context.Context, find, prune *Statement, before crm.Instant, limit int) (int64, error) {
-	return s.pruneOrganisations(ctx, find, before, limit, func(org crm.ID, batch int) (int64, error) {
+	return s.pruneOrganisations(ctx, find, before, limit, pruneBatch, func(org crm.ID, batch int) (int64, error) {
 		return s.removeLocked(ctx, prune, org, before, int64(batch))
 	})
 }
@@ -100,7 +100,7 @@ func (s *Store) pruneRows(ctx context.Context, find, prune *Statement, before cr
 // always spent on the same. prune removes at most a batch of an organisation's, and returns
 // how many.
 func (s *Store) pruneOrganisations(
-	ctx context.Context, find *Statement, before crm.Instant, limit int, prune func(org crm.ID, batch int) (int64, error),
+	ctx context.Context, find *Statement, before crm.Instant, limit, most int, prune func(org crm.ID, batch int) (int64, error),
 ) (removed int64, err error) {
 	if limit <= 0 {
 		return 0, nil
@@ -113,7 +113,7 @@ func (s *Store) pruneOrganisations(
 	for orgs = append(orgs[first:], orgs[:first]...); len(orgs) > 0; {
 		var more []crm.ID
 		for _, org := range orgs {
-			batch := min(pruneBatch, limit-int(removed))
+			batch := min(most, limit-int(removed))
 			if batch <= 0 {
 				return removed, nil
 			}
@@ -134,14 +134,20 @@ func (s *Store) pruneOrganisations(
 	return removed, nil
 }
 
-// pruneBatch runs one batch when requests leave room for it.
-func (s *Store) pruneBatch(ctx context.Context, org crm.ID, batch int, prune func(org crm.ID, batch int) (int64, error)) (int64, error) {
+// pruneBatch runs one batch when requests leave room for it, again if the engine wants that.
+func (s *Store) pruneBatch(ctx context.Context, org crm.ID, batch int, prune func(org crm.ID, batch int) (int64, error)) (n int64, err error) {
 	leave, err := s.background(ctx)
 	if err != nil {
 		return 0, err
 	}
 	defer leave()
-	return prune(org, batch)
+	for range maxAttempts {
+		n, err = prune(org, batch)
+		if again := (*retryError)(nil); !errors.As(err, &again) {
+			break
+		}
+	}
+	return n, err
 }
 
 // pruneLogOf removes an organisation's entries from the oldest up to the first that is not
@@ -164,9 +170,19 @@ func (s *Store) pruneLogOf(ctx context.Context, org crm.ID, before crm.Instant, 
 }
 
 // removeLocked is execInService under the lock of pruning, and returns how many rows were
-// removed. It returns errElsewhere if another transaction holds the lock.
+// removed.
 func (s *Store) removeLocked(ctx context.Context, st *Statement, args ...any) (removed int64, err error) {
-	err = s.inService(ctx, func(etx EngineTx) error {
+	err = s.pruning(ctx, func(etx EngineTx) error {
+		removed, err = s.exec(ctx, etx, st, args...)
+		return err
+	})
+	return removed, err
+}
+
+// pruning is inService under the lock of pruning. It returns errElsewhere if another transaction
+// holds the lock.
+func (s *Store) pruning(ctx context.Context, fn func(EngineTx) error) error {
+	return s.inService(ctx, func(etx EngineTx) error {
 		lock := s.statement("prune.lock", func() *Statement {
 			return &Statement{"prune.lock", "SELECT " + s.dialect.TryLock(1)}
 		})
@@ -177,10 +193,8 @@ func (s *Store) removeLocked(ctx context.Context, st *Statement, args ...any) (r
 		if !free[0] {
 			return errElsewhere
 		}
-		removed, err = s.exec(ctx, etx, st, args...)
-		return err
+		return fn(etx)
 	})
-	return removed, err
 }
 
 // execInService runs a statement in a transaction of its own that enters no change.

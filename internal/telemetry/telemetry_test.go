@@ -59,6 +59,27 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+func TestJobMetrics(t *testing.T) {
+	t.Parallel()
+	m := telemetry.NewMetrics()
+	j := m.NewJobs()
+	j.Started("data-export", 2*time.Second)
+	j.Started("data-export", -time.Second) // clocks differ
+	j.Ended("data-export", "failed", 20*time.Millisecond)
+	res := httptest.NewRecorder()
+	m.Handler().ServeHTTP(res, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	for _, want := range []string{
+		`sixty_jobs_started_total{kind="data-export"} 2`,
+		`sixty_jobs_ended_total{kind="data-export",state="failed"} 1`,
+		`sixty_jobs_wait_seconds_sum{kind="data-export"} 2`,
+		`sixty_jobs_run_seconds_count{kind="data-export"} 1`,
+	} {
+		if !strings.Contains(res.Body.String(), want) {
+			t.Errorf("/metrics lacks %q", want)
+		}
+	}
+}
+
 func BenchmarkObserveStatement(b *testing.B) {
 	m := telemetry.NewMetrics()
 	b.ReportAllocs()

@@ -27,7 +27,7 @@ type Literals struct {
 }
 
 // oldVersions are the versions that databases are upgraded from: all before the last.
-const oldVersions = 25
+const oldVersions = 27
 
 // RunUpgrades upgrades a populated database from every earlier schema version. The rows are
 // inserted by SQL that does not depend on the program.

@@ -1,0 +1,39 @@
+-- +goose Up
+-- What refers to a record that is removed for good, whether deleted itself or not: the foreign keys'
+-- own checks look for it too, and cannot use the lists' indexes, which leave out what is deleted.
+-- They are in the order of the lists, since SQLite would enter a list by one and sort.
+CREATE INDEX IF NOT EXISTS contacts_referring_company ON contacts (org_id, company_id, updated_at, id) WHERE company_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS deals_referring_company ON deals (org_id, company_id, updated_at, id) WHERE company_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS deals_referring_contact ON deals (org_id, primary_contact_id) WHERE primary_contact_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS activities_referring_contact ON activities (org_id, contact_id, date, id) WHERE contact_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS activities_referring_company ON activities (org_id, company_id, date, id) WHERE company_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS activities_referring_deal ON activities (org_id, deal_id, date, id) WHERE deal_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS tasks_referring_contact ON tasks (org_id, contact_id, updated_at, id) WHERE contact_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS tasks_referring_company ON tasks (org_id, company_id, updated_at, id) WHERE company_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS tasks_referring_deal ON tasks (org_id, deal_id, updated_at, id) WHERE deal_id IS NOT NULL;
+
+-- Migration 19 left these to programs of before it.
+DROP INDEX IF EXISTS activities_owner;
+DROP INDEX IF EXISTS activities_type;
+DROP INDEX IF EXISTS activities_status;
+DROP INDEX IF EXISTS activities_contact;
+DROP INDEX IF EXISTS activities_company;
+DROP INDEX IF EXISTS activities_deal;
+
+-- When the sums of an organisation were checked, at which end of its change log, and from when on they
+-- are to be checked again if it has grown since.
+CREATE TABLE IF NOT EXISTS sum_checks (
+  org_id BLOB PRIMARY KEY REFERENCES organisations (id),
+  seq    INTEGER NOT NULL,
+  at     INTEGER NOT NULL,
+  due_at INTEGER NOT NULL
+) STRICT;
+
+-- What an instance found when it analysed its performance: a JSON object.
+CREATE TABLE IF NOT EXISTS performance_analyses (
+  id       BLOB PRIMARY KEY,
+  at       INTEGER NOT NULL,
+  instance TEXT NOT NULL,
+  analysis TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS performance_analyses_at ON performance_analyses (at, id);
