@@ -28,7 +28,7 @@ func (e *Invalid) Error() string { return strings.Join(e.Problems, "; ") }
 
 // Check returns an *Invalid with every problem of the settings, or nil.
 func (c Config) Check() error {
-	return invalid(slices.Concat(c.Base.problems(), c.Server.problems(), c.redisProblems(), c.bucketProblems(), c.SignIn.problems(c.Production())))
+	return invalid(slices.Concat(c.Base.problems(), c.Server.problems(), c.redisProblems(), c.mailProblems(), c.bucketProblems(), c.SignIn.problems(c.Production())))
 }
 
 // Check returns an *Invalid with every problem of these settings, or nil.

@@ -47,6 +47,7 @@ type Server struct {
 	Limits
 	Session
 	SignIn
+	Mail
 	Files
 	Jobs
 }

@@ -76,6 +76,31 @@ func TestCheck(t *testing.T) {
 		{"HostEmpty", func(c *config.Config) { c.DatabaseURL = "postgres://u:hidden@h1,,h2/d" }, "--database-url (DATABASE_URL) must name hosts"},
 		{"HostPort", func(c *config.Config) { c.DatabaseURL = "postgres://u:hidden@h1:x,h2:1/d" }, "--database-url (DATABASE_URL) must name hosts"},
 		{"HostPortAbove", func(c *config.Config) { c.DatabaseURL = "postgres://u:hidden@h1:1,h2:70000/d" }, "--database-url (DATABASE_URL) must name hosts"},
+		{"SMTP", smtp("smtp://user:p%40ss@mail.example.com:2525"), ""},
+		{"SMTPS", smtp("smtps://mail.example.com"), ""},
+		{"SMTPWithoutTLS", smtp("smtp://127.0.0.1?tls=off"), ""},
+		{"SMTPScheme", smtp("https://user:hidden@mail.example.com"), "--smtp-url (SIXTY_SMTP_URL) must be a URL such as"},
+		{"SMTPHost", smtp("smtp://:587"), "--smtp-url (SIXTY_SMTP_URL) must be a URL such as"},
+		{"SMTPPath", smtp("smtp://mail.example.com/x"), "--smtp-url (SIXTY_SMTP_URL) must be a URL such as"},
+		{"SMTPPort", smtp("smtp://mail.example.com:70000"), "--smtp-url (SIXTY_SMTP_URL) must have a port between 1 and 65535"},
+		{"SMTPParameter", smtp("smtp://mail.example.com?tls=on"), "--smtp-url (SIXTY_SMTP_URL) must have no parameters besides tls=off"},
+		{"SMTPSWithoutTLS", smtp("smtps://mail.example.com?tls=off"), "--smtp-url (SIXTY_SMTP_URL) must not have tls=off with smtps://"},
+		{"SMTPUserAlone", smtp("smtp://user@mail.example.com"), "--smtp-url (SIXTY_SMTP_URL) must have a user and a password, or neither"},
+		{"SMTPWithoutSender", func(c *config.Config) { smtp("smtp://h")(c); c.MailFrom = "" }, "--mail-from (SIXTY_MAIL_FROM) must be given with --smtp-url (SIXTY_SMTP_URL)"},
+		{"SMTPSender", func(c *config.Config) { smtp("smtp://h")(c); c.MailFrom = "sales" }, "--mail-from (SIXTY_MAIL_FROM) must be an address such as"},
+		{"SMTPCAAlone", func(c *config.Config) { c.SMTPCA = "ca.pem" }, "--smtp-ca (SIXTY_SMTP_CA) must not be given without"},
+		{"SMTPInProduction", func(c *config.Config) {
+			smtp("smtp://h?tls=off")(c)
+			c.Env, c.PublicURL = config.Production, "https://app.example"
+		}, "--smtp-url (SIXTY_SMTP_URL) must not have tls=off in production"},
+		{"SMTPWithoutLinks", func(c *config.Config) { smtp("smtp://h")(c); c.Env = config.Production }, "--public-url (SIXTY_PUBLIC_URL) must be given with --smtp-url (SIXTY_SMTP_URL), or --frontend-url (FRONTEND_URL)"},
+		{"SMTPLinksToOrigin", func(c *config.Config) {
+			smtp("smtp://h")(c)
+			c.Env, c.FrontendURLs = config.Production, []string{"https://app.example"}
+		}, ""},
+		{"PublicURL", func(c *config.Config) { c.PublicURL = "https://app.example/sales/" }, ""},
+		{"PublicURLQuery", func(c *config.Config) { c.PublicURL = "https://app.example/?a=b" }, "--public-url (SIXTY_PUBLIC_URL) must be a URL such as"},
+		{"PublicURLPlain", func(c *config.Config) { c.Env, c.PublicURL = config.Production, "http://app.example" }, "--public-url (SIXTY_PUBLIC_URL) must begin with https:// in production"},
 		{"ClockOffset", func(c *config.Config) { c.Env, c.ClockOffset = config.Test, time.Hour }, ""},
 		{"ClockOffsetNoTest", func(c *config.Config) { c.ClockOffset = -time.Hour }, "--test-clock-offset (SIXTY_TEST_CLOCK_OFFSET) must not be given unless --env (NODE_ENV) is test"},
 		{"NoDrain", func(c *config.Config) { c.DrainDelay = config.Optional{Given: true} }, ""},
@@ -391,5 +416,30 @@ func TestSecretsAreNotShown(t *testing.T) {
 	}
 	if got := cfg.DatabaseURL.Reveal(); got != "hidden" {
 		t.Errorf("Reveal = %q", got)
+	}
+}
+
+// smtp sets an SMTP server, with what belongs to it.
+func smtp(url config.Secret) func(*config.Config) {
+	return func(c *config.Config) { c.SMTPURL, c.MailFrom = url, "Sales <sales@example.com>" }
+}
+
+func TestSMTPEndpoint(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]config.SMTPEndpoint{
+		"smtp://mail.example.com":                  {Host: "mail.example.com", Port: 587},
+		"smtps://mail.example.com":                 {Host: "mail.example.com", Port: 465, TLS: true},
+		"smtp://user:p%40s%3As@[::1]:2525?tls=off": {Host: "::1", Port: 2525, Plain: true, User: "user", Password: "p@s:s"},
+	} {
+		got, ok, err := config.Mail{SMTPURL: config.Secret(url)}.SMTP()
+		if d := cmp.Diff(want, got); d != "" || !ok || err != nil {
+			t.Errorf("%s: %t, %v\n%s", url, ok, err, d)
+		}
+	}
+	if _, ok, err := (config.Mail{}).SMTP(); ok || err != nil {
+		t.Errorf("without a URL: %t, %v", ok, err)
+	}
+	if got := (config.Config{Server: config.Server{Mail: config.Mail{PublicURL: "https://app.example/sales/"}}}).FrontEnd(); got != "https://app.example/sales" {
+		t.Errorf("the front end is %q", got)
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"sixty/internal/accounts"
 	"sixty/internal/crm"
+	"sixty/internal/mail"
 	"sixty/internal/webhooks"
 )
 
@@ -66,6 +67,7 @@ type Store struct {
 	tasks      table[crm.Task, crm.TaskFilter]
 	audit      table[accounts.AuditEntry, accounts.AuditFilter]
 	keys       table[accounts.APIKey, accounts.APIKeyFilter]
+	outbox     table[mail.Entry, mail.Filter]
 
 	webhooks          table[webhooks.Endpoint, webhooks.EndpointFilter]
 	webhookDeliveries table[webhooks.Delivery, webhooks.DeliveryFilter]
@@ -86,7 +88,7 @@ func New(engine Engine, o Options) *Store {
 		engine: engine, dialect: engine.Dialect(), observe: o.Observe, commits: o.Commits, background: o.Background, reindexedAtOnce: cmp.Or(o.ReindexedAtOnce, reindexedAtOnce),
 		companies: companyTable(), contacts: contactTable(), deals: dealTable(),
 		stages: stageTable(), owners: ownerTable(),
-		activities: activityTable(), tasks: taskTable(), audit: auditTable(), keys: keyTable(),
+		activities: activityTable(), tasks: taskTable(), audit: auditTable(), keys: keyTable(), outbox: outboxTable(),
 		webhooks: webhookTable(), webhookDeliveries: webhookDeliveryTable(),
 		statements: map[string]*Statement{},
 	}

@@ -240,6 +240,7 @@ func checks(f *fixture) {
 	checkEnums(f, "activities", activities())
 	checkEnums(f, "tasks", tasks())
 	checkEnums(f, "api_keys", keys())
+	checkEnums(f, "outbox", outbox())
 	checkEnum(f, "deal_contacts", "role", crm.DealContactRoles)
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"sixty/internal/accounts"
 	"sixty/internal/crm"
+	"sixty/internal/mail"
 	"sixty/internal/store"
 )
 
@@ -137,6 +138,10 @@ func keys() kind[accounts.APIKey, accounts.APIKeyFilter] {
 	return declared(kind[accounts.APIKey, accounts.APIKeyFilter]{entity: "api_key", view: keyView}, accounts.APIKeys)
 }
 
+func outbox() kind[mail.Entry, mail.Filter] {
+	return declared(kind[mail.Entry, mail.Filter]{entity: mail.Entity, view: outboxView}, mail.Outbox)
+}
+
 // insert stores rows, at the time 1.
 func insert[T, F any](f *fixture, o tenant, k kind[T, F], rows ...T) {
 	f.Helper()
@@ -243,4 +248,10 @@ func keyView(r crm.Reads) crm.View[accounts.APIKey, accounts.APIKeyFilter] {
 	return r.(interface {
 		APIKeys() crm.View[accounts.APIKey, accounts.APIKeyFilter]
 	}).APIKeys()
+}
+
+func outboxView(r crm.Reads) crm.View[mail.Entry, mail.Filter] {
+	return r.(interface {
+		Outbox() crm.View[mail.Entry, mail.Filter]
+	}).Outbox()
 }

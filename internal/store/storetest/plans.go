@@ -12,6 +12,7 @@ import (
 
 	"sixty/internal/accounts"
 	"sixty/internal/crm"
+	"sixty/internal/mail"
 	"sixty/internal/store"
 )
 
@@ -56,6 +57,7 @@ const (
 	planTasks      = 10_000
 	planAudit      = 5_000
 	planKeys       = 2_000
+	planMessages   = 5_000
 )
 
 // planNow is in the middle of the times that tasks are due.
@@ -89,6 +91,7 @@ type plans struct {
 	tasks      planned[crm.Task, crm.TaskFilter]
 	audit      planned[accounts.AuditEntry, accounts.AuditFilter]
 	keys       planned[accounts.APIKey, accounts.APIKeyFilter]
+	outbox     planned[mail.Entry, mail.Filter]
 }
 
 // A planned list is a kind with positions to start from, by sort field, and single
@@ -126,7 +129,7 @@ func newPlans(f *fixture, explain Explainer) *plans {
 	m.populate(f, f.home, n)
 	p := &plans{explain: explain}
 	p.companies.kind, p.contacts.kind, p.deals.kind, p.stages.kind, p.owners.kind = companies(), contacts(), deals(), stages(), owners()
-	p.activities.kind, p.tasks.kind, p.audit.kind, p.keys.kind = activities(), tasks(), auditTrail(), keys()
+	p.activities.kind, p.tasks.kind, p.audit.kind, p.keys.kind, p.outbox.kind = activities(), tasks(), auditTrail(), keys(), outbox()
 	p.tasks.base.Now = planNow
 	p.companies.positions(f)
 	p.contacts.positions(f)
@@ -137,6 +140,7 @@ func newPlans(f *fixture, explain Explainer) *plans {
 	p.tasks.positions(f)
 	p.audit.positions(f)
 	p.keys.positions(f)
+	p.outbox.positions(f)
 	return p
 }
 
@@ -255,6 +259,7 @@ func (p *plans) explainAll(f *fixture, prefix string) {
 	f.sub(prefix+"tasks", func(f *fixture) { explainList(f, p.explain, &p.tasks) })
 	f.sub(prefix+"audit", func(f *fixture) { explainList(f, p.explain, &p.audit) })
 	f.sub(prefix+"keys", func(f *fixture) { explainList(f, p.explain, &p.keys) })
+	f.sub(prefix+"outbox", func(f *fixture) { explainList(f, p.explain, &p.outbox) })
 	f.sub(prefix+"by id", func(f *fixture) {
 		explainByID(f, p.explain, &p.companies)
 		explainByID(f, p.explain, &p.contacts)
@@ -443,6 +448,7 @@ func (m maker) populate(f *fixture, o tenant, n int) sample {
 		return t
 	})
 	m.account(f, o, people, share(planAudit), share(planKeys))
+	m.messages(f, o, share(planMessages))
 	return sample{people[0], firms[0], persons[0], steps[0], chances[0]}
 }
 
