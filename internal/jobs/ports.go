@@ -108,6 +108,8 @@ type Want struct {
 	Kind  Kind
 	Free  int // slots
 	Slots int // of the instance, free or not
+	// Held are those of the slots that are not free, by organisation; nil: none is.
+	Held map[crm.ID]int
 }
 
 // Claimed is a job with the lease on it.

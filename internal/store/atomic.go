@@ -28,14 +28,19 @@ func (s *Store) Atomic(ctx context.Context, by crm.Actor, at crm.Instant, fn fun
 	}
 	return s.Write(ctx, by, at, func(writing Tx) error {
 		t, _ := writing.(*tx) // what Write passes
-		err := fn(context.WithValue(ctx, joinedKey{}, t))
-		// A Write that the engine wants to run again does so with all the others, even if fn
-		// returned another error, or none.
-		if again := (*retryError)(nil); err == nil || errors.As(t.failed, &again) {
-			err = t.failed
-		}
-		return err
+		return t.runJoined(ctx, fn)
 	})
+}
+
+// runJoined runs fn with a context whose reads and writes are part of the transaction.
+func (t *tx) runJoined(ctx context.Context, fn func(context.Context) error) error {
+	err := fn(context.WithValue(ctx, joinedKey{}, t))
+	// A Write that the engine wants to run again does so with all the others, even if fn
+	// returned another error, or none.
+	if again := (*retryError)(nil); err == nil || errors.As(t.failed, &again) {
+		err = t.failed
+	}
+	return err
 }
 
 // join runs a Write as part of the transaction. Once one has failed, the transaction

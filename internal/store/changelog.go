@@ -126,7 +126,11 @@ func (t *tx) commitUnchanged(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := t.etx.Commit(ctx); err != nil {
+	err = t.etx.Commit(ctx)
+	if err == nil || !s.dialect.RolledBack(err) {
+		s.enqueued(t.due) // who looks for jobs finds them, now or later
+	}
+	if err != nil {
 		return s.fault(ctx, err)
 	}
 	if at.Seq > 0 {

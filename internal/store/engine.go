@@ -64,6 +64,11 @@ type Engine interface {
 	// EngineTx.CommitLogged, with the organisation and the number of its last entry; with zeros if these are
 	// unknown, and once when watching begins. A call may be lost. Watch returns when ctx ends or watching fails.
 	Watch(ctx context.Context, notify func(org crm.ID, seq int64)) error
+	// WatchJobs calls wake when jobs may have been added by any process, which AnnounceJobs tells
+	// of if the engine does not notice, and once when watching begins. A call may be lost. It
+	// returns when ctx ends or watching fails. AnnounceJobs does not wait.
+	WatchJobs(ctx context.Context, wake func()) error
+	AnnounceJobs()
 	Ping(ctx context.Context) error
 	Close() error
 }
@@ -72,6 +77,8 @@ type Engine interface {
 type EngineTx interface {
 	Querier
 	Exec(ctx context.Context, st *Statement, args []any) (int64, error)
+	// Guard sets what the transaction is committed under; nil for nothing.
+	Guard(g *Guard)
 	// Commit commits. From the moment that it is sent, nothing cancels it: Commit returns an
 	// *UnknownCommit if ctx ends before the outcome is known.
 	Commit(ctx context.Context) error
@@ -80,6 +87,18 @@ type EngineTx interface {
 	CommitLogged(ctx context.Context, log *LogAppend) error
 	// Rollback ends the transaction unless it has ended; it needs no live context.
 	Rollback() error
+}
+
+// A Guard is a lease that must be held when a transaction is committed: it is rolled back otherwise,
+// with a FaultLease. The job is locked last, but before the organisation's counter of the change
+// log, so that renewing a lease waits for no transaction that is long.
+type Guard struct {
+	Org, Job, Token crm.ID
+	// Elsewhere: the job is in another scope than the transaction.
+	Elsewhere bool
+	// Change changes the job in the same transaction; nil: nothing does.
+	Change *Statement
+	Args   []any
 }
 
 // A LogAppend is what a transaction enters in the change log as it commits.
@@ -144,6 +163,17 @@ type Dialect interface {
 	// TryLock composes an expression that acquires the lock with the number in $n until the
 	// transaction ends. It is false, without waiting, if another transaction holds the lock.
 	TryLock(n int) string
+	// SkipLocked ends a SELECT whose rows t are to be locked against change; those that others have
+	// locked are left out.
+	SkipLocked() string
+	// JSONRows composes a query, in parentheses, of the rows in $n, which is a JSON array of arrays.
+	JSONRows(n int, columns ...JSONColumn) string
+	// Later composes the instant that is so many microseconds after the database's present, and
+	// Time an expression of an instant that may be NULL. AverageMillis averages the time between two
+	// instants, in milliseconds.
+	Later(micros string) string
+	Time(expr string) string
+	AverageMillis(from, to string) string
 	// SecondsAgo composes the instant that is so many seconds before the database's present.
 	SecondsAgo(n int) string
 	// ReadOnly composes an expression that is true if the database accepts no writes, as a
@@ -189,6 +219,22 @@ type Dialect interface {
 	RolledBack(err error) bool
 }
 
+// A JSONColumn is a column of rows that are passed as JSON.
+type JSONColumn struct {
+	Name string
+	Type JSONType
+}
+
+// JSONType is the type of a JSONColumn.
+type JSONType int
+
+// The types.
+const (
+	JSONText JSONType = iota
+	JSONNumber
+	JSONID
+)
+
 // TermSyntax is how an engine's index of terms is asked: for the terms that begin with one, which
 // is of letters and digits, between Before and After, and for several conditions, in parentheses.
 type TermSyntax struct{ Before, After, And, Or string }
@@ -210,5 +256,6 @@ const (
 	FaultUnique                       // a unique index was violated
 	FaultReference                    // a foreign key was violated
 	FaultRetry                        // a deadlock or a serialisation failure
+	FaultLease                        // a Guard is not held
 	FaultEpoch                        // the change log has another epoch than expected
 )

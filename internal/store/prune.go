@@ -216,5 +216,11 @@ func (s *Store) inService(ctx context.Context, fn func(EngineTx) error) error {
 	if err := fn(etx); err != nil {
 		return err
 	}
+	etx.Guard(guardOf(ctx, Scope{Service: true}))
 	return s.fault(ctx, etx.Commit(ctx))
+}
+
+// inServiceAgain is inService for what is run again when the engine wants that.
+func (s *Store) inServiceAgain(ctx context.Context, fn func(EngineTx) error) error {
+	return s.again(ctx, func() error { return s.inService(ctx, fn) })
 }

@@ -19,6 +19,7 @@ import (
 
 	"sixty/internal/accounts"
 	"sixty/internal/crm"
+	"sixty/internal/jobs"
 	"sixty/internal/mail"
 	"sixty/internal/webhooks"
 )
@@ -34,6 +35,9 @@ type Options struct {
 	// rebuilding derived data), and waits until there is room for it; leave is called
 	// afterwards. It may be nil.
 	Background func(context.Context) (leave func(), err error)
+	// Enqueued is called after the commit of a transaction that added due jobs, with their kinds, or
+	// may have. It may be nil, and must not block.
+	Enqueued func(kinds []jobs.Kind)
 	// ReindexedAtOnce bounds the deals of which a transaction replaces the terms because of other
 	// records; 10,000 if it is 0. The rest waits for ReindexPending.
 	ReindexedAtOnce int
@@ -68,6 +72,10 @@ type Store struct {
 	audit      table[accounts.AuditEntry, accounts.AuditFilter]
 	keys       table[accounts.APIKey, accounts.APIKeyFilter]
 	outbox     table[mail.Entry, mail.Filter]
+	jobs       table[jobs.Job, jobs.Filter]
+
+	onEnqueued func([]jobs.Kind)
+	ends       ends
 
 	webhooks          table[webhooks.Endpoint, webhooks.EndpointFilter]
 	webhookDeliveries table[webhooks.Delivery, webhooks.DeliveryFilter]
@@ -89,6 +97,7 @@ func New(engine Engine, o Options) *Store {
 		companies: companyTable(), contacts: contactTable(), deals: dealTable(),
 		stages: stageTable(), owners: ownerTable(),
 		activities: activityTable(), tasks: taskTable(), audit: auditTable(), keys: keyTable(), outbox: outboxTable(),
+		jobs: jobTable(), onEnqueued: o.Enqueued,
 		webhooks: webhookTable(), webhookDeliveries: webhookDeliveryTable(),
 		statements: map[string]*Statement{},
 	}
@@ -112,7 +121,17 @@ func (noListener) CommitUnknown(crm.ID)                     {}
 func (noListener) Unchanged(crm.ID, crm.LogPosition)        {}
 
 // Close closes the engine.
-func (s *Store) Close() error { return s.engine.Close() }
+func (s *Store) Close() error {
+	s.ends.running.Wait()
+	return s.engine.Close()
+}
+
+// enqueued tells the listener of due jobs.
+func (s *Store) enqueued(kinds []jobs.Kind) {
+	if s.onEnqueued != nil && len(kinds) > 0 {
+		s.onEnqueued(kinds)
+	}
+}
 
 // Ping asks the database for a sign of life.
 func (s *Store) Ping(ctx context.Context) error {
@@ -267,6 +286,8 @@ func (s *Store) fault(ctx context.Context, err error) error {
 		return c
 	case FaultRetry:
 		return &retryError{cause: err}
+	case FaultLease:
+		return ErrLeaseLost
 	case FaultEpoch:
 		return &retryError{cause: err, epoch: true}
 	}

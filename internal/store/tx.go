@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sixty/internal/crm"
+	"sixty/internal/jobs"
 )
 
 // tx implements Tx.
@@ -20,6 +21,7 @@ type tx struct {
 	logged  map[string]int // the number of entries in changes, by entity; -1 for one that is bulk
 	batch   *importBatch   // nil: the transaction is not part of an import
 	failed  error          // of a Write that is part of it; see joined
+	due     []jobs.Kind    // of jobs that it has added, and that are due
 	// reindexed is the number of deals whose terms were replaced because of other records.
 	reindexed int
 }
@@ -36,8 +38,18 @@ func (s *Store) Write(ctx context.Context, by crm.Actor, at crm.Instant, fn func
 	if t := s.joined(ctx); t != nil {
 		return t.join(by, at, fn)
 	}
+	return s.writeGuarded(ctx, by, at, guardOf(ctx, Scope{Org: by.Org}), fn)
+}
+
+// writeGuarded runs fn in one transaction, which is committed only if the guard is held; nil for none.
+func (s *Store) writeGuarded(ctx context.Context, by crm.Actor, at crm.Instant, guard *Guard, fn func(Tx) error) error {
+	return s.again(ctx, func() error { return s.attempt(ctx, by, at, guard, fn, true) })
+}
+
+// again runs a transaction, and once more when the engine wants that.
+func (s *Store) again(ctx context.Context, transaction func() error) error {
 	for attempt := 1; ; attempt++ {
-		err := s.attempt(ctx, by, at, fn, true)
+		err := transaction()
 		var again *retryError
 		if !errors.As(err, &again) {
 			return err
@@ -65,10 +77,10 @@ func (s *Store) DryRun(ctx context.Context, by crm.Actor, at crm.Instant, fn fun
 	if s.joined(ctx) != nil {
 		return errors.New("what is part of a transaction cannot be taken back by itself")
 	}
-	return final(s.attempt(ctx, by, at, fn, false))
+	return final(s.attempt(ctx, by, at, nil, fn, false))
 }
 
-func (s *Store) attempt(ctx context.Context, by crm.Actor, at crm.Instant, fn func(Tx) error, keep bool) (err error) {
+func (s *Store) attempt(ctx context.Context, by crm.Actor, at crm.Instant, guard *Guard, fn func(Tx) error, keep bool) (err error) {
 	if err := crm.CheckConfirmed(ctx); err != nil {
 		return err
 	}
@@ -84,6 +96,7 @@ func (s *Store) attempt(ctx context.Context, by crm.Actor, at crm.Instant, fn fu
 	if err := fn(t); err != nil || !keep {
 		return err
 	}
+	etx.Guard(guard)
 	if len(t.changes) == 0 {
 		return t.commitUnchanged(ctx)
 	}

@@ -18,6 +18,7 @@ func (t *tx) commit(ctx context.Context) error {
 	}
 	log.Late = func(at crm.LogPosition, err error) {
 		if err == nil {
+			s.enqueued(t.due)
 			t.number(at.Seq)
 			s.commits.Committed(t.by.Org, at.Epoch, t.changes)
 		}
@@ -31,6 +32,7 @@ func (t *tx) commit(ctx context.Context) error {
 	s.observe(ctx, StatementEvent{"change.insert", start, time.Now(), n, err})
 	switch {
 	case err == nil:
+		s.enqueued(t.due)
 		t.number(log.At.Seq)
 		s.commits.Committed(t.by.Org, log.At.Epoch, t.changes)
 		return nil

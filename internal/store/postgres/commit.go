@@ -29,6 +29,8 @@ const (
   FROM jsonb_array_elements($5::text::jsonb) WITH ORDINALITY e (entry, n) LEFT JOIN counter ON true
 )
 SELECT log_seq, expect_epoch($7), set_config('statement_timeout', '0', true) FROM counter`
+	holdLease = "SELECT hold_lease($1, $2, $3, $4)"
+	elsewhere = "SET LOCAL ROLE " + serviceRole
 	unlimited = "SET LOCAL statement_timeout = 0"
 )
 
@@ -115,8 +117,23 @@ func (t *tx) commit(ctx context.Context, log *store.LogAppend) error {
 	}
 }
 
+// Guard implements store.EngineTx.
+func (t *tx) Guard(g *store.Guard) { t.guard = g }
+
+// hold queues what locks the job of a guard, and changes it. A row of another organisation is not
+// there for the tenant: what is left of the transaction runs as the service.
+func hold(b *pgx.Batch, g *store.Guard) {
+	if g.Elsewhere {
+		b.Queue(elsewhere)
+	}
+	b.Queue(holdLease, append(bind([]any{g.Org, g.Job, g.Token}), g.Change != nil)...)
+	if g.Change != nil {
+		b.Queue(g.Change.SQL, bind(g.Args)...)
+	}
+}
+
 // finish sends the end of the transaction, and returns what the server answers. Nothing cancels it.
-func finish(conn *pgx.Conn, log *store.LogAppend) (at crm.LogPosition, err error) {
+func finish(conn *pgx.Conn, guard *store.Guard, log *store.LogAppend) (at crm.LogPosition, err error) {
 	ctx := context.Background()
 	state := connStateOf(conn.PgConn())
 	state.warned = false
@@ -134,6 +151,11 @@ func finish(conn *pgx.Conn, log *store.LogAppend) (at crm.LogPosition, err error
 		if log.Activities {
 			b.Queue(sumActivities)
 		}
+	}
+	if guard != nil {
+		hold(&b, guard)
+	}
+	if log != nil {
 		b.Queue(enterLog, bind(log.Args)...)
 	} else {
 		b.Queue(unlimited)

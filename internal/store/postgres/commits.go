@@ -56,7 +56,7 @@ func (cs *commits) admit() error {
 
 // start sends the end of a transaction, whose connection is the commit's from now on.
 func (cs *commits) start(t *tx, log *store.LogAppend) *commit {
-	c := &commit{tx: &tx{engine: t.engine, conn: t.conn, writes: t.writes, timeout: t.timeout}, log: log, answered: make(chan struct{})}
+	c := &commit{tx: &tx{engine: t.engine, conn: t.conn, writes: t.writes, timeout: t.timeout, guard: t.guard}, log: log, answered: make(chan struct{})}
 	t.conn = nil
 	cs.mu.Lock()
 	cs.running[c] = struct{}{}
@@ -73,7 +73,7 @@ func (cs *commits) start(t *tx, log *store.LogAppend) *commit {
 func (cs *commits) run(c *commit) {
 	defer cs.ended.Done()
 	conn := c.tx.conn.Conn()
-	c.at, c.err = finish(conn, c.log)
+	c.at, c.err = finish(conn, c.tx.guard, c.log)
 	cs.mu.Lock()
 	delete(cs.running, c)
 	abandoned := c.abandoned != nil

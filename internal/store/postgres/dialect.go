@@ -75,6 +75,37 @@ SELECT NULL, NULL, c.org_id, max(c.seq) FROM (SELECT pg_snapshot_xip(mark) AS xi
 CROSS JOIN LATERAL (SELECT org_id, seq FROM changes WHERE changes.xid = running.xid OFFSET 0) c GROUP BY c.org_id`
 }
 
+func (dialect) SkipLocked() string { return " FOR NO KEY UPDATE OF t SKIP LOCKED" }
+
+func (dialect) JSONRows(n int, columns ...store.JSONColumn) string {
+	var b strings.Builder
+	for i, c := range columns {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("(e ->> " + strconv.Itoa(i) + ")")
+		switch c.Type {
+		case store.JSONID:
+			b.WriteString("::uuid")
+		case store.JSONNumber:
+			b.WriteString("::bigint")
+		case store.JSONText:
+		}
+		b.WriteString(" AS " + c.Name)
+	}
+	return "(SELECT " + b.String() + " FROM jsonb_array_elements($" + strconv.Itoa(n) + "::text::jsonb) e)"
+}
+
+func (dialect) Later(micros string) string {
+	return "(now() + " + micros + " * interval '1 microsecond')"
+}
+
+func (dialect) Time(expr string) string { return expr + "::timestamptz" }
+
+func (dialect) AverageMillis(from, to string) string {
+	return "coalesce((avg(extract(epoch FROM " + to + " - " + from + ")) * 1000)::bigint, 0)"
+}
+
 func (dialect) SecondsAgo(n int) string { return "now() - interval '" + strconv.Itoa(n) + " seconds'" }
 
 func (dialect) ReadOnly() string { return "current_setting('transaction_read_only') = 'on'" }
@@ -194,6 +225,8 @@ func (dialect) Classify(err error) store.Fault {
 			return store.Fault{Kind: store.FaultReference, Constraint: pg.ConstraintName}
 		case "40001", "40P01":
 			return store.Fault{Kind: store.FaultRetry}
+		case "SX002": // hold_lease, migration 23
+			return store.Fault{Kind: store.FaultLease}
 		case "SX001": // expect_epoch, migration 16
 			return store.Fault{Kind: store.FaultEpoch}
 		case "53100":

@@ -310,6 +310,7 @@ type tx struct {
 	timeout time.Duration
 	loaded  []string // tables that this transaction has filled, and staging tables
 	staged  []string
+	guard   *store.Guard
 }
 
 func (t *tx) Query(ctx context.Context, st *store.Statement, args []any) (store.Rows, error) {

@@ -26,7 +26,16 @@ type notifier struct {
 
 	mu      sync.Mutex
 	pending map[crm.ID]int64 // by organisation: the last entry
+	jobs    bool             // were added
 	running bool
+}
+
+// notifyJobs tells all watchers of jobs, soon.
+func (n *notifier) notifyJobs() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.jobs = true
+	n.start()
 }
 
 // notify tells all watchers of an entry, soon.
@@ -37,6 +46,11 @@ func (n *notifier) notify(org crm.ID, seq int64) {
 		n.pending = map[crm.ID]int64{}
 	}
 	n.pending[org] = max(seq, n.pending[org])
+	n.start()
+}
+
+// start begins to send. The caller has the lock.
+func (n *notifier) start() {
 	if !n.running {
 		n.running = true
 		n.ended.Go(n.run)
@@ -45,29 +59,33 @@ func (n *notifier) notify(org crm.ID, seq int64) {
 
 // run sends what is pending until nothing is.
 func (n *notifier) run() {
-	for payloads := n.take(); len(payloads) > 0; payloads = n.take() {
-		_ = within(context.Background(), notifyTimeout, func(ctx context.Context) error { return n.send(ctx, payloads) })
+	for channels, payloads := n.take(); len(payloads) > 0; channels, payloads = n.take() {
+		_ = within(context.Background(), notifyTimeout, func(ctx context.Context) error { return n.send(ctx, channels, payloads) })
 		time.Sleep(notifyPeriod)
 	}
 }
 
-func (n *notifier) take() (payloads []string) {
+func (n *notifier) take() (channels, payloads []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for org, seq := range n.pending {
+		channels = append(channels, channel)
 		payloads = append(payloads, org.String()+":"+strconv.FormatInt(seq, 10))
 	}
 	clear(n.pending)
+	if n.jobs {
+		channels, payloads, n.jobs = append(channels, jobsChannel), append(payloads, ""), false
+	}
 	n.running = len(payloads) > 0
-	return payloads
+	return channels, payloads
 }
 
-func (n *notifier) send(ctx context.Context, payloads []string) error {
+func (n *notifier) send(ctx context.Context, channels, payloads []string) error {
 	conn, release, err := n.engine.acquireReserved(ctx)
 	if err != nil {
 		return err
 	}
 	defer release()
-	_, err = conn.Exec(ctx, "SELECT pg_notify($1, payload) FROM unnest($2::text[]) payload", channel, payloads)
+	_, err = conn.Exec(ctx, "SELECT pg_notify(channel, payload) FROM unnest($1::text[], $2::text[]) n (channel, payload)", channels, payloads)
 	return err
 }

@@ -13,16 +13,32 @@ import (
 	"sixty/internal/crm"
 )
 
-// channel is the channel of the notifications.
-const channel = "sixty_changes"
+// The channels of the notifications.
+const (
+	channel     = "sixty_changes"
+	jobsChannel = "sixty_jobs"
+)
 
 // idleLimit is the time without a notification after which a watcher pings the server, to
 // detect a lost connection.
 const idleLimit = 30 * time.Second
 
-// Watch listens on a connection of its own: those of the pool are for requests, and may
-// not be the same server connection from one statement to the next.
+// Watch implements store.Engine.
 func (e *Engine) Watch(ctx context.Context, notify func(org crm.ID, seq int64)) error {
+	return e.listen(ctx, channel, func(payload string) { notify(parseNotification(payload)) })
+}
+
+// WatchJobs implements store.Engine.
+func (e *Engine) WatchJobs(ctx context.Context, wake func()) error {
+	return e.listen(ctx, jobsChannel, func(string) { wake() })
+}
+
+// AnnounceJobs implements store.Engine.
+func (e *Engine) AnnounceJobs() { e.notifier.notifyJobs() }
+
+// listen listens on a connection of its own: those of the pool are for requests, and may
+// not be the same server connection from one statement to the next.
+func (e *Engine) listen(ctx context.Context, channel string, notify func(payload string)) error {
 	config := e.directConfig()
 	// There is no statement to cancel when ctx ends.
 	config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
@@ -43,11 +59,11 @@ func (e *Engine) Watch(ctx context.Context, notify func(org crm.ID, seq int64)) 
 	}); err != nil {
 		return err
 	}
-	notify(crm.ID{}, 0)
+	notify("")
 	for {
 		n, err := notification(ctx, conn)
 		if err == nil {
-			notify(parseNotification(n.Payload))
+			notify(n.Payload)
 			continue
 		}
 		if ctx.Err() != nil || !pgconn.Timeout(err) {

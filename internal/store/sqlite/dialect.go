@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -86,6 +87,33 @@ UNION ALL
 SELECT NULL, NULL, id, log_seq FROM organisations WHERE $1 <> '' AND log_position > CAST($1 AS INTEGER)`
 }
 
+func (dialect) SkipLocked() string { return "" }
+
+func (dialect) JSONRows(n int, columns ...store.JSONColumn) string {
+	var b strings.Builder
+	for i, c := range columns {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		value := "json_extract(value, '$[" + strconv.Itoa(i) + "]')"
+		if c.Type == store.JSONID {
+			value = "unhex(" + value + ", '-')"
+		}
+		b.WriteString(value + " AS " + c.Name)
+	}
+	return "(SELECT " + b.String() + " FROM json_each($" + strconv.Itoa(n) + "))"
+}
+
+func (dialect) Later(micros string) string {
+	return "(CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER) + " + micros + ")"
+}
+
+func (dialect) Time(expr string) string { return expr }
+
+func (dialect) AverageMillis(from, to string) string {
+	return "coalesce(CAST(avg(" + to + " - " + from + ") / 1000 AS INTEGER), 0)"
+}
+
 func (dialect) SecondsAgo(n int) string {
 	return "CAST((unixepoch('now', 'subsec') - " + strconv.Itoa(n) + ") * 1000000 AS INTEGER)"
 }
@@ -131,6 +159,9 @@ func (dialect) Estimate(string) (string, func(store.Rows) (int64, error), bool) 
 func (dialect) Classify(err error) store.Fault {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return store.Fault{Kind: store.FaultUnavailable}
+	}
+	if errors.Is(err, store.ErrLeaseLost) {
+		return store.Fault{Kind: store.FaultLease}
 	}
 	var e *sqlite.Error
 	if !errors.As(err, &e) {

@@ -11,6 +11,14 @@ import (
 // watchPeriod is the time between two looks at whether the file has changed.
 const watchPeriod = 50 * time.Millisecond
 
+// WatchJobs implements store.Engine: jobs are in the file too.
+func (e *Engine) WatchJobs(ctx context.Context, wake func()) error {
+	return e.Watch(ctx, func(crm.ID, int64) { wake() })
+}
+
+// AnnounceJobs does nothing: watchers see that the file has changed.
+func (e *Engine) AnnounceJobs() {}
+
 // Watch looks at data_version, which changes with the commits of other connections
 // than the one that asks, in this process or another (sqlite.org/pragma.html). What
 // they were about it does not tell.

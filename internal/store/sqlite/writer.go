@@ -131,6 +131,7 @@ type tx struct {
 	w       *writer
 	timeout time.Duration
 	rows    int64 // that it changed
+	guard   *store.Guard
 	ended   bool
 }
 
@@ -180,6 +181,9 @@ func (t *tx) Commit(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout)
 	defer cancel()
+	if err := t.hold(ctx); err != nil {
+		return notSentError{err}
+	}
 	if err := t.w.letLogGrow(ctx, t.rows); err != nil {
 		return notSentError{err}
 	}
@@ -217,6 +221,34 @@ func (t *tx) enter(ctx context.Context, log *store.LogAppend) error {
 	}
 	counted.Close() // before another statement runs on the connection
 	_, err = t.Exec(ctx, logEntries, log.Args[:6])
+	return err
+}
+
+// Guard implements store.EngineTx.
+func (t *tx) Guard(g *store.Guard) { t.guard = g }
+
+var heldLease = &store.Statement{Name: "job.hold", SQL: `SELECT 1 FROM jobs WHERE org_id = $1 AND id = $2 AND lease_token = $3 AND state = 'running'`}
+
+// hold checks the guard, and changes its job. No other transaction changes it before the commit.
+func (t *tx) hold(ctx context.Context) error {
+	g := t.guard
+	if g == nil {
+		return nil
+	}
+	found, err := t.Query(ctx, heldLease, []any{g.Org, g.Job, g.Token})
+	if err != nil {
+		return err
+	}
+	running := found.Next()
+	found.Close()
+	switch {
+	case found.Err() != nil:
+		return found.Err()
+	case !running:
+		return store.ErrLeaseLost
+	case g.Change != nil:
+		_, err = t.Exec(ctx, g.Change, g.Args)
+	}
 	return err
 }
 
