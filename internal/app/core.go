@@ -19,6 +19,7 @@ import (
 	"sixty/internal/config"
 	"sixty/internal/crm"
 	"sixty/internal/files"
+	"sixty/internal/jobs"
 	"sixty/internal/store"
 	"sixty/internal/store/postgres"
 	"sixty/internal/store/sqlite"
@@ -55,6 +56,7 @@ type Core struct {
 	Service  *crm.Service
 	Accounts *accounts.Service
 	Bulk     *bulk.Service
+	Jobs     *jobs.Service // of a server or a worker
 	Keys     *auth.Keys
 	// Passwords sets the passwords of users.
 	Passwords *auth.Passwords
@@ -70,6 +72,7 @@ type Core struct {
 	metrics    *telemetry.Metrics
 	statements *telemetry.Statements
 	turn       *turn // of background work
+	enqueued   *enqueued
 	level      *slog.LevelVar
 	engine     engine
 	prepared   bool // statements are prepared
@@ -103,7 +106,7 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 	}
 	metrics.ObservePool(engine.Stats)
 	follower := changes.New(changes.Options{Logger: log})
-	background := &turn{}
+	background, enqueued := &turn{}, &enqueued{}
 	statements := &telemetry.Statements{}
 	s := store.New(engine, store.Options{
 		Observe: func(_ context.Context, e store.StatementEvent) {
@@ -112,6 +115,7 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 		},
 		Commits:    follower,
 		Background: background.take,
+		Enqueued:   enqueued.tell,
 	})
 	hasher := auth.NewHasher(auth.HasherOptions{})
 	people := accounts.NewService(changes.TrackedAccounts(s.Accounts()), o.Clock, currency)
@@ -133,6 +137,7 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 		metrics:    metrics,
 		statements: statements,
 		turn:       background,
+		enqueued:   enqueued,
 		level:      level,
 		engine:     engine,
 		prepared:   cfg.DatabasePooler != config.PoolerTransaction,

@@ -64,6 +64,7 @@ func (a *App) Drained() <-chan struct{} { return a.drain.over }
 func (a *App) shutdown(ctx context.Context, served <-chan error) error {
 	a.core.Log.Info("shutting down", "delay", a.drain.delay, "timeout", a.timeout)
 	a.core.lines.Flush() // the process may be killed before the end
+	a.serving.background.stop()
 	if err := a.drain.wait(served); err != nil {
 		return err
 	}

@@ -64,8 +64,9 @@ type serving struct {
 	people   *auth.Identities   // its users here; nil without it
 	tokens   *auth.Tokens       // nil: none are accepted
 
-	heartbeat *heartbeat
-	started   time.Time
+	heartbeat  *heartbeat
+	background background
+	started    time.Time
 
 	end     context.CancelFunc
 	running sync.WaitGroup
@@ -146,6 +147,10 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 	s.running.Go(func() { s.heartbeat.run(running) })
 	s.running.Go(func() { s.rebuild(running) })
 	s.running.Go(func() { s.reindex(running) })
+	if err := s.startJobs(cfg); err != nil {
+		s.close()
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -203,6 +208,7 @@ func redisOptions(core *Core, endpoint config.RedisEndpoint) (redis.Options, err
 
 // close stops the background work, waits for it, and frees everything.
 func (s *serving) close() {
+	s.background.close()
 	s.end()
 	s.running.Wait()
 	s.sessions.Close()

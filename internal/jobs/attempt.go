@@ -65,7 +65,7 @@ func (r *Runner) run(ctx context.Context, a *attempt) {
 	result, err := r.handle(ctx, a)
 	outcome, store := r.outcome(ctx, a, result, err)
 	if store {
-		store = r.store(ctx, a, outcome)
+		store = r.store(a, outcome)
 	}
 	took := time.Since(began)
 	if outcome.State != "" {
@@ -148,8 +148,8 @@ func failureText(err error) string {
 
 // store stores the end of an attempt, and tries again as long as the lease may be valid. It reports
 // whether the job was this runner's until then.
-func (r *Runner) store(ctx context.Context, a *attempt, o Outcome) bool {
-	ctx = context.WithoutCancel(ctx) // the attempt ends, however its context has
+func (r *Runner) store(a *attempt, o Outcome) bool {
+	ctx := context.Background() // the attempt ends, however its context has, and with it the lease
 	for {
 		limited, cancel := context.WithTimeout(ctx, endLimit)
 		err := r.o.Store.End(limited, a.task.lease, o)

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"time"
 
 	"sixty/internal/crm"
@@ -21,14 +22,14 @@ const (
 
 // sweep returns expired jobs and fires schedules, periodically until ctx ends.
 func (r *Runner) sweep(ctx context.Context) {
-	scheduled := false
+	configured := false
 	once := func() {
 		limited, cancel := context.WithTimeout(ctx, sweepLimit)
 		defer cancel()
-		if !scheduled {
-			err := r.putSchedules(limited)
-			r.report(ctx, err, "the schedules of the system could not be stored")
-			scheduled = err == nil
+		if !configured {
+			err := errors.Join(r.putTotals(limited), r.putSchedules(limited))
+			r.report(ctx, err, "the limits and schedules of jobs could not be stored")
+			configured = err == nil
 		}
 		r.report(ctx, r.fire(limited), "schedules could not be fired")
 		r.report(ctx, r.sweepOnce(limited), "expired jobs could not be returned")
@@ -66,6 +67,16 @@ func scheduleID(kind Kind) (id crm.ID) {
 	sum := sha256.Sum256([]byte("schedule of the system: " + kind))
 	copy(id[:], sum[:])
 	return id
+}
+
+// putTotals stores how many jobs of each kind all instances run.
+func (r *Runner) putTotals(ctx context.Context) error {
+	for _, spec := range r.o.Specs {
+		if err := r.o.Store.SetTotal(ctx, spec.Kind, spec.Total); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // putSchedules stores the system's schedules as they are configured. Those that have not changed

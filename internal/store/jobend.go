@@ -38,7 +38,7 @@ func (j jobStore) End(ctx context.Context, l jobs.Lease, o jobs.Outcome) error {
 	q.waiting = append(q.waiting, e)
 	if !q.storing {
 		q.storing = true
-		q.running.Go(func() { j.storeEnds(context.WithoutCancel(ctx)) })
+		q.running.Go(func() { j.storeEnds(context.Background()) }) // an end is not part of what it ends
 	}
 	q.mu.Unlock()
 	select {
