@@ -76,23 +76,29 @@ func (c *importCmd) Run(ctx context.Context, env *environment) error {
 	}
 	return c.making(ctx, env, func(core *app.Core, org crm.Organisation) error {
 		report := newReporter(env)
+		by := crm.Operator(org.ID)
+		recorded := core.Bulk.NewImport(by, c.Kind, "cli")
+		opt.Record = &recorded
 		opt.Notice, opt.Rejected, opt.Progress = report.notice, report.rejected, report.progress
 		var counts transfer.Counts
 		var summary any
 		var err error
 		if c.Kind == allKinds {
 			var s transfer.FolderSummary
-			s, err = transfer.ImportFolder(ctx, core.Bulk, crm.Operator(org.ID), opt, c.Files...)
+			s, err = transfer.ImportFolder(ctx, core.Bulk, by, opt, c.Files...)
 			for _, i := range s.Ignored {
 				report.notice(i.Name + " is not imported: " + i.Reason)
 			}
 			counts, summary = s.Counts, s
 		} else {
 			var s transfer.Summary
-			s, err = transfer.Import(ctx, core.Bulk, crm.Operator(org.ID), opt, sources...)
+			s, err = transfer.Import(ctx, core.Bulk, by, opt, sources...)
 			counts, summary = s.Counts, s
 		}
 		report.end(counts)
+		if !c.DryRun {
+			err = errors.Join(err, transfer.End(ctx, core.Bulk, by, recorded.ID, counts, err))
+		}
 		var wrong *transfer.UsageError
 		if errors.As(err, &wrong) {
 			return usage("%s", err)

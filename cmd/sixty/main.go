@@ -36,6 +36,7 @@ type cli struct {
 	Reindex  reindexCmd  `cmd:"" help:"Rebuild the search index and the dashboard sums."`
 	Seed     seedCmd     `cmd:"" help:"Generate demo data."`
 	Import   importCmd   `cmd:"" help:"Import companies, contacts, deals, activities, tasks, stages or owners from CSV, XLSX or JSON files."`
+	Imports  importsCmd  `cmd:"" help:"List and undo imports."`
 	Export   exportCmd   `cmd:"" help:"Export companies, contacts, deals, activities or the audit trail as CSV, JSON or XLSX."`
 	Adopt    adoptCmd    `cmd:"" help:"Copy the database of an existing sales dashboard into an organisation."`
 	Org      orgCmd      `cmd:"" help:"Manage organisations."`

@@ -38,6 +38,7 @@ func TestScripts(t *testing.T) {
 			"hold":     hold,
 			"end":      end,
 			"lines":    lines,
+			"capture":  capture,
 			"refused":  refused,
 			"unready":  unready,
 			"logged":   logged,
@@ -242,6 +243,18 @@ func end(ts *testscript.TestScript, neg bool, args []string) {
 	for _, cmd := range ts.BackgroundCmds() {
 		ts.Check(cmd.Process.Signal(signals[args[0]]))
 	}
+}
+
+// capture sets a variable to what the group of a pattern matches: capture NAME PATTERN FILE
+func capture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: capture NAME PATTERN FILE")
+	}
+	found := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile(args[2]))
+	if len(found) != 2 {
+		ts.Fatalf("%s does not match %s", args[2], args[1])
+	}
+	ts.Setenv(args[0], found[1])
 }
 
 // lines expects a number of lines in a file, stdout or stderr: lines N FILE

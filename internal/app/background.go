@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sixty/internal/accounts"
+	"sixty/internal/bulk"
 	"sixty/internal/config"
 	"sixty/internal/crm"
 )
@@ -63,6 +64,7 @@ func (s *serving) pruneOnce(ctx context.Context, cfg config.Cache) {
 		prune func(ctx context.Context, before crm.Instant, limit int) (int64, error)
 	}{
 		{"the change log", cfg.ChangesRetention, s.core.Store.PruneLog},
+		{"what imports have changed", bulk.UndoTime, s.core.Store.PruneImports},
 		{"stored responses", crm.IdempotencyRetention, s.core.Store.PruneIdempotencyKeys},
 		{"the audit trail", cfg.AuditRetention, s.core.Store.PruneAudit},
 		{"sessions and one-time tokens", 0, s.core.Store.PruneExpiredCredentials},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sixty/internal/accounts"
+	"sixty/internal/bulk"
 	"sixty/internal/config"
 	"sixty/internal/crm"
 	"sixty/internal/httpapi"
@@ -45,6 +46,7 @@ func (s *serving) removals(cfg config.Cache) []jobkinds.Removal {
 		{Name: "sign_in_networks", Keep: accounts.SignInNetworkRetention, Remove: db.PruneSignInNetworks},
 		{Name: "performance_analyses", Keep: analysesKept, Remove: db.PrunePerformanceAnalyses},
 		{Name: "changes", Keep: cfg.ChangesRetention, Remove: db.PruneLog},
+		{Name: "imports", Keep: bulk.UndoTime, Remove: db.PruneImports},
 		{Name: "audit", Keep: cfg.AuditRetention, Remove: db.PruneAudit},
 	}
 	for _, kind := range store.PurgedKinds {

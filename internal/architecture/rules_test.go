@@ -43,7 +43,7 @@ func moduleRules() rules {
 
 	edgeMay := []string{
 		"internal/crm", "internal/accounts", "internal/auth", "internal/cache", "internal/changes", "internal/cursor",
-		"internal/files", "internal/jobs", "internal/loader", "internal/mail", "internal/ratelimit", "internal/server", "internal/telemetry", "internal/transfer",
+		"internal/files", "internal/imports", "internal/jobs", "internal/loader", "internal/mail", "internal/ratelimit", "internal/server", "internal/telemetry", "internal/transfer",
 		"internal/transfer/table", "internal/webhooks",
 	}
 	crm := []string{"internal/crm"}
@@ -92,6 +92,8 @@ func moduleRules() rules {
 			{path: "internal/jobs/jobstest", may: append(slices.Clip(stored), "internal/store"), reason: conformance},
 			{path: "internal/jobkinds", may: []string{everything}, never: databases, reason: "a job does what any use case does; it accesses no engine itself"},
 			{path: "internal/files", may: crm, reason: adapter},
+			{path: "internal/imports", may: []string{"internal/crm", "internal/bulk", "internal/files", "internal/jobs", "internal/transfer", "internal/transfer/table"},
+				never: databases, reason: "an import over the API is a job that calls use cases"},
 			{path: "internal/webhooks", may: []string{"internal/crm", "internal/accounts", "internal/jobs"}, reason: "it delivers what the change log says, as jobs"},
 			{path: "internal/mail", may: []string{"internal/crm", "internal/jobs"}, reason: adapter},
 			{path: "internal/mail/mailtest", may: []string{"internal/servertest"}, reason: "an SMTP server for tests only"},

@@ -27,8 +27,20 @@ type Store interface {
 	// LogEnds is that of crm.ChangeLog.
 	LogEnds(ctx context.Context, orgs []crm.ID) (crm.LogEnds, error)
 	// ImportedRecords returns the records that an import has changed, batch by batch. They
-	// are removed with the change log.
+	// are kept for the UndoTime.
 	ImportedRecords(ctx context.Context, org, importID crm.ID) ([]ImportedRecords, error)
+
+	// Imports returns a page of the recorded imports, and Import one.
+	Imports(ctx context.Context, org crm.ID, q crm.List[ImportFilter]) (crm.Page[Import], error)
+	Import(ctx context.Context, org, id crm.ID) (Import, error)
+	// LoadedRows returns which rows of an import's part have been loaded, by their numbers, and
+	// LoadedResults what was kept of those of one transaction.
+	LoadedRows(ctx context.Context, org, importID crm.ID, part int) ([]LoadedRows, error)
+	LoadedResults(ctx context.Context, org, importID, batch crm.ID) ([]byte, error)
+	// ImageBatches returns the transactions of an import that have changed records, and
+	// BatchImages what one of them has changed.
+	ImageBatches(ctx context.Context, org, importID crm.ID) ([]crm.ID, error)
+	BatchImages(ctx context.Context, org, importID, batch crm.ID) (Images, error)
 }
 
 // ImportedRecords are records that a batch of an import has changed.
@@ -45,6 +57,25 @@ type Tx interface {
 	// BeginImport makes the transaction a batch of an import: the change log has an entry for
 	// each entity, with the import's id, and the records are kept for ImportedRecords.
 	BeginImport(importID crm.ID)
+	// KeepImages keeps what the records that the batch changes were like before, for
+	// PutImportBatch.
+	KeepImages()
+	// LockImport returns the record of an import, kept from change by others.
+	LockImport(ctx context.Context, id crm.ID) (Import, error)
+	// InsertImport enters the record of an import; UpdateImport changes one that is locked.
+	InsertImport(ctx context.Context, i Import) error
+	UpdateImport(ctx context.Context, i Import) error
+	// PutImportBatch keeps what the transaction, which is a batch of a recorded import, has loaded,
+	// and what the records that it has changed were like before. The import must be running.
+	PutImportBatch(ctx context.Context, b ImportBatch) error
+	// Referred returns those of the records, which are locked, that other records refer to or, if
+	// they are people, that can sign in or were invited.
+	Referred(ctx context.Context, entity string, ids []crm.ID) (map[crm.ID]bool, error)
+	// UndoStageMoves removes entries of the stage histories of deals, and opens the latest ones
+	// again that are left.
+	UndoStageMoves(ctx context.Context, moves map[crm.ID][]crm.ID) error
+	// UndoDealContacts takes further contacts off deals that the transaction has just written.
+	UndoDealContacts(ctx context.Context, contacts map[crm.ID][]crm.ID) error
 	// InsertDealContacts adds further contacts to deals that the transaction has
 	// just written; the deals do not count as changed by it. No contact is on its deal
 	// yet, nor its primary one.

@@ -11,6 +11,8 @@ import (
 // ImportRow is a row of a file: the members of a record, and the records that it refers to. A
 // member that it leaves open (no Set, no text) is not changed.
 type ImportRow[P any] struct {
+	// Number is the row's place among all rows of the import, those included that are passed over.
+	Number int64
 	// Patch holds the members; a row with DecodeErrors is rejected. References in it are
 	// ignored: they are resolved from the texts below.
 	Patch P
@@ -126,6 +128,9 @@ type ImportOptions struct {
 	Lenient bool
 	// DryRun runs the import and then rolls it back. What it touches is locked meanwhile.
 	DryRun bool
+	// Record says as what the import is recorded, if it is no dry run; nil: it is not. One that
+	// was recorded and interrupted goes on behind the rows that it has loaded.
+	Record *Recording
 }
 
 // RowVerdict is the outcome of a row.
@@ -141,12 +146,12 @@ const (
 
 // RowResult is the outcome of a row, with its reasons.
 type RowResult struct {
-	Verdict RowVerdict
-	Reason  string           // why it was rejected, everything at once
-	Wrong   []crm.FieldError // the reasons one by one; none of a row that could not be loaded
-	Missing []Reference      // which are missing, which is among the reasons, but could be created
+	Verdict RowVerdict       `json:"verdict"`
+	Reason  string           `json:"reason,omitempty"`  // why it was rejected, everything at once
+	Wrong   []crm.FieldError `json:"wrong,omitempty"`   // the reasons one by one; none of a row that could not be loaded
+	Missing []Reference      `json:"missing,omitempty"` // which are missing, which is among the reasons, but could be created
 	// Omitted are the members that are wrong, without which a lenient import took the row.
-	Omitted []crm.FieldError
+	Omitted []crm.FieldError `json:"omitted,omitempty"`
 }
 
 // Load begins to load one batch of rows. wait waits for its end and returns a result for each

@@ -11,6 +11,9 @@ import (
 
 func newBatchTx(ctx context.Context, run *run, tx Tx, now crm.Instant) *batchTx {
 	tx.BeginImport(run.id)
+	if run.recording != nil {
+		tx.KeepImages()
+	}
 	b := &batchTx{ctx: ctx, run: run, tx: tx, by: run.by, now: now}
 	b.refs = newReferences(b)
 	return b

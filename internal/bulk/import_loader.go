@@ -69,7 +69,8 @@ func (l *loader[T, P]) load(ctx context.Context, rows []ImportRow[P]) func() ([]
 		keys: keyed.identities(), names: creatableNames(l.run.opt.CreateMissing, rows), ended: make(chan struct{}),
 	}
 	l.before, l.latest = earlier, this
-	beside := kind.independent() && l.waits == 0 && earlier.underWay() && !earlier.keys.meet(this.keys)
+	resumes := someLoaded(l.run, rows)
+	beside := !resumes && kind.independent() && l.waits == 0 && earlier.underWay() && !earlier.keys.meet(this.keys)
 	l.waits = max(0, l.waits-1)
 	go func() {
 		defer close(this.ended)
@@ -79,7 +80,12 @@ func (l *loader[T, P]) load(ctx context.Context, rows []ImportRow[P]) func() ([]
 				return
 			}
 		}
-		if this.err = earlier.wait(); this.err == nil {
+		if this.err = earlier.wait(); this.err != nil {
+			return
+		}
+		if resumes {
+			this.results, this.err = l.resume(ctx, keyed)
+		} else {
 			this.results, this.err = l.committed(ctx, keyed)
 		}
 	}()
@@ -168,10 +174,13 @@ func (l *loader[T, P]) once(ctx context.Context, rows keyedRows[P], beside *load
 	err := l.run.service.store.Write(ctx, l.run.by, now, func(tx Tx) (err error) {
 		early := beside.underWay()
 		b = newBatchTx(ctx, l.run, tx, now)
-		if results, err = loadRows(b, l.begin, rows); err == nil && early && !b.isIndependent(results, beside) {
-			err = errTooEarly
+		if results, err = loadRows(b, l.begin, rows); err != nil {
+			return err
 		}
-		return err
+		if early && !b.isIndependent(results, beside) {
+			return errTooEarly
+		}
+		return record(b, rows.rows, results)
 	})
 	if err != nil {
 		return nil, err

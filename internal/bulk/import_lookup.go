@@ -416,6 +416,16 @@ func (l *lookup[T]) learn(run *run) {
 	}
 }
 
+// told returns what is told of the records that were created.
+func (l *lookup[T]) told() (list []CreatedReference) {
+	for _, n := range l.creates {
+		if n.stored {
+			list = append(list, n.told)
+		}
+	}
+	return list
+}
+
 // dependsOn reports whether a record was created, or one of these names would be found if it
 // were.
 func (l *lookup[T]) dependsOn(names map[string]bool) bool {

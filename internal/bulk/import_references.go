@@ -90,6 +90,7 @@ type resolver interface {
 	isMissing(text string) bool
 	insert(ctx context.Context) error
 	learn(*run)
+	told() []CreatedReference
 	dependsOn(names map[string]bool) bool
 	violation(text string) *crm.FieldError
 }

@@ -21,6 +21,9 @@ type run struct {
 	org      crm.Organisation
 	known    knownReferences
 	created  createdReferences
+
+	recording *Recording   // nil: it is not recorded
+	loaded    []LoadedRows // before it was interrupted
 }
 
 // isCopy reports whether a row is a complete copy of a record, which it is found by the id of.
@@ -30,8 +33,8 @@ func importAll[T, P any](
 	ctx context.Context, s *Service, by crm.Actor, opt ImportOptions, rows Importable,
 	begin func(*batchTx) kind[T, P], feed func(Load[P]) error,
 ) (Report, error) {
-	if !by.WritesAll() {
-		return Report{}, crm.Forbidden("Only managers and admins may import.")
+	if err := mayImport(by); err != nil {
+		return Report{}, err
 	}
 	if slices.Contains(opt.CreateMissing, RefOwner) {
 		if err := accounts.RequireAdmin(by, "manage people and keys"); err != nil {
@@ -67,10 +70,26 @@ func importAll[T, P any](
 		return report, err
 	}
 	run := start()
+	if err := run.record(ctx); err != nil {
+		return Report{}, err
+	}
 	err = feed((&loader[T, P]{run: run, begin: begin}).load)
 	report := run.created.report()
 	report.Consistency = s.consistency(ctx, by.Org)
 	return report, err
+}
+
+// record enters the import if it is to be recorded, and reads what it has loaded already.
+func (r *run) record(ctx context.Context) (err error) {
+	if r.opt.Record == nil {
+		return nil
+	}
+	r.recording, r.id = r.opt.Record, r.opt.Record.Import.ID
+	if err := r.service.BeginImport(ctx, r.by, r.recording.Import); err != nil {
+		return err
+	}
+	r.loaded, err = r.service.store.LoadedRows(ctx, r.by.Org, r.id, r.recording.Part)
+	return err
 }
 
 // consistency returns the consistency token of what has been committed. When that cannot be

@@ -42,3 +42,33 @@ func (s trackedBulk) ImportedRecords(ctx context.Context, org, importID crm.ID) 
 	dependenciesOf(ctx).setUncacheable()
 	return s.store.ImportedRecords(ctx, org, importID)
 }
+
+func (s trackedBulk) Imports(ctx context.Context, org crm.ID, q crm.List[bulk.ImportFilter]) (crm.Page[bulk.Import], error) {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.Imports(ctx, org, q)
+}
+
+func (s trackedBulk) Import(ctx context.Context, org, id crm.ID) (bulk.Import, error) {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.Import(ctx, org, id)
+}
+
+func (s trackedBulk) LoadedRows(ctx context.Context, org, importID crm.ID, part int) ([]bulk.LoadedRows, error) {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.LoadedRows(ctx, org, importID, part)
+}
+
+func (s trackedBulk) LoadedResults(ctx context.Context, org, importID, batch crm.ID) ([]byte, error) {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.LoadedResults(ctx, org, importID, batch)
+}
+
+func (s trackedBulk) ImageBatches(ctx context.Context, org, importID crm.ID) ([]crm.ID, error) {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.ImageBatches(ctx, org, importID)
+}
+
+func (s trackedBulk) BatchImages(ctx context.Context, org, importID, batch crm.ID) (bulk.Images, error) {
+	dependenciesOf(ctx).setUncacheable()
+	return s.store.BatchImages(ctx, org, importID, batch)
+}

@@ -35,7 +35,7 @@ func TestDefault(t *testing.T) {
 				StreamsPerPrincipal: 20, StreamsPerOrganisation: 500,
 			},
 			Session: config.Session{SessionIdle: 12 * time.Hour, SessionLifetime: 30 * 24 * time.Hour},
-			Files:   config.Files{FilesMaxBytes: 20 << 30, S3Region: "us-east-1", ExportTimeout: 30 * time.Minute, ExportMaxWAL: 1 << 30},
+			Files:   config.Files{FilesMaxBytes: 20 << 30, ImportMaxBytes: 1 << 30, S3Region: "us-east-1", ExportTimeout: 30 * time.Minute, ExportMaxWAL: 1 << 30},
 			Jobs:    config.Jobs{JobStop: 10 * time.Second},
 		},
 	}
@@ -250,6 +250,7 @@ func TestCheck(t *testing.T) {
 		{"BucketAndFolder", func(c *config.Config) { bucket(c); c.FilesDir = "a" }, "--files-dir (SIXTY_FILES_DIR) must not be given together with --s3-bucket"},
 		{"SecretWithoutBucket", func(c *config.Config) { c.S3SecretKey = "hidden" }, "--s3-secret-key (SIXTY_S3_SECRET_KEY) must not be given without --s3-bucket"},
 		{"FewFiles", func(c *config.Config) { c.FilesMaxBytes = 0 }, "--files-max-bytes (SIXTY_FILES_MAX_BYTES) must be between 1048576"},
+		{"SmallImports", func(c *config.Config) { c.ImportMaxBytes = 1 }, "--import-max-bytes (SIXTY_IMPORT_MAX_BYTES) must be between 1024"},
 		{"LongExport", func(c *config.Config) { c.ExportTimeout = 2 * time.Hour }, "--export-timeout (SIXTY_EXPORT_TIMEOUT) must be between 1s and 1h0m0s"},
 		{"SmallWAL", func(c *config.Config) { c.ExportMaxWAL = 1 }, "--export-max-wal (SIXTY_EXPORT_MAX_WAL) must be between"},
 		{"CreateWithoutIssuer", func(c *config.Config) { c.SignInCreate = true }, "--signin-create (SIXTY_SIGNIN_CREATE) must not be given without"},

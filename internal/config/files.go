@@ -10,20 +10,22 @@ import (
 
 // Files configures where files are kept (imports that were uploaded, exports, reports), and exports.
 type Files struct {
-	FilesDir      string        `name:"files-dir" env:"SIXTY_FILES_DIR" placeholder:"DIR" help:"Directory of files: uploads, exports and reports; if not set, files in the data directory. Instances share it, or a bucket." group:"server"`
-	FilesMaxBytes int           `name:"files-max-bytes" env:"SIXTY_FILES_MAX_BYTES" default:"21474836480" help:"Size of all files of an organisation, in bytes." group:"server"`
-	S3Endpoint    string        `name:"s3-endpoint" env:"SIXTY_S3_ENDPOINT" placeholder:"URL" help:"S3-compatible server of the files, such as https://s3.eu-west-2.amazonaws.com." group:"server"`
-	S3Bucket      string        `name:"s3-bucket" env:"SIXTY_S3_BUCKET" help:"Bucket of the files; if not set, they are in a directory." group:"server"`
-	S3Region      string        `name:"s3-region" env:"SIXTY_S3_REGION" default:"us-east-1" help:"Region of the bucket." group:"server"`
-	S3AccessKey   string        `name:"s3-access-key" env:"SIXTY_S3_ACCESS_KEY" help:"Access key of the bucket." group:"server"`
-	S3SecretKey   Secret        `name:"s3-secret-key" env:"SIXTY_S3_SECRET_KEY" placeholder:"KEY" help:"Secret key of the bucket." group:"server"`
-	S3PathStyle   bool          `name:"s3-path-style" env:"SIXTY_S3_PATH_STYLE" help:"The bucket is named in the path of URLs, instead of the host." group:"server"`
-	ExportTimeout time.Duration `name:"export-timeout" env:"SIXTY_EXPORT_TIMEOUT" default:"30m" help:"Time that an export over the API may take." group:"server"`
-	ExportMaxWAL  int           `name:"export-max-wal" env:"SIXTY_EXPORT_MAX_WAL" default:"1073741824" help:"Growth of SQLite's write-ahead log, in bytes, at which an export over the API is ended: its snapshot keeps the log from being reset." group:"server"`
+	FilesDir       string        `name:"files-dir" env:"SIXTY_FILES_DIR" placeholder:"DIR" help:"Directory of files: uploads, exports and reports; if not set, files in the data directory. Instances share it, or a bucket." group:"server"`
+	FilesMaxBytes  int           `name:"files-max-bytes" env:"SIXTY_FILES_MAX_BYTES" default:"21474836480" help:"Size of all files of an organisation, in bytes." group:"server"`
+	S3Endpoint     string        `name:"s3-endpoint" env:"SIXTY_S3_ENDPOINT" placeholder:"URL" help:"S3-compatible server of the files, such as https://s3.eu-west-2.amazonaws.com." group:"server"`
+	S3Bucket       string        `name:"s3-bucket" env:"SIXTY_S3_BUCKET" help:"Bucket of the files; if not set, they are in a directory." group:"server"`
+	S3Region       string        `name:"s3-region" env:"SIXTY_S3_REGION" default:"us-east-1" help:"Region of the bucket." group:"server"`
+	S3AccessKey    string        `name:"s3-access-key" env:"SIXTY_S3_ACCESS_KEY" help:"Access key of the bucket." group:"server"`
+	S3SecretKey    Secret        `name:"s3-secret-key" env:"SIXTY_S3_SECRET_KEY" placeholder:"KEY" help:"Secret key of the bucket." group:"server"`
+	S3PathStyle    bool          `name:"s3-path-style" env:"SIXTY_S3_PATH_STYLE" help:"The bucket is named in the path of URLs, instead of the host." group:"server"`
+	ImportMaxBytes int           `name:"import-max-bytes" env:"SIXTY_IMPORT_MAX_BYTES" default:"1073741824" help:"Size of the files of an import over the API, in bytes, all together." group:"server"`
+	ExportTimeout  time.Duration `name:"export-timeout" env:"SIXTY_EXPORT_TIMEOUT" default:"30m" help:"Time that an export over the API may take." group:"server"`
+	ExportMaxWAL   int           `name:"export-max-wal" env:"SIXTY_EXPORT_MAX_WAL" default:"1073741824" help:"Growth of SQLite's write-ahead log, in bytes, at which an export over the API is ended: its snapshot keeps the log from being reset." group:"server"`
 }
 
 const (
 	minFiles  = 1 << 20
+	minImport = 1 << 10
 	maxFiles  = 1 << 50
 	minMaxWAL = 16 << 20
 )
@@ -50,6 +52,9 @@ func (f Files) problems() []string {
 	c := checker{settings: f}
 	if f.FilesMaxBytes < minFiles || f.FilesMaxBytes > maxFiles {
 		c.add("FilesMaxBytes", "must be between %d and %d, not %d", minFiles, maxFiles, f.FilesMaxBytes)
+	}
+	if f.ImportMaxBytes < minImport || f.ImportMaxBytes > maxFiles {
+		c.add("ImportMaxBytes", "must be between %d and %d, not %d", minImport, maxFiles, f.ImportMaxBytes)
 	}
 	if f.ExportTimeout < time.Second || f.ExportTimeout > maxDuration {
 		c.add("ExportTimeout", "must be between 1s and %s, not %s", maxDuration, f.ExportTimeout)

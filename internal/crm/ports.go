@@ -163,8 +163,8 @@ type Table[T any] interface {
 	// Update writes changed rows that LockForUpdate returned, and raises their version from
 	// the one that both Before and After carry.
 	Update(ctx context.Context, changes []Change[T]) error
-	// Delete hides a row that LockForUpdate returned.
-	Delete(ctx context.Context, row T) error
+	// Delete hides rows that LockForUpdate returned.
+	Delete(ctx context.Context, rows ...T) error
 	// LockDeleted returns a deleted record, if there is one with the id, as LockForUpdate does.
 	LockDeleted(ctx context.Context, id ID) ([]T, error)
 	// Restore writes a record that LockDeleted returned, and shows it again. Of the references that

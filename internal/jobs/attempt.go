@@ -128,7 +128,7 @@ func (r *Runner) outcome(ctx context.Context, a *attempt, result any, err error)
 		failure.Unused, failure.Delay = true, outageBackoff.After(len(failures)+1)
 		return failure, true
 	}
-	if isPermanent(err) || job.Attempt >= job.MaxAttempts {
+	if IsPermanent(err) || job.Attempt >= job.MaxAttempts {
 		failure.State, failure.Delay = Failed, 0
 	}
 	return failure, true

@@ -12,7 +12,6 @@
 package jobs
 
 import (
-	"encoding/json"
 	"time"
 
 	"sixty/internal/crm"
@@ -42,32 +41,10 @@ const (
 func (s State) Ended() bool { return s == Done || s == Failed || s == Cancelled }
 
 // JSON is a JSON text in a column; "" for none.
-type JSON string
-
-// MarshalJSON returns the text; null for none.
-func (j JSON) MarshalJSON() ([]byte, error) {
-	if j == "" {
-		return []byte("null"), nil
-	}
-	return []byte(j), nil
-}
+type JSON = crm.JSON
 
 // Encode returns a value as JSON; "" for nil.
-func Encode(v any) (JSON, error) {
-	if v == nil {
-		return "", nil
-	}
-	text, err := json.Marshal(v)
-	return JSON(text), err
-}
-
-// Decode decodes the text into a value; "" leaves it as it is.
-func (j JSON) Decode(into any) error {
-	if j == "" {
-		return nil
-	}
-	return json.Unmarshal([]byte(j), into)
-}
+func Encode(v any) (JSON, error) { return crm.EncodeJSON(v) }
 
 // A Job is work that is to be done, is being done, or was done.
 type Job struct {

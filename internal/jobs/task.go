@@ -33,9 +33,9 @@ func Permanent(err error) error {
 	return permanentError{err}
 }
 
-// isPermanent reports whether a job that failed with the error is not tried again: it was marked, or
+// IsPermanent reports whether a job that failed with the error is not tried again: it was marked, or
 // says that what was asked for is invalid, not allowed or gone.
-func isPermanent(err error) bool {
+func IsPermanent(err error) bool {
 	var marked permanentError
 	if errors.As(err, &marked) {
 		return true

@@ -16,10 +16,11 @@ const largeBodies = 8
 type bodyLimits struct {
 	byPattern map[string]int
 	large     chan struct{} // slots
+	received  chan struct{} // slots of bodies that are received as they arrive
 }
 
 func newBodyLimits() bodyLimits {
-	return bodyLimits{map[string]int{}, make(chan struct{}, largeBodies)}
+	return bodyLimits{map[string]int{}, make(chan struct{}, largeBodies), make(chan struct{}, receivingBodies)}
 }
 
 // mayBeLarge reports whether a body may be longer than usual once it is decoded.

@@ -51,9 +51,11 @@ func (s *Server) writeOnce(op *Operation, w http.ResponseWriter, c *Call, buffer
 	if err != nil {
 		return err
 	}
-	text, err := readAll(c.Request)
-	if err != nil {
-		return err
+	text := c.digest
+	if op.Receive == nil {
+		if text, err = readAll(c.Request); err != nil {
+			return err
+		}
 	}
 	// The query is part of the request: it may name the record that is changed.
 	content := append([]byte(c.Request.URL.RawQuery+"\n"), text...)
@@ -64,7 +66,7 @@ func (s *Server) writeOnce(op *Operation, w http.ResponseWriter, c *Call, buffer
 	start := time.Now()
 	request := crm.IdempotentRequest{Key: key, Target: op.Method + " " + c.Request.URL.EscapedPath(), Digest: digest[:]}
 	result, err := s.once(op, c, request, func(ctx context.Context) ([]byte, error) {
-		attempt := Call{Context: ctx, Request: c.Request.Clone(ctx), Actor: c.Actor, Expected: c.Expected, Out: (*buffer)[:0]}
+		attempt := Call{Context: ctx, Request: c.Request.Clone(ctx), Actor: c.Actor, Expected: c.Expected, Received: c.Received, Out: (*buffer)[:0]}
 		attempt.Request.Body, attempt.Request.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
 		err := op.Run(&attempt)
 		*buffer = attempt.Out // it may have grown
@@ -94,6 +96,7 @@ func (s *Server) writeOnce(op *Operation, w http.ResponseWriter, c *Call, buffer
 		return err
 	}
 	at := result.At
+	c.replayed = result.Replayed
 	if result.Replayed {
 		w.Header().Set(IdempotencyReplayed, "true")
 	} else {

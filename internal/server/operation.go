@@ -26,6 +26,9 @@ type Operation struct {
 	Secret       bool // responds with a secret: the response is stored nowhere
 	Steady       bool // repeated, it does nothing more: it needs no Idempotency-Key, and ignores one
 
+	// Receive receives the body as it arrives, of at most MaxBody bytes, instead of its being held in
+	// memory. What it sets in Call.Received is there for Run. nil: the usual.
+	Receive func(*Call) (Received, error)
 	// Run appends the response body to Call.Out.
 	Run func(*Call) error
 	// Stream writes the response itself, instead of Run. An error means that nothing has
@@ -62,6 +65,11 @@ type Call struct {
 
 	// OtherQuery names query parameters that another operation has read, which this one is run for.
 	OtherQuery []string
+
+	// Received is what the operation's Receive has set.
+	Received any
+	digest   []byte // of what was received
+	replayed bool   // the response is that to an earlier request
 
 	Out      []byte         // the response body
 	Version  int64          // of the record in the response; 0 if it is not one versioned record

@@ -146,6 +146,20 @@ func (s *Server) read(op *Operation, w http.ResponseWriter, c *Call) error {
 
 // write responds to a request that may change something.
 func (s *Server) write(op *Operation, w http.ResponseWriter, c *Call) error {
+	if op.Receive == nil {
+		return s.perform(op, w, c)
+	}
+	done, err := s.receive(op, w, c)
+	if err != nil {
+		return err
+	}
+	err = s.perform(op, w, c)
+	done(err)
+	return err
+}
+
+// perform is write for a request whose body is received, if it is received as it arrives.
+func (s *Server) perform(op *Operation, w http.ResponseWriter, c *Call) error {
 	ctx, cancel := context.WithTimeout(c.Context, s.timeLimit(op))
 	defer cancel()
 	c.Context = s.WithOrigin(ctx, w, c.Request)

@@ -140,13 +140,14 @@ func (u *unconfirmedWrites) find(d writeDigest) *unconfirmedWrite {
 // runConfirmed runs a write without a key. answered is true if it is the repeat of one that was
 // committed, and has its response.
 func (s *Server) runConfirmed(op *Operation, w http.ResponseWriter, c *Call, buffer *[]byte) (answered bool, err error) {
-	var body []byte
+	body := c.digest
 	if op.HasBody {
 		received := receiveBody(c.Request.Body)
 		c.Request.Body, body = received, received.text
 	}
 	if s.Shared != nil || !s.unconfirmed.none() {
 		if answered, err := s.answerRepeat(w, c, digestOf(c, body)); answered || err != nil {
+			c.replayed = answered
 			return answered, err
 		}
 		s.unconfirmed.supersede(recordOf(c))

@@ -119,6 +119,9 @@ func (t *tx) LockPrimaryContacts(ctx context.Context, company crm.ID) ([]crm.Con
 
 // ClearPrimaryContacts implements crm.Tx.
 func (t *tx) ClearPrimaryContacts(ctx context.Context, companies []crm.ID) error {
+	if err := t.keepPrimaries(ctx, companies); err != nil {
+		return err
+	}
 	s := t.store
 	st := s.statement("contact.end_primary", func() *Statement {
 		return &Statement{"contact.end_primary", `UPDATE contacts SET is_primary = $4, updated_at = $3, version = version + 1

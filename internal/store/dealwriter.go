@@ -150,6 +150,7 @@ func (t *tx) InsertDealContacts(ctx context.Context, deals []crm.Deal, contacts 
 	for i := range contacts {
 		linked = append(linked, contacts[i].DealID)
 	}
+	t.keepLinks(contacts)
 	slices.SortFunc(linked, crm.CompareIDs)
 	return t.reindexDeals(ctx, slices.Compact(linked))
 }
@@ -173,6 +174,7 @@ func (t *tx) InsertStageHistory(ctx context.Context, moves []crm.StageHistoryEnt
 			return err
 		}
 	}
+	t.keepMoves(moves)
 	columns := []string{"org_id", "deal_id", "id", "stage_id", "entered_at", "exited_at", "user_id"}
 	args := make([]any, 0, len(columns))
 	return t.load(ctx, "deal_stage_moves", columns, len(moves), func(i int) []any {

@@ -14,6 +14,7 @@ import (
 type importBatch struct {
 	importID crm.ID
 	records  []bulk.ImportedRecords
+	images   *images // nil: none are kept
 }
 
 // add notes a record.
@@ -30,12 +31,30 @@ func (b *importBatch) add(entity string, op crm.Op, id crm.ID) {
 // BeginImport implements bulk.Tx.
 func (t *tx) BeginImport(importID crm.ID) { t.batch = &importBatch{importID: importID} }
 
+// KeepImages implements bulk.Tx.
+func (t *tx) KeepImages() { t.batch.images = newImages() }
+
 var (
 	putImportRecords = &Statement{"import.insert", `INSERT INTO import_records (org_id, import_id, id, entity, op, record_ids, at) VALUES ($1, $2, $3, $4, $5, $6, $7)`}
 	importRecords    = &Statement{"import.records", `SELECT entity, op, record_ids FROM import_records WHERE org_id = $1 AND import_id = $2 ORDER BY id`}
 	pruneImports     = &Statement{"import.prune", `DELETE FROM import_records WHERE org_id = $1 AND (import_id, id) IN
 (SELECT import_id, id FROM import_records WHERE org_id = $1 AND at < $2 ORDER BY at LIMIT $3)`}
+	pruneBatches = &Statement{"import_batch.prune", `DELETE FROM import_batches WHERE org_id = $1 AND (import_id, id) IN
+(SELECT import_id, id FROM import_batches WHERE org_id = $1 AND at < $2 ORDER BY at LIMIT $3)`}
+	oldImports       = oldRows("import.old", "import_records", "at")
+	oldImportBatches = oldRows("import_batch.old", "import_batches", "at")
 )
+
+// PruneImports removes what is kept of imports from before an instant, at most limit rows: they can
+// no longer be undone. That they were is still listed.
+func (s *Store) PruneImports(ctx context.Context, before crm.Instant, limit int) (int64, error) {
+	removed, err := s.pruneRows(ctx, oldImports, pruneImports, before, limit)
+	if err != nil {
+		return removed, err
+	}
+	n, err := s.pruneRows(ctx, oldImportBatches, pruneBatches, before, limit-int(removed))
+	return removed + n, err
+}
 
 // putImportRecords writes a row for each entity and operation of the batch.
 func (t *tx) putImportRecords(ctx context.Context) error {

@@ -26,7 +26,6 @@ var errElsewhere = errors.New("another instance is removing old rows")
 var (
 	oldLogs = &Statement{"change.old", `SELECT o.id FROM organisations o
 WHERE (SELECT c.at FROM changes c WHERE c.org_id = o.id ORDER BY c.seq LIMIT 1) < $1 ORDER BY o.id`}
-	oldImports       = oldRows("import.old", "import_records", "at")
 	oldAnswers       = oldRows("idempotency.old", "idempotency", "at")
 	oldAudit         = oldRows("audit.old", "audit", "at")
 	oldSessions      = oldUnindexed("session.old", "sessions", "expires_at")
@@ -53,17 +52,11 @@ var (
 (SELECT principal, key, target FROM idempotency WHERE org_id = $1 AND at < $2 ORDER BY at LIMIT $3)`}
 )
 
-// PruneLog removes entries of the change log, and records of imports, from before an instant, at
-// most limit of each.
-func (s *Store) PruneLog(ctx context.Context, before crm.Instant, limit int) (removed int64, err error) {
-	removed, err = s.pruneOrganisations(ctx, oldLogs, before, limit, pruneBatch, func(org crm.ID, batch int) (int64, error) {
+// PruneLog removes entries of the change log from before an instant, at most limit.
+func (s *Store) PruneLog(ctx context.Context, before crm.Instant, limit int) (int64, error) {
+	return s.pruneOrganisations(ctx, oldLogs, before, limit, pruneBatch, func(org crm.ID, batch int) (int64, error) {
 		return s.pruneLogOf(ctx, org, before, batch)
 	})
-	if err != nil {
-		return removed, err
-	}
-	n, err := s.pruneRows(ctx, oldImports, pruneImports, before, limit-int(removed))
-	return removed + n, err
 }
 
 // PruneIdempotencyKeys implements crm.Store.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"sixty/internal/accounts"
+	"sixty/internal/bulk"
 	"sixty/internal/crm"
 	"sixty/internal/jobs"
 	"sixty/internal/mail"
@@ -71,6 +72,7 @@ type Store struct {
 	tasks      table[crm.Task, crm.TaskFilter]
 	audit      table[accounts.AuditEntry, accounts.AuditFilter]
 	keys       table[accounts.APIKey, accounts.APIKeyFilter]
+	imports    table[bulk.Import, bulk.ImportFilter]
 	outbox     table[mail.Entry, mail.Filter]
 	jobs       table[jobs.Job, jobs.Filter]
 
@@ -96,7 +98,7 @@ func New(engine Engine, o Options) *Store {
 		engine: engine, dialect: engine.Dialect(), observe: o.Observe, commits: o.Commits, background: o.Background, reindexedAtOnce: cmp.Or(o.ReindexedAtOnce, reindexedAtOnce),
 		companies: companyTable(), contacts: contactTable(), deals: dealTable(),
 		stages: stageTable(), owners: ownerTable(),
-		activities: activityTable(), tasks: taskTable(), audit: auditTable(), keys: keyTable(), outbox: outboxTable(),
+		activities: activityTable(), tasks: taskTable(), audit: auditTable(), keys: keyTable(), imports: importTable(), outbox: outboxTable(),
 		jobs: jobTable(), onEnqueued: o.Enqueued,
 		webhooks: webhookTable(), webhookDeliveries: webhookDeliveryTable(),
 		statements: map[string]*Statement{},

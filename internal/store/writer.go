@@ -172,6 +172,9 @@ func (w *writer[T, F]) Update(ctx context.Context, changes []crm.Change[T]) erro
 	if err := w.updateTerms(ctx, changes); err != nil {
 		return err
 	}
+	if err := keepImages(w.tx, t, changes); err != nil {
+		return err
+	}
 	for i := range changes {
 		id := t.id(&changes[i].After)
 		w.tx.log(t.entity, &id, crm.OpUpdated, between(t.refs(&changes[i].Before), t.refs(&changes[i].After)))
@@ -245,20 +248,26 @@ func allWritten(table string, n, expected int64) error {
 	return nil
 }
 
-func (w *writer[T, F]) Delete(ctx context.Context, row T) error {
-	t := w.table
-	st := w.tx.store.statement("delete "+t.name, func() *Statement {
+func (w *writer[T, F]) Delete(ctx context.Context, rows ...T) error {
+	t, s := w.table, w.tx.store
+	st := s.statement("delete "+t.name, func() *Statement {
 		return &Statement{t.entity + ".delete", "UPDATE " + t.name +
-			" SET deleted_at = $3, updated_at = $3, version = version + 1 WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL"}
+			" SET deleted_at = $3, updated_at = $3, version = version + 1 WHERE org_id = $1 AND " + s.dialect.AnyID("id", 2) + " AND deleted_at IS NULL"}
 	})
-	id := t.id(&row)
-	n, err := w.tx.exec(ctx, st, w.tx.by.Org, id, w.tx.at)
+	ids := make([]crm.ID, len(rows))
+	for i := range rows {
+		ids[i] = t.id(&rows[i])
+		w.tx.log(t.entity, &ids[i], crm.OpDeleted, t.refs(&rows[i]))
+	}
+	_, err := inParts(ids, func(part []crm.ID) ([]int64, error) {
+		n, err := w.tx.exec(ctx, st, w.tx.by.Org, s.dialect.IDs(part), w.tx.at)
+		if err != nil {
+			return nil, err
+		}
+		return nil, allWritten(t.name, n, int64(len(part)))
+	})
 	if err != nil {
 		return err
 	}
-	w.tx.log(t.entity, &id, crm.OpDeleted, t.refs(&row))
-	if err := allWritten(t.name, n, 1); err != nil {
-		return err
-	}
-	return w.deleteTerms(ctx, []crm.ID{id})
+	return w.deleteTerms(ctx, ids)
 }

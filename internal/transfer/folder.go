@@ -54,8 +54,45 @@ type part struct {
 // and Options.Errors is a folder, with one file of rejected rows for each import. Errors are
 // those of Import; a *UsageError, too, if no file is recognised.
 func ImportFolder(ctx context.Context, service *bulk.Service, by crm.Actor, opt Options, paths ...string) (s FolderSummary, err error) {
-	parts, ignored, err := findParts(ctx, opt, paths)
+	files, ignored, err := listFiles(paths)
 	if err != nil {
+		return FolderSummary{}, err
+	}
+	sources := make([]Source, len(files))
+	for i, path := range files {
+		if sources[i], err = File(path); err != nil {
+			return FolderSummary{}, err
+		}
+	}
+	return importFiles(ctx, service, by, opt, sources, ignored)
+}
+
+// ImportFiles is ImportFolder for sources, which can be opened more than once.
+func ImportFiles(ctx context.Context, service *bulk.Service, by crm.Actor, opt Options, sources ...Source) (FolderSummary, error) {
+	return importFiles(ctx, service, by, opt, sources, nil)
+}
+
+// Check returns what is wrong with the options, or with the headers of the sources, as Import and, for
+// files of AnyKind, ImportFiles would. Nothing is imported.
+func Check(ctx context.Context, service *bulk.Service, by crm.Actor, opt Options, sources ...Source) error {
+	if opt.Kind != AnyKind {
+		opt.checkOnly = true
+		_, err := Import(ctx, service, by, opt, sources...)
+		return err
+	}
+	parts, _, err := findParts(ctx, opt, sources, nil)
+	if err != nil {
+		return err
+	}
+	return check(ctx, service, by, groups(opt, parts))
+}
+
+func importFiles(ctx context.Context, service *bulk.Service, by crm.Actor, opt Options, sources []Source, ignored []Ignored) (s FolderSummary, err error) {
+	parts, ignored, err := findParts(ctx, opt, sources, ignored)
+	if err != nil {
+		return FolderSummary{}, err
+	}
+	if err := opt.describe(ctx, sources); err != nil {
 		return FolderSummary{}, err
 	}
 	list := groups(opt, parts)
@@ -96,6 +133,7 @@ func groups(opt Options, parts []part) (list []together) {
 			n++
 		}
 		g := together{opt: opt}
+		g.opt.part = len(list)
 		g.opt.Kind, g.opt.From, g.opt.Preset, g.opt.Sheet = Kind(first.layout.Kind), "", first.preset, first.sheet
 		if opt.Errors != "" {
 			g.opt.Errors = filepath.Join(opt.Errors, rejectsName(len(list), first))
@@ -108,6 +146,9 @@ func groups(opt Options, parts []part) (list []together) {
 		}
 		list = append(list, g)
 		parts = parts[n:]
+	}
+	for i := range list {
+		list[i].opt.parts = len(list)
 	}
 	return list
 }
@@ -163,7 +204,7 @@ const (
 )
 
 // findParts recognises the files, and brings them into the order of their import.
-func findParts(ctx context.Context, opt Options, paths []string) (parts []part, ignored []Ignored, err error) {
+func findParts(ctx context.Context, opt Options, sources []Source, passedOver []Ignored) (parts []part, ignored []Ignored, err error) {
 	own, err := opt.preset()
 	if err != nil {
 		return nil, nil, err
@@ -171,15 +212,8 @@ func findParts(ctx context.Context, opt Options, paths []string) (parts []part, 
 	if opt.From == noPreset {
 		return nil, nil, usage("--from none: files of several kinds are recognised by a preset")
 	}
-	files, ignored, err := listFiles(paths)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, path := range files {
-		source, err := File(path)
-		if err != nil {
-			return nil, nil, err
-		}
+	ignored = passedOver
+	for _, source := range sources {
 		sheets := []string{opt.Sheet}
 		if opt.Sheet == "" {
 			found, err := table.Sheets(ctx, source)

@@ -51,7 +51,8 @@ func (b *batch[P]) reset(in *input[P]) {
 
 func (b *batch[P]) full() bool { return len(b.rows) == batchRows || b.bytes >= batchBytes }
 
-func (b *batch[P]) add(record table.Record, row bulk.ImportRow[P], currency string) {
+func (b *batch[P]) add(record table.Record, number uint32, row bulk.ImportRow[P], currency string) {
+	row.Number = int64(number)
 	b.records = append(b.records, record)
 	b.amounts = append(b.amounts, currency)
 	b.rows = append(b.rows, row)
@@ -127,7 +128,7 @@ func run[P any](
 		return Summary{}, err
 	}
 	repeats := survey.repeats(in.opt.Repeats == repeatsLast)
-	in.importing.Keys = all.keys
+	in.importing.Keys, in.importing.Record = all.keys, in.opt.recording()
 	if layout := all.list[0].table; layout != nil && in.opt.CreateMissing == nil {
 		in.importing.CreateMissing = in.mayCreate(creatable(in.opt.Kind, layout.CreateMissing))
 	}
@@ -145,7 +146,7 @@ func run[P any](
 				return err
 			}
 		}
-		c := &consumer[P]{importer: in, load: load, rejected: rejected, total: all.total, counts: &counts, partial: &partial}
+		c := &consumer[P]{importer: in, load: load, rejected: rejected, total: all.total, rows: int64(survey.row), counts: &counts, partial: &partial}
 		l := &loading[P]{importer: in, inputs: all, keyOf: keyOf, fields: fields, repeats: repeats, rows: survey.row, digest: survey.content.Sum64()}
 		l.content.SetSeed(survey.content.Seed())
 		return pump(ctx, l, c)
@@ -231,7 +232,7 @@ func (l *loading[P]) readAll(ctx context.Context, empty <-chan *batch[P], full c
 		}
 		before += offset
 	}
-	if l.row != l.rows || l.content.Sum64() != l.digest {
+	if l.opt.preview == nil && (l.row != l.rows || l.content.Sum64() != l.digest) {
 		return errChanged
 	}
 	return nil
@@ -249,6 +250,10 @@ func (l *loading[P]) read(ctx context.Context, in *input[P], before int64, empty
 		}
 		b.reset(in)
 		for more && !b.full() {
+			if l.opt.preview != nil && int(l.row) >= previewRows {
+				more = false
+				break
+			}
 			record, err := in.reader.Read()
 			switch {
 			case errors.Is(err, io.EOF):
@@ -277,7 +282,7 @@ func (l *loading[P]) add(b *batch[P], in *input[P], record table.Record) {
 	l.row++
 	digest(&l.content, record)
 	if record.Err != nil {
-		b.add(record, l.fields.refuse("the record "+record.Err.Error()), "")
+		b.add(record, row, l.fields.refuse("the record "+record.Err.Error()), "")
 		return
 	}
 	if in.mapping.skips(record.Fields) {
@@ -288,7 +293,7 @@ func (l *loading[P]) add(b *batch[P], in *input[P], record table.Record) {
 	if len(l.repeats) > 0 && l.repeats[0].row == row {
 		other := l.repeats[0]
 		l.repeats = l.repeats[1:]
-		l.repeat(b, in, record, other)
+		l.repeat(b, in, record, row, other)
 		return
 	}
 	parsed := l.fields.parse(in.mapping, record.Fields)
@@ -296,11 +301,11 @@ func (l *loading[P]) add(b *batch[P], in *input[P], record table.Record) {
 		b.omitted[len(b.rows)] = slices.Clone(l.fields.rounded)
 	}
 	l.note(in, record.Line)
-	b.add(record, parsed, l.fields.amounts.code)
+	b.add(record, row, parsed, l.fields.amounts.code)
 }
 
 // repeat rejects a row that repeats a key, or passes it over.
-func (l *loading[P]) repeat(b *batch[P], in *input[P], record table.Record, other repeat) {
+func (l *loading[P]) repeat(b *batch[P], in *input[P], record table.Record, row uint32, other repeat) {
 	key, value := l.keyOf(l.inputs.keys, l.fields.parseKeys(in.mapping, record.Fields))
 	place := fmt.Sprintf("line %d", other.line)
 	if file := l.inputs.list[other.file].source.Name; file != in.source.Name {
@@ -312,7 +317,7 @@ func (l *loading[P]) repeat(b *batch[P], in *input[P], record table.Record, othe
 		return
 	}
 	l.notices.add(in.source.Name, "rows repeat the key of another one (--key names another key, --repeats last loads the last of them)", record.Line)
-	b.add(record, l.fields.refuse(fmt.Sprintf("%s %s is that of %s, too", key, cells.Quoted(value), place)), "")
+	b.add(record, row, l.fields.refuse(fmt.Sprintf("%s %s is that of %s, too", key, cells.Quoted(value), place)), "")
 }
 
 // note tells what was decided about a row on its own.
@@ -338,7 +343,8 @@ type consumer[P any] struct {
 	load     bulk.Load[P]
 	loads    []load[P] // that have begun, in their order
 	rejected *rejects
-	total    int64
+	total    int64 // bytes
+	rows     int64
 	counts   *Counts
 	partial  *int64
 }
@@ -373,13 +379,16 @@ func (c *consumer[P]) end() (*batch[P], error) {
 		err = errors.Join(err, c.rejected.flush())
 	}
 	if err == nil && c.opt.Progress != nil {
-		c.opt.Progress(Progress{Counts: *c.counts, Done: b.done, Total: c.total})
+		c.opt.Progress(Progress{Counts: *c.counts, Done: b.done, Total: c.total, Rows: c.rows, Part: c.opt.part, Parts: max(c.opt.parts, 1)})
 	}
 	return b, err
 }
 
 func (c *consumer[P]) count(b *batch[P], i int, result bulk.RowResult) error {
 	c.counts.Read++
+	if c.opt.preview != nil {
+		c.opt.preview(previewOf(c.opt.Kind, b, i, result))
+	}
 	switch result.Verdict {
 	case bulk.RowCreated:
 		c.counts.Created++

@@ -34,6 +34,8 @@ const (
 	Stages     Kind = "stages"
 
 	Audit Kind = "audit" // the audit trail, which can only be exported
+
+	AnyKind Kind = "all" // files whose kinds are recognised; see ImportFolder
 )
 
 // Options say what the files contain and how they are read.
@@ -78,6 +80,18 @@ type Options struct {
 	DryRun bool
 	// Errors is the file that rejected rows are written to; "" is none.
 	Errors string
+
+	// Record is the record of the import, whose files and options are completed: it is entered
+	// before the first row is loaded, unless it is a dry run. If it is there already, the import
+	// was interrupted: it goes on behind the rows that it has loaded, and tells of these what it
+	// would have told. The files must be the same. nil: the import is not recorded.
+	Record    *bulk.Import
+	described bool
+	part      int // of an import of several kinds of files
+	parts     int // how many there are; 0 is 1
+
+	// preview is called with the first rows, which are all that is imported; nil: no preview.
+	preview func(PreviewRow)
 
 	// checkOnly checks the options and the headers of the files, and imports nothing.
 	checkOnly bool
@@ -150,6 +164,8 @@ type ColumnFacts struct {
 type Progress struct {
 	Counts
 	Done, Total int64 // bytes of the files; Total is -1 when that is not known
+	Rows        int64 // of the files
+	Part, Parts int   // of an import of several kinds of files, which is one after the other: from 0
 }
 
 // Source is a file to import.
@@ -181,6 +197,9 @@ func Import(ctx context.Context, service *bulk.Service, by crm.Actor, opt Option
 	sources, remove, err := spool(ctx, sources)
 	defer remove()
 	if err != nil {
+		return Summary{}, err
+	}
+	if err := opt.describe(ctx, sources); err != nil {
 		return Summary{}, err
 	}
 	in, err := newImporter(ctx, by, opt, standard, sources)

@@ -233,7 +233,7 @@ func logCleared(f *fixture) {
 }
 
 // logImport has one entry for each batch and entity of an import, which holds the import's
-// id. The records can be listed as long as the log is kept.
+// id. The records can be listed until they are pruned.
 func logImport(f *fixture) {
 	ctx, id, other := f.Context(), crm.NewID(), crm.NewID()
 	rows := copies(companies(), []crm.Company{f.home.newCompany("Imported")}, 150)
@@ -283,7 +283,7 @@ func logImport(f *fixture) {
 	if n := count(f.home, other) + count(f.away, id); n != 0 {
 		f.Errorf("another import, or organisation, has %d", n)
 	}
-	if _, err := f.store.PruneLog(ctx, at(2), 1000); err != nil || count(f.home, id) != 1 {
+	if _, err := f.store.PruneImports(ctx, at(2), 1000); err != nil || count(f.home, id) != 1 {
 		f.Errorf("of the newer batch %d are left, %v", count(f.home, id), err)
 	}
 }
