@@ -249,12 +249,16 @@ func (a *access) checkScope(op apiOperation) {
 // withoutRecords are the writes that do not respond with a record that was there before.
 var withoutRecords = map[string]bool{
 	"POST /api/auth/logout-all": true, "POST /api/keys": true, "POST /api/performance/clear-cache": true, "POST /api/users/{id}/hand-over": true,
+	"POST /api/webhooks": true, "POST /api/webhooks/{id}/rotate": true, "POST /api/webhooks/{id}/test": true, "POST /api/webhooks/{id}/deliveries/{delivery_id}/redeliver": true,
 }
 
 // valid returns a valid request to an operation, and whether it has ids of records.
 func (a *access) valid(op apiOperation, column string) (path string, body any, ids bool) {
 	a.t.Helper()
 	own := a.permanent[column == repOwn]
+	if op.String() == "POST /api/webhooks" {
+		a.dropWebhooks(a.org, a.permanent[false]["webhook"], a.permanent[true]["webhook"])
+	}
 	if op.method == http.MethodDelete { // others are to be tried too
 		owner := ""
 		if column == repOwn {

@@ -116,6 +116,10 @@ var uncachedReads = map[string]string{
 	"/api/users/{id}":           "the same",
 	"/api/keys":                 "when a key was used last is not in the log",
 	"/api/keys/{id}":            "the same",
+
+	"/api/webhooks":                 "what was delivered is not in the log",
+	"/api/webhooks/{id}":            "the same",
+	"/api/webhooks/{id}/deliveries": "the same",
 }
 
 // Every read of the API document, with each of its parameters, is cached unless there is a

@@ -41,7 +41,9 @@ func (u user) oursOf(owner string) records {
 	if err != nil {
 		u.t.Fatal(err)
 	}
+	webhook, delivery := u.webhookOf(u.org)
 	return records{
+		"webhook": webhook.String(), "delivery": delivery.String(),
 		"user": person.ID.String(), "key": key.ID.String(), "session": u.sessionOf(person).ID.String(),
 		"activity": id(activity), "task": id(task),
 		"company": id(company), "contact": id(contact), "deal": id(deal), "stage": id(stage), "owner": owner,
@@ -56,6 +58,7 @@ var kinds = map[string]string{
 	"activities": "activity", "tasks": "task", "dealId": "deal", "deal_id": "deal",
 	"assignedTo": "owner", "actorId": "owner", "actor_id": "owner", "assigned_to": "owner", "created_by": "owner", "user_id": "owner",
 	"users": "user", "keys": "key", "keyId": "key", "key_id": "key", "to": "owner", "sessions": "session", "session_id": "session",
+	"webhooks": "webhook", "delivery_id": "delivery",
 }
 
 // A key of one organisation reaches nothing of another with any operation of the API

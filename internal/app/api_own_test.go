@@ -72,8 +72,10 @@ func (u user) estate(word string, value int) records {
 	if err != nil {
 		u.t.Fatal(err)
 	}
+	webhook, delivery := u.webhookOf(u.org)
 	return records{
 		"company": id(company), "contact": id(contact), "deal": id(deal), "activity": id(activity), "task": id(task),
+		"webhook": webhook.String(), "delivery": delivery.String(),
 		"stage": deal["stage_id"].(string), "owner": owner, "user": owner, "key": key.ID.String(), "session": session.ID.String(),
 	}
 }

@@ -29,7 +29,7 @@ func TestPagesOfEveryList(t *testing.T) {
 		walked := 0
 		for _, op := range c.document().operations() {
 			orders := sortsOf(op)
-			if op.method != http.MethodGet || len(orders) == 0 || slices.Contains([]string{"/api/audit", "/api/users", "/api/keys"}, op.path) {
+			if op.method != http.MethodGet || len(orders) == 0 || slices.Contains([]string{"/api/audit", "/api/users", "/api/keys", "/api/webhooks/{id}/deliveries"}, op.path) {
 				continue // these are for admins, and have tests of their own
 			}
 			path := op.path

@@ -62,6 +62,7 @@ func newAppBy(t *testing.T, clock func() time.Time, engine string, change ...fun
 	cfg := config.Default()
 	cfg.Env, cfg.Port, cfg.DataDir, cfg.LogLevel = config.Test, 0, t.TempDir(), slog.LevelWarn
 	cfg.LimitGlobal.Requests, cfg.LimitAPI.Requests, cfg.LimitExpensive.Requests = many, many, many
+	cfg.WebhookAllow = []string{"127.0.0.1"}
 	if engine == "postgres" {
 		cfg.DatabaseURL = config.Secret(servertest.PostgresURL(t))
 	}

@@ -73,9 +73,11 @@ type Core struct {
 	statements *telemetry.Statements
 	turn       *turn // of background work
 	enqueued   *enqueued
+	grown      *grown
 	level      *slog.LevelVar
 	engine     engine
 	prepared   bool // statements are prepared
+	production bool // its defaults apply
 }
 
 // Open connects to the database of the settings, and migrates its schema under the
@@ -105,7 +107,8 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 		return nil, err
 	}
 	metrics.ObservePool(engine.Stats)
-	follower := changes.New(changes.Options{Logger: log})
+	grown := &grown{}
+	follower := changes.New(changes.Options{Logger: log, Grown: grown.tell})
 	background, enqueued := &turn{}, &enqueued{}
 	statements := &telemetry.Statements{}
 	s := store.New(engine, store.Options{
@@ -138,6 +141,8 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 		statements: statements,
 		turn:       background,
 		enqueued:   enqueued,
+		grown:      grown,
+		production: cfg.Production(),
 		level:      level,
 		engine:     engine,
 		prepared:   cfg.DatabasePooler != config.PoolerTransaction,

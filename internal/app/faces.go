@@ -51,6 +51,7 @@ func (a *App) faces(cfg config.Config, proxies ratelimit.Proxies) (*server.Serve
 		Identities:   a.serving.people,
 		Tokens:       a.serving.tokens,
 		Sealer:       a.sealer,
+		Webhooks:     a.serving.hooks,
 		ListLimit:    cfg.ListLimit,
 		Health:       health{a},
 		Figures:      a.serving.figures,

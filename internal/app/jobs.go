@@ -8,6 +8,7 @@ import (
 
 	"sixty/internal/config"
 	"sixty/internal/crm"
+	"sixty/internal/jobkinds"
 	"sixty/internal/jobs"
 	jobsredis "sixty/internal/jobs/redis"
 )
@@ -26,7 +27,7 @@ func (e *enqueued) tell(kinds []jobs.Kind) {
 
 // specs returns the kinds of jobs, with what each does.
 func (s *serving) specs(cfg config.Server) []jobs.Spec {
-	return s.upkeep(cfg.Cache)
+	return append(s.upkeep(cfg.Cache), jobkinds.Notification(s.hooks))
 }
 
 // background is the part of a server or a worker that adds jobs and runs them.
@@ -42,6 +43,9 @@ type background struct {
 func (s *serving) startJobs(cfg config.Server) error {
 	schedules, err := systemSchedules(cfg.Jobs)
 	if err != nil {
+		return err
+	}
+	if err := s.openWebhooks(cfg); err != nil {
 		return err
 	}
 	core, specs := s.core, withSettings(s.specs(cfg), cfg.Jobs)
@@ -77,6 +81,9 @@ func (s *serving) startJobs(cfg config.Server) error {
 
 // close lets running jobs reach a checkpoint, and stops.
 func (b *background) close() {
+	if b.stop == nil { // it has not begun
+		return
+	}
 	b.stop()
 	b.runner.Wait()
 	b.end()

@@ -19,6 +19,7 @@ import (
 	"sixty/internal/ratelimit"
 	"sixty/internal/redis"
 	"sixty/internal/server"
+	"sixty/internal/webhooks"
 )
 
 // settingDatabase is the database-wide setting with a random name of the database, by which
@@ -63,6 +64,9 @@ type serving struct {
 	identity *identity.Provider // nil: there is none
 	people   *auth.Identities   // its users here; nil without it
 	tokens   *auth.Tokens       // nil: none are accepted
+
+	hooks      *webhooks.Service
+	hookClient *webhooks.Client
 
 	heartbeat  *heartbeat
 	background background
@@ -151,6 +155,7 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 		s.close()
 		return nil, err
 	}
+	s.running.Go(func() { s.feedWebhooks(running) })
 	return s, nil
 }
 
@@ -211,6 +216,9 @@ func (s *serving) close() {
 	s.background.close()
 	s.end()
 	s.running.Wait()
+	if s.hookClient != nil {
+		s.hookClient.Close()
+	}
 	s.sessions.Close()
 	if s.tokens != nil {
 		s.tokens.Close()

@@ -14,6 +14,7 @@ import (
 	"sixty/internal/jobkinds"
 	"sixty/internal/jobs"
 	"sixty/internal/store"
+	"sixty/internal/webhooks"
 )
 
 // analysesKept is how long analyses of the performance are kept.
@@ -48,6 +49,7 @@ func (s *serving) removals(cfg config.Cache) []jobkinds.Removal {
 		{Name: "changes", Keep: cfg.ChangesRetention, Remove: db.PruneLog},
 		{Name: "imports", Keep: bulk.UndoTime, Remove: db.PruneImports},
 		{Name: "audit", Keep: cfg.AuditRetention, Remove: db.PruneAudit},
+		{Name: "webhook_deliveries", Keep: webhooks.DeliveryRetention, Remove: db.PruneWebhookDeliveries},
 	}
 	for _, kind := range store.PurgedKinds {
 		all = append(all, jobkinds.Removal{

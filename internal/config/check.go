@@ -131,7 +131,7 @@ func (s Server) problems() []string {
 	if d := s.DrainDelay.Duration; d < 0 || d > maxDuration {
 		c.add("DrainDelay", "must be from 0s to %s, not %s", maxDuration, d)
 	}
-	return slices.Concat(c.found, s.TLS.problems(), s.Cache.problems(), s.Redis.problems(), s.Limits.problems(), s.Session.problems(),
+	return slices.Concat(c.found, s.TLS.problems(), s.Cache.problems(), s.Redis.problems(), s.Limits.problems(), s.Session.problems(), s.Webhooks.problems(),
 		s.Files.problems(), s.Jobs.problems())
 }
 

@@ -50,6 +50,7 @@ type Server struct {
 	Mail
 	Files
 	Jobs
+	Webhooks
 }
 
 // The poolers of SIXTY_DATABASE_POOLER.

@@ -7,7 +7,7 @@ import (
 
 // Webhooks configures where changes may be sent.
 type Webhooks struct {
-	WebhookAllow []string `name:"webhook-allow" env:"SIXTY_WEBHOOK_ALLOW" sep:"," placeholder:"HOST" help:"Hosts, addresses and CIDRs that webhooks may be sent to though they are not public, also over HTTP." group:"common"`
+	WebhookAllow []string `name:"webhook-allow" env:"SIXTY_WEBHOOK_ALLOW" sep:"," placeholder:"HOST" help:"Hosts, addresses and CIDRs that webhooks may be sent to though they are not public, also over HTTP." group:"server"`
 }
 
 func (w Webhooks) problems() []string {

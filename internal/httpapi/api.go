@@ -16,6 +16,7 @@ import (
 	"sixty/internal/crm"
 	"sixty/internal/cursor"
 	"sixty/internal/server"
+	"sixty/internal/webhooks"
 )
 
 // Options configures the API. The first six are required.
@@ -26,6 +27,7 @@ type Options struct {
 	Keys     *auth.Keys
 	Sessions *auth.Sessions
 	Sealer   *cursor.Sealer
+	Webhooks *webhooks.Service
 
 	// Identities are the users of the identity provider; nil: there is none.
 	Identities *auth.Identities
@@ -113,6 +115,7 @@ func (a *API) operations() []operation {
 	all = append(all, a.teamOperations()...)
 	all = append(all, a.identityOperations()...)
 	all = append(all, a.keyOperations()...)
+	all = append(all, a.webhookOperations()...)
 	all = append(all, companies.operations(a)...)
 	all = append(all, contacts.operations(a)...)
 	all = append(all, a.contactsByQuery(contacts)...)

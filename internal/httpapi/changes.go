@@ -9,6 +9,9 @@ import (
 	"sixty/internal/server"
 )
 
+// positionPattern is the form of a position of the change log.
+const positionPattern = `^([A-Z0-9]{8,16}\.)?[0-9]{1,18}$`
+
 // sinceArgs are the parameters of a page of the change log.
 type sinceArgs struct {
 	since crm.LogPosition
@@ -19,7 +22,7 @@ type sinceArgs struct {
 func (a *API) changeLog() operation {
 	q := query[sinceArgs]{
 		{
-			name: "since", schema: &huma.Schema{Type: huma.TypeString, Pattern: `^([A-Z0-9]{8,16}\.)?[0-9]{1,18}$`, Default: "0"},
+			name: "since", schema: &huma.Schema{Type: huma.TypeString, Pattern: positionPattern, Default: "0"},
 			doc: "The position of the last change that the client knows, as pagination.nextCursor returned it, or its seq alone; only later changes are returned.",
 			read: func(dst *sinceArgs, value string) error {
 				var ok bool

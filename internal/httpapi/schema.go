@@ -11,6 +11,7 @@ import (
 	"sixty/internal/accounts"
 	"sixty/internal/crm"
 	"sixty/internal/server"
+	"sixty/internal/webhooks"
 )
 
 // schemas derives the named schemas of the API document from the Go types of requests and
@@ -171,6 +172,9 @@ func (s schemas) value(t reflect.Type) *huma.Schema {
 	}
 	if t == reflect.TypeFor[accounts.ScopeList]() {
 		return s.scopes()
+	}
+	if t == reflect.TypeFor[webhooks.EventList]() {
+		return &huma.Schema{Type: huma.TypeArray, Items: textSchema()}
 	}
 	switch t.Kind() {
 	case reflect.String:

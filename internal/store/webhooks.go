@@ -109,7 +109,7 @@ var (
 (SELECT id FROM webhook_deliveries WHERE org_id = $1 AND at < $2 ORDER BY at LIMIT $3)`}
 )
 
-// PruneWebhookDeliveries implements webhooks.Store.
+// PruneWebhookDeliveries removes deliveries from before an instant, at most limit.
 func (s *Store) PruneWebhookDeliveries(ctx context.Context, before crm.Instant, limit int) (int64, error) {
 	return s.pruneRows(ctx, oldDeliveries, pruneDeliveries, before, limit)
 }
@@ -132,24 +132,28 @@ func (t *tx) CountWebhooks(ctx context.Context) (int64, error) {
 	return append(n, 0)[0], err
 }
 
-// InsertWebhook implements webhooks.Tx.
-func (t *tx) InsertWebhook(ctx context.Context, e webhooks.Endpoint) (webhooks.Endpoint, error) {
-	if err := t.confine(webhooks.Entity, e.OrgID); err != nil {
-		return e, err
-	}
+// LogEnd implements webhooks.Tx.
+func (t *tx) LogEnd(ctx context.Context) (crm.LogPosition, error) {
 	s := t.store
-	end := s.statement("webhook.position", func() *Statement {
-		return &Statement{"webhook.position", "SELECT " + s.dialect.Epoch() + ", log_seq FROM organisations WHERE id = $1"}
+	st := s.statement("webhook.log_end", func() *Statement {
+		return &Statement{"webhook.log_end", "SELECT " + s.dialect.Epoch() + ", log_seq FROM organisations WHERE id = $1"}
 	})
-	ends, err := collect(ctx, s, t.db, end, func(l *logEnd) []any { return []any{&l.epoch, &l.seq} }, t.by.Org)
+	ends, err := collect(ctx, s, t.db, st, func(l *logEnd) []any { return []any{&l.epoch, &l.seq} }, t.by.Org)
+	if err == nil && (len(ends) == 0 || ends[0].epoch == nil) {
+		err = crm.Unavailable(errEpoch)
+	}
 	if err != nil {
-		return e, err
+		return crm.LogPosition{}, err
 	}
-	if len(ends) == 0 || ends[0].epoch == nil {
-		return e, crm.Unavailable(errEpoch)
+	return crm.LogPosition{Epoch: *ends[0].epoch, Seq: ends[0].seq}, nil
+}
+
+// InsertWebhook implements webhooks.Tx.
+func (t *tx) InsertWebhook(ctx context.Context, e webhooks.Endpoint) error {
+	if err := t.confine(webhooks.Entity, e.OrgID); err != nil {
+		return err
 	}
-	e.Epoch, e.Seq = *ends[0].epoch, ends[0].seq
-	return e, insertRow(ctx, t, &s.webhooks, &e)
+	return insertRow(ctx, t, &t.store.webhooks, &e)
 }
 
 // insertRow inserts a row that is no change for the log.

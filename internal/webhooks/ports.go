@@ -24,8 +24,6 @@ type Store interface {
 	// that order: of these organisations, or of all if orgs is nil. next is the position of the
 	// last that was looked at; nil: there are no more.
 	Behind(ctx context.Context, orgs []crm.ID, from *Behind, limit int) (found []Behind, next *Behind, err error)
-	// PruneWebhookDeliveries removes deliveries from before an instant, at most limit.
-	PruneWebhookDeliveries(ctx context.Context, before crm.Instant, limit int) (int64, error)
 }
 
 // Behind is an endpoint that has not been sent the whole log.
@@ -46,8 +44,10 @@ type Tx interface {
 	LockWebhook(ctx context.Context, id crm.ID) (Endpoint, error)
 	// CountWebhooks returns the number of endpoints.
 	CountWebhooks(ctx context.Context) (int64, error)
-	// InsertWebhook adds an endpoint at the end of the log, and returns it with that position.
-	InsertWebhook(ctx context.Context, e Endpoint) (Endpoint, error)
+	// LogEnd returns the end of the organisation's change log.
+	LogEnd(ctx context.Context) (crm.LogPosition, error)
+	// InsertWebhook adds an endpoint.
+	InsertWebhook(ctx context.Context, e Endpoint) error
 	// UpdateWebhook writes a locked one.
 	UpdateWebhook(ctx context.Context, e Endpoint) error
 	// DeleteWebhook removes a locked one, with its deliveries.

@@ -185,7 +185,12 @@ func (s *Service) Create(ctx context.Context, by crm.Actor, p Patch) (Endpoint, 
 		if n >= MaxEndpoints {
 			return crm.Conflict(fmt.Sprintf("The organisation has %d webhooks, which is the maximum. Delete one first.", n))
 		}
-		if e, err = tx.InsertWebhook(ctx, e); err != nil {
+		end, err := tx.LogEnd(ctx)
+		if err != nil {
+			return err
+		}
+		e.moveTo(end)
+		if err := tx.InsertWebhook(ctx, e); err != nil {
 			return err
 		}
 		return audit(ctx, tx, by, now, accounts.ActionWebhookCreated, &e)
@@ -199,14 +204,14 @@ func (s *Service) Update(ctx context.Context, by crm.Actor, id crm.ID, expected 
 		return Endpoint{}, err
 	}
 	p = s.prepare(ctx, p)
-	return s.change(ctx, by, id, expected, accounts.ActionWebhookChanged, func(e *Endpoint, _ crm.Instant) error {
+	return s.change(ctx, by, id, expected, accounts.ActionWebhookChanged, func(_ Tx, e *Endpoint, _ crm.Instant) error {
 		return p.apply(e, by)
 	})
 }
 
 // Enable makes an endpoint receive requests again, from where it was.
 func (s *Service) Enable(ctx context.Context, by crm.Actor, id crm.ID) (Endpoint, error) {
-	return s.change(ctx, by, id, crm.VersionCondition{}, accounts.ActionWebhookChanged, func(e *Endpoint, _ crm.Instant) error {
+	return s.change(ctx, by, id, crm.VersionCondition{}, accounts.ActionWebhookChanged, func(_ Tx, e *Endpoint, _ crm.Instant) error {
 		enable(e, by)
 		return nil
 	})
@@ -214,7 +219,7 @@ func (s *Service) Enable(ctx context.Context, by crm.Actor, id crm.ID) (Endpoint
 
 // Rotate replaces the secret, which is in the result. For a day, the one before signs, too.
 func (s *Service) Rotate(ctx context.Context, by crm.Actor, id crm.ID) (Endpoint, error) {
-	return s.change(ctx, by, id, crm.VersionCondition{}, accounts.ActionWebhookRotated, func(e *Endpoint, now crm.Instant) error {
+	return s.change(ctx, by, id, crm.VersionCondition{}, accounts.ActionWebhookRotated, func(_ Tx, e *Endpoint, now crm.Instant) error {
 		was, until := e.Secret, after(now, previousSecretTime)
 		e.Secret, e.PreviousSecret, e.PreviousUntil = newSecret(), &was, &until
 		return nil
@@ -224,22 +229,17 @@ func (s *Service) Rotate(ctx context.Context, by crm.Actor, id crm.ID) (Endpoint
 // Replay sends again what follows a position of the change log. Without an epoch it is one of the
 // present epoch.
 func (s *Service) Replay(ctx context.Context, by crm.Actor, id crm.ID, since crm.LogPosition) (Endpoint, error) {
-	if err := accounts.RequireAdmin(by, manage); err != nil {
-		return Endpoint{}, err
-	}
-	page, err := s.o.Log.Changes(ctx, crm.Operator(by.Org), since, 1)
-	if err != nil {
-		return Endpoint{}, err
-	}
-	switch {
-	case since.Epoch != "" && page.Last.Epoch != since.Epoch:
-		return Endpoint{}, crm.Invalid(crm.FieldError{Field: "since", Message: "must be a position of the present epoch, " + page.Last.Epoch})
-	case page.Reset && len(page.Entries) == 0 && since.Seq > page.Last.Seq:
-		return Endpoint{}, crm.Invalid(crm.FieldError{Field: "since", Message: "must not be after the last change, " + page.Last.String()})
-	}
-	at := crm.LogPosition{Epoch: page.Last.Epoch, Seq: since.Seq}
-	return s.change(ctx, by, id, crm.VersionCondition{}, accounts.ActionWebhookChanged, func(e *Endpoint, _ crm.Instant) error {
-		e.moveTo(at)
+	return s.change(ctx, by, id, crm.VersionCondition{}, accounts.ActionWebhookChanged, func(tx Tx, e *Endpoint, _ crm.Instant) error {
+		end, err := tx.LogEnd(ctx)
+		switch {
+		case err != nil:
+			return err
+		case since.Epoch != "" && since.Epoch != end.Epoch:
+			return crm.Invalid(crm.FieldError{Field: "since", Message: "must be a position of the present epoch, " + end.Epoch})
+		case since.Seq > end.Seq:
+			return crm.Invalid(crm.FieldError{Field: "since", Message: "must not be after the last change, " + end.String()})
+		}
+		e.moveTo(crm.LogPosition{Epoch: end.Epoch, Seq: since.Seq})
 		e.RetryAt = nil
 		return nil
 	})
@@ -247,7 +247,7 @@ func (s *Service) Replay(ctx context.Context, by crm.Actor, id crm.ID, since crm
 
 // change changes a locked endpoint, and has what it is then behind with sent.
 func (s *Service) change(
-	ctx context.Context, by crm.Actor, id crm.ID, expected crm.VersionCondition, action accounts.Action, fn func(*Endpoint, crm.Instant) error,
+	ctx context.Context, by crm.Actor, id crm.ID, expected crm.VersionCondition, action accounts.Action, fn func(Tx, *Endpoint, crm.Instant) error,
 ) (Endpoint, error) {
 	var e Endpoint
 	if err := accounts.RequireAdmin(by, manage); err != nil {
@@ -261,7 +261,7 @@ func (s *Service) change(
 		if err := expected.Check(e.Version); err != nil {
 			return err
 		}
-		if err := fn(&e, now); err != nil {
+		if err := fn(tx, &e, now); err != nil {
 			return err
 		}
 		e.Version++
