@@ -109,9 +109,6 @@ func (c *importsShowCmd) Run(ctx context.Context, env *environment) error {
 	})
 }
 
-// unknownJob takes every job for one that has not ended.
-func unknownJob(context.Context, crm.ID) (bool, error) { return false, nil }
-
 type importsUndoCmd struct {
 	orgFlag
 	importArg
@@ -124,7 +121,8 @@ func (c *importsUndoCmd) Run(ctx context.Context, env *environment) error {
 	}
 	return c.making(ctx, env, func(core *app.Core, org crm.Organisation) error {
 		by := crm.Operator(org.ID)
-		if _, err := core.Bulk.BeginUndo(ctx, by, id, nil, unknownJob); err != nil {
+		ended := func(ctx context.Context, job crm.ID) (bool, error) { return core.JobEnded(ctx, org.ID, job) }
+		if _, err := core.Bulk.BeginUndo(ctx, by, id, nil, ended); err != nil {
 			return err
 		}
 		done, err := core.Bulk.Undo(ctx, by, id, nil)

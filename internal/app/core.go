@@ -19,6 +19,7 @@ import (
 	"sixty/internal/config"
 	"sixty/internal/crm"
 	"sixty/internal/files"
+	"sixty/internal/imports"
 	"sixty/internal/jobs"
 	"sixty/internal/store"
 	"sixty/internal/store/postgres"
@@ -57,6 +58,7 @@ type Core struct {
 	Accounts *accounts.Service
 	Bulk     *bulk.Service
 	Jobs     *jobs.Service // of a server or a worker
+	Imports  *imports.Service
 	Keys     *auth.Keys
 	// Passwords sets the passwords of users.
 	Passwords *auth.Passwords

@@ -27,7 +27,8 @@ func (e *enqueued) tell(kinds []jobs.Kind) {
 
 // specs returns the kinds of jobs, with what each does.
 func (s *serving) specs(cfg config.Server) []jobs.Spec {
-	return append(s.upkeep(cfg.Cache), jobkinds.Notification(s.hooks))
+	s.core.openImports(cfg.Files)
+	return append(s.upkeep(cfg.Cache), jobkinds.Notification(s.hooks), jobkinds.BulkImport(s.core.Imports))
 }
 
 // background is the part of a server or a worker that adds jobs and runs them.
@@ -116,6 +117,9 @@ func NewWorker(ctx context.Context, cfg config.Config, o Options) (*Worker, erro
 	core, err := Open(ctx, cfg.Base, o)
 	if err != nil {
 		return nil, err
+	}
+	if err := core.openFiles(ctx, cfg); err != nil {
+		return nil, errors.Join(err, core.Close())
 	}
 	serving, err := newServing(ctx, core, cfg.Server)
 	if err != nil {

@@ -118,7 +118,16 @@ func (s *Service) Check(ctx context.Context, by crm.Actor, settings transfer.Set
 	if len(uploaded) == 0 {
 		return crm.Invalid(crm.FieldError{Field: "file", Message: "must be given"})
 	}
-	return wrong(transfer.Check(ctx, s.Bulk, by, opt, s.sources(ctx, by, uploaded)...))
+	sources := s.sources(ctx, by, uploaded)
+	if opt.Kind == transfer.AnyKind { // its errors name the files
+		return wrong("", transfer.Check(ctx, s.Bulk, by, opt, sources...))
+	}
+	for _, source := range sources {
+		if err := wrong(source.Name+" ", transfer.Check(ctx, s.Bulk, by, opt, source)); err != nil {
+			return err
+		}
+	}
+	return wrong("", transfer.Check(ctx, s.Bulk, by, opt, sources...))
 }
 
 // Begin adds the job that imports files which were uploaded and checked, and the record of the import.
@@ -209,7 +218,7 @@ func (s *Service) Preview(ctx context.Context, by crm.Actor, settings transfer.S
 	}
 	p, err := transfer.PreviewImport(ctx, s.Bulk, by, opt, sources...)
 	if err != nil {
-		return transfer.Preview{}, wrong(err)
+		return transfer.Preview{}, wrong("", err)
 	}
 	for i := range p.Imports {
 		for n := range p.Imports[i].Notices {

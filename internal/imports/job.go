@@ -31,7 +31,7 @@ type Result struct {
 	RejectedURL *string                  `json:"rejectedUrl"`
 	ImportID    *crm.ID                  `json:"importId"` // null: a dry run
 	DryRun      bool                     `json:"dryRun"`
-	Created     []bulk.CreatedReferences `json:"createdReferences"`
+	References  []bulk.CreatedReferences `json:"createdReferences"`
 	Notices     []transfer.Notice        `json:"notices"`
 	Consistency string                   `json:"consistency,omitempty"`
 }
@@ -61,7 +61,7 @@ func (s *Service) Run(ctx context.Context, t *jobs.Task) (any, error) {
 	}
 	var wrongUse *transfer.UsageError
 	if errors.As(err, &wrongUse) {
-		err = jobs.Permanent(wrong(err))
+		err = jobs.Permanent(wrong("", err))
 	}
 	return nil, errors.Join(err, r.failed(ctx, err))
 }
@@ -97,7 +97,7 @@ func (r *run) do(ctx context.Context, a args) (Result, error) {
 		return Result{}, err
 	}
 	defer func() { _ = os.RemoveAll(folder) }() // what is left of it is temporary
-	r.result = Result{Errors: []string{}, DryRun: opt.DryRun, Created: []bulk.CreatedReferences{}, Notices: []transfer.Notice{}}
+	r.result = Result{Errors: []string{}, DryRun: opt.DryRun, References: []bulk.CreatedReferences{}, Notices: []transfer.Notice{}}
 	opt.Record, opt.Rejected, opt.Progress = r.record, r.rejected, r.progress
 	if r.record != nil {
 		r.result.ImportID = &r.record.ID
@@ -116,7 +116,7 @@ func (r *run) do(ctx context.Context, a args) (Result, error) {
 	for _, id := range a.Files {
 		uploaded = append(uploaded, files.File{ID: id})
 	}
-	r.Discard(ctx, r.by, uploaded)
+	r.Discard(context.Background(), r.by, uploaded) //nolint:contextcheck // the job has ended, and its lease with it
 	return r.result, nil
 }
 
@@ -154,7 +154,7 @@ func (r *run) prepare(ctx context.Context, a args) (opt transfer.Options, source
 func (r *run) load(ctx context.Context, opt transfer.Options, folder string, sources []transfer.Source) error {
 	add := func(s *transfer.Summary) {
 		r.result.Partial += s.Partial
-		r.result.Created = append(r.result.Created, s.CreatedReferences...)
+		r.result.References = append(r.result.References, s.CreatedReferences...)
 		r.result.Notices = append(r.result.Notices, s.Notices...)
 	}
 	if opt.Kind == transfer.AnyKind {
@@ -388,12 +388,12 @@ func shownBytes(n int64) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", value), ".0") + " " + units[unit]
 }
 
-// wrong returns an error of the files, or of how they are read, as one of the request: naming the file.
-func wrong(err error) error {
+// wrong returns an error of files, or of how they are read, as one of the request, which names the file.
+func wrong(name string, err error) error {
 	var known *crm.Error
 	switch {
 	case err == nil, errors.As(err, &known), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	}
-	return crm.Invalid(crm.FieldError{Field: "file", Message: "cannot be imported: " + asMembers(err.Error())})
+	return crm.Invalid(crm.FieldError{Field: "file", Message: name + "cannot be imported: " + asMembers(err.Error())})
 }
