@@ -110,6 +110,7 @@ func (a *App) open(ctx context.Context, cfg config.Config) error {
 	}
 	core.metrics.ObserveEach(faces.ObserveOverload)
 	core.turn.give(faces.Background)
+	a.serving.face.Store(faces)
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.ListenAddress())
 	if err != nil {
 		return fmt.Errorf("%s, %s: %w", config.NameOf(cfg.Server, "Addr"), config.NameOf(cfg.Server, "Port"), err)

@@ -5,16 +5,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"sixty/internal/accounts"
-	"sixty/internal/bulk"
-	"sixty/internal/config"
 	"sixty/internal/crm"
 )
 
 const (
-	// pruneEvery is the interval of pruning, and pruneAtOnce bounds the rows of each kind.
-	pruneEvery  = 10 * time.Minute
-	pruneAtOnce = 100_000
 	// rebuildRetry is the time between two attempts to rebuild derived data.
 	rebuildRetry = 30 * time.Second
 	// reindexEvery is the interval at which deals that wait for being indexed are looked for.
@@ -36,50 +30,6 @@ func (t *turn) take(ctx context.Context) (leave func(), err error) {
 		return (*enter)(ctx)
 	}
 	return func() {}, nil
-}
-
-// prune removes old rows of the change log and the audit trail, stored responses, expired
-// sessions and one-time tokens, and networks of sign-ins, periodically until ctx ends.
-func (s *serving) prune(ctx context.Context, cfg config.Cache) {
-	repeat(ctx, pruneEvery, func() bool {
-		s.pruneOnce(ctx, cfg)
-		return ctx.Err() == nil
-	})
-}
-
-// pruneOnce removes what is old by the database's clock, unless the clock of this instance
-// is wrong: what else it decides by the time is not to be trusted either.
-func (s *serving) pruneOnce(ctx context.Context, cfg config.Cache) {
-	recent, skew := s.heartbeat.state()
-	if !recent || skew != 0 {
-		return
-	}
-	now, err := s.core.Store.Now(ctx)
-	if err != nil {
-		return // the next time
-	}
-	for _, old := range []struct {
-		what  string
-		kept  time.Duration
-		prune func(ctx context.Context, before crm.Instant, limit int) (int64, error)
-	}{
-		{"the change log", cfg.ChangesRetention, s.core.Store.PruneLog},
-		{"what imports have changed", bulk.UndoTime, s.core.Store.PruneImports},
-		{"stored responses", crm.IdempotencyRetention, s.core.Store.PruneIdempotencyKeys},
-		{"the audit trail", cfg.AuditRetention, s.core.Store.PruneAudit},
-		{"sessions and one-time tokens", 0, s.core.Store.PruneExpiredCredentials},
-		{"networks of sign-ins", accounts.SignInNetworkRetention, s.core.Store.PruneSignInNetworks},
-	} {
-		removed, err := old.prune(ctx, now-crm.Instant(old.kept.Microseconds()), pruneAtOnce)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			s.core.Log.Warn("old rows could not be removed", "of", old.what, "error", err)
-		case removed > 0:
-			s.core.Log.Info("old rows were removed", "of", old.what, "rows", removed)
-		}
-	}
 }
 
 // repeat calls work at once and then periodically, until it returns false or ctx ends.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"sixty/internal/config"
 	"sixty/internal/crm"
+	"sixty/internal/jobs"
 	"sixty/internal/servertest"
 )
 
@@ -44,9 +46,10 @@ func TestWrongClockRemovesNothing(t *testing.T) {
 			}
 			const days = 8 * 24 * time.Hour // one more than the log is kept
 			var log bytes.Buffer
-			offset := days
+			var offset atomic.Int64
+			offset.Store(int64(days))
 			open := func() *App {
-				a, err := New(t.Context(), cfg, Options{Stderr: &log, Clock: func() time.Time { return time.Now().Add(offset) }})
+				a, err := New(t.Context(), cfg, Options{Stderr: &log, Clock: func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -74,24 +77,37 @@ func TestWrongClockRemovesNothing(t *testing.T) {
 				}
 				return n
 			}
-			prune := func(by time.Duration) {
-				a.serving.end() // nothing but the test beats and prunes
+			prune := func(by time.Duration, want jobs.State) {
+				t.Helper()
+				a.serving.end() // nothing but the test beats
 				a.serving.running.Wait()
-				offset = by
+				offset.Store(int64(by))
 				a.serving.heartbeat.beat(t.Context())
-				a.serving.pruneOnce(t.Context(), cfg.Cache)
+				added, err := a.core.Jobs.Add(t.Context(), crm.Actor{}, jobs.NewJob{Kind: jobs.DataCleanup})
+				if err != nil {
+					t.Fatal(err)
+				}
+				job := added[0]
+				for poll := time.NewTicker(5 * time.Millisecond); !job.State.Ended(); <-poll.C {
+					if job, err = a.core.Store.Jobs().Job(t.Context(), crm.ID{}, job.ID); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if job.State != want || want == jobs.Failed && !strings.Contains(*job.Error, "the clock of this instance") {
+					t.Errorf("%s ahead: the job has %s, %v", by, job.State, job.Error)
+				}
 			}
-			prune(0)
+			prune(0, jobs.Done)
 			if _, err := a.core.Accounts.CreateOrganisation(t.Context(), "Now"); err != nil {
 				t.Fatal(err)
 			}
-			offset = -days
+			offset.Store(int64(-days))
 			if _, err := a.core.Accounts.CreateOrganisation(t.Context(), "Old"); err != nil {
 				t.Fatal(err)
 			}
 			all := entries()
 			for _, by := range []time.Duration{days, -days} {
-				prune(by)
+				prune(by, jobs.Failed)
 				if n := entries(); n != all {
 					t.Errorf("%s ahead: %d of %d entries are left", by, n, all)
 				}
@@ -99,7 +115,7 @@ func TestWrongClockRemovesNothing(t *testing.T) {
 					t.Errorf("%s ahead: the warnings are %q", by, w)
 				}
 			}
-			prune(0)
+			prune(0, jobs.Done)
 			if n := entries(); n == 0 || n >= all {
 				t.Errorf("with the right clock %d of %d entries are left", n, all)
 			}
@@ -107,7 +123,7 @@ func TestWrongClockRemovesNothing(t *testing.T) {
 				t.Errorf("with the right clock: %q", w)
 			}
 			a.core.lines.Flush()
-			for text, want := range map[string]int{"differs from the database's": 2, "agrees with the database's again": 2} {
+			for text, want := range map[string]int{"it removes no old rows until": 2, "agrees with the database's again": 2} {
 				if n := strings.Count(log.String(), text); n != want {
 					t.Errorf("%q is logged %d times, want %d:\n%s", text, n, want, log.String())
 				}

@@ -68,7 +68,7 @@ func (s *serving) startJobs(cfg config.Server) error {
 		}
 		runner = jobs.NewRunner(jobs.RunnerOptions{
 			Store: store, Specs: specs, Rights: core.rights, Handover: handover, Logger: core.Log,
-			Places: places, StopLimit: cfg.JobStop, Schedules: schedules,
+			Places: places, StopLimit: cfg.JobStop, Schedules: schedules, Observer: core.observeJobs(store),
 		})
 		b.runner.Go(func() { runner.Run(running) })
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sixty/internal/accounts"
@@ -71,6 +72,7 @@ type serving struct {
 	heartbeat  *heartbeat
 	background background
 	started    time.Time
+	face       atomic.Pointer[server.Server] // nil until there is one
 
 	end     context.CancelFunc
 	running sync.WaitGroup
@@ -146,7 +148,6 @@ func newServing(ctx context.Context, core *Core, cfg config.Server) (*serving, e
 			core.Log.Error("the change log is not followed any more", "error", err)
 		}
 	})
-	s.running.Go(func() { s.prune(running, cfg.Cache) })
 	s.running.Go(func() { s.tidyFiles(running) })
 	s.running.Go(func() { s.heartbeat.run(running) })
 	s.running.Go(func() { s.rebuild(running) })

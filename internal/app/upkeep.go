@@ -13,12 +13,17 @@ import (
 	"sixty/internal/httpapi"
 	"sixty/internal/jobkinds"
 	"sixty/internal/jobs"
+	"sixty/internal/mail"
 	"sixty/internal/store"
 	"sixty/internal/webhooks"
 )
 
-// analysesKept is how long analyses of the performance are kept.
-const analysesKept = 30 * 24 * time.Hour
+// How long what jobs leave is kept.
+const (
+	jobsKept       = 7 * 24 * time.Hour // those that were done or cancelled
+	failedJobsKept = 30 * 24 * time.Hour
+	analysesKept   = 30 * 24 * time.Hour
+)
 
 // upkeep returns the kinds of jobs that look after the database and this instance.
 func (s *serving) upkeep(cfg config.Cache) []jobs.Spec {
@@ -35,6 +40,7 @@ func (s *serving) upkeep(cfg config.Cache) []jobs.Spec {
 			}
 			return core.Store.PutPerformanceAnalysis(ctx, id, host, analysis)
 		}),
+		jobkinds.CacheWarmup(jobkinds.Warmup{MostUsed: s.cache.MostUsed, Warm: s.warm, Clock: core.Clock}),
 	}
 }
 
@@ -44,7 +50,12 @@ func (s *serving) removals(cfg config.Cache) []jobkinds.Removal {
 	all := []jobkinds.Removal{
 		{Name: "sessions", Remove: db.PruneExpiredCredentials},
 		{Name: "idempotency", Keep: crm.IdempotencyRetention, Remove: db.PruneIdempotencyKeys},
+		{Name: "files", Remove: s.core.Files.RemoveExpired},
 		{Name: "sign_in_networks", Keep: accounts.SignInNetworkRetention, Remove: db.PruneSignInNetworks},
+		{Name: "jobs", Keep: jobsKept, Remove: db.PruneJobs},
+		{Name: "failed_jobs", Keep: failedJobsKept, Remove: db.PruneFailedJobs},
+		{Name: "outbox", Keep: mail.Retention, Remove: db.PruneOutbox},
+		{Name: "webhook_deliveries", Keep: webhooks.DeliveryRetention, Remove: db.PruneWebhookDeliveries},
 		{Name: "performance_analyses", Keep: analysesKept, Remove: db.PrunePerformanceAnalyses},
 		{Name: "changes", Keep: cfg.ChangesRetention, Remove: db.PruneLog},
 		{Name: "imports", Keep: bulk.UndoTime, Remove: db.PruneImports},
@@ -76,7 +87,11 @@ func (h *heartbeat) trusted() error {
 
 // analyse returns the analysis of this instance's performance.
 func (s *serving) analyse() any {
-	return httpapi.Analyse(s.figures(), s.cache.Stats(), 0)
+	waiting := 0
+	if face := s.face.Load(); face != nil {
+		waiting = face.Waiting()
+	}
+	return httpapi.Analyse(s.figures(), s.cache.Stats(), waiting)
 }
 
 // analyses returns the analyses that were stored.
@@ -87,4 +102,12 @@ func (c *Core) analyses(ctx context.Context) ([]httpapi.Analysis, error) {
 		all[i] = httpapi.Analysis(a)
 	}
 	return all, err
+}
+
+// warm makes a cached response again. A process that serves nothing has none.
+func (s *serving) warm(ctx context.Context, org crm.ID, key string) (made bool, err error) {
+	if face := s.face.Load(); face != nil {
+		return face.Warm(ctx, org, key)
+	}
+	return false, nil
 }

@@ -33,6 +33,7 @@ type Cache struct {
 	entries   *otter.Cache[key, *Entry] // nil if the cache is off
 	flights   flights
 	stats     stats
+	usage     usage
 }
 
 // tier holds the options of a Tier.
@@ -46,6 +47,7 @@ func New(o Options) *Cache {
 	c := &Cache{
 		limit: o.Bytes, jitter: o.Jitter, tiers: map[Tier]tier{}, freshness: o.Freshness, now: o.Now,
 		flights: flights{running: map[flightKey]*flight{}}, stats: stats{series: map[seriesKey]*series{}},
+		usage: usage{reads: map[key]int64{}},
 	}
 	if c.now == nil {
 		c.now = time.Now
@@ -68,6 +70,7 @@ func New(o Options) *Cache {
 			if e.Cause == otter.CauseOverflow {
 				e.Value.series.evicted.Add(1)
 			}
+			c.usage.add(e.Value)
 		},
 		// Maintenance is cheap. On the caller's goroutine, it has evicted whatever exceeds
 		// the limit before the write returns.
@@ -155,7 +158,9 @@ func (c *Cache) find(r *Request, at position) (Result, bool) {
 	if !ok || !c.valid(e, at.log, at.read) {
 		return Result{}, false
 	}
-	e.markValid(at.read)
+	if !r.Unread {
+		e.markValid(at.read)
+	}
 	e.series.hits.Add(1)
 	return Result{Entry: e, Outcome: Hit, Source: Memory, TTL: e.ttl(at.read), Lookup: c.now().Sub(at.read)}, true
 }
@@ -184,6 +189,7 @@ func (c *Cache) bypass(ctx context.Context, r *Request, asked time.Time, fill fu
 // store builds an entry, and caches it if that is allowed and useful.
 func (c *Cache) store(r *Request, at position, a *Answer) *Entry {
 	e := newEntry(key{r.Org, r.Key}, a, c.stats.of(r))
+	e.countFirst(r)
 	t, ok := c.tiers[r.Tier]
 	if !ok || a.NoStore || !cacheable(a.Status) || a.Epoch != "" && a.Epoch != at.log.Epoch {
 		return e

@@ -40,6 +40,7 @@ type Entry struct {
 	tags    []crm.Tag       // those of the answer, its tier and the whole cache
 	expires time.Time       // zero if uncached
 	validAt atomic.Int64
+	reads   atomic.Int64 // at most one in markEvery; see usage
 	series  *series
 	cache   *Cache // nil if uncached
 
@@ -107,6 +108,13 @@ func (e *Entry) ttl(now time.Time) time.Duration {
 	return max(0, e.expires.Sub(now))
 }
 
+// countFirst counts the read that the entry was made for.
+func (e *Entry) countFirst(r *Request) {
+	if !r.Unread {
+		e.reads.Store(1)
+	}
+}
+
 // markEvery is the precision of validAt: frequently read entries are not written to at
 // every read.
 const markEvery = 100 * time.Millisecond
@@ -115,6 +123,7 @@ const markEvery = 100 * time.Millisecond
 func (e *Entry) markValid(now time.Time) {
 	if n := now.UnixNano(); n-e.validAt.Load() > int64(markEvery) {
 		e.validAt.Store(n)
+		e.reads.Add(1)
 	}
 }
 

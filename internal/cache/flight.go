@@ -135,6 +135,7 @@ func (c *Cache) run(shared, own context.Context, r *Request, at position, k flig
 	if c.shared != nil {
 		if e := c.shared.get(shared, k.key, at.log.Epoch); e != nil && c.valid(e, at.log, at.read) {
 			e.series = c.stats.of(r)
+			e.countFirst(r)
 			c.put(e, e.expires, at.read)
 			f.entry, f.source, f.lookedUp, f.err = e, SharedSource, c.now(), nil
 			return

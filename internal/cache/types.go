@@ -86,6 +86,8 @@ type Request struct {
 	StaleIfError time.Duration
 	// Bypass runs the fill without looking up, caching or sharing its answer.
 	Bypass bool
+	// Unread says that nobody reads the answer, so that it does not count in MostUsed.
+	Unread bool
 }
 
 // Answer is the result of a fill. It must not be changed after it is returned.

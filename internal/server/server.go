@@ -108,7 +108,8 @@ type Server struct {
 	Options // not to be changed
 
 	mux     *http.ServeMux
-	handler http.Handler // the middleware, then the mux
+	warming *http.ServeMux // see Warm
+	handler http.Handler   // the middleware, then the mux
 
 	bulkheads    *bulkheads
 	streams      *streams
@@ -145,7 +146,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		Options: o, mux: http.NewServeMux(), bulkheads: newBulkheads(o.MaxRequests, o.Connections), streams: newStreams(o.PrincipalStreams, o.OrganisationStreams),
+		Options: o, mux: http.NewServeMux(), warming: http.NewServeMux(), bulkheads: newBulkheads(o.MaxRequests, o.Connections), streams: newStreams(o.PrincipalStreams, o.OrganisationStreams),
 		crossSite: crossSite, compressor: compressor, decompressor: decompressor, values: newHeaderValues(), bodies: newBodyLimits(),
 	}
 	s.mux.HandleFunc("/", s.unrouted)
@@ -163,6 +164,9 @@ func (s *Server) Register(op *Operation) {
 		s.bodies.byPattern[op.Method+" "+op.Path] = op.MaxBody
 	}
 	s.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) { s.serve(op, w, r) })
+	if op.Caching.Tier != "" && !op.Public {
+		s.warming.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) { s.warm(op, w, r) })
+	}
 }
 
 // HandleInternal adds a handler that is no operation, for monitoring: callers that permit accepts

@@ -42,11 +42,6 @@ func (s *Store) PerformanceAnalyses(ctx context.Context) ([]PerformanceAnalysis,
 }
 
 // PrunePerformanceAnalyses removes analyses from before an instant, at most limit.
-func (s *Store) PrunePerformanceAnalyses(ctx context.Context, before crm.Instant, limit int) (removed int64, err error) {
-	leave, err := s.background(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer leave()
-	return s.removeLocked(ctx, pruneAnalyses, before, int64(limit))
+func (s *Store) PrunePerformanceAnalyses(ctx context.Context, before crm.Instant, limit int) (int64, error) {
+	return s.pruneAll(ctx, pruneAnalyses, before, limit)
 }
