@@ -85,6 +85,8 @@ func Run(t *testing.T, database func(tb testing.TB) Opener, only ...string) {
 		{"OwnWrites", ownWrites},
 		{"AuditTrail", auditTrails},
 		{"AuditPruned", auditPruned},
+		{"Webhooks", webhookRows},
+		{"WebhooksBehind", webhooksBehind},
 		{"Outbox", outboxes},
 		{"OutboxJoins", outboxJoins},
 		{"OutboxPruned", outboxPruned},
