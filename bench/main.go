@@ -44,7 +44,7 @@ func main() {
 	flag.DurationVar(&s.lasting, "lasting", time.Minute, "how long the day, the connections, and each search for stale answers last")
 	flag.Uint64Var(&s.seed, "seed", uint64(time.Now().UnixNano()), "of what is random")
 	flag.StringVar(&s.old, "old", "", "an earlier build of the program, for versus, writes and organisations")
-	only := flag.String("only", "page,cached,limited,start,day,stale,connections,handover,import,export", "what to measure, of these, scale, versus, writes and organisations")
+	only := flag.String("only", "page,cached,limited,start,day,stale,connections,handover,import,export", "what to measure, of these, jobs, scale, versus, writes and organisations")
 	engines := flag.String("engines", "PostgreSQL,SQLite", "the engines to measure on")
 	bare := flag.String("bare", "", "serve as the bare peer (used by the program itself)")
 	memory := flag.String("memory", "", "serve bytes from memory as a bare peer (used by the program itself)")
@@ -111,6 +111,7 @@ func (b *bed) all(s settings) error {
 		{"organisations", func() error {
 			return b.onServer(func() error { return b.withNew(func(b *bed) error { return b.organisations(s.old, s.rounds) }) })
 		}},
+		{"jobs", func() error { return b.withNew(func(b *bed) error { return b.jobs(s.rounds) }) }},
 		{"scale", func() error { return b.withNew(func(b *bed) error { return b.scale(s.rows) }) }},
 	} {
 		if !slices.Contains(s.only, m.name) {

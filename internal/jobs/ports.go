@@ -52,7 +52,8 @@ type Store interface {
 	// first, then those that have waited longest; none of a kind that is paused, nor more than its
 	// Total over all instances. While jobs of another organisation have waited for a second, an
 	// organisation gets no more than half of the kind's slots (rounded up; of Total, or else of
-	// Slots). A claimed job is running, its attempt is one higher, and the lease has a new token.
+	// Slots, of which those in Held are taken). What the others leave is shared among all. A claimed job is
+	// running, its attempt is one higher, and the lease has a new token.
 	Claim(ctx context.Context, wants []Want, places []string) ([]Claimed, error)
 	// Renew extends leases, and stores what has been noted. It returns those that are lost.
 	Renew(ctx context.Context, leases []Renewal) (lost []crm.ID, err error)
@@ -61,7 +62,9 @@ type Store interface {
 	// Save runs fn, which may be nil, in one transaction of the actor (who is of the job's
 	// organisation) with an update of the job: as crm.Store.Atomic, and ErrLeaseLost.
 	Save(ctx context.Context, by crm.Actor, l Lease, u Update, fn func(context.Context) error) error
-	// End ends an attempt; ErrLeaseLost.
+	// End ends an attempt; ErrLeaseLost. It may be told twice. A job that is to be cancelled does
+	// not wait for another attempt, but is cancelled. Outcomes of Scheduled without a Delay, and of
+	// Ready, are due when the attempt was, so that the job does not lose its place.
 	End(ctx context.Context, l Lease, o Outcome) error
 
 	// Cancel asks for a job to be cancelled: one that waits is cancelled at once, a running one
@@ -96,7 +99,8 @@ type Store interface {
 	Fire(ctx context.Context, s Schedule, next crm.Instant, job Job) (ok bool, err error)
 
 	// Watch calls wake when jobs may have been added by any process, as far as the engine tells, until ctx
-	// ends or watching fails. Announce makes it be called on other instances.
+	// ends or watching fails, and once when it begins. Announce makes it be called on other instances,
+	// soon.
 	Watch(ctx context.Context, wake func()) error
 	Announce(ctx context.Context) error
 	// Now returns the storage's time.

@@ -193,10 +193,21 @@ func (r *Runner) wants() []Want {
 	wants := make([]Want, 0, len(r.o.Specs))
 	for _, spec := range r.o.Specs {
 		if free := spec.Concurrency - r.used[spec.Kind]; free > 0 {
-			wants = append(wants, Want{Kind: spec.Kind, Free: free, Slots: spec.Concurrency})
+			wants = append(wants, Want{Kind: spec.Kind, Free: free, Slots: spec.Concurrency, Held: r.held(spec.Kind)})
 		}
 	}
 	return wants
+}
+
+// held returns how many jobs of a kind run, by organisation. The caller has the lock.
+func (r *Runner) held(kind Kind) map[crm.ID]int {
+	held := map[crm.ID]int{}
+	for _, a := range r.running {
+		if a.task.Job.Kind == kind {
+			held[a.task.Job.OrgID]++
+		}
+	}
+	return held
 }
 
 // free returns the kinds with free slots.

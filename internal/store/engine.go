@@ -23,6 +23,9 @@ type Scope struct {
 	// organisation is known, or covers all of them: signing in, reading the change log,
 	// maintenance, and data of the database as a whole.
 	Service bool
+	// ByKey: a transaction finds rows by indexes alone, whatever the statistics say: of a table that
+	// was empty a moment ago, they say that reading all of it is best.
+	ByKey bool
 	// Reserved allows the connection that is reserved for following the change log and for
 	// health checks, when all others are in use.
 	Reserved bool

@@ -45,7 +45,7 @@ func (j jobStore) Claim(ctx context.Context, wants []jobs.Want, places []string)
 		return nil, err
 	}
 	var claimed []jobs.Claimed
-	err = s.inServiceAgain(ctx, func(etx EngineTx) error {
+	err = s.byKeyInService(ctx, func(etx EngineTx) error {
 		c := claim{s, etx, places}
 		if err := c.promote(ctx, states); err != nil {
 			return err
@@ -82,9 +82,9 @@ func (s *Store) wanted(ctx context.Context, wants []jobs.Want, places []string) 
 		arms := make([]string, len(wants))
 		for i := range wants {
 			kind := "$" + strconv.Itoa(i+1)
-			arms[i] = "SELECT " + strconv.Itoa(i) + ", EXISTS (SELECT 1 FROM jobs t WHERE t.kind = " + kind + " AND t.state = 'ready'" + there +
-				"), EXISTS (SELECT 1 FROM jobs t WHERE t.kind = " + kind + " AND t.state = 'scheduled' AND t.run_at <= " + s.dialect.SecondsAgo(0) +
-				"), coalesce((SELECT k.paused FROM job_kinds k WHERE k.kind = " + kind + "), false), coalesce((SELECT k.total FROM job_kinds k WHERE k.kind = " + kind + "), 0)"
+			arms[i] = "SELECT " + strconv.Itoa(i) + ", (SELECT t.id FROM jobs t WHERE t.kind = " + kind + " AND t.state = 'ready'" + there + nextOrder +
+				" LIMIT 1) IS NOT NULL, (SELECT t.id FROM jobs t WHERE t.kind = " + kind + " AND t.state = 'scheduled' AND t.run_at <= " + s.dialect.SecondsAgo(0) +
+				" ORDER BY t.run_at LIMIT 1) IS NOT NULL, coalesce((SELECT k.paused FROM job_kinds k WHERE k.kind = " + kind + "), false), coalesce((SELECT k.total FROM job_kinds k WHERE k.kind = " + kind + "), 0)"
 		}
 		return &Statement{"job.wanted", strings.Join(arms, "\nUNION ALL ")}
 	})
@@ -126,8 +126,8 @@ func (c *claim) promote(ctx context.Context, states []kindState) error {
 
 func (s *Store) promoteKind(ctx context.Context, etx EngineTx, kind jobs.Kind) (int64, error) {
 	st := s.statement("job.promote", func() *Statement {
-		return &Statement{"job.promote", "UPDATE jobs SET state = 'ready', version = version + 1 WHERE state = 'scheduled' AND (org_id, id) IN (SELECT t.org_id, t.id FROM jobs t WHERE t.kind = $1 AND t.state = 'scheduled' AND t.run_at <= " +
-			s.dialect.SecondsAgo(0) + " ORDER BY t.run_at LIMIT " + strconv.Itoa(promotedAtOnce) + s.dialect.SkipLocked() + ")"}
+		return &Statement{"job.promote", "UPDATE jobs SET state = 'ready', version = version + 1 FROM (SELECT t.org_id AS l_org, t.id AS l_id FROM jobs t WHERE t.kind = $1 AND t.state = 'scheduled' AND t.run_at <= " +
+			s.dialect.SecondsAgo(0) + " ORDER BY t.run_at LIMIT " + strconv.Itoa(promotedAtOnce) + s.dialect.SkipLocked() + ") l WHERE org_id = l.l_org AND id = l.l_id"}
 	})
 	return s.exec(ctx, etx, st, string(kind))
 }

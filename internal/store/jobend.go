@@ -77,7 +77,7 @@ func (j jobStore) storeEnds(ctx context.Context) {
 func (j jobStore) storeSome(ctx context.Context, some []end) (lost []bool, err error) {
 	s := j.store
 	var ready []jobs.Kind
-	err = s.inServiceAgain(ctx, func(etx EngineTx) error {
+	err = s.byKeyInService(ctx, func(etx EngineTx) error {
 		ready = nil
 		running, err := j.lockEnding(ctx, etx, some)
 		if err != nil {

@@ -77,7 +77,7 @@ FROM (SELECT t.org_id AS l_org, t.id AS l_id, v.v_progress, v.v_note FROM jobs t
 		return nil, err
 	}
 	var renewed []crm.ID
-	err = s.inServiceAgain(ctx, func(etx EngineTx) (err error) {
+	err = s.byKeyInService(ctx, func(etx EngineTx) (err error) {
 		renewed, err = collect(ctx, s, etx, st, func(id *crm.ID) []any { return []any{id} }, text)
 		return err
 	})

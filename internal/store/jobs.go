@@ -196,7 +196,7 @@ ON CONFLICT (kind) DO UPDATE SET total = excluded.total WHERE job_kinds.total <>
 )
 
 func (j jobStore) SetPaused(ctx context.Context, kind jobs.Kind, paused bool) error {
-	if err := j.store.inServiceAgain(ctx, func(etx EngineTx) error {
+	if err := j.store.byKeyInService(ctx, func(etx EngineTx) error {
 		_, err := j.store.exec(ctx, etx, pauseKind, string(kind), paused)
 		return err
 	}); err != nil {
@@ -209,7 +209,7 @@ func (j jobStore) SetPaused(ctx context.Context, kind jobs.Kind, paused bool) er
 }
 
 func (j jobStore) SetTotal(ctx context.Context, kind jobs.Kind, total int) error {
-	return j.store.inServiceAgain(ctx, func(etx EngineTx) error {
+	return j.store.byKeyInService(ctx, func(etx EngineTx) error {
 		_, err := j.store.exec(ctx, etx, limitKind, string(kind), int64(total))
 		return err
 	})

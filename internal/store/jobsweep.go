@@ -32,7 +32,7 @@ func (j jobStore) Sweep(ctx context.Context) (swept jobs.Swept, ok bool, err err
 	}
 	waiting := swept.Waiting
 	var ready []jobs.Kind
-	err = s.inServiceAgain(ctx, func(etx EngineTx) error {
+	err = s.byKeyInService(ctx, func(etx EngineTx) error {
 		swept, ready = jobs.Swept{Waiting: waiting}, nil
 		lock := s.statement("job.sweep_lock", func() *Statement {
 			return &Statement{"job.sweep_lock", "SELECT " + s.dialect.TryLock(1)}

@@ -201,7 +201,17 @@ func (s *Store) execInService(ctx context.Context, st *Statement, args ...any) e
 // inService runs fn in a transaction that may write to all organisations' rows, and enters
 // no change.
 func (s *Store) inService(ctx context.Context, fn func(EngineTx) error) error {
-	etx, err := s.engine.Begin(ctx, Scope{Service: true})
+	return s.in(ctx, Scope{Service: true}, fn)
+}
+
+// byKeyInService is inService for statements that find rows by their keys, and is run again when the
+// engine wants that.
+func (s *Store) byKeyInService(ctx context.Context, fn func(EngineTx) error) error {
+	return s.again(ctx, func() error { return s.in(ctx, Scope{Service: true, ByKey: true}, fn) })
+}
+
+func (s *Store) in(ctx context.Context, scope Scope, fn func(EngineTx) error) error {
+	etx, err := s.engine.Begin(ctx, scope)
 	if err != nil {
 		return s.fault(ctx, err)
 	}
@@ -209,11 +219,6 @@ func (s *Store) inService(ctx context.Context, fn func(EngineTx) error) error {
 	if err := fn(etx); err != nil {
 		return err
 	}
-	etx.Guard(guardOf(ctx, Scope{Service: true}))
+	etx.Guard(guardOf(ctx, scope))
 	return s.fault(ctx, etx.Commit(ctx))
-}
-
-// inServiceAgain is inService for what is run again when the engine wants that.
-func (s *Store) inServiceAgain(ctx context.Context, fn func(EngineTx) error) error {
-	return s.again(ctx, func() error { return s.inService(ctx, fn) })
 }

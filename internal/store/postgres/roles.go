@@ -59,6 +59,11 @@ func setting(scope store.Scope, args []any) (string, []any) {
 // confine returns what sets the scope of a transaction after BEGIN. An id is
 // written in digits and hyphens alone.
 func confine(scope store.Scope) string {
+	if scope.ByKey {
+		const byKey = "; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+		scope.ByKey = false
+		return byKey + confine(scope)
+	}
 	if scope.Service {
 		return "; SET LOCAL ROLE " + serviceRole
 	}

@@ -85,11 +85,11 @@ AND c.relname NOT IN ('settings', 'goose_db_version', 'derived_data', 'instances
 	// Neither role owns anything here, or is exempt, or can sign in; what belongs to the
 	// whole database is none of a tenant's business.
 	for sql, want := range map[string]int{
-		`SELECT count(*) FROM pg_roles WHERE rolname IN ('sixty_tenant', 'sixty_service') AND NOT (rolsuper OR rolbypassrls OR rolcanlogin OR rolcreaterole)`:                                                  2,
-		`SELECT count(*) FROM pg_class WHERE relowner IN ('sixty_tenant'::regrole, 'sixty_service'::regrole)`:                                                                                                  0,
-		`SELECT count(*) FROM pg_auth_members WHERE member IN ('sixty_tenant'::regrole, 'sixty_service'::regrole)`:                                                                                             0,
-		`SELECT count(*) FROM (VALUES ('settings'), ('goose_db_version'), ('instances'), ('performance_analyses')) t (name) WHERE has_table_privilege('sixty_tenant', name, 'SELECT, INSERT, UPDATE, DELETE')`: 0,
-		`SELECT count(*) FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind = 'v' AND relname <> 'own_search' AND has_table_privilege('sixty_tenant', c.oid, 'SELECT')`:                   0,
+		`SELECT count(*) FROM pg_roles WHERE rolname IN ('sixty_tenant', 'sixty_service') AND NOT (rolsuper OR rolbypassrls OR rolcanlogin OR rolcreaterole)`:                                                                 2,
+		`SELECT count(*) FROM pg_class WHERE relowner IN ('sixty_tenant'::regrole, 'sixty_service'::regrole)`:                                                                                                                 0,
+		`SELECT count(*) FROM pg_auth_members WHERE member IN ('sixty_tenant'::regrole, 'sixty_service'::regrole)`:                                                                                                            0,
+		`SELECT count(*) FROM (VALUES ('settings'), ('goose_db_version'), ('instances'), ('performance_analyses'), ('job_kinds')) t (name) WHERE has_table_privilege('sixty_tenant', name, 'SELECT, INSERT, UPDATE, DELETE')`: 0,
+		`SELECT count(*) FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind = 'v' AND relname <> 'own_search' AND has_table_privilege('sixty_tenant', c.oid, 'SELECT')`:                                  0,
 	} {
 		var n int
 		if err := conn.QueryRow(t.Context(), sql).Scan(&n); err != nil || n != want {

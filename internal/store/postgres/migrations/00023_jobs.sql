@@ -78,7 +78,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON job_kinds TO sixty_service;
 -- hold_lease locks the job until the transaction ends, and raises SX002 if it does not run under
 -- the token. A lock for a change is for what changes the job itself; otherwise several transactions
 -- hold a lease at a time.
-CREATE OR REPLACE FUNCTION hold_lease(of_org uuid, of_job uuid, of_token uuid, to_change boolean) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION hold_lease(of_org uuid, of_job uuid, of_token uuid, to_change boolean) RETURNS boolean LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
 BEGIN
   IF to_change THEN
     PERFORM FROM jobs WHERE org_id = of_org AND id = of_job AND lease_token = of_token AND state = 'running' FOR NO KEY UPDATE;
