@@ -87,6 +87,37 @@ func (s *Service) CreateResetToken(ctx context.Context, by crm.Actor, user crm.I
 	return token, err
 }
 
+// resetPause is the time in which a person gets no second token by asking for it.
+const resetPause = 5 * time.Minute
+
+// RequestReset creates a one-time token with the given hash for a person who has lost their
+// password, and asks for it without being signed in. ok is false, and there is none, if they cannot
+// sign in, or were given one a short time ago.
+func (s *Service) RequestReset(ctx context.Context, account Account, hash []byte) (person crm.Owner, ok bool, err error) {
+	by, now := crm.Actor{Org: account.OrgID}, s.clock()
+	err = s.store.Write(ctx, by, now, func(tx Tx) error {
+		ok = false
+		if person, err = crm.LockOne(ctx, tx.Owners(), account.UserID, "user"); err != nil {
+			return err
+		}
+		if person.DeactivatedAt != nil || person.Service || person.Email == nil {
+			return nil
+		}
+		recent, err := s.store.OneTimeTokens(ctx, account.OrgID, now, maxTokens)
+		if err != nil {
+			return err
+		}
+		for _, t := range recent {
+			if t.UserID == account.UserID && t.CreatedAt > now-crm.Instant(resetPause.Microseconds()) {
+				return nil
+			}
+		}
+		ok = true
+		return putToken(ctx, tx, by, newToken(by, person.ID, PurposeReset, hash, now), ActionResetRequested)
+	})
+	return person, ok && err == nil, err
+}
+
 // putToken adds a token, and enters in the audit trail who asked for it.
 func putToken(ctx context.Context, tx Tx, by crm.Actor, t OneTimeToken, action Action) error {
 	if err := tx.PutOneTimeToken(ctx, t); err != nil {

@@ -338,6 +338,8 @@ func (a *access) body(op apiOperation) object {
 		return object{"old": goodPassword, "new": goodPassword}
 	case "POST /api/auth/invite":
 		return object{"email": a.newAddress()}
+	case "POST /api/auth/forgot":
+		return object{"email": "nobody@acme.example"}
 	case "POST /api/auth/accept":
 		return object{"token": a.admin.make("/api/auth/invite", object{"email": a.newAddress()})["token"], "password": goodPassword}
 	case "PUT /api/users/{id}/identity":

@@ -114,6 +114,9 @@ var uncachedReads = map[string]string{
 	"/api/audit":                "readers of the trail look for what is new",
 	"/api/users":                "the last sign-in is not in the change log",
 	"/api/users/{id}":           "the same",
+	"/api/outbox":               "messages are not in the log",
+	"/api/outbox/{id}":          "the same",
+	"/api/outbox/{id}/eml":      "the same",
 	"/api/keys":                 "when a key was used last is not in the log",
 	"/api/keys/{id}":            "the same",
 

@@ -44,7 +44,7 @@ func (u user) oursOf(owner string) records {
 	webhook, delivery := u.webhookOf(u.org)
 	return records{
 		"webhook": webhook.String(), "delivery": delivery.String(),
-		"user": person.ID.String(), "key": key.ID.String(), "session": u.sessionOf(person).ID.String(),
+		"user": person.ID.String(), "key": key.ID.String(), "session": u.sessionOf(person).ID.String(), "message": u.message(),
 		"activity": id(activity), "task": id(task),
 		"company": id(company), "contact": id(contact), "deal": id(deal), "stage": id(stage), "owner": owner,
 	}
@@ -57,7 +57,7 @@ var kinds = map[string]string{
 	"contact_id": "contact", "primary_contact_id": "contact",
 	"activities": "activity", "tasks": "task", "dealId": "deal", "deal_id": "deal",
 	"assignedTo": "owner", "actorId": "owner", "actor_id": "owner", "assigned_to": "owner", "created_by": "owner", "user_id": "owner",
-	"users": "user", "keys": "key", "keyId": "key", "key_id": "key", "to": "owner", "sessions": "session", "session_id": "session",
+	"users": "user", "keys": "key", "keyId": "key", "key_id": "key", "to": "owner", "sessions": "session", "session_id": "session", "outbox": "message",
 	"webhooks": "webhook", "delivery_id": "delivery",
 }
 

@@ -637,6 +637,7 @@ var readOnly = map[string]bool{"id": true, "created_at": true, "updated_at": tru
 var reasonsOfState = []*regexp.Regexp{
 	regexp.MustCompile(`refers to|does not exist|is deleted`), // ids of records that are not there
 	regexp.MustCompile(`token must be one that was given out`),
+	regexp.MustCompile(`email must be an e-mail address`),
 	regexp.MustCompile(`which is the maximum of the organisation`),
 	regexp.MustCompile(`Idempotency-Key was used with another body`),
 	regexp.MustCompile(`expires_at must lie in the future`),

@@ -78,6 +78,9 @@ func newApp(ctx context.Context, core *Core, cfg config.Config) (*App, error) {
 	if err := core.openFiles(ctx, cfg); err != nil {
 		return nil, err
 	}
+	if err := core.openMail(cfg); err != nil {
+		return nil, err
+	}
 	serving, err := newServing(ctx, core, cfg.Server)
 	if err != nil {
 		return nil, err

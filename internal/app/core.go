@@ -21,6 +21,7 @@ import (
 	"sixty/internal/files"
 	"sixty/internal/imports"
 	"sixty/internal/jobs"
+	"sixty/internal/mail"
 	"sixty/internal/store"
 	"sixty/internal/store/postgres"
 	"sixty/internal/store/sqlite"
@@ -64,8 +65,11 @@ type Core struct {
 	Passwords *auth.Passwords
 	// Files keeps files; nil for commands that are no servers.
 	Files *files.Service
-	Log   *slog.Logger
-	Clock func() time.Time
+	// Mail sends messages; nil likewise. Their links lead to frontEnd.
+	Mail     *mail.Service
+	frontEnd string
+	Log      *slog.Logger
+	Clock    func() time.Time
 
 	hasher     *auth.Hasher
 	failures   *accounts.FailureTrail

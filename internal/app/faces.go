@@ -51,6 +51,8 @@ func (a *App) faces(cfg config.Config, proxies ratelimit.Proxies) (*server.Serve
 		Identities:   a.serving.people,
 		Tokens:       a.serving.tokens,
 		Sealer:       a.sealer,
+		Mail:         core.Mail,
+		FrontEnd:     core.frontEnd,
 		Webhooks:     a.serving.hooks,
 		ListLimit:    cfg.ListLimit,
 		Health:       health{a},

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -28,7 +29,7 @@ func (e *enqueued) tell(kinds []jobs.Kind) {
 // specs returns the kinds of jobs, with what each does.
 func (s *serving) specs(cfg config.Server) []jobs.Spec {
 	s.core.openImports(cfg.Files)
-	return append(s.upkeep(cfg.Cache), jobkinds.Notification(s.hooks), jobkinds.BulkImport(s.core.Imports))
+	return append(slices.Concat(s.upkeep(cfg.Cache), s.messages()), jobkinds.Notification(s.hooks), jobkinds.BulkImport(s.core.Imports))
 }
 
 // background is the part of a server or a worker that adds jobs and runs them.
@@ -53,6 +54,7 @@ func (s *serving) startJobs(cfg config.Server) error {
 	store := core.Store.Jobs()
 	b := &s.background
 	core.Jobs = jobs.NewService(store, specs...)
+	core.Mail.Jobs = core.Jobs
 	var handover jobs.Handover
 	if s.redis != nil {
 		b.handover = jobsredis.New(s.redis, s.database, core.Log)
@@ -118,7 +120,11 @@ func NewWorker(ctx context.Context, cfg config.Config, o Options) (*Worker, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := core.openFiles(ctx, cfg); err != nil {
+	err = core.openFiles(ctx, cfg)
+	if err == nil {
+		err = core.openMail(cfg)
+	}
+	if err != nil {
 		return nil, errors.Join(err, core.Close())
 	}
 	serving, err := newServing(ctx, core, cfg.Server)

@@ -57,6 +57,7 @@ func (s *serving) removals(cfg config.Cache) []jobkinds.Removal {
 		{Name: "outbox", Keep: mail.Retention, Remove: db.PruneOutbox},
 		{Name: "webhook_deliveries", Keep: webhooks.DeliveryRetention, Remove: db.PruneWebhookDeliveries},
 		{Name: "performance_analyses", Keep: analysesKept, Remove: db.PrunePerformanceAnalyses},
+		{Name: "messages", Keep: mail.Retention, Remove: db.PruneOutbox},
 		{Name: "changes", Keep: cfg.ChangesRetention, Remove: db.PruneLog},
 		{Name: "imports", Keep: bulk.UndoTime, Remove: db.PruneImports},
 		{Name: "audit", Keep: cfg.AuditRetention, Remove: db.PruneAudit},

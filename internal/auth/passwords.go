@@ -62,6 +62,18 @@ func (p *Passwords) Set(ctx context.Context, by crm.Actor, user crm.ID, password
 	return p.service.SetPassword(ctx, by, user, hash)
 }
 
+// Reset returns a secret with which a person who asks for it sets a new password, and who they are; ""
+// if there is nothing to be given: see accounts.Service.RequestReset.
+func (p *Passwords) Reset(ctx context.Context, account accounts.Account) (secret string, person crm.Owner, err error) {
+	secret = newToken()
+	hash := hashOf(secret)
+	person, ok, err := p.service.RequestReset(ctx, account, hash[:])
+	if err != nil || !ok {
+		secret = ""
+	}
+	return secret, person, err
+}
+
 // Matches reports whether a password is the actor's.
 func (p *Passwords) Matches(ctx context.Context, by crm.Actor, password string) (bool, error) {
 	account, err := p.service.OwnAccount(ctx, by)

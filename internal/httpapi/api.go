@@ -15,6 +15,7 @@ import (
 	"sixty/internal/auth"
 	"sixty/internal/crm"
 	"sixty/internal/cursor"
+	"sixty/internal/mail"
 	"sixty/internal/server"
 	"sixty/internal/webhooks"
 )
@@ -43,6 +44,9 @@ type Options struct {
 	Figures func() Figures
 	// Analyses returns the stored analyses of instances, the newest first; nil: none are.
 	Analyses func(context.Context) ([]Analysis, error)
+	// Mail sends messages, with links to FrontEnd; nil: there is no outbox.
+	Mail     *mail.Service
+	FrontEnd string
 	// Docs opens /docs and the API document.
 	Docs bool
 }
@@ -112,6 +116,7 @@ func (a *API) operations() []operation {
 	all = append(all, a.sessionOperations()...)
 	all = append(all, a.oidcOperations()...)
 	all = append(all, a.invitationOperations()...)
+	all = append(all, a.outboxOperations()...)
 	all = append(all, a.teamOperations()...)
 	all = append(all, a.identityOperations()...)
 	all = append(all, a.keyOperations()...)

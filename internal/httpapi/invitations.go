@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"reflect"
 
@@ -8,10 +9,11 @@ import (
 
 	"sixty/internal/accounts"
 	"sixty/internal/crm"
+	"sixty/internal/mail"
 	"sixty/internal/server"
 )
 
-// The program sends no mail: an admin gets the token, once, and passes it on to the user.
+// An admin gets the token, once, and passes it on to the user, or has it mailed to them, or both.
 
 type (
 	invitePatch struct {
@@ -19,13 +21,21 @@ type (
 		FirstName    crm.Field[string] `json:"first_name"`
 		LastName     crm.Field[string] `json:"last_name"`
 		Role         crm.Field[string] `json:"role"`
+		Mail         crm.Field[bool]   `json:"mail" doc:"Also mail the user a link with the token; false by default."`
 		DecodeErrors crm.DecodeErrors  `json:"-"`
 	}
 	resetPatch struct {
 		UserID       crm.Field[crm.ID] `json:"user_id" doc:"The user who is to set a password."`
+		Mail         crm.Field[bool]   `json:"mail" doc:"Also mail the user a link with the token; false by default."`
 		DecodeErrors crm.DecodeErrors  `json:"-"`
 	}
 )
+
+// invitationView is what an invitation sets.
+type invitationView struct {
+	crm.Owner
+	Mail bool `json:"mail" doc:"Also mail the user a link with the token; false by default."`
+}
 
 // tokenView is a one-time token in a response.
 type tokenView struct {
@@ -39,11 +49,11 @@ type tokenView struct {
 // invitationOperations returns the operations by which admins let users set a password.
 func (a *API) invitationOperations() []operation {
 	a.schemas.record("Token", reflect.TypeFor[tokenView]())
-	a.schemas.patch("Invitation", reflect.TypeFor[invitePatch](), reflect.TypeFor[crm.Owner](), []string{"email"}, limitsOf(crm.Owners), func(s *huma.Schema) {
+	a.schemas.patch("Invitation", reflect.TypeFor[invitePatch](), reflect.TypeFor[invitationView](), []string{"email"}, limitsOf(crm.Owners), func(s *huma.Schema) {
 		s.Properties["email"].Nullable = false
 	})
 	a.schemas.patch("ResetRequest", reflect.TypeFor[resetPatch](), nil, []string{"user_id"})
-	token := &huma.Schema{Type: huma.TypeString, Description: "Returned this once; it is not mailed."}
+	token := &huma.Schema{Type: huma.TypeString, Description: "Returned this once."}
 	invited := a.schemas.answer("InvitedAnswer", &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"user", "token", "expires_at"},
 		Properties: map[string]*huma.Schema{"user": ref("User"), "token": token, "expires_at": instantSchema()},
@@ -52,16 +62,16 @@ func (a *API) invitationOperations() []operation {
 		Type: huma.TypeObject, Required: []string{"token", "expires_at"},
 		Properties: map[string]*huma.Schema{"token": token, "expires_at": instantSchema()},
 	})
-	const byHand = " An API key needs all scopes of the user's role. The program sends no mail: pass the token on to the user. A later token replaces it."
+	const passedOn = " An API key needs all scopes of the user's role. Pass the token on to the user, or have it mailed with mail=true, which is a conflict where no mail is sent. A later token replaces it."
 	return []operation{
 		{
 			method: http.MethodPost, path: "/api/auth/invite", id: "inviteUser", scope: crm.ScopeAdmin, tag: signInTag, secret: true, status: http.StatusCreated,
-			summary: "Invite a user", description: "For admins. Creates the user, a rep unless role says otherwise. An admin " + needsProof + byHand,
+			summary: "Invite a user", description: "For admins. Creates the user, a rep unless role says otherwise. An admin " + needsProof + passedOn,
 			body: ref("Invitation"), answer: invited, problems: []int{http.StatusConflict}, run: a.invite(),
 		},
 		{
 			method: http.MethodPost, path: "/api/auth/reset-request", id: "requestReset", scope: crm.ScopeAdmin, tag: signInTag, secret: true,
-			summary: "Create a password reset token", description: "For admins: for a user who has lost the password, or never had one. That of an admin " + needsProof + byHand,
+			summary: "Create a password reset token", description: "For admins: for a user who has lost the password, or never had one. That of an admin " + needsProof + passedOn,
 			body: ref("ResetRequest"), answer: reset, problems: []int{http.StatusConflict}, run: a.requestReset(),
 		},
 		{
@@ -80,8 +90,22 @@ func (a *API) invitationOperations() []operation {
 
 func (a *API) invite() func(*call) error {
 	return withBody(newBodyReader(func(p *invitePatch) *crm.DecodeErrors { return &p.DecodeErrors }), func(c *call, p invitePatch) error {
-		token, person, created, err := a.Sessions.Invite(a.withProof(c), c.Actor, crm.OwnerPatch{
-			Email: p.Email, FirstName: p.FirstName, LastName: p.LastName, Role: p.Role, DecodeErrors: p.DecodeErrors,
+		var token string
+		var person crm.Owner
+		var created accounts.OneTimeToken
+		err := a.mailed(c, p.Mail.Value, func(ctx context.Context) (m mail.Message, err error) {
+			if token, person, created, err = a.Sessions.Invite(ctx, c.Actor, crm.OwnerPatch{
+				Email: p.Email, FirstName: p.FirstName, LastName: p.LastName, Role: p.Role, DecodeErrors: p.DecodeErrors,
+			}); err != nil || !p.Mail.Value {
+				return m, err
+			}
+			org, err := a.Service.Organisation(ctx, c.Actor)
+			if err != nil {
+				return m, err
+			}
+			m, err = mail.InvitationMessage(mail.Invitation{Name: person.FullName, Organisation: org.Name, Link: mail.Link(a.FrontEnd, mail.PageAccept, token)})
+			m.To = *person.Email
+			return m, err
 		})
 		if err != nil {
 			return err
@@ -104,7 +128,24 @@ func (a *API) requestReset() func(*call) error {
 		if len(p.DecodeErrors) > 0 {
 			return crm.Invalid(p.DecodeErrors...)
 		}
-		token, created, err := a.Sessions.Reset(a.withProof(c), c.Actor, p.UserID.Value)
+		var token string
+		var created accounts.OneTimeToken
+		err := a.mailed(c, p.Mail.Value, func(ctx context.Context) (m mail.Message, err error) {
+			if token, created, err = a.Sessions.Reset(ctx, c.Actor, p.UserID.Value); err != nil || !p.Mail.Value {
+				return m, err
+			}
+			org, err := a.Service.Organisation(ctx, c.Actor)
+			if err != nil {
+				return m, err
+			}
+			user, err := a.Service.Owner(ctx, c.Actor, p.UserID.Value)
+			if err != nil {
+				return m, err
+			}
+			m, err = mail.ResetMessage(mail.Reset{Name: user.FullName, Organisation: org.Name, Link: mail.Link(a.FrontEnd, mail.PageReset, token)})
+			m.To = *user.Email // which who resets a password has
+			return m, err
+		})
 		if crm.CodeOf(err) == crm.CodeNotFound {
 			return crm.Invalid(crm.FieldError{Field: "user_id", Message: "refers to a user that does not exist"})
 		}
@@ -115,6 +156,27 @@ func (a *API) requestReset() func(*call) error {
 		c.Out = appendInstant(append(c.Out, `,"expires_at":`...), created.ExpiresAt)
 		c.Out = append(c.Out, `},"error":null}`...)
 		return nil
+	})
+}
+
+// mailed runs fn, which writes, with a proof of who the actor is, and sends the message that it
+// returns in the same transaction, if there is to be one.
+func (a *API) mailed(c *call, send bool, fn func(context.Context) (mail.Message, error)) error {
+	ctx := a.withProof(c)
+	if !send {
+		_, err := fn(ctx)
+		return err
+	}
+	if !a.Mail.SendsSecrets() {
+		return mail.ErrNotConfigured()
+	}
+	return a.Service.Atomic(ctx, c.Actor, func(ctx context.Context) error {
+		m, err := fn(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = a.Mail.Send(ctx, c.Actor, m)
+		return err
 	})
 }
 

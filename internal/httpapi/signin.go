@@ -12,6 +12,7 @@ import (
 	"sixty/internal/accounts"
 	"sixty/internal/auth"
 	"sixty/internal/crm"
+	"sixty/internal/mail"
 	"sixty/internal/server"
 )
 
@@ -26,6 +27,11 @@ type (
 	passwordPatch struct {
 		Old          crm.Field[string] `json:"old" minLength:"1"`
 		New          crm.Field[string] `json:"new" minLength:"12" maxLength:"256" doc:"12 to 256 characters."`
+		DecodeErrors crm.DecodeErrors  `json:"-"`
+	}
+	resetByMailPatch struct {
+		Email        crm.Field[string] `json:"email" minLength:"1"`
+		Organisation crm.Field[string] `json:"organisation" nullable:"true" doc:"Name or id; required if the address is known in several organisations."`
 		DecodeErrors crm.DecodeErrors  `json:"-"`
 	}
 	tokenPatch struct {
@@ -63,6 +69,7 @@ func (a *API) signInOperations() []operation {
 	a.schemas.patch("LogIn", reflect.TypeFor[logInPatch](), nil, []string{"email", "password"})
 	a.schemas.patch("Reauthentication", reflect.TypeFor[reauthenticationPatch](), nil, []string{"password"})
 	a.schemas.patch("PasswordChange", reflect.TypeFor[passwordPatch](), nil, []string{"old", "new"})
+	a.schemas.patch("ResetByMail", reflect.TypeFor[resetByMailPatch](), nil, []string{"email"})
 	a.schemas.patch("Redemption", reflect.TypeFor[tokenPatch](), nil, []string{"token", "password"})
 	signedIn := a.schemas.answer("SignedInAnswer", &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"user", "expires_at"},
@@ -71,6 +78,10 @@ func (a *API) signInOperations() []operation {
 	out := a.schemas.answer("SignedOutAnswer", &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"deleted"},
 		Properties: map[string]*huma.Schema{"deleted": {Type: huma.TypeBoolean, Enum: []any{true}}},
+	})
+	accepted := a.schemas.answer("AcceptedAnswer", &huma.Schema{
+		Type: huma.TypeObject, Required: []string{"accepted"},
+		Properties: map[string]*huma.Schema{"accepted": {Type: huma.TypeBoolean, Enum: []any{true}}},
 	})
 	const cookie = "The response sets the session cookie (HttpOnly, SameSite=Lax), which browsers send from then on."
 	return []operation{
@@ -114,6 +125,14 @@ func (a *API) signInOperations() []operation {
 			method: http.MethodPost, path: "/api/auth/accept", id: "acceptInvitation", tag: signInTag, public: true, secret: true,
 			summary: "Accept an invitation", description: "Sets the first password, by a token that is valid for 7 days and can be used once. " + cookie,
 			body: ref("Redemption"), answer: signedIn, problems: []int{http.StatusConflict}, run: a.setPasswordByToken(accounts.PurposeInvitation),
+		},
+		{
+			method: http.MethodPost, path: "/api/auth/forgot", id: "requestResetByMail", tag: signInTag, public: true, secret: true, status: http.StatusAccepted,
+			cost:    server.Expensive("it sends mail to an address that anyone may name"),
+			summary: "Have a link mailed with which a lost password is replaced",
+			description: "The response is the same whether there is such a user. If there is one, who is active and has a password, they are sent a link that " +
+				"is valid for 24 hours and can be used once; within 5 minutes no other. 409 where no mail is sent.",
+			body: ref("ResetByMail"), answer: accepted, problems: []int{http.StatusConflict}, run: a.resetByMail(),
 		},
 		{
 			method: http.MethodPost, path: "/api/auth/reset", id: "resetPassword", tag: signInTag, public: true, secret: true,
@@ -163,6 +182,19 @@ func (a *API) changePassword() func(*call) error {
 		}
 		started, err := a.Sessions.ChangePassword(c.Context, c.Actor, p.Old.Value, p.New.Value, a.clientInfo(c.Request))
 		return a.answerSession(c, started, err)
+	})
+}
+
+func (a *API) resetByMail() func(*call) error {
+	return withBody(newBodyReader(func(p *resetByMailPatch) *crm.DecodeErrors { return &p.DecodeErrors }), func(c *call, p resetByMailPatch) error {
+		if errs := requireTexts(p.DecodeErrors, requiredText{"email", p.Email}); len(errs) > 0 {
+			return crm.Invalid(errs...)
+		}
+		if err := a.Mail.RequestReset(c.Context, mail.ResetArgs{Email: p.Email.Value, Organisation: p.Organisation.Value}); err != nil {
+			return err
+		}
+		c.Out = append(c.Out, `{"data":{"accepted":true},"error":null}`...)
+		return nil
 	})
 }
 

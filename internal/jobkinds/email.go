@@ -10,13 +10,14 @@ import (
 )
 
 // SendEmail sends the messages of the outbox. It is added by what writes a message, and not over the API.
-func SendEmail(messages *mail.Service) jobs.Spec {
+// reset writes the message to who has lost their password.
+func SendEmail(messages *mail.Service, reset func(ctx context.Context, email, organisation string) error) jobs.Spec {
 	return complete(jobs.Spec{
 		Kind: jobs.SendEmail,
 		Check: func(context.Context, crm.Actor, json.RawMessage) error {
 			return crm.Forbidden("Messages are sent by what writes them.")
 		},
-		Run: func(ctx context.Context, t *jobs.Task) (any, error) { return sendEmail(ctx, t, messages) },
+		Run: func(ctx context.Context, t *jobs.Task) (any, error) { return sendEmail(ctx, t, messages, reset) },
 	})
 }
 
@@ -26,10 +27,13 @@ type sentMessage struct {
 	State   mail.State `json:"state"`
 }
 
-func sendEmail(ctx context.Context, t *jobs.Task, messages *mail.Service) (any, error) {
+func sendEmail(ctx context.Context, t *jobs.Task, messages *mail.Service, reset func(ctx context.Context, email, organisation string) error) (any, error) {
 	var args mail.Args
 	if err := t.Args(&args); err != nil {
 		return nil, err
+	}
+	if args.Reset != nil {
+		return nil, reset(ctx, args.Reset.Email, args.Reset.Organisation)
 	}
 	_, update, err := messages.Deliver(ctx, t.Job.OrgID, args.Message)
 	if err != nil {

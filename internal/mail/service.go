@@ -2,6 +2,8 @@ package mail
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"time"
 
@@ -48,10 +50,34 @@ func ErrNotConfigured() error {
 	return e
 }
 
-// Args are the arguments of a job that sends a message. They are read by more people than the
-// message.
+// Args are the arguments of a job that sends a message, which more people read than the message.
 type Args struct {
 	Message crm.ID `json:"message"`
+	// Reset, if not nil, asks for a message that is yet to be written, if it is to be sent at all.
+	// Such a job is one of the system.
+	Reset *ResetArgs `json:"reset,omitempty"`
+}
+
+// ResetArgs say who has asked for another password.
+type ResetArgs struct {
+	Email        string `json:"email"`
+	Organisation string `json:"organisation"`
+}
+
+// RequestReset has a user who says that they have lost their password sent a link with which they
+// set another. A job finds out whether there is such a user, so that the time that this takes says
+// nothing about it. While one waits for an address, no other is added.
+func (s *Service) RequestReset(ctx context.Context, a ResetArgs) error {
+	if !s.SendsSecrets() {
+		return ErrNotConfigured()
+	}
+	address, violation := crm.NormalEmail(a.Email)
+	if violation != "" {
+		return crm.Invalid(crm.FieldError{Field: "email", Message: violation})
+	}
+	key := sha256.Sum256([]byte(address + "\x00" + a.Organisation))
+	_, err := s.Jobs.Add(ctx, crm.Actor{}, jobs.NewJob{Kind: jobs.SendEmail, Args: Args{Reset: &a}, UniqueKey: hex.EncodeToString(key[:])})
+	return err
 }
 
 // Send puts messages into the outbox, each with the job that sends it: as part of the transaction
