@@ -86,7 +86,7 @@ type Request struct {
 	StaleIfError time.Duration
 	// Bypass runs the fill without looking up, caching or sharing its answer.
 	Bypass bool
-	// Unread says that nobody reads the answer, so that it does not count in MostUsed.
+	// Unread says that no client reads the answer, so that it does not count in MostUsed.
 	Unread bool
 }
 
