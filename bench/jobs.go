@@ -46,7 +46,7 @@ func (b *bed) jobs(rounds int) error {
 	j := &jobBed{bed: b}
 	if b.url != "" {
 		j.river = filepath.Join(b.dir, "river")
-		build := exec.CommandContext(b.ctx, "go", "build", "-C", "bench/river", "-o", j.river, ".") //nolint:gosec // a path of our own
+		build := exec.CommandContext(b.ctx, "go", "build", "-C", "bench/river", "-o", j.river, ".")
 		if out, err := build.CombinedOutput(); err != nil {
 			return fmt.Errorf("building the peer: %w: %s", err, out)
 		}
@@ -159,7 +159,7 @@ func (j *jobBed) round() (added, worked float64, err error) {
 
 // riverRound is round for the peer.
 func (j *jobBed) riverRound() (added, worked float64, err error) {
-	c := exec.CommandContext(j.ctx, j.river, "-database", j.url, "-jobs", fmt.Sprint(jobsARound), "-workers", fmt.Sprint(jobWorkers), "-batch", fmt.Sprint(jobsAnAdd)) //nolint:gosec // a program of our own
+	c := exec.CommandContext(j.ctx, j.river, "-database", j.url, "-jobs", fmt.Sprint(jobsARound), "-workers", fmt.Sprint(jobWorkers), "-batch", fmt.Sprint(jobsAnAdd))
 	out, err := c.Output()
 	if err != nil {
 		var failed *exec.ExitError
@@ -225,7 +225,7 @@ func (j *jobBed) pickUp() error {
 	go announcer.Run(ctx)
 	var took []float64
 	for range pickUps {
-		time.Sleep(pickUpPause/2 + rand.N(pickUpPause)) //nolint:gosec // jitter, no secret
+		time.Sleep(pickUpPause/2 + rand.N(pickUpPause))
 		if err := j.add(other, 1); err != nil {
 			return err
 		}

@@ -138,7 +138,7 @@ func (j jobStore) Stats(ctx context.Context, org *crm.ID) ([]jobs.KindStats, err
 			" FROM jobs WHERE " + of + "state = 'done' AND finished_at > " + d.SecondsAgo(3600) + " GROUP BY kind"}
 	})
 	var out []jobs.KindStats
-	of2 := func(kind jobs.Kind) *jobs.KindStats {
+	numbersOf := func(kind jobs.Kind) *jobs.KindStats {
 		for i := range out {
 			if out[i].Kind == kind {
 				return &out[i]
@@ -155,7 +155,7 @@ func (j jobStore) Stats(ctx context.Context, org *crm.ID) ([]jobs.KindStats, err
 		if err := rows.Scan((*string)(&kind), (*string)(&state), &n, &oldest); err != nil {
 			return false, err
 		}
-		k := of2(kind)
+		k := numbersOf(kind)
 		switch state {
 		case jobs.Scheduled:
 			k.Scheduled = n
@@ -179,7 +179,7 @@ func (j jobStore) Stats(ctx context.Context, org *crm.ID) ([]jobs.KindStats, err
 		if err := rows.Scan((*string)(&kind), &n, &wait, &run); err != nil {
 			return false, err
 		}
-		k := of2(kind)
+		k := numbersOf(kind)
 		k.DoneLastHour, k.WaitMillis, k.RunMillis = n, wait, run
 		return true, nil
 	})

@@ -155,7 +155,7 @@ func fairness(f *fixture) {
 	f.add(f.home, kind, 100)
 	f.since(f.home, 3600)
 	want := jobs.Want{Kind: kind, Free: 5, Slots: 5}
-	f.shares("nobody else waits", want, 5, 0)
+	f.shares("no other one waits", want, 5, 0)
 	f.add(f.away, kind, 10)
 	f.must(f.Exec(f.Context(), "UPDATE jobs SET run_at = "+f.Ago(-60)+" WHERE org_id = "+f.ID(f.away.Org)))
 	f.shares("another one has not waited for a second", want, 5, 0)
@@ -166,7 +166,7 @@ func fairness(f *fixture) {
 	f.must(f.Exec(f.Context(), "UPDATE jobs SET priority = 9 WHERE org_id = "+f.ID(f.home.Org)))
 	f.shares("it has a higher priority", want, 3, 2)
 	f.shares("the other one leaves slots", jobs.Want{Kind: kind, Free: 9, Slots: 9}, 6, 3)
-	f.shares("nobody else waits any more", want, 5, 0)
+	f.shares("no other one waits any more", want, 5, 0)
 }
 
 // fairnessOfTotal counts the jobs of all instances if the kind has a total.
@@ -241,17 +241,17 @@ func totals(f *fixture) {
 	claiming.Wait()
 	f.must(errors.Join(errs...))
 	n := 0
-	var any jobs.Claimed
+	var one jobs.Claimed
 	for _, some := range claimed {
 		n += len(some)
 		if len(some) > 0 {
-			any = some[0]
+			one = some[0]
 		}
 	}
 	if n != total {
 		f.Fatalf("%d jobs run, want %d", n, total)
 	}
-	f.must(f.jobs.End(f.Context(), any.Lease, jobs.Outcome{State: jobs.Done}))
+	f.must(f.jobs.End(f.Context(), one.Lease, jobs.Outcome{State: jobs.Done}))
 	if more := f.claim(kind, 5); len(more) != 1 {
 		f.Errorf("%d jobs are claimed when one has ended", len(more))
 	}

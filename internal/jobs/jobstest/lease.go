@@ -129,7 +129,7 @@ func sweepConcurrently(f *fixture) {
 	}
 }
 
-// waiting promotes due jobs, and tells which kinds nobody claims.
+// waiting promotes due jobs, and tells which kinds are not claimed.
 func waiting(f *fixture) {
 	f.add(f.home, jobs.SendEmail, 1)
 	late := f.add(f.home, jobs.DataExport, 1)

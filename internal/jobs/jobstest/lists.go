@@ -29,13 +29,13 @@ func pages(f *fixture) {
 		return -cmpOr(int(a.CreatedAt-b.CreatedAt), slices.Compare(a.ID[:], b.ID[:]))
 	})
 	for text, filter := range map[string]func(*jobs.Filter) error{
-		"":       func(*jobs.Filter) error { return nil },
-		"kind":   func(q *jobs.Filter) error { return set(q, "kind", "data-export") },
-		"kinds":  func(q *jobs.Filter) error { return set(q, "kind", "data-export,send-email") },
-		"state":  func(q *jobs.Filter) error { return set(q, "state", "running") },
-		"states": func(q *jobs.Filter) error { return set(q, "state", "running,ready") },
-		"actor":  func(q *jobs.Filter) error { return set(q, "actorId", other.User.String()) },
-		"nobody": func(q *jobs.Filter) error { return set(q, "actorId", "null") },
+		"":         func(*jobs.Filter) error { return nil },
+		"kind":     func(q *jobs.Filter) error { return set(q, "kind", "data-export") },
+		"kinds":    func(q *jobs.Filter) error { return set(q, "kind", "data-export,send-email") },
+		"state":    func(q *jobs.Filter) error { return set(q, "state", "running") },
+		"states":   func(q *jobs.Filter) error { return set(q, "state", "running,ready") },
+		"actor":    func(q *jobs.Filter) error { return set(q, "actorId", other.User.String()) },
+		"no actor": func(q *jobs.Filter) error { return set(q, "actorId", "null") },
 	} {
 		q := crm.List[jobs.Filter]{Sort: jobs.Declared.Sorts.Default, Limit: 7, Count: crm.CountExact}
 		f.must(filter(&q.Filter))
