@@ -129,3 +129,27 @@ func TestWebhooks(t *testing.T) {
 		}
 	})
 }
+
+// TestDisabledWebhook: when an endpoint says that it is gone, the admins are told by mail.
+func TestDisabledWebhook(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, c *client) {
+		receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }))
+		t.Cleanup(receiver.Close)
+		u := newUser(c, "Gone", crm.RoleAdmin)
+		ada := c.member(u.org, "ada-hooks@acme.example", crm.RoleAdmin)
+		made := u.make("/api/webhooks", object{"url": receiver.URL, "events": []string{"deal.*"}})
+		u.make("/api/deals", object{"name": "Ship"})
+		var rows []object
+		eventually(t, "a message is in the outbox", func() bool {
+			rows, _ = u.list("/api/outbox")
+			return len(rows) > 0
+		})
+		if got := u.get("/api/webhooks/" + id(made)); got["state"] != "disabled" || got["enabled"] != false || got["state_reason"] != "It has responded with 410 Gone." {
+			t.Errorf("%v", got)
+		}
+		if len(rows) != 1 || rows[0]["recipient"] != *ada.Email || rows[0]["subject"] != "A webhook was disabled" {
+			t.Errorf("%v", rows)
+		}
+	})
+}

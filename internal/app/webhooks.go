@@ -9,6 +9,7 @@ import (
 	"sixty/internal/crm"
 	"sixty/internal/httpapi"
 	"sixty/internal/jobs"
+	"sixty/internal/mail"
 	"sixty/internal/webhooks"
 )
 
@@ -43,6 +44,7 @@ func (s *serving) openWebhooks(cfg config.Server) error {
 	s.hooks = webhooks.NewService(webhooks.Options{
 		Store: core.Store.Webhooks(), Log: core.Service, Jobs: jobAdder{core}, Client: s.hookClient,
 		Encoder: httpapi.WebhookEncoder{Service: core.Service}, Now: core.Clock, Slots: slotsOf(jobs.SendNotification, cfg.Jobs),
+		Disabled: core.tellOfDisabled,
 	})
 	s.hooks.Feeder.Logger = core.Log
 	return nil
@@ -59,3 +61,31 @@ func (s *serving) feedWebhooks(ctx context.Context) {
 	s.core.grown.feeder.Store(s.hooks.Feeder)
 	s.hooks.Feeder.Run(ctx)
 }
+
+// tellOfDisabled sends the admins of an organisation a message that a webhook was disabled.
+func (c *Core) tellOfDisabled(ctx context.Context, by crm.Actor, e webhooks.Endpoint) error {
+	var all []mail.Message
+	q := crm.List[crm.OwnerFilter]{Sort: crm.Owners.Sorts.Default, Limit: crm.MaxLimit}
+	for more := true; more; {
+		page, err := c.Store.Reads(by).Owners().Page(ctx, by.Org, q)
+		if err != nil {
+			return err
+		}
+		for _, o := range page.Rows {
+			if o.Role != crm.RoleAdmin || o.DeactivatedAt != nil || o.Email == nil || len(all) == maxTold {
+				continue
+			}
+			all = append(all, mail.Message{
+				To: *o.Email, Subject: "A webhook was disabled",
+				Text: "The webhook " + e.URL + " does not receive changes any more. " + *e.StateReason +
+					"\n\nWhat has changed since is sent once an admin enables it: POST /api/webhooks/" + e.ID.String() + "/enable\n",
+			})
+		}
+		q.From, more = page.Last, page.HasMore
+	}
+	_, err := c.Mail.Send(ctx, by, all...)
+	return err
+}
+
+// maxTold bounds the admins who are told of a webhook.
+const maxTold = 20
