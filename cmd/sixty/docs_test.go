@@ -196,6 +196,7 @@ func curl() {
 		header.Add(name, strings.TrimSpace(value))
 		return nil
 	})
+	flags.Bool("L", true, "follow redirects, as it does anyway")
 	method, body, include := flags.String("X", "GET", "method"), flags.String("d", "", "body"), flags.Bool("i", false, "print the header")
 	err := flags.Parse(os.Args[1:])
 	if err == nil {

@@ -32,6 +32,7 @@ type cli struct {
 	Settings config.Base `embed:""`
 
 	Serve    serveCmd    `cmd:"" help:"Serve the API."`
+	Worker   workerCmd   `cmd:"" help:"Run jobs without serving the API."`
 	Migrate  migrateCmd  `cmd:"" help:"Upgrade the database schema."`
 	Reindex  reindexCmd  `cmd:"" help:"Rebuild the search index and the dashboard sums."`
 	Seed     seedCmd     `cmd:"" help:"Generate demo data."`
@@ -43,6 +44,7 @@ type cli struct {
 	User     userCmd     `cmd:"" help:"Manage the users of an organisation."`
 	APIKey   apikeyCmd   `cmd:"" name:"apikey" help:"Manage the API keys of an organisation."`
 	Operator operatorCmd `cmd:"" help:"Manage the operators: those who may see and do what concerns the whole instance."`
+	Jobs     jobsCmd     `cmd:"" help:"Manage the jobs in the background."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 

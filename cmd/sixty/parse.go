@@ -21,6 +21,7 @@ Every setting is a flag and an environment variable (named beside it); the flag 
 // The commands whose settings differ from those of all others.
 const (
 	commandServe   = "serve"   // also the settings of the server
+	commandWorker  = "worker"  // likewise
 	commandVersion = "version" // none
 )
 
@@ -80,6 +81,8 @@ func problemsOf(command string, c *cli) []string {
 	case commandVersion:
 	case commandServe:
 		err = config.Config{Base: c.Settings, Server: c.Serve.Settings}.Check()
+	case commandWorker:
+		err = config.Config{Base: c.Settings, Server: c.Worker.Settings}.Check()
 	default:
 		err = c.Settings.Check()
 	}

@@ -38,6 +38,13 @@ const (
 	ActionCacheCleared         Action = "cache.cleared"
 	ActionOperatorAdded        Action = "operator.added"
 	ActionOperatorRemoved      Action = "operator.removed"
+	ActionJobCancelled         Action = "job.cancelled"
+	ActionJobRetried           Action = "job.retried"
+	ActionKindPaused           Action = "job_kind.paused"
+	ActionKindResumed          Action = "job_kind.resumed"
+	ActionScheduleCreated      Action = "schedule.created"
+	ActionScheduleChanged      Action = "schedule.changed"
+	ActionScheduleDeleted      Action = "schedule.deleted"
 	ActionKeyRejected          Action = "api_key.rejected"
 	ActionTokenRejected        Action = "token.rejected"
 	ActionForbidden            Action = "request.forbidden"
@@ -65,7 +72,7 @@ type AuditEntry struct {
 	ActorID      *crm.ID      `json:"actor_id" doc:"Who did it; null for the command line, and where no credential has identified anyone."`
 	KeyID        *crm.ID      `json:"key_id" doc:"The API key that they used; null for none."`
 	KeyCreatedBy *crm.ID      `json:"key_created_by" doc:"Who created that key, if it was created for another: for actor_id."`
-	Action       Action       `json:"action" schema:"AuditAction" enum:"session.signed_in,session.failed,session.signed_out,session.reauthenticated,user.password_changed,user.identity_linked,user.identity_unlinked,user.created,user.invited,user.reset_requested,token.withdrawn,user.role_changed,user.changed,user.deactivated,user.reactivated,user.handed_over,user.deleted,api_key.created,api_key.revoked,settings.changed,organisation.bound,organisation.unbound,data.exported,cache.cleared,api_key.rejected,token.rejected,request.forbidden,failures.omitted,operator.added,operator.removed,webhook.created,webhook.changed,webhook.rotated,webhook.paused,webhook.disabled,webhook.deleted"`
+	Action       Action       `json:"action" schema:"AuditAction" enum:"session.signed_in,session.failed,session.signed_out,session.reauthenticated,user.password_changed,user.identity_linked,user.identity_unlinked,user.created,user.invited,user.reset_requested,token.withdrawn,user.role_changed,user.changed,user.deactivated,user.reactivated,user.handed_over,user.deleted,api_key.created,api_key.revoked,settings.changed,organisation.bound,organisation.unbound,data.exported,cache.cleared,api_key.rejected,token.rejected,request.forbidden,failures.omitted,operator.added,operator.removed,webhook.created,webhook.changed,webhook.rotated,webhook.paused,webhook.disabled,webhook.deleted,job.cancelled,job.retried,job_kind.paused,job_kind.resumed,schedule.created,schedule.changed,schedule.deleted"`
 	Target       string       `json:"target" doc:"The type of the record that it was done to; empty for none."`
 	TargetID     *crm.ID      `json:"target_id" doc:"The record; it may be deleted."`
 	Address      string       `json:"address" doc:"Where the request came from; empty for the command line."`

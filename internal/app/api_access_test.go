@@ -249,7 +249,8 @@ func (a *access) checkScope(op apiOperation) {
 // withoutRecords are the writes that do not respond with a record that was there before.
 var withoutRecords = map[string]bool{
 	"POST /api/auth/logout-all": true, "POST /api/keys": true, "POST /api/performance/clear-cache": true, "POST /api/users/{id}/hand-over": true,
-	"POST /api/webhooks": true, "POST /api/webhooks/{id}/rotate": true, "POST /api/webhooks/{id}/test": true, "POST /api/webhooks/{id}/deliveries/{delivery_id}/redeliver": true,
+	"POST /api/exports/{id}/link": true,
+	"POST /api/webhooks":          true, "POST /api/webhooks/{id}/rotate": true, "POST /api/webhooks/{id}/test": true, "POST /api/webhooks/{id}/deliveries/{delivery_id}/redeliver": true,
 }
 
 // valid returns a valid request to an operation, and whether it has ids of records.

@@ -119,6 +119,7 @@ var uncachedReads = map[string]string{
 	"/api/outbox/{id}/eml":      "the same",
 	"/api/keys":                 "when a key was used last is not in the log",
 	"/api/keys/{id}":            "the same",
+	"/api/exports/{id}":         "it is a file",
 
 	"/api/webhooks":                 "what was delivered is not in the log",
 	"/api/webhooks/{id}":            "the same",

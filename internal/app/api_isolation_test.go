@@ -45,7 +45,7 @@ func (u user) oursOf(owner string) records {
 	return records{
 		"webhook": webhook.String(), "delivery": delivery.String(),
 		"user": person.ID.String(), "key": key.ID.String(), "session": u.sessionOf(person).ID.String(), "message": u.message(),
-		"activity": id(activity), "task": id(task),
+		"activity": id(activity), "task": id(task), "export": u.exportOf(owner),
 		"company": id(company), "contact": id(contact), "deal": id(deal), "stage": id(stage), "owner": owner,
 	}
 }
@@ -58,6 +58,7 @@ var kinds = map[string]string{
 	"activities": "activity", "tasks": "task", "dealId": "deal", "deal_id": "deal",
 	"assignedTo": "owner", "actorId": "owner", "actor_id": "owner", "assigned_to": "owner", "created_by": "owner", "user_id": "owner",
 	"users": "user", "keys": "key", "keyId": "key", "key_id": "key", "to": "owner", "sessions": "session", "session_id": "session", "outbox": "message",
+	"exports":  "export",
 	"webhooks": "webhook", "delivery_id": "delivery",
 }
 

@@ -77,6 +77,7 @@ func (u user) estate(word string, value int) records {
 		"company": id(company), "contact": id(contact), "deal": id(deal), "activity": id(activity), "task": id(task),
 		"webhook": webhook.String(), "delivery": delivery.String(),
 		"stage": deal["stage_id"].(string), "owner": owner, "user": owner, "key": key.ID.String(), "session": session.ID.String(),
+		"export": u.exportOf(owner),
 	}
 }
 

@@ -59,6 +59,12 @@ const many = 10_000_000
 // newAppBy is newApp with another clock.
 func newAppBy(t *testing.T, clock func() time.Time, engine string, change ...func(*config.Config)) *app.App {
 	t.Helper()
+	return newAppWith(t, app.Options{Stderr: t.Output(), Clock: clock}, engine, change...)
+}
+
+// newAppWith is newApp with options.
+func newAppWith(t *testing.T, o app.Options, engine string, change ...func(*config.Config)) *app.App {
+	t.Helper()
 	cfg := config.Default()
 	cfg.Env, cfg.Port, cfg.DataDir, cfg.LogLevel = config.Test, 0, t.TempDir(), slog.LevelWarn
 	cfg.LimitGlobal.Requests, cfg.LimitAPI.Requests, cfg.LimitExpensive.Requests = many, many, many
@@ -69,7 +75,7 @@ func newAppBy(t *testing.T, clock func() time.Time, engine string, change ...fun
 	for _, f := range change {
 		f(&cfg)
 	}
-	a, err := app.New(t.Context(), cfg, app.Options{Stderr: t.Output(), Clock: clock})
+	a, err := app.New(t.Context(), cfg, o)
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}

@@ -40,6 +40,8 @@ type Options struct {
 	// Bulk tunes SQLite for a process that reads or writes much and ends, instead of one
 	// that serves many small requests.
 	Bulk bool
+	// Jobs replace the kinds of jobs of the same names, or are further ones; for tests.
+	Jobs []jobs.Spec
 }
 
 func (o Options) withDefaults() Options {
@@ -82,8 +84,9 @@ type Core struct {
 	grown      *grown
 	level      *slog.LevelVar
 	engine     engine
-	prepared   bool // statements are prepared
-	production bool // its defaults apply
+	prepared   bool        // statements are prepared
+	production bool        // its defaults apply
+	ownJobs    []jobs.Spec // Options.Jobs
 }
 
 // Open connects to the database of the settings, and migrates its schema under the
@@ -152,6 +155,7 @@ func Open(ctx context.Context, cfg config.Base, o Options) (*Core, error) {
 		level:      level,
 		engine:     engine,
 		prepared:   cfg.DatabasePooler != config.PoolerTransaction,
+		ownJobs:    o.Jobs,
 	}
 	c.Keys.Trail = failures
 	return c, nil

@@ -7,6 +7,7 @@ import (
 	"sixty/internal/auth"
 	"sixty/internal/config"
 	"sixty/internal/crm"
+	"sixty/internal/files"
 	"sixty/internal/httpapi"
 	"sixty/internal/ratelimit"
 	"sixty/internal/server"
@@ -51,6 +52,9 @@ func (a *App) faces(cfg config.Config, proxies ratelimit.Proxies) (*server.Serve
 		Identities:   a.serving.people,
 		Tokens:       a.serving.tokens,
 		Sealer:       a.sealer,
+		Files:        core.Files,
+		Links:        files.NewLinks(derivedKey(a.serving.seal, "download links"), core.Clock),
+		Jobs:         core.Jobs,
 		Mail:         core.Mail,
 		FrontEnd:     core.frontEnd,
 		Webhooks:     a.serving.hooks,

@@ -28,8 +28,10 @@ func (e *enqueued) tell(kinds []jobs.Kind) {
 
 // specs returns the kinds of jobs, with what each does.
 func (s *serving) specs(cfg config.Server) []jobs.Spec {
-	s.core.openImports(cfg.Files)
-	return append(slices.Concat(s.upkeep(cfg.Cache), s.messages()), jobkinds.Notification(s.hooks), jobkinds.BulkImport(s.core.Imports))
+	core := s.core
+	core.openImports(cfg.Files)
+	exports := jobkinds.ExportLimits{Timeout: cfg.ExportTimeout, MaxWAL: int64(cfg.ExportMaxWAL), WALSize: core.Store.WALSize}
+	return append(slices.Concat(s.upkeep(cfg.Cache), s.messages()), jobkinds.Notification(s.hooks), jobkinds.BulkImport(core.Imports), jobkinds.DataExport(core.Bulk, core.Files, exports))
 }
 
 // background is the part of a server or a worker that adds jobs and runs them.
@@ -50,10 +52,11 @@ func (s *serving) startJobs(cfg config.Server) error {
 	if err := s.openWebhooks(cfg); err != nil {
 		return err
 	}
-	core, specs := s.core, withSettings(s.specs(cfg), cfg.Jobs)
+	core, specs := s.core, withSettings(replaced(s.specs(cfg), s.core.ownJobs), cfg.Jobs)
 	store := core.Store.Jobs()
 	b := &s.background
 	core.Jobs = jobs.NewService(store, specs...)
+	core.Jobs.Trail = core.jobTrail
 	core.Mail.Jobs = core.Jobs
 	var handover jobs.Handover
 	if s.redis != nil {

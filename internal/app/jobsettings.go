@@ -62,3 +62,11 @@ func systemSchedules(c config.Jobs) (map[jobs.Kind]string, error) {
 	}
 	return all, nil
 }
+
+// replaced returns specs, with those of the same kind that others has instead, and its further ones.
+func replaced(specs, others []jobs.Spec) []jobs.Spec {
+	specs = slices.DeleteFunc(slices.Clone(specs), func(s jobs.Spec) bool {
+		return slices.ContainsFunc(others, func(o jobs.Spec) bool { return o.Kind == s.Kind })
+	})
+	return append(specs, others...)
+}

@@ -27,6 +27,9 @@ var errExportLimit = &crm.Error{
 // Export is one state of the database that is exported. It is valid until the function that
 // it was passed to returns, and for use by one goroutine.
 type Export struct {
+	// Expected is about how many records the list has that is read.
+	Expected int64
+
 	by    crm.Actor
 	now   crm.Instant
 	reads Reads
@@ -112,11 +115,14 @@ func export[T, P, F any](
 ) error {
 	rows := make([]ExportRow[T], 0, crm.MaxLimit)
 	ids := make([]*crm.ID, 0, crm.MaxLimit)
-	q := crm.List[F]{Filter: filter, Sort: order, Limit: crm.MaxLimit}
+	q := crm.List[F]{Filter: filter, Sort: order, Limit: crm.MaxLimit, Count: crm.CountEstimated}
 	for {
 		page, err := records.Page(ctx, e.by.Org, q)
 		if err != nil {
 			return err
+		}
+		if page.Total != nil {
+			e.Expected, q.Count = *page.Total, crm.CountNone
 		}
 		rows = rows[:0]
 		for i := range page.Rows {

@@ -15,6 +15,8 @@ import (
 	"sixty/internal/auth"
 	"sixty/internal/crm"
 	"sixty/internal/cursor"
+	"sixty/internal/files"
+	"sixty/internal/jobs"
 	"sixty/internal/mail"
 	"sixty/internal/server"
 	"sixty/internal/webhooks"
@@ -34,6 +36,11 @@ type Options struct {
 	Identities *auth.Identities
 	// Tokens are its bearer tokens; nil: none are accepted.
 	Tokens *auth.Tokens
+	// Files are what exports have made, and Links lets clients without credentials download them.
+	Files *files.Service
+	Links *files.Links
+	// Jobs are the jobs in the background and their schedules.
+	Jobs *jobs.Service
 	// Health is what health checks report; nil: the program can always serve.
 	Health Health
 	// ListLimit is how many rows a page has at most if limit is not given; 0: 50.
@@ -130,6 +137,9 @@ func (a *API) operations() []operation {
 	all = append(all, a.searchOperation(), a.dashboard(), a.changeLog(), a.eventStream(), a.auditTrail())
 	all = append(all, a.performanceOperations()...)
 	all = append(all, a.webVitals())
+	all = append(all, a.jobOperations()...)
+	all = append(all, a.exportOperations()...)
+	all = append(all, a.scheduleOperations()...)
 	all = append(all, activities.operations(a)...)
 	all = append(all, tasks.operations(a)...)
 	for _, name := range slices.Sorted(maps.Keys(contacts.subresources)) {

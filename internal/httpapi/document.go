@@ -28,7 +28,7 @@ func newDocument() *huma.OpenAPI {
 			"A parameter with an empty value counts as not given; unknown parameters are ignored.",
 		"Responses to GET and HEAD have an ETag: sent back in `If-None-Match`, an unchanged response is a 304, and in `If-Match` of a PUT, PATCH or DELETE, " +
 			"the request is a 412 if the record was changed meanwhile. Responses of 1 KiB and more are compressed for clients that accept br, zstd or gzip. " +
-			"Request bodies may be compressed too (`Content-Encoding`); they are at most 1 MiB long when decoded. Every path that takes GET takes HEAD.",
+			"Request bodies may be compressed too (`Content-Encoding`); they are at most 1 MiB long when decoded, unless an operation says otherwise. Every path that takes GET takes HEAD.",
 		"A write whose outcome is unknown may be repeated with the same `Idempotency-Key`: it is done once, and for 24 hours its response is replayed. " +
 			"The key is scoped to the caller, the method and the path; with another body it is a 422. Failed requests are not stored.",
 		"Ids are UUIDs, instants are RFC 3339 in UTC, dates are YYYY-MM-DD.",
@@ -58,6 +58,8 @@ func newDocument() *huma.OpenAPI {
 		{Name: "People", Description: "The users who own records, and their organisation."},
 		{Name: "Sign-in", Description: "Sessions, passwords, invitations and the identity provider."},
 		{Name: "API keys", Description: "The credentials of programs."},
+		{Name: jobsTag, Description: "Work in the background, its progress and its results, and schedules."},
+		{Name: exportsTag, Description: "Files of records, and their download."},
 		{Name: "Performance", Description: "The cache and its statistics."},
 		{Name: "System", Description: "Health, rate limits and the audit trail."},
 	}
@@ -73,18 +75,20 @@ const scopeExtension = "x-scope"
 
 // problemDescriptions are the descriptions of the statuses of failure.
 var problemDescriptions = map[int]string{
-	http.StatusBadRequest:            "The request cannot be parsed: malformed JSON or cursor, or a malformed parameter.",
-	http.StatusUnauthorized:          "There is no valid API key, token or session, or the sign-in failed.",
-	http.StatusForbidden:             "The caller's role does not permit this, or (code key.scope) the scopes of the API key do not.",
-	http.StatusNotFound:              "There is no such record in the caller's organisation.",
-	http.StatusConflict:              "It conflicts with stored data.",
-	http.StatusPreconditionFailed:    "The record no longer matches If-Match: it was changed meanwhile. Nothing was done.",
-	http.StatusRequestEntityTooLarge: "The body is larger than 1 MiB.",
-	http.StatusUnsupportedMediaType:  "The body is not JSON in UTF-8, or its Content-Encoding is none of br, zstd and gzip.",
-	http.StatusUnprocessableEntity:   "The request can be parsed, but has invalid values; all of them are named.",
-	http.StatusTooManyRequests:       "Too many requests. Retry-After says when more are allowed, RateLimit and RateLimit-Policy how many.",
-	http.StatusServiceUnavailable:    "The database cannot be reached or is too slow, or the server is overloaded.",
-	http.StatusInternalServerError:   "A defect of the program.",
+	http.StatusBadRequest:                   "The request cannot be parsed: malformed JSON or cursor, or a malformed parameter.",
+	http.StatusUnauthorized:                 "There is no valid API key, token or session, or the sign-in failed.",
+	http.StatusForbidden:                    "The caller's role does not permit this, or (code key.scope) the scopes of the API key do not.",
+	http.StatusNotFound:                     "There is no such record in the caller's organisation.",
+	http.StatusConflict:                     "It conflicts with stored data.",
+	http.StatusGone:                         "It is no longer kept.",
+	http.StatusRequestedRangeNotSatisfiable: "The file has no such range.",
+	http.StatusPreconditionFailed:           "The record no longer matches If-Match: it was changed meanwhile. Nothing was done.",
+	http.StatusRequestEntityTooLarge:        "The body is larger than 1 MiB, or than the operation says.",
+	http.StatusUnsupportedMediaType:         "The body is not JSON in UTF-8, or its Content-Encoding is none of br, zstd and gzip.",
+	http.StatusUnprocessableEntity:          "The request can be parsed, but has invalid values; all of them are named.",
+	http.StatusTooManyRequests:              "Too many requests. Retry-After says when more are allowed, RateLimit and RateLimit-Policy how many.",
+	http.StatusServiceUnavailable:           "The database cannot be reached or is too slow, or the server is overloaded.",
+	http.StatusInternalServerError:          "A defect of the program.",
 }
 
 // describe returns an operation's entry in the API document.
@@ -115,6 +119,11 @@ func (a *API) describe(op operation, p *server.Operation) *huma.Operation {
 		answer.Description += ". An API key without the scope read gets data with the id alone."
 	}
 	entry.Responses[strconv.Itoa(status)] = answer
+	if op.seeOther {
+		entry.Responses[strconv.Itoa(http.StatusSeeOther)] = &huma.Response{
+			Description: "It is a file, which is at the Location.", Headers: refer(slices.Concat(everywhere, handled, []string{"Location"})),
+		}
+	}
 	problems := slices.Concat(op.problems, describeRepeats(p, entry), describeConditions(p, entry),
 		[]int{http.StatusInternalServerError, http.StatusServiceUnavailable})
 	if op.method != http.MethodGet || !op.public {
@@ -216,12 +225,19 @@ func (a *API) problemResponse(status int) string {
 	return name
 }
 
-// pathParameters returns the parameters of a path, all of which are ids.
+// kindParameter is the parameter of a path that is the name of a kind of jobs.
+const kindParameter = "kind"
+
+// pathParameters returns the parameters of a path. But for the kind of jobs, they are ids.
 func pathParameters(path string) []*huma.Param {
 	var all []*huma.Param
 	for part := range strings.SplitSeq(path, "/") {
 		if name, ok := strings.CutPrefix(part, "{"); ok {
-			all = append(all, &huma.Param{Name: strings.TrimSuffix(name, "}"), In: "path", Required: true, Schema: idSchema()})
+			p := &huma.Param{Name: strings.TrimSuffix(name, "}"), In: "path", Required: true, Schema: idSchema()}
+			if p.Name == kindParameter {
+				p.Schema = ref("JobKind")
+			}
+			all = append(all, p)
 		}
 	}
 	return all

@@ -102,18 +102,24 @@ var lastEventQuery = query[string]{{
 	},
 }}
 
+// lastEventText returns the id of the last event that a client received, and the name of what it was
+// sent in; "" if there is none.
+func lastEventText(r *http.Request) (text, name string, err error) {
+	if text = r.Header.Get(lastEventID); text != "" {
+		return text, lastEventID, nil
+	}
+	if errs, malformed := lastEventQuery.read(r.URL.RawQuery, &text); len(errs) > 0 {
+		return "", "", server.InvalidQuery(errs, malformed)
+	}
+	return text, lastEventParameter, nil
+}
+
 // lastEvent returns the position of the last event that a client received; sent is false if
 // there is none.
 func lastEvent(r *http.Request) (at crm.LogPosition, sent bool, err error) {
-	text, name := r.Header.Get(lastEventID), lastEventID
-	if text == "" {
-		name = lastEventParameter
-		if errs, malformed := lastEventQuery.read(r.URL.RawQuery, &text); len(errs) > 0 {
-			return at, false, server.InvalidQuery(errs, malformed)
-		}
-	}
-	if text == "" {
-		return at, false, nil
+	text, name, err := lastEventText(r)
+	if err != nil || text == "" {
+		return at, false, err
 	}
 	at, ok := crm.ParseLogPosition(text)
 	if !ok {
@@ -248,6 +254,12 @@ func (s *stream) end(err error) {
 		reason = "The client is too slow; it may reconnect with Last-Event-ID."
 	case errors.Is(err, errRevoked):
 		reason = "The credentials are no longer valid."
+	case errors.Is(err, errUnverified):
+		reason = "It cannot be determined what the client may see; reconnect."
+	case errors.Is(err, errJobEnded):
+		reason = "The job has ended."
+	case errors.Is(err, errJobGone):
+		reason = "The job is no longer there."
 	case errors.Is(err, server.ErrShutdown), errors.Is(err, changes.ErrStopped):
 		reason = "The server shuts down; reconnect with Last-Event-ID."
 	}

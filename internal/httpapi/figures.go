@@ -41,7 +41,7 @@ type performanceStats struct {
 	Pool              poolStats                 `json:"pool"`
 	CacheStats        cache.Stats               `json:"cacheStats"`
 	QueryOptimization map[string]statementStats `json:"queryOptimization" doc:"By the statement's name."`
-	JobQueues         map[string]int64          `json:"jobQueues" doc:"There are none."`
+	JobQueues         jobNumbers                `json:"jobQueues" schema:"JobStats" doc:"As /api/jobs/stats, of all organisations."`
 	Redis             redisStats                `json:"redis"`
 	System            systemStats               `json:"system"`
 }
@@ -87,7 +87,7 @@ type cpuStats struct {
 func (a *API) stats() performanceStats {
 	f, kept := a.figures(), a.Server.Cache.Stats()
 	out := performanceStats{
-		Pool: a.pool(&f), CacheStats: kept, QueryOptimization: map[string]statementStats{}, JobQueues: map[string]int64{},
+		Pool: a.pool(&f), CacheStats: kept, QueryOptimization: map[string]statementStats{},
 		Redis: redisStats{f.Redis, kept.Shared != nil && kept.Shared.Breaker == "closed"},
 		System: systemStats{
 			int64(f.Uptime / time.Second), memoryStats{f.Resident, f.HeapTotal, f.HeapUsed}, cpuStats{crm.Ratio(f.CPU / (time.Second / 10_000))},

@@ -24,7 +24,7 @@ var sentHeaders = map[string]struct {
 		"true: this is the replayed response to an earlier request.", &huma.Schema{Type: huma.TypeString, Enum: []any{"true"}},
 	},
 	"Link":              {"The pages around this one, rel=next and rel=prev (RFC 8288).", textSchema()},
-	"Location":          {"The path of the new record; of a 302, where the browser is sent.", &huma.Schema{Type: huma.TypeString, Format: "uri-reference"}},
+	"Location":          {"The path of the new record; of a 302 or 303, where the client is sent.", &huma.Schema{Type: huma.TypeString, Format: "uri-reference"}},
 	"RateLimit":         {"What is left of the rate limit that is nearest to being used up (draft-ietf-httpapi-ratelimit-headers). Absent without rate limits.", textSchema()},
 	"RateLimit-Policy":  {"The rate limits that the request was charged to. Absent without rate limits.", textSchema()},
 	"Retry-After":       {"The seconds after which to try again.", &huma.Schema{Type: huma.TypeInteger}},
@@ -75,7 +75,7 @@ func answerHeaders(op *operation, p *server.Operation) map[string]*huma.Header {
 	if !op.public && op.stream == nil {
 		names = append(names, "Cache-Status", "Server-Timing")
 	}
-	if op.status == http.StatusCreated || op.status == http.StatusFound {
+	if slices.Contains([]int{http.StatusCreated, http.StatusAccepted, http.StatusFound}, op.status) {
 		names = append(names, "Location")
 	}
 	if op.method != http.MethodGet {

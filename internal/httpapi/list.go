@@ -24,6 +24,7 @@ type listArgs[F any] struct {
 	token    string // the sealed cursor
 	expanded bool   // the list's expansion was asked for
 	target   target // of one record that was asked for instead of a page
+	system   bool   // the system's list was asked for
 }
 
 // listQuery declares the parameters of a list: those of every list, then its own filters.
@@ -174,7 +175,12 @@ func with[T any](write appender[T]) func(*call, []T) (appender[T], error) {
 
 // answer reads a page, and appends it in the envelope of a list.
 func (p *pager[T, F]) answer(c *call, args listArgs[F], scope cursor.Scope, view func([]T) (appender[T], error)) error {
-	page, err := p.page(c.Context, c.Actor, args.list)
+	return p.answerFor(c, c.Actor, args, scope, view)
+}
+
+// answerFor is answer for a page that another actor than the caller reads.
+func (p *pager[T, F]) answerFor(c *call, by crm.Actor, args listArgs[F], scope cursor.Scope, view func([]T) (appender[T], error)) error {
+	page, err := p.page(c.Context, by, args.list)
 	if err != nil {
 		return err
 	}

@@ -167,6 +167,8 @@ func readMember(field any, value json.RawMessage) error {
 		return setMember(f, null, value, textThen(crm.ParseMoment))
 	case *crm.Field[crm.Money]:
 		return setMember(f, null, value, readMoney)
+	case *crm.Field[json.RawMessage]:
+		return setMember(f, null, value, func(value []byte) (json.RawMessage, error) { return value, nil })
 	}
 	return errors.New("is of a kind that cannot be written") // a test of every patch excludes it
 }

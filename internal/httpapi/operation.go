@@ -35,6 +35,9 @@ type operation struct {
 	cost        server.RateLimitCost
 	longRunning bool
 	secret      bool
+	steady      bool
+	seeOther    bool // may redirect to another resource (Call.SeeOther)
+	maxBody     int
 	written     bool // responds by answerWritten
 	caching     server.Caching
 	run         func(*call) error
@@ -58,7 +61,7 @@ func (op *operation) pipeline() *server.Operation {
 	}
 	return &server.Operation{
 		ID: op.id, Method: op.method, Path: op.path, Query: names, OnlyQuery: op.listing, Status: op.status, HasBody: op.body != nil,
-		Public: op.public, Scope: op.neededScope(), Cost: op.cost, LongRunning: op.longRunning, Secret: op.secret, Caching: op.caching, Run: op.run, Stream: op.stream,
+		Public: op.public, Scope: op.neededScope(), Cost: op.cost, LongRunning: op.longRunning, Secret: op.secret, Steady: op.steady, MaxBody: op.maxBody, Caching: op.caching, Run: op.run, Stream: op.stream,
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"sixty/internal/cache"
 	"sixty/internal/crm"
+	"sixty/internal/jobs"
 	"sixty/internal/server"
 )
 
@@ -46,7 +47,7 @@ func (a *API) performanceOperations() []operation {
 			summary:     "Read statistics of the server",
 			description: "A bare object, not an envelope. " + ofInstance,
 			answer:      ref("PerformanceStats"), caching: server.Uncached("they change all the time"),
-			run: bareForOperators(a, a.stats),
+			run: a.answerStats,
 		},
 		{
 			method: http.MethodGet, path: "/api/performance/analysis", id: "getPerformanceAnalysis", scope: crm.ScopeAdmin, tag: "Performance",
@@ -73,6 +74,20 @@ func (a *API) performanceOperations() []operation {
 			run:  a.cacheClearer(),
 		},
 	}
+}
+
+// answerStats responds to operators with the statistics.
+func (a *API) answerStats(c *call) error {
+	if err := a.Accounts.RequireOperator(c.Context, c.Actor, "read what concerns the whole server"); err != nil {
+		return err
+	}
+	all := a.stats()
+	var err error
+	all.JobQueues, err = a.jobNumbers(c, jobs.SystemActor)
+	if err == nil {
+		c.Out = appendJSON(c.Out, &all)
+	}
+	return err
 }
 
 // bareForOperators returns the run of an operation that responds to operators with what read

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"sixty/internal/accounts"
 	"sixty/internal/crm"
+	"sixty/internal/jobs"
 	"sixty/internal/server"
 	"sixty/internal/webhooks"
 )
@@ -35,6 +37,11 @@ func dateSchema() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Form
 
 func (s schemas) scopes() *huma.Schema {
 	return &huma.Schema{Type: huma.TypeArray, Items: s.enum("Scope", crm.ScopeNames())}
+}
+
+// objectSchema is that of an object whose members are not described.
+func objectSchema() *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
 }
 
 func instantSchema() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: "date-time"} }
@@ -154,15 +161,17 @@ func unpointed(t reflect.Type) reflect.Type {
 
 // forms are the schemas of the types that write their own JSON.
 var forms = map[reflect.Type]func() *huma.Schema{
-	reflect.TypeFor[crm.ID]():      idSchema,
-	reflect.TypeFor[crm.Instant](): instantSchema,
-	reflect.TypeFor[crm.Moment]():  instantSchema, // a date is accepted too
-	reflect.TypeFor[crm.Date]():    dateSchema,
-	reflect.TypeFor[crm.Money]():   moneySchema,
-	reflect.TypeFor[crm.Ratio]():   ratioSchema,
-	reflect.TypeFor[crm.Days]():    ratioSchema,
-	reflect.TypeFor[crm.Month]():   func() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Pattern: `^\d{4}-\d{2}$`} },
-	reflect.TypeFor[server.Null](): null,
+	reflect.TypeFor[crm.ID]():          idSchema,
+	reflect.TypeFor[crm.Instant]():     instantSchema,
+	reflect.TypeFor[crm.Moment]():      instantSchema, // a date is accepted too
+	reflect.TypeFor[crm.Date]():        dateSchema,
+	reflect.TypeFor[crm.Money]():       moneySchema,
+	reflect.TypeFor[crm.Ratio]():       ratioSchema,
+	reflect.TypeFor[crm.Days]():        ratioSchema,
+	reflect.TypeFor[crm.Month]():       func() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Pattern: `^\d{4}-\d{2}$`} },
+	reflect.TypeFor[server.Null]():     null,
+	reflect.TypeFor[jobs.JSON]():       func() *huma.Schema { return orNull(objectSchema()) },
+	reflect.TypeFor[json.RawMessage](): objectSchema,
 }
 
 // value returns the schema of a Go type's JSON.

@@ -6,18 +6,18 @@ import (
 	"sixty/internal/crm"
 )
 
-// Action is what was done to a job, a kind or a schedule, in the audit trail.
-type Action string
+// Action is what was done to a job, a kind or a schedule.
+type Action int
 
 // The actions.
 const (
-	ActionCancelled       Action = "job.cancelled"
-	ActionRetried         Action = "job.retried"
-	ActionPaused          Action = "job_kind.paused"
-	ActionResumed         Action = "job_kind.resumed"
-	ActionScheduleCreated Action = "schedule.created"
-	ActionScheduleChanged Action = "schedule.changed"
-	ActionScheduleDeleted Action = "schedule.deleted"
+	ActionCancelled Action = iota + 1
+	ActionRetried
+	ActionPaused
+	ActionResumed
+	ActionScheduleCreated
+	ActionScheduleChanged
+	ActionScheduleDeleted
 )
 
 // An Event is an entry of the audit trail.

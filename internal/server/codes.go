@@ -32,6 +32,7 @@ var ProblemCodes = []ProblemCode{
 	{string(crm.CodePrecondition), http.StatusPreconditionFailed, "the record has changed since: see `If-Match` below"},
 	{"body.too_large", http.StatusRequestEntityTooLarge, "the body is larger than 1 MiB, or than its operation allows"},
 	{"media_type", http.StatusUnsupportedMediaType, "the body is not JSON in UTF-8, or its coding is not known"},
+	{"range", http.StatusRequestedRangeNotSatisfiable, "the file has no such range"},
 	{string(crm.CodeInvalid), http.StatusUnprocessableEntity, "values that violate rules; every one is named"},
 	{"rate_limited", http.StatusTooManyRequests, "too many requests: see [Rate limits](rate-limits.md)"},
 	{string(crm.CodeInternal), http.StatusInternalServerError, "a defect of the program"},

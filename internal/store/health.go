@@ -19,6 +19,15 @@ func (s *Store) Now(ctx context.Context) (crm.Instant, error) {
 	return now[0], nil
 }
 
+// WALSize returns the size of the write-ahead log that a snapshot keeps from being reset, in bytes; 0
+// for an engine that has none.
+func (s *Store) WALSize() (int64, error) {
+	if e, ok := s.engine.(interface{ WALSize() (int64, error) }); ok {
+		return e.WALSize()
+	}
+	return 0, nil
+}
+
 var errReadOnly = errors.New("the database accepts no writes")
 
 // Readable returns an error if the database cannot be read.

@@ -115,18 +115,23 @@ func (t *exportTable) choose(names []string) error {
 		return nil
 	}
 	var chosen []column
-	for _, given := range names {
+	for at, given := range names {
 		i := slices.IndexFunc(t.columns, func(c column) bool { return preset.PlainName(c.name) == preset.PlainName(given) })
 		if i < 0 {
-			return usage("--columns: %s have no column %s; there are %s", t.kind, cells.Quoted(given), strings.Join(t.names(), ", "))
+			return wrongColumn(at, fmt.Sprintf("%s have no column %s; there are %s", t.kind, cells.Quoted(given), strings.Join(t.names(), ", ")))
 		}
 		if slices.ContainsFunc(chosen, func(c column) bool { return c.name == t.columns[i].name }) {
-			return usage("--columns: %s is named twice", t.columns[i].name)
+			return wrongColumn(at, t.columns[i].name+" is named twice")
 		}
 		chosen = append(chosen, t.columns[i])
 	}
 	t.columns, t.record = chosen, nil
 	return nil
+}
+
+// wrongColumn says what is wrong with the column that was named in a place of the list.
+func wrongColumn(at int, message string) error {
+	return &UsageError{Message: "--columns: " + message, Fields: []crm.FieldError{{Field: strconv.Itoa(at), Message: "must be a column: " + message}}}
 }
 
 func (t *exportTable) names() []string {

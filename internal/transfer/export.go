@@ -54,7 +54,13 @@ type ExportOptions struct {
 	Raw bool
 	// Notice is called at the end with what the files do not hold. May be nil.
 	Notice func(message string)
+	// Progress is called with the records that were written and about how many percent of all that is,
+	// before the first and then every thousand of them. Its error ends the export. May be nil.
+	Progress func(rows int64, percent int) error
 }
+
+// progressEvery is the number of records between two calls of Progress.
+const progressEvery = 1000
 
 // Export writes records to w, oldest first, and returns their number. They are one
 // state of the database; memory is bounded by a batch of them. When it fails, what
@@ -75,12 +81,20 @@ func Export(ctx context.Context, service *bulk.Service, by crm.Actor, opt Export
 		return 0, err
 	}
 	err = service.Export(ctx, by, func(ctx context.Context, e *bulk.Export) error {
-		for _, t := range tables {
+		for i, t := range tables {
+			p := progress{call: opt.Progress, tables: len(tables), table: i, rows: &rows, expected: &e.Expected, before: rows}
+			if err := p.tell(); err != nil {
+				return err
+			}
 			if err := out.table(t); err != nil {
 				return err
 			}
 			err := t.read(ctx, e, func() error {
-				rows++
+				if rows++; rows%progressEvery == 0 {
+					if err := p.tell(); err != nil {
+						return err
+					}
+				}
 				return out.row(t)
 			})
 			if err != nil {
@@ -99,6 +113,27 @@ func Export(ctx context.Context, service *bulk.Service, by crm.Actor, opt Export
 		}
 	}
 	return rows, out.end()
+}
+
+// progress tells how far an export is. The tables count alike, and each by its rows.
+type progress struct {
+	call          func(int64, int) error
+	tables, table int
+	rows          *int64
+	expected      *int64 // of the table
+	before        int64  // rows of the tables before
+}
+
+func (p *progress) tell() error {
+	if p.call == nil {
+		return nil
+	}
+	part := 0.0
+	if done := *p.rows - p.before; done > 0 {
+		part = float64(done) / float64(max(*p.expected, done))
+	}
+	const most = 99 // until the file is complete
+	return p.call(*p.rows, min(int(100*(float64(p.table)+part)/float64(p.tables)), most))
 }
 
 func (o *ExportOptions) tell(notice string) {

@@ -176,13 +176,17 @@ func File(path string) (Source, error) { return table.File(path) }
 
 // UsageError says that the options do not fit together, or not with the files.
 // Nothing was imported.
-type UsageError struct{ Message string }
+type UsageError struct {
+	Message string
+	// Fields are what is wrong with single filters, by their names, or columns, if that is it.
+	Fields []crm.FieldError
+}
 
 // Error returns the message.
 func (e *UsageError) Error() string { return e.Message }
 
 func usage(format string, args ...any) error {
-	return &UsageError{fmt.Sprintf(format, args...)}
+	return &UsageError{Message: fmt.Sprintf(format, args...)}
 }
 
 // Import loads the sources, one after the other, as one run. The actor must be a manager or an

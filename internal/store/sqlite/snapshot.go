@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io/fs"
+	"os"
 	"time"
 
 	"sixty/internal/store"
@@ -27,6 +29,19 @@ func (e *Engine) Snapshot(ctx context.Context, _ store.Scope) (store.EngineSnaps
 		return nil, err
 	}
 	return &snapshot{conn: conn, tx: t, timeout: e.timeout, prepared: map[string]*sql.Stmt{}}, nil
+}
+
+// WALSize returns the size of the write-ahead log, in bytes. The file grows and is reused, and gets no
+// smaller.
+func (e *Engine) WALSize() (int64, error) {
+	info, err := os.Stat(e.path + "-wal")
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }
 
 type snapshot struct {

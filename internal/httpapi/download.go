@@ -1,0 +1,83 @@
+package httpapi
+
+import (
+	"net/http"
+	"time"
+
+	"sixty/internal/crm"
+	"sixty/internal/server"
+)
+
+const (
+	// downloadStall is how long a client may take to receive what is sent at once, and how much
+	// longer than leastRate allows it may take altogether.
+	downloadStall = 30 * time.Second
+	// leastRate is the least rate of a download, in bytes a second.
+	leastRate = 10 << 10
+)
+
+// sendFile sends a file to an actor who may have it. While the client reads, nothing of the database
+// is held.
+func (a *API) sendFile(c *call, w http.ResponseWriter, by crm.Actor, id crm.ID) error {
+	f, content, err := a.Files.Open(c.Context, by, id)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = content.Close() }() // it was only read
+	_, done, err := a.Server.OpenStream(c.Context, by)
+	if err != nil {
+		return err
+	}
+	defer done()
+	h := w.Header()
+	h.Set("Content-Type", f.Media)
+	h.Set("Content-Disposition", f.Disposition())
+	h.Set("Cache-Control", "private, no-cache")
+	h.Set("ETag", `"`+f.SHA256+`"`)
+	d := &download{ResponseWriter: w, out: http.NewResponseController(w), start: time.Now()}
+	http.ServeContent(d, c.Request, "", f.CreatedAt.Time(), content)
+	if d.unsatisfiable {
+		for _, name := range []string{"Content-Disposition", "ETag", "Last-Modified", "Accept-Ranges"} {
+			h.Del(name)
+		}
+		return &server.Problem{Status: http.StatusRequestedRangeNotSatisfiable, Detail: "The file has no such range."}
+	}
+	return nil
+}
+
+// download extends the deadline of a response while its client reads.
+type download struct {
+	http.ResponseWriter
+	out   *http.ResponseController
+	start time.Time
+	sent  int64
+	// unsatisfiable: the range that was asked for; nothing has been written.
+	unsatisfiable bool
+}
+
+// WriteHeader leaves a failure to the caller.
+func (d *download) WriteHeader(status int) {
+	if d.unsatisfiable = status == http.StatusRequestedRangeNotSatisfiable; !d.unsatisfiable {
+		d.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Write implements io.Writer.
+func (d *download) Write(p []byte) (int, error) {
+	if d.unsatisfiable {
+		return len(p), nil
+	}
+	_ = d.out.SetWriteDeadline(writeDeadline(d.start, time.Now(), d.sent)) // a connection without deadlines has none
+	n, err := d.ResponseWriter.Write(p)
+	d.sent += int64(n)
+	return n, err
+}
+
+// writeDeadline returns until when the next bytes of a download must be received.
+func writeDeadline(start, now time.Time, sent int64) time.Time {
+	least := start.Add(downloadStall + time.Duration(sent/leastRate)*time.Second)
+	if next := now.Add(downloadStall); next.Before(least) {
+		return next
+	}
+	return least
+}
