@@ -185,7 +185,7 @@ func (v *validation) sorted() []*contractOperation {
 func (v *validation) sweep() {
 	t := v.conformance.t
 	t.Helper()
-	none, narrow := crm.NewID().String(), v.scoped(crm.ScopeExport)
+	none, narrow, reader := crm.NewID().String(), v.scoped(crm.ScopeExport), v.scoped(crm.ScopeRead)
 	for _, op := range v.sorted() {
 		key := v.admin.key
 		path := inBraces.ReplaceAllString(op.path, none)
@@ -208,7 +208,11 @@ func (v *validation) sweep() {
 		}
 		if !op.open {
 			try(http.StatusUnauthorized, validatedCall{path: path, key: "sixty_no_such_key", body: body})
-			try(http.StatusForbidden, validatedCall{path: path, key: narrow, body: body})
+			lacking := narrow
+			if op.scope == crm.ScopeExport.String() {
+				lacking = reader
+			}
+			try(http.StatusForbidden, validatedCall{path: path, key: lacking, body: body})
 		} else {
 			try(http.StatusForbidden, validatedCall{path: path, body: body, headers: []string{"Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"}})
 		}
