@@ -278,9 +278,17 @@ func TestReportByMail(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			report := u.as(crm.RoleAdmin)
 			job, err := u.app.Core().Store.Jobs().Job(t.Context(), u.org, added[0].ID)
 			if err != nil || job.State != jobs.Done || !strings.Contains(string(job.Result), `"mailedTo":["ada@acme.example"]`) {
 				t.Errorf("the job is %+v, %v", job, err)
+			}
+			var result struct{ DownloadURL string }
+			if err := job.Result.Decode(&result); err != nil {
+				t.Fatal(err)
+			}
+			if status, header, file := report.raw("GET", result.DownloadURL, report.key, nil); status != http.StatusOK || string(file) != page || !strings.HasPrefix(header.Get("Content-Disposition"), "attachment") {
+				t.Errorf("downloaded: %d, %v, %d bytes", status, header, len(file))
 			}
 		})
 	}

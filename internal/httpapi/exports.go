@@ -124,7 +124,7 @@ func (a *API) linkExport(c *call, id crm.ID) error {
 // export returns an error unless a file is that of an export, and the caller may have it.
 func (a *API) export(c *call, id crm.ID) error {
 	f, err := a.Files.Get(c.Context, c.Actor, id)
-	if err == nil && f.Purpose != files.Export {
+	if err == nil && f.Purpose != files.Export && f.Purpose != files.Report {
 		err = crm.NotFound(files.Entity)
 	}
 	return err

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"reflect"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"sixty/internal/crm"
 	"sixty/internal/mail"
 	"sixty/internal/server"
@@ -61,7 +63,7 @@ func (a *API) outboxOperations() []operation {
 		{
 			method: http.MethodGet, path: "/api/outbox/{id}/eml", id: "downloadMessage", scope: crm.ScopeAdmin, tag: tag, caching: server.Uncached(uncached),
 			summary: "Download a message", description: "As it is sent (RFC 5322), for mail programs. 409 if it is not shown." + readers,
-			media: "message/rfc822", problems: []int{http.StatusForbidden, http.StatusConflict}, secret: true,
+			media: "message/rfc822", answer: &huma.Schema{Type: huma.TypeString}, problems: []int{http.StatusForbidden, http.StatusConflict}, secret: true,
 			stream: a.downloadMessage,
 		},
 	}
@@ -78,7 +80,6 @@ func (a *API) downloadMessage(c *call, w http.ResponseWriter) error {
 	}
 	h := w.Header()
 	h.Set("Content-Type", "message/rfc822")
-	h.Set("Content-Disposition", `attachment; filename="`+id.String()+`.eml"`)
 	h.Set("Cache-Control", "no-store")
 	_, err = w.Write(text)
 	if err != nil {

@@ -212,7 +212,7 @@ func (r *Reports) run(ctx context.Context, t *jobs.Task) (any, error) {
 	}
 	result := madeReport{
 		Report: a.Report, Format: a.Format, From: report.Period.From, To: report.Period.To,
-		FileID: file.ID, Name: file.Name, Size: file.Size, DownloadURL: "/api/reports/" + file.ID.String(), MailedTo: to, Omitted: omitted,
+		FileID: file.ID, Name: file.Name, Size: file.Size, DownloadURL: "/api/exports/" + file.ID.String(), MailedTo: to, Omitted: omitted,
 	}
 	messages, err := reportMessages(report, file, content.Bytes(), to)
 	if err == nil {
