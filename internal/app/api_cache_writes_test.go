@@ -119,11 +119,20 @@ var uncachedReads = map[string]string{
 	"/api/outbox/{id}/eml":      "the same",
 	"/api/keys":                 "when a key was used last is not in the log",
 	"/api/keys/{id}":            "the same",
+	"/api/jobs":                 "jobs are not in the change log",
+	"/api/jobs/{id}":            "the same",
+	"/api/jobs/{id}/result":     "the same",
+	"/api/jobs/stats":           "the same",
+	"/api/schedules":            "schedules are not in the change log",
+	"/api/schedules/{id}":       "the same",
 	"/api/exports/{id}":         "it is a file",
 
 	"/api/webhooks":                 "what was delivered is not in the log",
 	"/api/webhooks/{id}":            "the same",
 	"/api/webhooks/{id}/deliveries": "the same",
+	"/api/imports":                  "the records of imports are not in the change log",
+	"/api/imports/{id}":             "the same",
+	"/api/imports/{id}/rejected":    "the same",
 }
 
 // Every read of the API document, with each of its parameters, is cached unless there is a

@@ -131,6 +131,8 @@ func (d apiDocument) minimal(schema object) object {
 		p := d.resolve(at(schema, "properties", name.(string)).(object))
 		values, _ := p["enum"].([]any)
 		switch {
+		case aJobs[name.(string)] != nil && at(schema, "properties", "args") != nil:
+			body[name.(string)] = aJobs[name.(string)]
 		case len(values) > 0:
 			body[name.(string)] = values[0]
 		case p["format"] == "uuid":

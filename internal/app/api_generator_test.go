@@ -109,6 +109,10 @@ func (g *generator) object(schema object, e extent) object {
 	slices.Sort(names) // the requests of a seed are the same each time
 	for _, name := range names {
 		if slices.Contains(required, any(name)) || g.chance(30) {
+			if known, job := aJobs[name], properties["args"] != nil; job && known != nil {
+				o[name] = known
+				continue
+			}
 			o[name] = g.value(properties[name].(object), name, e)
 		}
 	}
@@ -253,7 +257,7 @@ var inBraces = regexp.MustCompile(`\{[^}]+\}`)
 func (g *generator) there(tb testing.TB, op *contractOperation) string {
 	tb.Helper()
 	ids, i := pathIDs(tb, op.path), 0
-	path := inBraces.ReplaceAllStringFunc(op.path, func(string) string {
+	path := inBraces.ReplaceAllStringFunc(withKind(op.path), func(string) string {
 		i++
 		return g.pool[ids[i-1]][0]
 	})

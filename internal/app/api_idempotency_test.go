@@ -51,7 +51,12 @@ func TestIdempotentOperations(t *testing.T) {
 				if op.path == "/api/contacts" && op.method == http.MethodPost {
 					body = with(body.(object), object{"first_name": "Ada"})
 				}
+				if op.String() == "POST /api/jobs" || op.String() == "POST /api/schedules" {
+					body = with(body.(object), aReport)
+				}
 				switch op.path {
+				case "/api/jobs/{id}/cancel", "/api/jobs/{id}/retry":
+					path = u.jobToChange(op.path, iso.own["owner"])
 				case "/api/companies/{id}/restore", "/api/contacts/{id}/restore", "/api/deals/{id}/restore", "/api/activities/{id}/restore", "/api/tasks/{id}/restore":
 					u.ask(http.StatusOK, "DELETE", strings.TrimSuffix(path, "/restore"), nil)
 				case "/api/users/{id}/hand-over":

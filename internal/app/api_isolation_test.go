@@ -43,6 +43,7 @@ func (u user) oursOf(owner string) records {
 	}
 	webhook, delivery := u.webhookOf(u.org)
 	return records{
+		"job": u.doneJob(u.org, owner).ID.String(), "schedule": u.aSchedule(u.org).ID.String(),
 		"webhook": webhook.String(), "delivery": delivery.String(),
 		"user": person.ID.String(), "key": key.ID.String(), "session": u.sessionOf(person).ID.String(), "message": u.message(),
 		"activity": id(activity), "task": id(task), "export": u.exportOf(owner),
@@ -55,6 +56,7 @@ var kinds = map[string]string{
 	"companies": "company", "contacts": "contact", "deals": "deal", "deal-stages": "stage", "stages": "stage", "contactId": "contact",
 	"ownerId": "owner", "owner_id": "owner", "companyId": "company", "company_id": "company", "stageId": "stage", "stage_id": "stage",
 	"contact_id": "contact", "primary_contact_id": "contact",
+	"jobs": "job", "schedules": "schedule",
 	"activities": "activity", "tasks": "task", "dealId": "deal", "deal_id": "deal",
 	"assignedTo": "owner", "actorId": "owner", "actor_id": "owner", "assigned_to": "owner", "created_by": "owner", "user_id": "owner",
 	"users": "user", "keys": "key", "keyId": "key", "key_id": "key", "to": "owner", "sessions": "session", "session_id": "session", "outbox": "message",
@@ -108,6 +110,9 @@ func pathIDs(tb testing.TB, path string) []string {
 	tb.Helper()
 	var all []string
 	for _, m := range pathParameter.FindAllStringSubmatch(path, -1) {
+		if m[2] == "kind" { // is none
+			continue
+		}
 		kind := kinds[m[2]]
 		if m[2] == "id" {
 			kind = kinds[m[1]]
@@ -136,7 +141,7 @@ func kindOf(tb testing.TB, op apiOperation, name string) string {
 // fill puts ids into a path, foreign ones where the bits of which say so.
 func (iso isolation) fill(path string, ids []string, which int) string {
 	i := 0
-	return regexp.MustCompile(`\{[^}]+\}`).ReplaceAllStringFunc(path, func(string) string {
+	return regexp.MustCompile(`\{[^}]+\}`).ReplaceAllStringFunc(withKind(path), func(string) string {
 		from := iso.own
 		if which&(1<<i) != 0 {
 			from = iso.foreign

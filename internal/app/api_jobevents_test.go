@@ -17,24 +17,24 @@ func TestJobEvents(t *testing.T) {
 		job := u.job(jobs.GenerateReport, "hold")
 		<-w.begun
 		s := u.followJob(id(job), "")
-		first := s.next()
+		first := s.told()
 		if first.name != "progress" || first.id == "" || first.data["progress"] != 40.0 || first.data["note"] != "It holds" || first.data["state"] != "running" {
 			t.Errorf("the first event is %+v", first)
 		}
 		resumed := u.followJob(id(job), first.id)
 		w.end <- struct{}{}
 		for name, s := range map[string]*events{"first": s, "resumed": resumed} {
-			if done := s.next(); done.name != "progress" || done.id == first.id || done.data["state"] != "done" || done.data["progress"] != 100.0 {
+			if done := s.told(); done.name != "progress" || done.id == first.id || done.data["state"] != "done" || done.data["progress"] != 100.0 {
 				t.Errorf("%s: then comes %+v", name, done)
 			}
-			if end := s.next(); end.name != "end" || end.data["reason"] != "The job has ended." {
+			if end := s.told(); end.name != "end" || end.data["reason"] != "The job has ended." {
 				t.Errorf("%s: it ends with %+v", name, end)
 			}
 			if e, err := s.read(); err == nil {
 				t.Errorf("%s: after the end comes %+v", name, e)
 			}
 		}
-		if end := u.followJob(id(job), s.last).next(); end.name != "end" {
+		if end := u.followJob(id(job), s.last).told(); end.name != "end" {
 			t.Errorf("to a client that has seen the end comes %+v", end)
 		}
 		path := "/api/jobs/" + id(job) + "/events"
@@ -62,20 +62,20 @@ func TestJobEventsEnd(t *testing.T) {
 		job := u.job(jobs.GenerateReport, "hold")
 		<-w.begun
 		revoked, stopped := late.followJob(id(job), ""), u.followJob(id(job), "")
-		revoked.next()
-		stopped.next()
+		revoked.told()
+		stopped.told()
 		u.ask(http.StatusOK, "DELETE", "/api/keys/"+id(issued), nil)
 		w.end <- struct{}{} // there is something to be told
-		if e := revoked.next(); e.name != "end" || e.data["reason"] != "The credentials are no longer valid." {
+		if e := revoked.told(); e.name != "end" || e.data["reason"] != "The credentials are no longer valid." {
 			t.Errorf("the stream of a revoked key goes on with %+v", e)
 		}
-		if e := stopped.next(); e.data["state"] != "done" {
+		if e := stopped.told(); e.data["state"] != "done" {
 			t.Errorf("the other goes on with %+v", e)
 		}
 		last := u.followJob(id(u.job(jobs.GenerateReport, "end", later())), "")
-		last.next()
+		last.told()
 		c.stop()
-		if e := last.next(); e.name != "end" || !strings.Contains(fmt.Sprint(e.data["reason"]), "shuts down") {
+		if e := last.told(); e.name != "end" || !strings.Contains(fmt.Sprint(e.data["reason"]), "shuts down") {
 			t.Errorf("when the server stops comes %+v", e)
 		}
 	})

@@ -76,6 +76,7 @@ func (u user) estate(word string, value int) records {
 	return records{
 		"company": id(company), "contact": id(contact), "deal": id(deal), "activity": id(activity), "task": id(task),
 		"webhook": webhook.String(), "delivery": delivery.String(),
+		"job": u.doneJob(u.org, owner).ID.String(), "schedule": u.aSchedule(u.org).ID.String(),
 		"stage": deal["stage_id"].(string), "owner": owner, "user": owner, "key": key.ID.String(), "session": session.ID.String(),
 		"export": u.exportOf(owner),
 	}
@@ -153,7 +154,7 @@ func TestOwnOnly(t *testing.T) {
 // keys are for admins alone.
 func owned(kind string) bool {
 	switch kind {
-	case "stage", "owner", "user", "key":
+	case "stage", "owner", "user", "key", "schedule":
 		return false
 	}
 	return true

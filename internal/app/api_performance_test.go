@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"sixty/internal/config"
 	"sixty/internal/crm"
 )
 
@@ -25,7 +26,7 @@ func TestPerformanceStats(t *testing.T) {
 		hasMembers(t, "pool", before["pool"].(object), "total idle waiting")
 		hasMembers(t, "redis", before["redis"].(object), "available connected")
 		hasMembers(t, "system", before["system"].(object), "uptime memory cpu")
-		hasMembers(t, "job queues", before["jobQueues"].(object), "")
+		hasMembers(t, "job queues", before["jobQueues"].(object), strings.Join(config.JobKinds, " ")+" throughput latency")
 		expect(t, before["redis"].(object), object{"available": false, "connected": false})
 		if rss := at(before, "system", "memory", "rss").(float64); rss < 1<<20 {
 			t.Errorf("resident memory: %v", rss)

@@ -14,6 +14,7 @@ import (
 	"sixty/internal/app"
 	"sixty/internal/config"
 	"sixty/internal/crm"
+	"sixty/internal/jobs"
 	"sixty/internal/servertest"
 )
 
@@ -56,10 +57,10 @@ func newApp(t *testing.T, engine string, change ...func(*config.Config)) *app.Ap
 // many is a limit that only tests of limits change.
 const many = 10_000_000
 
-// newAppBy is newApp with another clock.
+// newAppBy is newApp with another clock. Its reports are those of work.
 func newAppBy(t *testing.T, clock func() time.Time, engine string, change ...func(*config.Config)) *app.App {
 	t.Helper()
-	return newAppWith(t, app.Options{Stderr: t.Output(), Clock: clock}, engine, change...)
+	return newAppWith(t, app.Options{Stderr: t.Output(), Clock: clock, Jobs: []jobs.Spec{new(work).report()}}, engine, change...)
 }
 
 // newAppWith is newApp with options.

@@ -16,6 +16,7 @@ import (
 	"sixty/internal/crm"
 	"sixty/internal/cursor"
 	"sixty/internal/files"
+	"sixty/internal/imports"
 	"sixty/internal/jobs"
 	"sixty/internal/mail"
 	"sixty/internal/server"
@@ -41,6 +42,9 @@ type Options struct {
 	Links *files.Links
 	// Jobs are the jobs in the background and their schedules.
 	Jobs *jobs.Service
+	// Imports are the imports of files, of at most ImportMaxBytes.
+	Imports        *imports.Service
+	ImportMaxBytes int
 	// Health is what health checks report; nil: the program can always serve.
 	Health Health
 	// ListLimit is how many rows a page has at most if limit is not given; 0: 50.
@@ -140,6 +144,7 @@ func (a *API) operations() []operation {
 	all = append(all, a.jobOperations()...)
 	all = append(all, a.exportOperations()...)
 	all = append(all, a.scheduleOperations()...)
+	all = append(all, a.importOperations()...)
 	all = append(all, activities.operations(a)...)
 	all = append(all, tasks.operations(a)...)
 	for _, name := range slices.Sorted(maps.Keys(contacts.subresources)) {

@@ -110,6 +110,9 @@ func (a *API) describe(op operation, p *server.Operation) *huma.Operation {
 			entry.RequestBody.Content[media] = &huma.MediaType{Schema: op.body, Example: op.bodyExample}
 		}
 	}
+	if op.files {
+		entry.RequestBody = uploadBody()
+	}
 	status := cmp.Or(op.status, http.StatusOK)
 	answer := &huma.Response{Description: server.StatusText(status), Headers: answerHeaders(&op, p)}
 	if op.answer != nil {
@@ -131,6 +134,9 @@ func (a *API) describe(op operation, p *server.Operation) *huma.Operation {
 	}
 	if op.body != nil {
 		problems = append(problems, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity)
+	}
+	if op.files {
+		problems = append(problems, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
 	}
 	if strings.Contains(op.path, "{") {
 		problems = append(problems, http.StatusNotFound)

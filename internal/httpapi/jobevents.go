@@ -77,8 +77,10 @@ func (a *API) streamJob(c *call, w http.ResponseWriter) error {
 		return err
 	}
 	defer done()
-	beginStream(w)
 	s := jobStream{stream: stream{api: a, r: c.Request, w: w, out: http.NewResponseController(w), by: c.Actor}, id: id, seen: seen, sent: time.Now()}
+	beginStream(w)
+	s.text = append(s.text, ":\n\n"...) // there may be nothing to tell for a while
+	s.send()
 	s.run(streaming, &j)
 	return nil
 }

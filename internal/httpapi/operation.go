@@ -22,7 +22,8 @@ type operation struct {
 	body         *huma.Schema // nil: it takes none
 	bodyOptional bool
 	bodyExample  any
-	status       int // of success; 0 is 200
+	files        bool // the body is files, which receive receives
+	status       int  // of success; 0 is 200
 	answer       *huma.Schema
 	example      any
 	headers      []*huma.Param
@@ -40,6 +41,7 @@ type operation struct {
 	maxBody     int
 	written     bool // responds by answerWritten
 	caching     server.Caching
+	receive     func(*call) (server.Received, error)
 	run         func(*call) error
 	stream      func(*call, http.ResponseWriter) error
 	listing     bool // rejects query parameters that it does not know
@@ -61,7 +63,7 @@ func (op *operation) pipeline() *server.Operation {
 	}
 	return &server.Operation{
 		ID: op.id, Method: op.method, Path: op.path, Query: names, OnlyQuery: op.listing, Status: op.status, HasBody: op.body != nil,
-		Public: op.public, Scope: op.neededScope(), Cost: op.cost, LongRunning: op.longRunning, Secret: op.secret, Steady: op.steady, MaxBody: op.maxBody, Caching: op.caching, Run: op.run, Stream: op.stream,
+		Public: op.public, Scope: op.neededScope(), Cost: op.cost, LongRunning: op.longRunning, Secret: op.secret, Steady: op.steady, MaxBody: op.maxBody, Caching: op.caching, Receive: op.receive, Run: op.run, Stream: op.stream,
 	}
 }
 

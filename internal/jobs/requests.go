@@ -53,6 +53,9 @@ func (s *Service) Request(ctx context.Context, by crm.Actor, p RequestPatch) (Jo
 	}
 	r := crm.Rules{Bad: p.DecodeErrors}
 	n := NewJob{Kind: Kind(p.Kind.Value), Args: p.Args.Value, Priority: p.Priority.Value}
+	if p.Priority.Null {
+		r.Add("priority", "must be a whole number")
+	}
 	if n.Priority < -MaxPriority || n.Priority > MaxPriority {
 		r.Add("priority", "must be between %d and %d, not %d", -MaxPriority, MaxPriority, n.Priority)
 	}

@@ -12,7 +12,11 @@ import (
 // Now returns the database's time.
 func (s *Store) Now(ctx context.Context) (crm.Instant, error) {
 	st := s.statement("clock.now", func() *Statement { return &Statement{"clock.now", "SELECT " + s.dialect.SecondsAgo(0)} })
-	now, err := collect(ctx, s, s.service(), st, func(at *crm.Instant) []any { return []any{at} })
+	db := s.service()
+	if t := s.joined(ctx); t != nil { // it meets no rows
+		db = t.etx
+	}
+	now, err := collect(ctx, s, db, st, func(at *crm.Instant) []any { return []any{at} })
 	if err != nil {
 		return 0, err
 	}
