@@ -24,27 +24,29 @@ import (
 
 // settings configure how much is measured.
 type settings struct {
-	only    []string
-	engines []string
-	rows    int
-	deals   int
-	rounds  int
-	rate    int
-	lasting time.Duration
-	seed    uint64
-	old     string
+	only       []string
+	engines    []string
+	rows       int
+	deals      int
+	besideRows int
+	rounds     int
+	rate       int
+	lasting    time.Duration
+	seed       uint64
+	old        string
 }
 
 func main() {
 	var s settings
 	flag.IntVar(&s.rows, "import-rows", 1_000_000, "deals to import and export")
+	flag.IntVar(&s.besideRows, "beside-rows", 500_000, "deals to import beside pages")
 	flag.IntVar(&s.deals, "deals", 50_000, "deals behind the page")
 	flag.IntVar(&s.rounds, "rounds", 7, "rounds of each peer")
 	flag.IntVar(&s.rate, "rate", 200, "requests per second of the day")
 	flag.DurationVar(&s.lasting, "lasting", time.Minute, "how long the day, the connections, and each search for stale answers last")
 	flag.Uint64Var(&s.seed, "seed", uint64(time.Now().UnixNano()), "of what is random")
 	flag.StringVar(&s.old, "old", "", "an earlier build of the program, for versus, writes and organisations")
-	only := flag.String("only", "page,cached,limited,start,day,stale,connections,handover,import,export", "what to measure, of these, jobs, scale, versus, writes and organisations")
+	only := flag.String("only", "page,cached,limited,start,day,stale,connections,handover,import,export", "what to measure, of these, jobs, beside, scale, versus, writes and organisations")
 	engines := flag.String("engines", "PostgreSQL,SQLite", "the engines to measure on")
 	bare := flag.String("bare", "", "serve as the bare peer (used by the program itself)")
 	memory := flag.String("memory", "", "serve bytes from memory as a bare peer (used by the program itself)")
@@ -106,6 +108,7 @@ func (b *bed) all(s settings) error {
 		{"handover", func() error { return b.withNew((*bed).handOver) }},
 		{"import", func() error { return b.importing(s.rows) }},
 		{"export", func() error { return b.exporting(s.rows) }},
+		{"beside", func() error { return b.withNew(func(b *bed) error { return b.beside(s.deals, s.besideRows) }) }},
 		{"versus", func() error { return b.withNew(func(b *bed) error { return b.versus(s.old, s.deals, s.rounds) }) }},
 		{"writes", func() error { return b.withNew(func(b *bed) error { return b.writes(s.old, s.rounds) }) }},
 		{"organisations", func() error {
