@@ -59,7 +59,10 @@ func newDocument() *huma.OpenAPI {
 		{Name: "Sign-in", Description: "Sessions, passwords, invitations and the identity provider."},
 		{Name: "API keys", Description: "The credentials of programs."},
 		{Name: jobsTag, Description: "Work in the background, its progress and its results, and schedules."},
+		{Name: importsTag, Description: "Files that records are imported from, and the undoing of imports."},
 		{Name: exportsTag, Description: "Files of records, and their download."},
+		{Name: webhooksTag, Description: "Changes that are sent to other programs."},
+		{Name: mailTag, Description: "Messages that are sent, or wait for it."},
 		{Name: "Performance", Description: "The cache and its statistics."},
 		{Name: "System", Description: "Health, rate limits and the audit trail."},
 	}
@@ -136,7 +139,7 @@ func (a *API) describe(op operation, p *server.Operation) *huma.Operation {
 		problems = append(problems, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity)
 	}
 	if op.files {
-		problems = append(problems, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
+		problems = append(problems, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity)
 	}
 	if strings.Contains(op.path, "{") {
 		problems = append(problems, http.StatusNotFound)

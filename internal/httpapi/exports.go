@@ -54,7 +54,7 @@ func (a *API) exportOperations() []operation {
 			answer:      link, problems: []int{http.StatusGone}, run: onID("file", a.linkExport),
 		},
 		{
-			method: http.MethodGet, path: "/api/downloads", id: "downloadByLink", public: true, tag: exportsTag, caching: server.Uncached("it is a file"),
+			method: http.MethodGet, path: "/api/downloads", id: "downloadByLink", public: true, tag: exportsTag,
 			summary:     "Download a file by a link",
 			description: "Takes Range and If-Range. 410 once the link has expired.",
 			query:       tokenQuery.document(), media: octets, answer: file, problems: append([]int{http.StatusBadRequest, http.StatusForbidden}, downloads...),

@@ -11,6 +11,8 @@ import (
 	"sixty/internal/server"
 )
 
+const mailTag = "Mail"
+
 // messageView is a message with what it says.
 type messageView struct {
 	mail.Entry
@@ -27,7 +29,7 @@ type attachmentView struct {
 
 // outboxOperations returns the operations on what was sent, or is kept since there is no SMTP server.
 func (a *API) outboxOperations() []operation {
-	const tag, uncached = "Mail", "messages are not in the change log"
+	const uncached = "messages are not in the change log"
 	a.schemas.record("Message", reflect.TypeFor[mail.Entry]())
 	a.schemas.record("Attachment", reflect.TypeFor[attachmentView]())
 	a.schemas.record("MessageDetails", reflect.TypeFor[messageView]())
@@ -35,14 +37,14 @@ func (a *API) outboxOperations() []operation {
 	const readers = " What has a one-time token in it is shown in development only. For admins."
 	return []operation{
 		{
-			method: http.MethodGet, path: "/api/outbox", id: "listMessages", scope: crm.ScopeAdmin, tag: tag, caching: server.Uncached(uncached),
+			method: http.MethodGet, path: "/api/outbox", id: "listMessages", scope: crm.ScopeAdmin, tag: mailTag, caching: server.Uncached(uncached),
 			summary: "List the messages that were written", description: "Those of the last 7 days, newest first. For admins.",
 			query: pager.query.document(), listing: true, answer: a.schemas.list("Message"),
 			problems: []int{http.StatusBadRequest, http.StatusForbidden, http.StatusUnprocessableEntity},
 			run:      pager.run(with(appendJSON[mail.Entry])),
 		},
 		{
-			method: http.MethodGet, path: "/api/outbox/{id}", id: "getMessage", scope: crm.ScopeAdmin, tag: tag, caching: server.Uncached(uncached),
+			method: http.MethodGet, path: "/api/outbox/{id}", id: "getMessage", scope: crm.ScopeAdmin, tag: mailTag, caching: server.Uncached(uncached),
 			summary: "Read a message", description: "With what it says." + readers,
 			answer: a.schemas.envelope("MessageDetails"), problems: []int{http.StatusForbidden}, secret: true,
 			run: onID(mail.Entity, func(c *call, id crm.ID) error {
@@ -61,7 +63,7 @@ func (a *API) outboxOperations() []operation {
 			}),
 		},
 		{
-			method: http.MethodGet, path: "/api/outbox/{id}/eml", id: "downloadMessage", scope: crm.ScopeAdmin, tag: tag, caching: server.Uncached(uncached),
+			method: http.MethodGet, path: "/api/outbox/{id}/eml", id: "downloadMessage", scope: crm.ScopeAdmin, tag: mailTag, caching: server.Uncached(uncached),
 			summary: "Download a message", description: "As it is sent (RFC 5322), for mail programs. 409 if it is not shown." + readers,
 			media: "message/rfc822", answer: &huma.Schema{Type: huma.TypeString}, problems: []int{http.StatusForbidden, http.StatusConflict}, secret: true,
 			stream: a.downloadMessage,

@@ -15,6 +15,8 @@ import (
 	"sixty/internal/webhooks"
 )
 
+const webhooksTag = "Webhooks"
+
 // webhookView is an endpoint in responses.
 type webhookView struct {
 	webhooks.Endpoint
@@ -49,7 +51,7 @@ func appendNewWebhook(b []byte, e *webhooks.Endpoint) []byte {
 
 // webhookOperations returns the operations by which admins manage webhooks.
 func (a *API) webhookOperations() []operation {
-	const tag, uncached = "Webhooks", "what was delivered is not in the change log"
+	const uncached = "what was delivered is not in the change log"
 	view := reflect.TypeFor[webhookView]()
 	a.schemas.record("Webhook", view)
 	a.schemas.record("NewWebhook", reflect.TypeFor[newWebhook]())
@@ -65,7 +67,7 @@ func (a *API) webhookOperations() []operation {
 	body := newRecordReader(webhooks.Endpoints, view)
 	// on returns an operation on one endpoint.
 	on := func(op operation, run func(*call, crm.ID) error) operation {
-		op.path, op.scope, op.tag, op.run = "/api/webhooks/{id}"+op.path, crm.ScopeAdmin, tag, onID(webhooks.Entity, run)
+		op.path, op.scope, op.tag, op.run = "/api/webhooks/{id}"+op.path, crm.ScopeAdmin, webhooksTag, onID(webhooks.Entity, run)
 		op.description += " For admins."
 		if op.method == http.MethodGet {
 			op.caching = server.Uncached(uncached)
@@ -78,7 +80,7 @@ func (a *API) webhookOperations() []operation {
 	}
 	return []operation{
 		{
-			method: http.MethodGet, path: "/api/webhooks", id: "listWebhooks", scope: crm.ScopeAdmin, tag: tag, caching: server.Uncached(uncached),
+			method: http.MethodGet, path: "/api/webhooks", id: "listWebhooks", scope: crm.ScopeAdmin, tag: webhooksTag, caching: server.Uncached(uncached),
 			summary: "List the webhooks", description: "The oldest first, at most " + strconv.Itoa(webhooks.MaxEndpoints) + ". For admins.",
 			answer: a.schemas.list("Webhook"), problems: []int{http.StatusForbidden},
 			run: func(c *call) error {
@@ -87,7 +89,7 @@ func (a *API) webhookOperations() []operation {
 			},
 		},
 		{
-			method: http.MethodPost, path: "/api/webhooks", id: "createWebhook", scope: crm.ScopeAdmin, tag: tag, secret: true, status: http.StatusCreated,
+			method: http.MethodPost, path: "/api/webhooks", id: "createWebhook", scope: crm.ScopeAdmin, tag: webhooksTag, secret: true, status: http.StatusCreated,
 			summary: "Create a webhook",
 			description: "Requests with what changes from now on are sent to the url, signed as Standard Webhooks says. The response has the secret, this once. " +
 				"An organisation has at most " + strconv.Itoa(webhooks.MaxEndpoints) + ". For admins.",
@@ -153,7 +155,7 @@ func (a *API) webhookOperations() []operation {
 			description: "What follows a position of the change log is sent again, in order, with the same webhook-ids.",
 			body:        ref("WebhookReplay"), answer: a.schemas.envelope("Webhook"), written: true,
 		}, a.replayWebhook()),
-		a.webhookDeliveries(tag, uncached),
+		a.webhookDeliveries(webhooksTag, uncached),
 		on(operation{
 			method: http.MethodPost, path: "/deliveries/{delivery_id}/redeliver", id: "redeliverWebhook", status: http.StatusAccepted, summary: "Send a request again",
 			description: "Once more, by a job, with the same webhook-id and body. It is marked as a redelivery.", answer: a.schemas.envelope("Job"),
@@ -200,7 +202,7 @@ func (a *API) webhookDeliveries(tag, uncached string) operation {
 	pager := newPager(a, "webhook-deliveries", webhooks.Deliveries.Sorts, filtersOf(webhooks.Deliveries), of(crm.ID{}))
 	pager.query = pager.query.without("webhookId")
 	return operation{
-		method: http.MethodGet, path: "/api/webhooks/{id}/deliveries", id: "listWebhookDeliveries", scope: crm.ScopeAdmin, tag: tag, caching: server.Uncached(uncached),
+		method: http.MethodGet, path: "/api/webhooks/{id}/deliveries", id: "listWebhookDeliveries", scope: crm.ScopeAdmin, tag: webhooksTag, caching: server.Uncached(uncached),
 		summary:     "List the deliveries of a webhook",
 		description: "What was sent and what was responded, the newest first: of 30 days, and about 1,000 at most. For admins.",
 		query:       pager.query.document(),

@@ -7,7 +7,6 @@ import (
 
 	"sixty/internal/crm"
 	"sixty/internal/jobs"
-	"sixty/internal/store"
 )
 
 const (
@@ -24,17 +23,17 @@ const (
 type Sums interface {
 	Now(ctx context.Context) (crm.Instant, error)
 	SumsAreRebuilt(ctx context.Context) (bool, error)
-	SumsDue(ctx context.Context, since crm.Instant, limit int) ([]store.SumsDue, error)
-	CheckSums(ctx context.Context, due store.SumsDue) (store.SumCheck, error)
+	SumsDue(ctx context.Context, since crm.Instant, limit int) ([]crm.SumsDue, error)
+	CheckSums(ctx context.Context, due crm.SumsDue) (crm.SumCheck, error)
 }
 
 // sumsChecked is the checkpoint of a check, and its result.
 type sumsChecked struct {
-	Since     crm.Instant           `json:"since"`
-	Checked   int                   `json:"checked"` // organisations
-	Records   int64                 `json:"records"`
-	Mended    int                   `json:"mended"`    // rows of the sums
-	Differing []store.SumDifference `json:"differing"` // the first of them
+	Since     crm.Instant         `json:"since"`
+	Checked   int                 `json:"checked"` // organisations
+	Records   int64               `json:"records"`
+	Mended    int                 `json:"mended"`    // rows of the sums
+	Differing []crm.SumDifference `json:"differing"` // the first of them
 	// Rebuilt says that the sums are about to be rebuilt, so that nothing was checked.
 	Rebuilt bool `json:"rebuilt"`
 }
@@ -42,7 +41,7 @@ type sumsChecked struct {
 // UpdateAnalytics returns the kind of jobs that check the kept sums, and mend what is wrong.
 func UpdateAnalytics(sums Sums, clock func() time.Time, log *slog.Logger) jobs.Spec {
 	return complete(jobs.Spec{Kind: jobs.UpdateAnalytics, Run: func(ctx context.Context, t *jobs.Task) (any, error) {
-		at := sumsChecked{Differing: []store.SumDifference{}}
+		at := sumsChecked{Differing: []crm.SumDifference{}}
 		if _, err := t.Resume(&at); err != nil {
 			return nil, err
 		}
@@ -76,7 +75,7 @@ func UpdateAnalytics(sums Sums, clock func() time.Time, log *slog.Logger) jobs.S
 }
 
 // checkSums checks an organisation's sums. That any differ is a defect.
-func checkSums(ctx context.Context, sums Sums, due store.SumsDue, at *sumsChecked, log *slog.Logger) error {
+func checkSums(ctx context.Context, sums Sums, due crm.SumsDue, at *sumsChecked, log *slog.Logger) error {
 	found, err := sums.CheckSums(ctx, due)
 	if found.Differing > 0 {
 		log.ErrorContext(ctx, "kept sums were not those of the records", "organisation", due.Org, "rows", found.Differing, "rebuilt", err == nil, "first", found.Differences[0])

@@ -18,11 +18,11 @@ import (
 )
 
 type checked struct {
-	Checked   int                   `json:"checked"`
-	Records   int64                 `json:"records"`
-	Mended    int                   `json:"mended"`
-	Differing []store.SumDifference `json:"differing"`
-	Rebuilt   bool                  `json:"rebuilt"`
+	Checked   int                 `json:"checked"`
+	Records   int64               `json:"records"`
+	Mended    int                 `json:"mended"`
+	Differing []crm.SumDifference `json:"differing"`
+	Rebuilt   bool                `json:"rebuilt"`
 }
 
 // wrongSums finds sums that are wrong.
@@ -31,12 +31,12 @@ type wrongSums struct {
 	then func()
 }
 
-func (w wrongSums) CheckSums(ctx context.Context, due store.SumsDue) (store.SumCheck, error) {
+func (w wrongSums) CheckSums(ctx context.Context, due crm.SumsDue) (crm.SumCheck, error) {
 	found, err := w.Store.CheckSums(ctx, due)
 	found.Differing = 300
-	found.Differences = make([]store.SumDifference, 60)
+	found.Differences = make([]crm.SumDifference, 60)
 	for i := range found.Differences {
-		found.Differences[i] = store.SumDifference{Organisation: due.Org, Sum: "deal_sums"}
+		found.Differences[i] = crm.SumDifference{Organisation: due.Org, Sum: "deal_sums"}
 	}
 	w.then()
 	return found, err

@@ -101,6 +101,10 @@ func unknownCoding() *Problem {
 	}
 }
 
+// maxEncoded bounds a body with a Content-Encoding, as it is received and decoded, in bytes: it is
+// held in memory, unlike a file that is received as it is.
+const maxEncoded = 16 << 20
+
 // readBounded reads to the end, but at most one byte more than a body may have.
 func readBounded(r io.Reader, limit int) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, int64(limit)+1))
@@ -152,6 +156,9 @@ func (s *Server) limitBody(next http.Handler) http.Handler {
 		bounded := new(http.Request)
 		*bounded = *r
 		coding, encoded := r.Header["Content-Encoding"]
+		if encoded {
+			limit = min(limit, maxEncoded)
+		}
 		switch {
 		case r.ContentLength > int64(limit):
 			bounded.Body = io.NopCloser(failingReader{tooLarge(limit)})

@@ -25,23 +25,6 @@ const (
 	sumsTold = 20
 )
 
-// SumDifference is a row of the kept sums that is not what it should be.
-type SumDifference struct {
-	Organisation crm.ID `json:"organisation"`
-	Sum          string `json:"sum"`
-	// Of names the row: stage or type, period, its first day, owner, and what else tells sums apart.
-	Of   string `json:"of"`
-	Kept string `json:"kept"` // its numbers by name
-	True string `json:"true"`
-}
-
-// SumCheck is what checking the sums of an organisation has found.
-type SumCheck struct {
-	Records     int64           // that were added up
-	Differing   int             // rows
-	Differences []SumDifference // the first of them
-}
-
 // A sumRow tells the sums of a stage, or of a type of activities, apart.
 type sumRow struct {
 	period           string
@@ -102,17 +85,11 @@ var allCheckedSums = []checkedSums{
 	{"activity_sums", crm.EntityActivity, []string{"activities", "amount_high", "amount_low"}, nil, keptActivities, sumActivityPage},
 }
 
-// SumsDue is an organisation whose sums are to be checked, and the end of its change log.
-type SumsDue struct {
-	Org crm.ID
-	seq int64
-}
-
 // SumsDue returns organisations whose sums were not checked since an instant and are to be: because
 // they have changed, or because it was long ago; at most limit, those first that were checked
 // the longest ago.
-func (s *Store) SumsDue(ctx context.Context, since crm.Instant, limit int) ([]SumsDue, error) {
-	return collect(ctx, s, s.service(), sumsDue, func(d *SumsDue) []any { return []any{&d.Org, &d.seq} },
+func (s *Store) SumsDue(ctx context.Context, since crm.Instant, limit int) ([]crm.SumsDue, error) {
+	return collect(ctx, s, s.service(), sumsDue, func(d *crm.SumsDue) []any { return []any{&d.Org, &d.Seq} },
 		since, since-crm.Instant(sumsAgain.Microseconds()), int64(limit))
 }
 
@@ -123,8 +100,8 @@ func (s *Store) SumsAreRebuilt(ctx context.Context) (bool, error) {
 }
 
 // CheckSums checks an organisation's sums, rebuilds those that are wrong, and notes when that was.
-func (s *Store) CheckSums(ctx context.Context, due SumsDue) (SumCheck, error) {
-	var found SumCheck
+func (s *Store) CheckSums(ctx context.Context, due crm.SumsDue) (crm.SumCheck, error) {
+	var found crm.SumCheck
 	for i := range allCheckedSums {
 		sums := &allCheckedSums[i]
 		parts, err := s.sumParts(ctx, sums, due.Org)
@@ -148,7 +125,7 @@ func (s *Store) CheckSums(ctx context.Context, due SumsDue) (SumCheck, error) {
 		return found, err
 	}
 	pause := min(time.Duration(found.Records)*sumsPause, sumsAgain)
-	return found, s.execInService(ctx, putSumCheck, due.Org, due.seq, now, now+crm.Instant(pause.Microseconds()))
+	return found, s.execInService(ctx, putSumCheck, due.Org, due.Seq, now, now+crm.Instant(pause.Microseconds()))
 }
 
 // sumParts returns the stages, or the types.
@@ -167,7 +144,7 @@ func (s *Store) sumParts(ctx context.Context, sums *checkedSums, org crm.ID) (pa
 }
 
 // checkSumsOf compares the sums of a part, when requests leave room for it.
-func (s *Store) checkSumsOf(ctx context.Context, sums *checkedSums, org crm.ID, part any, found *SumCheck) (wrong bool, err error) {
+func (s *Store) checkSumsOf(ctx context.Context, sums *checkedSums, org crm.ID, part any, found *crm.SumCheck) (wrong bool, err error) {
 	leave, err := s.background(ctx)
 	if err != nil {
 		return false, err
@@ -208,19 +185,19 @@ func (s *Store) checkSumsOf(ctx context.Context, sums *checkedSums, org crm.ID, 
 	differing := found.Differing
 	for row, was := range kept {
 		if _, ok := truth[row]; !ok {
-			found.differ(sums, org, part, row, was, sumNumbers{})
+			differ(found, sums, org, part, row, was, sumNumbers{})
 		}
 	}
 	for row, is := range truth {
 		if kept[row] != is {
-			found.differ(sums, org, part, row, kept[row], is)
+			differ(found, sums, org, part, row, kept[row], is)
 		}
 	}
 	return found.Differing > differing, nil
 }
 
 // differ notes a difference.
-func (c *SumCheck) differ(sums *checkedSums, org crm.ID, part any, row sumRow, kept, is sumNumbers) {
+func differ(c *crm.SumCheck, sums *checkedSums, org crm.ID, part any, row sumRow, kept, is sumNumbers) {
 	c.Differing++
 	if len(c.Differences) == sumsTold {
 		return
@@ -232,7 +209,7 @@ func (c *SumCheck) differ(sums *checkedSums, org crm.ID, part any, row sumRow, k
 		}
 		return strings.TrimSpace(b.String())
 	}
-	c.Differences = append(c.Differences, SumDifference{Organisation: org, Sum: sums.table, Of: fmt.Sprintf("%v, %s", part, row), Kept: numbers(kept), True: numbers(is)})
+	c.Differences = append(c.Differences, crm.SumDifference{Organisation: org, Sum: sums.table, Of: fmt.Sprintf("%v, %s", part, row), Kept: numbers(kept), True: numbers(is)})
 }
 
 // mendSums rebuilds the sums of a part. Answers that were made from them are no longer valid.

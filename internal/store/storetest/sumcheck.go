@@ -9,7 +9,7 @@ import (
 )
 
 // due returns the organisations whose sums are to be checked.
-func due(f *fixture, since crm.Instant) (orgs []crm.ID, all []store.SumsDue) {
+func due(f *fixture, since crm.Instant) (orgs []crm.ID, all []crm.SumsDue) {
 	f.Helper()
 	all, err := f.store.SumsDue(f.Context(), since, 100)
 	for _, d := range must(f, all, err) {
@@ -19,10 +19,10 @@ func due(f *fixture, since crm.Instant) (orgs []crm.ID, all []store.SumsDue) {
 }
 
 // checkSums checks the organisation's sums, and returns how many differ.
-func checkSums(f *fixture, since crm.Instant) store.SumCheck {
+func checkSums(f *fixture, since crm.Instant) crm.SumCheck {
 	f.Helper()
 	_, all := due(f, since)
-	i := slices.IndexFunc(all, func(d store.SumsDue) bool { return d.Org == f.home.ID })
+	i := slices.IndexFunc(all, func(d crm.SumsDue) bool { return d.Org == f.home.ID })
 	if i < 0 {
 		f.Fatalf("the organisation is not among those to be checked: %v", all)
 	}
