@@ -302,6 +302,21 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
+// A preview shows times as responses do.
+func TestPreviewOfTimes(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, enginetest.SQLite, 1<<30)
+	p, err := b.imports.Preview(b.Context(), b.by, transfer.Settings{"kind": {"deals"}},
+		imports.BytesSource("deals.csv", []byte("external_id,name,created_at,closed_at\n1,One,2026-01-02T03:04:05Z,2026-02-03\n")))
+	if err != nil {
+		b.Fatal(err)
+	}
+	text, err := json.Marshal(p.Imports[0].Rows[0].Values)
+	if want := `{"closed_at":"2026-02-03T00:00:00.000000Z","created_at":"2026-01-02T03:04:05.000000Z","external_id":"1","name":"One"}`; err != nil || string(text) != want {
+		b.Errorf("%s instead of %s, %v", text, want, err)
+	}
+}
+
 // TestPreview shows how a file would be read, and stores nothing.
 func TestPreview(t *testing.T) {
 	t.Parallel()

@@ -105,4 +105,7 @@ func addValue(values map[string]any, name string, field reflect.Value) {
 	if !field.FieldByName("Null").Bool() {
 		values[name] = field.FieldByName("Value").Interface()
 	}
+	if at, ok := values[name].(crm.Moment); ok {
+		values[name] = crm.Instant(at)
+	}
 }

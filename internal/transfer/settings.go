@@ -160,7 +160,7 @@ func SettingsOfJSON(text []byte) (Settings, error) {
 	return values, r.Err()
 }
 
-// textsOf returns what a member says as texts. Those of an object are its pairs, which are quoted as CSV is
+// textsOf returns what a member says as texts. Those of an object are its pairs, which are quoted as in CSV
 // where that is asked for.
 func textsOf(member any, quoted bool) (texts []string, ok bool) {
 	switch m := member.(type) {
@@ -188,7 +188,7 @@ func textsOf(member any, quoted bool) (texts []string, ok bool) {
 				return nil, false
 			}
 			pair := name + "=" + value
-			if quoted {
+			if quoted && strings.ContainsAny(pair, "\",\r\n") {
 				pair = `"` + strings.ReplaceAll(pair, `"`, `""`) + `"`
 			}
 			texts = append(texts, pair)

@@ -399,7 +399,13 @@ func (r *run) cancel(id crm.ID) {
 		}
 		return j
 	}
-	r.eventually("the endless job runs", func() bool { return read().State == jobs.Running })
+	var before jobs.JSON
+	r.eventually("the endless job runs, in a process that was not killed", func() bool {
+		j := read()
+		alive := j.State == jobs.Running && before != "" && j.Checkpoint != before
+		before = j.Checkpoint
+		return alive
+	})
 	if _, err := r.store.Jobs().Cancel(r.Context(), r.org, id); err != nil {
 		r.Fatal(err)
 	}
