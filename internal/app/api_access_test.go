@@ -360,7 +360,7 @@ func (a *access) body(op apiOperation) object {
 	case "POST /api/auth/invite":
 		return object{"email": a.newAddress()}
 	case "POST /api/auth/forgot":
-		return object{"email": "nobody@acme.example"}
+		return object{"email": "unknown@acme.example"}
 	case "POST /api/auth/accept":
 		return object{"token": a.admin.make("/api/auth/invite", object{"email": a.newAddress()})["token"], "password": goodPassword}
 	case "PUT /api/users/{id}/identity":

@@ -177,7 +177,7 @@ func TestForgot(t *testing.T) {
 			u := user{c, org, c.key(org, crm.RoleAdmin)}
 			u.ask(http.StatusOK, "POST", "/api/users/"+gone.ID.String()+"/deactivate", nil)
 			var first []byte
-			for _, address := range []string{"nobody@acme.example", "gone@acme.example", "without@acme.example", "Ada@acme.example"} {
+			for _, address := range []string{"unknown@acme.example", "gone@acme.example", "without@acme.example", "Ada@acme.example"} {
 				status, _, answer := c.raw("POST", "/api/auth/forgot", "", object{"email": address})
 				if first == nil {
 					first = answer

@@ -429,7 +429,7 @@ func (v *validation) signIns() {
 	_, answer = call(200, "POST /api/auth/reset-request", v.admin.key, "", object{"user_id": invited})
 	h, _ = call(200, "POST /api/auth/reset", "", "", object{"token": at(answer, "data", "token"), "password": otherPassword})
 	call(200, "POST /api/auth/logout-all", "", session(h), nil)
-	call(202, "POST /api/auth/forgot", "", "", object{"email": "nobody@acme.example"})
+	call(202, "POST /api/auth/forgot", "", "", object{"email": "unknown@acme.example"})
 	call(401, "POST /api/auth/login", "", "", object{"email": "ada@acme.example", "password": "wrong wrong wrong"})
 }
 

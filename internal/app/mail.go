@@ -15,15 +15,15 @@ import (
 // outboxFolder is where messages are in the data folder that no server is there to send.
 const outboxFolder = "outbox"
 
-// nobody is the sender where none is configured, which is where nothing is sent.
-const nobody = "sixty <sixty@localhost>"
+// localSender is the sender where none is configured, which is where nothing is sent.
+const localSender = "sixty <sixty@localhost>"
 
 // openMail sets Mail. Jobs are added once there is what adds them.
 func (c *Core) openMail(cfg config.Config) error {
 	o := mail.Options{Store: c.Store.Mail(), Now: c.Clock, Development: !cfg.Production()}
 	sender := cfg.MailFrom
 	if sender == "" {
-		sender = nobody
+		sender = localSender
 	}
 	var err error
 	if o.From, err = mail.ParseFrom(sender); err != nil {

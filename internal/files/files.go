@@ -37,7 +37,7 @@ type File struct {
 	Size      int64  // in bytes
 	SHA256    string // of its content, in hexadecimal
 	Place     *string
-	ActorID   *crm.ID // for whom it was made; nil for the command line
+	ActorID   *crm.ID // the user for which it was made; nil for the command line
 	// SeesAll: it shows records of all owners, so that only those may have it who see these.
 	SeesAll bool
 	// AdminOnly: only admins may have it.

@@ -74,7 +74,8 @@ type Store interface {
 	// CodeConflict if it is in another state.
 	Retry(ctx context.Context, by crm.Actor, id crm.ID) (Job, error)
 
-	// Sweep does what nobody else does, on one instance at a time (ok is false if another one does):
+	// Sweep does what no runner does by itself, on one instance at a time (ok is false if another
+	// one does):
 	// jobs whose lease has expired become ready, or failed if that was the last attempt, or
 	// cancelled if that was asked for; scheduled ones that are due become ready. It returns the
 	// kinds that have had due jobs for longer than a while.

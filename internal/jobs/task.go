@@ -50,8 +50,8 @@ func IsPermanent(err error) bool {
 // A Task is a job that is run, as its handler sees it.
 type Task struct {
 	Job Job
-	// By is whom the handler acts for, with the rights that they have now. Its organisation is
-	// zero if the job is the system's.
+	// By is the actor for which the handler works, with the rights that it has now. Its
+	// organisation is zero if the job is the system's.
 	By crm.Actor
 
 	store    Store

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// From is whom messages are from.
+// From is the sender of messages.
 type From struct {
 	address netmail.Address
 }

@@ -28,7 +28,8 @@ func (s *Store) BatchImages(ctx context.Context, org, importID, batch crm.ID) (i
 	if err != nil {
 		return images, err
 	}
-	return images, bulk.Decompress(found[0], &images)
+	err = bulk.Decompress(found[0], &images)
+	return images, err
 }
 
 // referring is a column that refers to a kind of records; live says of its table t that the row counts.

@@ -149,7 +149,7 @@ func (f *fixture) shares(what string, w jobs.Want, home, away int) []jobs.Claime
 	return claimed
 }
 
-// fairness gives an organisation no more than half of the slots while another one has waited.
+// fairness: an organisation is given no more than half of the slots while another one has waited.
 func fairness(f *fixture) {
 	const kind = jobs.SendEmail
 	f.add(f.home, kind, 100)

@@ -123,7 +123,7 @@ func (s *Server) accept(r Received) {
 	s.received = append(s.received, r)
 	select {
 	case s.arrived <- r:
-	default: // nobody waits for so many
+	default: // no test waits for so many
 	}
 }
 
