@@ -255,8 +255,8 @@ func (a *access) checkScope(op apiOperation) {
 // withoutRecords are the writes that do not respond with a record that was there before.
 var withoutRecords = map[string]bool{
 	"POST /api/auth/logout-all": true, "POST /api/keys": true, "POST /api/performance/clear-cache": true, "POST /api/users/{id}/hand-over": true,
-	"POST /api/exports/{id}/link": true,
-	"POST /api/webhooks":          true, "POST /api/webhooks/{id}/rotate": true, "POST /api/webhooks/{id}/test": true, "POST /api/webhooks/{id}/deliveries/{delivery_id}/redeliver": true,
+	"POST /api/exports/{id}/link": true, "POST /api/imports/preview": true,
+	"POST /api/webhooks": true, "POST /api/webhooks/{id}/rotate": true, "POST /api/webhooks/{id}/test": true, "POST /api/webhooks/{id}/deliveries/{delivery_id}/redeliver": true,
 }
 
 // valid returns a valid request to an operation, and whether it has ids of records.
@@ -292,6 +292,9 @@ func (a *access) valid(op apiOperation, column string) (path string, body any, i
 		}
 		own = maps.Clone(own)
 		own["job"] = strings.Split(a.admin.jobToChange(op.path, owner.String()), "/")[3]
+	case "POST /api/imports/{id}/undo":
+		own = maps.Clone(own)
+		own["import"] = a.admin.importOf(own["owner"]).ID.String()
 	case "DELETE /api/auth/tokens/{user_id}":
 		own["owner"] = id(a.admin.make("/api/auth/invite", object{"email": a.newAddress()})["user"].(object))
 	}
@@ -314,6 +317,9 @@ func (a *access) valid(op apiOperation, column string) (path string, body any, i
 		body = b
 	}
 	query := url.Values{}
+	if op.files {
+		body, query = aFile, maps.Clone(importing)
+	}
 	for _, p := range op.query {
 		if name := p["name"].(string); at(p, "schema", "format") == "uuid" {
 			switch kind := kindOf(a.t, op, name); {

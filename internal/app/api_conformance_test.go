@@ -172,6 +172,9 @@ func (k *conformance) check(op *contractOperation, describe func() string, statu
 	}
 	media, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
 	schema := res.media[media]
+	if schema == nil && media != "" && status < 300 { // a file has its own
+		schema = res.media["*/*"]
+	}
 	switch {
 	case len(body) == 0 && len(res.media) == 0:
 		return

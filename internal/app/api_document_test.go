@@ -26,6 +26,7 @@ type apiOperation struct {
 	method, path string
 	query        []object // its query parameters
 	body         object   // the schema of its body, nil if it takes none
+	files        bool     // its body is files
 	open         bool     // it needs no credentials
 	scope        string   // that an API key needs; "" if it is open
 	stream       bool     // its response has no end
@@ -66,6 +67,7 @@ func (d apiDocument) all() []apiOperation {
 			if schema, ok := at(e, "requestBody", "content", "application/json", "schema").(object); ok {
 				op.body = d.resolve(schema)
 			}
+			op.files = at(e, "requestBody", "content", "multipart/form-data") != nil
 			all = append(all, op)
 		}
 	}

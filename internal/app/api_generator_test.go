@@ -168,6 +168,15 @@ func (g *generator) text(schema object, name string, e extent) string {
 	return string(text)
 }
 
+// file returns a file of companies.
+func (g *generator) file() string {
+	text := aFile
+	for range g.IntN(5) {
+		text += g.text(object{"minLength": 1.0}, "name", usual) + ",\n"
+	}
+	return text
+}
+
 // mutate changes one thing of a body that its schema allows; most results break the schema.
 func (g *generator) mutate(schema object, body object) any {
 	schema = g.doc.resolve(schema)
@@ -261,7 +270,7 @@ func (g *generator) there(tb testing.TB, op *contractOperation) string {
 		i++
 		return g.pool[ids[i-1]][0]
 	})
-	if op.method != "GET" && len(op.query) > 0 {
+	if op.method != "GET" && len(op.query) > 0 && !op.files {
 		path += "?id=" + g.pool[kindOf(tb, op.apiOperation, "id")][0]
 	}
 	return path

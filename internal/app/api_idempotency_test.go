@@ -55,6 +55,8 @@ func TestIdempotentOperations(t *testing.T) {
 					body = with(body.(object), aReport)
 				}
 				switch op.path {
+				case "/api/imports":
+					path = op.path + "?" + importing.Encode()
 				case "/api/jobs/{id}/cancel", "/api/jobs/{id}/retry":
 					path = u.jobToChange(op.path, iso.own["owner"])
 				case "/api/companies/{id}/restore", "/api/contacts/{id}/restore", "/api/deals/{id}/restore", "/api/activities/{id}/restore", "/api/tasks/{id}/restore":

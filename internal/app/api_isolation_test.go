@@ -46,7 +46,7 @@ func (u user) oursOf(owner string) records {
 		"job": u.doneJob(u.org, owner).ID.String(), "schedule": u.aSchedule(u.org).ID.String(),
 		"webhook": webhook.String(), "delivery": delivery.String(),
 		"user": person.ID.String(), "key": key.ID.String(), "session": u.sessionOf(person).ID.String(), "message": u.message(),
-		"activity": id(activity), "task": id(task), "export": u.exportOf(owner),
+		"activity": id(activity), "task": id(task), "export": u.exportOf(owner), "import": u.importOf(owner).ID.String(),
 		"company": id(company), "contact": id(contact), "deal": id(deal), "stage": id(stage), "owner": owner,
 	}
 }
@@ -60,7 +60,7 @@ var kinds = map[string]string{
 	"activities": "activity", "tasks": "task", "dealId": "deal", "deal_id": "deal",
 	"assignedTo": "owner", "actorId": "owner", "actor_id": "owner", "assigned_to": "owner", "created_by": "owner", "user_id": "owner",
 	"users": "user", "keys": "key", "keyId": "key", "key_id": "key", "to": "owner", "sessions": "session", "session_id": "session", "outbox": "message",
-	"exports":  "export",
+	"exports": "export", "imports": "import",
 	"webhooks": "webhook", "delivery_id": "delivery",
 }
 
@@ -152,6 +152,9 @@ func (iso isolation) fill(path string, ids []string, which int) string {
 }
 
 func (iso isolation) body(op apiOperation) any {
+	if op.files {
+		return aFile
+	}
 	if op.body == nil {
 		return nil
 	}

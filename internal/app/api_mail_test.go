@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"sixty/internal/app"
 	"sixty/internal/config"
 	"sixty/internal/crm"
 	"sixty/internal/jobs"
@@ -248,7 +249,7 @@ func TestReportByMail(t *testing.T) {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
 			server := mailtest.Serve(t, mailtest.Options{})
-			u := newUser(boot(t, engine, mailed(server)), "Reports", crm.RoleManager)
+			u := newUser(run(t, newAppWith(t, app.Options{Stderr: t.Output(), Clock: time.Now}, engine, mailed(server))), "Reports", crm.RoleManager)
 			u.person(u.org, "Ada King", "ada@acme.example", crm.RoleManager)
 			for i, stage := range mustStages(u) {
 				for n := range i + 2 {

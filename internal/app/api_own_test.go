@@ -78,7 +78,7 @@ func (u user) estate(word string, value int) records {
 		"webhook": webhook.String(), "delivery": delivery.String(),
 		"job": u.doneJob(u.org, owner).ID.String(), "schedule": u.aSchedule(u.org).ID.String(),
 		"stage": deal["stage_id"].(string), "owner": owner, "user": owner, "key": key.ID.String(), "session": session.ID.String(),
-		"export": u.exportOf(owner),
+		"export": u.exportOf(owner), "import": u.importOf(owner).ID.String(), "message": u.message(),
 	}
 }
 

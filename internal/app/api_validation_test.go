@@ -18,6 +18,7 @@ import (
 
 	"sixty/internal/config"
 	"sixty/internal/crm"
+	"sixty/internal/imports"
 )
 
 // generated are the requests that are made from the API document on each engine.
@@ -122,6 +123,7 @@ type validation struct {
 func newValidation(t *testing.T, engine string, seed uint64) *validation {
 	t.Helper()
 	c := boot(t, engine, func(cfg *config.Config) {
+		cfg.ImportMaxBytes = 1 << 20
 		// Limits that are never reached, for their header fields.
 		cfg.LimitGlobal.Requests, cfg.LimitAPI.Requests, cfg.LimitExpensive.Requests = many, many, many
 	})
@@ -234,7 +236,12 @@ func (v *validation) sweep() {
 			if !needsSession[op.id] {
 				try(http.StatusUnprocessableEntity, validatedCall{path: v.gen.there(t, op), key: key, body: []byte(`{"no_such_member":1}`)})
 			}
-		} else if op.method != http.MethodGet {
+		} else if op.files {
+			try(http.StatusRequestEntityTooLarge, validatedCall{path: path, key: key, body: []byte(strings.Repeat("x", imports.MaxPreview+2<<20))})
+			try(http.StatusUnprocessableEntity, validatedCall{path: path, key: key, body: []byte(aFile)})
+			try(http.StatusBadRequest, validatedCall{path: path, key: key, body: []byte(aFile), headers: []string{"Content-Type", "multipart/form-data"}})
+		}
+		if op.input == nil && op.method != http.MethodGet && !ignoresKeys[op.id] {
 			try(http.StatusBadRequest, validatedCall{path: path, key: key, headers: []string{"Idempotency-Key", strings.Repeat("k", 300)}})
 		}
 		if strings.Contains(op.path, "{") {
@@ -259,6 +266,9 @@ func (v *validation) sweep() {
 		}
 	}
 }
+
+// ignoresKeys are the writes that take no Idempotency-Key, and ignore one.
+var ignoresKeys = map[string]bool{"previewImport": true}
 
 // beyond returns a query that can be parsed, and has a value that is not allowed.
 func beyond(op *contractOperation) string {
@@ -317,13 +327,13 @@ func (v *validation) want(status int, r validatedCall) {
 	}
 }
 
-// removals removes new records, or restores them: under a condition that does not hold, then with an
+// removals removes new records, restores them, or undoes imports: under a condition that does not hold, then with an
 // idempotency key, and then with that key in another request.
 func (v *validation) removals() {
 	t := v.conformance.t
 	for _, op := range v.sorted() {
-		switching, restoring := strings.HasSuffix(op.path, "activate"), strings.HasSuffix(op.path, "/restore")
-		if op.method != http.MethodDelete && !switching && !restoring || op.path == "/api/auth/sessions/{id}" {
+		switching, restoring, undoing := strings.HasSuffix(op.path, "activate"), strings.HasSuffix(op.path, "/restore"), strings.HasSuffix(op.path, "/undo")
+		if op.method != http.MethodDelete && !switching && !restoring && !undoing || op.path == "/api/auth/sessions/{id}" {
 			continue
 		}
 		fresh := v.admin.ours()
@@ -343,12 +353,16 @@ func (v *validation) removals() {
 		if op.path == "/api/contacts" {
 			r.path += "id=" + fresh["contact"] + "&"
 		}
-		if !switching && !restoring {
+		done := http.StatusOK
+		if undoing { // by a job
+			done = http.StatusAccepted
+		}
+		if op.method == http.MethodDelete {
 			r.headers = []string{"If-Match", otherTag}
 			v.want(http.StatusPreconditionFailed, r)
 		}
 		r.headers = []string{"Idempotency-Key", op.id}
-		v.want(http.StatusOK, r)
+		v.want(done, r)
 		r.path += "other=1"
 		v.want(http.StatusUnprocessableEntity, r)
 	}
@@ -515,6 +529,15 @@ func (v *validation) one(op *contractOperation) {
 		r.key = v.viewer.key
 	case g.chance(6):
 		r.key = v.writer
+	}
+	if op.files {
+		r.path, r.body = op.path+"?"+importing.Encode(), []byte(g.file())
+		if g.chance(10) {
+			r.headers = append(r.headers, "Idempotency-Key", fmt.Sprint("k", g.IntN(200)))
+		}
+		status, _, answer := v.send(r)
+		v.judge(r, status, answer, true, false)
+		return
 	}
 	valid, given := true, url.Values{}
 	for _, p := range op.query {

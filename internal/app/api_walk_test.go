@@ -24,8 +24,9 @@ const stride = 37
 func TestPagesOfEveryList(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, c *client) {
-		u := newUser(c, "Walk", crm.RoleManager)
+		u := newUser(c, "Walk", crm.RoleAdmin)
 		with := u.fillLists(t, 130)
+		u.fillWork(130)
 		walked := 0
 		for _, op := range c.document().operations() {
 			orders := sortsOf(op)

@@ -35,7 +35,7 @@ type Import struct {
 	ActorID    *crm.ID      `json:"actor_id" doc:"Who asked for it; null for the command line."`
 	KeyID      *crm.ID      `json:"-"` // the API key that they used
 	JobID      *crm.ID      `json:"job_id" doc:"The job that does it; null for the command line."`
-	Files      crm.JSON     `json:"files" doc:"Name, size and SHA-256 of each file."`
+	Files      crm.JSON     `json:"files" schema:"ImportFiles" doc:"Name, size and SHA-256 of each file."`
 	Options    crm.JSON     `json:"options" doc:"How the files were read."`
 	Counts     crm.JSON     `json:"counts" doc:"The rows by their outcome; null before its end."`
 	Error      *string      `json:"error" doc:"Why it failed."`

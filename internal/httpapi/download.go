@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"sixty/internal/crm"
 	"sixty/internal/server"
 )
@@ -15,6 +17,17 @@ const (
 	// leastRate is the least rate of a download, in bytes a second.
 	leastRate = 10 << 10
 )
+
+// anyMedia is the media type, in the API document, of files that have their own.
+const anyMedia = "*/*"
+
+// fileHeaders are the header fields of a file that is sent.
+var fileHeaders = []string{"Accept-Ranges", "Content-Disposition", "ETag", "Last-Modified"}
+
+// downloadProblems are the failures of operations that send a file.
+var downloadProblems = []int{http.StatusGone, http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable}
+
+func fileSchema() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: "binary"} }
 
 // sendFile sends a file to an actor who may have it. While the client reads, nothing of the database
 // is held.
@@ -37,7 +50,7 @@ func (a *API) sendFile(c *call, w http.ResponseWriter, by crm.Actor, id crm.ID) 
 	d := &download{ResponseWriter: w, out: http.NewResponseController(w), start: time.Now()}
 	http.ServeContent(d, c.Request, "", f.CreatedAt.Time(), content)
 	if d.unsatisfiable {
-		for _, name := range []string{"Content-Disposition", "ETag", "Last-Modified", "Accept-Ranges"} {
+		for _, name := range fileHeaders {
 			h.Del(name)
 		}
 		return &server.Problem{Status: http.StatusRequestedRangeNotSatisfiable, Detail: "The file has no such range."}

@@ -20,8 +20,7 @@ const exportsTag = "Exports"
 // exportOperations returns the operations that export records, and download the files.
 func (a *API) exportOperations() []operation {
 	a.exportSchema()
-	file := &huma.Schema{Type: huma.TypeString, Format: "binary"}
-	const octets = "application/octet-stream"
+	file := fileSchema()
 	link := a.schemas.answer("DownloadLinkAnswer", &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"expires_at", "url"},
 		Properties: map[string]*huma.Schema{
@@ -29,7 +28,6 @@ func (a *API) exportOperations() []operation {
 			"expires_at": instantSchema(),
 		},
 	})
-	downloads := []int{http.StatusGone, http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable}
 	return []operation{
 		{
 			method: http.MethodPost, path: "/api/exports", id: "createExport", scope: crm.ScopeExport, tag: exportsTag, status: http.StatusAccepted,
@@ -45,7 +43,7 @@ func (a *API) exportOperations() []operation {
 			summary: "Download the file of an export",
 			description: "For the caller who asked for the export, and for admins: with the rights that they have now. Takes Range and If-Range. " +
 				"410 once the file is no longer kept; 503 with the code file.elsewhere if another instance has it.",
-			media: octets, answer: file, problems: downloads, stream: a.downloadExport,
+			media: anyMedia, answer: file, problems: downloadProblems, stream: a.downloadExport,
 		},
 		{
 			method: http.MethodPost, path: "/api/exports/{id}/link", id: "linkExport", scope: crm.ScopeExport, tag: exportsTag, secret: true,
@@ -57,7 +55,7 @@ func (a *API) exportOperations() []operation {
 			method: http.MethodGet, path: "/api/downloads", id: "downloadByLink", public: true, tag: exportsTag,
 			summary:     "Download a file by a link",
 			description: "Takes Range and If-Range. 410 once the link has expired.",
-			query:       tokenQuery.document(), media: octets, answer: file, problems: append([]int{http.StatusBadRequest, http.StatusForbidden}, downloads...),
+			query:       tokenQuery.document(), media: anyMedia, answer: file, problems: append([]int{http.StatusBadRequest, http.StatusForbidden}, downloadProblems...),
 			stream: a.downloadByLink,
 		},
 	}

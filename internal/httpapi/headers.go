@@ -15,14 +15,17 @@ var sentHeaders = map[string]struct {
 	doc    string
 	schema *huma.Schema
 }{
-	"Accept":          {"The media type that is accepted (RFC 9110 section 15.5.16).", textSchema()},
-	"Accept-Encoding": {"The codings of a body that are accepted (RFC 9110 section 12.5.3).", textSchema()},
-	"Accept-Patch":    {"The media types of a PATCH that are accepted (RFC 5789).", textSchema()},
-	"Cache-Status":    {"How the cache handled the request (RFC 9211).", textSchema()},
-	"ETag":            {"Identifies these bytes and the version of the record (RFC 9110 section 8.8.3).", textSchema()},
+	"Accept":              {"The media type that is accepted (RFC 9110 section 15.5.16).", textSchema()},
+	"Accept-Ranges":       {"bytes: parts of the file can be asked for by Range (RFC 9110 section 14.3).", textSchema()},
+	"Accept-Encoding":     {"The codings of a body that are accepted (RFC 9110 section 12.5.3).", textSchema()},
+	"Accept-Patch":        {"The media types of a PATCH that are accepted (RFC 5789).", textSchema()},
+	"Cache-Status":        {"How the cache handled the request (RFC 9211).", textSchema()},
+	"Content-Disposition": {"attachment, with the name of the file (RFC 6266).", textSchema()},
+	"ETag":                {"Identifies these bytes and the version of the record (RFC 9110 section 8.8.3).", textSchema()},
 	server.IdempotencyReplayed: {
 		"true: this is the replayed response to an earlier request.", &huma.Schema{Type: huma.TypeString, Enum: []any{"true"}},
 	},
+	"Last-Modified":     {"When the file was made.", textSchema()},
 	"Link":              {"The pages around this one, rel=next and rel=prev (RFC 8288).", textSchema()},
 	"Location":          {"The path of the new record; of a 302 or 303, where the client is sent.", &huma.Schema{Type: huma.TypeString, Format: "uri-reference"}},
 	"RateLimit":         {"What is left of the rate limit that is nearest to being used up (draft-ietf-httpapi-ratelimit-headers). Absent without rate limits.", textSchema()},
@@ -92,6 +95,9 @@ func answerHeaders(op *operation, p *server.Operation) map[string]*huma.Header {
 	}
 	if slices.ContainsFunc(op.query, func(q *huma.Param) bool { return q.Name == "cursor" }) {
 		names = append(names, "Link")
+	}
+	if op.media == anyMedia {
+		names = append(names, fileHeaders...)
 	}
 	return refer(names)
 }

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"net/http"
 	"reflect"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -23,6 +22,8 @@ const (
 
 // importOperations returns the operations on imports.
 func (a *API) importOperations() []operation {
+	a.schemas.record("ImportFile", reflect.TypeFor[transfer.FileDigest]())
+	a.schemas.define("ImportFiles", &huma.Schema{Type: huma.TypeArray, Items: ref("ImportFile")})
 	a.schemas.record("Import", reflect.TypeFor[imports.Import]())
 	pager := newPager(a, "imports", imports.Declared.Sorts, filtersOf(imports.Declared), a.Imports.Page)
 	return []operation{
@@ -75,8 +76,8 @@ func (a *API) importOperations() []operation {
 			method: http.MethodGet, path: "/api/imports/{id}/rejected", id: "getRejectedRows", scope: crm.ScopeImport, tag: importsTag, caching: server.Uncached(importChanges),
 			summary: "Download the rows that an import has rejected",
 			description: "CSV with the columns of the file and the reason of each row, to be corrected and imported again; an archive (zip) of these, if files of several kinds " +
-				"have such rows. 404 if there are none.",
-			answer: textSchema(), media: "text/csv", problems: []int{http.StatusForbidden},
+				"have such rows. For the caller who asked for the import, and for admins. Takes Range and If-Range. 404 if there are none; 410 once the file is no longer kept.",
+			answer: fileSchema(), media: anyMedia, problems: downloadProblems,
 			stream: a.rejectedRows,
 		},
 		{
@@ -111,16 +112,9 @@ func (a *API) rejectedRows(c *call, w http.ResponseWriter) error {
 	if err != nil {
 		return err
 	}
-	f, content, err := a.Imports.Rejected(c.Context, c.Actor, id)
+	file, err := a.Imports.Rejected(c.Context, c.Actor, id)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = content.Close() }() // only read from
-	h := w.Header()
-	h.Set("Content-Type", f.Media)
-	h.Set("Content-Disposition", f.Disposition())
-	h.Set("Cache-Control", "private, no-store")
-	h.Set("Etag", `"`+f.SHA256+`"`)
-	http.ServeContent(w, c.Request, "", time.Time{}, content)
-	return nil
+	return a.sendFile(c, w, c.Actor, file)
 }

@@ -192,16 +192,16 @@ func (s *Service) Get(ctx context.Context, by crm.Actor, id crm.ID) (Import, err
 	return s.Bulk.Import(ctx, by, id)
 }
 
-// Rejected opens the file of an import's rejected rows.
-func (s *Service) Rejected(ctx context.Context, by crm.Actor, id crm.ID) (files.File, files.Content, error) {
+// Rejected returns the id of the file of an import's rejected rows.
+func (s *Service) Rejected(ctx context.Context, by crm.Actor, id crm.ID) (crm.ID, error) {
 	i, err := s.Bulk.Import(ctx, by, id)
 	if err != nil {
-		return files.File{}, nil, err
+		return crm.ID{}, err
 	}
 	if i.RejectedID == nil {
-		return files.File{}, nil, crm.NotFound("file of rejected rows: the import has not ended, or it has rejected none")
+		return crm.ID{}, crm.NotFound("file of rejected rows: the import has not ended, or it has rejected none")
 	}
-	return s.Files.Open(ctx, by, *i.RejectedID)
+	return *i.RejectedID, nil
 }
 
 // Preview returns what the import of files would do.

@@ -160,7 +160,11 @@ func TestImport(t *testing.T) {
 		if err != nil || i.State != bulk.ImportDone || i.Source != "api" || *i.JobID != job.ID || !strings.Contains(string(i.Files), `"name":"deals.csv"`) {
 			b.Errorf("the record: %+v, %v", i, err)
 		}
-		_, content, err := b.imports.Rejected(ctx, b.by, i.ID)
+		file, err := b.imports.Rejected(ctx, b.by, i.ID)
+		if err != nil {
+			b.Fatal(err)
+		}
+		_, content, err := b.files.Open(ctx, b.by, file)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -149,6 +149,11 @@ func (s *Server) write(op *Operation, w http.ResponseWriter, c *Call) error {
 	if op.Receive == nil {
 		return s.perform(op, w, c)
 	}
+	if key := c.Request.Header[IdempotencyKey]; op.Repeatable() && len(key) > 0 { // before the files are sent
+		if _, err := idempotencyKey(key); err != nil {
+			return err
+		}
+	}
 	done, err := s.receive(op, w, c)
 	if err != nil {
 		return err

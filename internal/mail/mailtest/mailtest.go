@@ -93,6 +93,7 @@ func Serve(tb testing.TB, o Options) *Server {
 	}()
 	tb.Cleanup(func() {
 		_ = server.Close()
+		_ = listener.Close() // which the server does not know if it has not begun to serve
 		<-ended
 	})
 	return s
