@@ -92,7 +92,7 @@ func (a *API) createExport(c *call) error {
 	if err != nil {
 		return withoutArgs(err)
 	}
-	c.Location = "/api/jobs/" + j.ID.String()
+	c.Location, c.Version = "/api/jobs/"+j.ID.String(), j.Version
 	return answerWritten(c, j.ID, &j, nil, appendJSON)
 }
 

@@ -78,7 +78,7 @@ func answerHeaders(op *operation, p *server.Operation) map[string]*huma.Header {
 	if !op.public && op.stream == nil {
 		names = append(names, "Cache-Status", "Server-Timing")
 	}
-	if slices.Contains([]int{http.StatusCreated, http.StatusAccepted, http.StatusFound}, op.status) {
+	if slices.Contains([]int{http.StatusCreated, http.StatusFound}, op.status) || op.status == http.StatusAccepted && !op.public {
 		names = append(names, "Location")
 	}
 	if op.method != http.MethodGet {

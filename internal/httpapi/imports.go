@@ -44,7 +44,7 @@ func (a *API) importOperations() []operation {
 			run: func(c *call) error {
 				up, _ := c.Received.(*upload)
 				job, err := a.Imports.Begin(c.Context, c.Actor, up.settings, up.files)
-				c.Location = "/api/jobs/" + job.ID.String()
+				c.Location, c.Version = "/api/jobs/"+job.ID.String(), job.Version
 				return answerWritten(c, job.ID, &job, err, appendJSON)
 			},
 		},
@@ -88,7 +88,7 @@ func (a *API) importOperations() []operation {
 			answer: a.schemas.envelope("Job"), written: true, problems: []int{http.StatusConflict},
 			run: onID(importRecord, func(c *call, id crm.ID) error {
 				job, err := a.Imports.Undo(c.Context, c.Actor, id)
-				c.Location = "/api/jobs/" + job.ID.String()
+				c.Location, c.Version = "/api/jobs/"+job.ID.String(), job.Version
 				return answerWritten(c, job.ID, &job, err, appendJSON)
 			}),
 		},

@@ -139,7 +139,9 @@ func (a *API) webhookOperations() []operation {
 			description: "The response has the new one, this once. For 24 hours requests are signed with both.", answer: a.schemas.envelope("NewWebhook"),
 		}, func(c *call, id crm.ID) error {
 			e, err := a.Webhooks.Rotate(c.Context, c.Actor, id)
-			return answer(c, e, err, appendNewWebhook)
+			err = answer(c, e, err, appendNewWebhook)
+			c.Version = 0 // it is no representation of the webhook
+			return err
 		}),
 		on(operation{
 			// A repeated test is another request to the endpoint, whatever was stored.
