@@ -255,7 +255,11 @@ func TestEventsEndAtShutdown(t *testing.T) {
 	}
 	c.stop()
 	for _, s := range all {
-		if e := s.next(); e.name != "end" {
+		e := s.next()
+		for e.name == "change" { // of before: the stream may begin a little behind the log's end
+			e = s.next()
+		}
+		if e.name != "end" {
 			t.Errorf("%+v", e)
 		}
 	}
