@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -140,7 +141,7 @@ func TestJobsAreNotAddedTwice(t *testing.T) {
 		body := with(object{"kind": "generate-report", "args": object{"do": "end"}}, later())
 		_, _, first := u.raw("POST", "/api/jobs", u.key, body, "Idempotency-Key", "k")
 		_, header, again := u.raw("POST", "/api/jobs", u.key, body, "Idempotency-Key", "k")
-		if string(first) != string(again) || header.Get("Idempotency-Replayed") != "true" || header.Get("Location") == "" {
+		if !bytes.Equal(first, again) || header.Get("Idempotency-Replayed") != "true" || header.Get("Location") == "" {
 			t.Errorf("%s\nand again: %s %v", first, again, header)
 		}
 		unique := with(body, object{"unique_key": "weekly"})

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -183,7 +184,7 @@ func TestForgot(t *testing.T) {
 				if first == nil {
 					first = answer
 				}
-				if status != http.StatusAccepted || string(answer) != string(first) {
+				if status != http.StatusAccepted || !bytes.Equal(answer, first) {
 					t.Errorf("%s: %d, %s", address, status, answer)
 				}
 			}

@@ -100,7 +100,7 @@ func undoChanged[T, P any](b *undoTx, d *declared[T, P], s undoStep) error {
 		if err := putBack(b, d, s.entity, touches, &after); err != nil {
 			return err
 		}
-		reason, err := checkPutBack(b, d, s.entity, &before, &after)
+		reason, err := checkPutBack(b, d, &before, &after)
 		if err != nil {
 			return err
 		}
@@ -157,7 +157,7 @@ func putBack[T, P any](b *undoTx, d *declared[T, P], entity string, touches []to
 
 // checkPutBack returns why a record cannot be put back, "" if it can. References to records that
 // were deleted since are cleared.
-func checkPutBack[T, P any](b *undoTx, d *declared[T, P], entity string, before, after *T) (reason string, err error) {
+func checkPutBack[T, P any](b *undoTx, d *declared[T, P], before, after *T) (reason string, err error) {
 	for _, key := range d.unique {
 		value := d.key(after, key)
 		if value == "" || value == d.key(before, key) {

@@ -36,7 +36,7 @@ func (u *undoing) touch(ctx context.Context, entity string) error {
 			return err
 		}
 		for _, image := range images.Records[entity] {
-			t.list = append(t.list, touch{id: image.ID, version: image.Version, changes: image.Changes, batch: int32(batch)}) //nolint:gosec // few
+			t.list = append(t.list, touch{id: image.ID, version: image.Version, changes: image.Changes, batch: int32(batch)})
 		}
 	}
 	if len(t.list) > 0 {

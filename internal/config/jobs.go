@@ -61,9 +61,10 @@ func (j Jobs) byKind() (ByKind, []string) {
 		Attempts:    perKind(&c, "JobAttempts", j.JobAttempts, ",", wholeNumber(1, maxJobAttempts)),
 		Backoff:     perKind(&c, "JobBackoff", j.JobBackoff, ",", jobBackoff),
 		Schedules: perKind(&c, "JobSchedules", j.JobSchedules, ";", func(text string) (string, error) {
-			if text == off {
-				text = ""
-			} else if text == "" {
+			switch text {
+			case off:
+				return "", nil
+			case "":
 				return "", fmt.Errorf("must be a cron expression, or %s", off)
 			}
 			return text, nil

@@ -52,7 +52,7 @@ func TestJobProblems(t *testing.T) {
 		}
 	}
 	cfg := config.Default()
-	cfg.Jobs.JobTotal, cfg.Jobs.JobAttempts = "x=1,send-email=-1", "y=1"
+	cfg.JobTotal, cfg.JobAttempts = "x=1,send-email=-1", "y=1"
 	var told int
 	if err := cfg.Check(); err != nil {
 		told = strings.Count(err.Error(), "; --") + 1

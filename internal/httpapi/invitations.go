@@ -62,7 +62,7 @@ func (a *API) invitationOperations() []operation {
 		Type: huma.TypeObject, Required: []string{"token", "expires_at"},
 		Properties: map[string]*huma.Schema{"token": token, "expires_at": instantSchema()},
 	})
-	const passedOn = " An API key needs all scopes of the user's role. Pass the token on to the user, or have it mailed with mail=true, which is a conflict where no mail is sent. A later token replaces it."
+	const passedOn = " An API key needs all scopes of the user's role. Pass the token on to the user, or have it mailed with mail=true, which is a conflict where no mail is sent. A later token replaces it." //nolint:gosec // it is no credential
 	return []operation{
 		{
 			method: http.MethodPost, path: "/api/auth/invite", id: "inviteUser", scope: crm.ScopeAdmin, tag: signInTag, secret: true, status: http.StatusCreated,

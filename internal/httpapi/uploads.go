@@ -94,10 +94,10 @@ func (a *API) receivePreview(c *call) (received server.Received, err error) {
 func (up *upload) digest() []byte {
 	h := sha256.New()
 	for _, name := range transfer.SettingNames() {
-		fmt.Fprintf(h, "%q %q\n", name, up.settings[name])
+		_, _ = fmt.Fprintf(h, "%q %q\n", name, up.settings[name])
 	}
 	for i, name := range up.names {
-		fmt.Fprintf(h, "%q %s\n", name, up.digests[i])
+		_, _ = fmt.Fprintf(h, "%q %s\n", name, up.digests[i])
 	}
 	return h.Sum(nil)
 }

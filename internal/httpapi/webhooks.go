@@ -157,7 +157,7 @@ func (a *API) webhookOperations() []operation {
 			description: "What follows a position of the change log is sent again, in order, with the same webhook-ids.",
 			body:        ref("WebhookReplay"), answer: a.schemas.envelope("Webhook"), written: true,
 		}, a.replayWebhook()),
-		a.webhookDeliveries(webhooksTag, uncached),
+		a.webhookDeliveries(uncached),
 		on(operation{
 			method: http.MethodPost, path: "/deliveries/{delivery_id}/redeliver", id: "redeliverWebhook", status: http.StatusAccepted, summary: "Send a request again",
 			description: "Once more, by a job, with the same webhook-id and body. It is marked as a redelivery.", answer: a.schemas.envelope("Job"),
@@ -194,7 +194,7 @@ func (a *API) replayWebhook() func(*call, crm.ID) error {
 }
 
 // webhookDeliveries returns the operation that lists what was sent to an endpoint.
-func (a *API) webhookDeliveries(tag, uncached string) operation {
+func (a *API) webhookDeliveries(uncached string) operation {
 	// The list depends on the endpoint, which the path names.
 	of := func(id crm.ID) func(context.Context, crm.Actor, crm.List[webhooks.DeliveryFilter]) (crm.Page[webhooks.Delivery], error) {
 		return func(ctx context.Context, by crm.Actor, q crm.List[webhooks.DeliveryFilter]) (crm.Page[webhooks.Delivery], error) {

@@ -19,7 +19,9 @@ import (
 
 // The records of imports, as the API has them.
 type (
+	// Import is the record of an import.
 	Import = bulk.Import
+	// Filter narrows the imports.
 	Filter = bulk.ImportFilter
 )
 

@@ -123,7 +123,7 @@ func (r *run) do(ctx context.Context, a args) (Result, error) {
 // prepare returns how and what the job imports.
 func (r *run) prepare(ctx context.Context, a args) (opt transfer.Options, sources []transfer.Source, err error) {
 	if a.Type != "" {
-		opt, sources, err = a.inline.source(r.by)
+		opt, sources, err = a.source(r.by)
 		if err == nil {
 			record := r.Bulk.NewImport(r.by, a.Type, "api")
 			record.ID, record.JobID = r.task.Job.ID, &r.task.Job.ID

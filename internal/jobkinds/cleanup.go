@@ -53,9 +53,7 @@ type cleaned struct {
 
 // DataCleanup returns the kind of jobs that remove what is no longer kept.
 func DataCleanup(c Cleanup) jobs.Spec {
-	return complete(jobs.Spec{Kind: jobs.DataCleanup, Run: func(ctx context.Context, t *jobs.Task) (any, error) {
-		return c.run(ctx, t)
-	}})
+	return complete(jobs.Spec{Kind: jobs.DataCleanup, Run: c.run})
 }
 
 func (c *Cleanup) run(ctx context.Context, t *jobs.Task) (any, error) {

@@ -70,8 +70,7 @@ type madeReport struct {
 func GenerateReport(r Reports) jobs.Spec {
 	return complete(jobs.Spec{
 		Kind: jobs.GenerateReport, Scope: crm.ScopeExport,
-		Check: func(ctx context.Context, by crm.Actor, args json.RawMessage) error { return r.check(ctx, by, args) },
-		Run:   func(ctx context.Context, t *jobs.Task) (any, error) { return r.run(ctx, t) },
+		Check: r.check, Run: r.run,
 	})
 }
 

@@ -121,7 +121,7 @@ func (s *Section) groups() []group {
 			out, g = append(out, group{Currency: name, Standing: s.Chart.Columns}), len(out)
 		}
 		b := bar{Label: plain(row[label]), Value: shown(row[value]), Color: accent}
-		if s.Chart.Colors != nil && s.Chart.Colors[i] != "" {
+		if i < len(s.Chart.Colors) && s.Chart.Colors[i] != "" {
 			b.Color = s.Chart.Colors[i]
 		}
 		b.Width = i // the row, until it is measured

@@ -225,9 +225,9 @@ func (r *Report) performance(ctx context.Context, service *crm.Service, by crm.A
 
 func (r *Report) activity(ctx context.Context, service *crm.Service, by crm.Actor, d crm.Dashboard) error {
 	s := Section{Name: "activities", Title: "By type", Columns: []Column{{"type", "Type"}, {"count", "Activities"}, {"amount", "Amount, " + r.Currency}}, Chart: &Chart{Label: "type", Value: "count"}}
-	period, comparable := r.Period.before()
+	period, hasEarlier := r.Period.before()
 	var earlier crm.Dashboard
-	if comparable {
+	if hasEarlier {
 		var err error
 		if earlier, err = service.Dashboard(ctx, by, crm.DashboardFilter{From: period.From, To: period.To, OwnerID: r.OwnerID}); err != nil {
 			return err
@@ -236,7 +236,7 @@ func (r *Report) activity(ctx context.Context, service *crm.Service, by crm.Acto
 	}
 	for _, a := range d.Activities {
 		row := []any{a.Type, a.Count, a.Amount}
-		if comparable {
+		if hasEarlier {
 			row = append(row, countOf(earlier.Activities, a.Type))
 		}
 		s.Rows = append(s.Rows, row)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/xuri/excelize/v2"
 
@@ -119,7 +120,8 @@ func (r *Report) writeCSV(w io.Writer) error {
 // guard marks a text that a spreadsheet would run as a formula as text (OWASP, "CSV Injection").
 func guard(s string) string {
 	rest := strings.TrimLeftFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r == '\'' })
-	if rest != "" && strings.ContainsRune("=+-@＝＋－＠", []rune(rest)[0]) || strings.HasPrefix(s, "\t") || strings.HasPrefix(s, "\r") {
+	first, _ := utf8.DecodeRuneInString(rest)
+	if rest != "" && strings.ContainsRune("=+-@＝＋－＠", first) || strings.HasPrefix(s, "\t") || strings.HasPrefix(s, "\r") {
 		return "'" + s
 	}
 	return s

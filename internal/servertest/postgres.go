@@ -33,7 +33,7 @@ type Postgres struct {
 func OwnPostgres(tb testing.TB) *Postgres {
 	tb.Helper()
 	RequirePostgres(tb)
-	dir, err := os.MkdirTemp("", "sixty-postgres-") // an unprivileged user enters it
+	dir, err := os.MkdirTemp("", "sixty-postgres-") //nolint:usetesting // an unprivileged user enters it
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func (p *Postgres) Restart() {
 }
 
 func (p *Postgres) command(program string, args ...string) *exec.Cmd {
-	c := exec.Command(program, args...)
+	c := exec.Command(program, args...) //nolint:gosec // programs of PostgreSQL
 	c.Dir, c.Env = p.dir, append(os.Environ(), "LC_ALL=C")
 	c.SysProcAttr = &syscall.SysProcAttr{Credential: p.account, Pdeathsig: syscall.SIGQUIT}
 	return c

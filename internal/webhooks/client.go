@@ -149,7 +149,7 @@ func retryAfter(r *http.Response, now time.Time) time.Duration {
 	text := r.Header.Get("Retry-After")
 	pause := time.Duration(0)
 	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
-		pause = time.Duration(seconds) * time.Second //nolint:gosec // at most 31 bits
+		pause = time.Duration(seconds) * time.Second
 	} else if at, err := http.ParseTime(text); err == nil {
 		pause = at.Sub(now)
 	}

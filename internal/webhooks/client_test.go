@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"github.com/google/go-cmp/cmp"
 	"sixty/internal/servertest"
 )
 
@@ -171,7 +171,7 @@ func TestVerifiedTLS(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	roots := servertest.Certify(t, dir, "127.0.0.1")
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package webhooks_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -21,7 +22,7 @@ import (
 // invalid returns the fields of an error, with what is wrong with them.
 func invalid(err error) string {
 	var e *crm.Error
-	if e, _ = err.(*crm.Error); e == nil || e.Code != crm.CodeInvalid {
+	if !errors.As(err, &e) || e.Code != crm.CodeInvalid {
 		return fmt.Sprint(err)
 	}
 	texts := make([]string, len(e.Fields))

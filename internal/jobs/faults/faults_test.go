@@ -239,7 +239,7 @@ func TestEffectsOnce(t *testing.T) {
 
 // startWorker starts a process that runs jobs.
 func (r *run) startWorker() *exec.Cmd {
-	w := exec.CommandContext(r.Context(), os.Args[0]) //nolint:gosec // this test
+	w := exec.CommandContext(r.Context(), os.Args[0])
 	w.Env = append(os.Environ(), databaseEnv+"="+r.server.URL(), redisEnv+"="+r.redis)
 	w.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if testing.Verbose() {
