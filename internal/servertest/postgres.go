@@ -67,7 +67,8 @@ func (p *Postgres) Restart() {
 }
 
 func (p *Postgres) command(program string, args ...string) *exec.Cmd {
-	c := exec.Command(program, args...) //nolint:gosec // programs of PostgreSQL
+	// The context of the test ends before its cleanups, which stop the server in order.
+	c := exec.CommandContext(context.Background(), program, args...) //nolint:gosec // programs of PostgreSQL
 	c.Dir, c.Env = p.dir, append(os.Environ(), "LC_ALL=C")
 	c.SysProcAttr = &syscall.SysProcAttr{Credential: p.account, Pdeathsig: syscall.SIGQUIT}
 	return c
