@@ -29,7 +29,6 @@ func (e *enqueued) tell(kinds []jobs.Kind) {
 // specs returns the kinds of jobs, with what each does.
 func (s *serving) specs(cfg config.Server) []jobs.Spec {
 	core := s.core
-	core.openImports(cfg.Files)
 	exports := jobkinds.ExportLimits{Timeout: cfg.ExportTimeout, MaxWAL: int64(cfg.ExportMaxWAL), WALSize: core.Store.WALSize}
 	return append(slices.Concat(s.upkeep(cfg.Cache), s.messages()), jobkinds.Notification(s.hooks), jobkinds.BulkImport(core.Imports), jobkinds.DataExport(core.Bulk, core.Files, exports))
 }
@@ -52,7 +51,9 @@ func (s *serving) startJobs(cfg config.Server) error {
 	if err := s.openWebhooks(cfg); err != nil {
 		return err
 	}
-	core, specs := s.core, withSettings(replaced(s.specs(cfg), s.core.ownJobs), cfg.Jobs)
+	core := s.core
+	core.openImports(cfg.Files)
+	specs := withSettings(replaced(s.specs(cfg), core.ownJobs), cfg.Jobs)
 	store := core.Store.Jobs()
 	b := &s.background
 	core.Jobs = jobs.NewService(store, specs...)

@@ -138,7 +138,7 @@ func (a *API) operations() []operation {
 	all = append(all, deals.operations(a)...)
 	all = append(all, a.dealDetailOperations()...)
 	all = append(all, stages.operations(a)...)
-	all = append(all, a.searchOperation(), a.dashboard(), a.changeLog(), a.eventStream(), a.auditTrail())
+	all = append(all, a.searchOperation(), a.dashboard(), a.changeLog(), a.changeStream(), a.auditTrail())
 	all = append(all, a.performanceOperations()...)
 	all = append(all, a.webVitals())
 	all = append(all, a.jobOperations()...)

@@ -10,14 +10,6 @@ import (
 	"sixty/internal/server"
 )
 
-const (
-	// downloadStall is how long a client may take to receive what is sent at once, and how much
-	// longer than leastRate allows it may take altogether.
-	downloadStall = 30 * time.Second
-	// leastRate is the least rate of a download, in bytes a second.
-	leastRate = 10 << 10
-)
-
 // anyMedia is the media type, in the API document, of files that have their own.
 const anyMedia = "*/*"
 
@@ -80,17 +72,8 @@ func (d *download) Write(p []byte) (int, error) {
 	if d.unsatisfiable {
 		return len(p), nil
 	}
-	_ = d.out.SetWriteDeadline(writeDeadline(d.start, time.Now(), d.sent)) // a connection without deadlines has none
+	_ = d.out.SetWriteDeadline(server.TransferDeadline(d.start, time.Now(), d.sent)) // a connection without deadlines has none
 	n, err := d.ResponseWriter.Write(p)
 	d.sent += int64(n)
 	return n, err
-}
-
-// writeDeadline returns until when the next bytes of a download must be received.
-func writeDeadline(start, now time.Time, sent int64) time.Time {
-	least := start.Add(downloadStall + time.Duration(sent/leastRate)*time.Second)
-	if next := now.Add(downloadStall); next.Before(least) {
-		return next
-	}
-	return least
 }

@@ -31,11 +31,20 @@ var (
 	errUnverified = errors.New("it cannot be determined what the client may see")
 )
 
-// eventStream returns the operation that streams changes as they happen (server-sent
+// eventStream completes an operation that sends events, and goes on where a client left off.
+func eventStream(op operation) operation {
+	op.method, op.media, op.answer = http.MethodGet, "text/event-stream", textSchema()
+	op.query = lastEventQuery.document()
+	op.headers = []*huma.Param{{Name: lastEventID, In: "header", Description: "The id of the last event that was received.", Schema: textSchema()}}
+	op.problems, op.caching = []int{http.StatusBadRequest}, server.Uncached("it is a stream")
+	return op
+}
+
+// changeStream returns the operation that streams changes as they happen (server-sent
 // events, WHATWG HTML section 9.2): an event for each, whose id is its position in the log.
-func (a *API) eventStream() operation {
-	return operation{
-		method: http.MethodGet, path: "/api/events", id: "streamEvents", tag: "Changes",
+func (a *API) changeStream() operation {
+	return eventStream(operation{
+		path: "/api/events", id: "streamEvents", tag: "Changes",
 		summary: "Stream changes",
 		description: "Server-sent events (text/event-stream): ready, with the position in the change log where the stream starts; then " +
 			"change, for each change of the organisation as in /api/changes; reset, when the log no longer goes on from the Last-Event-ID or what the client sees has changed, so " +
@@ -43,17 +52,8 @@ func (a *API) eventStream() operation {
 			"its credentials are no longer valid, or the server shuts down. A client that reconnects with Last-Event-ID misses nothing. " +
 			"A user, together with the keys made for them, and an organisation may have a limited number of streams open on each " +
 			"instance: 20 and 500, unless the operator has set other limits. Beyond that the response is 429 with Retry-After.",
-		query: lastEventQuery.document(),
-		headers: []*huma.Param{{
-			Name: lastEventID, In: "header", Description: "The id of the last event that was received.",
-			Schema: &huma.Schema{Type: huma.TypeString},
-		}},
-		media:    "text/event-stream",
-		answer:   &huma.Schema{Type: huma.TypeString},
-		problems: []int{http.StatusBadRequest},
-		caching:  server.Uncached("it is a stream"),
-		stream:   a.streamEvents,
-	}
+		stream: a.streamEvents,
+	})
 }
 
 // streamEvents sends events until the client disconnects or the server shuts down.

@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"sixty/internal/crm"
 	"sixty/internal/jobs"
 	"sixty/internal/server"
@@ -25,23 +23,14 @@ var (
 
 // jobEvents returns the operation that streams the progress of a job.
 func (a *API) jobEvents() operation {
-	return operation{
-		method: http.MethodGet, path: "/api/jobs/{id}/events", id: "streamJob", scope: crm.ScopeRead, tag: jobsTag,
+	return eventStream(operation{
+		path: "/api/jobs/{id}/events", id: "streamJob", scope: crm.ScopeRead, tag: jobsTag,
 		summary: "Stream the progress of a job",
 		description: "Server-sent events (text/event-stream): progress, with the job, at once and when it has changed; and end, with the reason, before the server " +
 			"closes the stream: the job has ended, the credentials are no longer valid, or the server shuts down. The id of an event is the version " +
 			"of the job: a client that reconnects with Last-Event-ID is sent the job if it has changed since. The streams that one may have open are limited as those of /api/events.",
-		query: lastEventQuery.document(),
-		headers: []*huma.Param{{
-			Name: lastEventID, In: "header", Description: "The id of the last event that was received.",
-			Schema: &huma.Schema{Type: huma.TypeString},
-		}},
-		media:    "text/event-stream",
-		answer:   &huma.Schema{Type: huma.TypeString},
-		problems: []int{http.StatusBadRequest},
-		caching:  server.Uncached("it is a stream"),
-		stream:   a.streamJob,
-	}
+		stream: a.streamJob,
+	})
 }
 
 // streamJob sends events until the job ends, the client disconnects or the server shuts down.

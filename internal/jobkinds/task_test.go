@@ -30,7 +30,8 @@ type run struct {
 // claim adds a job of the system, and claims it.
 func claim(t *testing.T, db *store.Store, spec jobs.Spec) *run {
 	t.Helper()
-	if _, err := jobs.NewService(db.Jobs(), spec).Add(t.Context(), crm.Actor{}, jobs.NewJob{Kind: spec.Kind, MaxAttempts: 5}); err != nil {
+	spec.Attempts = 5
+	if _, err := jobs.NewService(db.Jobs(), spec).Add(t.Context(), crm.Actor{}, jobs.NewJob{Kind: spec.Kind}); err != nil {
 		t.Fatal(err)
 	}
 	r := &run{t: t, db: db, spec: spec}

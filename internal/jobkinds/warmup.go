@@ -19,7 +19,7 @@ const (
 type Warmup struct {
 	// MostUsed returns the keys of the responses that this instance's clients read most.
 	MostUsed func(limit int) []cache.Use
-	// Warm makes the response of a key, if there is no valid one; it gives way to requests.
+	// Warm makes the response of a key, if there is no valid one; it yields to requests.
 	Warm  func(ctx context.Context, org crm.ID, key string) (made bool, err error)
 	Clock func() time.Time
 }

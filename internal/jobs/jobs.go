@@ -159,6 +159,4 @@ type NewJob struct {
 	// ScheduleID and Slot say which schedule adds it.
 	ScheduleID *crm.ID
 	Slot       *crm.Instant
-	// MaxAttempts overrides the kind's; 0: the kind's.
-	MaxAttempts int
 }

@@ -41,7 +41,7 @@ type Store interface {
 	// order; instead of one whose UniqueKey is taken, the job that has it. Once the transaction is
 	// committed, the kinds are announced to the listener that the storage was opened with.
 	Insert(ctx context.Context, by crm.Actor, jobs []Job) ([]Job, error)
-	// Page returns a page of an organisation's jobs.
+	// Page returns a page of an organisation's jobs, without their arguments and checkpoints.
 	Page(ctx context.Context, org crm.ID, q crm.List[Filter]) (crm.Page[Job], error)
 	// Job returns one; CodeNotFound.
 	Job(ctx context.Context, org, id crm.ID) (Job, error)
@@ -178,6 +178,7 @@ type Schedule struct {
 	Cron      string      `json:"cron" doc:"Five fields, in UTC: minute, hour, day of the month, month, day of the week."`
 	Enabled   bool        `json:"enabled"`
 	ActorID   *crm.ID     `json:"actor_id" doc:"Whose rights its jobs have; null for the system."`
+	KeyID     *crm.ID     `json:"-"` // the API key that they used
 	Next      crm.Instant `json:"next_at"`
 	CreatedAt crm.Instant `json:"created_at"`
 	UpdatedAt crm.Instant `json:"updated_at"`

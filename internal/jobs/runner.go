@@ -82,7 +82,7 @@ func (r *Runner) Wake() {
 }
 
 // Run claims and runs jobs until ctx ends. Then running jobs have StopLimit to reach a checkpoint,
-// before they are interrupted, and all are given back. Run returns when none is left.
+// before they are interrupted, and all are returned to the queue. Run returns when none is left.
 func (r *Runner) Run(ctx context.Context) {
 	work, interrupt := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer interrupt(nil)
@@ -212,10 +212,13 @@ func (r *Runner) held(kind Kind) map[crm.ID]int {
 
 // free returns the kinds with free slots.
 func (r *Runner) free() []Kind {
-	wants := r.wants()
-	kinds := make([]Kind, len(wants))
-	for i, w := range wants {
-		kinds[i] = w.Kind
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var kinds []Kind
+	for _, spec := range r.o.Specs {
+		if r.used[spec.Kind] < spec.Concurrency {
+			kinds = append(kinds, spec.Kind)
+		}
 	}
 	return kinds
 }

@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -252,7 +253,7 @@ func TestCancel(t *testing.T) {
 	})
 }
 
-// A runner that stops gives its jobs back at a checkpoint. The attempt does not count.
+// A runner that stops returns its jobs to the queue at a checkpoint. The attempt does not count.
 func TestStop(t *testing.T) {
 	var saved atomic.Int64
 	eachEngine(t, func(b *bed, ctx context.Context, t *jobs.Task) (any, error) {
@@ -364,6 +365,36 @@ func TestSchedules(t *testing.T) {
 		b.change = func(*jobs.RunnerOptions) {}
 		b.start()
 		b.eventually("the schedule is disabled", func() bool { return !read()[0].Enabled })
+	})
+}
+
+// The jobs of a schedule that was made by an API key have no more rights than the key.
+func TestScheduleOfKey(t *testing.T) {
+	eachEngine(t, func(*bed, context.Context, *jobs.Task) (any, error) { return nil, nil }, func(b *bed) {
+		by := crm.Actor{Org: b.org.Org, User: crm.NewID(), Key: crm.NewID(), Role: crm.RoleManager}
+		b.kinds[0].Scope = crm.ScopeExport
+		b.kinds[0].Check = func(context.Context, crm.Actor, json.RawMessage) error { return nil }
+		s, err := jobs.NewService(b.store, b.kinds...).CreateSchedule(b.Context(), by, jobs.SchedulePatch{
+			Name: crm.Of("Daily"), Kind: crm.Of(string(kind)), Args: crm.Of(json.RawMessage("{}")), Cron: crm.Of("0 3 * * *"),
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		s.Next -= crm.Instant((48 * time.Hour).Microseconds())
+		if err := b.store.PutSchedule(b.Context(), by, s); err != nil {
+			b.Fatal(err)
+		}
+		asked := make(chan jobs.Job, 1)
+		b.change = func(o *jobs.RunnerOptions) {
+			o.Rights = func(_ context.Context, j jobs.Job) (crm.Actor, error) {
+				asked <- j
+				return by, nil
+			}
+		}
+		b.start()
+		if j := <-asked; j.ActorID == nil || *j.ActorID != by.User || j.KeyID == nil || *j.KeyID != by.Key {
+			b.Errorf("the rights of %v and %v are asked for", j.ActorID, j.KeyID)
+		}
 	})
 }
 

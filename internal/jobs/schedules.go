@@ -65,7 +65,7 @@ func (s *Service) CreateSchedule(ctx context.Context, by crm.Actor, p SchedulePa
 	if err := requireScheduler(by); err != nil {
 		return Schedule{}, err
 	}
-	x := Schedule{OrgID: by.Org, ID: crm.NewID(), Enabled: true, ActorID: by.UserID()}
+	x := Schedule{OrgID: by.Org, ID: crm.NewID(), Enabled: true, ActorID: by.UserID(), KeyID: by.KeyID()}
 	err := s.audited(ctx, by, Event{Action: ActionScheduleCreated, Target: EntitySchedule, TargetID: &x.ID, Kind: Kind(p.Kind.Value), Name: p.Name.Value}, func(ctx context.Context) error {
 		all, err := s.store.Schedules(ctx, by.Org)
 		if err != nil {
@@ -100,7 +100,7 @@ func (s *Service) UpdateSchedule(ctx context.Context, by crm.Actor, id crm.ID, e
 		if err := expected.Check(x.Version()); err != nil {
 			return err
 		}
-		x.ActorID = by.UserID()
+		x.ActorID, x.KeyID = by.UserID(), by.KeyID()
 		return s.put(ctx, by, &x, p)
 	})
 	if err != nil {

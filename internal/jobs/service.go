@@ -59,9 +59,6 @@ func newJob(specs map[Kind]Spec, by crm.Actor, n NewJob) (Job, error) {
 		OrgID: by.Org, ID: crm.NewID(), Kind: n.Kind, State: Ready, Priority: n.Priority, MaxAttempts: spec.Attempts, Args: args,
 		ActorID: by.UserID(), KeyID: by.KeyID(), ScheduleID: n.ScheduleID, Slot: n.Slot, Delay: n.Delay, RunAt: n.RunAt,
 	}
-	if n.MaxAttempts > 0 {
-		j.MaxAttempts = n.MaxAttempts
-	}
 	if n.Delay > 0 || n.RunAt > 0 {
 		j.State = Scheduled
 	}

@@ -131,7 +131,7 @@ func (r *Runner) fire(ctx context.Context) error {
 			r.o.Logger.Error("a schedule's job could not be made", "schedule", s.ID, "kind", s.Kind, "error", err)
 			continue // another instance may know the kind
 		}
-		job.Args, job.ActorID = s.Args, s.ActorID
+		job.Args, job.ActorID, job.KeyID = s.Args, s.ActorID, s.KeyID
 		if _, err := r.o.Store.Fire(ctx, s, crm.InstantOf(next), job); err != nil {
 			return err
 		}

@@ -21,10 +21,13 @@ type Received struct {
 const (
 	// receivingBodies bounds the bodies that are received at once.
 	receivingBodies = 16
-	// receiveTime bounds how long a body may take as a whole, and receivePause how long until more
-	// of it arrives.
-	receiveTime  = 4 * time.Hour
-	receivePause = 30 * time.Second
+	// receiveTime bounds how long a body may take as a whole.
+	receiveTime = 4 * time.Hour
+	// transferPause is how long a client may take until more of a file is received, and how much longer
+	// than transferRate allows it may take altogether.
+	transferPause = 30 * time.Second
+	// transferRate is the least rate of a file, in bytes a second.
+	transferRate = 10 << 10
 	// respondTime is how long the response to it may take.
 	respondTime = 2 * time.Minute
 )
@@ -45,7 +48,7 @@ func (s *Server) receive(op *Operation, w http.ResponseWriter, c *Call) (done fu
 	defer cancel()
 	out := http.NewResponseController(w)
 	receiving := &Call{Context: s.WithOrigin(ctx, w, c.Request), Request: c.Request.WithContext(ctx), Actor: c.Actor}
-	receiving.Request.Body = &patientBody{ReadCloser: c.Request.Body, ctx: ctx, out: out}
+	receiving.Request.Body = &transferredBody{ReadCloser: c.Request.Body, ctx: ctx, out: out, start: time.Now()}
 	received, err := op.Receive(receiving)
 	now := time.Now()
 	// A connection without deadlines has none.
@@ -62,24 +65,38 @@ func (s *Server) receive(op *Operation, w http.ResponseWriter, c *Call) (done fu
 	}, nil
 }
 
-// patientBody is a body whose reads have time as long as data arrives.
-type patientBody struct {
+// TransferDeadline returns until when the next bytes of a file must be received by the other side, or
+// from it, so that none holds a slot for long at hardly any rate: moved is how many bytes were,
+// since the start.
+func TransferDeadline(start, now time.Time, moved int64) time.Time {
+	least := start.Add(transferPause + time.Duration(moved/transferRate)*time.Second)
+	if next := now.Add(transferPause); next.Before(least) {
+		return next
+	}
+	return least
+}
+
+// transferredBody is a body whose reads have time as long as data arrives at the least rate.
+type transferredBody struct {
 	io.ReadCloser
-	ctx      context.Context
-	out      *http.ResponseController
-	extended time.Time
+	ctx             context.Context
+	out             *http.ResponseController
+	start, extended time.Time
+	received        int64
 }
 
 // Read implements io.Reader.
-func (b *patientBody) Read(p []byte) (int, error) {
+func (b *transferredBody) Read(p []byte) (int, error) {
 	if b.ctx.Err() != nil {
 		return 0, context.Cause(b.ctx)
 	}
 	if now := time.Now(); now.Sub(b.extended) > time.Second {
 		b.extended = now
-		_ = b.out.SetReadDeadline(now.Add(receivePause)) // a connection without deadlines has none
+		_ = b.out.SetReadDeadline(TransferDeadline(b.start, now, b.received)) // a connection without deadlines has none
 	}
-	return b.ReadCloser.Read(p)
+	n, err := b.ReadCloser.Read(p)
+	b.received += int64(n)
+	return n, err
 }
 
 // ReadError returns the error of a body's reader as the problem that it is.

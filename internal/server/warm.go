@@ -23,7 +23,7 @@ func (w *warmed) Write(b []byte) (int, error) { return len(b), nil }
 func (w *warmed) WriteHeader(int)             {}
 
 // Warm makes the cached response of a key again, if it is no longer valid; made reports whether it
-// did. It gives way to requests. Only what all users of an organisation who may read it see alike is
+// did. It yields to requests. Only what all users of an organisation who may read it see alike is
 // made: what depends on who asks would have to be made with the rights that they have by then.
 func (s *Server) Warm(ctx context.Context, org crm.ID, key string) (made bool, err error) {
 	if len(key) > maxCacheKey || strings.Contains(key, " ") { // of a caller; see cacheKey

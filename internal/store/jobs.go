@@ -13,10 +13,10 @@ import (
 // The table of jobs, and what is asked of it. Statements on jobs of all organisations are run in
 // the service scope. The others' organisation may be zero, which is the system's.
 
-func jobTable() table[jobs.Job, jobs.Filter] {
+func jobTable(views map[string]string) table[jobs.Job, jobs.Filter] {
 	return table[jobs.Job, jobs.Filter]{
 		name: "jobs", entity: jobs.Entity, permanent: true,
-		columns: columnsOf(jobs.Declared, nil),
+		columns: columnsOf(jobs.Declared, views),
 		sorts:   map[string]sortKey{"created_at": commonSorts["created_at"]}, order: jobs.Declared.Sorts.Default.Field,
 		filters: filtersOf(jobs.Declared, map[string]condition[jobs.Filter]{
 			"kind":    {column: "t.kind"},
@@ -29,6 +29,9 @@ func jobTable() table[jobs.Job, jobs.Filter] {
 	}
 }
 
+// unlisted are the columns that lists leave out: what a job works on may be long.
+var unlisted = map[string]string{"args": "CAST('' AS text)", "checkpoint": "CAST('' AS text)"}
+
 // jobStore implements jobs.Store.
 type jobStore struct{ store *Store }
 
@@ -36,7 +39,7 @@ type jobStore struct{ store *Store }
 func (s *Store) Jobs() jobs.Store { return jobStore{s} }
 
 func (j jobStore) Page(ctx context.Context, org crm.ID, q crm.List[jobs.Filter]) (crm.Page[jobs.Job], error) {
-	return page(ctx, j.store, j.store.of(org), &j.store.jobs, org, nil, q)
+	return page(ctx, j.store, j.store.of(org), &j.store.jobLists, org, nil, q)
 }
 
 func (j jobStore) Job(ctx context.Context, org, id crm.ID) (jobs.Job, error) {

@@ -7,17 +7,17 @@ import (
 	"sixty/internal/jobs"
 )
 
-const scheduleColumns = "org_id, id, name, kind, args, cron, enabled, actor_id, next_at, created_at, updated_at"
+const scheduleColumns = "org_id, id, name, kind, args, cron, enabled, actor_id, key_id, next_at, created_at, updated_at"
 
 func scheduleDestinations(c *jobs.Schedule) []any {
-	return []any{&c.OrgID, &c.ID, &c.Name, (*string)(&c.Kind), (*string)(&c.Args), &c.Cron, &c.Enabled, &c.ActorID, &c.Next, &c.CreatedAt, &c.UpdatedAt}
+	return []any{&c.OrgID, &c.ID, &c.Name, (*string)(&c.Kind), (*string)(&c.Args), &c.Cron, &c.Enabled, &c.ActorID, &c.KeyID, &c.Next, &c.CreatedAt, &c.UpdatedAt}
 }
 
 var (
 	listSchedules = &Statement{"schedule.list", "SELECT " + scheduleColumns + " FROM schedules WHERE org_id = $1 ORDER BY name, id"}
-	putSchedule   = &Statement{"schedule.put", "INSERT INTO schedules (" + scheduleColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+	putSchedule   = &Statement{"schedule.put", "INSERT INTO schedules (" + scheduleColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (org_id, id) DO UPDATE SET name = excluded.name, kind = excluded.kind, args = excluded.args, cron = excluded.cron, enabled = excluded.enabled,
-actor_id = excluded.actor_id, next_at = excluded.next_at, updated_at = excluded.updated_at`}
+actor_id = excluded.actor_id, key_id = excluded.key_id, next_at = excluded.next_at, updated_at = excluded.updated_at`}
 	deleteSchedule  = &Statement{"schedule.delete", "DELETE FROM schedules WHERE org_id = $1 AND id = $2"}
 	advanceSchedule = &Statement{"schedule.advance", `UPDATE schedules SET next_at = $3
 WHERE org_id = $1 AND id = $2 AND next_at = $4 AND enabled AND cron = $5 AND kind = $6 AND args = $7`}
@@ -32,7 +32,7 @@ func (j jobStore) PutSchedule(ctx context.Context, by crm.Actor, c jobs.Schedule
 		if err := t.confine("schedule", c.OrgID); err != nil {
 			return err
 		}
-		_, err := t.exec(ctx, putSchedule, c.OrgID, c.ID, c.Name, string(c.Kind), string(c.Args), c.Cron, c.Enabled, c.ActorID, c.Next, c.CreatedAt, c.UpdatedAt)
+		_, err := t.exec(ctx, putSchedule, c.OrgID, c.ID, c.Name, string(c.Kind), string(c.Args), c.Cron, c.Enabled, c.ActorID, c.KeyID, c.Next, c.CreatedAt, c.UpdatedAt)
 		return err
 	})
 }

@@ -75,6 +75,7 @@ type Store struct {
 	imports    table[bulk.Import, bulk.ImportFilter]
 	outbox     table[mail.Entry, mail.Filter]
 	jobs       table[jobs.Job, jobs.Filter]
+	jobLists   table[jobs.Job, jobs.Filter] // jobs without their unlisted columns
 
 	onEnqueued func([]jobs.Kind)
 	ends       ends
@@ -99,7 +100,7 @@ func New(engine Engine, o Options) *Store {
 		companies: companyTable(), contacts: contactTable(), deals: dealTable(),
 		stages: stageTable(), owners: ownerTable(),
 		activities: activityTable(), tasks: taskTable(), audit: auditTable(), keys: keyTable(), imports: importTable(), outbox: outboxTable(),
-		jobs: jobTable(), onEnqueued: o.Enqueued,
+		jobs: jobTable(nil), jobLists: jobTable(unlisted), onEnqueued: o.Enqueued,
 		webhooks: webhookTable(), webhookDeliveries: webhookDeliveryTable(),
 		statements: map[string]*Statement{},
 	}

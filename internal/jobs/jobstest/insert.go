@@ -241,7 +241,7 @@ func enqueued(f *fixture) {
 	claimed, err := s.Claim(ctx, []jobs.Want{{Kind: jobs.BulkImport, Free: 1, Slots: 1}}, nil)
 	f.must(err)
 	f.must(s.End(ctx, claimed[0].Lease, jobs.Outcome{State: jobs.Ready, Unused: true}))
-	expect("a job that is given back", jobs.BulkImport)
+	expect("a job that is returned to the queue", jobs.BulkImport)
 	_, err = s.Cancel(ctx, f.home, claimed[0].Job.ID)
 	f.must(err)
 	expect("a cancelled job")

@@ -230,10 +230,11 @@ func schedules(f *fixture) {
 	now, err := f.jobs.Now(ctx)
 	f.must(err)
 	at := func(minutes int) crm.Instant { return now + crm.Instant(minutes)*60_000_000 }
+	key := crm.NewID()
 	put := func(by crm.Actor, name string, next crm.Instant, enabled bool) jobs.Schedule {
 		f.Helper()
 		s := jobs.Schedule{OrgID: by.Org, ID: crm.NewID(), Name: name, Kind: jobs.GenerateReport, Args: `{"x":1}`, Cron: "* * * * *", Enabled: enabled,
-			ActorID: by.UserID(), Next: next, CreatedAt: now, UpdatedAt: now}
+			ActorID: by.UserID(), KeyID: &key, Next: next, CreatedAt: now, UpdatedAt: now}
 		f.must(f.jobs.PutSchedule(ctx, by, s))
 		return s
 	}

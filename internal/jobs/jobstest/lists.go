@@ -190,3 +190,23 @@ func isolated(f *fixture) {
 		}
 	}
 }
+
+// listsWithoutArgs are lists of jobs whose arguments and checkpoints only a job by its id has.
+func listsWithoutArgs(f *fixture) {
+	ctx := f.Context()
+	added := f.add(f.home, jobs.SendEmail, 1)[0]
+	c := f.claim(jobs.SendEmail, 1)[0]
+	checkpoint := jobs.JSON(`{"at":1}`)
+	f.must(f.jobs.Save(ctx, f.home, c.Lease, jobs.Update{Checkpoint: &checkpoint}, nil))
+	j, err := f.jobs.Job(ctx, f.home.Org, added.ID)
+	f.must(err)
+	if j.Args == "" || j.Checkpoint != checkpoint {
+		f.Errorf("by its id: %+v", j)
+	}
+	page, err := f.jobs.Page(ctx, f.home.Org, crm.List[jobs.Filter]{Sort: jobs.Declared.Sorts.Default, Limit: 10})
+	f.must(err)
+	j.Args, j.Checkpoint = "", ""
+	if diff := cmp.Diff([]jobs.Job{j}, page.Rows); diff != "" {
+		f.Errorf("in a list (-want +got):\n%s", diff)
+	}
+}

@@ -73,6 +73,7 @@ func Run(t *testing.T, database func(tb testing.TB) Database) {
 		{"Schedules", schedules},
 		{"SlotsOnce", slotsOnce},
 		{"Pages", pages},
+		{"ListsWithoutArgs", listsWithoutArgs},
 		{"Stats", stats},
 		{"Isolated", isolated},
 		{"Watch", watches},

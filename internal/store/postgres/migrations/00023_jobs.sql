@@ -58,6 +58,7 @@ CREATE TABLE IF NOT EXISTS schedules (
   cron       text NOT NULL,
   enabled    boolean NOT NULL,
   actor_id   uuid,
+  key_id     uuid,
   next_at    timestamptz NOT NULL,
   created_at timestamptz NOT NULL,
   updated_at timestamptz NOT NULL,

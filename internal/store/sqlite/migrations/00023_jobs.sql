@@ -57,6 +57,7 @@ CREATE TABLE IF NOT EXISTS schedules (
   cron       TEXT NOT NULL,
   enabled    INTEGER NOT NULL,
   actor_id   BLOB,
+  key_id     BLOB,
   next_at    INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
